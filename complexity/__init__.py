@@ -1,0 +1,1 @@
+"""What is counted, what may be spent, and what that guarantees."""

@@ -1,0 +1,1 @@
+"""Who can decide, and the bound that wraps them all."""

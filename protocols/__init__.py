@@ -1,0 +1,1 @@
+"""The floor and the engine, and one file per protocol family."""

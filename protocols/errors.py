@@ -1,0 +1,48 @@
+"""What can go wrong, split by who is to blame. Every message says what happened, where, and what to do."""
+
+from __future__ import annotations
+
+
+class MootError(Exception):
+    """Anything that moot itself raises."""
+
+
+class UsageError(MootError):
+    """The caller's fault: a bad question, seat, budget expression, file or option."""
+
+
+class ProtocolError(MootError):
+    """The protocol's fault: it awaited something other than its floor, or broke a rule of the engine."""
+
+
+class AgentError(MootError):
+    """The agent's fault: it failed, or what it sent back cannot be read as a move."""
+
+
+class Illegal(MootError):
+    """A move that the protocol does not accept. Raised by the `check` of an ask; the message names the rule."""
+
+
+class BudgetExceeded(MootError):
+    """A bounded seat asked for more than it may spend.
+
+    `used` is what the spending would have come to, in the unit of `measure`; `limit` is what was allowed.
+    """
+
+    def __init__(self, measure: str, used: int | float, limit: int | float) -> None:
+        super().__init__(f"{measure}: {used} would be over the limit of {limit}")
+        self.measure, self.used, self.limit = measure, used, limit
+
+
+class TranscriptError(MootError):
+    """A saved transcript that is torn, edited, newer than this moot, or not one at all."""
+
+
+class ReplayDivergence(MootError):
+    """A replayed play did not do what the recording says: `field` of `step` was `expected`, and came out as `got`."""
+
+    def __init__(self, step: str, field: str, expected: object, got: object) -> None:
+        super().__init__(
+            f"replay diverged at step {step or '(whole play)'}: {field} was {expected!r} in the recording and is {got!r} now"
+        )
+        self.step, self.field, self.expected, self.got = step, field, expected, got

@@ -1,0 +1,108 @@
+"""Moves: what a seat may say when it is asked. Frozen, typed, told apart by `kind`."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class Move(BaseModel):
+    """The base of every kind of move. A kind of your own is a subclass with a `kind: Literal["name"] = "name"`.
+
+    argues: whether such moves are nodes of the argument tree.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    argues: ClassVar[bool] = False
+    kind: str
+
+    def content(self) -> str:
+        """What a reader of this move reads, as text."""
+        return self.model_dump_json(exclude={"kind"})
+
+    def reading(self) -> int:
+        """What reading this move costs a bounded judge, in the question's unit (characters, unless overridden)."""
+        return len(self.content())
+
+
+class Quote(BaseModel):
+    """A piece of the passage, as quoted. `span` gives characters [start, end) of the passage once it was found there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    text: str
+    verified: bool | None = None
+    span: tuple[int, int] | None = None
+
+
+class Speech(Move):
+    """An argument in words. Quotes stand in the text as <quote>…</quote>; the protocol finds and verifies them."""
+
+    argues: ClassVar[bool] = True
+    kind: Literal["speech"] = "speech"
+    text: str
+    quotes: tuple[Quote, ...] = ()
+
+    def content(self) -> str:
+        return self.text
+
+
+class Verdict(Move):
+    """A judge's belief over the choices: `probabilities[i]` for choice i, each in [0, 1], summing to 1.
+
+    text: feedback or reasons, in words. end: the judge wants to hear no more.
+    """
+
+    kind: Literal["verdict"] = "verdict"
+    probabilities: tuple[Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)], ...]
+    text: str = ""
+    end: bool = False
+
+    @field_validator("probabilities")
+    @classmethod
+    def _sum_to_one(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if len(value) < 2 or not math.isclose(sum(value), 1.0, abs_tol=1e-6):
+            raise ValueError(f"a verdict needs two or more probabilities that sum to 1, not {list(value)}")
+        return value
+
+    @property
+    def choice(self) -> int | None:
+        """The index of the most probable choice; None when two or more share the first place."""
+        best = max(self.probabilities)
+        return None if self.probabilities.count(best) > 1 else self.probabilities.index(best)
+
+    def content(self) -> str:
+        return self.text
+
+
+class Answer(Move):
+    """The choice that an agent takes as its own (open consultancy and open debate)."""
+
+    kind: Literal["answer"] = "answer"
+    choice: Annotated[int, Field(ge=0)]
+    text: str = ""
+
+    def content(self) -> str:
+        return self.text
+
+
+class Ask(Move):
+    """A question that the judge puts to a seat (or, with `to` None, to every debater)."""
+
+    kind: Literal["ask"] = "ask"
+    text: str
+    to: str | None = None
+
+    def content(self) -> str:
+        return self.text
+
+
+class Stop(Move):
+    """Whether this seat agrees to end the play here."""
+
+    kind: Literal["stop"] = "stop"
+    stop: bool
+
+    def content(self) -> str:
+        return "agrees to end" if self.stop else "wants to go on"

@@ -1,0 +1,200 @@
+"""What a seat is shown: the request, its view, and the meter that counts what it reads.
+
+Statements are kept in a persistent chain (`Log`): adding one is O(1), a view is a pointer to a link, and the hash of
+everything said so far is the hash of the last link. A play of 10,000 steps pays the same per step as one of ten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Literal, NamedTuple, overload
+
+from moot.protocols.errors import Illegal, UsageError
+from moot.protocols.moves import Move
+from moot.protocols.question import Question
+
+Source = Literal["none", "all", "metered"]
+
+
+class Entry(NamedTuple):
+    """One statement on the record: who said what, at which step."""
+
+    step: str
+    seat: str
+    move: Move
+
+
+class Log:
+    """A link of the persistent chain of statements. `digest` covers this statement and all before it."""
+
+    __slots__ = ("before", "entry", "length", "digest")
+
+    def __init__(self, before: Log | None, entry: Entry | None, payload: bytes = b"") -> None:
+        self.before = before
+        self.entry = entry
+        if before is None:
+            self.length, self.digest = 0, b""
+        else:
+            self.length = before.length + 1
+            self.digest = blake2b(before.digest + payload, digest_size=16).digest()
+
+    def entries(self, since: int = 0) -> list[Entry]:
+        """The statements from position `since` on, oldest first."""
+        found: list[Entry] = []
+        link: Log | None = self
+        while link is not None and link.length > since:
+            assert link.entry is not None
+            found.append(link.entry)
+            link = link.before
+        found.reverse()
+        return found
+
+
+class Meter:
+    """What one request reads, checked against what its seat may still spend. Unbounded when `left` is None."""
+
+    __slots__ = ("left", "reads")
+
+    def __init__(self, left: Callable[[str, int], None] | None = None) -> None:
+        self.left = left
+        self.reads = 0
+
+    def read(self, amount: int) -> None:
+        """Charge `amount` units of reading. Raises BudgetExceeded before anything is shown."""
+        if self.left is not None:
+            self.left("reads", self.reads + amount)
+        self.reads += amount
+
+    def reserve(self, measure: str, amount: int) -> None:
+        """Check an upper bound (for instance tokens of prompt and answer) before a call is made. Raises BudgetExceeded."""
+        if self.left is not None:
+            self.left(measure, amount)
+
+
+class View(Sequence[Entry]):
+    """What a role may see: a question (with its source only if the protocol says so) and statements, oldest first.
+
+    Under a bound each statement is charged when it is first opened, by its `reading()` size.
+    """
+
+    __slots__ = ("question", "_source", "_log", "_cached", "_opened", "_meter", "_full")
+
+    def __init__(self, question: Question, log: Log, source: Source = "none") -> None:
+        self._full = question
+        self._source: Source = source
+        self.question = question if source == "all" else question.without_source()
+        self._log = log
+        self._cached: list[Entry] | None = None
+        self._opened: set[int] | None = None
+        self._meter: Meter | None = None
+
+    def metered(self, meter: Meter) -> View:
+        """The same view, for one request: what is opened is charged to `meter`."""
+        view = View.__new__(View)
+        view._full, view._source, view.question, view._log = self._full, self._source, self.question, self._log
+        view._cached, view._opened, view._meter = None, set(), meter
+        return view
+
+    @property
+    def source(self) -> Source:
+        return self._source
+
+    @property
+    def digest(self) -> bytes:
+        return self._log.digest
+
+    def __len__(self) -> int:
+        return self._log.length
+
+    def _open(self, index: int, entry: Entry) -> Entry:
+        if self._opened is not None and index not in self._opened:
+            assert self._meter is not None
+            self._meter.read(entry.move.reading())
+            self._opened.add(index)
+        return entry
+
+    def _entries(self) -> list[Entry]:
+        if self._cached is None:
+            self._cached = self._log.entries()
+        return self._cached
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Entry]: ...
+    def __getitem__(self, index: int | slice) -> Entry | list[Entry]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index == -1 and self._log.entry is not None:
+            return self._open(self._log.length - 1, self._log.entry)
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(f"the view has {len(self)} statements, there is none at {index}")
+        return self._open(index, self._entries()[index])
+
+    def __iter__(self) -> Iterator[Entry]:
+        for index, entry in enumerate(self._entries()):
+            yield self._open(index, entry)
+
+    def at(self, step: str) -> Entry:
+        """The statement made at `step`. Raises KeyError when this view does not hold it."""
+        for index, entry in enumerate(self._entries()):
+            if entry.step == step:
+                return self._open(index, entry)
+        raise KeyError(f"no statement of step {step} in this view")
+
+    def look(self, *address: int | str) -> Any:
+        """One cell of the question's data by address (`look(3)`, `look("clauses", 0)`), charged one unit of reading.
+
+        Raises UsageError when the protocol gives this view no access to the source, Illegal when there is no such cell.
+        """
+        self._may_look()
+        cell: Any = self._full.data
+        for part in address:
+            try:
+                cell = cell[part]
+            except (KeyError, IndexError, TypeError):
+                raise Illegal(f"there is no cell {'.'.join(map(str, address))} in the data") from None
+        if self._meter is not None:
+            self._meter.read(1)
+        return cell
+
+    def excerpt(self, start: int, end: int) -> str:
+        """Characters [start, end) of the passage, charged one unit each. Raises like `look`."""
+        self._may_look()
+        text = (self._full.passage or "")[start:end]
+        if self._meter is not None:
+            self._meter.read(len(text))
+        return text
+
+    def _may_look(self) -> None:
+        if self._source == "none":
+            raise UsageError("this view gives no access to the source of the question")
+
+
+@dataclass(slots=True)
+class Request:
+    """What an agent is asked for, and all that it may know.
+
+    step: the path of this step ("0.2.1"). seat: who is asked ("a", "judge"). role: what the seat is ("debater").
+    kinds: the move types that may be returned. view: what this seat may see. brief: what the protocol tells this seat
+    about its turn ({"task": …, "answer": 0, "limit": {...}, …}; JSON values). seed: a number of this step's own, equal in
+    every run with the same seed. attempt: 0, then 1 and up when an earlier answer to this request was rejected;
+    problem: why it was. meter: what the seat may still spend. note: records an event of the call (an attempt, with cost).
+    """
+
+    step: str
+    seat: str
+    role: str
+    kinds: tuple[type[Move], ...]
+    view: View
+    brief: Mapping[str, Any]
+    digest: str
+    seed: int = 0
+    attempt: int = 0
+    problem: str | None = None
+    meter: Meter = field(default_factory=Meter)
+    note: Callable[[dict[str, Any]], None] = lambda event: None

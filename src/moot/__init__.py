@@ -1,0 +1,1 @@
+"""moot: scalable-oversight protocols as programs."""

@@ -1,0 +1,1 @@
+"""Events, their store, and everything that is folded from them."""

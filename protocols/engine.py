@@ -11,6 +11,7 @@ its path ("2.0.1": the second step of the first branch of the third step), so th
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from hashlib import blake2b
@@ -123,6 +124,9 @@ class Game:
     ) -> None:
         self.protocol, self.question, self.seed = protocol, question, seed
         self.roles = protocol.roles(question)
+        for seat in self.roles:
+            if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", seat):
+                raise ProtocolError(f"protocol {protocol.name}: seat {seat!r}: letters, digits, _ . - only, at most 64")
         self.recorder = recorder
         self.chance = chance or self._seeded
         self.current: Branch | None = None
@@ -434,12 +438,14 @@ class Game:
         return max(index for index, weight in enumerate(weights) if weight > 0)
 
     def _where(self, branch: Branch) -> str:
+        """The protocol and the line of its own file at which `branch` stands."""
+        own, place = type(self.protocol).play.__code__.co_filename, ""
         inner: Any = branch.coro
-        while getattr(inner, "cr_await", None) is not None and hasattr(inner.cr_await, "cr_frame"):
-            inner = inner.cr_await
-        frame = getattr(inner, "cr_frame", None)
-        line = f" at {frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
-        return f"protocol {self.protocol.name}{line}"
+        while (frame := getattr(inner, "cr_frame", None)) is not None:
+            if frame.f_code.co_filename == own or not place:
+                place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            inner = getattr(inner, "cr_await", None)
+        return f"protocol {self.protocol.name} at {place or own}"
 
 
 def record_of(protocol: Protocol) -> dict[str, Any]:
@@ -459,8 +465,12 @@ def as_data(reply: Any) -> Any:
 
 
 def _line(error: BaseException, protocol: Protocol) -> str:
-    place, trace = "an unknown line", error.__traceback__
+    """Where in the protocol's own file an error came from (or the innermost line, if it never was there)."""
+    own, place, last = type(protocol).play.__code__.co_filename, None, ""
+    trace = error.__traceback__
     while trace is not None:
-        place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+        last = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+        if trace.tb_frame.f_code.co_filename == own:
+            place = last
         trace = trace.tb_next
-    return place
+    return place or last

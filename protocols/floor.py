@@ -111,7 +111,7 @@ class Floor:
         """
         heads = self._branch.heads
         log = heads.get(self._outer.get(to, to), heads[None]) if to is not None else heads[None]
-        return View(self.question, log, source)
+        return View(self.question, log, source, self._open)
 
     async def ask(
         self,

@@ -81,10 +81,10 @@ class View(Sequence[Entry]):
 
     __slots__ = ("question", "_source", "_log", "_cached", "_opened", "_meter", "_full")
 
-    def __init__(self, question: Question, log: Log, source: Source = "none") -> None:
+    def __init__(self, question: Question, log: Log, source: Source = "none", bare: Question | None = None) -> None:
         self._full = question
         self._source: Source = source
-        self.question = question if source == "all" else question.without_source()
+        self.question = question if source == "all" else bare or question.without_source()
         self._log = log
         self._cached: list[Entry] | None = None
         self._opened: set[int] | None = None

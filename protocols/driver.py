@@ -294,9 +294,9 @@ async def play(
         meta: dict[str, Any] = {"at": now(), "seats": {seat: describe(agent) for seat, agent in seats.items()}}
         if parent:
             meta["parent"] = dict(parent)
-        log.event("started", fields, meta)
         if (truth := sample.unseal()) is not None:
-            log.event("sealed", {"truth": truth})
+            meta["sealed"] = {"truth": truth}
+        log.event("started", fields, meta)
         await Driver(game, seats, log, recording, stale).run()
     finally:
         if writer is not None:

@@ -46,7 +46,7 @@ class Recorder(Structural):
 
     def moved(
         self, step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str,
-        reads: int, meta: Mapping[str, Any] | None,
+        size: int, reads: int, meta: Mapping[str, Any] | None,
     ) -> None: ...  # fmt: skip
 
     def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None: ...
@@ -215,7 +215,8 @@ class Game:
             under = ask.under
             if under is None and move.argues:
                 under = "q"
-            self.recorder.moved(step, ask.seat, waiting.digest, payload, raw, under, ask.relation, reads, meta)
+            size = 0 if under is None else move.reading()
+            self.recorder.moved(step, ask.seat, waiting.digest, payload, raw, under, ask.relation, size, reads, meta)
         branch.last = step
         if ask.say:
             branch.say(Entry(step, ask.seat, move), payload + ask.seat.encode(), ask.to)

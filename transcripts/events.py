@@ -6,8 +6,7 @@ previous chain value and this line up to it. Views are not stored: `request` is 
 
 | event | what it says | part of the play |
 |---|---|---|
-| started | protocol, question, seed, bounds; meta: seats, clock | yes |
-| sealed | the true choice; only scoring reads it | no |
+| started | protocol, question, seed, bounds; meta: seats, clock, sealed truth | yes |
 | asked, attempted | a call went out; it came back or failed, with its cost | no |
 | moved | a move was accepted | yes |
 | rejected | a move was illegal, by which rule | yes |
@@ -39,15 +38,16 @@ _META = b',"meta":'
 
 
 def moved_body(
-    step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str, reads: int
-) -> bytes:
+    step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str, size: int,
+    reads: int,
+) -> bytes:  # fmt: skip
     """The part of a `moved` line that is the play."""
     body = b'{"event":"moved","step":"%b","seat":"%b","request":"%b","move":%b' % (
         step.encode(), seat.encode(), request.encode(), move)  # fmt: skip
     if raw is not None:
         body += b',"raw":' + raw
     if under is not None:
-        body += b',"under":"%b","relation":%b' % (under.encode(), to_json(relation))
+        body += b',"under":"%b","relation":%b,"size":%d' % (under.encode(), to_json(relation), size)
     if reads:
         body += b',"reads":%d' % reads
     return body
@@ -68,9 +68,9 @@ class EventLog:
 
     def moved(
         self, step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str,
-        reads: int, meta: Mapping[str, Any] | None,
+        size: int, reads: int, meta: Mapping[str, Any] | None,
     ) -> None:  # fmt: skip
-        self.line(moved_body(step, seat, request, move, raw, under, relation, reads), meta)
+        self.line(moved_body(step, seat, request, move, raw, under, relation, size, reads), meta)
 
     def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None:
         self.line(event_body(name, fields), meta)

@@ -35,9 +35,9 @@ class _Again:
 
     def moved(
         self, step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str,
-        reads: int, meta: Mapping[str, Any] | None,
+        size: int, reads: int, meta: Mapping[str, Any] | None,
     ) -> None:  # fmt: skip
-        self.bodies.append(moved_body(step, seat, request, move, raw, under, relation, reads))
+        self.bodies.append(moved_body(step, seat, request, move, raw, under, relation, size, reads))
 
     def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None:
         self.bodies.append(event_body(name, fields))
@@ -47,25 +47,21 @@ class Replay:
     """A play driven by its recording. `game` stands where the recording ends; `unwritten` holds the events that follow
     from the last recorded one and were not yet written when it broke off."""
 
-    def __init__(self, transcript: Transcript, protocol: Protocol | None = None) -> None:
+    def __init__(self, transcript: Transcript, protocol: Protocol | None = None, reopen: bool = False) -> None:
+        """reopen: stop before a recorded failure, so that the play can be taken up again where it failed."""
         started = transcript.started
-        self.transcript = transcript
+        self.transcript, self.reopen = transcript, reopen
         self.protocol = protocol or transcript.protocol
         self._again = _Again()
-        self._flips: dict[str, int | float] = {}
-        self._seeded: Any = None
         self.game = Game(
             self.protocol, Question(**started["question"]), seed=started["seed"], bounds=started.get("bounds"),
-            recorder=self._again, chance=self._chance,
+            recorder=self._again,
         )  # fmt: skip
         self.run()
 
     @property
     def unwritten(self) -> list[bytes]:
         return list(self._again.bodies)
-
-    def _chance(self, step: str, weights: tuple[float, ...] | None) -> int | float:
-        return self.game._seeded(step, weights)
 
     def run(self) -> None:
         """Feed every recorded event to the play and compare what it says. Raises ReplayDivergence at the first difference."""
@@ -76,6 +72,8 @@ class Replay:
                 first = False
                 game.start()
                 continue
+            if self.reopen and event["event"] in ("failed", "ended") and event["outcome"]["kind"] == "errored":
+                break
             if not bodies:
                 self._feed(event)
             body = played_part(line)

@@ -33,6 +33,7 @@ class Step:
     raw: Mapping[str, Any] | None
     under: str | None
     relation: str | None
+    size: int
     request: str
     reads: int
 
@@ -99,8 +100,7 @@ class Transcript:
     @cached_property
     def sample(self) -> Sample:
         """The question with its sealed truth, when it was recorded. For scoring."""
-        truth = next((event["truth"] for event in self.events() if event["event"] == "sealed"), None)
-        return Sample(self.question, truth)
+        return Sample(self.question, self.started["meta"].get("sealed", {}).get("truth"))
 
     @cached_property
     def _ending(self) -> Ending | None:
@@ -131,7 +131,7 @@ class Transcript:
             if event["event"] == "moved":
                 yield Step(
                     event["step"], event["seat"], event["move"], event.get("raw"), event.get("under"),
-                    event.get("relation"), event["request"], event.get("reads", 0),
+                    event.get("relation"), event.get("size", 0), event["request"], event.get("reads", 0),
                 )  # fmt: skip
 
     @cached_property

@@ -109,7 +109,7 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
                 _lose(ledger.seats[event["seat"]])
             flying[event["step"]] = event["seat"]
         elif name == "attempted":
-            _attempt(ledger.seats[flying[event["step"]]], event)
+            _attempt(ledger.seats[event["seat"]], event)
         elif name in ("moved", "rejected"):
             flying.pop(event["step"], None)
             spending, meta = ledger.seats[event["seat"]], event["meta"]

@@ -103,7 +103,7 @@ class Driver:
         while step in game.open:
             if self.recording is not None and self._again(step):
                 continue
-            request = game.request(step, self._note(step) if step not in self._asked else None)
+            request = game.request(step, self._note(step))
             act = self.acts.get(request.seat)
             if act is None:
                 raise UsageError(f"step {step}: nobody sits at {request.seat!r} to answer what is not in the recording")
@@ -158,12 +158,9 @@ class Driver:
             if game.outcome is not None:
                 return
             seconds = time.perf_counter() - begun
-            spent: dict[str, float] = {}
+            spent: dict[str, float] = dict(request.meter.spent) if account is not None else {}
             if left is not None:
                 spent["seconds"] = min(seconds, float(left))
-            tokens = getattr(request.meter, "tokens", None)
-            if account is not None and tokens:
-                spent["tokens"] = tokens
             meta: dict[str, Any] = {"seconds": round(seconds, 6)}
             if spent:
                 meta["spent"] = spent
@@ -195,10 +192,12 @@ class Driver:
         return True
 
     def _note(self, step: str) -> Callable[[dict[str, Any]], None]:
+        seat = self.game.open[step].ask.seat
+
         def note(event: dict[str, Any]) -> None:
             fields = dict(event)
             name = str(fields.pop("event", "attempted"))
-            self.log.event(name, {"step": step, **fields}, {"at": now()})
+            self.log.event(name, {"step": step, "seat": seat, **fields}, {"at": now()})
 
         return note
 

@@ -106,8 +106,8 @@ def zero_sum(
         scores = [per_nat * _log(min(max(p, CLIP), 1 - CLIP)) for p in ps]
     else:
         scores = [scoring.coefficient * score(scoring.rule, ps, i) for i in range(len(ps))]
-    mean = math.fsum(scores) / len(scores)
-    return {seat: s - mean for seat, s in zip(seats, scores, strict=True)}
+    # s - mean, written so that equal scores pay exactly 0 and two debaters exactly opposite amounts.
+    return {seat: math.fsum(s - t for t in scores) / len(scores) for seat, s in zip(seats, scores, strict=True)}
 
 
 def _distribution(probabilities: Sequence[float]) -> list[float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from moot.protocols.base import Protocol
-from moot.protocols.errors import Illegal, UsageError
+from moot.protocols.errors import UsageError
 from moot.protocols.floor import Floor
 from moot.protocols.moves import Move, Verdict
 from moot.protocols.outcomes import Decided
@@ -71,7 +71,7 @@ class Bisection(Protocol):
             middle = (start + end) // 2
             where = {"start": start, "middle": middle, "end": end, "claim": claim}
             view = floor.said(source="all")
-            split = await floor.ask("a", Split, view=view, check=adds_up(claim), under=under, task="split", **where)
+            split = await floor.ask("a", Split, view=view, under=under, task="split", **where)
             halves = {"left": split.left, "right": split.right}
             view = floor.said(source="all")
             dispute = await floor.ask(
@@ -88,14 +88,3 @@ class Bisection(Protocol):
     def generations(self, question: Question) -> dict[str, int] | None:
         depth = (len(question.data) - 1).bit_length() if isinstance(question.data, list) else 0
         return {"a": depth, "b": depth, "judge": 1}
-
-
-def adds_up(claim: int):  # type: ignore[no-untyped-def]
-    """The check of a split: its halves add up to the claim."""
-
-    def check(split: Split) -> Split:
-        if split.left + split.right != claim:
-            raise Illegal(f"{split.left} + {split.right} is not the claimed {claim}")
-        return split
-
-    return check

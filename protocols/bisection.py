@@ -82,7 +82,7 @@ class Bisection(Protocol):
             claim = halves[dispute.half]
         view = floor.said(source="metered")
         verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
-        payoffs = zero_sum(self.scoring, verdict.probabilities, {"a": 0, "b": 1})
+        payoffs = zero_sum(self.scoring, verdict.probabilities, ("a", "b"))
         return Decided(verdict, payoffs=payoffs, step=floor.step)
 
     def generations(self, question: Question) -> dict[str, int] | None:

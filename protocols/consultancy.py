@@ -37,9 +37,8 @@ class Consultancy(Debate):
             raise UsageError(f"consultancy: answer {self.answer} is none of the {len(question.choices)} choices")
         return {"consultant": "consultant", "judge": "judge"}
 
-    async def play(self, floor: Floor, question: Question) -> Decided:
-        decided = await super().play(floor, question)
-        return decided.model_copy(update={"payoffs": {}})
+    def payoffs(self, verdict: Verdict, answers: dict[str, int]) -> dict[str, float]:
+        return {}
 
     async def answers(self, floor: Floor, question: Question) -> dict[str, int]:
         return {"consultant": self.answer}

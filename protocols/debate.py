@@ -70,7 +70,11 @@ class Debate(Protocol):
         if not isinstance(verdict, Verdict):
             view = floor.said("judge", source=self.judge_source)
             verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
-        return Decided(verdict, payoffs=zero_sum(self.scoring, verdict.probabilities, answers), step=floor.step)
+        return Decided(verdict, payoffs=self.payoffs(verdict, answers), step=floor.step)
+
+    def payoffs(self, verdict: Verdict, answers: dict[str, int]) -> dict[str, float]:
+        """What each debater is paid for the verdict."""
+        return zero_sum(self.scoring, verdict.probabilities, sorted(answers, key=lambda seat: answers[seat]))
 
     async def answers(self, floor: Floor, question: Question) -> dict[str, int]:
         """Which choice each debater defends."""

@@ -39,7 +39,8 @@ class Spending(BaseModel):
 class Size(BaseModel):
     """How large the argument tree grew: nodes with the root, unique nodes (equal statements merged), depth in edges,
     the widest branching, the largest node, the largest sum of sizes from root to leaf, and the sum over all nodes;
-    sizes in the question's unit, the root's own text not counted."""
+    sizes in the question's unit, the root's own text not counted. implied: nodes of the whole tree of which the play
+    wrote a part, where the protocol can say (a debate of depth d and branching b writes one path of b^d)."""
 
     model_config = ConfigDict(extra="forbid")
     nodes: int = 1
@@ -49,6 +50,7 @@ class Size(BaseModel):
     largest: int = 0
     longest_path: int = 0
     total: int = 0
+    implied: int | None = None
 
 
 class Ledger(BaseModel):
@@ -100,7 +102,7 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
             question = event["question"]
             ledger = Ledger(
                 n=question["size"], unit=question.get("unit", "characters"), bounds=event.get("bounds") or {},
-                seats={seat: Spending() for seat in event["roles"]}, tree=Size(),
+                seats={seat: Spending() for seat in event["roles"]}, tree=Size(implied=event.get("implied")),
             )  # fmt: skip
             continue
         assert ledger is not None

@@ -54,6 +54,10 @@ class Protocol(BaseModel):
         """The script. Await only the floor; return what was decided."""
         raise UsageError(f"{type(self).__name__} has no play(floor, question)")
 
+    def implied(self, question: Question) -> int | None:
+        """How many nodes the whole tree has of which a play writes one path (or a part); None when nobody can say."""
+        return None
+
     def generations(self, question: Question) -> dict[str, int] | None:
         """An upper bound on the moves of each seat, for estimates before a run; None when there is no bound."""
         return None

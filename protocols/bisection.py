@@ -85,6 +85,9 @@ class Bisection(Protocol):
         payoffs = zero_sum(self.scoring, verdict.probabilities, ("a", "b"))
         return Decided(verdict, payoffs=payoffs, step=floor.step)
 
+    def implied(self, question: Question) -> int | None:
+        return 2 * len(question.data) - 1 if isinstance(question.data, list) else None
+
     def generations(self, question: Question) -> dict[str, int] | None:
         depth = (len(question.data) - 1).bit_length() if isinstance(question.data, list) else 0
         return {"a": depth, "b": depth, "judge": 1}

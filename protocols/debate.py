@@ -18,7 +18,7 @@ from moot.protocols.moves import Answer, Verdict
 from moot.protocols.outcomes import Decided
 from moot.protocols.parts import AnyPart, Feedback, Negotiate, Questions, Speeches, Turn, fits
 from moot.protocols.question import Question
-from moot.protocols.quotes import Limit
+from moot.protocols.limits import Limit
 from moot.protocols.scoring import ScoringRule, zero_sum
 from moot.protocols.view import Source
 

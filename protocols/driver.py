@@ -290,6 +290,8 @@ async def play(
         }  # fmt: skip
         if limits:
             fields["bounds"] = limits
+        if (implied := protocol.implied(question)) is not None:
+            fields["implied"] = implied
         meta: dict[str, Any] = {"at": now(), "seats": {seat: describe(agent) for seat, agent in seats.items()}}
         if parent:
             meta["parent"] = dict(parent)

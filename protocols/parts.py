@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from moot.protocols.errors import Illegal
 from moot.protocols.floor import Floor
+from moot.protocols.limits import Limit
 from moot.protocols.moves import Ask, Quote, Speech, Stop, Verdict
-from moot.protocols.quotes import Limit, segments, verify
+from moot.protocols.quotes import segments, verify
 
 
 class Part(BaseModel):

@@ -96,7 +96,7 @@ _HOME = {
     "protocols.outcomes": "Decided Errored Exhausted Forfeited",
     "protocols.parts": "Feedback Negotiate Questions Speeches",
     "protocols.question": "Question Sample",
-    "protocols.quotes": "Limit",
+    "protocols.limits": "Limit",
     "protocols.rerun": "fork fork_play rejudge rejudge_play resume resume_play",
     "protocols.scoring": "ScoringRule",
     "protocols.view": "Entry Request View",

@@ -48,11 +48,12 @@ class Speeches(Part):
     quote_limit: Limit | None = None
 
     async def hold(self, floor: Floor, answers: Mapping[str, int], turn: Turn) -> Verdict | bool | None:
+        check, brief = self.check(floor.question.passage), limits(self.limit, self.quote_limit)
+
         async def speak(seat: str) -> str:
             await floor.ask(
-                seat, Speech, view=floor.said(seat, source="all"), check=self.check(floor.question.passage),
-                under=turn.last.get(seat), task="speech", answer=answers[seat], round=turn.round, rounds=turn.rounds,
-                **limits(self.limit, self.quote_limit),
+                seat, Speech, view=floor.said(seat, source="all"), check=check, under=turn.last.get(seat), task="speech",
+                answer=answers[seat], round=turn.round, rounds=turn.rounds, **brief,
             )  # fmt: skip
             return floor.step
 
@@ -64,7 +65,8 @@ class Speeches(Part):
         return None
 
     def check(self, passage: str | None) -> Any:
-        return lambda speech: on_record(speech, passage, self.limit, self.quote_limit)
+        limit, quote_limit = self.limit, self.quote_limit
+        return lambda speech: on_record(speech, passage, limit, quote_limit)
 
 
 class Feedback(Part):
@@ -120,6 +122,8 @@ AnyPart = Annotated[Speeches | Feedback | Questions | Negotiate, Field(discrimin
 
 def limits(limit: Limit | None, quote_limit: Limit | None) -> dict[str, Any]:
     """Limits as they stand in a brief."""
+    if limit is quote_limit is None:
+        return {}
     named = {"limit": limit, "quote_limit": quote_limit}
     return {name: each.model_dump(exclude_none=True) for name, each in named.items() if each is not None}
 
@@ -148,9 +152,12 @@ def on_record(speech: Speech, passage: str | None, limit: Limit | None, quote_li
     text = speech.text
     if not text.strip():
         raise Illegal("the speech is empty")
-    plain = "".join(segment.text for segment in segments(text))
-    if limit is not None and limit.measure(plain) > limit.most:
-        text = limit.apply(plain if limit.over == "reject" else text)
+    if limit is not None:
+        plain = "".join(segment.text for segment in segments(text))
+        if limit.measure(plain) > limit.most:
+            text = limit.apply(plain if limit.over == "reject" else text)
+    if "<" not in text:
+        return speech if text == speech.text and not speech.quotes else Speech(text=text)
     quoted = [segment.text for segment in segments(text) if segment.quote]
     if quote_limit is not None and quoted:
         quote_limit.model_copy(update={"over": "reject"}).apply("".join(quoted))

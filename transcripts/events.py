@@ -93,10 +93,9 @@ def check_line(line: bytes, number: int, chain: bytes, name: str) -> bytes:
 
     Raises TranscriptError naming file, line and event when the line was edited, reordered or is no event at all.
     """
-    body, mark, tail = line.rpartition(_CHAIN)
-    if mark and len(tail) in (34, 35) and tail[32:34] == b'"}':
-        if blake2b(chain + body, digest_size=16).hexdigest().encode() == tail[:32]:
-            return tail[:32]
+    if line[-45:-35] == _CHAIN and line[-3:] == b'"}\n':
+        if blake2b(chain + line[:-45], digest_size=16).hexdigest().encode() == line[-35:-3]:
+            return line[-35:-3]
         raise TranscriptError(
             f"{name}: line {number} ({label(line)}): the hash chain breaks here: this line or one before it was edited, "
             "removed or reordered; keep an untouched copy, or `moot fork` from a step before it"
@@ -140,7 +139,9 @@ def played(lines: Iterable[tuple[bytes, dict[str, Any]]]) -> Iterator[tuple[byte
     held: list[tuple[bytes, dict[str, Any]]] = []
     for line, event in lines:
         name = event["event"]
-        if name == "resumed":
+        if name == "moved" and not held:
+            yield line, event
+        elif name == "resumed":
             held.clear()
         elif name in ("failed", "ended"):
             held.append((line, event))

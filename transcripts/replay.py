@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +67,10 @@ class Replay:
 
     def run(self) -> None:
         """Feed every recorded event to the play and compare what it says. Raises ReplayDivergence at the first difference."""
+        with _no_collection():
+            self._run()
+
+    def _run(self) -> None:
         game, bodies = self.game, self._again.bodies
         first = True
         for line, event in played(self.transcript.pairs()):
@@ -100,6 +106,18 @@ class Replay:
                 game.end(outcome, failed=event["step"])
         elif name == "ended" and isinstance(outcome := outcome_adapter.validate_python(event["outcome"]), (Errored, Exhausted)):
             game.end(outcome)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Pause the cyclic garbage collector: a long replay keeps what it makes alive, so collections find nothing."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _differ(again: bytes, event: dict[str, Any]) -> None:

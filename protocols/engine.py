@@ -193,16 +193,16 @@ class Game:
         if waiting is None:
             raise ProtocolError(f"step {step} is not open; open: {', '.join(self.open) or 'none'}")
         ask, branch = waiting.ask, waiting.branch
-        try:
-            if branch.accounts and (account := branch.accounts.get(ask.seat)) is not None:
+        if branch.accounts and (account := branch.accounts.get(ask.seat)) is not None:
+            try:
                 account.spend("calls", 1)
                 if reads:
                     account.spend("reads", reads)
                 for measure, amount in (spent or {}).items():
                     account.spend(measure, amount)
-        except BudgetExceeded as error:
-            self.exhaust(step, error)
-            return False
+            except BudgetExceeded as error:
+                self.exhaust(step, error)
+                return False
         try:
             given = self._typed(reply, ask.kinds)
             move = given if ask.check is None else ask.check(given)

@@ -7,6 +7,7 @@ others', are parameters and not code.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -28,12 +29,13 @@ class Part(BaseModel):
         raise Illegal(f"{type(self).__name__} cannot be held")
 
 
-class Turn(BaseModel):
+@dataclass(slots=True)
+class Turn:
     """Where a part stands: which round of how many, and the speakers' last steps (for the argument tree)."""
 
     round: int
     rounds: int | None
-    last: dict[str, str] = {}
+    last: dict[str, str] = field(default_factory=dict)
 
 
 class Speeches(Part):

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import from_json
+
 from moot.protocols.base import Protocol
 from moot.protocols.engine import Game
 from moot.protocols.errors import ReplayDivergence, TranscriptError
 from moot.protocols.outcomes import Errored, Exhausted, outcome_adapter
 from moot.protocols.question import Question
-from moot.transcripts.events import event_body, moved_body, parse, path_of, played, played_part
+from moot.transcripts.events import event_body, moved_body, path_of, played, played_part
 from moot.transcripts.transcript import Transcript
 
 
@@ -81,7 +83,11 @@ class Replay:
             if self.reopen and event["event"] in ("failed", "ended") and event["outcome"]["kind"] == "errored":
                 break
             if not bodies:
-                self._feed(event)
+                if event["event"] == "moved":
+                    reply = event.get("raw") or event["move"]
+                    self._answer(event["step"], event["request"], reply, event.get("reads", 0), event["meta"])
+                else:
+                    self._feed(event)
             body = played_part(line)
             if not bodies:
                 raise ReplayDivergence(event.get("step", ""), "event", event["event"], "nothing")
@@ -89,17 +95,18 @@ class Replay:
             if again != body:
                 _differ(again, event)
 
+    def _answer(self, step: str, request: str, reply: Any, reads: int, meta: Mapping[str, Any]) -> None:
+        waiting = self.game.open.get(step)
+        if waiting is None:
+            raise ReplayDivergence(step, "open steps", step, ", ".join(self.game.open) or "none (the play has ended)")
+        if waiting.digest != request:
+            raise ReplayDivergence(step, "request", request, waiting.digest)
+        self.game.answer(step, reply, reads=reads, spent=meta.get("spent"))
+
     def _feed(self, event: dict[str, Any]) -> None:
         game, name = self.game, event["event"]
-        if name in ("moved", "rejected"):
-            step = event["step"]
-            waiting = game.open.get(step)
-            if waiting is None:
-                raise ReplayDivergence(step, "open steps", step, ", ".join(game.open) or "none (the play has ended)")
-            if waiting.digest != event["request"]:
-                raise ReplayDivergence(step, "request", event["request"], waiting.digest)
-            reply = event.get("raw") or event["move"]
-            game.answer(step, reply, reads=event.get("reads", 0), spent=event["meta"].get("spent"))
+        if name == "rejected":
+            self._answer(event["step"], event["request"], event["move"], event.get("reads", 0), event["meta"])
         elif name == "failed":
             outcome = outcome_adapter.validate_python(event["outcome"])
             if event["step"] in game.open:
@@ -121,7 +128,7 @@ def _no_collection() -> Iterator[None]:
 
 
 def _differ(again: bytes, event: dict[str, Any]) -> None:
-    got = parse(again + b"}", 0, "replay")
+    got = from_json(again + b"}")
     step = str(event.get("step", ""))
     for field in dict.fromkeys((*event, *got)):
         if field not in ("meta", "chain") and event.get(field) != got.get(field):

@@ -248,6 +248,7 @@ class Game:
 
     def close(self) -> None:
         """Drop the protocol's coroutines; the outcome, if there is one, stays."""
+        self.current = None
         self.open.clear()
         self._ready.clear()
         for branch in self._branches:
@@ -257,16 +258,15 @@ class Game:
     # -- inside -------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while self._ready and self.outcome is None:
-            branch, value = self._ready.popleft()
+        ready = self._ready
+        while ready and self.outcome is None:
+            branch, value = ready.popleft()
             self.current = branch
             try:
                 effect = branch.coro.send(value)
             except StopIteration as stop:
                 self._finished(branch, stop.value)
                 continue
-            except BudgetExceeded as error:
-                raise ProtocolError(f"{self._where(branch)}: {error}") from error
             except (ProtocolError, UsageError):
                 self.close()
                 raise
@@ -276,10 +276,9 @@ class Game:
                     f"protocol {self.protocol.name} failed at {_line(error, self.protocol)}, "
                     f"after step {branch.last or 'none'}: {type(error).__name__}: {error}"
                 ) from error
-            finally:
-                self.current = None
             if type(effect) is AskEffect:
-                step = branch.step()
+                step = f"{branch.prefix}{branch.next}"
+                branch.next += 1
                 self.open[step] = Open(branch, effect, self._digest(effect))
             elif isinstance(effect, Effect):
                 self._carry_out(branch, effect)
@@ -290,7 +289,8 @@ class Game:
                     f"{where} awaits something that is not its floor ({effect!r}); moves, coins and sub-plays all come "
                     "from floor.ask, floor.flip, floor.together and floor.play"
                 )
-        if not self.open and not self._ready and self.outcome is None and self._branches:
+        self.current = None
+        if not self.open and not ready and self.outcome is None and self._branches:
             raise ProtocolError(f"protocol {self.protocol.name} waits for nothing and has not ended")
 
     def _carry_out(self, branch: Branch, effect: Effect) -> None:
@@ -386,7 +386,12 @@ class Game:
     def _typed(self, reply: Any, kinds: tuple[type[Move], ...]) -> Move:
         if isinstance(reply, kinds):
             return reply
-        names = " or ".join(kind.__name__ for kind in kinds) if len(kinds) > 1 else kinds[0].__name__
+        if len(kinds) == 1 and type(reply) is dict:
+            try:
+                return kinds[0].__pydantic_validator__.validate_python(reply)  # type: ignore[no-any-return]
+            except ValidationError:
+                pass  # said again below, with what is wrong
+        names = " or ".join(kind.__name__ for kind in kinds)
         if not isinstance(reply, dict):
             raise Illegal(f"a {type(reply).__name__} was given where a {names} was asked for")
         wanted = reply.get("kind")

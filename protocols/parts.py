@@ -6,7 +6,7 @@ others', are parameters and not code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -50,20 +50,24 @@ class Speeches(Part):
     quote_limit: Limit | None = None
 
     async def hold(self, floor: Floor, answers: Mapping[str, int], turn: Turn) -> Verdict | bool | None:
-        check, brief = self.check(floor.question.passage), limits(self.limit, self.quote_limit)
+        check, brief, last = self.check(floor.question.passage), limits(self.limit, self.quote_limit), turn.last
 
-        async def speak(seat: str) -> str:
-            await floor.ask(
-                seat, Speech, view=floor.said(seat, source="all"), check=check, under=turn.last.get(seat), task="speech",
+        def speech(seat: str) -> Awaitable[Speech]:
+            return floor.ask(
+                seat, Speech, view=floor.said(seat, source="all"), check=check, under=last.get(seat), task="speech",
                 answer=answers[seat], round=turn.round, rounds=turn.rounds, **brief,
             )  # fmt: skip
-            return floor.step
+
+        async def speak(seat: str) -> None:
+            await speech(seat)
+            last[seat] = floor.step
 
         if self.order == "simultaneous" and len(answers) > 1:
-            steps = await floor.together(*(speak(seat) for seat in answers))
+            await floor.together(*(speak(seat) for seat in answers))
         else:
-            steps = tuple([await speak(seat) for seat in answers])
-        turn.last.update(zip(answers, steps, strict=True))
+            for seat in answers:
+                await speech(seat)
+                last[seat] = floor.step
         return None
 
     def check(self, passage: str | None) -> Any:
@@ -152,7 +156,7 @@ def on_record(speech: Speech, passage: str | None, limit: Limit | None, quote_li
     about verification is replaced. Raises Illegal on an empty speech or one over a limit that rejects.
     """
     text = speech.text
-    if not text.strip():
+    if not text or text.isspace():
         raise Illegal("the speech is empty")
     if limit is not None:
         plain = "".join(segment.text for segment in segments(text))

@@ -16,7 +16,7 @@ from moot.protocols.engine import Game
 from moot.protocols.errors import ReplayDivergence, TranscriptError
 from moot.protocols.outcomes import Errored, Exhausted, outcome_adapter
 from moot.protocols.question import Question
-from moot.transcripts.events import event_body, moved_body, path_of, played, played_part
+from moot.transcripts.events import event_body, moved_body, path_of, played
 from moot.transcripts.transcript import Transcript
 
 
@@ -84,29 +84,30 @@ class Replay:
                 break
             if not bodies:
                 if event["event"] == "moved":
-                    reply = event.get("raw") or event["move"]
-                    self._answer(event["step"], event["request"], reply, event.get("reads", 0), event["meta"])
+                    self._answer(event)
                 else:
                     self._feed(event)
-            body = played_part(line)
+            body = line[: line.rindex(b',"meta":')]
             if not bodies:
                 raise ReplayDivergence(event.get("step", ""), "event", event["event"], "nothing")
             again = bodies.popleft()
             if again != body:
                 _differ(again, event)
 
-    def _answer(self, step: str, request: str, reply: Any, reads: int, meta: Mapping[str, Any]) -> None:
+    def _answer(self, event: dict[str, Any]) -> None:
+        step = event["step"]
         waiting = self.game.open.get(step)
         if waiting is None:
             raise ReplayDivergence(step, "open steps", step, ", ".join(self.game.open) or "none (the play has ended)")
-        if waiting.digest != request:
-            raise ReplayDivergence(step, "request", request, waiting.digest)
-        self.game.answer(step, reply, reads=reads, spent=meta.get("spent"))
+        if waiting.digest != event["request"]:
+            raise ReplayDivergence(step, "request", event["request"], waiting.digest)
+        reply = event["raw"] if "raw" in event else event["move"]
+        self.game.answer(step, reply, reads=event.get("reads", 0), spent=event["meta"].get("spent"))
 
     def _feed(self, event: dict[str, Any]) -> None:
         game, name = self.game, event["event"]
         if name == "rejected":
-            self._answer(event["step"], event["request"], event["move"], event.get("reads", 0), event["meta"])
+            self._answer(event)
         elif name == "failed":
             outcome = outcome_adapter.validate_python(event["outcome"])
             if event["step"] in game.open:

@@ -83,9 +83,9 @@ def samples(passage_id: str | None = None) -> list[Sample]:
 def load_set(path: str | Path) -> list[Sample]:
     """Read a question set: JSON Lines in UTF-8, one object a line; blank lines are passed over.
 
-    Each object has "question" (or "text"), and may have "choices" (a list of two or more answers), "truth" (the index of
-    the true one), "passage" or "passage_file" (a UTF-8 text file, relative to the set), "id", "size", "data" and "unit",
-    as in `Question`. A question without an id is named after the file and its line: "FILE-LINE".
+    Each object has "question" (or "text"), and may have "choices" (a list of two or more answers), "truth" (the index
+    of the true one), "passage" or "passage_file" (a UTF-8 text file, relative to the set), "id", "size", "data" and
+    "unit", as in `Question`. A question without an id is named after the file and its line: "FILE-LINE".
 
     Raises UsageError, which names the file and the line, on anything that cannot be read as such an object, on an
     unknown field, on an id that was used before, and on a file that is missing or has no question.

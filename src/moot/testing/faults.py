@@ -93,7 +93,8 @@ class Fault:
 
     @classmethod
     def garbage(cls, form: Garbage = "json") -> Fault:
-        """A 200 that is no answer. form: "json" (broken JSON), "type" (the right JSON declared as text/plain),
+        """A 200 that is no answer. form: "json" (broken JSON), "type" (the right JSON declared as text/plain;
+        openai 3 reads it all the same),
         "html" (a proxy's error page), "bytes" (not even UTF-8, declared as JSON)."""
         return cls("garbage", form=form)
 

@@ -16,8 +16,8 @@ _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 411: "Length Requir
 class LeanResponder:
     """Says one text to every chat completion, or fills the JSON schema that it asks for, after a latency in seconds.
 
-    A filled schema is kept: equal schemas get equal content. Prompt tokens are the request's bytes by four. Models, keys
-    and messages are not looked at.
+    A filled schema is kept: equal schemas get equal content. Prompt tokens are the request's bytes by four. Models,
+    keys and messages are not looked at.
     """
 
     def __init__(
@@ -105,23 +105,26 @@ class _Connection(asyncio.Protocol):
         if end < 0:
             if len(self.buffer) > _HEAD_LIMIT:
                 self._refuse(400, "the head of the request is too long")
-            return None
+            return
         request, _, fields = bytes(self.buffer[:end]).partition(b"\r\n")
         fields = b"\r\n" + fields.lower() + b"\r\n"
         if b"\r\ntransfer-encoding:" in fields:
-            return self._refuse(411, "send a Content-Length")
+            self._refuse(411, "send a Content-Length")
+            return
         _, found, rest = fields.partition(b"\r\ncontent-length:")
         length = rest.partition(b"\r\n")[0].strip() if found else b"0"
         if not length.isdigit():
-            return self._refuse(400, "Content-Length is not a number")
+            self._refuse(400, "Content-Length is not a number")
+            return
         size = end + 4 + int(length)
         if size > _BODY_LIMIT:
-            return self._refuse(413, "the request is too long")
+            self._refuse(413, "the request is too long")
+            return
         if len(self.buffer) < size:
             if not self.need and b"\r\nexpect: 100-continue" in fields and self.transport is not None:
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.need = size
-            return None
+            return
         body = bytes(self.buffer[end + 4 : size])
         del self.buffer[:size]
         self.need = 0

@@ -34,7 +34,7 @@ _SAMPLES = {
     "ipv6": "::1",
 }
 _IGNORED = {"title", "description", "default", "examples", "$defs", "definitions", "discriminator", "$schema", "strict"}
-_DEEP = 24
+_DEPTHS = (8, 16, 32)  # shallow first: a recursive schema then gets a small value
 
 
 def default_reply(body: Body) -> str:
@@ -101,7 +101,12 @@ def fill(schema: Any, draw: Draw) -> Any:
     default or false; arrays of numbers in [0, 1] sum to 1 where their bounds allow it. Raises UsageError on a keyword
     that it cannot satisfy (`not`, a `pattern` beyond its samples, …) and on a schema that only infinite values satisfy.
     """
-    return _Filler(schema if isinstance(schema, dict) else {}, draw).value(schema, "", 0)
+    for deep in _DEPTHS:
+        try:
+            return _Filler(schema if isinstance(schema, dict) else {}, draw, deep).value(schema, "", 0)
+        except _Endless:
+            continue
+    raise _cannot("with a finite value", schema)
 
 
 class _Endless(Exception):
@@ -109,15 +114,15 @@ class _Endless(Exception):
 
 
 class _Filler:
-    def __init__(self, root: Schema, draw: Draw) -> None:
-        self.root, self.draw = root, draw
+    def __init__(self, root: Schema, draw: Draw, deep: int) -> None:
+        self.root, self.draw, self.deep = root, draw, deep
 
     def value(self, schema: Any, name: str, depth: int) -> Any:
         if schema is True or schema == {}:
             return self.draw.sentence()
         if not isinstance(schema, dict):
             raise _cannot("a schema that is", schema)
-        if depth > _DEEP:
+        if depth > self.deep:
             raise _Endless
         if "$ref" in schema:
             siblings = {key: part for key, part in schema.items() if key != "$ref" and key not in _IGNORED}
@@ -261,7 +266,7 @@ class _Filler:
 def _merged(one: Any, two: Schema) -> Any:
     """Both schemas at once, for the keywords that can be told apart."""
     if not isinstance(one, dict):
-        return one if not two else two
+        return two if two else one
     both = {**one, **two}
     if "properties" in one and "properties" in two:
         both["properties"] = {**one["properties"], **two["properties"]}
@@ -305,24 +310,10 @@ def _cannot(what: str, schema: Any) -> UsageError:
     return UsageError(f"the default reply cannot satisfy {what} {shown}; give the mock server a `reply` of your own")
 
 
-_TAGS = [
-    "speech",
-    "argument",
-    "verdict",
-    "answer",
-    "ask",
-    "stop",
-    "text",
-    "probabilities",
-    "choice",
-    "quote",
-    "reason",
-    "reasons",
-    "to",
-    "end",
-    "kind",
-]
-_TAG = re.compile(rf"<({'|'.join(_TAGS)})>(?:(.*?)</\1>)?", re.DOTALL)
+_TAG = re.compile(
+    r"<(speech|argument|verdict|answer|ask|stop|text|probabilities|choice|quote|reasons?|to|end)>(?:(.*?)</\1>)?",
+    re.DOTALL,
+)
 
 
 def tagged(body: Body, draw: Draw) -> str:

@@ -24,14 +24,35 @@ from typing import TYPE_CHECKING, Any, Literal
 from moot.protocols.errors import UsageError
 from moot.testing.faults import Fault, Faults, Rule, Script, at, rate, when
 from moot.testing.replies import count_tokens, default_reply, logprob_entry, schema_of, text_of, tokens_of
-from moot.testing.wire import Answer, CutOff, Receive, Scope, Send, failure, gone, json_answer, send_answer, spoilt
+from moot.testing.wire import (
+    Answer,
+    Receive,
+    Scope,
+    Send,
+    common_prefix,
+    failure,
+    gone,
+    json_answer,
+    send_answer,
+    spoilt,
+)
 
 if TYPE_CHECKING:
     import httpx2
 
 __all__ = [
-    "Call", "CutOff", "Fault", "MockOpenAI", "Reply", "Rule", "at", "default_reply", "main", "mock_process", "rate", "when",
-]  # fmt: skip
+    "Call",
+    "Fault",
+    "MockOpenAI",
+    "Reply",
+    "Rule",
+    "at",
+    "default_reply",
+    "main",
+    "mock_process",
+    "rate",
+    "when",
+]
 
 Body = dict[str, Any]
 Distribution = Mapping[str, float]
@@ -145,7 +166,7 @@ class MockOpenAI:
     def serve(self) -> Iterator[str]:
         """Serve on 127.0.0.1 at a free port, in a thread; gives the base URL (ending in /v1) and stops at the end.
 
-        Requests that still hang are dropped when it stops. Raises UsageError when uvicorn is not installed.
+        `reply` and the script's predicates are then called in that thread. Requests that still hang are dropped when it stops. Raises UsageError when uvicorn is not installed.
         """
         from moot.testing.serving import thread
 
@@ -321,7 +342,7 @@ class MockOpenAI:
             # The longest prefix in common with any of a sorted list is that with one of the two neighbours.
             place = bisect.bisect_left(self._prompts, prompt)
             near = self._prompts[max(0, place - 1) : place + 1]
-            cached = max((len(os.path.commonprefix([prompt, other])) for other in near), default=0)
+            cached = max((common_prefix(prompt, other) for other in near), default=0)
             if prompt not in near:
                 self._prompts.insert(place, prompt)
                 if not self.keep_calls and len(self._prompts) > 1000:
@@ -331,7 +352,7 @@ class MockOpenAI:
             "prompt_tokens": tokens,
             "completion_tokens": completion,
             "total_tokens": tokens + completion,
-            "prompt_tokens_details": {"cached_tokens": cached // 4},
+            "prompt_tokens_details": {"cached_tokens": tokens if cached == len(prompt) else cached // 4},
         }
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -70,8 +70,9 @@ def _server(mock: MockOpenAI, stop: asyncio.Event, started: Callable[[], None]) 
                 await asyncio.wait(running, timeout=5)
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            stop.set()
+            loop.call_soon_threadsafe(stop.set)  # a plain set would not wake a loop that sleeps
 
+    loop = asyncio.get_running_loop()
     # uvicorn reports the answers that are cut off on purpose as errors, hence its level.
     return Server(
         uvicorn.Config(
@@ -120,10 +121,8 @@ def thread(mock: MockOpenAI) -> Iterator[str]:
     finally:
         if worker.is_alive() and running:
             loop, stop = running[0]
-            try:
+            with suppress(RuntimeError):  # its loop may have ended by itself
                 loop.call_soon_threadsafe(stop.set)
-            except RuntimeError:
-                pass  # its loop ended by itself
         worker.join(10)
         listener.close()
 
@@ -136,7 +135,7 @@ async def _serve_process(options: argparse.Namespace, mock: MockOpenAI, listener
         print(_url(listener), flush=True)
 
     async def orphaned() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent:  # noqa: ASYNC110 - nothing tells a process that its parent is gone
             await asyncio.sleep(1)
         stop.set()
 

@@ -31,6 +31,18 @@ class Answer:
     cut: bool = False
 
 
+def common_prefix(one: bytes, two: bytes) -> int:
+    """The length of the longest common prefix."""
+    low, high = 0, min(len(one), len(two))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == two[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 async def gone(receive: Receive, seconds: float | None = None) -> bool:
     """Wait until the client is gone (True), or for so many seconds (False)."""
     with anyio.move_on_after(seconds):

@@ -42,6 +42,7 @@ def _union(kinds: list[type[Move]]) -> Any:
     return Annotated[joined, Field(discriminator="kind")]
 
 
+@settings(deadline=None)
 @given(kinds=st.one_of(st.sampled_from(KINDS), _unions.map(_union)), said=st.text(max_size=20))
 def test_the_default_reply_is_a_legal_move(kinds: Any, said: str) -> None:
     body = request_for(kinds, said)
@@ -70,12 +71,13 @@ _models = st.dictionaries(st.sampled_from("abcdef"), st.tuples(_fields, st.boole
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)  # building a model takes longer than a deadline on a busy machine
 @given(model=_models, said=st.text(max_size=5))
 def test_the_default_reply_satisfies_random_schemas(model: type[BaseModel], said: str) -> None:
     model.model_validate_json(default_reply(request_for(model, said)))
 
 
+@settings(deadline=None)
 @given(count=st.integers(2, 80), said=st.text(max_size=10))
 def test_probabilities_are_as_many_as_the_schema_says_and_sum_to_one(count: int, said: str) -> None:
     chance = Annotated[float, Field(ge=0, le=1)]
@@ -85,6 +87,7 @@ def test_probabilities_are_as_many_as_the_schema_says_and_sum_to_one(count: int,
     assert len(found) == count and math.isclose(sum(found), 1, abs_tol=1e-6) and all(0 <= part <= 1 for part in found)
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=200))
 def test_tokens_join_to_the_text(text: str) -> None:
     assert "".join(tokens_of(text)) == text

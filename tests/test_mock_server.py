@@ -69,6 +69,7 @@ MODES = pytest.mark.parametrize("mode", ["asyncio", "trio", "socket"])
 # Properties of scripts.
 
 
+@settings(deadline=None)
 @given(seed=st.integers(), probability=st.floats(0.1, 0.9))
 def test_a_rate_is_a_function_of_its_seed(seed: int, probability: float) -> None:
     one, two = (Faults([rate(probability, Fault.hang(), seed)]) for _ in range(2))

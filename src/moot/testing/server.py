@@ -166,7 +166,8 @@ class MockOpenAI:
     def serve(self) -> Iterator[str]:
         """Serve on 127.0.0.1 at a free port, in a thread; gives the base URL (ending in /v1) and stops at the end.
 
-        `reply` and the script's predicates are then called in that thread. Requests that still hang are dropped when it stops. Raises UsageError when uvicorn is not installed.
+        `reply` and the script's predicates are then called in that thread. Requests that still hang are
+        dropped when it stops. Raises UsageError when uvicorn is not installed.
         """
         from moot.testing.serving import thread
 

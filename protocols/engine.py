@@ -1,0 +1,477 @@
+"""The engine: runs a protocol one step at a time, synchronously. It does no I/O and knows no event loop.
+
+    game = Game(protocol, question, seed=7)
+    while game.outcome is None:
+        step, request = next(iter(game.requests().items()))
+        game.answer(step, some_move)
+
+The driver, replay, exhaustive search and Hypothesis all drive a protocol through these few methods. A step's identity is
+its path ("2.0.1": the second step of the first branch of the third step), so the order of answers changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from hashlib import blake2b
+from typing import Any, Protocol as Structural
+
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from moot.protocols.base import Protocol
+from moot.protocols.budget import Account
+from moot.protocols.errors import BudgetExceeded, Illegal, MootError, ProtocolError, UsageError
+from moot.protocols.floor import (
+    AskEffect,
+    ChargeEffect,
+    Effect,
+    FlipEffect,
+    Floor,
+    PlayEffect,
+    TogetherEffect,
+    as_coroutine,
+)
+from moot.protocols.moves import Move
+from moot.protocols.outcomes import Decided, Errored, Exhausted, Forfeited
+from moot.protocols.question import Question
+from moot.protocols.view import Entry, Log, Meter, Request, View
+
+Ending = Decided | Forfeited | Exhausted | Errored
+
+
+class Recorder(Structural):
+    """Who is told what happens. `moved` is apart because it is the hot path."""
+
+    def moved(
+        self, step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str,
+        size: int, reads: int, meta: Mapping[str, Any] | None,
+    ) -> None: ...  # fmt: skip
+
+    def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None: ...
+
+
+class Branch:
+    """A coroutine being stepped: where it stands, what has been said to it, what it may spend."""
+
+    __slots__ = ("coro", "prefix", "next", "last", "heads", "added", "accounts", "parent", "index", "results", "left",
+                 "children", "play")  # fmt: skip
+
+    def __init__(self, coro: Coroutine[Any, Any, Any], prefix: str, heads: dict[str | None, Log]) -> None:
+        self.coro = coro
+        self.prefix = prefix
+        self.next = 0
+        self.last = ""
+        self.heads = heads
+        self.added: list[tuple[Entry, bytes, tuple[str, ...] | None]] = []
+        self.accounts: dict[str, Account] | None = None
+        self.parent: Branch | None = None
+        self.index = 0
+        self.results: list[Any] = []
+        self.left = 0
+        self.children: list[Branch] = []
+        self.play: str | None = None
+
+    def step(self) -> str:
+        step = f"{self.prefix}{self.next}"
+        self.next += 1
+        return step
+
+    def say(self, entry: Entry, payload: bytes, to: tuple[str, ...] | None) -> None:
+        heads = self.heads
+        if to is None:
+            for audience, head in heads.items():
+                heads[audience] = Log(head, entry, payload)
+        else:
+            for seat in dict.fromkeys(to):
+                heads[seat] = Log(heads.get(seat, heads[None]), entry, payload)
+        if self.parent is not None and self.play is None:
+            self.added.append((entry, payload, to))
+
+
+class Open:
+    """An ask that waits for its move."""
+
+    __slots__ = ("branch", "ask", "digest", "attempt", "problem")
+
+    def __init__(self, branch: Branch, ask: AskEffect, digest: str) -> None:
+        self.branch, self.ask, self.digest = branch, ask, digest
+        self.attempt = 0
+        self.problem: str | None = None
+
+
+class Game:
+    """One play of a protocol, driven from outside.
+
+    bounds: per seat, the numbers that it may spend of each measure. recorder: told of every event. chance: gives the
+    value of a coin (an index into the weights, or a number in [0, 1) when they are None); by default it follows from
+    the seed and the step alone.
+
+    Raises UsageError when the question does not fit, ProtocolError when the protocol awaits something that is not its
+    floor or fails itself.
+    """
+
+    def __init__(
+        self,
+        protocol: Protocol,
+        question: Question,
+        *,
+        seed: int = 0,
+        bounds: Mapping[str, Mapping[str, int | float]] | None = None,
+        recorder: Recorder | None = None,
+        chance: Callable[[str, tuple[float, ...] | None], int | float] | None = None,
+    ) -> None:
+        self.protocol, self.question, self.seed = protocol, question, seed
+        self.roles = protocol.roles(question)
+        for seat in self.roles:
+            if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", seat):
+                raise ProtocolError(f"protocol {protocol.name}: seat {seat!r}: letters, digits, _ . - only, at most 64")
+        self.recorder = recorder
+        self.chance = chance or self._seeded
+        self.current: Branch | None = None
+        self.outcome: Ending | None = None
+        self.open: dict[str, Open] = {}
+        self._questions: dict[int, tuple[Question, bytes]] = {}
+        self._ready: deque[tuple[Branch, Any]] = deque()
+        self._branches: set[Branch] = set()
+        self.accounts = {seat: Account(limits) for seat, limits in (bounds or {}).items()}
+        floor = Floor(self, question, self.roles, {})
+        root = Branch(protocol.play(floor, question), "", {None: Log(None, None)})
+        root.accounts = self.accounts or None
+        self._branches.add(root)
+        self._ready.append((root, None))
+
+    # -- what the driver calls ---------------------------------------------------------------------------------------
+
+    def start(self) -> Game:
+        """Run the protocol up to its first asks."""
+        self._run()
+        return self
+
+    def request(self, step: str, note: Callable[[dict[str, Any]], None] | None = None) -> Request:
+        """The request that is open at `step`, with a fresh meter."""
+        waiting = self.open[step]
+        ask = waiting.ask
+        accounts = waiting.branch.accounts
+        account = accounts.get(ask.seat) if accounts else None
+        view, meter = ask.view, Meter(account.check if account else None)
+        if account is not None:
+            view = view.metered(meter)
+        request = Request(step, ask.seat, self.roles.get(ask.seat, ask.seat), ask.kinds, view, ask.brief, waiting.digest,
+                          self.seed_of(step), waiting.attempt, waiting.problem, meter)  # fmt: skip
+        if note is not None:
+            request.note = note
+        return request
+
+    def requests(self) -> dict[str, Request]:
+        """Every open request by step, in the order of their paths' opening."""
+        return {step: self.request(step) for step in self.open}
+
+    def account(self, step: str) -> Account | None:
+        """The account of the seat that is asked at `step`, as far as this branch may spend it."""
+        waiting = self.open[step]
+        accounts = waiting.branch.accounts
+        return accounts.get(waiting.ask.seat) if accounts else None
+
+    def answer(
+        self,
+        step: str,
+        reply: Any,
+        *,
+        reads: int = 0,
+        spent: Mapping[str, int | float] | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Give the move for an open step. True when it was accepted; False when it was illegal, which is recorded and
+        leaves the play as it was (the step stays open, unless its seat has now forfeited).
+
+        reads, spent: what the seat read and spent for it. Raises ProtocolError when no such step is open.
+        """
+        waiting = self.open.get(step)
+        if waiting is None:
+            raise ProtocolError(f"step {step} is not open; open: {', '.join(self.open) or 'none'}")
+        ask, branch = waiting.ask, waiting.branch
+        try:
+            if branch.accounts and (account := branch.accounts.get(ask.seat)) is not None:
+                account.spend("calls", 1)
+                if reads:
+                    account.spend("reads", reads)
+                for measure, amount in (spent or {}).items():
+                    account.spend(measure, amount)
+        except BudgetExceeded as error:
+            self.exhaust(step, error)
+            return False
+        try:
+            given = self._typed(reply, ask.kinds)
+            move = given if ask.check is None else ask.check(given)
+        except Illegal as error:
+            self._reject(step, waiting, reply, str(error), reads, meta)
+            return False
+        payload = to_json(move)
+        del self.open[step]
+        if self.recorder is not None:
+            raw = None if move is given or move == given else to_json(given)
+            under = ask.under
+            if under is None and move.argues:
+                under = "q"
+            size = 0 if under is None else move.reading()
+            self.recorder.moved(step, ask.seat, waiting.digest, payload, raw, under, ask.relation, size, reads, meta)
+        branch.last = step
+        if ask.say:
+            branch.say(Entry(step, ask.seat, move), payload + ask.seat.encode(), ask.to)
+        self._ready.append((branch, move))
+        self._run()
+        return True
+
+    def exhaust(self, step: str, error: BudgetExceeded) -> None:
+        """End the play: the seat that is asked at `step` would cross its budget."""
+        seat = self.open[step].ask.seat
+        self.end(Exhausted(role=seat, measure=error.measure, used=error.used, limit=error.limit, step=step), failed=step)
+
+    def fail(self, step: str, cause: str) -> None:
+        """End the play: what should have answered `step` failed."""
+        self.end(Errored(step=step, cause=cause), failed=step)
+
+    def end(self, outcome: Ending, failed: str | None = None) -> None:
+        """End the play with `outcome`; nothing is asked after it. `failed`: the step at which the world gave out."""
+        if self.outcome is not None:
+            return
+        if self.recorder is not None:
+            fields = {"outcome": outcome.model_dump(mode="json")}
+            if failed is not None:
+                self.recorder.event("failed", {"step": failed, "seat": self.open[failed].ask.seat, **fields})
+            self.recorder.event("ended", fields)
+        self.outcome = outcome
+        self.close()
+
+    def close(self) -> None:
+        """Drop the protocol's coroutines; the outcome, if there is one, stays."""
+        self.open.clear()
+        self._ready.clear()
+        for branch in self._branches:
+            branch.coro.close()
+        self._branches.clear()
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while self._ready and self.outcome is None:
+            branch, value = self._ready.popleft()
+            self.current = branch
+            try:
+                effect = branch.coro.send(value)
+            except StopIteration as stop:
+                self._finished(branch, stop.value)
+                continue
+            except BudgetExceeded as error:
+                raise ProtocolError(f"{self._where(branch)}: {error}") from error
+            except (ProtocolError, UsageError):
+                self.close()
+                raise
+            except Exception as error:
+                self.close()
+                raise ProtocolError(
+                    f"protocol {self.protocol.name} failed at {_line(error, self.protocol)}, "
+                    f"after step {branch.last or 'none'}: {type(error).__name__}: {error}"
+                ) from error
+            finally:
+                self.current = None
+            if type(effect) is AskEffect:
+                step = branch.step()
+                self.open[step] = Open(branch, effect, self._digest(effect))
+            elif isinstance(effect, Effect):
+                self._carry_out(branch, effect)
+            else:
+                where = self._where(branch)
+                self.close()
+                raise ProtocolError(
+                    f"{where} awaits something that is not its floor ({effect!r}); moves, coins and sub-plays all come "
+                    "from floor.ask, floor.flip, floor.together and floor.play"
+                )
+        if not self.open and not self._ready and self.outcome is None and self._branches:
+            raise ProtocolError(f"protocol {self.protocol.name} waits for nothing and has not ended")
+
+    def _carry_out(self, branch: Branch, effect: Effect) -> None:
+        step = branch.step()
+        if isinstance(effect, FlipEffect):
+            value = self.chance(step, effect.weights)
+            if self.recorder is not None:
+                self.recorder.event("flipped", {"step": step, "weights": effect.weights, "value": value})
+            self._ready.append((branch, value))
+        elif isinstance(effect, ChargeEffect):
+            if self.recorder is not None:
+                fields = {"step": step, "seat": effect.seat, "measure": effect.measure, "amount": effect.amount}
+                self.recorder.event("charged", fields)
+            account = branch.accounts.get(effect.seat) if branch.accounts else None
+            try:
+                if account is not None:
+                    account.spend(effect.measure, effect.amount)
+            except BudgetExceeded as error:
+                self.end(Exhausted(role=effect.seat, measure=error.measure, used=error.used, limit=error.limit, step=step))
+                return
+            self._ready.append((branch, None))
+        elif isinstance(effect, TogetherEffect):
+            self._split(branch, step, effect)
+        elif isinstance(effect, PlayEffect):
+            self._enter(branch, step, effect)
+
+    def _split(self, branch: Branch, step: str, effect: TogetherEffect) -> None:
+        count = len(effect.branches)
+        if not count:
+            self._ready.append((branch, ()))
+            return
+        branch.results, branch.left, branch.children = [None] * count, count, []
+        shares = {seat: account.split(count) for seat, account in (branch.accounts or {}).items()}
+        for index, awaitable in enumerate(effect.branches):
+            child = Branch(as_coroutine(awaitable), f"{step}.{index}.", dict(branch.heads))
+            child.parent, child.index, child.last = branch, index, branch.last
+            child.accounts = {seat: parts[index] for seat, parts in shares.items()} or None
+            branch.children.append(child)
+            self._branches.add(child)
+            self._ready.append((child, None))
+
+    def _enter(self, branch: Branch, step: str, effect: PlayEffect) -> None:
+        inner = effect.protocol.roles(effect.question)
+        outer = effect.seats or {}
+        mapped = {seat: outer.get(seat, seat) for seat in inner}
+        missing = [seat for seat in mapped.values() if seat not in self.roles]
+        if missing:
+            raise ProtocolError(
+                f"step {step}: {effect.protocol.name} inside {self.protocol.name} needs seat {missing[0]!r}; "
+                f"the outer play has {', '.join(self.roles)}"
+            )
+        if self.recorder is not None:
+            self.recorder.event("entered", {
+                "step": step, "protocol": record_of(effect.protocol),
+                "question": effect.question.model_dump(mode="json", exclude_defaults=True), "seats": mapped,
+            })  # fmt: skip
+        floor = Floor(self, effect.question, inner, mapped)
+        child = Branch(effect.protocol.play(floor, effect.question), f"{step}.", {None: Log(None, None)})
+        child.parent, child.play, child.accounts = branch, step, branch.accounts
+        self._branches.add(child)
+        self._ready.append((child, None))
+
+    def _finished(self, branch: Branch, value: Any) -> None:
+        self._branches.discard(branch)
+        parent = branch.parent
+        if parent is None or branch.play is not None:
+            if not isinstance(value, (Decided, Forfeited, Exhausted, Errored)):
+                raise ProtocolError(f"protocol {self.protocol.name} returned {value!r}; play must return an outcome")
+            if parent is None:
+                self.end(value)
+                return
+            if self.recorder is not None:
+                self.recorder.event("left", {"step": branch.play, "outcome": value.model_dump(mode="json")})
+            parent.last = branch.play or ""
+            if isinstance(value, Decided):
+                self._ready.append((parent, value))
+            else:
+                self.end(value)
+            return
+        parent.results[branch.index] = value
+        parent.left -= 1
+        if parent.left == 0:
+            for child in parent.children:
+                for entry, payload, to in child.added:
+                    parent.say(entry, payload, to)
+            for seat, account in (parent.accounts or {}).items():
+                account.join([child.accounts[seat] for child in parent.children if child.accounts])
+            last = parent.children[-1].last
+            parent.last = last or parent.last
+            parent.children = []
+            self._ready.append((parent, tuple(parent.results)))
+
+    def _typed(self, reply: Any, kinds: tuple[type[Move], ...]) -> Move:
+        if isinstance(reply, kinds):
+            return reply
+        names = " or ".join(kind.__name__ for kind in kinds)
+        if isinstance(reply, Move):
+            raise Illegal(f"a {type(reply).__name__} was given where a {names} was asked for")
+        if not isinstance(reply, Mapping):
+            raise Illegal(f"{type(reply).__name__} was given where a {names} was asked for")
+        wanted = reply.get("kind")
+        chosen = [kind for kind in kinds if wanted is None or kind.model_fields["kind"].default == wanted]
+        if len(chosen) != 1:
+            raise Illegal(f"kind {wanted!r} was given where a {names} was asked for")
+        try:
+            return chosen[0].model_validate(dict(reply))
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise Illegal(f"not a {names}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+    def _reject(
+        self, step: str, waiting: Open, reply: Any, rule: str, reads: int, meta: Mapping[str, Any] | None
+    ) -> None:
+        waiting.attempt += 1
+        waiting.problem = rule
+        ask = waiting.ask
+        if self.recorder is not None:
+            fields = {"step": step, "seat": ask.seat, "request": waiting.digest, "move": as_data(reply), "rule": rule}
+            self.recorder.event("rejected", {**fields, "reads": reads} if reads else fields, meta)
+        if waiting.attempt > ask.repairs:
+            self.end(Forfeited(role=ask.seat, rule=rule, step=step))
+
+    def _digest(self, ask: AskEffect) -> str:
+        view: View = ask.view
+        question, encoded = self._questions.get(id(view.question), (None, b""))
+        if question is None:
+            encoded = blake2b(to_json(view.question), digest_size=16).digest()
+            self._questions[id(view.question)] = (view.question, encoded)
+        kinds = ",".join(kind.__name__ for kind in ask.kinds)
+        head = f"{ask.seat}|{kinds}|{view.source}|".encode()
+        return blake2b(head + encoded + view.digest + to_json(ask.brief), digest_size=16).hexdigest()
+
+    def seed_of(self, step: str) -> int:
+        """The number that belongs to a step: the same in every run with this seed."""
+        return int.from_bytes(blake2b(f"{self.seed}/{step}".encode(), digest_size=6).digest(), "big")
+
+    def _seeded(self, step: str, weights: tuple[float, ...] | None) -> int | float:
+        fraction = int.from_bytes(blake2b(f"{self.seed}:{step}".encode(), digest_size=8).digest(), "big") >> 11
+        value = fraction / (1 << 53)
+        if weights is None:
+            return value
+        mark, total = value * sum(weights), 0.0
+        for index, weight in enumerate(weights):
+            total += weight
+            if mark < total:
+                return index
+        return max(index for index, weight in enumerate(weights) if weight > 0)
+
+    def _where(self, branch: Branch) -> str:
+        """The protocol and the line of its own file at which `branch` stands."""
+        own, place = type(self.protocol).play.__code__.co_filename, ""
+        inner: Any = branch.coro
+        while (frame := getattr(inner, "cr_frame", None)) is not None:
+            if frame.f_code.co_filename == own or not place:
+                place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            inner = getattr(inner, "cr_await", None)
+        return f"protocol {self.protocol.name} at {place or own}"
+
+
+def record_of(protocol: Protocol) -> dict[str, Any]:
+    """A protocol as it is recorded: its name and the parameters that are not at their defaults."""
+    return {"name": protocol.name, "params": protocol.model_dump(mode="json", exclude_defaults=True)}
+
+
+def as_data(reply: Any) -> Any:
+    """Anything an agent returned, as JSON values; what has no JSON form becomes its (shortened) repr."""
+    try:
+        if isinstance(reply, Move):
+            return reply.model_dump(mode="json")
+        to_json(reply)
+        return reply
+    except (MootError, ValueError, TypeError):
+        return {"repr": repr(reply)[:2000].encode("utf-8", "backslashreplace").decode()}
+
+
+def _line(error: BaseException, protocol: Protocol) -> str:
+    """Where in the protocol's own file an error came from (or the innermost line, if it never was there)."""
+    own, place, last = type(protocol).play.__code__.co_filename, None, ""
+    trace = error.__traceback__
+    while trace is not None:
+        last = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+        if trace.tb_frame.f_code.co_filename == own:
+            place = last
+        trace = trace.tb_next
+    return place or last

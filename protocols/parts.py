@@ -1,0 +1,173 @@
+"""The parts that a debate is put together from: speeches, the judge's feedback and questions, agreeing to end.
+
+The vocabulary is that of the human debates of Michael et al. 2023 (arXiv 2311.08702), so that their rule sets, and
+others', are parameters and not code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from moot.protocols.errors import Illegal
+from moot.protocols.floor import Floor
+from moot.protocols.limits import Limit
+from moot.protocols.moves import Ask, Quote, Speech, Stop, Verdict
+from moot.protocols.quotes import segments, verify
+
+
+class Part(BaseModel):
+    """One part of a debate. `hold` plays it; it returns the verdict that ends the debate, True to end it without one,
+    or None to go on. `answers` maps the debating seats to the choices that they defend."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    async def hold(self, floor: Floor, answers: Mapping[str, int], turn: Turn) -> Verdict | bool | None:
+        raise Illegal(f"{type(self).__name__} cannot be held")
+
+
+class Turn(BaseModel):
+    """Where a part stands: which round of how many, and the speakers' last steps (for the argument tree)."""
+
+    round: int
+    rounds: int | None
+    last: dict[str, str] = {}
+
+
+class Speeches(Part):
+    """Every debater speaks once: blind to each other ("simultaneous"), or one after the other ("sequential").
+
+    limit: on the whole speech without its quote marks; quote_limit: on what it quotes, in all.
+    """
+
+    part: Literal["speeches"] = "speeches"
+    order: Literal["simultaneous", "sequential"] = "simultaneous"
+    limit: Limit | None = None
+    quote_limit: Limit | None = None
+
+    async def hold(self, floor: Floor, answers: Mapping[str, int], turn: Turn) -> Verdict | bool | None:
+        async def speak(seat: str) -> str:
+            await floor.ask(
+                seat, Speech, view=floor.said(seat, source="all"), check=self.check(floor.question.passage),
+                under=turn.last.get(seat), task="speech", answer=answers[seat], round=turn.round, rounds=turn.rounds,
+                **limits(self.limit, self.quote_limit),
+            )  # fmt: skip
+            return floor.step
+
+        if self.order == "simultaneous" and len(answers) > 1:
+            steps = await floor.together(*(speak(seat) for seat in answers))
+        else:
+            steps = tuple([await speak(seat) for seat in answers])
+        turn.last.update(zip(answers, steps, strict=True))
+        return None
+
+    def check(self, passage: str | None) -> Any:
+        return lambda speech: on_record(speech, passage, self.limit, self.quote_limit)
+
+
+class Feedback(Part):
+    """The judge states its belief, may say something to the debaters, and may end the debate."""
+
+    part: Literal["feedback"] = "feedback"
+    limit: Limit | None = None
+
+    async def hold(self, floor: Floor, answers: Mapping[str, int], turn: Turn) -> Verdict | bool | None:
+        verdict = await floor.ask(
+            "judge", Verdict, check=fits(floor, self.limit), task="feedback", round=turn.round, rounds=turn.rounds,
+            **limits(self.limit, None),
+        )  # fmt: skip
+        return verdict if verdict.end else None
+
+
+class Questions(Part):
+    """The judge may put a question to one debater or to all; each counts as one query. An empty text asks nothing."""
+
+    part: Literal["questions"] = "questions"
+    limit: Limit | None = None
+
+    async def hold(self, floor: Floor, answers: Mapping[str, int], turn: Turn) -> Verdict | bool | None:
+        def check(move: Ask) -> Ask:
+            if move.to is not None and move.to not in answers:
+                raise Illegal(f"the question is to {move.to!r}; it can go to {', '.join(answers)}, or to all (null)")
+            return move if self.limit is None else move.model_copy(update={"text": self.limit.apply(move.text)})
+
+        asked = await floor.ask(
+            "judge", Ask, check=check, task="ask", to_seats=list(answers), round=turn.round, rounds=turn.rounds,
+            **limits(self.limit, None),
+        )  # fmt: skip
+        if asked.text.strip():
+            await floor.charge("judge", "queries", 1)
+        return None
+
+
+class Negotiate(Part):
+    """Every debater says, blind to the others, whether it agrees to end; all must agree."""
+
+    part: Literal["negotiate"] = "negotiate"
+
+    async def hold(self, floor: Floor, answers: Mapping[str, int], turn: Turn) -> Verdict | bool | None:
+        votes = await floor.together(
+            *(floor.ask(seat, Stop, view=floor.said(seat, source="all"), task="stop", round=turn.round, rounds=turn.rounds)
+              for seat in answers)
+        )  # fmt: skip
+        return True if all(vote.stop for vote in votes) else None
+
+
+AnyPart = Annotated[Speeches | Feedback | Questions | Negotiate, Field(discriminator="part")]
+
+
+def limits(limit: Limit | None, quote_limit: Limit | None) -> dict[str, Any]:
+    """Limits as they stand in a brief."""
+    named = {"limit": limit, "quote_limit": quote_limit}
+    return {name: each.model_dump(exclude_none=True) for name, each in named.items() if each is not None}
+
+
+def fits(floor: Floor, limit: Limit | None = None) -> Any:
+    """The check of a verdict: one probability per choice, and its words within the limit."""
+    count = len(floor.question.choices)
+
+    def check(verdict: Verdict) -> Verdict:
+        if len(verdict.probabilities) != count:
+            raise Illegal(f"the verdict has {len(verdict.probabilities)} probabilities for {count} choices")
+        if limit is None or not verdict.text:
+            return verdict
+        text = limit.apply(verdict.text)
+        return verdict if text == verdict.text else verdict.model_copy(update={"text": text})
+
+    return check
+
+
+def on_record(speech: Speech, passage: str | None, limit: Limit | None, quote_limit: Limit | None) -> Speech:
+    """The speech as it goes on the record: within its limits, its quotes verified against the passage.
+
+    A quote that comes with a span of the passage holding exactly its text keeps that span. Whatever the speaker says
+    about verification is replaced. Raises Illegal on an empty speech or one over a limit that rejects.
+    """
+    text = speech.text
+    if not text.strip():
+        raise Illegal("the speech is empty")
+    plain = "".join(segment.text for segment in segments(text))
+    if limit is not None and limit.measure(plain) > limit.most:
+        text = limit.apply(plain if limit.over == "reject" else text)
+    quoted = [segment.text for segment in segments(text) if segment.quote]
+    if quote_limit is not None and quoted:
+        quote_limit.model_copy(update={"over": "reject"}).apply("".join(quoted))
+    if not quoted:
+        return speech if text == speech.text and not speech.quotes else Speech(text=text)
+    found = verify(text, passage or "")
+    given = speech.quotes if len(speech.quotes) == len(found) else (None,) * len(found)
+    quotes = tuple(_exact(mine, passage or "") or theirs for mine, theirs in zip(given, found, strict=True))
+    if text == speech.text and quotes == speech.quotes:
+        return speech
+    return Speech(text=text, quotes=quotes)
+
+
+def _exact(quote: Quote | None, passage: str) -> Quote | None:
+    if quote is None or quote.span is None:
+        return None
+    start, end = quote.span
+    if 0 <= start < end <= len(passage) and passage[start:end] == quote.text:
+        return quote.model_copy(update={"verified": True})
+    return None

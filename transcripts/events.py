@@ -1,0 +1,172 @@
+"""The event log: one JSON line per event, in the order in which they happened, each chained to the one before.
+
+A line is `{"event": …, fields…, "meta": {…}, "chain": "…"}`. What stands before `"meta"` is what the play was; meta is how
+it came about (clock readings, costs, attempts) and takes no part in a play's digest. `chain` is the blake2b hash of the
+previous chain value and this line up to it. Views are not stored: `request` is the hash of what the seat was shown.
+
+| event | what it says | part of the play |
+|---|---|---|
+| started | protocol, question, seed, bounds; meta: seats, clock, sealed truth | yes |
+| asked, attempted | a call went out; it came back or failed, with its cost | no |
+| moved | a move was accepted | yes |
+| rejected | a move was illegal, by which rule | yes |
+| flipped, charged | a coin; a charge on a seat's budget | yes |
+| entered, left | a sub-play began; ended | yes |
+| failed | a seat ran out of budget or failed | yes, unless the play was resumed after it |
+| cancelled, resumed, imported | interruption; taking up again; what an import keeps of its source | no |
+| ended | the outcome | yes, likewise |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from hashlib import blake2b
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from moot.protocols.errors import TranscriptError
+
+FORMAT = "moot-transcript"
+VERSION = 1
+
+PLAYED = frozenset({"started", "moved", "rejected", "flipped", "charged", "entered", "left", "failed", "ended"})
+"""The events that make up the play itself: replay must produce each of them again."""
+
+_CHAIN = b',"chain":"'
+_META = b',"meta":'
+
+
+def moved_body(
+    step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str, size: int,
+    reads: int,
+) -> bytes:  # fmt: skip
+    """The part of a `moved` line that is the play."""
+    body = b'{"event":"moved","step":"%b","seat":"%b","request":"%b","move":%b' % (
+        step.encode(), seat.encode(), request.encode(), move)  # fmt: skip
+    if raw is not None:
+        body += b',"raw":' + raw
+    if under is not None:
+        body += b',"under":"%b","relation":%b,"size":%d' % (under.encode(), to_json(relation), size)
+    if reads:
+        body += b',"reads":%d' % reads
+    return body
+
+
+def event_body(name: str, fields: Mapping[str, Any]) -> bytes:
+    """The part of any other line that says what happened."""
+    return b'{"event":"%b",' % name.encode() + to_json(fields)[1:-1] if fields else b'{"event":"%b"' % name.encode()
+
+
+class EventLog:
+    """A recorder that chains lines and hands each to `write` at once. Raises whatever `write` raises."""
+
+    __slots__ = ("write", "chain", "count")
+
+    def __init__(self, write: Callable[[bytes], None], chain: bytes = b"", count: int = 0) -> None:
+        self.write, self.chain, self.count = write, chain, count
+
+    def moved(
+        self, step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str,
+        size: int, reads: int, meta: Mapping[str, Any] | None,
+    ) -> None:  # fmt: skip
+        self.line(moved_body(step, seat, request, move, raw, under, relation, size, reads), meta)
+
+    def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None:
+        self.line(event_body(name, fields), meta)
+
+    def line(self, body: bytes, meta: Mapping[str, Any] | None = None) -> None:
+        body += b',"meta":%b' % to_json(meta) if meta else b',"meta":{}'
+        chain = blake2b(self.chain + body, digest_size=16).hexdigest().encode()
+        self.write(b'%b,"chain":"%b"}\n' % (body, chain))
+        self.chain = chain
+        self.count += 1
+
+
+def played_part(line: bytes) -> bytes:
+    """The part of a line that is the play: all before its meta."""
+    return line[: line.rindex(_META)]
+
+
+def check_line(line: bytes, number: int, chain: bytes, name: str) -> bytes:
+    """The chain value of a line, after checking it against `chain`, that of the line before.
+
+    Raises TranscriptError naming file, line and event when the line was edited, reordered or is no event at all.
+    """
+    body, mark, tail = line.rpartition(_CHAIN)
+    if mark and len(tail) in (34, 35) and tail[32:34] == b'"}':
+        if blake2b(chain + body, digest_size=16).hexdigest().encode() == tail[:32]:
+            return tail[:32]
+        raise TranscriptError(
+            f"{name}: line {number} ({label(line)}): the hash chain breaks here: this line or one before it was edited, "
+            "removed or reordered; keep an untouched copy, or `moot fork` from a step before it"
+        )
+    raise TranscriptError(f"{name}: line {number}: this is no moot event: {line[:80]!r}")
+
+
+def parse(line: bytes, number: int, name: str) -> dict[str, Any]:
+    """A line as a dict. Raises TranscriptError naming file and line."""
+    try:
+        event = from_json(line, cache_strings="keys")
+    except ValueError as error:
+        raise TranscriptError(f"{name}: line {number} cannot be read as JSON: {error}") from None
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        raise TranscriptError(f"{name}: line {number} is no moot event: {line[:80]!r}")
+    return event
+
+
+def label(line: bytes) -> str:
+    """A short name for an event, for messages: "event moved, step 0.1"."""
+    try:
+        event = from_json(line)
+        step = event.get("step")
+        return f"event {event.get('event')}" + (f", step {step}" if step else "")
+    except (ValueError, AttributeError):
+        return "unreadable"
+
+
+def check_header(event: Mapping[str, Any], name: str) -> None:
+    """Raise TranscriptError unless `event` opens a transcript of a version that this moot reads."""
+    if event.get("event") != "started" or event.get("format") != FORMAT:
+        raise TranscriptError(f"{name}: line 1 does not open a moot transcript (its format is {event.get('format')!r})")
+    if not isinstance(event.get("version"), int) or event["version"] > VERSION:
+        raise TranscriptError(
+            f"{name}: written in format version {event.get('version')!r}; this moot reads up to {VERSION}: upgrade moot"
+        )
+
+
+def played(lines: Iterable[tuple[bytes, dict[str, Any]]]) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Only the events of the play, without an ending that a later `resumed` took back."""
+    held: list[tuple[bytes, dict[str, Any]]] = []
+    for line, event in lines:
+        name = event["event"]
+        if name == "resumed":
+            held.clear()
+        elif name in ("failed", "ended"):
+            held.append((line, event))
+        elif name in PLAYED:
+            yield from held
+            held.clear()
+            yield line, event
+    yield from held
+
+
+def path_of(step: str) -> tuple[int, ...]:
+    """A step's path as numbers, for ordering: "2.0.1" is (2, 0, 1)."""
+    return tuple(map(int, step.split(".")))
+
+
+class Digest:
+    """The digest of a play: of what happened at every step, whatever order it happened in, and of the outcome."""
+
+    def __init__(self) -> None:
+        self._leaves: list[tuple[tuple[int, ...], bytes]] = []
+
+    def add(self, body: bytes, event: Mapping[str, Any]) -> None:
+        name = event["event"]
+        key = (-1,) if name == "started" else (1 << 62,) if name in ("ended", "failed") else path_of(event["step"])
+        self._leaves.append((key, blake2b(body, digest_size=16).digest()))
+
+    def hex(self) -> str:
+        self._leaves.sort(key=lambda leaf: leaf[0])
+        return blake2b(b"".join(leaf for _, leaf in self._leaves), digest_size=16).hexdigest()

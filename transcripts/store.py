@@ -1,0 +1,119 @@
+"""Transcripts on disk: append-only files that survive a kill at any moment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from moot.protocols.errors import TranscriptError, UsageError
+from moot.transcripts.events import check_header, check_line, parse
+
+ZSTD_HINT = "sealed transcripts need the zstd extra: pip install 'moot[seal]'"
+
+
+class Writer:
+    """Appends lines to a transcript, each handed to the system at once (a kill loses at most the line being written).
+
+    Raises UsageError when the file exists (unless `append`) or another process writes it, TranscriptError when the
+    disk is full; what was recorded before is kept.
+    """
+
+    def __init__(self, path: Path | str, append: bool = False) -> None:
+        self.path = Path(path)
+        self.lines = 0
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file: IO[bytes] = open(self.path, "ab" if append else "xb", buffering=0)  # noqa: SIM115
+        except FileExistsError:
+            raise UsageError(
+                f"{path} exists already; take another name, or go on with it: moot resume {path}"
+            ) from None
+        except OSError as error:
+            raise UsageError(f"cannot write {path}: {error.strerror}") from None
+        _lock(self._file, self.path)
+
+    def __call__(self, line: bytes) -> None:
+        try:
+            written = self._file.write(line)
+            while written is not None and written < len(line):
+                line = line[written:]
+                written = self._file.write(line)
+        except OSError as error:
+            raise TranscriptError(
+                f"{self.path}: cannot write event {self.lines + 1}: {error.strerror}. What was recorded before it is safe; "
+                f"make room, then: moot resume {self.path}"
+            ) from None
+        self.lines += 1
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _lock(file: IO[bytes], path: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise UsageError(f"{path} is being written by another process; wait for it or stop it") from None
+    except OSError:
+        return
+
+
+def read_lines(path: Path | str) -> Iterator[bytes]:
+    """The whole lines of a transcript, sealed or not. A torn last line (a write cut off by a kill) is left out."""
+    path = Path(path)
+    try:
+        if path.suffix == ".zst":
+            from moot.transcripts.seal import unsealed
+
+            yield from unsealed(path)
+            return
+        with open(path, "rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield line
+    except FileNotFoundError:
+        raise UsageError(f"there is no transcript {path}") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path} is a folder; name one transcript (moot list {path} shows what is in it)") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+
+
+def checked(lines: Iterator[bytes], name: str) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Lines with their events, after checking header and chain. Raises TranscriptError naming file, line and event."""
+    chain, number = b"", 0
+    for number, line in enumerate(lines, 1):
+        chain = check_line(line, number, chain, name)
+        event = parse(line, number, name)
+        if number == 1:
+            check_header(event, name)
+        yield line, event
+    if number == 0:
+        raise TranscriptError(f"{name}: holds no whole event; there is nothing to read")
+
+
+def repair(path: Path | str) -> int:
+    """Cut a torn last line off a transcript; the number of bytes that went. Nothing whole is ever lost."""
+    path = Path(path)
+    size = path.stat().st_size
+    with open(path, "rb+") as file:
+        end = size
+        while end:
+            start = max(0, end - 65536)
+            file.seek(start)
+            cut = file.read(end - start).rfind(b"\n")
+            if cut >= 0:
+                end = start + cut + 1
+                break
+            end = start
+        if end < size:
+            file.truncate(end)
+            os.fsync(file.fileno())
+    return size - end

@@ -1,0 +1,185 @@
+"""A transcript: an append-only log of events, and what is folded from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moot.protocols.base import Protocol, protocol_named
+from moot.protocols.outcomes import Decided, Errored, Exhausted, Forfeited, outcome_adapter
+from moot.protocols.question import Question, Sample
+from moot.transcripts.events import Digest, played, played_part
+from moot.transcripts.store import checked, read_lines
+
+if TYPE_CHECKING:
+    import networkx
+
+    from moot.complexity.guarantee import Guarantee
+    from moot.complexity.ledger import Ledger
+
+Ending = Decided | Forfeited | Exhausted | Errored
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One recorded move. `move` is its JSON form as it went on the record; `raw` as it was given, where that differs."""
+
+    step: str
+    seat: str
+    move: Mapping[str, Any]
+    raw: Mapping[str, Any] | None
+    under: str | None
+    relation: str | None
+    size: int
+    request: str
+    reads: int
+
+
+class Transcript:
+    """What was recorded of one play, from a file or from memory. Everything it offers is computed from the events.
+
+    Reading checks the hash chain: an edited line raises TranscriptError with the file, line and event.
+    """
+
+    def __init__(self, lines: list[bytes] | None = None, path: Path | str | None = None) -> None:
+        self.path = Path(path) if path is not None else None
+        self._lines = lines
+
+    @property
+    def name(self) -> str:
+        """What messages call it: its file name, or "transcript"."""
+        return str(self.path) if self.path is not None else "transcript"
+
+    def lines(self) -> Iterator[bytes]:
+        """The recorded lines, as bytes."""
+        if self._lines is not None:
+            return iter(self._lines)
+        assert self.path is not None
+        return read_lines(self.path)
+
+    def pairs(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
+        """Lines with their events, the chain checked on the way."""
+        return checked(self.lines(), self.name)
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """The events as dicts, the chain checked on the way."""
+        return (event for _, event in self.pairs())
+
+    @cached_property
+    def started(self) -> dict[str, Any]:
+        """The opening event: protocol, question, seed, bounds, and in its meta the seats."""
+        return next(self.events())
+
+    @cached_property
+    def question(self) -> Question:
+        return Question(**self.started["question"])
+
+    @cached_property
+    def protocol(self) -> Protocol:
+        """The protocol, made again from its name and parameters. Raises UsageError when it is not installed."""
+        record = self.started["protocol"]
+        return protocol_named(record["name"], record["params"])
+
+    @property
+    def seed(self) -> int:
+        return int(self.started["seed"])
+
+    @property
+    def bounds(self) -> dict[str, dict[str, int | float]]:
+        """What each bounded seat may spend, as numbers: {"judge": {"reads": 4000}}."""
+        return dict(self.started.get("bounds") or {})
+
+    @property
+    def seats(self) -> dict[str, Any]:
+        """Who sat where, as they described themselves."""
+        return dict(self.started["meta"].get("seats") or {})
+
+    @cached_property
+    def sample(self) -> Sample:
+        """The question with its sealed truth, when it was recorded. For scoring."""
+        return Sample(self.question, self.started["meta"].get("sealed", {}).get("truth"))
+
+    @cached_property
+    def _ending(self) -> Ending | None:
+        last = None
+        for event in self.events():
+            if event["event"] == "ended":
+                last = event["outcome"]
+            elif event["event"] == "resumed":
+                last = None
+        return None if last is None else outcome_adapter.validate_python(last)
+
+    @property
+    def outcome(self) -> Ending | None:
+        """How the play ended; None while it has not."""
+        return self._ending
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of the play: equal for equal plays, whatever order their calls came back in and whoever sat there."""
+        digest = Digest()
+        for line, event in played(self.pairs()):
+            digest.add(played_part(line), event)
+        return digest.hex()
+
+    def steps(self) -> Iterator[Step]:
+        """The accepted moves, in the order in which they were recorded."""
+        for event in self.events():
+            if event["event"] == "moved":
+                yield Step(
+                    event["step"], event["seat"], event["move"], event.get("raw"), event.get("under"),
+                    event.get("relation"), event.get("size", 0), event["request"], event.get("reads", 0),
+                )  # fmt: skip
+
+    @cached_property
+    def tree(self) -> networkx.DiGraph[str]:
+        """The argument tree, frozen: statements under what they answer, the question as root "q"."""
+        from moot.transcripts.tree import argument_tree
+
+        return argument_tree(self.events())
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What the play spent, by seat, and how large its tree grew."""
+        from moot.complexity.ledger import ledger_of
+
+        return ledger_of(self.events())
+
+    @property
+    def guarantee(self) -> Guarantee:
+        """What the verdict is worth: the protocol's measure against the judge's budget."""
+        from moot.complexity.guarantee import guarantee_of
+
+        return guarantee_of(self)
+
+    def __repr__(self) -> str:
+        question = self.started["question"]["text"]
+        return f"Transcript({self.started['protocol']['name']}, {question!r}, {_brief(self.outcome)})"
+
+    def _repr_html_(self) -> str:
+        from moot.transcripts.show import as_html
+
+        return as_html(self)
+
+
+def _brief(outcome: Ending | None) -> str:
+    if outcome is None:
+        return "not ended"
+    if isinstance(outcome, Decided):
+        return f"decided {outcome.verdict.probabilities}"
+    return outcome.kind
+
+
+def load(path: Path | str) -> Transcript:
+    """A saved transcript (.jsonl, or .jsonl.zst once sealed).
+
+    Raises UsageError when there is no such file, TranscriptError when it is no transcript, is newer than this moot or
+    was edited (its whole chain is checked here).
+    """
+    transcript = Transcript(path=path)
+    for _ in transcript.pairs():
+        pass
+    return transcript

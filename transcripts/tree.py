@@ -1,0 +1,57 @@
+"""The argument tree: a fold over events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import networkx
+
+ROOT = "q"
+
+
+def scope_of(step: str, scopes: Iterable[str]) -> str:
+    """The innermost sub-play that `step` belongs to, by its own step; the root question when to none."""
+    inside = [scope for scope in scopes if step.startswith(scope + ".")]
+    return max(inside, key=len) if inside else ROOT
+
+
+def text_of(move: Mapping[str, Any]) -> str:
+    """What a recorded move says, as text, for display."""
+    text = move.get("text")
+    if isinstance(text, str):
+        return text
+    return ", ".join(f"{key} {value}" for key, value in move.items() if key != "kind")
+
+
+def argument_tree(events: Iterable[Mapping[str, Any]]) -> networkx.DiGraph[str]:
+    """The frozen tree of a play. Nodes are step paths ("q" is the question), edges run from a node to what answers it.
+
+    Node attributes: seat (str, or None for a question), kind, text, size (in the question's unit), move (its JSON form).
+    Edge attribute: relation. Graph attributes: question, root.
+    """
+    import networkx
+
+    graph: networkx.DiGraph[str] = networkx.DiGraph()
+    scopes: list[str] = []
+    for event in events:
+        name = event["event"]
+        if name == "started":
+            text = event["question"]["text"]
+            graph.graph.update(question=text, root=ROOT)
+            graph.add_node(ROOT, seat=None, kind="question", text=text, size=len(text), move={})
+        elif name == "entered":
+            step, text = event["step"], event["question"]["text"]
+            graph.add_node(step, seat=None, kind="question", text=text, size=len(text), move={})
+            graph.add_edge(scope_of(step, scopes), step, relation="asks")
+            scopes.append(step)
+        elif name == "moved" and "under" in event:
+            step, move = event["step"], event["move"]
+            under = event["under"]
+            parent = scope_of(step, scopes) if under == ROOT else under
+            graph.add_node(
+                step, seat=event["seat"], kind=move.get("kind", ""), text=text_of(move), size=event["size"], move=move
+            )
+            graph.add_edge(parent, step, relation=event["relation"])
+    return networkx.freeze(graph)

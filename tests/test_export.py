@@ -63,11 +63,16 @@ def trees(draw: st.DrawFn) -> nx.DiGraph[str]:
         if cited not in (parent, "q") and draw(st.booleans()) and not nx.has_path(graph, cited, name):
             graph.add_edge(name, cited, relation="cites")
         names.append(name)
-    return nx.freeze(graph)
+    nx.freeze(graph)
+    return graph
 
 
 def contents(graph: nx.DiGraph[str]) -> tuple[Any, ...]:
-    return dict(graph.graph), dict(graph.nodes(data=True)), {(u, v): d for u, v, d in graph.edges(data=True)}
+    return (
+        dict(graph.graph),
+        {n: d for n, d in graph.nodes(data=True)},
+        {(u, v): d for u, v, d in graph.edges(data=True)},
+    )
 
 
 def visible(value: Any) -> Any:
@@ -108,18 +113,14 @@ def test_graphml_is_read_by_networkx(graph: nx.DiGraph[str]) -> None:
     again = nx.read_graphml(io.BytesIO(to_graphml(graph).encode()))
 
     def expected(attributes: dict[str, Any]) -> dict[str, Any]:
-        return {key: visible(value) for key, value in attributes.items() if value not in (None, "")}
+        return {key: visible(value) for key, value in attributes.items() if value is not None}
 
     assert again.is_directed() and not again.is_multigraph()
     assert {n: dict(d) for n, d in again.nodes(data=True)} == {n: expected(d) for n, d in graph.nodes(data=True)}
     assert {(u, v): d for u, v, d in again.edges(data=True)} == {
         (u, v): expected(d) for u, v, d in graph.edges(data=True)
     }
-    assert {k: again.graph[k] for k in ("question", "root") if k in again.graph} == expected(graph.graph)
-    assert (
-        to_graphml(graph).count("\n<data")
-        == sum(sum(value is not None for value in d.values()) for _, d in graph.nodes(data=True)) + 2
-    ), "empty texts are in the file, though networkx drops them"
+    assert {k: again.graph[k] for k in ("question", "root")} == expected(graph.graph)
 
 
 @given(trees(), st.integers(1, 60), st.integers(1, 10))
@@ -159,6 +160,7 @@ def all_hostile() -> nx.DiGraph[str]:
     return graph
 
 
+@pytest.mark.filterwarnings("ignore")  # pydot calls old names of its parser library
 def test_dot_is_parsed_by_pydot() -> None:
     pydot = pytest.importorskip("pydot")
     graph = all_hostile()
@@ -248,6 +250,7 @@ def test_graphs_of_another_form_are_refused() -> None:
     "change",
     [
         lambda d: d.update(version=2),
+        lambda d: d.update(version=0),
         lambda d: d.update(format="other"),
         lambda d: d.update(root="z"),
         lambda d: d.pop("version"),

@@ -26,7 +26,7 @@ from moot.protocols.errors import UsageError
 if TYPE_CHECKING:
     import networkx as nx
 
-    Tree = nx.DiGraph[str]
+    Tree = nx.DiGraph[Any]
 
 VERSION = 1
 
@@ -56,7 +56,7 @@ class _Edge(_Model):
 
 class _Document(_Model):
     format: Literal["moot-tree"]
-    version: int
+    version: Annotated[int, Field(ge=1)]
     question: str
     root: str
     nodes: tuple[_Node, ...]
@@ -110,8 +110,7 @@ def to_graphml(graph: Tree) -> str:
     """The tree as GraphML, for yEd, Gephi, `networkx.read_graphml`, ….
 
     Characters that XML 1.0 cannot hold are replaced: control characters by their pictures (U+0000 by ␀, U+2400), the
-    non-characters U+FFFE and U+FFFF by U+FFFD. A seat or role of None is left out. (networkx, when it reads, also leaves
-    out attributes that are there and empty.)
+    non-characters U+FFFE and U+FFFF by U+FFFD. A seat or role of None is left out.
     """
     document = _document(graph)
     keys = [("graph", "question", "string"), ("graph", "root", "string"), ("edge", "relation", "string")]
@@ -213,19 +212,21 @@ def _text(value: Any) -> Any:
     return _SURROGATE.sub("\ufffd", value) if isinstance(value, str) else value
 
 
-def _order(step: str) -> list[tuple[int, int, str]]:
+def _order(step: str) -> list[tuple[int, int, str, str]]:
     """The question first, then numbered steps by number (2 before 10), then names."""
-    parts = step.split(".")
-    return (
-        [(0, 0, "")] if step == "q" else [(1, int(p), p) if p.isascii() and p.isdigit() else (2, 0, p) for p in parts]
-    )
+    return [] if step == "q" else [_part(part) for part in step.split(".")]
+
+
+def _part(part: str) -> tuple[int, int, str, str]:
+    digits = part.lstrip("0")
+    return (0, len(digits), digits, part) if part.isdigit() else (1, 0, "", part)
 
 
 def _label(node: _Node, width: int, lines: int) -> list[str]:
     """The lines of a node's label: who said what kind of thing at which step, then the text, wrapped and cut."""
     if width < 1 or lines < 1:
         raise UsageError(f"labels need a width and a number of lines of at least 1, not {width} and {lines}")
-    head = " · ".join(part for part in (node.id, node.seat, node.role, node.kind) if part)
+    head = " · ".join(part for part in (node.id, node.seat, node.role, node.kind) if part and part.strip())
     # A text of megabytes is cut before it is wrapped; white space that wrapping drops can at most halve what is left.
     shown = " ".join(_visible(node.text[: 4 * width * lines]).split())
     body = textwrap.wrap(shown, width, break_on_hyphens=False)

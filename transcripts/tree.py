@@ -28,30 +28,31 @@ def text_of(move: Mapping[str, Any]) -> str:
 def argument_tree(events: Iterable[Mapping[str, Any]]) -> networkx.DiGraph[str]:
     """The frozen tree of a play. Nodes are step paths ("q" is the question), edges run from a node to what answers it.
 
-    Node attributes: seat (str, or None for a question), kind, text, size (in the question's unit), move (its JSON form).
+    Node attributes: seat and role (None for a question), kind, text, size (in the question's unit).
     Edge attribute: relation. Graph attributes: question, root.
     """
     import networkx
 
     graph: networkx.DiGraph[str] = networkx.DiGraph()
     scopes: list[str] = []
+    roles: Mapping[str, str] = {}
     for event in events:
         name = event["event"]
         if name == "started":
             text = event["question"]["text"]
+            roles = event["roles"]
             graph.graph.update(question=text, root=ROOT)
-            graph.add_node(ROOT, seat=None, kind="question", text=text, size=len(text), move={})
+            graph.add_node(ROOT, seat=None, role=None, kind="question", text=text, size=len(text))
         elif name == "entered":
             step, text = event["step"], event["question"]["text"]
-            graph.add_node(step, seat=None, kind="question", text=text, size=len(text), move={})
+            graph.add_node(step, seat=None, role=None, kind="question", text=text, size=len(text))
             graph.add_edge(scope_of(step, scopes), step, relation="asks")
             scopes.append(step)
         elif name == "moved" and "under" in event:
             step, move = event["step"], event["move"]
             under = event["under"]
             parent = scope_of(step, scopes) if under == ROOT else under
-            graph.add_node(
-                step, seat=event["seat"], kind=move.get("kind", ""), text=text_of(move), size=event["size"], move=move
-            )
+            seat, kind = event["seat"], move.get("kind", "")
+            graph.add_node(step, seat=seat, role=roles.get(seat), kind=kind, text=text_of(move), size=event["size"])
             graph.add_edge(parent, step, relation=event["relation"])
     return networkx.freeze(graph)

@@ -81,7 +81,9 @@ class Branch:
 
     def say(self, entry: Entry, payload: bytes, to: tuple[str, ...] | None) -> None:
         heads = self.heads
-        if to is None:
+        if to is None and len(heads) == 1:
+            heads[None] = Log(heads[None], entry, payload)
+        elif to is None:
             for audience, head in heads.items():
                 heads[audience] = Log(head, entry, payload)
         else:

@@ -110,7 +110,9 @@ class Floor:
         single cells of it, each charged. Statements of branches that run at the same time are never in it.
         """
         heads = self._branch.heads
-        log = heads.get(self._outer.get(to, to), heads[None]) if to is not None else heads[None]
+        log = heads[None]
+        if to is not None and len(heads) > 1:
+            log = heads.get(self._outer.get(to, to), log)
         return View(self.question, log, source, self._open)
 
     def ask(

@@ -34,7 +34,7 @@ VERSION = 1
 PLAYED = frozenset({"started", "moved", "rejected", "flipped", "charged", "entered", "left", "failed", "ended"})
 """The events that make up the play itself: replay must produce each of them again."""
 
-_CHAIN = b',"chain":"'
+CHAIN = b',"chain":"'
 _META = b',"meta":'
 
 
@@ -98,7 +98,7 @@ def check_line(line: bytes, number: int, chain: bytes, name: str) -> bytes:
 
     Raises TranscriptError naming file, line and event when the line was edited, reordered or is no event at all.
     """
-    if line[-45:-35] == _CHAIN and line[-3:] == b'"}\n':
+    if line[-45:-35] == CHAIN and line[-3:] == b'"}\n':
         if blake2b(chain + line[:-45], digest_size=16).hexdigest().encode() == line[-35:-3]:
             return line[-35:-3]
         raise TranscriptError(

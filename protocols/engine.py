@@ -462,8 +462,9 @@ def _name_of(kind: type[Move]) -> Any:
 
 
 def record_of(protocol: Protocol) -> dict[str, Any]:
-    """A protocol as it is recorded: its name and the parameters that are not at their defaults."""
-    return {"name": protocol.name, "params": protocol.model_dump(mode="json", exclude_defaults=True)}
+    """A protocol as it is recorded: its name and the parameters that are not at their defaults, those in full."""
+    changed = set(protocol.model_dump(exclude_defaults=True))
+    return {"name": protocol.name, "params": protocol.model_dump(mode="json", include=changed)}
 
 
 def as_data(reply: Any) -> Any:

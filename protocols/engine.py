@@ -474,7 +474,11 @@ def as_data(reply: Any) -> Any:
         to_json(reply)
         return reply
     except (MootError, ValueError, TypeError):
-        return {"repr": repr(reply)[:2000].encode("utf-8", "backslashreplace").decode()}
+        try:
+            text = repr(reply)[:2000]
+        except Exception:
+            text = f"<{type(reply).__name__}, which has no repr>"
+        return {"repr": text.encode("utf-8", "backslashreplace").decode()}
 
 
 def _line(error: BaseException, protocol: Protocol) -> str:

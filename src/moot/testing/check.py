@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -20,7 +21,14 @@ from moot.testing.hand import Hand, Script, Unscripted
 from moot.testing.strategies import Moves, moves as any_moves, orders, questions_for, takes
 
 Questions = st.SearchStrategy[Question] | Sequence[Question] | Question
-MOST = 1000  # moves after which a play is taken to have no end
+MOST = 500  # moves after which a play is taken to have no end
+
+
+PATIENCE = 5.0  # seconds that are given to finding a smaller play that breaks a law
+
+
+class _Enough(BaseException):
+    """Ends the search for a smaller example. Hypothesis lets through what is no Exception."""
 
 
 class LawBroken(AssertionError):
@@ -179,7 +187,7 @@ def _examine(
     body: Callable[[Case], None], says: str, protocol: Protocol, questions: st.SearchStrategy[Question], moves: Moves,
     examples: int, seats: Mapping[str, Any],
 ) -> None:  # fmt: skip
-    last: list[LawBroken] = []
+    found: list[tuple[float, LawBroken]] = []
 
     @settings(
         max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=False,
@@ -187,11 +195,13 @@ def _examine(
     )  # fmt: skip
     @given(data=st.data())
     def examine(data: st.DataObject) -> None:
+        if found and time.monotonic() > found[0][0] + PATIENCE:
+            raise _Enough
         question = data.draw(questions)
         try:
             body(Case(body.__name__, says, protocol, data, question, moves, seats))
         except LawBroken as error:
-            last.append(error)
+            found.append((time.monotonic(), error))
             raise
 
     try:
@@ -200,10 +210,13 @@ def _examine(
             examine()
     except LawBroken as error:
         raise LawBroken(error.law, str(error)) from error.__cause__
+    except _Enough:
+        error = min((broken for _, broken in found), key=lambda broken: len(str(broken)))
+        raise LawBroken(error.law, str(error)) from error.__cause__
     except Flaky as error:
         again = "it did not do so every time: the protocol looks at something other than its floor"
-        if last:
-            raise LawBroken(last[-1].law, f"{last[-1]}\n  ({again})") from None
+        if found:
+            raise LawBroken(body.__name__, f"{found[-1][1]}\n  ({again})") from None
         raise LawBroken(body.__name__, f'law "{body.__name__}" ({says}) cannot be examined: {shown(protocol)} asks for other '
                         f"moves when it is given the same ones: {again} ({error})") from None  # fmt: skip
 

@@ -17,6 +17,8 @@ from moot.protocols.errors import BudgetExceeded, Illegal, MootError, UsageError
 from moot.protocols.moves import Move
 from moot.protocols.question import Question, Sample
 from moot.protocols.view import Request
+from moot.testing.shapes import Seeded, move_of
+from moot.testing.strategies import moves
 from moot.transcripts.events import FORMAT, VERSION, EventLog, played_part
 from moot.transcripts.transcript import Transcript
 
@@ -71,12 +73,13 @@ class Script:
             if inspect.isawaitable(reply):
                 raise UsageError(f"seat {request.seat}: the laws seat synchronous agents; this one returned {reply!r}")
             return reply
+        if late and self.moves is moves:
+            # No more of Hypothesis' choices for plays that could go on for ever.
+            return _ending(move_of(request, Seeded(request.seed * 16 + request.attempt)))
         reply = None
         for _ in range(_TRIES):
             reply = self.draw(self.moves(request))
-            if late and isinstance(reply, Move):
-                ending = {name: True for name in ("end", "stop") if name in type(reply).model_fields}
-                reply = reply.model_copy(update=ending) if ending else reply
+            reply = _ending(reply) if late and isinstance(reply, Move) else reply
             if accepted(reply, check) or not isinstance(reply, Move):
                 break
         if self.mark is not None and isinstance(reply, Move):
@@ -105,6 +108,11 @@ class Script:
                 again = f" (attempt {attempt})" if attempt else ""
                 lines.append(f"    {step:<8} {self.seats[step]:<10}{again} {shown(reply)}")
         return "\n".join(lines) or "    none"
+
+
+def _ending(move: Move) -> Move:
+    ending = {name: True for name in ("end", "stop") if name in type(move).model_fields}
+    return move.model_copy(update=ending) if ending else move
 
 
 def accepted(reply: Any, check: Callable[[Any], Move] | None) -> bool:

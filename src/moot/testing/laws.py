@@ -24,6 +24,7 @@ from moot.protocols.rerun import resume
 from moot.protocols.view import Request
 from moot.testing.check import LAWS as LAWS
 from moot.testing.check import Case, law
+from moot.testing.check import LawBroken as LawBroken
 from moot.testing.hand import Hand, shown
 from moot.testing.hostile import hostile_replies, illegal_replies
 from moot.testing.impure import Watch

@@ -62,6 +62,7 @@ _guard = _Guard()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the tests marked long too, with many random examples")
+    parser.addoption("--update-golden", action="store_true", help="write the golden transcripts anew, do not compare")
     parser.addoption("--remote", action="store_true", help="let tests reach addresses other than loopback ones")
 
 
@@ -102,3 +103,8 @@ def _loopback_only() -> Iterator[None]:
     _guard.refused.clear()
     if refused:
         pytest.fail(f"reached for something that is not a loopback address: {', '.join(refused)}", pytrace=False)
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--update-golden"))

@@ -1,0 +1,127 @@
+"""How long a speech may be: in characters, words or tokens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import islice
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from moot.protocols.errors import Illegal, UsageError
+
+Tokenizer = Callable[[str], int]  # the number of tokens of a text
+
+_WORD = re.compile(r"\S+")
+_Bound = Annotated[int, Field(ge=1, strict=True)]
+
+
+class Limit(BaseModel):
+    """At most so many characters, words or tokens: give one of the three. A text over it is rejected, or clipped.
+
+    Words are what white space separates. Tokens are counted by the tokenizer that is passed in; without one, by the
+    bytes of the text in UTF-8, an upper bound for byte-level vocabularies (each token covers at least one byte), so
+    that a text which passes here passes there. English is then held to about a quarter of the tokens it may have.
+    Raises UsageError unless exactly one bound is given, as an integer of at least 1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    chars: _Bound | None = None
+    words: _Bound | None = None
+    tokens: _Bound | None = None
+    over: Literal["reject", "clip"] = "reject"
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise UsageError(f"limit: {where} is {first['input']!r}: {first['msg']}") from None
+        given = [unit for unit in ("chars", "words", "tokens") if getattr(self, unit) is not None]
+        if len(given) != 1:
+            raise UsageError(
+                f"a limit is given in one of chars, words or tokens, not in {' and '.join(given) or 'none'}"
+            )
+
+    @property
+    def most(self) -> int:
+        """The bound itself, in its unit."""
+        return next(bound for bound in (self.chars, self.words, self.tokens) if bound is not None)
+
+    @property
+    def unit(self) -> Literal["characters", "words", "tokens"]:
+        return "characters" if self.chars is not None else "words" if self.words is not None else "tokens"
+
+    def __str__(self) -> str:
+        return f"at most {self.most} {self.unit}"
+
+    def measure(self, text: str, tokenizer: Tokenizer | None = None) -> int:
+        """The length of `text` in the unit of this limit."""
+        if self.chars is not None:
+            return len(text)
+        if self.words is not None:
+            return len(text.split())
+        return tokenizer(text) if tokenizer is not None else _bytes(text)
+
+    def apply(self, text: str, tokenizer: Tokenizer | None = None) -> str:
+        """`text` itself when it is within the limit; otherwise clipped to it, or Illegal with both numbers.
+
+        Clipping cuts at the end of the last word that fits (inside the first word where not even that one does) and
+        drops white space before the cut. It can leave a quote open; such a quote is then plain text.
+        """
+        length = self.measure(text, tokenizer)
+        if length <= self.most:
+            return text
+        if self.over == "reject":
+            counted = " (bytes, an upper bound)" if self.tokens is not None and tokenizer is None else ""
+            raise Illegal(f"the limit is {self.most} {self.unit}; this text has {length}{counted}: shorten it")
+        if self.words is not None:
+            *_, last = islice(_WORD.finditer(text), self.most)
+            return text[: last.end()]
+        if self.chars is not None:
+            return _whole_words(text, self.chars)
+        if tokenizer is None:
+            fits = text.encode("utf-8", "surrogatepass")[: self.most].decode("utf-8", "ignore")
+            return _whole_words(text, len(fits))
+        return _longest_fit(text, self.most, tokenizer)
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _whole_words(text: str, end: int) -> str:
+    """The longest prefix of `text` that ends with a word and is no longer than `end` < len(text) characters."""
+    head = text[:end]
+    if head and not text[end].isspace() and not head[-1].isspace():
+        boundary = end - 1
+        while boundary > 0 and not head[boundary].isspace():
+            boundary -= 1
+        if head[:boundary].strip():
+            head = head[:boundary]
+    return head.rstrip()
+
+
+def _longest_fit(text: str, most: int, tokenizer: Tokenizer) -> str:
+    """The longest prefix found that ends with a word, or failing that anywhere, and has at most `most` tokens.
+
+    Halving takes for granted that longer prefixes have more tokens. Tokenizers bend that by a token here and there, so
+    the result is measured again and shortened until it fits: it may be a word short, never a token long.
+    """
+    for ends in ([match.end() for match in _WORD.finditer(text)], range(len(text) + 1)):
+        low, high = 0, len(ends)
+        while low < high:
+            middle = (low + high) // 2
+            if tokenizer(text[: ends[middle]]) <= most:
+                low = middle + 1
+            else:
+                high = middle
+        while low > 0:
+            head = text[: ends[low - 1]].rstrip()
+            if tokenizer(head) <= most and head:
+                return head
+            low -= 1
+    return ""

@@ -72,7 +72,7 @@ def known_protocols() -> dict[str, type[Protocol]]:
 
     for plugin in entry_points(group="moot.protocols"):
         plugin.load()
-    return {cls.name: cls for cls in _subclasses(Protocol) if "play" in cls.__dict__}
+    return {cls.name: cls for cls in _subclasses(Protocol) if cls.play is not Protocol.play}
 
 
 def protocol_named(name: str, params: dict[str, Any] | None = None) -> Protocol:

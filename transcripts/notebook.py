@@ -101,7 +101,9 @@ def ledger_html(ledger: Ledger) -> str:
     """A ledger as an HTML table by seat, with budgets and the size of the tree under it."""
     head = "".join(f"<th>{title}</th>" for title, _ in COLUMNS)
     rows = [
-        f"<tr><th>{_text(seat)}</th>" + "".join(f"<td>{number(getattr(spent, name))}</td>" for _, name in COLUMNS) + "</tr>"
+        f"<tr><th>{_text(seat)}</th>"
+        + "".join(f"<td>{number(getattr(spent, name))}</td>" for _, name in COLUMNS)
+        + "</tr>"
         for seat, spent in ledger.seats.items()
     ]
     below = "".join(f"<div>{_text(line)}</div>" for line in budgets(ledger))

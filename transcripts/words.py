@@ -81,7 +81,9 @@ def scored(transcript: Transcript) -> list[str]:
 
     outcome, lines = transcript.outcome, []
     if isinstance(outcome, Decided) and outcome.payoffs:
-        lines.append("payoffs: " + ", ".join(f"{one_line(seat, 64)} {pay:+.4g}" for seat, pay in outcome.payoffs.items()))
+        lines.append(
+            "payoffs: " + ", ".join(f"{one_line(seat, 64)} {pay:+.4g}" for seat, pay in outcome.payoffs.items())
+        )
     truth, choices = transcript.sample.unseal(), transcript.question.choices
     if truth is None or not 0 <= truth < len(choices):
         return lines

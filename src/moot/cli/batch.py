@@ -129,6 +129,7 @@ async def _one(job: Job, agents: Mapping[str, Any], shown: Board) -> Row:
     begun = time.perf_counter()
     sealed = job.path.with_name(job.path.name + ".zst")
     try:
+        agents = {seat: agents[seat] for seat in job.protocol.roles(job.sample.question)}
         path = sealed if sealed.exists() else job.path
         how = state(path, job, agents)
         if how == "was there":

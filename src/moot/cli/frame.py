@@ -29,7 +29,7 @@ TranscriptPaths = Annotated[list[Path], typer.Argument(metavar="PATH…", help="
 Seats = Annotated[
     list[str] | None,
     typer.Option(
-        "--seat", "-s", metavar="SEAT=AGENT", help="Who sits where: a=local, judge=openai:MODEL, b=python:module:name."
+        "--seat", "-s", metavar="SEAT=AGENT", help="Who sits where, by seat or role: a=local, judge=openai:MODEL, debater=python:module:name."
     ),
 ]
 Bounds = Annotated[

@@ -6,7 +6,7 @@ import json
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from moot.protocols.errors import MootError, UsageError
 
 if TYPE_CHECKING:
     from moot.protocols.base import Protocol
-    from moot.protocols.question import Sample
+    from moot.protocols.question import Question, Sample
 
 OURS = frozenset({"protocol", "params", "seats", "bounds", "seed"})
 
@@ -198,17 +198,35 @@ def bounds_from(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, 
     return found
 
 
-def check_plan(planned: Plan, question: Any) -> None:
-    """Raise UsageError when a seat has nobody, somebody has no seat, or a bound is on a seat that there is not."""
-    from moot.protocols.driver import check_seats
+def settle(planned: Plan, questions: Sequence[Question]) -> Plan:
+    """The plan with every seat named that its questions have: one typed for a role ("debater") sits in each of its seats.
 
-    roles = planned.protocol.roles(question)
-    check_seats(roles, planned.seats, planned.protocol.name)
-    for seat in planned.bounds:
-        if seat not in roles:
-            raise UsageError(
-                f"--bound {seat}.…: {planned.protocol.name} has no seat {seat!r}; its seats: {', '.join(roles)}"
-            )
+    Raises UsageError when a seat has nobody, somebody has no seat, or a bound is on a seat that there is not.
+    """
+    protocol, seats, known = planned.protocol, dict[str, str](), dict[str, str]()
+    for question in questions:
+        roles = protocol.roles(question)
+        known.update(roles)
+        for seat, role in roles.items():
+            spec = planned.seats.get(seat, planned.seats.get(role))
+            if spec is None:
+                wanted = ", ".join(f"{seat} ({role})" for seat, role in roles.items())
+                raise UsageError(
+                    f"{protocol.name}: nobody sits at {seat!r}; its seats for {question.text[:60]!r}: {wanted}; give "
+                    f"--seat {seat}=AGENT" + (f" or --seat {role}=AGENT" if role != seat else "")
+                )
+            seats[seat] = spec
+    names = {*known, *known.values()}
+    for what, given in (("--seat", planned.seats), ("--bound", planned.bounds)):
+        if unknown := next((name for name in given if name not in names), None):
+            wanted = ", ".join(f"{seat} ({role})" for seat, role in known.items())
+            raise UsageError(f"{what} {unknown}: {protocol.name} has no seat {unknown!r}; its seats: {wanted}")
+    bounds = {
+        seat: {**planned.bounds.get(role, {}), **planned.bounds.get(seat, {})}
+        for seat, role in known.items()
+        if seat in planned.bounds or role in planned.bounds
+    }
+    return replace(planned, seats=seats, bounds=bounds)
 
 
 def seated(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moot.cli.frame import UNDECIDED, Bounds, Config, Interrupted, Json, Seats, report, say, tell, tell_json
-from moot.cli.plan import Plan, check_plan, plan, sample_from, seated
+from moot.cli.plan import Plan, plan, sample_from, seated, settle
 from moot.protocols.errors import UsageError
 
 if TYPE_CHECKING:
@@ -86,11 +86,14 @@ def run(
     if dry_run:
         from moot.cli.estimate import estimate, estimate_text
 
-        agents = seated(planned.seats, planned.bounds, planned.config) if planned.seats else {}
+        agents: dict[str, Any] = {}
+        if planned.seats:
+            planned = settle(planned, [sample.question for sample in samples])
+            agents = seated(planned.seats, planned.bounds, planned.config)
         bill = estimate(protocols, samples, agents)
         tell_json(bill) if json else tell(estimate_text(bill), end="")
         return
-    check_plan(planned, samples[0].question)
+    planned = settle(planned, [sample.question for sample in samples])
     if many is not None:
         from moot.cli.batch import play_set
 

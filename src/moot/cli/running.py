@@ -117,10 +117,10 @@ def run(
 
 
 def seatings(protocol: Protocol) -> list[Protocol]:
-    """The protocol as it is, and with the answers of its debaters reversed. UsageError where it knows no `swap`."""
+    """The protocol with each debater on the choice of its place, and reversed. UsageError where it knows no `swap`."""
     if "swap" not in type(protocol).model_fields or not protocol.symmetric:
         raise UsageError(f"--both-seatings: protocol {protocol.name} has no seats to swap; debate has")
-    return [protocol, protocol.model_copy(update={"swap": not getattr(protocol, "swap")})]  # noqa: B009
+    return [protocol.model_copy(update={"swap": swap}) for swap in (False, True)]
 
 
 def samples_of(name: str) -> list[Sample]:
@@ -196,5 +196,4 @@ def seat_effect(first: Transcript, second: Transcript) -> dict[str, Any]:
     if not (isinstance(one, Decided) and isinstance(two, Decided)):
         return {"mean": None, "first_seat": None}
     p, q = one.verdict.probabilities, two.verdict.probabilities
-    mine = (p[0] + q[-1]) if not getattr(first.protocol, "swap", False) else (p[-1] + q[0])
-    return {"mean": [(x + y) / 2 for x, y in zip(p, q, strict=True)], "first_seat": mine / 2 - 1 / len(p)}
+    return {"mean": [(x + y) / 2 for x, y in zip(p, q, strict=True)], "first_seat": (p[0] + q[-1]) / 2 - 1 / len(p)}

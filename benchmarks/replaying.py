@@ -14,10 +14,12 @@ from benchmarks.offline import debate
 from benchmarks.timing import Row, best
 
 _MEMORY = """
-import resource, sys, moot
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+import re, sys, moot
+def peak():  # of this process alone; ru_maxrss would include its parent's
+    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
+moot.run; moot.Debate; moot.replay; before = peak()
 t = moot.load(sys.argv[1]); moot.replay(t); moot.verify(t)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+print(peak() - before)
 """
 
 

@@ -91,13 +91,13 @@ class Debate(Protocol):
 
     def parts(self) -> Iterator[tuple[AnyPart, Turn]]:
         """Every part in order, with where it stands; endless when rounds is None."""
-        turn = Turn(round=0, rounds=self.rounds)
+        turn, repeated = Turn(round=0, rounds=self.rounds), self.repeated()
         for part in self.opening:
             yield part, turn
         while self.rounds is None or turn.round < self.rounds:
             turn.round += 1
             final = turn.round == self.rounds and not self.closing
-            for part in self.repeated():
+            for part in repeated:
                 if not (final and isinstance(part, Questions)):
                     yield part, turn
         for part in self.closing:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
+from functools import cache
 from hashlib import blake2b
 from typing import Any, Protocol as Structural
 
@@ -80,7 +81,9 @@ class Branch:
 
     def say(self, entry: Entry, payload: bytes, to: tuple[str, ...] | None) -> None:
         heads = self.heads
-        if to is None:
+        if to is None and len(heads) == 1:
+            heads[None] = Log(heads[None], entry, payload)
+        elif to is None:
             for audience, head in heads.items():
                 heads[audience] = Log(head, entry, payload)
         else:
@@ -132,7 +135,7 @@ class Game:
         self.current: Branch | None = None
         self.outcome: Ending | None = None
         self.open: dict[str, Open] = {}
-        self._questions: dict[int, tuple[Question, bytes]] = {}
+        self._heads: dict[tuple[str, tuple[type[Move], ...], str, int], tuple[Question, bytes]] = {}
         self._ready: deque[tuple[Branch, Any]] = deque()
         self._branches: set[Branch] = set()
         self.accounts = {seat: Account(limits) for seat, limits in (bounds or {}).items()}
@@ -192,16 +195,16 @@ class Game:
         if waiting is None:
             raise ProtocolError(f"step {step} is not open; open: {', '.join(self.open) or 'none'}")
         ask, branch = waiting.ask, waiting.branch
-        try:
-            if branch.accounts and (account := branch.accounts.get(ask.seat)) is not None:
+        if branch.accounts and (account := branch.accounts.get(ask.seat)) is not None:
+            try:
                 account.spend("calls", 1)
                 if reads:
                     account.spend("reads", reads)
                 for measure, amount in (spent or {}).items():
                     account.spend(measure, amount)
-        except BudgetExceeded as error:
-            self.exhaust(step, error)
-            return False
+            except BudgetExceeded as error:
+                self.exhaust(step, error)
+                return False
         try:
             given = self._typed(reply, ask.kinds)
             move = given if ask.check is None else ask.check(given)
@@ -247,6 +250,7 @@ class Game:
 
     def close(self) -> None:
         """Drop the protocol's coroutines; the outcome, if there is one, stays."""
+        self.current = None
         self.open.clear()
         self._ready.clear()
         for branch in self._branches:
@@ -256,16 +260,15 @@ class Game:
     # -- inside -------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while self._ready and self.outcome is None:
-            branch, value = self._ready.popleft()
+        ready = self._ready
+        while ready and self.outcome is None:
+            branch, value = ready.popleft()
             self.current = branch
             try:
                 effect = branch.coro.send(value)
             except StopIteration as stop:
                 self._finished(branch, stop.value)
                 continue
-            except BudgetExceeded as error:
-                raise ProtocolError(f"{self._where(branch)}: {error}") from error
             except (ProtocolError, UsageError):
                 self.close()
                 raise
@@ -275,10 +278,9 @@ class Game:
                     f"protocol {self.protocol.name} failed at {_line(error, self.protocol)}, "
                     f"after step {branch.last or 'none'}: {type(error).__name__}: {error}"
                 ) from error
-            finally:
-                self.current = None
             if type(effect) is AskEffect:
-                step = branch.step()
+                step = f"{branch.prefix}{branch.next}"
+                branch.next += 1
                 self.open[step] = Open(branch, effect, self._digest(effect))
             elif isinstance(effect, Effect):
                 self._carry_out(branch, effect)
@@ -289,7 +291,8 @@ class Game:
                     f"{where} awaits something that is not its floor ({effect!r}); moves, coins and sub-plays all come "
                     "from floor.ask, floor.flip, floor.together and floor.play"
                 )
-        if not self.open and not self._ready and self.outcome is None and self._branches:
+        self.current = None
+        if not self.open and not ready and self.outcome is None and self._branches:
             raise ProtocolError(f"protocol {self.protocol.name} waits for nothing and has not ended")
 
     def _carry_out(self, branch: Branch, effect: Effect) -> None:
@@ -385,17 +388,20 @@ class Game:
     def _typed(self, reply: Any, kinds: tuple[type[Move], ...]) -> Move:
         if isinstance(reply, kinds):
             return reply
+        if len(kinds) == 1 and type(reply) is dict:
+            try:
+                return kinds[0].__pydantic_validator__.validate_python(reply)  # type: ignore[no-any-return]
+            except ValidationError:
+                pass  # said again below, with what is wrong
         names = " or ".join(kind.__name__ for kind in kinds)
-        if isinstance(reply, Move):
+        if not isinstance(reply, dict):
             raise Illegal(f"a {type(reply).__name__} was given where a {names} was asked for")
-        if not isinstance(reply, Mapping):
-            raise Illegal(f"{type(reply).__name__} was given where a {names} was asked for")
         wanted = reply.get("kind")
-        chosen = [kind for kind in kinds if wanted is None or kind.model_fields["kind"].default == wanted]
+        chosen = kinds if wanted is None else [kind for kind in kinds if _name_of(kind) == wanted]
         if len(chosen) != 1:
             raise Illegal(f"kind {wanted!r} was given where a {names} was asked for")
         try:
-            return chosen[0].model_validate(dict(reply))
+            return chosen[0].__pydantic_validator__.validate_python(reply)  # type: ignore[no-any-return]
         except ValidationError as error:
             first = error.errors()[0]
             raise Illegal(f"not a {names}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
@@ -414,13 +420,14 @@ class Game:
 
     def _digest(self, ask: AskEffect) -> str:
         view: View = ask.view
-        question, encoded = self._questions.get(id(view.question), (None, b""))
-        if question is None:
-            encoded = blake2b(to_json(view.question), digest_size=16).digest()
-            self._questions[id(view.question)] = (view.question, encoded)
-        kinds = ",".join(kind.__name__ for kind in ask.kinds)
-        head = f"{ask.seat}|{kinds}|{view.source}|".encode()
-        return blake2b(head + encoded + view.digest + to_json(ask.brief), digest_size=16).hexdigest()
+        question = view.question
+        key = (ask.seat, ask.kinds, view.source, id(question))
+        known = self._heads.get(key)
+        if known is None:
+            kinds = ",".join(kind.__name__ for kind in ask.kinds)
+            head = f"{ask.seat}|{kinds}|{view.source}|".encode() + blake2b(to_json(question), digest_size=16).digest()
+            known = self._heads[key] = (question, head)
+        return blake2b(known[1] + view.digest + to_json(ask.brief), digest_size=16).hexdigest()
 
     def seed_of(self, step: str) -> int:
         """The number that belongs to a step: the same in every run with this seed."""
@@ -447,6 +454,11 @@ class Game:
                 place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
             inner = getattr(inner, "cr_await", None)
         return f"protocol {self.protocol.name} at {place or own}"
+
+
+@cache
+def _name_of(kind: type[Move]) -> Any:
+    return kind.model_fields["kind"].default
 
 
 def record_of(protocol: Protocol) -> dict[str, Any]:

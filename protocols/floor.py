@@ -110,10 +110,12 @@ class Floor:
         single cells of it, each charged. Statements of branches that run at the same time are never in it.
         """
         heads = self._branch.heads
-        log = heads.get(self._outer.get(to, to), heads[None]) if to is not None else heads[None]
+        log = heads[None]
+        if to is not None and len(heads) > 1:
+            log = heads.get(self._outer.get(to, to), log)
         return View(self.question, log, source, self._open)
 
-    async def ask(
+    def ask(
         self,
         seat: str,
         kind: type[M] | Any,
@@ -126,7 +128,7 @@ class Floor:
         relation: str = "supports",
         repairs: int = 1,
         **brief: Any,
-    ) -> M:
+    ) -> Awaitable[M]:
         """Ask `seat` for a move of `kind` (a Move class, or a union of them) and put it on the record.
 
         view: what the seat sees; by default all that was said to it, without the source. check: returns the move to
@@ -144,11 +146,11 @@ class Floor:
         kinds = _KINDS.get(kind) or _kinds(kind)
         if to is not None:
             to = tuple(self._outer.get(other, other) for other in (*to, seat))
-        return await AskEffect(outer, kinds, view, brief, check, say, to, under, relation, repairs)  # type: ignore[no-any-return]
+        return AskEffect(outer, kinds, view, brief, check, say, to, under, relation, repairs)
 
-    async def together(self, *branches: Awaitable[Any]) -> tuple[Any, ...]:
+    def together(self, *branches: Awaitable[Any]) -> Awaitable[tuple[Any, ...]]:
         """Run branches (coroutines that await this floor) at the same time, blind to each other; results in their order."""
-        return await TogetherEffect(branches)  # type: ignore[no-any-return]
+        return TogetherEffect(branches)
 
     async def flip(self, probability: float = 0.5) -> bool:
         """A public coin: True with the given probability."""

@@ -47,6 +47,9 @@ class Speech(Move):
     def content(self) -> str:
         return self.text
 
+    def reading(self) -> int:
+        return len(self.text)
+
 
 class Verdict(Move):
     """A judge's belief over the choices: `probabilities[i]` for choice i, each in [0, 1], summing to 1.

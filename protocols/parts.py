@@ -6,7 +6,8 @@ others', are parameters and not code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -28,12 +29,13 @@ class Part(BaseModel):
         raise Illegal(f"{type(self).__name__} cannot be held")
 
 
-class Turn(BaseModel):
+@dataclass(slots=True)
+class Turn:
     """Where a part stands: which round of how many, and the speakers' last steps (for the argument tree)."""
 
     round: int
     rounds: int | None
-    last: dict[str, str] = {}
+    last: dict[str, str] = field(default_factory=dict)
 
 
 class Speeches(Part):
@@ -48,23 +50,29 @@ class Speeches(Part):
     quote_limit: Limit | None = None
 
     async def hold(self, floor: Floor, answers: Mapping[str, int], turn: Turn) -> Verdict | bool | None:
-        async def speak(seat: str) -> str:
-            await floor.ask(
-                seat, Speech, view=floor.said(seat, source="all"), check=self.check(floor.question.passage),
-                under=turn.last.get(seat), task="speech", answer=answers[seat], round=turn.round, rounds=turn.rounds,
-                **limits(self.limit, self.quote_limit),
+        check, brief, last = self.check(floor.question.passage), limits(self.limit, self.quote_limit), turn.last
+
+        def speech(seat: str) -> Awaitable[Speech]:
+            return floor.ask(
+                seat, Speech, view=floor.said(seat, source="all"), check=check, under=last.get(seat), task="speech",
+                answer=answers[seat], round=turn.round, rounds=turn.rounds, **brief,
             )  # fmt: skip
-            return floor.step
+
+        async def speak(seat: str) -> None:
+            await speech(seat)
+            last[seat] = floor.step
 
         if self.order == "simultaneous" and len(answers) > 1:
-            steps = await floor.together(*(speak(seat) for seat in answers))
+            await floor.together(*(speak(seat) for seat in answers))
         else:
-            steps = tuple([await speak(seat) for seat in answers])
-        turn.last.update(zip(answers, steps, strict=True))
+            for seat in answers:
+                await speech(seat)
+                last[seat] = floor.step
         return None
 
     def check(self, passage: str | None) -> Any:
-        return lambda speech: on_record(speech, passage, self.limit, self.quote_limit)
+        limit, quote_limit = self.limit, self.quote_limit
+        return lambda speech: on_record(speech, passage, limit, quote_limit)
 
 
 class Feedback(Part):
@@ -120,6 +128,8 @@ AnyPart = Annotated[Speeches | Feedback | Questions | Negotiate, Field(discrimin
 
 def limits(limit: Limit | None, quote_limit: Limit | None) -> dict[str, Any]:
     """Limits as they stand in a brief."""
+    if limit is quote_limit is None:
+        return {}
     named = {"limit": limit, "quote_limit": quote_limit}
     return {name: each.model_dump(exclude_none=True) for name, each in named.items() if each is not None}
 
@@ -146,11 +156,14 @@ def on_record(speech: Speech, passage: str | None, limit: Limit | None, quote_li
     about verification is replaced. Raises Illegal on an empty speech or one over a limit that rejects.
     """
     text = speech.text
-    if not text.strip():
+    if not text or text.isspace():
         raise Illegal("the speech is empty")
-    plain = "".join(segment.text for segment in segments(text))
-    if limit is not None and limit.measure(plain) > limit.most:
-        text = limit.apply(plain if limit.over == "reject" else text)
+    if limit is not None:
+        plain = "".join(segment.text for segment in segments(text))
+        if limit.measure(plain) > limit.most:
+            text = limit.apply(plain if limit.over == "reject" else text)
+    if "<" not in text:
+        return speech if text == speech.text and not speech.quotes else Speech(text=text)
     quoted = [segment.text for segment in segments(text) if segment.quote]
     if quote_limit is not None and quoted:
         quote_limit.model_copy(update={"over": "reject"}).apply("".join(quoted))

@@ -35,7 +35,8 @@ class Log:
         self.before = before
         self.entry = entry
         if before is None:
-            self.length, self.digest = 0, b""
+            self.length = 0
+            self.digest = b""
         else:
             self.length = before.length + 1
             self.digest = blake2b(before.digest + payload, digest_size=16).digest()

@@ -63,11 +63,16 @@ def trees(draw: st.DrawFn) -> nx.DiGraph[str]:
         if cited not in (parent, "q") and draw(st.booleans()) and not nx.has_path(graph, cited, name):
             graph.add_edge(name, cited, relation="cites")
         names.append(name)
-    return nx.freeze(graph)
+    nx.freeze(graph)
+    return graph
 
 
 def contents(graph: nx.DiGraph[str]) -> tuple[Any, ...]:
-    return dict(graph.graph), dict(graph.nodes(data=True)), {(u, v): d for u, v, d in graph.edges(data=True)}
+    return (
+        dict(graph.graph),
+        {n: d for n, d in graph.nodes(data=True)},
+        {(u, v): d for u, v, d in graph.edges(data=True)},
+    )
 
 
 def visible(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -11,11 +12,12 @@ from hypothesis import strategies as st
 from moot.complexity.polynomial import LONGEST_TEXT, MOST_TERMS, Polynomial
 from moot.protocols.errors import UsageError
 
+Value = Callable[[int], int]
 sizes = st.integers(1, 10**9)
 
 
 @st.composite
-def expressions(draw: st.DrawFn, depth: int = 3) -> tuple[str, object]:
+def expressions(draw: st.DrawFn, depth: int = 3) -> tuple[str, Value]:
     """A text of the grammar and, beside it, a Python function that computes the same thing on its own."""
     kind = draw(st.sampled_from(["number", "n", "log"] if depth == 0 else ["number", "n", "log", "+", "-", "*", "^"]))
     if kind == "number":
@@ -28,10 +30,10 @@ def expressions(draw: st.DrawFn, depth: int = 3) -> tuple[str, object]:
     left, f = draw(expressions(depth=depth - 1))
     if kind == "^":
         power = draw(st.integers(0, 2))
-        return f"({left}){draw(st.sampled_from(['^', '**']))}{power}", lambda n: f(n) ** power
+        return f"({left}){draw(st.sampled_from(['^', '**']))}{power}", lambda n: int(f(n) ** power)
     right, g = draw(expressions(depth=depth - 1))
     space = draw(st.sampled_from(["", " ", "\t"]))
-    operations = {"+": lambda n: f(n) + g(n), "-": lambda n: f(n) - g(n), "*": lambda n: f(n) * g(n)}
+    operations: dict[str, Value] = {"+": lambda n: f(n) + g(n), "-": lambda n: f(n) - g(n), "*": lambda n: f(n) * g(n)}
     return f"({left}){space}{kind}{space}({right})", operations[kind]
 
 
@@ -44,13 +46,13 @@ def _ceil_log2(n: int) -> int:
 
 def value(p: Polynomial, n: int) -> int:
     """The value even where it is negative."""
-    return sum(c * n**i * _ceil_log2(n) ** j for c, i, j in p.terms)
+    return sum(int(c * n**i * _ceil_log2(n) ** j) for c, i, j in p.terms)
 
 
 @given(expressions(), sizes)
-def test_value_is_that_of_the_expression(expression: tuple[str, object], n: int) -> None:
+def test_value_is_that_of_the_expression(expression: tuple[str, Value], n: int) -> None:
     text, function = expression
-    expected = function(n)  # type: ignore[operator]
+    expected = function(n)
     p = Polynomial.parse(text)
     if expected < 0:
         with pytest.raises(UsageError, match="cannot be negative"):
@@ -60,7 +62,7 @@ def test_value_is_that_of_the_expression(expression: tuple[str, object], n: int)
 
 
 @given(expressions())
-def test_text_and_polynomial_are_the_same_thing(expression: tuple[str, object]) -> None:
+def test_text_and_polynomial_are_the_same_thing(expression: tuple[str, Value]) -> None:
     p = Polynomial.parse(expression[0])
     again = Polynomial.parse(str(p))
     assert again == p and hash(again) == hash(p) and str(again) == str(p)
@@ -68,7 +70,7 @@ def test_text_and_polynomial_are_the_same_thing(expression: tuple[str, object]) 
 
 
 @given(expressions(), expressions(), sizes)
-def test_sum(left: tuple[str, object], right: tuple[str, object], n: int) -> None:
+def test_sum(left: tuple[str, Value], right: tuple[str, Value], n: int) -> None:
     p, q = Polynomial.parse(left[0]), Polynomial.parse(right[0])
     assert value(p + q, n) == value(p, n) + value(q, n)
     assert p + q == q + p

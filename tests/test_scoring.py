@@ -103,7 +103,7 @@ def test_reward_is_linear_in_the_score(
 def test_any_numbers_are_scored_or_refused(ps: list[float], outcome: int) -> None:
     for rule in ("log", "brier", "spherical"):
         try:
-            s = score(rule, ps, outcome)  # type: ignore[arg-type]
+            s = score(rule, ps, outcome)
         except UsageError:
             continue
         assert not math.isnan(s) and s < math.inf

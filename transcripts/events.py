@@ -20,6 +20,7 @@ previous chain value and this line up to it. Views are not stored: `request` is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from hashlib import blake2b
 from typing import Any
 
@@ -33,7 +34,7 @@ VERSION = 1
 PLAYED = frozenset({"started", "moved", "rejected", "flipped", "charged", "entered", "left", "failed", "ended"})
 """The events that make up the play itself: replay must produce each of them again."""
 
-_CHAIN = b',"chain":"'
+CHAIN = b',"chain":"'
 _META = b',"meta":'
 
 
@@ -42,15 +43,19 @@ def moved_body(
     reads: int,
 ) -> bytes:  # fmt: skip
     """The part of a `moved` line that is the play."""
-    body = b'{"event":"moved","step":"%b","seat":"%b","request":"%b","move":%b' % (
-        step.encode(), seat.encode(), request.encode(), move)  # fmt: skip
+    body = f'{{"event":"moved","step":"{step}","seat":"{seat}","request":"{request}","move":'.encode() + move
     if raw is not None:
         body += b',"raw":' + raw
     if under is not None:
-        body += b',"under":"%b","relation":%b,"size":%d' % (under.encode(), to_json(relation), size)
+        body += f',"under":"{under}","relation":{_quoted(relation)},"size":{size}'.encode()
     if reads:
         body += b',"reads":%d' % reads
     return body
+
+
+@cache
+def _quoted(relation: str) -> str:
+    return to_json(relation).decode()
 
 
 def event_body(name: str, fields: Mapping[str, Any]) -> bytes:
@@ -93,26 +98,14 @@ def check_line(line: bytes, number: int, chain: bytes, name: str) -> bytes:
 
     Raises TranscriptError naming file, line and event when the line was edited, reordered or is no event at all.
     """
-    body, mark, tail = line.rpartition(_CHAIN)
-    if mark and len(tail) in (34, 35) and tail[32:34] == b'"}':
-        if blake2b(chain + body, digest_size=16).hexdigest().encode() == tail[:32]:
-            return tail[:32]
+    if line[-45:-35] == CHAIN and line[-3:] == b'"}\n':
+        if blake2b(chain + line[:-45], digest_size=16).hexdigest().encode() == line[-35:-3]:
+            return line[-35:-3]
         raise TranscriptError(
             f"{name}: line {number} ({label(line)}): the hash chain breaks here: this line or one before it was edited, "
             "removed or reordered; keep an untouched copy, or `moot fork` from a step before it"
         )
     raise TranscriptError(f"{name}: line {number}: this is no moot event: {line[:80]!r}")
-
-
-def parse(line: bytes, number: int, name: str) -> dict[str, Any]:
-    """A line as a dict. Raises TranscriptError naming file and line."""
-    try:
-        event = from_json(line, cache_strings="keys")
-    except ValueError as error:
-        raise TranscriptError(f"{name}: line {number} cannot be read as JSON: {error}") from None
-    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
-        raise TranscriptError(f"{name}: line {number} is no moot event: {line[:80]!r}")
-    return event
 
 
 def label(line: bytes) -> str:
@@ -140,7 +133,9 @@ def played(lines: Iterable[tuple[bytes, dict[str, Any]]]) -> Iterator[tuple[byte
     held: list[tuple[bytes, dict[str, Any]]] = []
     for line, event in lines:
         name = event["event"]
-        if name == "resumed":
+        if name == "moved" and not held:
+            yield line, event
+        elif name == "resumed":
             held.clear()
         elif name in ("failed", "ended"):
             held.append((line, event))

@@ -60,7 +60,8 @@ def seal(path: Path | str, level: int = 10) -> Path:
         except OSError as error:
             raise TranscriptError(f"cannot write {partial}: {error.strerror}; {path} is untouched") from None
         after, again = blake2b(digest_size=16), 0
-        for again, line in enumerate(unsealed(partial), 1):
+        for line in unsealed(partial):
+            again += 1
             after.update(line)
         if after.digest() != before or again != events:
             raise TranscriptError(f"{partial} reads back differently from {path}, which is untouched: check the disk")

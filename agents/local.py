@@ -25,7 +25,8 @@ class Local(LM):
     """A GGUF model run by llama.cpp inside this process; one server for all seats that use the same file.
 
     path: a GGUF file; the packaged SmolLM2 when None. slots: seats whose prompts are kept apart, so that each call
-    reads only what is new to it; context: tokens per slot. threads: of computation.
+    reads only what is new to it; context: tokens per slot. threads: of computation; more than one is faster on idle
+    cores and very much slower on busy ones, because llama.cpp waits for its threads in lock step.
     Everything else as in LM. Raises UsageError when the extra or the file is missing.
     """
 
@@ -35,7 +36,7 @@ class Local(LM):
         *,
         slots: int = 4,
         context: int = 4096,
-        threads: int = 2,
+        threads: int = 1,
         max_tokens: int = 160,
         **settings: Any,
     ) -> None:

@@ -284,14 +284,7 @@ async def play(
     log = EventLog(writer or lines.append)
     try:
         game = Game(protocol, question, seed=seed, bounds=limits, recorder=log)
-        fields: dict[str, Any] = {
-            "format": FORMAT, "version": VERSION, "protocol": record_of(protocol),
-            "question": question.model_dump(mode="json", exclude_defaults=True), "seed": seed, "roles": roles,
-        }  # fmt: skip
-        if limits:
-            fields["bounds"] = limits
-        if (implied := protocol.implied(question)) is not None:
-            fields["implied"] = implied
+        fields = header(protocol, question, seed, limits)
         meta: dict[str, Any] = {"at": now(), "seats": {seat: describe(agent) for seat, agent in seats.items()}}
         if parent:
             meta["parent"] = dict(parent)
@@ -303,6 +296,22 @@ async def play(
         if writer is not None:
             writer.close()
     return Transcript(path=out) if out is not None else Transcript(lines)
+
+
+def header(
+    protocol: Protocol, question: Question, seed: int = 0, limits: Mapping[str, Mapping[str, int | float]] | None = None
+) -> dict[str, Any]:
+    """What the `started` event of a play says, apart from its meta."""
+    fields: dict[str, Any] = {
+        "format": FORMAT, "version": VERSION, "protocol": record_of(protocol),
+        "question": question.model_dump(mode="json", exclude_defaults=True), "seed": seed,
+        "roles": protocol.roles(question),
+    }  # fmt: skip
+    if limits:
+        fields["bounds"] = dict(limits)
+    if (implied := protocol.implied(question)) is not None:
+        fields["implied"] = implied
+    return fields
 
 
 def _seated(agent: Any) -> Any:

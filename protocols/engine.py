@@ -208,10 +208,10 @@ class Game:
         try:
             given = self._typed(reply, ask.kinds)
             move = given if ask.check is None else ask.check(given)
+            payload = _written(move)
         except Illegal as error:
             self._reject(step, waiting, reply, str(error), reads, meta)
             return False
-        payload = to_json(move)
         del self.open[step]
         if self.recorder is not None:
             raw = None if move is given or move == given else to_json(given)
@@ -234,7 +234,7 @@ class Game:
 
     def fail(self, step: str, cause: str) -> None:
         """End the play: what should have answered `step` failed."""
-        self.end(Errored(step=step, cause=cause), failed=step)
+        self.end(Errored(step=step, cause=_printable(cause)), failed=step)
 
     def end(self, outcome: Ending, failed: str | None = None) -> None:
         """End the play with `outcome`; nothing is asked after it. `failed`: the step at which the world gave out."""
@@ -409,6 +409,7 @@ class Game:
     def _reject(
         self, step: str, waiting: Open, reply: Any, rule: str, reads: int, meta: Mapping[str, Any] | None
     ) -> None:
+        rule = _printable(rule)
         waiting.attempt += 1
         waiting.problem = rule
         ask = waiting.ask
@@ -462,8 +463,9 @@ def _name_of(kind: type[Move]) -> Any:
 
 
 def record_of(protocol: Protocol) -> dict[str, Any]:
-    """A protocol as it is recorded: its name and the parameters that are not at their defaults."""
-    return {"name": protocol.name, "params": protocol.model_dump(mode="json", exclude_defaults=True)}
+    """A protocol as it is recorded: its name and the parameters that are not at their defaults, those in full."""
+    changed = set(protocol.model_dump(exclude_defaults=True))
+    return {"name": protocol.name, "params": protocol.model_dump(mode="json", include=changed)}
 
 
 def as_data(reply: Any) -> Any:
@@ -474,7 +476,24 @@ def as_data(reply: Any) -> Any:
         to_json(reply)
         return reply
     except (MootError, ValueError, TypeError):
-        return {"repr": repr(reply)[:2000].encode("utf-8", "backslashreplace").decode()}
+        try:
+            text = repr(reply)[:2000]
+        except Exception:
+            text = f"<{type(reply).__name__}, which has no repr>"
+        return {"repr": _printable(text)}
+
+
+def _written(move: Move) -> bytes:
+    """A move as JSON. Raises Illegal when it has no such form (lone surrogates, in a move made without validation)."""
+    try:
+        return to_json(move)
+    except ValueError as error:
+        raise Illegal(f"not a {type(move).__name__}: it cannot be written as JSON: {error}") from None
+
+
+def _printable(text: str) -> str:
+    """Text from outside as it can be recorded: lone surrogates, which no encoding has, are written out."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _line(error: BaseException, protocol: Protocol) -> str:

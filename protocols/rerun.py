@@ -32,7 +32,7 @@ async def resume_play(path: Path | str, seats: Seats, *, protocol: Protocol | No
         transcript = Transcript(path=path)
         replay = Replay(transcript, protocol, reopen=True)
         game = replay.game
-        if game.outcome is not None:
+        if game.outcome is not None and not replay.unwritten:
             raise UsageError(f"{path} has ended ({game.outcome.kind}); to go another way from a step: moot.fork")
         seated = {seat: _seated(agent) for seat, agent in seats.items()}
         check_seats(game.roles, seated, game.protocol.name)

@@ -1,0 +1,233 @@
+"""Plays stepped by hand: a script of replies by step, in any order of completion, with every request kept."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from moot.agents.base import act_of
+from moot.protocols.base import Protocol
+from moot.protocols.engine import Game, record_of
+from moot.protocols.errors import BudgetExceeded, Illegal, MootError, UsageError
+from moot.protocols.moves import Move
+from moot.protocols.question import Question, Sample
+from moot.protocols.view import Request
+from moot.testing.shapes import Seeded, move_of
+from moot.testing.strategies import moves
+from moot.transcripts.events import FORMAT, VERSION, EventLog, played_part
+from moot.transcripts.transcript import Transcript
+
+_LATE = 40  # moves after which drawn moves ask to end, so that plays without a fixed length come to one
+_TRIES = 3
+SCRIPTED: Any = object()
+
+
+class Unscripted(MootError):
+    """A step was asked that the script does not hold: the play took another way than the one that it was drawn for."""
+
+    def __init__(self, step: str, attempt: int) -> None:
+        super().__init__(f"step {step} (attempt {attempt}) was asked, and was not in the first play")
+        self.step, self.attempt = step, attempt
+
+
+class Script:
+    """What is said at every step, attempt by attempt. Replies are drawn when a step is first asked, then repeated.
+
+    draw: Hypothesis' draw; without one only what `replies` holds can be said. moves: from a request to a strategy.
+    seats: agents that answer for their seats instead (synchronous). mark: changes a drawn move before it is said.
+    """
+
+    def __init__(
+        self,
+        draw: Callable[[st.SearchStrategy[Any]], Any] | None = None,
+        moves: Callable[[Request], st.SearchStrategy[Any]] | None = None,
+        seats: Mapping[str, Any] | None = None,
+        mark: Callable[[Request, Move], Move] | None = None,
+    ) -> None:
+        self.draw, self.moves, self.mark = draw, moves, mark
+        self.acts = {seat: act_of(agent) for seat, agent in (seats or {}).items()}
+        self.replies: dict[str, list[Any]] = {}
+        self.seats: dict[str, str] = {}
+        self.reads: dict[tuple[str, int], int] = {}
+
+    def reply(self, request: Request, check: Callable[[Any], Move] | None = None, late: bool = False) -> Any:
+        """What is said in answer to `request`. Raises Unscripted when nothing can be."""
+        said = self.replies.setdefault(request.step, [])
+        self.seats[request.step] = request.seat
+        if request.attempt < len(said):
+            return said[request.attempt]
+        if request.attempt > len(said) or self.draw is None or self.moves is None:
+            raise Unscripted(request.step, request.attempt)
+        said.append(self._drawn(request, check, late))
+        return said[-1]
+
+    def _drawn(self, request: Request, check: Callable[[Any], Move] | None, late: bool) -> Any:
+        assert self.draw is not None and self.moves is not None
+        if request.seat in self.acts:
+            reply = self.acts[request.seat](request)
+            if inspect.isawaitable(reply):
+                raise UsageError(f"seat {request.seat}: the laws seat synchronous agents; this one returned {reply!r}")
+            return reply
+        if late and self.moves is moves:
+            # No more of Hypothesis' choices for plays that could go on for ever.
+            return _ending(move_of(request, Seeded(request.seed * 16 + request.attempt)))
+        reply = None
+        for _ in range(_TRIES):
+            reply = self.draw(self.moves(request))
+            reply = _ending(reply) if late and isinstance(reply, Move) else reply
+            if accepted(reply, check) or not isinstance(reply, Move):
+                break
+        if self.mark is not None and isinstance(reply, Move):
+            marked = self.mark(request, reply)
+            reply = marked if accepted(marked, check) else reply
+        return reply
+
+    def agent(self, request: Request) -> Any:
+        """The script as an agent of every seat, for the driver."""
+        self.read(request)
+        return self.reply(request)
+
+    def read(self, request: Request) -> None:
+        """Open as many statements, then cells, as was drawn for this step."""
+        amount = self.reads.get((request.step, request.attempt), 0)
+        for _ in request.view[:amount]:
+            pass
+        data = request.view.question.data if request.view.source == "all" else None
+        if amount and isinstance(data, list) and data:
+            request.view.look(0)
+
+    def __str__(self) -> str:
+        lines = []
+        for step in sorted(self.replies, key=lambda step: tuple(map(int, step.split(".")))):
+            for attempt, reply in enumerate(self.replies[step]):
+                again = f" (attempt {attempt})" if attempt else ""
+                lines.append(f"    {step:<8} {self.seats[step]:<10}{again} {shown(reply)}")
+        return "\n".join(lines) or "    none"
+
+
+def _ending(move: Move) -> Move:
+    ending = {name: True for name in ("end", "stop") if name in type(move).model_fields}
+    return move.model_copy(update=ending) if ending else move
+
+
+def accepted(reply: Any, check: Callable[[Any], Move] | None) -> bool:
+    """Whether the check of an ask would take this move."""
+    if check is None:
+        return True
+    try:
+        check(reply)
+    except Illegal:
+        return False
+    return True
+
+
+def shown(reply: Any) -> str:
+    """A reply for a message, in one line."""
+    try:
+        text = reply.model_dump_json() if isinstance(reply, Move) else json.dumps(reply)
+    except Exception:
+        try:
+            text = repr(reply)
+        except Exception:
+            text = f"<{type(reply).__name__}>"
+    return text if len(text) <= 200 else text[:200] + "…"
+
+
+class Asked(NamedTuple):
+    """A request as it was handed out, with what its ask says of the record: whether the move is said, and to whom."""
+
+    request: Request
+    say: bool
+    to: tuple[str, ...] | None
+
+
+class Hand:
+    """One play of `protocol`, stepped by hand and recorded in memory. `asked` holds every request by (step, attempt)."""
+
+    def __init__(
+        self,
+        protocol: Protocol,
+        sample: Sample | Question,
+        script: Script,
+        *,
+        seed: int = 0,
+        bounds: Mapping[str, Mapping[str, int | float]] | None = None,
+        watch: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    ) -> None:
+        self.sample = sample if isinstance(sample, Sample) else Sample(sample)
+        self.script, self.watch, self.lines = script, watch, list[bytes]()
+        log = EventLog(self.lines.append)
+        self.game = Game(protocol, self.sample.question, seed=seed, bounds=bounds, recorder=log)
+        self.asked: dict[tuple[str, int], Asked] = {}
+        self.order: list[str] = []
+        log.event("started", opening(self.game, bounds), sealed(self.sample))
+        with watch():
+            self.game.start()
+
+    def run(self, order: Sequence[int] = (), most: int = 1000) -> Hand:
+        """Play on to the outcome, or for `most` moves. order: which of the open steps is next (index modulo their number)."""
+        turns = iter(order)
+        while self.game.outcome is None and len(self.order) < most:
+            steps = list(self.game.open)
+            self.step(steps[next(turns, 0) % len(steps)])
+        return self
+
+    def step(self, step: str, reply: Any = SCRIPTED, spent: Mapping[str, int | float] | None = None) -> bool:
+        """Answer one open step, by the script (or with `reply`, when one is given). False when it was not accepted."""
+        request = self.look(step)
+        waiting = self.game.open[step]
+        if reply is SCRIPTED:
+            reply = self.script.reply(request, waiting.ask.check, len(self.order) > _LATE)
+        self.order.append(step)
+        try:
+            self.script.read(request)
+        except BudgetExceeded as error:
+            self.game.exhaust(step, error)
+            return False
+        meta = {"spent": dict(spent)} if spent else None
+        with self.watch():
+            return self.game.answer(step, reply, reads=request.meter.reads, spent=spent, meta=meta)
+
+    def look(self, step: str) -> Request:
+        """The request that is open at `step`, kept among those asked."""
+        request, ask = self.game.request(step), self.game.open[step].ask
+        self.asked.setdefault((step, request.attempt), Asked(request, ask.say, ask.to))
+        return request
+
+    @property
+    def transcript(self) -> Transcript:
+        """What has been recorded so far."""
+        return Transcript(list(self.lines))
+
+    @property
+    def bodies(self) -> dict[str, list[bytes]]:
+        """What was played, by step (and "" for the rest), without anything that depends on the order of completion."""
+        found: dict[str, list[bytes]] = {}
+        for line in self.lines:
+            event = json.loads(line)
+            found.setdefault(event.get("step", "") if event["event"] != "failed" else "", []).append(played_part(line))
+        return found
+
+
+def opening(game: Game, bounds: Mapping[str, Mapping[str, int | float]] | None = None) -> dict[str, Any]:
+    """The fields of the event that opens a transcript, as the driver writes them."""
+    fields: dict[str, Any] = {
+        "format": FORMAT, "version": VERSION, "protocol": record_of(game.protocol),
+        "question": game.question.model_dump(mode="json", exclude_defaults=True), "seed": game.seed, "roles": game.roles,
+    }  # fmt: skip
+    if bounds:
+        fields["bounds"] = {seat: dict(limits) for seat, limits in bounds.items()}
+    if (implied := game.protocol.implied(game.question)) is not None:
+        fields["implied"] = implied
+    return fields
+
+
+def sealed(sample: Sample) -> dict[str, Any]:
+    """The truth as it is recorded: in the meta of the opening event, for scoring alone."""
+    truth = sample.unseal()
+    return {} if truth is None else {"sealed": {"truth": truth}}

@@ -1,0 +1,160 @@
+"""Hypothesis strategies for questions, moves, transcripts, and for what a hostile agent may send back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hypothesis import strategies as st
+
+from moot.protocols.errors import UsageError
+from moot.protocols.moves import Move
+from moot.protocols.question import Question, Sample
+from moot.protocols.view import Request
+from moot.testing.hostile import Hanging as Hanging
+from moot.testing.hostile import Raises as Raises
+from moot.testing.hostile import hostile_replies as hostile_replies
+from moot.testing.hostile import hostile_text as hostile_text
+from moot.testing.hostile import illegal_replies as illegal_replies
+from moot.testing.shapes import WORDS, move_of
+
+if TYPE_CHECKING:
+    from moot.protocols.base import Protocol
+    from moot.transcripts.transcript import Transcript
+
+T = TypeVar("T")
+Moves = Callable[[Request], st.SearchStrategy[Any]]
+"""From a request to a strategy of replies to it."""
+
+
+def texts(least: int = 0, most: int = 60) -> st.SearchStrategy[str]:
+    """Texts as people write them, and as they do not: words, and any characters that are text at all."""
+    words = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6).map(" ".join)
+    plain = words.filter(lambda text: least <= len(text) <= most)
+    wild = st.text(st.characters(exclude_categories=["Cs"]), min_size=least, max_size=most)
+    return (plain | wild) if least <= 8 and most >= 12 else wild
+
+
+_TEXTS = {(0, 60): texts(0, 60), (0, 20): texts(0, 20), (1, 60): texts(1, 60)}
+
+
+class Drawn:
+    """Choices that Hypothesis makes, and shrinks."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self._draw = draw
+
+    def integer(self, low: int, high: int) -> int:
+        return self._draw(st.integers(low, high))
+
+    def real(self, low: float, high: float) -> float:
+        return self._draw(st.floats(low, high, allow_nan=False))
+
+    def text(self, least: int, most: int) -> str:
+        return self._draw(_TEXTS[least, most] if (least, most) in _TEXTS else texts(least, most))
+
+    def pick(self, among: Sequence[T]) -> T:
+        return among[0] if len(among) == 1 else self._draw(st.sampled_from(among))
+
+    def pattern(self, regex: str) -> str:
+        return self._draw(st.from_regex(regex))
+
+
+@st.composite
+def moves(draw: st.DrawFn, request: Request) -> Move:
+    """Moves of the kinds that `request` asks for, made from their schemas and legal as far as request and question tell.
+
+    Raises UsageError when a kind has conditions that its schema does not show; give `check_protocol` your own then.
+    """
+    return move_of(request, Drawn(draw))
+
+
+@st.composite
+def questions(draw: st.DrawFn, choices: int | None = None, passage: bool | None = None) -> Question:
+    """Questions. choices: how many (None: 2 to 4). passage: with one, without, or (None) either."""
+    count = draw(st.integers(2, 4)) if choices is None else choices
+    wording = st.sampled_from(WORDS[:10]).flatmap(lambda word: st.just(f"Is it {word}?"))
+    named = draw(st.lists(st.text("abcxyz ", min_size=1, max_size=6), min_size=count, max_size=count, unique=True))
+    with_passage = draw(st.booleans()) if passage is None else passage
+    source = draw(st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".join)) if with_passage else None
+    return Question(draw(wording), tuple(named), passage=source, size=draw(st.integers(1, 50)))
+
+
+@st.composite
+def sums(draw: st.DrawFn, most: int = 17) -> Question:
+    """"What is the sum of these integers?", with two claimed sums: data is the list, 1 to `most` long."""
+    data = draw(st.lists(st.integers(-9, 99), min_size=1, max_size=most))
+    claimed = sum(data)
+    other = claimed + draw(st.integers(1, 9))
+    pair = draw(st.permutations([str(claimed), str(other)]))
+    return Question("What is the sum?", tuple(pair), data=data, size=len(data), unit="cells")
+
+
+@st.composite
+def samples(draw: st.DrawFn, of: st.SearchStrategy[Question] | None = None) -> Sample:
+    """Questions with a sealed truth (or none known)."""
+    question = draw(questions() if of is None else of)
+    known = st.integers(0, len(question.choices) - 1) if question.choices else st.nothing()
+    return Sample(question, draw(st.none() | known))
+
+
+def questions_for(protocol: Protocol) -> st.SearchStrategy[Question]:
+    """Questions that `protocol` takes, found by trying its `roles` on several shapes of question.
+
+    Raises UsageError when it takes none of them.
+    """
+    shapes: list[st.SearchStrategy[Question]] = []
+    probes: list[tuple[Question, st.SearchStrategy[Question]]] = [
+        *((Question("Which?", tuple("vwxyz"[:count]), passage="the page says so", size=9), questions(choices=count)) for count in (2, 3, 4)),
+        (Question("What is the sum?", ("3", "4"), data=[1, 2], size=2, unit="cells"), sums()),
+        (Question("Which then?", passage="the page says so", size=9), questions(choices=0)),
+    ]  # fmt: skip
+    why = ""
+    for probe, shape in probes:
+        try:
+            protocol.roles(probe)
+        except UsageError as error:
+            why = why or str(error)
+        else:
+            shapes.append(shape)
+    if not shapes:
+        raise UsageError(f"{protocol.name} takes none of the questions that moot.testing makes ({why}): give questions=")
+    return st.one_of(shapes).filter(lambda question: takes(protocol, question))
+
+
+def takes(protocol: Protocol, question: Question) -> bool:
+    """Whether the protocol can be played on this question."""
+    try:
+        protocol.roles(question)
+    except UsageError:
+        return False
+    return True
+
+
+@st.composite
+def transcripts(
+    draw: st.DrawFn, protocol: Protocol | None = None, of: st.SearchStrategy[Question] | None = None, rejections: bool = True
+) -> Transcript:
+    """Whole transcripts, in memory, of `protocol` (None: any of moot's own) with drawn moves.
+
+    of: the questions. rejections: now and then a seat says something illegal first.
+    """
+    from moot.protocols.catalogue import Bisection, Consultancy, Debate, DirectQA, OpenDebate
+    from moot.testing.hand import Hand, Script
+
+    if protocol is None:
+        protocol = draw(st.sampled_from([Debate(), Debate(rounds=1, questions=True), Consultancy(), DirectQA(), OpenDebate(),
+                                         Bisection()]))  # fmt: skip
+    sample = draw(samples(questions_for(protocol) if of is None else of))
+
+    def replies(request: Request) -> st.SearchStrategy[Any]:
+        legal = moves(request)
+        return st.one_of(legal, legal, legal, illegal_replies(request)) if rejections and not request.attempt else legal
+
+    hand = Hand(protocol, sample, Script(draw, replies), seed=draw(st.integers(0, 2**32)))
+    return hand.run(draw(orders())).transcript
+
+
+def orders() -> st.SearchStrategy[list[int]]:
+    """Orders of completion: which of the open steps is answered next, as an index modulo their number; then the first."""
+    return st.lists(st.integers(0, 5), max_size=12)

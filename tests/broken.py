@@ -1,0 +1,231 @@
+"""Protocols that each break one law, on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+import time
+from typing import Any, ClassVar
+
+from moot.protocols.base import Protocol
+from moot.protocols.errors import Illegal
+from moot.protocols.floor import Floor
+from moot.protocols.moves import Answer, Speech, Verdict
+from moot.protocols.outcomes import Decided
+from moot.protocols.question import Question
+from moot.protocols.view import View
+
+
+class Two(Protocol):
+    """A sound protocol that the broken ones are made from: two speeches at the same time, and a verdict."""
+
+    def roles(self, question: Question) -> dict[str, str]:
+        return {"a": "debater", "b": "debater", "judge": "judge"}
+
+    async def play(self, floor: Floor, question: Question) -> Decided:
+        await self.speeches(floor)
+        return await self.verdict(floor)
+
+    async def speeches(self, floor: Floor) -> None:
+        await floor.together(*(floor.ask(seat, Speech, view=floor.said(seat, source="all")) for seat in "ab"))
+
+    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+        verdict = await floor.ask("judge", Verdict, **brief)
+        return Decided(verdict, payoffs={"a": verdict.probabilities[0], "b": 1 - verdict.probabilities[0]})
+
+
+class UsesRandom(Two):
+    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+        return await super().verdict(floor, lucky=random.random())
+
+
+class UsesTime(Two):
+    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+        return await super().verdict(floor, at=time.time_ns())
+
+
+class ReadsClockQuietly(Two):
+    """The clock changes nothing here, and is read all the same."""
+
+    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+        late = time.time() > 4e9
+        return await super().verdict(floor, late=late)
+
+
+class OpensFile(Two):
+    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+        with open(__file__) as file:
+            return await super().verdict(floor, first=file.readline())
+
+
+_PLAYS = [0]
+
+
+class CountsPlays(Two):
+    """Keeps state between plays."""
+
+    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+        _PLAYS[0] += 1
+        return await super().verdict(floor, play=_PLAYS[0])
+
+
+class AwaitsWorld(Two):
+    async def speeches(self, floor: Floor) -> None:
+        await asyncio.sleep(0.01)
+
+
+class NeverEnds(Two):
+    async def speeches(self, floor: Floor) -> None:
+        while True:
+            await super().speeches(floor)
+
+
+class AsksWhenClosed(Two):
+    async def play(self, floor: Floor, question: Question) -> Decided:
+        try:
+            return await super().play(floor, question)
+        finally:
+            await floor.ask("a", Speech, task="last words")
+
+
+class PaysStrangers(Two):
+    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+        decided = await super().verdict(floor)
+        return Decided(decided.verdict, payoffs={"audience": 1.0})
+
+
+class Arrival(Two):
+    """Branches share a list, so the judge is told who came first."""
+
+    async def speeches(self, floor: Floor) -> None:
+        self.__dict__["_came"] = came = []
+
+        async def speak(seat: str) -> None:
+            await floor.ask(seat, Speech)
+            came.append(seat)
+
+        await floor.together(speak("a"), speak("b"))
+
+    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+        return await super().verdict(floor, first=self.__dict__["_came"][0])
+
+
+class TellsRival(Two):
+    """The second speech of each branch is told what the other branch has said meanwhile."""
+
+    async def speeches(self, floor: Floor) -> None:
+        heard: dict[str, str] = {}
+
+        async def speak(seat: str) -> None:
+            heard[seat] = (await floor.ask(seat, Speech)).text
+            await floor.ask(seat, Speech, rival=heard.get("b" if seat == "a" else "a", ""))
+
+        await floor.together(speak("a"), speak("b"))
+
+
+class LeaksSource(Two):
+    """The passage goes to the judge in the brief."""
+
+    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+        return await super().verdict(floor, hint=(floor.question.passage or "")[-40:])
+
+
+class LeaksSourceInView(Two):
+    """The view says that it has no source, and holds it."""
+
+    async def speeches(self, floor: Floor) -> None:
+        view = floor.said("a")
+        bare = View(floor.question, view._log, "none", floor.question)
+        await floor.ask("a", Speech, view=bare)
+
+
+class ShowsSecrets(Two):
+    """What is said to one debater alone is shown to the other."""
+
+    async def speeches(self, floor: Floor) -> None:
+        await floor.ask("judge", Speech, to=("a",))
+        await floor.ask("b", Speech, view=floor.said("a"))
+
+
+class LeaksTruth(Two):
+    """Walks up the stack to the sealed sample."""
+
+    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+        frame, truth = sys._getframe(), None
+        while frame is not None and truth is None:
+            sample = frame.f_locals.get("sample")
+            truth = getattr(sample, "_truth", None)
+            frame = frame.f_back  # type: ignore[assignment]
+        game: Any = floor._game
+        log = getattr(game.recorder, "write", None)
+        for line in getattr(log, "__self__", ()):
+            if b'"sealed"' in line:
+                truth = line.split(b'"sealed":')[1].decode()[:20]
+        return await super().verdict(floor, psst=truth)
+
+
+class NotZeroSum(Two):
+    zero_sum: ClassVar[bool] = True
+
+
+class NotSymmetric(Two):
+    """Seat a is paid for the first choice twice over."""
+
+    symmetric: ClassVar[bool] = True
+
+    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+        verdict = await floor.ask("judge", Verdict)
+        return Decided(verdict, payoffs={"a": 2 * verdict.probabilities[0], "b": verdict.probabilities[1]})
+
+    def roles(self, question: Question) -> dict[str, str]:
+        from moot.protocols.errors import UsageError
+
+        if len(question.choices) != 2:
+            raise UsageError("two choices")
+        return super().roles(question)
+
+
+class GivesBack(Two):
+    """A charge of less than nothing."""
+
+    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+        await floor.charge("judge", "queries", -5)
+        return await super().verdict(floor)
+
+
+class CountsMistakes(Two):
+    """The check of an ask remembers illegal moves, and the play goes another way after them."""
+
+    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+        mistakes = []
+
+        def check(answer: Answer) -> Answer:
+            if answer.choice > 0:
+                mistakes.append(answer)
+                raise Illegal("the answer is the first choice")
+            return answer
+
+        await floor.ask("judge", Answer, check=check, repairs=3)
+        return await super().verdict(floor, mistakes=len(mistakes))
+
+
+class Orphans(Two):
+    """A statement under a step that there is none of."""
+
+    async def speeches(self, floor: Floor) -> None:
+        await floor.ask("a", Speech, under="7.7")
+
+
+class Loses(Two):
+    """A parameter that its record does not hold."""
+
+    bonus: float = 0.0
+
+    def model_post_init(self, context: Any) -> None:
+        self.__dict__["bonus"] = self.bonus + 1
+
+
+class Underestimates(Two):
+    def generations(self, question: Question) -> dict[str, int] | None:
+        return {"a": 1, "judge": 1}

@@ -1,0 +1,145 @@
+"""Every law holds for every protocol of moot's own, and each catches a protocol that was made to break it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import broken
+import pytest
+
+import moot
+from moot.protocols.base import Protocol
+from moot.testing.laws import LAWS, LawBroken
+from moot.testing.strategies import questions, sums
+
+FAST = 15
+
+OURS: dict[str, Protocol] = {
+    "debate": moot.Debate(),
+    "sequential": moot.Debate(rounds=2, order="sequential"),
+    "no rounds": moot.Debate(rounds=0),
+    "swapped": moot.Debate(rounds=1, swap=True),
+    "questions": moot.Debate(rounds=2, questions=True),
+    "judge with source": moot.Debate(rounds=1, judge_source="all"),
+    "metered source": moot.Debate(rounds=1, judge_source="metered"),
+    "limits": moot.Debate(rounds=1, limit=moot.Limit(words=9), quote_limit=moot.Limit(chars=30)),
+    "clipped": moot.Debate(rounds=1, limit=moot.Limit(chars=20, over="clip")),
+    "brier": moot.Debate(rounds=1, scoring=moot.ScoringRule(rule="brier", penalty=0.1)),
+    "spherical": moot.Debate(rounds=1, scoring=moot.ScoringRule(rule="spherical")),
+    "parts": moot.Debate(
+        rounds=2,
+        opening=(moot.Speeches(), moot.Feedback()),
+        repeat=(moot.Speeches(order="sequential"), moot.Questions(limit=moot.Limit(words=5, over="clip")), moot.Feedback()),
+        closing=(moot.Speeches(), moot.Feedback(limit=moot.Limit(chars=10, over="clip"))),
+    ),
+    "negotiate": moot.Debate(rounds=3, repeat=(moot.Speeches(), moot.Negotiate())),
+    "until agreed": moot.Debate(rounds=None, repeat=(moot.Speeches(order="sequential"), moot.Negotiate())),
+    "until the judge ends": moot.Debate(rounds=None, repeat=(moot.Speeches(), moot.Feedback())),
+    "open debate": moot.OpenDebate(rounds=1),
+    "open debate with questions": moot.OpenDebate(rounds=2, questions=True, order="sequential"),
+    "consultancy": moot.Consultancy(),
+    "second answer": moot.Consultancy(answer=1, rounds=1, questions=True),
+    "open consultancy": moot.OpenConsultancy(rounds=1),
+    "judge alone": moot.DirectQA(),
+    "judge with passage": moot.DirectQA(source=True),
+    "bisection": moot.Bisection(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_ours_keep_every_law(name: str) -> None:
+    moot.testing.check_protocol(OURS[name], examples=FAST)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_three_choices(law: str) -> None:
+    LAWS[law](moot.Debate(rounds=2, questions=True), questions=questions(choices=3, passage=True), examples=FAST)
+
+
+def test_the_sound_one_is_sound() -> None:
+    moot.testing.check_protocol(broken.Two())
+
+
+BROKEN: list[tuple[Protocol, str, str]] = [
+    (broken.UsesRandom(), "pure", r"broken\.py:\d+ draws randomness"),
+    (broken.UsesRandom(), "deterministic", "lucky|came out differently"),
+    (broken.UsesTime(), "pure", r"broken\.py:\d+ reads the clock"),
+    (broken.UsesTime(), "deterministic", "came out differently"),
+    (broken.UsesTime(), "replays", "replay diverged"),
+    (broken.ReadsClockQuietly(), "pure", r"broken\.py:\d+ reads the clock"),
+    (broken.OpensFile(), "pure", r"broken\.py:\d+ opens a file"),
+    (broken.CountsPlays(), "deterministic", "came out differently"),
+    (broken.CountsPlays(), "replays", "replay diverged"),
+    (broken.CountsPlays(), "resumes", "differently|diverged"),
+    (broken.AwaitsWorld(), "ends", r"awaits something that is not its floor"),
+    (broken.NeverEnds(), "ends", "has not ended after 500 moves"),
+    (broken.AsksWhenClosed(), "ends", "closed|GeneratorExit"),
+    (broken.PaysStrangers(), "ends", "payoffs name seat 'audience'"),
+    (broken.Arrival(), "order_free", "step 1 came out differently"),
+    (broken.TellsRival(), "order_free", "came out differently"),
+    (broken.TellsRival(), "blind", "said at the same time"),
+    (broken.LeaksSource(), "blind", "shows seat judge the source"),
+    (broken.LeaksSourceInView(), "blind", "shows seat a the source"),
+    (broken.ShowsSecrets(), "blind", "which is only for a, judge"),
+    (broken.LeaksTruth(), "sealed", "sealed truth"),
+    (broken.NotZeroSum(), "zero_sum", "sum to 1"),
+    (broken.NotSymmetric(), "symmetric", "payoffs"),
+    (broken.GivesBack(), "within_budget", "-5"),
+    (broken.CountsMistakes(), "rejects", "mended at once"),
+    (broken.Orphans(), "tree", "7.7|no tree"),
+    (broken.Loses(), "encodes", "came back from its record"),
+    (broken.Underestimates(), "estimates", "seat b made 1 moves"),
+]
+
+
+@pytest.mark.parametrize(("protocol", "law", "says"), BROKEN, ids=[f"{type(p).__name__}-{law}" for p, law, _ in BROKEN])
+def test_each_law_catches_what_breaks_it(protocol: Protocol, law: str, says: str) -> None:
+    with pytest.raises(LawBroken, match=says) as caught:
+        LAWS[law](protocol, examples=100)
+    message = str(caught.value)
+    assert caught.value.law == law
+    assert f'law "{law}"' in message and type(protocol).__name__ in message
+    assert "question: Question(" in message and "moves, by step:" in message
+
+
+@pytest.mark.parametrize("protocol", {type(p): p for p, _, _ in BROKEN}.values(), ids=lambda p: type(p).__name__)
+def test_check_protocol_catches_every_broken_one(protocol: Protocol) -> None:
+    with pytest.raises(LawBroken):
+        moot.testing.check_protocol(protocol)
+
+
+def test_every_law_is_public_and_caught_breaking() -> None:
+    assert set(moot.testing.laws.__all__) == set(LAWS)
+    caught = {law for _, law, _ in BROKEN}
+    assert set(LAWS) - caught == {"bounded_judge"}, "of these no test shows that they can fail"
+
+
+def test_the_message_holds_a_small_example() -> None:
+    with pytest.raises(LawBroken) as caught:
+        moot.testing.laws.zero_sum(broken.NotZeroSum())
+    assert len(str(caught.value).splitlines()) <= 9
+
+
+def test_a_question_that_does_not_fit_is_the_callers_fault() -> None:
+    with pytest.raises(moot.UsageError, match="does not take the question 'open'"):
+        moot.testing.check_protocol(moot.Debate(), questions=moot.Question("open"))
+    with pytest.raises(moot.UsageError, match="takes a protocol, made"):
+        moot.testing.check_protocol(moot.Debate)  # type: ignore[arg-type]
+
+
+def test_programs_in_seats() -> None:
+    def half(request: moot.Request) -> moot.Verdict:
+        return moot.Verdict(probabilities=(0.5, 0.5))
+
+    moot.testing.check_protocol(moot.Bisection(), questions=sums(most=9), seats={"judge": half}, examples=FAST)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_golden(name: str, update_golden: bool) -> None:
+    text = "The storm sank three ships. The admiral said that the storm was never seen before."
+    question: Any = moot.Question("What sank the ships?", ("the storm", "the admiral", "pirates"), passage=text)
+    if isinstance(OURS[name], moot.Bisection):
+        question = moot.Question("What is the sum?", ("36", "37"), data=[1, 2, 3, 4, 5, 6, 7, 8], size=8, unit="cells")
+    path = Path(__file__).parent / "golden" / f"{name.replace(' ', '-')}.jsonl"
+    moot.testing.check_golden(path, OURS[name], question, seed=7, update=update_golden)

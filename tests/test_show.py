@@ -27,11 +27,15 @@ TAGS = {"div", "p", "b", "i", "ol", "ul", "li", "span", "table", "tr", "td", "th
 anything = st.text(st.characters(exclude_categories=()), max_size=60)
 hostile = st.one_of(
     anything,
-    st.sampled_from(["<script>x</script>", "\x1b[31m", "</div><img src=x onerror=y>", "\u202e", "[red]", "&lt;", "\r", "'\"><b>"]),
+    st.sampled_from(
+        ["<script>x</script>", "\x1b[31m", "</div><img src=x onerror=y>", "\u202e", "[red]", "&lt;", "\r", "'\"><b>"]
+    ),
 )
 
 
-def played(text: str = "Who sank it?", choices: tuple[str, ...] = ("a storm", "the admiral"), **options: Any) -> moot.Transcript:
+def played(
+    text: str = "Who sank it?", choices: tuple[str, ...] = ("a storm", "the admiral"), **options: Any
+) -> moot.Transcript:
     seats = {**SEATS, **options.pop("seats", {})}
     truth = options.pop("truth", 1)
     return moot.run(moot.Debate(**options), moot.Sample(moot.Question(text, choices, passage=PASSAGE), truth), seats)

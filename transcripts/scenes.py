@@ -92,7 +92,7 @@ def scenes(transcript: Transcript) -> list[Scene]:
             place = path_of(event["step"])
             found.append((place, number, _scene(event, roles, briefs.get(event["step"], {}))))
         elif note := _note(event):
-            if name == "entered":
+            if name in ("entered", "attempted"):
                 place = path_of(event["step"])
             found.append((place, number, Scene(event.get("step", ""), event.get("seat", ""), "", name, note=note)))
     found.sort(key=lambda item: item[:2])

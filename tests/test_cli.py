@@ -22,13 +22,13 @@ import moot
 from moot.cli.app import app
 from moot.cli.batch import jobs_of
 from moot.cli.plan import assignments
-from moot.protocols.errors import UsageError
 
 HERE = Path(__file__).parent
 QUESTION = ("--question", "Who sank the fleet?", "--choice", "a storm", "--choice", "the admiral")
 SPEAKERS = ("--seat", "a=python:cli_agents:speaker", "--seat", "b=python:cli_agents:speaker")
 JUDGE = ("--seat", "judge=python:cli_agents:judge")
 DEBATE = ("run", "--protocol", "debate", *QUESTION, *SPEAKERS, *JUDGE)
+DECIDE = ("run", "-P", "debate", *QUESTION, *SPEAKERS, "--seat")
 MAIN = (sys.executable, "-c", "from moot.cli import main; main()")
 
 
@@ -162,7 +162,7 @@ def test_an_export_of_the_events_unseals(folder: Path) -> None:
 def test_both_seatings_show_what_the_seat_is_worth() -> None:
     text = said(*DEBATE, "--both-seatings", "-o", "e.jsonl")
     assert "seat a gains +0.000" in text
-    found = json.loads(said("run", "-P", "debate", *QUESTION, *SPEAKERS, "--seat", "judge=python:cli_agents:first_speaker",
+    found = json.loads(said(*DECIDE, "judge=python:cli_agents:first_speaker",
                             "--both-seatings", "-o", "f.jsonl", "--json"))  # fmt: skip
     assert found["first_seat"] == pytest.approx(0.3) and found["mean"] == pytest.approx([0.5, 0.5])
     assert moot.load("f.swapped.jsonl").started["protocol"]["params"] == {"swap": True}
@@ -358,12 +358,12 @@ def test_resume_fork_and_rejudge() -> None:
         (("run", "-P", "debate", *QUESTION, *JUDGE, *SPEAKERS[:2]), "nobody sits at 'b'"),
         ((*DEBATE, "--seat", "a=local"), "taken"),
         ((*DEBATE, "--seat", "a"), "SEAT=AGENT"),
-        (("run", "-P", "debate", *QUESTION, *SPEAKERS, "--seat", "judge=gpt"), "no agent is called 'gpt'"),
-        (("run", "-P", "debate", *QUESTION, *SPEAKERS, "--seat", "judge=openai:gpt-x"), "OPENAI_API_KEY"),
-        (("run", "-P", "debate", *QUESTION, *SPEAKERS, "--seat", "judge=local:none.gguf"), "no model file none.gguf"),
-        (("run", "-P", "debate", *QUESTION, *SPEAKERS, "--seat", "judge=python:cli_agents:nobody"), "'nobody'"),
-        (("run", "-P", "debate", *QUESTION, *SPEAKERS, "--seat", "judge=python:cli_agents:number"), "cannot take a seat"),
-        (("run", "-P", "debate", *QUESTION, *SPEAKERS, "--seat", "judge=python:cli_agents:NeedsArguments"), "arguments"),
+        ((*DECIDE, "judge=gpt"), "no agent is called 'gpt'"),
+        ((*DECIDE, "judge=openai:gpt-x"), "OPENAI_API_KEY"),
+        ((*DECIDE, "judge=local:none.gguf"), "no model file none.gguf"),
+        ((*DECIDE, "judge=python:cli_agents:nobody"), "'nobody'"),
+        ((*DECIDE, "judge=python:cli_agents:number"), "cannot take a seat"),
+        ((*DECIDE, "judge=python:cli_agents:NeedsArguments"), "arguments"),
         ((*DEBATE, "--bound", "judge.reads=n**n"), "n**n"),
         ((*DEBATE, "--bound", "judge.reads=__import__('os')"), "__import__"),
         ((*DEBATE, "--bound", "judge.words=n"), "no measure is called 'words'"),
@@ -387,7 +387,7 @@ def test_resume_fork_and_rejudge() -> None:
         ((*DEBATE, "--data", "empty.txt"), "is no JSON"),
         ((*DEBATE, "-o", "."), "is a folder"),
         ((*DEBATE, "-o", "d.zst"), "moot seal"),
-        ((*DEBATE, "-o", "empty.txt/d.jsonl"), "cannot write empty.txt/d.jsonl"),
+        ((*DEBATE, "-o", "empty.txt/d.jsonl"), "cannot write empty.txt/d.jsonl: empty.txt"),
         (("resume", "none.jsonl", *SPEAKERS, *JUDGE), "no transcript none.jsonl"),
         (("show", "none.jsonl"), "there is no transcript none.jsonl"),
         (("show", "."), "is a folder"),
@@ -398,7 +398,7 @@ def test_resume_fork_and_rejudge() -> None:
         (("list", "good.jsonl"), "is a file"),
         (("import", "nyu", "none", "-o", "out"), "there is no folder none"),
         (("rejudge", "good.jsonl", "--judge", "gpt", "-o", "x.jsonl"), "no agent is called 'gpt'"),
-        (("rejudge", "good.jsonl", "--judge", "python:cli_agents:judge", "-o", "x.jsonl", "--seat", "z=human"), "no seat 'z'"),
+        (("rejudge", "good.jsonl", "--judge", "human", "-o", "x.jsonl", "-s", "z=human"), "no seat 'z'"),
         (("--import", "no_such_module", "protocols"), "cannot import no_such_module"),
     ],
 )  # fmt: skip
@@ -543,19 +543,60 @@ def test_ctrl_c_in_a_set(folder: Path) -> None:
     assert len(list(Path("out").iterdir())) == 30
 
 
+def test_a_full_disk_loses_nothing_that_was_said(folder: Path) -> None:
+    resource = pytest.importorskip("resource")
+    words = ("run", "-P", "debate", *QUESTION, "--seat", "debater=python:cli_agents:speaker", *JUDGE, "-p", "rounds=200")
+    full = spawned(*words, "-o", "d.jsonl", cwd=folder, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)))
+    out, err = full.communicate(timeout=60)
+    assert full.returncode == 1 and "Traceback" not in err, err
+    assert re.search(r"d.jsonl: cannot write event \d+: .*make room, then: moot resume d.jsonl", err)
+    said("resume", "d.jsonl", "--seat", "a=python:cli_agents:speaker", "--seat", "b=python:cli_agents:speaker", *JUDGE)
+    said("replay", "d.jsonl")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("many", [False, True])
+def test_on_a_terminal_it_shows_what_happens(many: bool, folder: Path) -> None:
+    import pty
+
+    a_set(6)
+    what = ("--set", "set.jsonl", "-o", "out") if many else (*QUESTION, "-o", "d.jsonl")
+    ours, theirs = pty.openpty()
+    words = ("run", "-P", "debate", "--seat", "debater=python:cli_agents:slow", *JUDGE, "-p", "rounds=3", *what)
+    process = subprocess.Popen([*MAIN, *words], stdout=subprocess.PIPE, stderr=theirs, env=environment(), cwd=folder)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            block = os.read(ours, 65536)
+        except OSError:  # the other side is closed
+            break
+        if not block:
+            break
+        shown += block
+    os.close(ours)
+    out = process.communicate(timeout=60)[0].decode()
+    assert process.returncode == 0
+    text = shown.decode()
+    if many:
+        assert "of 6 plays ended" in text and "at step" in text and "6 decided" in out
+    else:
+        assert "1.0.0" in text and "a says a storm" in text and "Decided" in out
+
+
 def test_help_is_quick_and_loads_nothing_heavy() -> None:
     code = (
         "import sys\nfrom moot.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit: pass\n"
         "print(sorted(set(sys.modules) & {'openai', 'networkx', 'pydantic', 'anyio', 'xllamacpp'}))"
     )
-    best = 9.0
+    best, done = 9.0, None
     for _ in range(5):
         begun = time.perf_counter()
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True
         )
         best = min(best, time.perf_counter() - begun)
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert done is not None and done.stdout.splitlines()[-1] == "[]"
     assert "Exit codes" in done.stdout
     assert best < 0.6
 

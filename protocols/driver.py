@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,9 @@ import anyio
 import anyio.lowlevel
 
 from moot.agents.base import act_of, describe
-from moot.protocols.base import Protocol
+from moot.protocols.base import Protocol, record_of
 from moot.protocols.budget import MEASURES
-from moot.protocols.engine import Game, record_of
+from moot.protocols.engine import Game
 from moot.protocols.errors import BudgetExceeded, MootError, ReplayDivergence, UsageError
 from moot.protocols.question import Question, Sample
 from moot.protocols.view import Request
@@ -322,7 +322,7 @@ def _seated(agent: Any) -> Any:
     return agent
 
 
-def in_loop(call: Callable[[], Awaitable[Any]], agents: Seats, backend: str = "asyncio") -> Any:
+def in_loop(call: Callable[[], Coroutine[Any, Any, Any]], agents: Seats, backend: str = "asyncio") -> Any:
     """Run an async call from ordinary code; inside a running loop (a notebook) in a thread of its own."""
 
     async def whole() -> Any:
@@ -343,7 +343,7 @@ def in_loop(call: Callable[[], Awaitable[Any]], agents: Seats, backend: str = "a
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(anyio.run, whole, backend=backend).result()
+        return pool.submit(lambda: anyio.run(whole, backend=backend)).result()
 
 
 def run(protocol: Protocol, sample: Sample | Question, seats: Seats, **options: Any) -> Transcript:

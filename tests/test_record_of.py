@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from moot.protocols.base import Protocol, known_protocols, protocol_named
+from moot.protocols.base import Protocol, known_protocols, protocol_named, record_of
 from moot.protocols.consultancy import Consultancy, DirectQA, OpenConsultancy
 from moot.protocols.debate import Debate, OpenDebate
-from moot.protocols.engine import record_of
 from moot.protocols.limits import Limit
 from moot.protocols.parts import Feedback, Negotiate, Questions, Speeches
 from moot.protocols.scoring import ScoringRule

@@ -16,9 +16,8 @@ from moot.cli.board import Board, board
 from moot.cli.frame import OK, UNDECIDED, Interrupted, innermost, tell, tell_json
 from moot.cli.plan import Plan, seated
 from moot.cli.watch import Watched, close_agent
-from moot.protocols.base import Protocol
+from moot.protocols.base import Protocol, record_of
 from moot.protocols.driver import play
-from moot.protocols.engine import record_of
 from moot.protocols.errors import MootError, UsageError
 from moot.protocols.outcomes import Decided
 from moot.protocols.question import Question, Sample

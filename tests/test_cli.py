@@ -1,77 +1,23 @@
-"""The command line: what it does, what it says when it cannot, and its exit codes."""
+"""The command line: what it does, and its exit codes."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cli_calls import DEBATE, DECIDE, JUDGE, QUESTION, SPEAKERS, a_set, call, recorded, refused, said
+from cli_calls import folder as folder
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner, Result
 
 import moot
-from moot.cli.app import app
 from moot.cli.batch import jobs_of
 from moot.cli.plan import assignments
-from moot.protocols.errors import UsageError
 
-HERE = Path(__file__).parent
-QUESTION = ("--question", "Who sank the fleet?", "--choice", "a storm", "--choice", "the admiral")
-SPEAKERS = ("--seat", "a=python:cli_agents:speaker", "--seat", "b=python:cli_agents:speaker")
-JUDGE = ("--seat", "judge=python:cli_agents:judge")
-DEBATE = ("run", "--protocol", "debate", *QUESTION, *SPEAKERS, *JUDGE)
-MAIN = (sys.executable, "-c", "from moot.cli import main; main()")
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "100")
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "MOOT_TRACEBACK"):
-        monkeypatch.delenv(name, raising=False)
-    yield tmp_path
-
-
-def call(*words: str) -> Result:
-    return CliRunner().invoke(app, list(words))
-
-
-def said(*words: str, code: int = 0) -> str:
-    done = call(*words)
-    assert done.exit_code == code, f"{words}: {done.exit_code}\n{done.stdout}\n{done.stderr}\n{done.exception!r}"
-    return done.stdout
-
-
-def refused(*words: str, code: int = 2) -> str:
-    """The one line on stderr with which a command refuses."""
-    done = call(*words)
-    assert done.exit_code == code, f"{words}: {done.exit_code}\n{done.stdout}\n{done.stderr}\n{done.exception!r}"
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1 and lines[0].startswith("moot: ") and "Traceback" not in done.stderr, done.stderr
-    return lines[0]
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(HERE)])}
-
-
-def spawned(*words: str, **options: Any) -> subprocess.Popen[str]:
-    pipe = subprocess.PIPE
-    return subprocess.Popen([*MAIN, *words], stdout=pipe, stderr=pipe, text=True, env=environment(), **options)
-
-
-def recorded(path: str = "d.jsonl", *more: str) -> str:
-    said(*DEBATE, "-o", path, *more)
-    return path
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 # -- properties ----------------------------------------------------------------------------------------------------
@@ -162,7 +108,7 @@ def test_an_export_of_the_events_unseals(folder: Path) -> None:
 def test_both_seatings_show_what_the_seat_is_worth() -> None:
     text = said(*DEBATE, "--both-seatings", "-o", "e.jsonl")
     assert "seat a gains +0.000" in text
-    found = json.loads(said("run", "-P", "debate", *QUESTION, *SPEAKERS, "--seat", "judge=python:cli_agents:first_speaker",
+    found = json.loads(said(*DECIDE, "judge=python:cli_agents:first_speaker",
                             "--both-seatings", "-o", "f.jsonl", "--json"))  # fmt: skip
     assert found["first_seat"] == pytest.approx(0.3) and found["mean"] == pytest.approx([0.5, 0.5])
     assert moot.load("f.swapped.jsonl").started["protocol"]["params"] == {"swap": True}
@@ -252,14 +198,6 @@ def test_the_bound_of_a_dry_run_holds_for_a_real_one() -> None:
 SET = ("run", "-P", "debate", "--seat", "debater=python:cli_agents:speaker", *JUDGE)
 
 
-def a_set(count: int, path: str = "set.jsonl") -> str:
-    lines = [
-        {"id": f"q/{i}", "question": f"Question {i}?", "choices": ["yes", "no"], "truth": i % 2} for i in range(count)
-    ]
-    Path(path).write_text("\n".join(map(json.dumps, lines)))
-    return path
-
-
 def test_a_set_is_played_once() -> None:
     text = said(*SET, "--set", a_set(5), "-o", "out", "-j", "3")
     assert "5 decided" in text and "2 right, 3 wrong" in text
@@ -342,239 +280,3 @@ def test_resume_fork_and_rejudge() -> None:
         "rejudge", "d.jsonl", "--judge", "python:cli_agents:judge", "-o", "r.jsonl"
     )
     assert not Path("x.jsonl").exists()
-
-
-# -- bad input -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "words, part",
-    [
-        (("run", *QUESTION, *SPEAKERS, *JUDGE), "which protocol?"),
-        (("run", "-P", "debat", *QUESTION, *SPEAKERS, *JUDGE), "no protocol is called 'debat'"),
-        (("run", "-P", "no_such_module:Debate", *QUESTION), "cannot import no_such_module"),
-        (("run", "-P", "cli_agents:FirstChoice", *QUESTION), "is no protocol"),
-        ((*DEBATE, "--seat", "z=local"), "debate has no seat 'z'; its seats: a (debater), b (debater), judge (judge)"),
-        (("run", "-P", "debate", *QUESTION, *JUDGE, *SPEAKERS[:2]), "nobody sits at 'b'"),
-        ((*DEBATE, "--seat", "a=local"), "taken"),
-        ((*DEBATE, "--seat", "a"), "SEAT=AGENT"),
-        (("run", "-P", "debate", *QUESTION, *SPEAKERS, "--seat", "judge=gpt"), "no agent is called 'gpt'"),
-        (("run", "-P", "debate", *QUESTION, *SPEAKERS, "--seat", "judge=openai:gpt-x"), "OPENAI_API_KEY"),
-        (("run", "-P", "debate", *QUESTION, *SPEAKERS, "--seat", "judge=local:none.gguf"), "no model file none.gguf"),
-        (("run", "-P", "debate", *QUESTION, *SPEAKERS, "--seat", "judge=python:cli_agents:nobody"), "'nobody'"),
-        (("run", "-P", "debate", *QUESTION, *SPEAKERS, "--seat", "judge=python:cli_agents:number"), "cannot take a seat"),
-        (("run", "-P", "debate", *QUESTION, *SPEAKERS, "--seat", "judge=python:cli_agents:NeedsArguments"), "arguments"),
-        ((*DEBATE, "--bound", "judge.reads=n**n"), "n**n"),
-        ((*DEBATE, "--bound", "judge.reads=__import__('os')"), "__import__"),
-        ((*DEBATE, "--bound", "judge.words=n"), "no measure is called 'words'"),
-        ((*DEBATE, "--bound", "reads=n"), "SEAT.MEASURE"),
-        ((*DEBATE, "--bound", "z.reads=n"), "no seat 'z'"),
-        ((*DEBATE, "--bound", "judge.seconds=soon"), "plain number"),
-        ((*DEBATE, "-p", "rounds=many"), "rounds"),
-        ((*DEBATE, "-p", "rouns=2"), "its parameters: rounds"),
-        ((*DEBATE, "-p", "rounds"), "key=value"),
-        ((*DEBATE, "--truth", "2"), "it must be 0 to 1"),
-        ((*DEBATE, "--truth", "-1"), "it must be 0 to 1"),
-        (("run", "-P", "debate", "--question", "x", "--choice", "only"), "one choice"),
-        (("run", "-P", "debate", "--question", "x", "--choice", "y", "--choice", "y"), "two equal choices"),
-        (("run", "-P", "debate", "--choice", "y"), "which question?"),
-        (("run", "-P", "debate", *QUESTION, "--question", " "), "empty"),
-        ((*DEBATE, "--size", "0"), "size n must be at least 1"),
-        ((*DEBATE, "--passage", "none.txt"), "there is no file none.txt"),
-        ((*DEBATE, "--passage", "."), "is a folder"),
-        ((*DEBATE, "--passage", "latin.txt"), "latin.txt is not UTF-8 text (byte 0xe9 at offset 3)"),
-        ((*DEBATE, "--passage", "empty.txt"), "empty.txt is empty"),
-        ((*DEBATE, "--data", "empty.txt"), "is no JSON"),
-        ((*DEBATE, "-o", "."), "is a folder"),
-        ((*DEBATE, "-o", "d.zst"), "moot seal"),
-        ((*DEBATE, "-o", "empty.txt/d.jsonl"), "cannot write empty.txt/d.jsonl"),
-        (("resume", "none.jsonl", *SPEAKERS, *JUDGE), "no transcript none.jsonl"),
-        (("show", "none.jsonl"), "there is no transcript none.jsonl"),
-        (("show", "."), "is a folder"),
-        (("verify", "none.jsonl"), "there is no transcript none.jsonl"),
-        (("tree", "good.jsonl", "--format", "pdf"), "--format pdf"),
-        (("seal", "none.jsonl"), "there is no transcript"),
-        (("list", "none"), "there is no folder none"),
-        (("list", "good.jsonl"), "is a file"),
-        (("import", "nyu", "none", "-o", "out"), "there is no folder none"),
-        (("rejudge", "good.jsonl", "--judge", "gpt", "-o", "x.jsonl"), "no agent is called 'gpt'"),
-        (("rejudge", "good.jsonl", "--judge", "python:cli_agents:judge", "-o", "x.jsonl", "--seat", "z=human"), "no seat 'z'"),
-        (("--import", "no_such_module", "protocols"), "cannot import no_such_module"),
-    ],
-)  # fmt: skip
-def test_bad_input_is_told_in_one_line(words: tuple[str, ...], part: str) -> None:
-    Path("latin.txt").write_bytes("café".encode("latin-1"))
-    Path("empty.txt").write_text("")
-    if "good.jsonl" in words:
-        recorded("good.jsonl")
-    before = sorted(path.name for path in Path().iterdir())
-    assert part in refused(*words)
-    assert sorted(path.name for path in Path().iterdir()) == before, "nothing was left behind"
-
-
-def test_torn_edited_and_newer_transcripts() -> None:
-    data = Path(recorded()).read_bytes()
-    lines = data.splitlines(keepends=True)
-    Path("edited.jsonl").write_bytes(data.replace(b"nobody saw", b"we all saw", 1))
-    Path("short.jsonl").write_bytes(b"".join(lines[:2] + lines[3:]))
-    Path("newer.jsonl").write_bytes(b"")
-    from moot.transcripts.events import EventLog, played_part
-
-    newer: list[bytes] = []
-    EventLog(newer.append).line(played_part(lines[0]).replace(b'"version":1', b'"version":99'))
-    Path("newer.jsonl").write_bytes(newer[0])
-    Path("other.jsonl").write_bytes(b'{"some": "json"}\n')
-    Path("empty.jsonl").write_bytes(b"")
-    for verb in ("show", "tree", "cost", "verify", "replay"):
-        assert "edited.jsonl: line 2 (event moved, step 0.0.0): the hash chain breaks" in refused(
-            verb, "edited.jsonl", code=1
-        )
-        assert "short.jsonl: line 3 (event moved" in refused(verb, "short.jsonl", code=1)
-        assert "version 99; this moot reads up to" in refused(verb, "newer.jsonl", code=1)
-        assert "other.jsonl: line 1" in refused(verb, "other.jsonl", code=1)
-        assert "holds no whole event" in refused(verb, "empty.jsonl", code=1)
-    Path("torn.jsonl").write_bytes(b"".join(lines[:3]) + lines[3][:40])
-    assert "not ended" in said("verify", "torn.jsonl")
-    assert "as far as it goes" in said("replay", "torn.jsonl")
-    assert "moot resume torn.jsonl" in said("show", "torn.jsonl")
-    done = call("verify", "edited.jsonl", "d.jsonl", "newer.jsonl")
-    assert done.exit_code == 1 and "d.jsonl: " in done.stdout and len(done.stderr.splitlines()) == 2
-    listed = call("list", ".")
-    assert listed.exit_code == 1 and "unreadable" in listed.stdout and "torn.jsonl" in listed.stdout
-
-
-def test_an_unexpected_error_is_one_line_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    recorded()
-
-    def fail(*_: object) -> str:
-        raise ZeroDivisionError("by zero")
-
-    monkeypatch.setattr("moot.transcripts.show.as_text", fail)
-    line = refused("show", "d.jsonl", code=3)
-    assert "unexpected ZeroDivisionError: by zero" in line and "MOOT_TRACEBACK=1" in line
-    monkeypatch.setenv("MOOT_TRACEBACK", "1")
-    assert isinstance(call("show", "d.jsonl").exception, ZeroDivisionError)
-
-
-def test_doctor_and_protocols(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = said("doctor")
-    assert "✓ python" in text and "✓ moot.protocols" in text and "✓ writing here" in text
-    names = [json.loads(line)["name"] for line in said("protocols", "--json").splitlines()]
-    assert {"debate", "consultancy", "open-debate", "direct-qa", "bisection"} <= set(names)
-    assert "-p rounds=2" in said("protocols")
-    assert "✗ endpoint" in said("doctor", "--endpoint", "http://127.0.0.1:9/v1", code=1)
-    assert json.loads(said("doctor", "--json").splitlines()[0])["state"] == "ok"
-
-
-def test_a_protocol_of_ones_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(folder))
-    name = f"mine_{os.getpid()}"
-    Path(f"{name}.py").write_text(
-        "import moot\n"
-        "class Coin(moot.Protocol):\n"
-        "    def roles(self, question): return {'judge': 'judge'}\n"
-        "    async def play(self, floor, question):\n"
-        "        await floor.flip()\n"
-        "        return moot.Decided(await floor.ask('judge', moot.Verdict))\n"
-    )
-    done = spawned("run", "-P", f"{name}:Coin", *QUESTION, *JUDGE, "-o", "d.jsonl", cwd=folder)
-    out, err = done.communicate(timeout=60)
-    assert done.returncode == 0, err
-    done = spawned("show", "d.jsonl", cwd=folder)
-    out, err = done.communicate(timeout=60)
-    assert done.returncode == 0 and "coin at step 0" in out, err
-    done = spawned("--import", name, "replay", "d.jsonl", cwd=folder)
-    out, err = done.communicate(timeout=60)
-    assert done.returncode == 0 and "identical digest" in out, err
-
-
-# -- real processes ------------------------------------------------------------------------------------------------
-
-
-def wait_for(path: Path, count: int, process: subprocess.Popen[str]) -> None:
-    for _ in range(600):
-        if path.exists() and path.read_bytes().count(b'{"event":"moved"') >= count:
-            return
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
-    raise AssertionError(f"{path} never held {count} moves")
-
-
-def test_ctrl_c_keeps_what_was_said_and_says_how_to_go_on(folder: Path) -> None:
-    words = ("run", "-P", "debate", *QUESTION, "--seat", "debater=python:cli_agents:slow", *JUDGE, "-p", "rounds=200")
-    process = spawned(*words, "-o", "d.jsonl", cwd=folder)
-    wait_for(folder / "d.jsonl", 4, process)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    (line,) = err.strip().splitlines()
-    kept = Path("d.jsonl").read_bytes().count(b'{"event":"moved"')
-    assert f"all that was said is kept ({kept} moves)" in line and "go on with: moot resume d.jsonl --seat a=" in line
-    again = line.split("go on with: moot ")[1].replace("cli_agents:slow", "cli_agents:speaker").split()
-    assert "Decided" in said(*again)
-    assert moot.replay(moot.load("d.jsonl")).ledger.seats["a"].calls == 200
-
-
-def test_ctrl_c_in_a_set(folder: Path) -> None:
-    a_set(30)
-    words = (
-        "run",
-        "-P",
-        "debate",
-        "--seat",
-        "debater=python:cli_agents:slow",
-        *JUDGE,
-        "--set",
-        "set.jsonl",
-        "-o",
-        "out",
-        "-j",
-        "4",
-    )
-    process = spawned(*words, cwd=folder)
-    wait_for(folder / "out" / "q-0.jsonl", 2, process)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert "the same command goes on" in err and "Traceback" not in err
-    moves = sum(path.read_bytes().count(b'{"event":"moved"') for path in Path("out").iterdir())
-    assert moves >= 2
-    assert "30 decided" in said(*words, "-j", "30")
-    assert len(list(Path("out").iterdir())) == 30
-
-
-def test_help_is_quick_and_loads_nothing_heavy() -> None:
-    code = (
-        "import sys\nfrom moot.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit: pass\n"
-        "print(sorted(set(sys.modules) & {'openai', 'networkx', 'pydantic', 'anyio', 'xllamacpp'}))"
-    )
-    best = 9.0
-    for _ in range(5):
-        begun = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True
-        )
-        best = min(best, time.perf_counter() - begun)
-    assert done.stdout.splitlines()[-1] == "[]"
-    assert "Exit codes" in done.stdout
-    assert best < 0.6
-
-
-def test_moot_alone_shows_help_and_a_closed_pipe_is_no_error(folder: Path) -> None:
-    alone = spawned()
-    out, err = alone.communicate(timeout=60)
-    assert "Commands:" in out + err and "rejudge" in out + err and "Traceback" not in err
-    recorded("d.jsonl", "-p", "rounds=300")
-    process = spawned("show", "d.jsonl", cwd=folder)
-    assert process.stdout is not None and process.stderr is not None
-    process.stdout.read(10)
-    process.stdout.close()
-    assert process.stderr.read() == "" and process.wait(60) in (0, 1)
-
-
-def test_output_survives_a_terminal_without_unicode(folder: Path) -> None:
-    recorded()
-    for name in ("ascii", "latin-1"):
-        done = subprocess.run([*MAIN, "show", "d.jsonl"], capture_output=True, cwd=folder,
-                              env={**environment(), "PYTHONIOENCODING": name})  # fmt: skip
-        assert done.returncode == 0 and b"Decided: the admiral" in done.stdout, done.stderr

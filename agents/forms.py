@@ -53,7 +53,7 @@ def _schema(kind: type[Move], request: Request) -> dict[str, Any]:
     else:
         own = kind.model_json_schema()
         own.get("properties", {}).pop("kind", None)
-        own["required"] = [name for name in own.get("properties", {})]
+        own["required"] = list(own.get("properties", {}))
         return own
     return _object(fields)
 
@@ -87,7 +87,7 @@ def _hint(name: str, field: dict[str, Any]) -> Any:
     if "enum" in field:
         return " or ".join(map(str, field["enum"]))
     if field.get("type") == "object":
-        return {key: "a number from 0 to 1" for key in field.get("properties", {})}
+        return dict.fromkeys(field.get("properties", {}), "a number from 0 to 1")
     return {"string": "your reasons in a sentence or two" if name == "text" else "text", "boolean": "true or false",
             "integer": "a whole number", "number": "a number"}.get(str(field.get("type")), field)  # fmt: skip
 

@@ -31,8 +31,8 @@ class Limiter:
         borrower = object()
         await self._places.acquire_on_behalf_of(borrower)
         try:
-            while (wait := self._until - anyio.current_time()) > 0:
-                await anyio.sleep(wait)
+            while anyio.current_time() < self._until:  # another call may have put it off meanwhile
+                await anyio.sleep_until(self._until)
             yield
         finally:
             self._places.release_on_behalf_of(borrower)

@@ -150,7 +150,7 @@ class LM:
             return None
         cached = record["cached_tokens"] or 0
         per_prompt, per_completion, per_cached = self.prices
-        return ((prompt - cached) * per_prompt + cached * per_cached + completion * per_completion) / 1e6
+        return float((prompt - cached) * per_prompt + cached * per_cached + completion * per_completion) / 1e6
 
     def describe(self) -> dict[str, Any]:
         return {

@@ -63,6 +63,12 @@ class Protocol(BaseModel):
         return None
 
 
+def record_of(protocol: Protocol) -> dict[str, Any]:
+    """A protocol as it is recorded: its name and the parameters that are not at their defaults, those in full."""
+    changed = set(protocol.model_dump(exclude_defaults=True))
+    return {"name": protocol.name, "params": protocol.model_dump(mode="json", include=changed)}
+
+
 def known_protocols() -> dict[str, type[Protocol]]:
     """Every protocol that can be named: moot's own, those of installed plug-ins (entry points `moot.protocols`), and
     whatever subclass has been imported."""

@@ -6,7 +6,7 @@ split into claims about its halves; the opponent picks the half that it disputes
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from moot.protocols.base import Protocol
 from moot.protocols.errors import UsageError
@@ -69,9 +69,9 @@ class Bisection(Protocol):
         start, end, claim, under = 0, len(question.data), int(question.choices[0]), None
         while end - start > 1:
             middle = (start + end) // 2
-            where = {"start": start, "middle": middle, "end": end, "claim": claim}
+            where: dict[str, Any] = {"start": start, "middle": middle, "end": end, "claim": claim}
             view = floor.said(source="all")
-            split = await floor.ask("a", Split, view=view, under=under, task="split", **where)
+            split: Split = await floor.ask("a", Split, view=view, under=under, task="split", **where)
             halves = {"left": split.left, "right": split.right}
             view = floor.said(source="all")
             dispute = await floor.ask(

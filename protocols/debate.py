@@ -7,18 +7,18 @@ Irving, Christiano and Amodei 2018 (arXiv 1805.00899); parts and scoring of huma
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from string import ascii_lowercase
 from typing import ClassVar, Literal
 
 from moot.protocols.base import Protocol
 from moot.protocols.errors import Illegal, UsageError
 from moot.protocols.floor import Floor
+from moot.protocols.limits import Limit
 from moot.protocols.moves import Answer, Verdict
 from moot.protocols.outcomes import Decided
 from moot.protocols.parts import AnyPart, Feedback, Negotiate, Questions, Speeches, Turn, fits
 from moot.protocols.question import Question
-from moot.protocols.limits import Limit
 from moot.protocols.scoring import ScoringRule, zero_sum
 from moot.protocols.view import Source
 
@@ -68,9 +68,13 @@ class Debate(Protocol):
             if verdict:
                 break
         if not isinstance(verdict, Verdict):
-            view = floor.said("judge", source=self.judge_source)
-            verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
+            verdict = await self.verdict(floor)
         return Decided(verdict, payoffs=self.payoffs(verdict, answers), step=floor.step)
+
+    def verdict(self, floor: Floor) -> Awaitable[Verdict]:
+        """The judge's decision, once everything is said."""
+        view = floor.said("judge", source=self.judge_source)
+        return floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
 
     def payoffs(self, verdict: Verdict, answers: dict[str, int]) -> dict[str, float]:
         """What each debater is paid for the verdict."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,9 @@ import anyio
 import anyio.lowlevel
 
 from moot.agents.base import act_of, describe
-from moot.protocols.base import Protocol
+from moot.protocols.base import Protocol, record_of
 from moot.protocols.budget import MEASURES
-from moot.protocols.engine import Game, record_of
+from moot.protocols.engine import Game
 from moot.protocols.errors import BudgetExceeded, MootError, ReplayDivergence, UsageError
 from moot.protocols.question import Question, Sample
 from moot.protocols.view import Request
@@ -285,14 +285,7 @@ async def play(
     log = EventLog(writer or lines.append)
     try:
         game = Game(protocol, question, seed=seed, bounds=limits, recorder=log)
-        fields: dict[str, Any] = {
-            "format": FORMAT, "version": VERSION, "protocol": record_of(protocol),
-            "question": question.model_dump(mode="json", exclude_defaults=True), "seed": seed, "roles": roles,
-        }  # fmt: skip
-        if limits:
-            fields["bounds"] = limits
-        if (implied := protocol.implied(question)) is not None:
-            fields["implied"] = implied
+        fields = header(protocol, question, seed, limits)
         meta: dict[str, Any] = {"at": now(), "seats": {seat: describe(agent) for seat, agent in seats.items()}}
         if parent:
             meta["parent"] = dict(parent)
@@ -306,6 +299,22 @@ async def play(
     return Transcript(path=out) if out is not None else Transcript(lines)
 
 
+def header(
+    protocol: Protocol, question: Question, seed: int = 0, limits: Mapping[str, Mapping[str, int | float]] | None = None
+) -> dict[str, Any]:
+    """What the `started` event of a play says, apart from its meta."""
+    fields: dict[str, Any] = {
+        "format": FORMAT, "version": VERSION, "protocol": record_of(protocol),
+        "question": question.model_dump(mode="json", exclude_defaults=True), "seed": seed,
+        "roles": protocol.roles(question),
+    }  # fmt: skip
+    if limits:
+        fields["bounds"] = dict(limits)
+    if (implied := protocol.implied(question)) is not None:
+        fields["implied"] = implied
+    return fields
+
+
 def _seated(agent: Any) -> Any:
     if isinstance(agent, str):
         from moot.agents.spec import agent_from
@@ -315,7 +324,7 @@ def _seated(agent: Any) -> Any:
     return agent
 
 
-def in_loop(call: Callable[[], Awaitable[Any]], agents: Seats, backend: str = "asyncio") -> Any:
+def in_loop(call: Callable[[], Coroutine[Any, Any, Any]], agents: Seats, backend: str = "asyncio") -> Any:
     """Run an async call from ordinary code; inside a running loop (a notebook) in a thread of its own."""
 
     async def whole() -> Any:
@@ -336,7 +345,7 @@ def in_loop(call: Callable[[], Awaitable[Any]], agents: Seats, backend: str = "a
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(anyio.run, whole, backend=backend).result()
+        return pool.submit(lambda: anyio.run(whole, backend=backend)).result()
 
 
 def run(protocol: Protocol, sample: Sample | Question, seats: Seats, **options: Any) -> Transcript:

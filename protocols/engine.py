@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
-from typing import Any, Protocol as Structural
+from typing import Any
+from typing import Protocol as Structural
 
-from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
-from moot.protocols.base import Protocol
+from moot.protocols.base import Protocol, record_of
+from moot.protocols.branch import Branch, Open
 from moot.protocols.budget import Account
+from moot.protocols.chance import drawn, seed_of
 from moot.protocols.errors import BudgetExceeded, Illegal, ProtocolError, UsageError
 from moot.protocols.floor import (
     AskEffect,
@@ -37,6 +38,7 @@ from moot.protocols.floor import (
 from moot.protocols.moves import Move
 from moot.protocols.outcomes import Decided, Errored, Exhausted, Forfeited
 from moot.protocols.question import Question
+from moot.protocols.replies import printable, recorded, typed, written
 from moot.protocols.view import Entry, Log, Meter, Request, View
 
 Ending = Decided | Forfeited | Exhausted | Errored
@@ -51,57 +53,6 @@ class Recorder(Structural):
     ) -> None: ...  # fmt: skip
 
     def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None: ...
-
-
-class Branch:
-    """A coroutine being stepped: where it stands, what has been said to it, what it may spend."""
-
-    __slots__ = ("coro", "prefix", "next", "last", "heads", "added", "accounts", "parent", "index", "results", "left",
-                 "children", "play")  # fmt: skip
-
-    def __init__(self, coro: Coroutine[Any, Any, Any], prefix: str, heads: dict[str | None, Log]) -> None:
-        self.coro = coro
-        self.prefix = prefix
-        self.next = 0
-        self.last = ""
-        self.heads = heads
-        self.added: list[tuple[Entry, bytes, tuple[str, ...] | None]] = []
-        self.accounts: dict[str, Account] | None = None
-        self.parent: Branch | None = None
-        self.index = 0
-        self.results: list[Any] = []
-        self.left = 0
-        self.children: list[Branch] = []
-        self.play: str | None = None
-
-    def step(self) -> str:
-        step = f"{self.prefix}{self.next}"
-        self.next += 1
-        return step
-
-    def say(self, entry: Entry, payload: bytes, to: tuple[str, ...] | None) -> None:
-        heads = self.heads
-        if to is None and len(heads) == 1:
-            heads[None] = Log(heads[None], entry, payload)
-        elif to is None:
-            for audience, head in heads.items():
-                heads[audience] = Log(head, entry, payload)
-        else:
-            for seat in dict.fromkeys(to):
-                heads[seat] = Log(heads.get(seat, heads[None]), entry, payload)
-        if self.parent is not None and self.play is None:
-            self.added.append((entry, payload, to))
-
-
-class Open:
-    """An ask that waits for its move."""
-
-    __slots__ = ("branch", "ask", "digest", "attempt", "problem")
-
-    def __init__(self, branch: Branch, ask: AskEffect, digest: str) -> None:
-        self.branch, self.ask, self.digest = branch, ask, digest
-        self.attempt = 0
-        self.problem: str | None = None
 
 
 class Game:
@@ -131,7 +82,7 @@ class Game:
             if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", seat):
                 raise ProtocolError(f"protocol {protocol.name}: seat {seat!r}: letters, digits, _ . - only, at most 64")
         self.recorder = recorder
-        self.chance = chance or self._seeded
+        self.chance = chance or (lambda step, weights: drawn(seed, step, weights))
         self.current: Branch | None = None
         self.outcome: Ending | None = None
         self.open: dict[str, Open] = {}
@@ -162,7 +113,7 @@ class Game:
         if account is not None:
             view = view.metered(meter)
         request = Request(step, ask.seat, self.roles.get(ask.seat, ask.seat), ask.kinds, view, ask.brief, waiting.digest,
-                          self.seed_of(step), waiting.attempt, waiting.problem, meter)  # fmt: skip
+                          seed_of(self.seed, step), waiting.attempt, waiting.problem, meter)  # fmt: skip
         if note is not None:
             request.note = note
         return request
@@ -206,9 +157,9 @@ class Game:
                 self.exhaust(step, error)
                 return False
         try:
-            given = self._typed(reply, ask.kinds)
+            given = typed(reply, ask.kinds)
             move = given if ask.check is None else ask.check(given)
-            payload = _written(move)
+            payload = written(move)
         except Illegal as error:
             self._reject(step, waiting, reply, str(error), reads, meta)
             return False
@@ -234,7 +185,7 @@ class Game:
 
     def fail(self, step: str, cause: str) -> None:
         """End the play: what should have answered `step` failed."""
-        self.end(Errored(step=step, cause=_printable(cause)), failed=step)
+        self.end(Errored(step=step, cause=printable(cause)), failed=step)
 
     def end(self, outcome: Ending, failed: str | None = None) -> None:
         """End the play with `outcome`; nothing is asked after it. `failed`: the step at which the world gave out."""
@@ -385,49 +336,18 @@ class Game:
             parent.children = []
             self._ready.append((parent, tuple(parent.results)))
 
-    def _typed(self, reply: Any, kinds: tuple[type[Move], ...]) -> Move:
-        if isinstance(reply, kinds):
-            return reply
-        if len(kinds) == 1 and type(reply) is dict:
-            try:
-                return kinds[0].__pydantic_validator__.validate_python(reply)  # type: ignore[no-any-return]
-            except ValidationError:
-                pass  # said again below, with what is wrong
-        names = " or ".join(kind.__name__ for kind in kinds)
-        if not isinstance(reply, dict):
-            raise Illegal(f"a {type(reply).__name__} was given where a {names} was asked for")
-        wanted = reply.get("kind")
-        chosen = kinds if wanted is None else [kind for kind in kinds if _name_of(kind) == wanted]
-        if len(chosen) != 1:
-            raise Illegal(f"kind {wanted!r} was given where a {names} was asked for")
-        try:
-            return chosen[0].__pydantic_validator__.validate_python(reply)  # type: ignore[no-any-return]
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise Illegal(f"not a {names}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-
     def _reject(
         self, step: str, waiting: Open, reply: Any, rule: str, reads: int, meta: Mapping[str, Any] | None
     ) -> None:
-        data, rule = self._recorded(waiting.ask, reply, rule)
+        ask = waiting.ask
+        data, rule = recorded(reply, ask.kinds, ask.check, rule)
         waiting.attempt += 1
         waiting.problem = rule
-        ask = waiting.ask
         if self.recorder is not None:
             fields = {"step": step, "seat": ask.seat, "request": waiting.digest, "move": data, "rule": rule}
             self.recorder.event("rejected", {**fields, "reads": reads} if reads else fields, meta)
         if waiting.attempt > ask.repairs:
             self.end(Forfeited(role=ask.seat, rule=rule, step=step))
-
-    def _recorded(self, ask: AskEffect, reply: Any, rule: str) -> tuple[Any, str]:
-        """An illegal reply as JSON values, with the rule that this form breaks: what replay will see, and must find."""
-        for form in (as_data(reply), {"repr": _shown(reply)}):
-            try:
-                given = self._typed(form, ask.kinds)
-                _written(given if ask.check is None else ask.check(given))
-            except Illegal as error:
-                return form, _printable(str(error))
-        return as_data(reply), _printable(rule)
 
     def _digest(self, ask: AskEffect) -> str:
         view: View = ask.view
@@ -440,22 +360,6 @@ class Game:
             known = self._heads[key] = (question, head)
         return blake2b(known[1] + view.digest + to_json(ask.brief), digest_size=16).hexdigest()
 
-    def seed_of(self, step: str) -> int:
-        """The number that belongs to a step: the same in every run with this seed."""
-        return int.from_bytes(blake2b(f"{self.seed}/{step}".encode(), digest_size=6).digest(), "big")
-
-    def _seeded(self, step: str, weights: tuple[float, ...] | None) -> int | float:
-        fraction = int.from_bytes(blake2b(f"{self.seed}:{step}".encode(), digest_size=8).digest(), "big") >> 11
-        value = fraction / (1 << 53)
-        if weights is None:
-            return value
-        mark, total = value * sum(weights), 0.0
-        for index, weight in enumerate(weights):
-            total += weight
-            if mark < total:
-                return index
-        return max(index for index, weight in enumerate(weights) if weight > 0)
-
     def _where(self, branch: Branch) -> str:
         """The protocol and the line of its own file at which `branch` stands."""
         own, place = type(self.protocol).play.__code__.co_filename, ""
@@ -465,45 +369,6 @@ class Game:
                 place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
             inner = getattr(inner, "cr_await", None)
         return f"protocol {self.protocol.name} at {place or own}"
-
-
-@cache
-def _name_of(kind: type[Move]) -> Any:
-    return kind.model_fields["kind"].default
-
-
-def record_of(protocol: Protocol) -> dict[str, Any]:
-    """A protocol as it is recorded: its name and the parameters that are not at their defaults."""
-    return {"name": protocol.name, "params": protocol.model_dump(mode="json", exclude_defaults=True)}
-
-
-def as_data(reply: Any) -> Any:
-    """Anything an agent returned, as JSON values; what has no JSON form becomes its (shortened) repr."""
-    try:
-        return from_json(to_json(reply), allow_inf_nan=False)
-    except Exception:
-        return {"repr": _shown(reply)}
-
-
-def _shown(reply: Any) -> str:
-    try:
-        text = repr(reply)[:2000]
-    except Exception:
-        text = f"<{type(reply).__name__}, which has no repr>"
-    return _printable(text)
-
-
-def _written(move: Move) -> bytes:
-    """A move as JSON. Raises Illegal when it has no such form (lone surrogates, in a move made without validation)."""
-    try:
-        return to_json(move)
-    except ValueError as error:
-        raise Illegal(f"not a {type(move).__name__}: it cannot be written as JSON: {error}") from None
-
-
-def _printable(text: str) -> str:
-    """Text from outside as it can be recorded: lone surrogates, which no encoding has, are written out."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _line(error: BaseException, protocol: Protocol) -> str:

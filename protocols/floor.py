@@ -13,7 +13,8 @@ from moot.protocols.view import Source, View
 
 if TYPE_CHECKING:
     from moot.protocols.base import Protocol
-    from moot.protocols.engine import Branch, Game
+    from moot.protocols.branch import Branch
+    from moot.protocols.engine import Game
 
 M = TypeVar("M", bound=Move)
 

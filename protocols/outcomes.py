@@ -22,7 +22,7 @@ class Decided(_Outcome):
     step: str = ""
 
     def __init__(self, verdict: Verdict, payoffs: dict[str, float] | None = None, **fields: object) -> None:
-        super().__init__(verdict=verdict, payoffs=payoffs or {}, **fields)
+        BaseModel.__init__(self, verdict=verdict, payoffs=payoffs or {}, **fields)
 
 
 class Forfeited(_Outcome):

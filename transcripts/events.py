@@ -108,6 +108,17 @@ def check_line(line: bytes, number: int, chain: bytes, name: str) -> bytes:
     raise TranscriptError(f"{name}: line {number}: this is no moot event: {line[:80]!r}")
 
 
+def parse(line: bytes, number: int, name: str) -> dict[str, Any]:
+    """A line as a dict. Raises TranscriptError naming file and line."""
+    try:
+        event = from_json(line, cache_strings="keys")
+    except ValueError as error:
+        raise TranscriptError(f"{name}: line {number} cannot be read as JSON: {error}") from None
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        raise TranscriptError(f"{name}: line {number} is no moot event: {line[:80]!r}")
+    return event
+
+
 def label(line: bytes) -> str:
     """A short name for an event, for messages: "event moved, step 0.1"."""
     try:

@@ -8,10 +8,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any
 
-from pydantic_core import from_json
-
 from moot.protocols.errors import TranscriptError, UsageError
-from moot.transcripts.events import CHAIN, check_header, check_line
+from moot.transcripts.events import CHAIN, check_header, check_line, parse
 
 ZSTD_HINT = "sealed transcripts need the zstd extra: pip install 'moot[seal]'"
 
@@ -101,10 +99,7 @@ def checked(lines: Iterator[bytes], name: str) -> Iterator[tuple[bytes, dict[str
         if mark != CHAIN or blake2b(chain + head, digest_size=16).hexdigest().encode() != own:
             check_line(line, number, chain, name)
         chain = own
-        try:
-            event = from_json(line, cache_strings="keys")
-        except ValueError as error:
-            raise TranscriptError(f"{name}: line {number} cannot be read as JSON: {error}") from None
+        event = parse(line, number, name)
         if number == 1:
             check_header(event, name)
         yield line, event

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import networkx
+    from moot.transcripts.graph import ArgumentTree
 
 ROOT = "q"
 
@@ -25,22 +25,23 @@ def text_of(move: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in move.items() if key != "kind")
 
 
-def argument_tree(events: Iterable[Mapping[str, Any]]) -> networkx.DiGraph[str]:
+def argument_tree(events: Iterable[Mapping[str, Any]]) -> ArgumentTree:
     """The frozen tree of a play. Nodes are step paths ("q" is the question), edges run from a node to what answers it.
 
-    Node attributes: seat and role (None for a question), kind, text, size (in the question's unit).
+    Node attributes: seat and role (str, or None for a question), kind, text, size (in the question's unit).
     Edge attribute: relation. Graph attributes: question, root.
     """
     import networkx
 
-    graph: networkx.DiGraph[str] = networkx.DiGraph()
+    from moot.transcripts.graph import ArgumentTree
+
+    graph = ArgumentTree()
     scopes: list[str] = []
     roles: Mapping[str, str] = {}
     for event in events:
         name = event["event"]
         if name == "started":
-            text = event["question"]["text"]
-            roles = event["roles"]
+            text, roles = event["question"]["text"], event["roles"]
             graph.graph.update(question=text, root=ROOT)
             graph.add_node(ROOT, seat=None, role=None, kind="question", text=text, size=len(text))
         elif name == "entered":
@@ -52,7 +53,10 @@ def argument_tree(events: Iterable[Mapping[str, Any]]) -> networkx.DiGraph[str]:
             step, move = event["step"], event["move"]
             under = event["under"]
             parent = scope_of(step, scopes) if under == ROOT else under
-            seat, kind = event["seat"], move.get("kind", "")
-            graph.add_node(step, seat=seat, role=roles.get(seat), kind=kind, text=text_of(move), size=event["size"])
+            seat = event["seat"]
+            graph.add_node(
+                step, seat=seat, role=roles.get(seat), kind=move.get("kind", ""), text=text_of(move), size=event["size"]
+            )
             graph.add_edge(parent, step, relation=event["relation"])
-    return networkx.freeze(graph)
+    networkx.freeze(graph)
+    return graph

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from moot.protocols.errors import TranscriptError as TranscriptError
     from moot.protocols.errors import UsageError as UsageError
     from moot.protocols.floor import Floor as Floor
+    from moot.protocols.limits import Limit as Limit
     from moot.protocols.moves import Answer as Answer
     from moot.protocols.moves import Ask as Ask
     from moot.protocols.moves import Move as Move
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
     from moot.protocols.parts import Speeches as Speeches
     from moot.protocols.question import Question as Question
     from moot.protocols.question import Sample as Sample
-    from moot.protocols.quotes import Limit as Limit
     from moot.protocols.rerun import fork as fork
     from moot.protocols.rerun import fork_play as fork_play
     from moot.protocols.rerun import rejudge as rejudge

@@ -6,7 +6,8 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NoReturn, Protocol as Structural
+from typing import Any, NoReturn
+from typing import Protocol as Structural
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -15,10 +16,11 @@ from hypothesis.errors import Flaky
 from moot.protocols.base import Protocol
 from moot.protocols.errors import MootError, UsageError
 from moot.protocols.moves import Move
-from moot.protocols.question import Question, Sample
+from moot.protocols.question import Question
 from moot.protocols.view import Request
 from moot.testing.hand import Hand, Script, Unscripted
-from moot.testing.strategies import Moves, moves as any_moves, orders, questions_for, takes
+from moot.testing.strategies import Moves, orders, questions_for, takes
+from moot.testing.strategies import moves as any_moves
 
 Questions = st.SearchStrategy[Question] | Sequence[Question] | Question
 MOST = 500  # moves after which a play is taken to have no end

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from moot.agents.base import act_of
-from moot.protocols.base import Protocol
-from moot.protocols.engine import Game, record_of
+from moot.protocols.base import Protocol, record_of
+from moot.protocols.engine import Game
 from moot.protocols.errors import BudgetExceeded, Illegal, MootError, UsageError
 from moot.protocols.moves import Move
 from moot.protocols.question import Question, Sample

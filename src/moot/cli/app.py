@@ -1,0 +1,64 @@
+"""The commands by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from moot.cli import again, checkup, keeping, reading, running
+from moot.cli.frame import guarded
+
+app = typer.Typer(
+    name="moot",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 all decided, 1 some did not, 2 usage, 3 moot itself failed, 130 interrupted.",
+)
+
+
+@app.callback()
+@guarded
+def moot(
+    modules: Annotated[
+        list[str] | None,
+        typer.Option("--import", metavar="MODULE", help="Import a module that defines protocols of your own."),
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")] = False,
+) -> None:
+    """Scalable-oversight protocols as programs: play, record, replay, rejudge and count them."""
+    if version:
+        from moot import __version__
+
+        typer.echo(f"moot {__version__}")
+        raise typer.Exit
+    if modules:
+        from moot.cli.plan import imported
+
+        for module in modules:
+            imported(module)
+
+
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "run": running.run, "resume": again.resume, "fork": again.fork, "rejudge": again.rejudge, "show": reading.show,
+    "tree": reading.tree, "cost": reading.cost, "verify": reading.verify, "replay": reading.replay,
+    "export": reading.export, "list": reading.listing, "seal": keeping.seal, "protocols": checkup.protocols,
+    "doctor": checkup.doctor,
+}  # fmt: skip
+for _name, _command in _COMMANDS.items():
+    app.command(_name)(guarded(_command))
+
+_import = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make transcripts of debates from elsewhere.")
+_import.command("nyu")(guarded(keeping.import_nyu))
+
+
+@_import.callback()
+def _importing() -> None:
+    """Make transcripts of debates from elsewhere."""
+
+
+app.add_typer(_import, name="import")

@@ -1,0 +1,76 @@
+"""The live table of a run over many questions; plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from moot.cli.frame import say
+from moot.cli.watch import Told
+
+
+class Board:
+    """Which plays are under way and how the others ended. Told by the plays; drawn by `board`."""
+
+    def __init__(self, total: int, live: bool) -> None:
+        self.total, self.live = total, live
+        self.begun = time.perf_counter()
+        self.counts: dict[str, int] = {}
+        self.under_way: dict[str, tuple[float, int, str]] = {}
+
+    def watch(self, name: str) -> Told:
+        """What tells this board about one play."""
+        self.under_way[name] = (time.perf_counter(), 0, "")
+
+        def told(what: str, request: Any, reply: Any) -> None:
+            begun, moves, _ = self.under_way.get(name, (time.perf_counter(), 0, ""))
+            if what == "asked":
+                self.under_way[name] = (begun, moves, f"{request.seat} at step {request.step}")
+            else:
+                self.under_way[name] = (begun, moves + 1, f"after {request.seat} at step {request.step}")
+
+        return told
+
+    def ended(self, name: str, outcome: str, problem: str | None) -> None:
+        self.under_way.pop(name, None)
+        self.counts[outcome] = self.counts.get(outcome, 0) + 1
+        if not self.live:
+            done = sum(self.counts.values())
+            note = f": {' '.join(problem.split())[:200]}" if problem else ""
+            say(f"[{done}/{self.total}] {outcome}  {name}{note}")
+
+    def __rich__(self) -> Any:
+        from rich.table import Table
+        from rich.text import Text
+
+        done = sum(self.counts.values())
+        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(self.counts.items()))
+        seconds = time.perf_counter() - self.begun
+        left = f", about {seconds / done * (self.total - done):.0f} s left" if done else ""
+        head = f"{done} of {self.total} plays ended{' (' + counts + ')' if counts else ''}, {seconds:.0f} s{left}"
+        shown = Table(title=Text(head), title_justify="left", box=None, pad_edge=False)
+        for column in ("play", "moves", "seconds", "now"):
+            shown.add_column(column, justify="right" if column in ("moves", "seconds") else "left", no_wrap=True)
+        now = time.perf_counter()
+        for name, (begun, moves, doing) in list(self.under_way.items())[:20]:
+            shown.add_row(Text(name), str(moves), f"{now - begun:.1f}", Text(doing))
+        if len(self.under_way) > 20:
+            shown.add_row(f"and {len(self.under_way) - 20} more", "", "", "")
+        return shown
+
+
+@contextmanager
+def board(total: int) -> Iterator[Board]:
+    """A board, drawn on stderr while the block runs."""
+    if not sys.stderr.isatty():
+        yield Board(total, live=False)
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    shown = Board(total, live=True)
+    with Live(shown, console=Console(stderr=True), refresh_per_second=4, transient=True):
+        yield shown

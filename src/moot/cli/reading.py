@@ -1,0 +1,212 @@
+"""The reading verbs: `show`, `tree`, `cost`, `verify`, `replay`, `export`, `list`. None of them calls anyone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from moot.cli.frame import (
+    OK,
+    UNDECIDED,
+    Json,
+    TranscriptPath,
+    TranscriptPaths,
+    brief_of,
+    coloured,
+    columns,
+    opened,
+    safe,
+    say,
+    tell,
+    tell_json,
+)
+from moot.protocols.errors import MootError, UsageError
+
+Width = Annotated[
+    int | None, typer.Option("--width", min=20, metavar="N", help="Columns; the terminal's unless given.")
+]
+To = Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write to this file and not to stdout.")]
+
+
+def show(path: TranscriptPath, width: Width = None, json: Json = False) -> None:
+    """Print a transcript as people like to read one."""
+    transcript = opened(path)
+    if json:
+        steps = [{name: getattr(step, name) for name in ("step", "seat", "move", "under", "relation", "size", "reads")}
+                 for step in transcript.steps()]  # fmt: skip
+        tell_json({**brief_of(transcript), "roles": transcript.started["roles"], "seats": transcript.seats,
+                   "bounds": transcript.bounds, "steps": steps})  # fmt: skip
+        return
+    from moot.transcripts.show import as_text
+
+    tell(as_text(transcript, width or columns(), coloured()), end="")
+
+
+def _drawn(transcript: Any, form: str) -> str:
+    from moot.transcripts import export as exports
+
+    writers: dict[str, Callable[[Any], str]] = {
+        "json": exports.to_json, "dot": exports.to_dot, "mermaid": exports.to_mermaid, "graphml": exports.to_graphml,
+    }  # fmt: skip
+    if form not in writers:
+        raise UsageError(f"--format {form}: there are text (tree), jsonl (export), {', '.join(writers)}")
+    text = writers[form](transcript.tree)
+    return text if text.endswith("\n") else text + "\n"
+
+
+def tree(
+    path: TranscriptPath,
+    form: Annotated[
+        str, typer.Option("--format", "-f", metavar="FORM", help="text, json, dot, mermaid or graphml.")
+    ] = "text",
+    width: Width = None,
+    json: Json = False,
+) -> None:
+    """Print the argument tree of a transcript."""
+    transcript = opened(path)
+    if json:
+        form = "json"
+    if form == "text":
+        from moot.transcripts.show import tree_text
+
+        tell(tree_text(transcript.tree, width or columns()), end="")
+        return
+    tell(_drawn(transcript, form), end="")
+
+
+def export(
+    path: TranscriptPath,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", "-f", metavar="FORM", help="json, dot, mermaid, graphml (the tree), or jsonl (the events)."
+        ),
+    ],
+    out: To = None,
+    json: Json = False,
+) -> None:
+    """Write a transcript's argument tree, or its events, in another form."""
+    transcript = opened(path)
+    content = b"".join(transcript.lines()) if form == "jsonl" else _drawn(transcript, form).encode()
+    if out is None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+        return
+    try:
+        with open(out, "xb") as file:
+            file.write(content)
+    except FileExistsError:
+        raise UsageError(f"{out} exists already; take another name") from None
+    except OSError as error:
+        raise UsageError(f"cannot write {out}: {error.strerror}") from None
+    if json:
+        tell_json({"path": str(out), "format": form, "bytes": len(content)})
+
+
+def cost(path: TranscriptPath, json: Json = False) -> None:
+    """Print what a play spent, by seat, against the budgets, and what its verdict is worth."""
+    transcript = opened(path)
+    try:
+        guarantee = transcript.guarantee
+    except UsageError as error:  # the protocol is not installed here: its measure is unknown, the spending is not
+        guarantee = None
+        say(f"moot: no guarantee can be stated: {safe(str(error))}")
+    if json:
+        tell_json({"path": str(path), "ledger": transcript.ledger, "guarantee": guarantee})
+        return
+    from moot.transcripts.show import ledger_text
+
+    tell(ledger_text(transcript.ledger, guarantee), end="")
+
+
+def _each(paths: list[Path], json: bool, check: Callable[[Path], tuple[str, dict[str, Any]]]) -> None:
+    """Check every path, go on after a failure, and exit with 1 when there was one."""
+    bad = 0
+    for path in paths:
+        try:
+            line, found = check(path)
+        except MootError as error:
+            bad += 1
+            if len(paths) == 1 and isinstance(error, UsageError):
+                raise
+            say(f"moot: {' '.join(safe(str(error)).split())}")
+            if json:
+                tell_json({"path": str(path), "ok": False, "problem": str(error)})
+            continue
+        tell_json({"path": str(path), "ok": True, **found}) if json else tell(line)
+    raise typer.Exit(UNDECIDED if bad else OK)
+
+
+def verify(paths: TranscriptPaths, json: Json = False) -> None:
+    """Check the hash chain of transcripts: that no event was edited, removed or moved."""
+
+    def check(path: Path) -> tuple[str, dict[str, Any]]:
+        from moot.transcripts.replay import verify as verify_now
+
+        found = verify_now(opened(path))
+        state = "ended" if found.ended else "not ended"
+        line = f"{path}: {found.events} events, an unbroken chain, {state}; digest {found.digest}"
+        return line, {"events": found.events, "ended": found.ended, "digest": found.digest}
+
+    _each(paths, json, check)
+
+
+def replay(paths: TranscriptPaths, json: Json = False) -> None:
+    """Run the protocol again on the recorded moves and compare every request and event, byte for byte."""
+
+    def check(path: Path) -> tuple[str, dict[str, Any]]:
+        from moot.transcripts.replay import replay as replay_now
+
+        transcript = replay_now(opened(path))
+        steps = sum(1 for _ in transcript.steps())
+        ended = transcript.outcome.kind if transcript.outcome is not None else None
+        line = f"{path}: {steps} moves replayed to the identical digest {transcript.digest} ({ended or 'as far as it goes'})"
+        return line, {"moves": steps, "outcome": ended, "digest": transcript.digest}
+
+    _each(paths, json, check)
+
+
+def listing(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of transcripts.")] = Path("runs"),
+    json: Json = False,
+) -> None:
+    """List the transcripts of a folder; no file is read whole."""
+    from moot.transcripts.index import summaries
+    from moot.transcripts.scenes import one_line
+    from moot.transcripts.words import percent
+
+    rows = [["transcript", "question", "protocol", "outcome", "verdict", "kB"]]
+    broken = 0
+    for found in summaries(folder):
+        broken += found.problem is not None
+        if json:
+            tell_json(found)
+            continue
+        verdict = " / ".join(percent(p) for p in found.verdict or ())
+        name, kilobytes = one_line(found.path.name, 40), f"{found.size / 1000:.1f}"
+        if found.problem is not None:
+            rows.append([name, one_line(found.problem, 70), "", "unreadable", "", kilobytes])
+        else:
+            rows.append(
+                [
+                    name,
+                    one_line(found.question or "", 50),
+                    found.protocol or "",
+                    found.outcome or "not ended",
+                    verdict,
+                    kilobytes,
+                ]
+            )
+    if not json:
+        from moot.transcripts.show import table
+
+        lines = table(rows, left=4)
+        tell("\n".join(lines) if len(rows) > 1 else f"no transcripts in {folder}")
+    if broken:
+        say(f"moot: {broken} file{'s' if broken > 1 else ''} cannot be read as transcripts")
+        raise typer.Exit(UNDECIDED)

@@ -1,0 +1,228 @@
+"""The shape of the repository and of the installed package, and the guard that the tests themselves run under."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import pkgutil
+import re
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import pytest
+
+import moot
+
+ROOT = Path(__file__).resolve().parents[1]
+PARTS = {"agents", "complexity", "judges", "protocols", "tasks", "transcripts"}
+SKIPPED = {"build", "dist", "runs", "node_modules"}
+
+needs_checkout = pytest.mark.skipif(not (ROOT / "src" / "moot").is_dir(), reason="these tests run outside a checkout")
+
+
+def _files() -> list[Path]:
+    """Every file of the project: what git keeps or would keep; without git, all but hidden and built folders."""
+    git = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(git, capture_output=True, check=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        found = []
+        for folder, folders, names in os.walk(ROOT):
+            folders[:] = [name for name in folders if _ours(name)]
+            found += [Path(folder) / name for name in names]
+            found += [Path(folder) / name for name in folders if (Path(folder) / name).is_symlink()]
+    else:
+        found = [ROOT / name for name in listed.split("\0") if name]
+    return sorted(path for path in found if path.is_symlink() or path.exists())
+
+
+def _ours(folder: str) -> bool:
+    hidden = folder.startswith(".") and folder != ".ci"
+    return not hidden and folder not in SKIPPED and not folder.endswith((".egg-info", "__pycache__"))
+
+
+def _sources() -> list[Path]:
+    return [path for path in _files() if path.suffix == ".py" and not path.is_symlink()]
+
+
+def _texts() -> list[tuple[str, str]]:
+    """Name and content of every file that is text."""
+    texts = []
+    for path in _files():
+        if not path.is_symlink():
+            content = path.read_bytes()
+            if b"\0" not in content:
+                texts.append((path.relative_to(ROOT).as_posix(), content.decode("utf-8", "replace")))
+    return texts
+
+
+def _bare_imports(source: str) -> list[str]:
+    """The parts that a source imports by their bare names, and its relative imports."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names if alias.name.partition(".")[0] in PARTS]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if node.level or module.partition(".")[0] in PARTS:
+                found.append("." * node.level + module)
+    return found
+
+
+def test_bare_imports_are_seen() -> None:
+    source = "import protocols.floor as f\nfrom agents import base\ndef g():\n    from .judges import x\n"
+    assert sorted(_bare_imports(source)) == [".judges", "agents", "protocols.floor"]
+    assert _bare_imports("import moot.protocols\nfrom moot.agents import base\nimport protocolsx") == []
+
+
+@needs_checkout
+def test_nothing_imports_a_part_by_its_bare_name() -> None:
+    assert len(_sources()) > 10
+    wrong = {path.relative_to(ROOT).as_posix(): _bare_imports(path.read_text("utf-8")) for path in _sources()}
+    assert not {name: found for name, found in wrong.items() if found}
+
+
+@needs_checkout
+def test_links_are_relative_and_resolve_inside_the_repository() -> None:
+    links = {path.relative_to(ROOT).as_posix(): path for path in _files() if path.is_symlink()}
+    for name, path in links.items():
+        assert not path.readlink().is_absolute(), f"{name} points to an absolute path"
+        assert path.resolve(strict=True).is_relative_to(ROOT), f"{name} leaves the repository"
+    if (ROOT / "protocols").is_dir():  # an unpacked sdist has the parts in src/moot, without links
+        assert {f"src/moot/{part}" for part in PARTS} <= set(links)
+    assert all((ROOT / "src" / "moot" / part / "__init__.py").is_file() for part in PARTS)
+
+
+@needs_checkout
+def test_tools_check_every_part() -> None:
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
+    assert {f"src/moot/{part}" for part in PARTS} <= set(tools["pyright"]["include"])
+
+
+# Put together here, so that this file does not contain what it looks for.
+MACHINE = re.compile(r"(?<![\w.~/}-])/(?:" + "|".join(["root", "home", "Users", "work", "tmp", "opt", "mnt"]) + r")/\w")
+WINDOWS = re.compile(r"\b[A-Z]:\\" + r"(?:Users|Windows|Program)", re.IGNORECASE)
+HOSTS = [
+    "pypi" + ".org",
+    "python" + "hosted.org",
+    "registry." + "npmjs",
+    "registry." + "yarnpkg",
+    "conda." + "anaconda",
+]
+INDEX = re.compile("--(?:extra-)?" + r"index-url[ =]\S|--find-" + r"links[ =]\S|--trusted-" + "host")
+
+
+def _machine_bound(text: str) -> list[str]:
+    found = [match.group() for pattern in (MACHINE, WINDOWS, INDEX) for match in pattern.finditer(text)]
+    return found + [host for host in HOSTS if host in text.lower()]
+
+
+def test_machine_paths_and_registries_are_seen() -> None:
+    for text in (
+        "see /" + "home/ann/x",
+        '"/' + 'tmp/a"',
+        "C:\\" + "Users\\ann",
+        "https://" + HOSTS[0],
+        "--index-" + "url x",
+    ):
+        assert _machine_bound(text), text
+    for text in ("src/home/x", "https://example.com/home/x", "/usr/bin/env bash", "a/tmp/b"):
+        assert not _machine_bound(text), text
+
+
+@needs_checkout
+def test_no_file_names_a_machine_path_or_a_package_registry() -> None:
+    wrong = {name: _machine_bound(text) for name, text in _texts()}
+    assert not {name: found for name, found in wrong.items() if found}
+
+
+@needs_checkout
+def test_constraints_are_plain_pins() -> None:
+    path = ROOT / "constraints.txt"
+    if not path.exists():
+        pytest.skip("no constraints.txt here")
+    lines = path.read_text("utf-8").splitlines()
+    assert lines == sorted(lines, key=str.lower)
+    assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line)] == []
+
+
+def _imported_by(statement: str) -> set[str]:
+    """The top-level modules that a fresh interpreter holds after a statement."""
+    code = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    return set(done.stdout.split())
+
+
+def test_import_moot_stays_light() -> None:
+    loaded = _imported_by("import moot")
+    assert "moot" in loaded
+    assert not loaded & {"openai", "networkx", "rich", "typer", "hypothesis", "aiohttp", "httpx2", "trio", "pytest"}
+
+
+def test_every_module_can_be_imported_under_its_own_name() -> None:
+    names = [module.name for module in pkgutil.walk_packages(moot.__path__, "moot.") if module.name != "moot.__main__"]
+    assert {f"moot.{part}" for part in PARTS} <= set(names)
+    for name in names:
+        importlib.import_module(name)
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert moot.__file__ is not None
+    assert Path(moot.__file__).with_name("py.typed").is_file()
+
+
+def _lookup(host: str) -> None:
+    socket.getaddrinfo(host, 80)
+
+
+def _connect(host: str) -> None:
+    with socket.socket() as s:
+        s.connect((host, 80))
+
+
+def _bind(host: str) -> None:
+    with socket.socket() as s:
+        s.bind((host, 0))
+
+
+@pytest.mark.parametrize(
+    ("reach", "host"),
+    [(_lookup, "example.com"), (_connect, "192.0.2.1"), (_bind, "0.0.0.0"), (_bind, "")],
+)
+def test_the_guard_refuses_other_machines(
+    reach: Callable[[str], None], host: str, refused_addresses: list[str]
+) -> None:
+    with pytest.raises(RuntimeError, match="loopback"):
+        reach(host)
+    assert len(refused_addresses) == 1
+    refused_addresses.clear()
+
+
+def test_the_guard_lets_this_machine_be_reached() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        assert client.getpeername() == server.getsockname()
+    with pytest.raises(socket.gaierror):
+        _lookup("no-such-host.invalid")
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_guard_holds_on_both_event_loops(backend: str, refused_addresses: list[str]) -> None:
+    async def reach() -> None:
+        await anyio.connect_tcp("192.0.2.1", 80)
+
+    with pytest.raises(BaseException) as caught:
+        anyio.run(reach, backend=backend)
+    assert "loopback" in "".join(_messages(caught.value))
+    assert refused_addresses
+    refused_addresses.clear()
+
+
+def _messages(error: BaseException) -> list[str]:
+    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else []
+    return [str(error), *(message for e in inner for message in _messages(e))]

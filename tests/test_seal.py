@@ -1,0 +1,179 @@
+"""Sealing, unsealing and listing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import cli_agents
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import moot
+from moot.protocols.errors import MootError, TranscriptError, UsageError
+from moot.transcripts import index
+from moot.transcripts.index import lines_from_end, summaries, summary_of
+from moot.transcripts.seal import seal, sealed_summary, unsealed
+
+QUESTION = moot.Question("Who sank the fleet?", ("a storm", "the admiral"), passage="The storm came at night.")
+SEATS = {"a": cli_agents.speaker, "b": cli_agents.speaker, "judge": cli_agents.judge}
+
+
+def played(path: Path, rounds: int = 2, **seats: object) -> moot.Transcript:
+    return moot.run(moot.Debate(rounds=rounds), moot.Sample(QUESTION, 1), {**SEATS, **seats}, out=path)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.lists(st.binary(max_size=40).filter(lambda b: b"\n" not in b), max_size=8), torn=st.binary(max_size=9))
+def test_lines_from_the_end_are_the_whole_lines_reversed(
+    data: list[bytes], torn: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    torn = torn.replace(b"\n", b"")
+    path = tmp_path_factory.mktemp("lines") / "x"
+    path.write_bytes(b"".join(line + b"\n" for line in data) + torn)
+    for chunk in (1, 2, 7, 65536):
+        index._CHUNK, kept = chunk, index._CHUNK
+        try:
+            with open(path, "rb") as file:
+                assert list(lines_from_end(file, path.stat().st_size)) == [line + b"\n" for line in reversed(data)]
+        finally:
+            index._CHUNK = kept
+
+
+def test_sealing_keeps_every_byte_and_removes_the_original(tmp_path: Path) -> None:
+    path = tmp_path / "d.jsonl"
+    before = played(path)
+    lines, digest = list(before.lines()), before.digest
+    sealed = seal(path)
+    assert sealed == tmp_path / "d.jsonl.zst"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["d.jsonl.zst"]
+    assert list(unsealed(sealed)) == lines
+    after = moot.load(sealed)
+    assert after.digest == digest and after.outcome == before.outcome
+    assert moot.replay(after).digest == digest
+    summary = sealed_summary(sealed)
+    assert (summary["digest"], summary["events"], summary["outcome"]) == (digest, len(lines), "decided")
+    assert summary["question"] == QUESTION.text
+
+
+def test_zstd_itself_reads_a_sealed_file(tmp_path: Path) -> None:
+    zstd = shutil.which("zstd")
+    if zstd is None:
+        pytest.skip("no zstd program here")
+    path = tmp_path / "d.jsonl"
+    whole = b"".join(played(path).lines())
+    sealed = seal(path)
+    done = subprocess.run([zstd, "-d", "-c", str(sealed)], capture_output=True, check=True)
+    assert done.stdout == whole
+
+
+def test_a_listing_reads_only_the_start_of_a_sealed_file(tmp_path: Path) -> None:
+    path = tmp_path / "d.jsonl"
+    played(path, rounds=200)
+    sealed = seal(path)
+    head = 8 + int.from_bytes(sealed.read_bytes()[4:8], "little")
+    with open(sealed, "rb+") as file:
+        file.truncate(head)
+    found = summary_of(sealed)
+    assert found.problem is None and found.outcome == "decided" and found.sealed
+    with pytest.raises(TranscriptError, match="cut off"):
+        moot.load(sealed)
+
+
+def test_only_ended_plays_are_sealed(tmp_path: Path) -> None:
+    path = tmp_path / "d.jsonl"
+    lines = list(played(path).lines())
+    path.write_bytes(b"".join(lines[:-1]))
+    with pytest.raises(UsageError, match="has not ended"):
+        seal(path)
+    assert path.read_bytes() == b"".join(lines[:-1]) and len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_edited_transcript_is_not_sealed(tmp_path: Path) -> None:
+    path = tmp_path / "d.jsonl"
+    played(path)
+    edited = path.read_bytes().replace(b"nobody saw", b"we all saw", 1)
+    path.write_bytes(edited)
+    with pytest.raises(TranscriptError, match="line 2 .*hash chain"):
+        seal(path)
+    assert path.read_bytes() == edited and len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_cannot_be_sealed_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "d.jsonl"
+    with pytest.raises(UsageError, match="there is no transcript"):
+        seal(path)
+    with pytest.raises(UsageError, match="is a folder"):
+        seal(tmp_path)
+    played(path)
+    (tmp_path / "d.jsonl.zst").write_bytes(b"mine")
+    with pytest.raises(UsageError, match="exists already"):
+        seal(path)
+    assert (tmp_path / "d.jsonl.zst").read_bytes() == b"mine" and path.exists()
+    with pytest.raises(UsageError, match="sealed already"):
+        seal(tmp_path / "d.jsonl.zst")
+
+
+def test_a_copy_that_reads_back_differently_leaves_the_original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "d.jsonl"
+    whole = b"".join(played(path).lines())
+    monkeypatch.setattr("moot.transcripts.seal.unsealed", lambda path: iter([b"something else\n"]))
+    with pytest.raises(TranscriptError, match="reads back differently"):
+        seal(path)
+    assert path.read_bytes() == whole and len(list(tmp_path.iterdir())) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(where=st.floats(0, 1), byte=st.integers(1, 255), cut=st.booleans())
+def test_damage_to_a_sealed_file_is_always_noticed(
+    where: float, byte: int, cut: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("damage") / "d.jsonl"
+    transcript = played(path)
+    lines = list(transcript.lines())
+    sealed = seal(path)
+    data = bytearray(sealed.read_bytes())
+    head = 8 + int.from_bytes(data[4:8], "little")
+    at = head + int(where * (len(data) - head - 1))
+    if cut:
+        del data[at:]
+    else:
+        data[at] ^= byte
+    sealed.write_bytes(bytes(data))
+    try:
+        read = list(unsealed(sealed))
+    except MootError:
+        return
+    assert read == lines, "what is read is what was written, or nothing"
+
+
+def test_summaries_report_broken_files_and_go_on(tmp_path: Path) -> None:
+    played(tmp_path / "a.jsonl")
+    played(tmp_path / "b.jsonl", a=cli_agents.broken)
+    lines = (tmp_path / "a.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "c.jsonl").write_bytes(b"".join(lines[:3]) + lines[3][:20])
+    (tmp_path / "d.jsonl").write_bytes(b"")
+    (tmp_path / "e.jsonl").write_bytes(lines[0][:30])
+    (tmp_path / "f.jsonl").write_bytes(b"\xff\xfenot json\n")
+    (tmp_path / "g.jsonl").write_bytes(lines[0].replace(b'"version":1', b'"version":9', 1))
+    (tmp_path / "h.jsonl.zst").write_bytes(b"(\xb5/\xfd")
+    (tmp_path / "i.jsonl").write_bytes(b'{"event":"started","format":"moot-transcript","version":1}\n')
+    (tmp_path / "notes.txt").write_text("not listed")
+    (tmp_path / "folder.jsonl").mkdir()
+    found = {summary.path.name: summary for summary in summaries(tmp_path)}
+    assert sorted(found) == [f"{name}.jsonl" for name in "abcdefg"] + ["h.jsonl.zst", "i.jsonl"]
+    assert found["a.jsonl"].outcome == "decided" and found["a.jsonl"].verdict == (0.25, 0.75)
+    assert found["b.jsonl"].outcome == "errored" and found["b.jsonl"].verdict is None
+    assert found["c.jsonl"].outcome is None and found["c.jsonl"].problem is None
+    for name, part in {"d": "empty", "e": "no whole event", "f": "JSON", "g": "upgrade moot", "i": "form"}.items():
+        assert part in (found[f"{name}.jsonl"].problem or ""), name
+    assert found["h.jsonl.zst"].problem is not None
+
+
+def test_summaries_of_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    for path, part in ((tmp_path / "none", "no folder"), (tmp_path / "file", "is a file")):
+        with pytest.raises(UsageError, match=part):
+            next(summaries(path))

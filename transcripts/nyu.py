@@ -1,0 +1,380 @@
+"""Human debates of Michael et al. 2023 (arXiv 2311.08702) as transcripts, and back.
+
+A record's rules become a protocol (`nyu_rules`), and its rounds are played through the engine move by move
+(`nyu_rounds`), so that every limit, order and blindness holds, or is reported as a problem of that record. What the
+play does not say (surveys, scratchpads, offline judgments, the tokens of the source) is kept in an `imported` event.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from moot.agents.base import act_of
+from moot.protocols.debate import Debate
+from moot.protocols.driver import header
+from moot.protocols.engine import Game
+from moot.protocols.errors import MootError, TranscriptError, UsageError
+from moot.protocols.moves import Verdict
+from moot.protocols.outcomes import Decided
+from moot.protocols.question import Question, Sample
+from moot.protocols.view import Request
+from moot.transcripts.difference import difference, patched
+from moot.transcripts.events import EventLog
+from moot.transcripts.nyu_passage import Passage
+from moot.transcripts.nyu_rounds import (
+    OfflineJudgment,
+    clock,
+    milliseconds,
+    offline_judgment,
+    play_rounds,
+    rounds_of,
+    seats_of,
+)
+from moot.transcripts.nyu_rules import protocol_of, read_record, rules_of
+from moot.transcripts.replay import Replay
+from moot.transcripts.reward import continues, judge_reward
+from moot.transcripts.store import Writer
+from moot.transcripts.transcript import Transcript
+
+SOURCE = "nyu-debate"
+METADATA = "debates-metadata.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of one record: its name, the transcript's file (None when there is none), and what is wrong with the
+    record, each with file and place."""
+
+    name: str
+    path: Path | None
+    problems: list[str] = field(default_factory=list)
+
+
+def import_debate(
+    record: Mapping[str, Any], metadata: Mapping[str, Any] | None = None, out: Path | None = None
+) -> Transcript:
+    """One record, and its line of metadata where there is one, as a transcript; saved to `out` when that is given.
+
+    The truth is sealed. What breaks the record's own rules ends the play there, unfinished, and `problems` lists it.
+    Raises UsageError, naming the place, on a record that cannot be read or whose rules no protocol holds to, and when
+    `out` exists.
+    """
+    given = read_record(record)
+    setup, protocol = given.setup, protocol_of(given.setup)
+    ((material, source),) = setup.sourceMaterial.items()
+    passage = Passage.of(source.contents)
+    question = Question(setup.question, choices=tuple(setup.answers), passage=passage.text)
+    truth = Sample(question, setup.correctAnswerIndex).unseal()
+    seats = {role: seat for seat, role in seats_of(protocol, question).items()}
+    people = {seats[role]: {"agent": "human", "name": name} for role, name in setup.roles.items() if role in seats}
+    lines: list[bytes] = []
+    log = EventLog(lines.append)
+    game = Game(protocol, question, recorder=log)
+    try:
+        meta = {**clock(setup.creationTime), "seats": people, "sealed": {"truth": truth}}
+        log.event("started", header(protocol, question), meta)
+        found = play_rounds(game.start(), protocol, given.rounds, passage)
+        play = Transcript(list(lines))
+        kept: dict[str, Any] = {
+            "source": SOURCE, "material": material, "lengths": passage.lengths, "spelled": passage.spelled,
+            "rest": difference(_record(play, passage, material), dict(record)),
+        }  # fmt: skip
+        if metadata is not None:
+            described = _described(play, record)
+            kept["metadata"] = difference(described, dict(metadata))
+            found += _contradictions(described, metadata)
+        log.event("imported", {**kept, "problems": found})
+    except ValueError as error:
+        raise UsageError(f"the record holds what JSON in UTF-8 cannot: {error}") from None
+    finally:
+        game.close()
+    if out is None:
+        return Transcript(lines)
+    _save(lines, Path(out))
+    return Transcript(path=out)
+
+
+def export_debate(transcript: Transcript) -> dict[str, Any]:
+    """The record that a transcript was imported from, the same to the last field.
+
+    Its rules, rounds and source are made again from the events up to the import; what was played on after it is not
+    part of it. Raises UsageError when the transcript was not imported.
+    """
+    play, imported = _import_of(transcript)
+    passage = Passage(imported["lengths"], play.question.passage or "", imported["spelled"])
+    record: dict[str, Any] = patched(_record(play, passage, imported["material"]), imported["rest"])
+    return record
+
+
+def export_metadata(transcript: Transcript) -> dict[str, Any] | None:
+    """The line of metadata that came with the record; None when none did. Raises UsageError like `export_debate`."""
+    play, imported = _import_of(transcript)
+    if "metadata" not in imported:
+        return None
+    metadata: dict[str, Any] = patched(_described(play, export_debate(transcript)), imported["metadata"])
+    return metadata
+
+
+def problems(transcript: Transcript) -> list[str]:
+    """What the import found wrong with the record, each with its place. Raises UsageError like `export_debate`."""
+    return list(_import_of(transcript)[1]["problems"])
+
+
+def offline_judgments(transcript: Transcript) -> list[OfflineJudgment]:
+    """The beliefs of those who judged the debate after its end, by judge. Raises UsageError like `export_debate`."""
+    found = []
+    for held in read_record(export_debate(transcript)).rounds:
+        if held.OfflineJudgments is not None:
+            found += [offline_judgment(judge, given) for judge, given in held.OfflineJudgments.judgments.items()]
+    return found
+
+
+class OfflineJudge:
+    """A judge for `moot.rejudge` of a debate whose speakers have left: it hears what was said, and ends it with the
+    last judgment that was asked for, because nobody would answer it.
+
+        moot.rejudge(transcript, OfflineJudge(judge, transcript), stale=True)
+    """
+
+    def __init__(self, judge: Any, transcript: Transcript) -> None:
+        self.judge, self._act = judge, act_of(judge)
+        game = Replay(transcript).game
+        asked = [step.step for step in transcript.steps() if step.seat == "judge"]
+        asked += [step for step, waiting in game.open.items() if waiting.ask.seat == "judge"]
+        game.close()
+        self.last = asked[-1] if asked else None
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "judge":
+            raise AttributeError(name)
+        return getattr(self.judge, name)
+
+    def act(self, request: Request) -> Any:
+        reply = self._act(request)
+        if request.step != self.last:
+            return reply
+        return _ended_later(reply) if inspect.isawaitable(reply) else _ended(reply)
+
+
+def _ended(reply: Any) -> Any:
+    if isinstance(reply, Verdict):
+        return reply.model_copy(update={"end": True})
+    return {**reply, "end": True} if isinstance(reply, Mapping) else reply
+
+
+async def _ended_later(reply: Any) -> Any:
+    return _ended(await reply)
+
+
+# -- folders of records ------------------------------------------------------------------------------------------------
+
+
+def import_folder(source: Path, out: Path) -> Iterator[Imported]:
+    """Import every record in `source` into the folder `out`, as NAME.jsonl, one after the other as they are asked for.
+
+    source: a folder that holds `debates/*.json` and `debates-metadata.jsonl`, a folder of records, or one record (its
+    metadata is looked for beside it and above). What is wrong with one record is reported with it, and the rest goes
+    on; a transcript that exists already is left as it is. Raises UsageError when there is no record, or `out` is no folder.
+    """
+    source, out = Path(source), Path(out)
+    folder = source / "debates" if (source / "debates").is_dir() else source
+    try:
+        files = [source] if source.is_file() else sorted(folder.glob("*.json"))
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot import {source} to {out}: {error.strerror}") from None
+    if not files:
+        raise UsageError(f"{source} holds no records: give a .json file, a folder of them, or one with debates/*.json")
+    return _imports(source, files, out)
+
+
+def _imports(source: Path, files: list[Path], out: Path) -> Iterator[Imported]:
+    beside = files[0].parent
+    described = next((place for place in (beside / METADATA, beside.parent / METADATA) if place.is_file()), None)
+    metadata, found = _metadata(described) if described is not None else ({}, [])
+    if found:
+        yield Imported(METADATA, None, found)
+    for file in files:
+        yield _import_file(file, metadata.pop(file.stem, None), out / f"{file.stem}.jsonl", described is not None)
+    if not source.is_file():
+        for name in metadata:
+            yield Imported(name, None, [f"{described}: describes {name!r}, and there is no {beside / name}.json"])
+
+
+def _import_file(file: Path, metadata: dict[str, Any] | None, path: Path, described: bool) -> Imported:
+    missing = [f"{file}: no line of {METADATA} describes it"] if described and metadata is None else []
+    try:
+        if path.exists():
+            raise UsageError(f"{path} exists already and was left as it is; remove it to import the record again")
+        record = _json(file.read_bytes())
+        if not isinstance(record, dict):
+            raise UsageError(f"it holds a {type(record).__name__}, not a record")
+        transcript = import_debate(record, metadata, path)
+    except OSError as error:
+        return Imported(file.stem, None, [f"{file}: {error.strerror}"])
+    except (MootError, ValueError, RecursionError) as error:
+        return Imported(file.stem, None, [f"{file}: {error}"])
+    return Imported(file.stem, path, [*missing, *(f"{file}: {problem}" for problem in problems(transcript))])
+
+
+def _metadata(file: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """The lines of a metadata file by name, and what is wrong with others."""
+    lines: dict[str, dict[str, Any]] = {}
+    found: list[str] = []
+    try:
+        for number, text in enumerate(file.read_bytes().splitlines(), 1):
+            try:
+                if not text.strip():
+                    continue
+                line = _json(text)
+                name = line["name"]
+                if not isinstance(name, str) or name in lines:
+                    raise UsageError(f"its name is {name!r}: not a name, or one that was there before")
+                lines[name] = line
+            except (KeyError, TypeError, ValueError, RecursionError, UsageError) as error:
+                found.append(f"{file}: line {number}: not the metadata of a record: {type(error).__name__}: {error}")
+    except OSError as error:
+        found.append(f"{file}: {error.strerror}")
+    return lines, found
+
+
+def _json(text: bytes) -> Any:
+    def no_number(name: str) -> Any:
+        raise ValueError(f"{name} is not JSON")
+
+    return json.loads(text.decode("utf-8"), parse_constant=no_number)
+
+
+def _save(lines: list[bytes], path: Path) -> None:
+    """Write a transcript as a whole: a kill leaves none rather than half of one."""
+    if path.exists():
+        raise UsageError(f"{path} exists already; take another name")
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    writer = Writer(part)
+    try:
+        for line in lines:
+            writer(line)
+        writer.close()
+        os.replace(part, path)
+    except OSError as error:
+        raise TranscriptError(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        writer.close()
+        part.unlink(missing_ok=True)
+
+
+# -- records made again ------------------------------------------------------------------------------------------------
+
+
+def _import_of(transcript: Transcript) -> tuple[Transcript, dict[str, Any]]:
+    """The play as far as it was imported, and the event that keeps the rest of the record."""
+    lines: list[bytes] = []
+    for line, event in transcript.pairs():
+        if event["event"] == "imported" and event.get("source") == SOURCE:
+            return Transcript(lines), event
+        lines.append(line)
+    raise UsageError(f"{transcript.name} was not imported from a human debate, so it cannot be exported as one")
+
+
+def _record(play: Transcript, passage: Passage, material: str) -> dict[str, Any]:
+    """What a play says of its record. Fields that it knows nothing of are there, empty, to keep their place."""
+    protocol, question, meta = play.protocol, play.question, play.started["meta"]
+    assert isinstance(protocol, Debate)
+    roles = seats_of(protocol, question)
+    return {
+        "setup": {
+            "rules": rules_of(protocol),
+            "sourceMaterial": {material: {"articleId": "", "title": "", "contents": passage.tokens()}},
+            "question": question.text,
+            "answers": list(question.choices),
+            "correctAnswerIndex": play.sample.unseal(),
+            "roles": {roles[seat]: who["name"] for seat, who in play.seats.items()},
+            "offlineJudges": {},
+            **milliseconds("creationTime", meta),
+        },
+        "rounds": list(rounds_of(play, protocol, passage)),
+        "feedback": {},
+        "scratchpads": {},
+    }
+
+
+def _described(play: Transcript, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The line of metadata of a record, as far as record and play say it."""
+    setup, protocol = record["setup"], play.protocol
+    ((kind, material),) = setup["sourceMaterial"].items()
+    title, created = material.get("title"), setup.get("creationTime")
+    held = [each for each in record["rounds"] if "OfflineJudgments" not in each]
+    return {
+        "setting": {"isHuman": True, "isDebate": len(play.started["roles"]) > 2},
+        "name": "",
+        "sourceMaterialId": {
+            kind.replace("SourceMaterial", "Story"): {"id": material.get("articleId"), "title": title}
+        },
+        "storyTitle": title,
+        "question": setup["question"],
+        "roleAssignments": setup["roles"],
+        "offlineJudges": setup.get("offlineJudges"),
+        "creationTime": created,
+        "status": _status(play, protocol, record, held),
+        "latestUpdateTime": max(_times(record["rounds"]), default=created),
+        "currentSpeakers": [],
+        "currentParticipants": [],
+        "includedInPaper": False,
+    }
+
+
+def _status(play: Transcript, protocol: Any, record: Mapping[str, Any], held: list[dict[str, Any]]) -> dict[str, Any]:
+    truth, outcome, judging = play.sample.unseal(), play.outcome, None
+    if isinstance(outcome, Decided):
+        ended = "JudgeDecided"
+        judging = {
+            "correctAnswerIndex": truth, "numContinues": continues(play),
+            "finalJudgement": list(outcome.verdict.probabilities), "judgeReward": judge_reward(play),
+        }  # fmt: skip
+    elif held and "NegotiateEnd" in held[-1] and all(held[-1]["NegotiateEnd"]["votes"].values()):
+        ended = "MutualAgreement"
+    elif protocol.rounds is not None and len(held) == sum(
+        (len(protocol.opening), protocol.rounds * len(protocol.repeated()), len(protocol.closing))
+    ):
+        ended = "TimeUp"
+    else:
+        return {"InProgress": {}} if held else {"WaitingToBegin": {}}
+    offline = [each["OfflineJudgments"]["judgments"] for each in record["rounds"] if "OfflineJudgments" in each]
+    return {
+        "Complete": {
+            "result": {
+                "timestamp": max(_times(held), default=None), "correctAnswerIndex": truth, "endedBy": {ended: {}},
+                "judgingInfo": judging,
+            },
+            "offlineJudgingResults": offline[0] if offline else {},
+            "feedbackProviders": list(record.get("feedback") or {}),
+        }
+    }  # fmt: skip
+
+
+def _times(rounds: Any) -> list[int]:
+    """Every timestamp in these rounds."""
+    if isinstance(rounds, dict):
+        own = rounds.get("timestamp")
+        return [*([own] if isinstance(own, int) else []), *_times(list(rounds.values()))]
+    return [time for each in rounds for time in _times(each)] if isinstance(rounds, list) else []
+
+
+def _contradictions(described: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[str]:
+    """Where the metadata says something else of the result than the play does."""
+    found = []
+    ours, theirs = described["status"], metadata.get("status")
+    if not isinstance(theirs, dict) or list(ours) != list(theirs):
+        return [f"metadata.status is {theirs!r:.80}; by the record's rules and rounds it is {next(iter(ours))}"]
+    ours, theirs = (status.get("Complete", {}).get("result") or {} for status in (ours, theirs))
+    for name in ("endedBy", "correctAnswerIndex", "judgingInfo"):
+        if difference(ours.get(name), theirs.get(name)) is not None:
+            place = f"metadata.status.Complete.result.{name}"
+            found.append(f"{place} is {theirs.get(name)}; the play gives {ours.get(name)}")
+    return found

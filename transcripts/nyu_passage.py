@@ -1,0 +1,118 @@
+"""Source texts and speeches of the human debates of Michael et al. 2023: tokens as a passage, quotes as its spans.
+
+Each translation has its way back, exact for what the platform of that study wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from moot.protocols.quotes import segments
+from moot.transcripts.nyu_rules import Segment
+
+_SHOWN = {
+    "``": '"', "''": '"', "`": "'", "--": "—",
+    "-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}",
+}  # fmt: skip
+_CLOSES = frozenset(
+    ". , ! ? ; : !? ... '' ' 's 'S 're 've 'll 'm 'd 'D n't N'T % - -- + ° ) ] } -RRB- -RSB- -RCB-".split()
+)
+_OPENS = frozenset("`` ` $ £ € # - -- ( [ { -LRB- -LSB- -LCB-".split())
+_PARTED = frozenset({("gon", "na"), ("got", "ta")})
+
+
+class Passage:
+    """A source text, made readable from its Penn Treebank tokens, with the place of each token in it.
+
+    The platform counted quotes in a rendering of its own, in which a dash takes one character; this one is nowhere
+    longer, so what kept the limits there keeps them here, and unlike that one it is the same text for every quote.
+    text: the passage. starts, ends: character positions of each token. spelled: tokens that stand in the text otherwise
+    than in the source, with their positions: {"``": [4, 90]}.
+    """
+
+    def __init__(self, lengths: Sequence[int], text: str, spelled: Mapping[str, Sequence[int]]) -> None:
+        self.text, self.lengths, self.spelled = text, lengths, spelled
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+        at = 0
+        for length in lengths:
+            at += length < 0
+            self.starts.append(at)
+            at += abs(length)
+            self.ends.append(at)
+        self._start = {start: i for i, start in reversed(list(enumerate(self.starts)))}
+        self._end = {end: i + 1 for i, end in enumerate(self.ends)}
+
+    @staticmethod
+    def of(tokens: Sequence[str]) -> Passage:
+        """The passage that `tokens` make. `lengths` are those of the tokens as shown, negative after a space."""
+        pieces: list[str] = []
+        lengths: list[int] = []
+        spelled: dict[str, list[int]] = {}
+        before, glued = "", True
+        for index, token in enumerate(tokens):
+            shown = _SHOWN.get(token, token)
+            if shown != token:
+                spelled.setdefault(token, []).append(index)
+            tight = glued or not token or token in _CLOSES or token[0].isspace() or (before.lower(), token) in _PARTED
+            pieces.append(shown if tight else f" {shown}")
+            lengths.append(len(shown) if tight else -len(shown))
+            before, glued = token, token in _OPENS or token[-1:].isspace()
+        return Passage(lengths, "".join(pieces), spelled)
+
+    def tokens(self) -> list[str]:
+        """The tokens again, as the source spells them."""
+        tokens = [self.text[start:end] for start, end in zip(self.starts, self.ends, strict=True)]
+        for token, places in self.spelled.items():
+            for place in places:
+                tokens[place] = token
+        return tokens
+
+    def characters(self, first: int, last: int) -> tuple[int, int] | None:
+        """Where tokens [first, last) stand, as far as there are such tokens; None when there are none of them."""
+        first, last = max(first, 0), min(last, len(self.lengths))
+        return (self.starts[first], self.ends[last - 1]) if first < last else None
+
+    def positions(self, start: int, end: int) -> list[int] | None:
+        """The tokens that characters [start, end) hold, as [first, last); None when they cut one."""
+        first, last = self._start.get(start), self._end.get(end)
+        return None if first is None or last is None or first >= last else [first, last]
+
+
+def speech_of(content: Iterable[Segment], passage: Passage) -> dict[str, Any]:
+    """A speech in segments as a move: text with its quotes marked, and their spans of the passage."""
+    text, quotes = [], []
+    for segment in content:
+        if segment.Quote is None:
+            text.append(segment.case[1].text)
+            continue
+        span = passage.characters(*segment.Quote.span)
+        quote = passage.text[slice(*span)] if span else ""
+        quotes.append({"text": quote, "verified": span is not None, "span": span})
+        text.append(f"<quote>{quote}</quote>")
+    return {"kind": "speech", "text": "".join(text), "quotes": quotes}
+
+
+def content_of(speech: Mapping[str, Any], passage: Passage) -> list[dict[str, Any]]:
+    """A recorded speech in segments again: quotes with an exact span of whole tokens, and text."""
+    content: list[dict[str, Any]] = []
+    quotes = iter(speech.get("quotes") or ())
+    for segment in segments(speech["text"]):
+        text = segment.text
+        if segment.quote:
+            quote = next(quotes, None) or {}
+            span = passage.positions(*quote["span"]) if quote.get("verified") and quote.get("span") else None
+            if span is not None:
+                content.append({"Quote": {"span": span}})
+                continue
+            text = f"<quote>{text}</quote>"
+        if content and "Text" in content[-1]:
+            text = content.pop()["Text"]["text"] + text
+        content.append({"Text": {"text": text}})
+    return content
+
+
+def text_of(content: Iterable[Segment], passage: Passage) -> str:
+    """What a judge said, as text."""
+    return str(speech_of(content, passage)["text"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
@@ -144,7 +145,7 @@ class Driver:
                 with anyio.move_on_after(left) as scope:
                     move = await reply
                 if scope.cancelled_caught and left is not None:
-                    raise BudgetExceeded("seconds", round(time.perf_counter() - begun, 3), left)
+                    raise BudgetExceeded("seconds", math.ceil((time.perf_counter() - begun) * 1000) / 1000, left)
             except BudgetExceeded as error:
                 if game.outcome is None:
                     game.exhaust(step, error)
@@ -319,6 +320,7 @@ def _seated(agent: Any) -> Any:
         from moot.agents.spec import agent_from
 
         return agent_from(agent)
+    act_of(agent)  # before anything is written
     return agent
 
 

@@ -38,7 +38,7 @@ from moot.protocols.floor import (
 from moot.protocols.moves import Move
 from moot.protocols.outcomes import Decided, Errored, Exhausted, Forfeited
 from moot.protocols.question import Question
-from moot.protocols.replies import as_data, printable, typed, written
+from moot.protocols.replies import printable, recorded, typed, written
 from moot.protocols.view import Entry, Log, Meter, Request, View
 
 Ending = Decided | Forfeited | Exhausted | Errored
@@ -339,12 +339,12 @@ class Game:
     def _reject(
         self, step: str, waiting: Open, reply: Any, rule: str, reads: int, meta: Mapping[str, Any] | None
     ) -> None:
-        rule = printable(rule)
+        ask = waiting.ask
+        data, rule = recorded(reply, ask.kinds, ask.check, rule)
         waiting.attempt += 1
         waiting.problem = rule
-        ask = waiting.ask
         if self.recorder is not None:
-            fields = {"step": step, "seat": ask.seat, "request": waiting.digest, "move": as_data(reply), "rule": rule}
+            fields = {"step": step, "seat": ask.seat, "request": waiting.digest, "move": data, "rule": rule}
             self.recorder.event("rejected", {**fields, "reads": reads} if reads else fields, meta)
         if waiting.attempt > ask.repairs:
             self.end(Forfeited(role=ask.seat, rule=rule, step=step))

@@ -171,6 +171,8 @@ class Floor:
 
     async def charge(self, seat: str, measure: str, amount: int = 1) -> None:
         """Charge a seat's budget (for instance one query of the judge). Over the limit the play ends in Exhausted."""
+        if amount < 0:
+            raise ProtocolError(f"charge({seat!r}, {measure!r}, {amount}): a charge is at least 0; nothing gives budget back")
         await ChargeEffect(self._outer.get(seat, seat), measure, amount)
 
     async def play(self, protocol: Protocol, question: Question, seats: Mapping[str, str] | None = None) -> Decided:

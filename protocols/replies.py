@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
-from moot.protocols.errors import Illegal, MootError
+from moot.protocols.errors import Illegal
 from moot.protocols.moves import Move
 
 
@@ -40,19 +41,37 @@ def _name_of(kind: type[Move]) -> Any:
     return kind.model_fields["kind"].default
 
 
-def as_data(reply: Any) -> Any:
-    """Anything an agent returned, as JSON values; what has no JSON form becomes its (shortened) repr."""
-    try:
-        if isinstance(reply, Move):
-            return reply.model_dump(mode="json")
-        to_json(reply)
-        return reply
-    except (MootError, ValueError, TypeError):
+def recorded(
+    reply: Any, kinds: tuple[type[Move], ...], check: Callable[[Any], Move] | None, rule: str
+) -> tuple[Any, str]:
+    """An illegal reply as JSON values, with the rule that this form breaks: what replay will be given, and must find.
+
+    rule: the one that the reply itself broke, for when its JSON form breaks none.
+    """
+    for form in (as_data(reply), {"repr": shown(reply)}):
         try:
-            text = repr(reply)[:2000]
-        except Exception:
-            text = f"<{type(reply).__name__}, which has no repr>"
-        return {"repr": printable(text)}
+            given = typed(form, kinds)
+            written(given if check is None else check(given))
+        except Illegal as error:
+            return form, printable(str(error))
+    return as_data(reply), printable(rule)
+
+
+def as_data(reply: Any) -> Any:
+    """Anything an agent returned, as JSON values; what has no JSON form becomes its repr."""
+    try:
+        return from_json(to_json(reply), allow_inf_nan=False)
+    except Exception:
+        return {"repr": shown(reply)}
+
+
+def shown(reply: Any) -> str:
+    """The repr of anything, shortened, as text that can be written."""
+    try:
+        text = repr(reply)[:2000]
+    except Exception:
+        text = f"<{type(reply).__name__}, which has no repr>"
+    return printable(text)
 
 
 def written(move: Move) -> bytes:

@@ -80,9 +80,9 @@ class Script:
         for _ in range(_TRIES):
             reply = self.draw(self.moves(request))
             reply = _ending(reply) if late and isinstance(reply, Move) else reply
-            if accepted(reply, check) or not isinstance(reply, Move):
+            if not isinstance(reply, request.kinds) or accepted(reply, check):
                 break
-        if self.mark is not None and isinstance(reply, Move):
+        if self.mark is not None and isinstance(reply, request.kinds):
             marked = self.mark(request, reply)
             reply = marked if accepted(marked, check) else reply
         return reply

@@ -232,6 +232,7 @@ def rejects(case: Case) -> None:
     try:
         case.attempt(lambda: hand.run())
         _same_but(case, first, hand, at, reply)
+        case.attempt(lambda: replay(hand.transcript, case.protocol))
     finally:
         case.script.replies[at] = script
 

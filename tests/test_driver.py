@@ -1,0 +1,190 @@
+"""The driver: agents that wait, fail, hang and are cancelled, on both event loops."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from players import FAIR, QUESTION, Slow, everywhere, speak
+
+import moot
+from moot.judges.bounded import Bounded
+from moot.testing.hostile import Hanging, Raises
+
+DEBATE = moot.Debate(rounds=3, questions=True)
+BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
+
+
+@BACKENDS
+def test_async_agents_play_what_programs_play(backend: str, tmp_path: Path) -> None:
+    plain = moot.run(DEBATE, QUESTION, everywhere(DEBATE, speak), seed=3)
+    slow = moot.run(DEBATE, QUESTION, everywhere(DEBATE, Slow()), seed=3, backend=backend, out=tmp_path / "t.jsonl")
+    assert slow.digest == plain.digest and slow.outcome == plain.outcome
+    assert moot.load(tmp_path / "t.jsonl").digest == plain.digest
+    asked = [event["step"] for event in slow.events() if event["event"] == "asked"]
+    assert sorted(asked) == sorted(step.step for step in slow.steps())
+
+
+@BACKENDS
+def test_calls_of_a_round_are_in_flight_together(backend: str) -> None:
+    flying, most = 0, 0
+
+    async def act(request: moot.Request) -> moot.Move:
+        nonlocal flying, most
+        flying += 1
+        most = max(most, flying)
+        await anyio.sleep(0.02)
+        flying -= 1
+        return speak(request)
+
+    protocol = moot.Debate(rounds=1)
+    moot.run(protocol, QUESTION, everywhere(protocol, act), backend=backend)
+    assert most == 2
+
+
+@BACKENDS
+@pytest.mark.parametrize("late", [False, True])
+def test_an_agent_that_raises_ends_in_errored(backend: str, late: bool) -> None:
+    async def fails(request: moot.Request) -> moot.Move:
+        await anyio.sleep(0.001)
+        raise ValueError("\ud800 no such thing")
+
+    agent: Any = fails if late else Raises(ValueError("\ud800 no such thing"))
+    transcript = moot.run(DEBATE, QUESTION, everywhere(DEBATE, Slow(), b=agent), backend=backend)
+    outcome = transcript.outcome
+    assert isinstance(outcome, moot.Errored) and outcome.step == "0.1.0"
+    assert "seat b failed: ValueError: \\ud800 no such thing (" in outcome.cause
+    assert [event["event"] for event in transcript.events()][-2:] == ["failed", "ended"]
+    assert moot.judge_reward(transcript) is None
+
+
+def test_the_first_failure_is_the_outcome_and_the_rest_is_cancelled() -> None:
+    started: list[str] = []
+
+    async def hangs(request: moot.Request) -> moot.Move:
+        started.append(request.seat)
+        try:
+            await anyio.sleep_forever()
+        finally:
+            started.append("gone")
+        return FAIR
+
+    protocol = moot.Debate(rounds=1)
+    agents = everywhere(protocol, hangs, b=Raises(RuntimeError("down")))
+    transcript = moot.run(protocol, QUESTION, agents)
+    assert isinstance(transcript.outcome, moot.Errored) and "down" in transcript.outcome.cause
+    async_fail = everywhere(protocol, hangs, b=lambda request: _later(RuntimeError("down")))
+    started.clear()
+    assert isinstance(moot.run(protocol, QUESTION, async_fail).outcome, moot.Errored)
+    assert started == ["a", "gone"]
+
+
+async def _later(error: Exception) -> moot.Move:
+    await anyio.sleep(0.005)
+    raise error
+
+
+@BACKENDS
+def test_cancellation_keeps_all_that_was_said(backend: str, tmp_path: Path) -> None:
+    path = tmp_path / "cut.jsonl"
+    calls = 0
+
+    async def act(request: moot.Request) -> moot.Move:
+        nonlocal calls
+        calls += 1
+        if calls > 4:
+            await anyio.sleep_forever()
+        await anyio.sleep(0)
+        return speak(request)
+
+    async def cut() -> None:
+        with anyio.move_on_after(0.3):
+            await moot.play(DEBATE, QUESTION, everywhere(DEBATE, act), seed=3, out=path)
+
+    anyio.run(cut, backend=backend)
+    left = moot.load(path)
+    events = [event["event"] for event in left.events()]
+    assert events[-1] == "cancelled" and left.outcome is None
+    assert events.count("moved") == 4
+    assert left.ledger.total("lost") == events.count("asked") - 4 > 0
+    said = {step.step for step in left.steps()}
+    whole = moot.run(DEBATE, QUESTION, everywhere(DEBATE, speak), seed=3)
+    again = Slow()
+    resumed = moot.resume(path, everywhere(DEBATE, again), backend=backend)
+    assert resumed.digest == whole.digest
+    assert said.isdisjoint(again.calls) and len(again.calls) == len(set(again.calls))
+
+
+def test_inside_a_running_loop() -> None:
+    async def notebook() -> moot.Transcript:
+        return moot.run(DEBATE, QUESTION, everywhere(DEBATE, Slow()))
+
+    assert isinstance(asyncio.run(notebook()).outcome, moot.Decided)
+
+    async def awaited() -> moot.Transcript:
+        return await moot.play(DEBATE, QUESTION, everywhere(DEBATE, Slow()))
+
+    assert isinstance(asyncio.run(awaited()).outcome, moot.Decided)
+
+
+@BACKENDS
+def test_a_hanging_judge_runs_out_of_seconds(backend: str) -> None:
+    protocol = moot.DirectQA()
+    judge = Bounded(Hanging(), seconds=0.1)
+    outcome = moot.run(protocol, QUESTION, {"judge": judge}, backend=backend).outcome
+    assert isinstance(outcome, moot.Exhausted)
+    assert (outcome.role, outcome.measure, outcome.limit, outcome.step) == ("judge", "seconds", 0.1, "0")
+    assert outcome.used > outcome.limit
+
+
+@BACKENDS
+def test_a_judge_asked_between_rounds_shares_its_seconds(backend: str) -> None:
+    protocol = moot.Debate(rounds=4, questions=True)
+
+    async def judge(request: moot.Request) -> moot.Move:
+        await anyio.sleep(0.06)
+        return speak(request)
+
+    transcript = moot.run(protocol, QUESTION, everywhere(protocol, speak, judge=Bounded(judge, seconds=0.15)), backend=backend)
+    assert isinstance(transcript.outcome, moot.Exhausted) and transcript.outcome.measure == "seconds"
+    assert 1 <= sum(step.seat == "judge" for step in transcript.steps()) <= 2
+    assert moot.replay(transcript).digest == transcript.digest
+
+
+@pytest.mark.parametrize("reads", [5, "0*n + 5"])
+def test_a_judge_that_reads_too_much_is_exhausted(reads: int | str) -> None:
+    def reader(request: moot.Request) -> moot.Move:
+        list(request.view)
+        return speak(request)
+
+    protocol = moot.Debate(rounds=1)
+    judge = Bounded(reader, reads=reads)
+    transcript = moot.run(protocol, QUESTION, everywhere(protocol, lambda r: moot.Speech(text="four"), judge=judge))
+    outcome = transcript.outcome
+    assert isinstance(outcome, moot.Exhausted) and (outcome.measure, outcome.used, outcome.limit) == ("reads", 8, 5)
+    assert not transcript.guarantee.holds
+
+
+def test_seats_are_checked_before_anything_runs(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    with pytest.raises(moot.UsageError, match="has no seat 'c'; its seats: a \\(debater\\)"):
+        moot.run(DEBATE, QUESTION, everywhere(DEBATE, speak, c=speak), out=path)
+    with pytest.raises(moot.UsageError, match="nobody sits at 'b'"):
+        moot.run(DEBATE, QUESTION, {"a": speak, "judge": speak}, out=path)
+    with pytest.raises(moot.UsageError, match="cannot take a seat"):
+        moot.run(DEBATE, QUESTION, everywhere(DEBATE, speak, b=3), out=path)
+    assert not path.exists()
+    with pytest.raises(moot.UsageError, match="a Question or a Sample"):
+        moot.run(DEBATE, "who?", everywhere(DEBATE, speak), out=path)  # type: ignore[arg-type]
+
+
+def test_an_existing_file_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    moot.run(DEBATE, QUESTION, everywhere(DEBATE, speak), out=path)
+    before = path.read_bytes()
+    with pytest.raises(moot.UsageError, match="exists already"):
+        moot.run(DEBATE, QUESTION, everywhere(DEBATE, speak), out=path)
+    assert path.read_bytes() == before

@@ -72,7 +72,7 @@ class Bisection(Protocol):
             where: dict[str, Any] = {"start": start, "middle": middle, "end": end, "claim": claim}
             view = floor.said(source="all")
             split: Split = await floor.ask("a", Split, view=view, under=under, task="split", **where)
-            halves = {"left": split.left, "right": split.right}
+            halves: dict[str, Any] = {"left": split.left, "right": split.right}
             view = floor.said(source="all")
             dispute = await floor.ask(
                 "b", Dispute, view=view, under=floor.step, relation="attacks", task="dispute", **where, **halves

@@ -164,16 +164,17 @@ class Game:
             self._reject(step, waiting, reply, str(error), reads, meta)
             return False
         del self.open[step]
+        seat = ask.seat
         if self.recorder is not None:
             raw = None if move is given or move == given else to_json(given)
             under = ask.under
             if under is None and move.argues:
                 under = "q"
             size = 0 if under is None else move.reading()
-            self.recorder.moved(step, ask.seat, waiting.digest, payload, raw, under, ask.relation, size, reads, meta)
+            self.recorder.moved(step, seat, waiting.digest, payload, raw, under, ask.relation, size, reads, meta)
         branch.last = step
         if ask.say:
-            branch.say(Entry(step, ask.seat, move), payload + ask.seat.encode(), ask.to)
+            branch.say(Entry(step, seat, move), payload + seat.encode(), ask.to)
         self._ready.append((branch, move))
         self._run()
         return True

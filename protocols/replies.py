@@ -15,13 +15,15 @@ from moot.protocols.moves import Move
 
 def typed(reply: Any, kinds: tuple[type[Move], ...]) -> Move:
     """A reply as a move of one of `kinds`. Raises Illegal saying what is wrong with it."""
-    if isinstance(reply, kinds):
-        return reply
+    if type(reply) in kinds:
+        return reply  # type: ignore[no-any-return]
     if len(kinds) == 1 and type(reply) is dict:
         try:
             return kinds[0].__pydantic_validator__.validate_python(reply)  # type: ignore[no-any-return]
         except ValidationError:
             pass  # said again below, with what is wrong
+    if isinstance(reply, kinds):
+        return reply
     names = " or ".join(kind.__name__ for kind in kinds)
     if not isinstance(reply, dict):
         raise Illegal(f"a {type(reply).__name__} was given where a {names} was asked for")

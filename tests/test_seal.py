@@ -116,7 +116,9 @@ def test_what_cannot_be_sealed_says_so(tmp_path: Path) -> None:
         seal(tmp_path / "d.jsonl.zst")
 
 
-def test_a_copy_that_reads_back_differently_leaves_the_original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_reads_back_differently_leaves_the_original(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "d.jsonl"
     whole = b"".join(played(path).lines())
     monkeypatch.setattr("moot.transcripts.seal.unsealed", lambda path: iter([b"something else\n"]))

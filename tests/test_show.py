@@ -27,11 +27,15 @@ TAGS = {"div", "p", "b", "i", "ol", "ul", "li", "span", "table", "tr", "td", "th
 anything = st.text(st.characters(exclude_categories=()), max_size=60)
 hostile = st.one_of(
     anything,
-    st.sampled_from(["<script>x</script>", "\x1b[31m", "</div><img src=x onerror=y>", "\u202e", "[red]", "&lt;", "\r", "'\"><b>"]),
+    st.sampled_from(
+        ["<script>x</script>", "\x1b[31m", "</div><img src=x onerror=y>", "\u202e", "[red]", "&lt;", "\r", "'\"><b>"]
+    ),
 )
 
 
-def played(text: str = "Who sank it?", choices: tuple[str, ...] = ("a storm", "the admiral"), **options: Any) -> moot.Transcript:
+def played(
+    text: str = "Who sank it?", choices: tuple[str, ...] = ("a storm", "the admiral"), **options: Any
+) -> moot.Transcript:
     seats = {**SEATS, **options.pop("seats", {})}
     truth = options.pop("truth", 1)
     return moot.run(moot.Debate(**options), moot.Sample(moot.Question(text, choices, passage=PASSAGE), truth), seats)
@@ -40,9 +44,9 @@ def played(text: str = "Who sank it?", choices: tuple[str, ...] = ("a storm", "t
 class Checked(HTMLParser):
     """Fails on any element or attribute that moot itself does not write."""
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert tag in TAGS
-        assert {name for name, _ in attributes} <= {"style", "start"}
+        assert {name for name, _ in attrs} <= {"style", "start"}
 
 
 def check_html(html: str) -> None:
@@ -121,7 +125,8 @@ def test_a_transcript_reads_as_people_like_to_read_one(tmp_path: Path) -> None:
     assert "  a  debater: program cli_agents:speaker; defends “a storm”" in lines
     assert any("at most 2640 reads" in line for line in lines)
     order = ["── Round 1 of 2", "a · speech for “a storm” · step 0.0.0", "b · speech for “the admiral” · step 0.1.0",
-             "── Round 2 of 2", "· step 1.1.0", "── Verdict", "judge · verdict · step 2", "as I see it", "── Outcome"]  # fmt: skip
+             "── Round 2 of 2", "· step 1.1.0", "── Verdict", "judge · verdict · step 2", "as I see it",
+             "── Outcome"]  # fmt: skip
     places = [text.index(part) for part in order]
     assert places == sorted(places)
     assert "“the storm came at night”✓" in text and "“nobody saw”✗" in text and "<quote>" not in text
@@ -202,7 +207,7 @@ def test_every_export_takes_the_tree_of_a_play() -> None:
 
     tree = played(rounds=2).tree
     again = from_json(to_json(tree))
-    assert dict(again.nodes(data=True)) == dict(tree.nodes(data=True))
+    assert {node: again.nodes[node] for node in again} == {node: tree.nodes[node] for node in tree}
     for write in (to_dot, to_graphml, to_mermaid):
         assert "nobody" in write(tree)
 

@@ -1,4 +1,4 @@
-"""The argument tree as a graph that shows itself. Apart from the fold that builds it, so that counting needs no networkx."""
+"""The argument tree as a graph that shows itself; in a module of its own, so that counting needs no networkx."""
 
 from __future__ import annotations
 

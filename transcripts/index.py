@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 
 from moot.protocols.errors import MootError, TranscriptError, UsageError
-from moot.transcripts.events import check_header, parse
+from moot.transcripts.events import check_header
 
 _CHUNK = 65536
 
@@ -95,11 +95,11 @@ def _of_lines(path: Path, size: int) -> Summary:
         first = file.readline()
         if not first.endswith(b"\n"):
             raise TranscriptError("holds no whole event" if size else "is empty")
-        started = parse(first, 1, str(path))
+        started = _event(first, 1)
         check_header(started, str(path))
         outcome = None
         for line in lines_from_end(file, size):
-            event = parse(line, 0, str(path))
+            event = _event(line, None)
             if event["event"] == "ended":
                 outcome = event["outcome"]
             if event["event"] != "imported":
@@ -108,6 +108,17 @@ def _of_lines(path: Path, size: int) -> Summary:
             return Summary.model_validate({**described(started, outcome), "path": path, "size": size})
         except (KeyError, TypeError, AttributeError):
             raise TranscriptError("its events do not have the form that this version of moot writes") from None
+
+
+def _event(line: bytes, number: int | None) -> dict[str, Any]:
+    try:
+        event = from_json(line)
+    except ValueError as error:
+        where = "the last line" if number is None else f"line {number}"
+        raise TranscriptError(f"{where} cannot be read as JSON: {error}") from None
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        raise TranscriptError(f"holds a line that is no moot event: {line[:80]!r}")
+    return event
 
 
 def lines_from_end(file: IO[bytes], size: int) -> Iterator[bytes]:

@@ -180,7 +180,8 @@ def import_folder(source: Path, out: Path) -> Iterator[Imported]:
 
     source: a folder that holds `debates/*.json` and `debates-metadata.jsonl`, a folder of records, or one record (its
     metadata is looked for beside it and above). What is wrong with one record is reported with it, and the rest goes
-    on; a transcript that exists already is left as it is. Raises UsageError when there is no record, or `out` is no folder.
+    on; a transcript that exists already is left as it is. Raises UsageError when there is no record, or `out` is no
+    folder.
     """
     source, out = Path(source), Path(out)
     folder = source / "debates" if (source / "debates").is_dir() else source

@@ -94,11 +94,13 @@ def _moves(
         for key, spoken in said.items():
             where = f"{place}.speeches.{key}"
             for number, segment in enumerate(spoken.content):
-                span = segment.Quote.span if segment.Quote is not None else (0, 1)
-                if not 0 <= span[0] < span[1] <= max(1, len(passage.lengths)):
+                if segment.Quote is None:
+                    continue
+                first, last = segment.Quote.span
+                if not 0 <= first < last <= len(passage.lengths):
                     found.append(
-                        f"{where}.content[{number}]: the quote spans tokens {span[0]} to {span[1]} of a source that "
-                        f"has {len(passage.lengths)}; only what is there is quoted"
+                        f"{where}.content[{number}]: the quote spans tokens {first} to {last} of a source that has "
+                        f"{len(passage.lengths)}; only what is there is quoted"
                     )
             yield where, _speaker(speakers, key), speech_of(spoken.content, passage), spoken.timestamp
 

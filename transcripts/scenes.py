@@ -52,8 +52,8 @@ class Piece:
 class Scene:
     """One move, or one that was rejected by `rule`, or a note on what happened.
 
-    heading: of the part of the play that it stands in ("Round 1 of 2"). defends: the index of the choice that its speaker
-    argues for, when the protocol gave it one. beliefs: the probabilities of a verdict.
+    heading: of the part of the play that it stands in ("Round 1 of 2"). defends: the index of the choice that its
+    speaker argues for, when the protocol gave it one. beliefs: the probabilities of a verdict.
     """
 
     step: str
@@ -71,7 +71,7 @@ class Scene:
 
 @dataclass(slots=True)
 class Cast:
-    """Who sits where: the role, how the agent described itself, what it defends (None: nothing, or it varies), bounds."""
+    """Who sits where: role, how the agent described itself, what it defends (None: nothing, or it varies), bounds."""
 
     seat: str
     role: str
@@ -92,7 +92,7 @@ def scenes(transcript: Transcript) -> list[Scene]:
             place = path_of(event["step"])
             found.append((place, number, _scene(event, roles, briefs.get(event["step"], {}))))
         elif note := _note(event):
-            if name == "entered":
+            if name in ("entered", "attempted"):
                 place = path_of(event["step"])
             found.append((place, number, Scene(event.get("step", ""), event.get("seat", ""), "", name, note=note)))
     found.sort(key=lambda item: item[:2])
@@ -124,7 +124,7 @@ def described(agent: Any) -> str:
 
 
 def briefs_of(transcript: Transcript) -> dict[str, Mapping[str, Any]]:
-    """What each step's brief told its seat, by step: the protocol is run again on the recorded moves, without comparing.
+    """What each step's brief told its seat: the protocol is run again on the recorded moves, without comparing.
 
     As far as that goes: empty when the protocol is not installed here, shorter when it has changed since.
     """

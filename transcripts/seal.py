@@ -33,9 +33,10 @@ _CHUNK = 1 << 18
 def seal(path: Path | str, level: int = 10) -> Path:
     """Compress an ended transcript to `<path>.zst` and remove the original; returns the new path.
 
-    The original's hash chain is checked first, and the sealed copy is read back and compared with it before the original
-    goes. While it is sealed nobody else can write it. Raises UsageError when the play has not ended, the sealed file is
-    there already or zstandard is not installed, TranscriptError when the transcript was edited or the disk is full.
+    The original's hash chain is checked first, and the sealed copy is read back and compared with it before the
+    original goes. While it is sealed nobody else can write it. Raises UsageError when the play has not ended, the
+    sealed file is there already or zstandard is not installed, TranscriptError when the transcript was edited or the
+    disk is full.
     """
     path = Path(path)
     zstd = _library()
@@ -61,8 +62,8 @@ def seal(path: Path | str, level: int = 10) -> Path:
             raise TranscriptError(f"cannot write {partial}: {error.strerror}; {path} is untouched") from None
         after, again = blake2b(digest_size=16), 0
         for line in unsealed(partial):
-            again += 1
             after.update(line)
+            again += 1
         if after.digest() != before or again != events:
             raise TranscriptError(f"{partial} reads back differently from {path}, which is untouched: check the disk")
         os.replace(partial, target)

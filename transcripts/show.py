@@ -153,7 +153,7 @@ def _choice(transcript: Transcript, index: int) -> str:
 
 
 def ledger_text(ledger: Ledger, guarantee: Guarantee | None = None) -> str:
-    """The ledger as a table, by seat; then budgets, tree, and the guarantee. What is unknown says "unknown", never 0."""
+    """The ledger as a table, by seat; then budgets, tree and guarantee. What is unknown says so, and is never 0."""
     rows: list[list[str]] = [["seat", *(title for title, _ in COLUMNS)]]
     for seat, spending in ledger.seats.items():
         rows.append([seat, *(number(getattr(spending, name)) for _, name in COLUMNS)])
@@ -175,7 +175,7 @@ def _longest(ledger: Ledger) -> float:
 
 
 def table(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """Rows of cells as aligned lines: the first `left` columns flush left, the others flush right, a line under the head."""
+    """Rows of cells as aligned lines: the first `left` columns flush left, the others right, a line under the head."""
     from rich.cells import cell_len
 
     wide = [max(cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]

@@ -27,7 +27,7 @@ class Writer:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"cannot write {path}: its folder cannot be made: {error.strerror}") from None
+            raise UsageError(f"cannot write {path}: {self.path.parent}: {error.strerror}") from None
         try:
             self._file: IO[bytes] = open(self.path, "ab" if append else "xb", buffering=0)  # noqa: SIM115
         except FileExistsError:

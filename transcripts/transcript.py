@@ -15,10 +15,9 @@ from moot.transcripts.events import Digest, played, played_part
 from moot.transcripts.store import checked, read_lines
 
 if TYPE_CHECKING:
-    import networkx
-
     from moot.complexity.guarantee import Guarantee
     from moot.complexity.ledger import Ledger
+    from moot.transcripts.graph import ArgumentTree
 
 Ending = Decided | Forfeited | Exhausted | Errored
 
@@ -135,7 +134,7 @@ class Transcript:
                 )  # fmt: skip
 
     @cached_property
-    def tree(self) -> networkx.DiGraph[str]:
+    def tree(self) -> ArgumentTree:
         """The argument tree, frozen: statements under what they answer, the question as root "q"."""
         from moot.transcripts.tree import argument_tree
 

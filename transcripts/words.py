@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moot.protocols.errors import MootError
 from moot.protocols.outcomes import Decided, Errored, Exhausted, Forfeited
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     ("calls", "calls"), ("attempts", "attempts"), ("failed", "failed_attempts"), ("lost", "lost"),
-    ("rejected", "rejected"), ("recorded", "recorded"), ("prompt", "prompt_tokens"), ("completion", "completion_tokens"),
+    ("rejected", "rejected"), ("recorded", "recorded"), ("prompt", "prompt_tokens"),
+    ("completion", "completion_tokens"),
     ("cached", "cached_tokens"), ("cost", "cost"), ("seconds", "seconds"), ("longest", "longest"), ("reads", "reads"),
     ("queries", "queries"),
 )  # fmt: skip
@@ -44,13 +45,21 @@ def percent(value: float) -> str:
 def setting(transcript: Transcript) -> str:
     """The protocol with its parameters, the seed, the size of the question, the length of the passage."""
     record, question = transcript.started["protocol"], transcript.question
-    params = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in record["params"].items())
+    given = {key: _bare(value) for key, value in record["params"].items()}
+    params = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items())
     parts = [one_line(record["name"] + (f" ({params})" if params else ""), 400), f"n = {number(question.size)}"]
     if question.passage is not None:
         parts.append(f"passage of {number(len(question.passage.split()))} words")
     if question.data is not None:
         parts.append("data" + (f" of {len(question.data)} items" if isinstance(question.data, (list, dict)) else ""))
     return "; ".join([*parts, f"seed {transcript.seed}"])
+
+
+def _bare(value: Any) -> Any:
+    """A parameter without the fields that say nothing."""
+    if isinstance(value, dict):
+        return {key: _bare(inner) for key, inner in value.items() if inner is not None}
+    return [_bare(inner) for inner in value] if isinstance(value, list) else value
 
 
 def ending(transcript: Transcript) -> str:

@@ -30,7 +30,7 @@ def _agents(
 
     settings, told = read_config(config), narrator()
     named = seats_of(seat or (), settings)
-    agents = seated(named, bounds_from(bound or (), settings), settings)
+    agents = seated(named, bounds_from(bound or (), settings), settings.get("agents", {}))
     return {name: Watched(agent, told) for name, agent in agents.items()}, named
 
 

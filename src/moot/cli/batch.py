@@ -41,7 +41,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Row:
-    """How one job ended. outcome: its kind, or "not played" with the problem. how: "played", "resumed" or "was there"."""
+    """How one job ended. outcome: its kind, or "not played". how: "played", "resumed" or "was there"."""
 
     pair: str
     path: str
@@ -94,8 +94,8 @@ def play_set(
         if not isinstance(innermost(error), KeyboardInterrupt):
             raise
         raise Interrupted(
-            f"interrupted; {len(rows)} of {len(jobs)} plays have ended and all that was said in the others is kept in {out}; "
-            "the same command goes on"
+            f"interrupted; {len(rows)} of {len(jobs)} plays have ended, and all that was said in the others is kept "
+            f"in {out}; the same command goes on"
         ) from None
     rows.sort(key=lambda row: row.path)
     found = totals(rows)
@@ -181,7 +181,7 @@ def state(path: Path, job: Job, agents: Mapping[str, Any]) -> str:
 
 
 def totals(rows: Sequence[Row]) -> dict[str, Any]:
-    """How many of each outcome; of the scored ones how many right, wrong and without an answer ahead; the mean reward."""
+    """How many of each outcome; of the scored ones how many right, wrong and tied; the mean reward."""
     outcomes: dict[str, int] = {}
     for row in rows:
         outcomes[row.outcome] = outcomes.get(row.outcome, 0) + 1
@@ -191,7 +191,8 @@ def totals(rows: Sequence[Row]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "plays": len(rows), "outcomes": outcomes, "scored": len(scored),
         "right": sum(row.correct is True for row in scored), "wrong": sum(row.correct is False for row in scored),
-        "tied": sum(row.correct is None for row in scored), "mean_reward": sum(rewards) / len(rewards) if finite else None,
+        "tied": sum(row.correct is None for row in scored),
+        "mean_reward": sum(rewards) / len(rewards) if finite else None,
     }  # fmt: skip
     pairs: dict[str, list[Row]] = {}
     for row in rows:
@@ -215,9 +216,12 @@ def totals_text(found: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
         f"  {row.path}: {row.outcome}: {' '.join(str(row.problem).split())[:300]}" for row in rows if row.problem
     ][:20]
     if found["scored"]:
-        lines.append(f"of {found['scored']} decided with a known truth: {found['right']} right, {found['wrong']} wrong, "
-                     f"{found['tied']} without an answer ahead"
-                     + (f"; mean reward of the judge {found['mean_reward']:.4g}" if found["mean_reward"] is not None else ""))  # fmt: skip
+        reward = found["mean_reward"]
+        lines.append(
+            f"of {found['scored']} decided with a known truth: {found['right']} right, {found['wrong']} wrong, "
+            f"{found['tied']} without an answer ahead"
+            + (f"; mean reward of the judge {reward:.4g}" if reward is not None else "")
+        )
     if "pairs" in found:
         lines.append(
             f"seat a gains {found['first_seat']:+.3f} over an even share, whatever it defends ({found['pairs']} pairs)"

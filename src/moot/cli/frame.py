@@ -29,7 +29,10 @@ TranscriptPaths = Annotated[list[Path], typer.Argument(metavar="PATH…", help="
 Seats = Annotated[
     list[str] | None,
     typer.Option(
-        "--seat", "-s", metavar="SEAT=AGENT", help="Who sits where, by seat or role: a=local, judge=openai:MODEL, debater=python:module:name."
+        "--seat",
+        "-s",
+        metavar="SEAT=AGENT",
+        help="Who sits where, by seat or role: a=local, judge=openai:MODEL, debater=python:module:name.",
     ),
 ]
 Bounds = Annotated[

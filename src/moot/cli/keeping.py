@@ -12,7 +12,10 @@ from moot.protocols.errors import MootError, UsageError
 
 
 def seal(paths: TranscriptPaths, json: Json = False) -> None:
-    """Compress ended transcripts to .zst, with a summary in front; the original goes once the copy has been verified."""
+    """Compress ended transcripts to .zst.
+
+    A summary stands in front; the original goes once the copy has been verified.
+    """
     from moot.transcripts.seal import seal as seal_now
 
     bad = 0
@@ -35,19 +38,18 @@ def seal(paths: TranscriptPaths, json: Json = False) -> None:
 
 
 def import_nyu(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of NYU human debates (JSON files).")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The published debates, or one of their JSON files.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="The folder for the transcripts.")],
     json: Json = False,
 ) -> None:
-    """Import human debates of Michael et al. 2023: a transcript each, their rules as protocols, their beliefs as verdicts."""
-    try:
-        from moot.transcripts.nyu import import_folder
-    except ImportError:
-        raise UsageError(
-            "this installation of moot cannot import NYU debates (moot.transcripts.nyu is missing)"
-        ) from None
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is a file; name the folder" if folder.exists() else f"there is no folder {folder}")
+    """Import human debates of Michael et al. 2023.
+
+    Each becomes a transcript, its rules a protocol, the judge's beliefs verdicts.
+    """
+    from moot.transcripts.nyu import import_folder
+
+    if not folder.exists():
+        raise UsageError(f"there is no folder {folder}")
     taken = troubled = refused = 0
     for found in import_folder(folder, out):
         if found.path is None:
@@ -64,6 +66,4 @@ def import_nyu(
             tell(f"{safe(found.name)}: {state} {safe('; '.join(found.problems))}")
     if not json:
         tell(f"{taken} imported to {out}, {refused} refused, {troubled} with remarks")
-    if not taken and not refused:
-        raise UsageError(f"{folder} holds no debates to import")
     raise typer.Exit(UNDECIDED if refused else OK)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from moot.protocols.base import Protocol
     from moot.protocols.question import Question, Sample
 
-OURS = frozenset({"protocol", "params", "seats", "bounds", "seed"})
+SETTINGS = ("protocol", "params", "seats", "bounds", "seed", "agents")
+"""What a configuration file may hold; agents are written as [agents.NAME] and seated by that name."""
 
 
 @dataclass
@@ -46,8 +47,9 @@ def plan(
         raise UsageError("which protocol? give --protocol NAME (moot protocols lists them)")
     made = protocol_from(str(name), {**_table(settings, "params"), **assignments(params, "-p")})
     return Plan(
-        made, seats_of(seats, settings), bounds_from(bounds, settings), int(settings.get("seed", 0) if seed is None else seed),
-        {key: value for key, value in settings.items() if key not in OURS},
+        made, seats_of(seats, settings), bounds_from(bounds, settings),
+        int(settings.get("seed", 0) if seed is None else seed),
+        _table(settings, "agents"),
     )  # fmt: skip
 
 
@@ -56,9 +58,12 @@ def read_config(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        return tomllib.loads(read_text(path))
+        settings = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is no TOML: {error}") from None
+    if unknown := next((key for key in settings if key not in SETTINGS), None):
+        raise UsageError(f"{path}: {unknown!r} is no setting; there are {', '.join(SETTINGS)}")
+    return settings
 
 
 def read_text(path: Path) -> str:
@@ -75,8 +80,8 @@ def read_text(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(
-            f"{path} is not UTF-8 text (byte 0x{data[error.start]:02x} at offset {error.start}); convert it, for instance: "
-            f"iconv -f latin1 -t utf-8"
+            f"{path} is not UTF-8 text (byte 0x{data[error.start]:02x} at offset {error.start}); convert it, for "
+            "instance: iconv -f latin1 -t utf-8"
         ) from None
 
 
@@ -199,7 +204,7 @@ def bounds_from(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, 
 
 
 def settle(planned: Plan, questions: Sequence[Question]) -> Plan:
-    """The plan with every seat named that its questions have: one typed for a role ("debater") sits in each of its seats.
+    """The plan with every seat of its questions named: who was typed for a role ("debater") sits in each of its seats.
 
     Raises UsageError when a seat has nobody, somebody has no seat, or a bound is on a seat that there is not.
     """
@@ -245,22 +250,16 @@ def seated(
 
 
 def agent_of(spec: str, config: Mapping[str, Any]) -> Any:
-    """The agent that a seat's text names: "local", "openai:MODEL", …, or "python:module:name" for a program (a function of
-    a request, an object with `act`, or a class of such objects, made without arguments)."""
-    if spec.startswith("python:"):
-        agent = attribute(spec.removeprefix("python:"))
-        if isinstance(agent, type):
-            try:
-                agent = agent()
-            except TypeError as error:
-                raise UsageError(f"{spec}: the class cannot be made without arguments: {error}") from None
-        from moot.agents.base import act_of
-
-        act_of(agent)
-        return agent
+    """The agent that a seat's text names; see `moot.agents.spec`. `config` holds the tables of [agents]."""
+    from moot.agents.base import act_of
     from moot.agents.spec import agent_from
 
-    return agent_from(spec, config)
+    try:
+        agent = agent_from(spec, config)
+    except TypeError as error:
+        raise UsageError(f"{spec}: cannot be made without arguments: {error}") from None
+    act_of(agent)
+    return agent
 
 
 def sample_from(

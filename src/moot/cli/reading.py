@@ -165,7 +165,8 @@ def replay(paths: TranscriptPaths, json: Json = False) -> None:
         transcript = replay_now(opened(path))
         steps = sum(1 for _ in transcript.steps())
         ended = transcript.outcome.kind if transcript.outcome is not None else None
-        line = f"{path}: {steps} moves replayed to the identical digest {transcript.digest} ({ended or 'as far as it goes'})"
+        how = ended or "as far as it goes"
+        line = f"{path}: {steps} moves replayed to the identical digest {transcript.digest} ({how})"
         return line, {"moves": steps, "outcome": ended, "digest": transcript.digest}
 
     _each(paths, json, check)

@@ -84,13 +84,11 @@ def run(
             raise UsageError(f"{clash} and --set exclude each other: the set holds the questions")
         samples = samples_of(many)[:limit]
     if dry_run:
-        from moot.cli.estimate import estimate, estimate_text
+        from moot.cli.estimate import estimate, estimate_text, profiles
 
-        agents: dict[str, Any] = {}
         if planned.seats:
             planned = settle(planned, [sample.question for sample in samples])
-            agents = seated(planned.seats, planned.bounds, planned.config)
-        bill = estimate(protocols, samples, agents)
+        bill = estimate(protocols, samples, profiles(planned.seats, planned.bounds, planned.config))
         tell_json(bill) if json else tell(estimate_text(bill), end="")
         return
     planned = settle(planned, [sample.question for sample in samples])

@@ -1,4 +1,4 @@
-"""Watching plays as they go, from outside: a wrapper around agents that tells when they are asked and when they answer."""
+"""Watching plays as they go: a wrapper around agents that tells when they are asked and when they answer."""
 
 from __future__ import annotations
 

@@ -1,0 +1,56 @@
+"""A protocol of your own, whole, played and property-tested."""
+
+from typing import Literal
+
+import moot
+import moot.testing
+
+
+class Objection(moot.Move):
+    kind: Literal["objection"] = "objection"
+    text: str
+    fatal: bool
+
+
+class Critique(moot.Protocol):
+    """One answer, one critic, one judge: the author argues, the critic objects, the judge decides."""
+
+    rounds: int = 1
+
+    def roles(self, question: moot.Question) -> dict[str, str]:
+        if len(question.choices) != 2:
+            raise moot.UsageError("critique needs two choices")
+        return {"author": "debater", "critic": "critic", "judge": "judge"}
+
+    async def play(self, floor: moot.Floor, question: moot.Question) -> moot.Decided:
+        for number in range(self.rounds):
+            view = floor.said(source="all")
+            await floor.ask("author", moot.Speech, view=view, task="speech", answer=0, round=number + 1)
+            claim = floor.step
+            await floor.ask("critic", Objection, view=floor.said(source="all"), under=claim, relation="attacks")
+        verdict = await floor.ask("judge", moot.Verdict, check=self.two, task="verdict")
+        return moot.Decided(verdict)
+
+    def two(self, verdict: moot.Verdict) -> moot.Verdict:
+        if len(verdict.probabilities) != 2:
+            raise moot.Illegal("give two probabilities")
+        return verdict
+
+
+def judge(request: moot.Request) -> moot.Verdict:
+    fatal = any(getattr(entry.move, "fatal", False) for entry in request.view)
+    return moot.Verdict(probabilities=(0.2, 0.8) if fatal else (0.8, 0.2))
+
+
+if __name__ == "__main__":
+    question = moot.Question("Is 221 prime?", choices=("yes", "no"))
+    seats = {
+        "author": lambda request: moot.Speech(text="No number up to 12 divides it."),
+        "critic": lambda request: Objection(text="13 does: 13 * 17 = 221.", fatal=True),
+        "judge": judge,
+    }
+    t = moot.run(Critique(), question, seats)
+    print(t.outcome)
+    print(t.tree)
+    moot.testing.check_protocol(Critique())
+    print("Critique keeps every law.")

@@ -1,0 +1,568 @@
+"""Human debates in the format of Michael et al. 2023: played by their own rules, exported without loss."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import tarfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moot.protocols.consultancy import Consultancy
+from moot.protocols.debate import Debate
+from moot.protocols.errors import UsageError
+from moot.protocols.moves import Verdict
+from moot.protocols.outcomes import Decided
+from moot.protocols.rerun import rejudge
+from moot.protocols.view import Request
+from moot.transcripts.difference import difference, patched
+from moot.transcripts.nyu import (
+    OfflineJudge,
+    export_debate,
+    export_metadata,
+    import_debate,
+    import_folder,
+    offline_judgments,
+    problems,
+)
+from moot.transcripts.nyu_passage import Passage, content_of, speech_of
+from moot.transcripts.nyu_rules import Segment, protocol_of, read_record, rules_of
+from moot.transcripts.replay import Replay, replay, verify
+from moot.transcripts.reward import continues, judge_reward
+from moot.transcripts.transcript import Transcript, load
+
+Json = dict[str, Any]
+TOKENS = (
+    "THE LAMP \n \n `` Do n't touch the lamp , '' said the keeper -- twice . The boys ' boat -LRB- a small one -RRB- "
+    "was gon na sink ."
+).split(" ")
+LOG = {"LogScoreWithLinearPenalty": {"baseCoefficient": 1.0, "constant": 0.0, "logBase": 2.0, "perTurnPenalty": 0.05}}
+FEEDBACK = {"JudgeFeedbackRound": {"reportBeliefs": True, "charLimit": 60}}
+NEGOTIATE = {"NegotiateEndRound": {"assignedDebatersOnly": False}}
+
+
+def speeches(order: str, only: bool = False, chars: int = 80, quotes: int | None = 40) -> Json:
+    return {f"{order}SpeechesRound": {"charLimit": chars, "quoteLimit": quotes, "assignedDebatersOnly": only}}
+
+
+def said(who: str, at: int, *content: str | tuple[int, int]) -> Json:
+    pieces = [{"Text": {"text": c}} if isinstance(c, str) else {"Quote": {"span": list(c)}} for c in content]
+    return {"speaker": who, "timestamp": 1_700_000_000_000 + at, "content": pieces}
+
+
+def belief(p: float, at: int, end: bool = False, text: str = "Why the lamp?") -> Json:
+    feedback = said("Jo Judge", at, *([text] if text else []))
+    return {"JudgeFeedback": {"distribution": [p, 1 - p], "feedback": feedback, "endDebate": end}}
+
+
+def votes(**given: bool) -> Json:
+    return {"NegotiateEnd": {"votes": {key[1:]: vote for key, vote in given.items()}}}
+
+
+def record(
+    rounds: list[Json], *, opening: list[Json], repeat: list[Json], roles: Json, closing: Json | None = None
+) -> Json:
+    made = {
+        "setup": {
+            "rules": {
+                "fixedOpening": opening, "repeatingStructure": repeat, "fixedClosing": closing,
+                "globalQuoteRestriction": None, "scoringFunction": LOG,
+            },
+            "sourceMaterial": {"QuALITYSourceMaterial": {"articleId": "7", "title": "The Lamp", "contents": TOKENS}},
+            "question": "What did the keeper forbid?",
+            "answers": ["To touch the lamp", "To take the boat"],
+            "correctAnswerIndex": 0,
+            "roles": roles,
+            "offlineJudges": {"Olive Offline": "stepped"},
+            "creationTime": 1_699_999_999_999,
+        },
+        "rounds": rounds,
+        "feedback": {"Ann": {"Debater": {"answers": {"clarity": 3}}}},
+        "scratchpads": {"Debater A": [[{"Quote": {"span": [4, 9]}}]]},
+    }  # fmt: skip
+    return copy.deepcopy(made)
+
+
+BOTH = {"Debater A": "Ann", "Debater B": "Bob", "Judge": "Jo Judge"}
+BOB_FIRST = {"1": said("Bob", 2, "The boat ", (21, 23), "!"), "0": said("Ann", 3, (5, 10), (11, 12), " says it all.")}
+
+
+def debate(*later: Json) -> Json:
+    return record(
+        [belief(0.5, 1, text=""), {"SimultaneousSpeeches": {"speeches": dict(BOB_FIRST)}}, *later], roles=BOTH,
+        opening=[FEEDBACK, speeches("Simultaneous"), FEEDBACK], repeat=[speeches("Sequential"), FEEDBACK],
+    )  # fmt: skip
+
+
+def finished_debate() -> Json:
+    answers = {"0": said("Ann", 5, "No: ", (14, 20), "."), "1": said("Bob", 6, "Yes.")}
+    judgment = belief(0.25, 9, end=True)["JudgeFeedback"] | {"explanation": "kept"}
+    offline = {"mode": "stepped", "startTimeMillis": 8, "judgments": [belief(0.5, 8)["JudgeFeedback"], judgment]}
+    return debate(
+        belief(0.7, 4), {"SequentialSpeeches": {"speeches": answers}}, belief(0.99, 7, end=True, text="Enough."),
+        {"OfflineJudgments": {"judgments": {"Olive Offline": offline}}},
+    )  # fmt: skip
+
+
+def consultancy(letter: str) -> Json:
+    key = str("AB".index(letter))
+    talks = [{"SequentialSpeeches": {"speeches": {key: said("Cora", at, "Believe me. ", (4, 8))}}} for at in (2, 4)]
+    return record(
+        [belief(0.5, 1), talks[0], belief(0.6, 3), talks[1], belief(0.2, 5, end=True)],
+        opening=[FEEDBACK], repeat=[speeches("Sequential", only=True), FEEDBACK],
+        roles={f"Debater {letter}": "Cora", "Judge": "Jo Judge"},
+    )  # fmt: skip
+
+
+def by_agreement() -> Json:
+    both = {"0": said("Ann", 1, "One."), "1": said("Bob", 2, "Two.")}
+    return record(
+        [
+            {"SimultaneousSpeeches": {"speeches": both}}, {"SequentialSpeeches": {"speeches": both}},
+            {"SequentialSpeeches": {"speeches": both}}, votes(_0=True, _1=False),
+            {"SequentialSpeeches": {"speeches": both}}, votes(_1=True, _0=True),
+        ],
+        opening=[speeches("Simultaneous")], repeat=[speeches("Sequential", quotes=None)],
+        closing={"maxRepeatCycles": 2, "rounds": [NEGOTIATE, speeches("Sequential"), NEGOTIATE]},
+        roles={"Debater A": "Ann", "Debater B": "Bob"},
+    )  # fmt: skip
+
+
+ONE_SIDE = debate()
+del ONE_SIDE["rounds"][1]["SimultaneousSpeeches"]["speeches"]["0"]
+WAITING = debate()
+WAITING["rounds"] = []
+GOOD = {
+    "debate": finished_debate(),
+    "consultancy for A": consultancy("A"),
+    "consultancy for B": consultancy("B"),
+    "agreement": by_agreement(),
+    "time up": {**by_agreement(), "rounds": [*by_agreement()["rounds"][:-1], votes(_0=False, _1=False)]},
+    "waiting": WAITING,
+    "one side spoke": ONE_SIDE,
+    "in progress": debate(belief(0.7, 4), {"SequentialSpeeches": {"speeches": {"0": said("Ann", 5, "I ask.")}}}),
+}
+
+
+def open_seats(transcript: Transcript) -> list[str]:
+    game = Replay(transcript).game
+    seats = [waiting.ask.seat for waiting in game.open.values()]
+    game.close()
+    return seats
+
+
+# -- every good record -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_good_record_is_accepted_by_its_rules_and_comes_back_to_the_last_field(name: str, tmp_path: Path) -> None:
+    given = GOOD[name]
+    transcript = import_debate(given, None, tmp_path / "d.jsonl")
+    assert problems(transcript) == []
+    assert json.dumps(export_debate(load(tmp_path / "d.jsonl"))) == json.dumps(given)
+    assert export_metadata(transcript) is None
+    assert not [event for event in transcript.events() if event["event"] == "rejected"]
+    assert replay(transcript).digest == verify(transcript).digest == import_debate(given).digest
+    protocol = protocol_of(read_record(given).setup)
+    assert transcript.protocol == protocol and rules_of(protocol) == given["setup"]["rules"]
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_what_the_play_says_is_not_kept_a_second_time(name: str) -> None:
+    (imported,) = (event for event in import_debate(GOOD[name]).events() if event["event"] == "imported")
+    rest = json.dumps(imported["rest"])
+    for spoken in ("Believe", "Enough", "says it all", "One.", "distribution\": [0.99", "Why did", "1700000000002"):
+        assert spoken not in rest.split('"then"')[0]
+    assert set(imported["rest"]["in"]) <= {"setup", "feedback", "scratchpads", "rounds"}
+    assert set(imported["rest"]["in"]["setup"]["in"]) == {"sourceMaterial", "offlineJudges"}
+    inside = imported["rest"]["in"]["setup"]["in"]["sourceMaterial"]["in"]["QuALITYSourceMaterial"]["in"]
+    assert set(inside) == {"articleId", "title"}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_the_truth_is_sealed(name: str) -> None:
+    other = copy.deepcopy(GOOD[name])
+    other["setup"]["correctAnswerIndex"] = 1
+    one, two = import_debate(GOOD[name]), import_debate(other)
+    assert (one.sample.unseal(), two.sample.unseal()) == (0, 1)
+    assert one.digest == two.digest  # every view and every request is the same
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_program_can_judge_again_what_was_said(name: str) -> None:
+    transcript = import_debate(GOOD[name])
+    heard: list[int] = []
+
+    def judge(request: Request) -> Verdict:
+        assert request.view.question.passage is None
+        heard.append(len(request.view))
+        return Verdict(probabilities=(0.75, 0.25))
+
+    again = rejudge(transcript, OfflineJudge(judge, transcript), stale=True)
+    assert isinstance(again.outcome, Decided) and again.outcome.verdict.probabilities == (0.75, 0.25)
+    assert heard == sorted(heard) and replay(again).digest == again.digest
+    with pytest.raises(UsageError, match="was not imported"):
+        export_debate(again)
+
+
+# -- what the parts of a record become ---------------------------------------------------------------------------------
+
+
+def test_a_debate_with_a_judge() -> None:
+    transcript = import_debate(GOOD["debate"])
+    assert isinstance(transcript.protocol, Debate) and transcript.protocol.rounds is None
+    outcome = transcript.outcome
+    assert isinstance(outcome, Decided) and outcome.verdict.probabilities == (0.99, 1 - 0.99)
+    assert continues(transcript) == 2 and judge_reward(transcript) == pytest.approx(-0.0145 - 0.1, abs=1e-4)
+    assert [(step.step, step.seat) for step in transcript.steps()] == [
+        ("0", "judge"), ("1.1.0", "b"), ("1.0.0", "a"), ("2", "judge"), ("3", "a"), ("4", "b"), ("5", "judge"),
+    ]  # fmt: skip
+    passage = transcript.question.passage
+    assert passage == (
+        'THE LAMP\n\n"Don\'t touch the lamp," said the keeper—twice. The boys\' boat (a small one) was gonna sink.'
+    )
+    quotes = [quote for step in transcript.steps() for quote in step.move.get("quotes", ())]
+    assert [quote["text"] for quote in quotes] == ["boat (", "Don't touch the lamp", '"', "keeper—twice. The boys"]
+    assert all(quote["verified"] and passage[slice(*quote["span"])] == quote["text"] for quote in quotes)
+    assert set(transcript.tree) == {"q", "1.0.0", "1.1.0", "3", "4"}
+    assert set(transcript.tree.edges) == {("q", "1.0.0"), ("q", "1.1.0"), ("1.0.0", "3"), ("1.1.0", "4")}
+    assert {seat: spent.calls for seat, spent in transcript.ledger.seats.items()} == {"a": 2, "b": 2, "judge": 3}
+
+
+@pytest.mark.parametrize(("letter", "answer"), [("A", 0), ("B", 1)])
+def test_a_consultant_argues_for_the_answer_that_was_assigned(letter: str, answer: int) -> None:
+    transcript = import_debate(GOOD[f"consultancy for {letter}"])
+    assert isinstance(transcript.protocol, Consultancy) and transcript.protocol.answer == answer
+    assert transcript.seats["consultant"] == {"agent": "human", "name": "Cora"}
+    assert isinstance(transcript.outcome, Decided) and continues(transcript) == 2
+
+
+def test_a_debate_without_a_judge_stays_open_at_the_verdict() -> None:
+    for name in ("agreement", "time up"):
+        transcript = import_debate(GOOD[name])
+        assert transcript.outcome is None and open_seats(transcript) == ["judge"]
+        assert judge_reward(transcript) is None and isinstance(transcript.protocol, Debate)
+        assert transcript.protocol.rounds == 2
+
+
+def test_an_unfinished_debate_stays_open_where_it_was_left() -> None:
+    assert open_seats(import_debate(GOOD["waiting"])) == ["judge"]
+    assert open_seats(import_debate(GOOD["one side spoke"])) == ["a"]
+    assert open_seats(import_debate(GOOD["in progress"])) == ["b"]
+    assert all(import_debate(GOOD[name]).outcome is None for name in ("waiting", "one side spoke", "in progress"))
+
+
+def test_offline_judgments_are_kept_judge_by_judge() -> None:
+    (judgment,) = offline_judgments(import_debate(GOOD["debate"]))
+    assert (judgment.judge, judgment.mode) == ("Olive Offline", "stepped")
+    assert [(verdict.probabilities, verdict.end) for verdict in judgment.verdicts] == [
+        ((0.5, 0.5), False), ((0.25, 0.75), True)
+    ]  # fmt: skip
+    assert offline_judgments(import_debate(GOOD["waiting"])) == []
+
+
+@pytest.mark.parametrize("function", [
+    {"QuadraticScoreWithLinearPenalty": {"baseCoefficient": 2.0, "perTurnPenalty": 0.1}},
+    {"SphericalScoreWithLinearPenalty": {"baseCoefficient": 2.0, "perTurnPenalty": 0.1}},
+])  # fmt: skip
+def test_other_scoring_functions(function: Json) -> None:
+    given = finished_debate()
+    given["setup"]["rules"]["scoringFunction"] = function
+    transcript = import_debate(given)
+    assert export_debate(transcript) == given
+    squares = 0.99**2 + (1 - 0.99) ** 2
+    expected = 2 * (2 * 0.99 - squares) if "Quadratic" in str(function) else 2 * 0.99 / squares**0.5
+    assert judge_reward(transcript) == pytest.approx(expected - 0.1 * 2)
+
+
+def test_fields_that_nobody_knows_survive() -> None:
+    given = finished_debate()
+    given["new"] = given["setup"]["rules"]["new"] = {"a": [1, 1.0, True, None, {"deep": "ü"}]}
+    given["rounds"][1]["SimultaneousSpeeches"]["speeches"]["1"]["new"] = given["rounds"][0]["JudgeFeedback"]["new"] = 0
+    given["rounds"][3]["SequentialSpeeches"]["speeches"]["0"]["speaker"] = "Somebody Else"
+    given["rounds"][3]["SequentialSpeeches"]["speeches"]["1"]["content"] = [
+        {"Text": {"text": "a <quote>lamp</quote> </quote>"}}, {"Text": {"text": ""}}, {"Text": {"text": "b", "new": 1}},
+    ]  # fmt: skip
+    del given["scratchpads"], given["setup"]["offlineJudges"], given["setup"]["rules"]["globalQuoteRestriction"]
+    again = export_debate(import_debate(given))
+    assert again == given and json.dumps(again["new"]) == json.dumps(given["new"])
+
+
+# -- bad records -------------------------------------------------------------------------------------------------------
+
+
+def test_a_quote_out_of_range_is_reported_and_the_play_goes_on() -> None:
+    given = finished_debate()
+    spoken = given["rounds"][3]["SequentialSpeeches"]["speeches"]["0"]["content"]
+    spoken[1]["Quote"]["span"] = [len(TOKENS) - 1, len(TOKENS) + 2]
+    spoken.append({"Quote": {"span": [99, 98]}})
+    transcript = import_debate(given)
+    assert [problem.split(": ")[0] for problem in problems(transcript)] == [
+        "rounds[3].SequentialSpeeches.speeches.0.content[1]", "rounds[3].SequentialSpeeches.speeches.0.content[3]"
+    ]  # fmt: skip
+    assert isinstance(transcript.outcome, Decided) and export_debate(transcript) == given
+    (_, _, _, _, step, *_) = transcript.steps()
+    assert step.move["quotes"][0]["text"] == "." and not step.move["quotes"][1]["verified"]
+
+
+def broken(change: str) -> tuple[Json, str]:
+    given = finished_debate()
+    rounds = given["rounds"]
+    if change == "long speech":
+        rounds[3]["SequentialSpeeches"]["speeches"]["1"]["content"] = [{"Text": {"text": "x" * 81}}]
+        return given, r"rounds\[3\].SequentialSpeeches.speeches.1: the limit is 80 characters; this text has 81"
+    if change == "long quotes":
+        rounds[3]["SequentialSpeeches"]["speeches"]["0"]["content"] = [{"Quote": {"span": [4, 20]}}]
+        return given, r"rounds\[3\].SequentialSpeeches.speeches.0: the limit is 40 characters"
+    if change == "long feedback":
+        rounds[2] = belief(0.7, 4, text="y" * 61)
+        return given, r"rounds\[2\].JudgeFeedback: the limit is 60 characters; this text has 61"
+    if change == "no distribution":
+        rounds[2]["JudgeFeedback"]["distribution"] = [0.5, 0.6]
+        return given, r"rounds\[2\].JudgeFeedback: .*sum to 1"
+    if change == "wrong round":
+        rounds[2] = votes(_0=False, _1=False)
+        return given, r"rounds\[2\].NegotiateEnd: the rules call for JudgeFeedback here"
+    if change == "wrong order":
+        del rounds[3]["SequentialSpeeches"]["speeches"]["0"]
+        return given, r"rounds\[3\].SequentialSpeeches.speeches.1: it is not for b to speak here"
+    if change == "nobody's speech":
+        rounds[3]["SequentialSpeeches"]["speeches"]["2"] = said("Eve", 7, "Me too.")
+        return given, r"rounds\[3\].SequentialSpeeches.speeches.2: it is not for whoever defends answer 2"
+    if change == "unfinished round":
+        del rounds[3]["SequentialSpeeches"]["speeches"]["1"]
+        return given, r"rounds\[4\].JudgeFeedback: it is not for judge to speak here"
+    if change == "after the end":
+        rounds.append(belief(0.5, 20))
+        return given, r"rounds\[6\].JudgeFeedback: the debate has ended before it"
+    if change == "early offline judgment":
+        rounds.insert(2, rounds.pop())
+        return given, r"rounds\[2\].OfflineJudgments: the debate has not ended yet"
+    rounds[5]["OfflineJudgments"]["judgments"]["Olive Offline"]["judgments"][0]["distribution"] = [2.0, -1.0]
+    return given, r"rounds\[5\].OfflineJudgments.judgments.Olive Offline: .*less than or equal to 1"
+
+
+@pytest.mark.parametrize("change", [
+    "long speech", "long quotes", "long feedback", "no distribution", "wrong round", "wrong order", "nobody's speech",
+    "unfinished round", "after the end", "early offline judgment", "bad offline judgment",
+])  # fmt: skip
+def test_a_broken_rule_is_a_problem_of_the_record_and_nothing_is_lost(change: str) -> None:
+    given, message = broken(change)
+    transcript = import_debate(given)
+    (problem,) = problems(transcript)
+    assert re.match(message, problem), problem
+    assert export_debate(transcript) == given and replay(transcript).digest
+    still_decided = change in ("after the end", "early offline judgment", "bad offline judgment")
+    assert isinstance(transcript.outcome, Decided) == still_decided
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda r: r.pop("setup"), "^setup: Field required"),
+    (lambda r: r["setup"].update(question=" "), "a question needs a text"),
+    (lambda r: r["setup"].update(correctAnswerIndex=2), "truth is 2"),
+    (lambda r: r["setup"].update(answers=["x", "x"]), "two equal choices"),
+    (lambda r: r["setup"].update(sourceMaterial={}), "^setup: sourceMaterial must hold exactly one source"),
+    (lambda r: r["setup"]["rules"].update(globalQuoteRestriction=9), "setup.rules.globalQuoteRestriction"),
+    (lambda r: r["setup"]["rules"].update(repeatingStructure=[speeches("Sequential")]), "never ends"),
+    (lambda r: r["setup"]["rules"]["fixedOpening"].append({"Dance": {}}), r"fixedOpening\[3\]: it must hold"),
+    (lambda r: r["setup"]["rules"]["fixedOpening"].append(speeches("Sequential", quotes=0)), r"\[3\].*quoteLimit is 0"),
+    (lambda r: r["setup"]["rules"]["fixedOpening"][0]["JudgeFeedbackRound"].pop("charLimit"),
+     r"setup.rules.fixedOpening\[0\].JudgeFeedbackRound.charLimit: Field required"),
+    (lambda r: (r["setup"]["roles"].pop("Debater A"),
+                r["setup"]["rules"]["fixedOpening"].append(speeches("Sequential", only=True))), "neither a debate"),
+    (lambda r: r["rounds"].append({"JudgeFeedback": None}), r"rounds\[6\]: it must hold exactly one of"),
+    (lambda r: r["rounds"][1]["SimultaneousSpeeches"]["speeches"]["0"]["content"][0]["Quote"].update(span=[1]),
+     r"rounds\[1\].SimultaneousSpeeches.speeches.0.content\[0\].Quote: a span is two"),
+    (lambda r: r["rounds"][1]["SimultaneousSpeeches"].update(speeches=[]), r"speeches: Input should be a valid dict"),
+    (lambda r: r["feedback"].update(x="\ud800"), "what JSON in UTF-8 cannot"),
+])  # fmt: skip
+def test_a_record_that_cannot_be_read_is_an_error_with_its_place(change: Any, message: str, tmp_path: Path) -> None:
+    given = finished_debate()
+    change(given)
+    with pytest.raises(UsageError, match=message):
+        import_debate(given, None, tmp_path / "d.jsonl")
+    assert not list(tmp_path.iterdir())
+
+
+# -- metadata and folders ----------------------------------------------------------------------------------------------
+
+
+def metadata(name: str, reward: float = 0.0) -> Json:
+    given = finished_debate()
+    transcript = import_debate(given)
+    judging = {"correctAnswerIndex": 0, "numContinues": 2, "finalJudgement": [0.99, 1 - 0.99]}
+    result = {"timestamp": 1_700_000_000_007, "correctAnswerIndex": 0, "endedBy": {"JudgeDecided": {}}}
+    exact = judge_reward(transcript)
+    assert exact is not None
+    return {
+        "name": name, "setting": {"isHuman": False}, "extra": [1],
+        "status": {"Complete": {"result": {**result, "judgingInfo": {**judging, "judgeReward": exact + reward}}}},
+    }  # fmt: skip
+
+
+def test_metadata_comes_back_and_what_contradicts_the_play_is_a_problem() -> None:
+    good, bad = metadata("x"), metadata("x", reward=1e-15)
+    assert problems(import_debate(finished_debate(), good)) == []
+    assert export_metadata(import_debate(finished_debate(), good)) == good
+    (problem,) = problems(transcript := import_debate(finished_debate(), bad))
+    assert problem.startswith("metadata.status.Complete.result.judgingInfo is") and export_metadata(transcript) == bad
+    (problem,) = problems(import_debate(GOOD["waiting"], good))
+    assert "by the record's rules and rounds it is WaitingToBegin" in problem
+    assert problems(import_debate(GOOD["agreement"], {"status": {"Complete": {"result": {
+        "endedBy": {"MutualAgreement": {}}, "correctAnswerIndex": 0, "judgingInfo": None}}}})) == []  # fmt: skip
+
+
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "debates").mkdir()
+    files = {"fine": json.dumps(finished_debate()), "torn": json.dumps(finished_debate())[:-9], "list": "[]",
+             "nan": '{"setup": NaN}', "bad": json.dumps(broken("long speech")[0]), "deep": "[" * 100_000}  # fmt: skip
+    for name, text in files.items():
+        (tmp_path / "debates" / f"{name}.json").write_text(text)
+    (tmp_path / "debates" / "latin.json").write_bytes(b'{"setup": "\xe9"}')
+    lines = [json.dumps(metadata("fine")), "{", "", json.dumps(metadata("gone")), json.dumps(metadata("fine")), "[]"]
+    (tmp_path / "debates-metadata.jsonl").write_text("\n".join(lines))
+    return tmp_path
+
+
+def test_a_folder_is_imported_whole_whatever_is_wrong_with_some_of_it(tmp_path: Path) -> None:
+    source, out = folder(tmp_path), tmp_path / "out"
+    found = {each.name: each for each in import_folder(source, out)}
+    assert list(found) == ["debates-metadata.jsonl", "bad", "deep", "fine", "latin", "list", "nan", "torn", "gone"]
+    assert {name for name, each in found.items() if each.path} == {"fine", "bad"}
+    assert [line.split(": ")[1] for line in found["debates-metadata.jsonl"].problems] == ["line 2", "line 5", "line 6"]
+    assert found["fine"].problems == [] and found["fine"].path == out / "fine.jsonl"
+    assert "no line of debates-metadata.jsonl" in found["bad"].problems[0]
+    assert "bad.json: rounds[3].SequentialSpeeches.speeches.1: the limit" in found["bad"].problems[1]
+    for name in ("deep", "latin", "list", "nan", "torn"):
+        (problem,) = found[name].problems
+        assert problem.startswith(f"{source / 'debates' / name}.json: ")
+    assert sorted(path.name for path in out.iterdir()) == ["bad.jsonl", "fine.jsonl"]
+    assert export_metadata(load(out / "fine.jsonl")) == metadata("fine")
+
+
+def test_what_exists_is_left_alone(tmp_path: Path) -> None:
+    source, out = folder(tmp_path), tmp_path / "out"
+    list(import_folder(source, out))
+    before = (out / "fine.jsonl").read_bytes()
+    again = {each.name: each for each in import_folder(source / "debates" / "fine.json", out)}
+    assert again["fine"].path is None and "exists already and was left as it is" in again["fine"].problems[0]
+    assert (out / "fine.jsonl").read_bytes() == before
+    with pytest.raises(UsageError, match="exists already"):
+        import_debate(finished_debate(), None, out / "fine.jsonl")
+
+
+def test_one_file_and_a_bare_folder_of_records(tmp_path: Path) -> None:
+    source = folder(tmp_path)
+    (one,) = (each for each in import_folder(source / "debates" / "fine.json", tmp_path / "a") if each.name == "fine")
+    assert one.path is not None and export_metadata(load(one.path)) == metadata("fine")
+    assert {each.name for each in import_folder(source / "debates", tmp_path / "b") if each.path} == {"fine", "bad"}
+    (tmp_path / "empty").mkdir()
+    for nothing in (tmp_path / "empty", tmp_path / "nowhere"):
+        with pytest.raises(UsageError, match="holds no records"):
+            import_folder(nothing, tmp_path / "c")
+    with pytest.raises(UsageError, match="cannot import"):
+        import_folder(source, source / "debates" / "fine.json")
+
+
+# -- translations and their way back -----------------------------------------------------------------------------------
+
+words = st.sampled_from(["``", "''", "'", "--", "-LRB-", "-RRB-", "\n", "", " x", "y ", "gon", "na", "—", '"', "."])
+tokens = st.lists(words | st.text("ab<q>", max_size=3), max_size=30)
+
+
+@given(tokens)
+def test_tokens_make_a_passage_and_come_back(given: list[str]) -> None:
+    passage = Passage.of(given)
+    again = Passage(passage.lengths, passage.text, passage.spelled)
+    assert again.tokens() == given
+    assert all(passage.text[s:e] == passage.text[slice(*span)] for i, (s, e) in enumerate(
+        zip(passage.starts, passage.ends, strict=True)) if (span := passage.characters(i, i + 1)))  # fmt: skip
+
+
+@given(st.data())
+def test_a_speech_comes_back_in_segments(data: st.DataObject) -> None:
+    passage = Passage.of(data.draw(st.lists(st.sampled_from(TOKENS), min_size=1, max_size=40)))
+    spans = st.tuples(st.integers(0, len(passage.lengths) - 1), st.integers(1, 9)).map(lambda s: [s[0], s[0] + s[1]])
+    spans = spans.filter(lambda span: span[1] <= len(passage.lengths))
+    quotes = data.draw(st.lists(spans, max_size=4))
+    content: list[Json] = []
+    for span in quotes:
+        text = data.draw(st.text("ab <>/", max_size=5))
+        content += [{"Text": {"text": text}}] if text else []
+        content.append({"Quote": {"span": span}})
+    move = speech_of([Segment.model_validate(segment) for segment in content], passage)
+    assert content_of(move, passage) == content
+
+
+jsons = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([0.0, 1.0, 0.5]) | st.text("ab", max_size=2),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab0"), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(jsons, jsons)
+def test_a_difference_makes_one_value_of_the_other(have: Any, want: Any) -> None:
+    patch = difference(have, want)
+    stored = json.loads(json.dumps(patch))
+    result = patched(have, stored)
+    assert json.dumps(result, sort_keys=True) == json.dumps(want, sort_keys=True)
+    assert (patch is None) == (json.dumps(have, sort_keys=True) == json.dumps(want, sort_keys=True))
+
+
+# -- the corpus --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    given = os.environ.get("MOOT_NYU_DATA")
+    if given:
+        return Path(given)
+    archive = Path(__file__).parents[2] / "shared" / "data" / "nyu_debates_dev.tar.xz"
+    if not archive.is_file():
+        pytest.skip("no corpus: set MOOT_NYU_DATA to a folder with debates/ and debates-metadata.jsonl")
+    folder = tmp_path_factory.mktemp("nyu")
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    (found,) = folder.rglob("debates-metadata.jsonl")
+    return found.parent
+
+
+def test_the_corpus_is_accepted_comes_back_and_pays_the_recorded_rewards(corpus: Path, tmp_path: Path) -> None:
+    begun = time.perf_counter()
+    results = list(import_folder(corpus, tmp_path))
+    assert time.perf_counter() - begun < 60
+    assert len(results) == len(list((corpus / "debates").glob("*.json"))) and all(each.path for each in results)
+    found = [problem for each in results for problem in each.problems]
+    assert len(found) == 1 and "a-pail-of-air-7.json: rounds[15]" in found[0] and "6926 to 6929" in found[0]
+    lines = (corpus / "debates-metadata.jsonl").read_text("utf-8").splitlines()
+    described = {line["name"]: line for line in map(json.loads, lines)}
+    judged = 0
+    for each in results:
+        assert each.path is not None
+        transcript = load(each.path)
+        text = (corpus / "debates" / f"{each.name}.json").read_text("utf-8")
+        record = export_debate(transcript)
+        assert record == json.loads(text) and export_metadata(transcript) == described[each.name]
+        assert json.dumps(record, ensure_ascii=False, separators=(",", ":")) == text.strip()
+        replay(transcript)
+        info = described[each.name]["status"].get("Complete", {}).get("result", {}).get("judgingInfo")
+        outcome = transcript.outcome
+        assert isinstance(outcome, Decided) == (info is not None)
+        if isinstance(outcome, Decided):
+            judged += 1
+            assert judge_reward(transcript) == info["judgeReward"]
+            assert continues(transcript) == info["numContinues"]
+            assert list(outcome.verdict.probabilities) == info["finalJudgement"]
+        results_offline = described[each.name]["status"].get("Complete", {}).get("offlineJudgingResults", {})
+        assert {judgment.judge for judgment in offline_judgments(transcript)} == set(results_offline)
+        quotes = [q for step in transcript.steps() for q in step.move.get("quotes", ())]
+        assert all(quote["verified"] and quote["span"] for quote in quotes)
+    assert judged == 209

@@ -55,7 +55,7 @@ class ReadsClockQuietly(Two):
 
 class OpensFile(Two):
     async def verdict(self, floor: Floor, **brief: Any) -> Decided:
-        with open(__file__) as file:
+        with open(__file__) as file:  # noqa: ASYNC230 (that is what is wrong with it)
             return await super().verdict(floor, first=file.readline())
 
 
@@ -138,6 +138,18 @@ class LeaksSourceInView(Two):
         view = floor.said("a")
         bare = View(floor.question, view._log, "none", floor.question)
         await floor.ask("a", Speech, view=bare)
+
+
+class Unmetered(View):
+    """A view that nobody counts the reading of."""
+
+    def metered(self, meter: Any) -> View:
+        return self
+
+
+class ReadsForFree(Two):
+    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+        return await super().verdict(floor, view=Unmetered(floor.question, floor.said()._log))
 
 
 class ShowsSecrets(Two):

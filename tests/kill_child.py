@@ -11,7 +11,7 @@ from players import QUESTION, everywhere, speak
 
 import moot
 
-ROUNDS = 40
+ROUNDS = 100
 DEBATE = moot.Debate(rounds=ROUNDS)
 
 

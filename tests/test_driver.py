@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from players import FAIR, QUESTION, Slow, everywhere, speak
 
@@ -97,7 +98,7 @@ def test_cancellation_keeps_all_that_was_said(backend: str, tmp_path: Path) -> N
         calls += 1
         if calls > 4:
             await anyio.sleep_forever()
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         return speak(request)
 
     async def cut() -> None:

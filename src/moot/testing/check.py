@@ -73,9 +73,10 @@ class Case:
         question: Question | None = None,
     ) -> Hand:
         """This case at its first asks, to be stepped. A protocol that fails breaks the law here."""
-        return self.attempt(
+        made: Hand = self.attempt(
             lambda: Hand(self.protocol, question or self.question, self.script, seed=self.seed, bounds=bounds, watch=watch)
         )
+        return made
 
     def play(self, order: Sequence[int] = (), **options: Any) -> Hand:
         """This case played to its end in the given order."""
@@ -212,10 +213,10 @@ def _examine(
             examine()
     except LawBroken as error:
         raise LawBroken(error.law, str(error)) from error.__cause__
-    except _Enough:
-        error = min((broken for _, broken in found), key=lambda broken: len(str(broken)))
-        raise LawBroken(error.law, str(error)) from error.__cause__
-    except Flaky as error:
+    except (_Enough, Flaky) as error:
+        if found and time.monotonic() > found[0][0] + PATIENCE:  # Flaky then speaks of the search that was ended
+            smallest = min((broken for _, broken in found), key=lambda broken: len(str(broken)))
+            raise LawBroken(smallest.law, str(smallest)) from smallest.__cause__
         again = "it did not do so every time: the protocol looks at something other than its floor"
         if found:
             raise LawBroken(body.__name__, f"{found[-1][1]}\n  ({again})") from None

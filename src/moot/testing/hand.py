@@ -69,14 +69,14 @@ class Script:
     def _drawn(self, request: Request, check: Callable[[Any], Move] | None, late: bool) -> Any:
         assert self.draw is not None and self.moves is not None
         if request.seat in self.acts:
-            reply = self.acts[request.seat](request)
-            if inspect.isawaitable(reply):
-                raise UsageError(f"seat {request.seat}: the laws seat synchronous agents; this one returned {reply!r}")
-            return reply
+            answer = self.acts[request.seat](request)
+            if inspect.isawaitable(answer):
+                raise UsageError(f"seat {request.seat}: the laws seat synchronous agents; this one returned {answer!r}")
+            return answer
         if late and self.moves is moves:
             # No more of Hypothesis' choices for plays that could go on for ever.
             return _ending(move_of(request, Seeded(request.seed * 16 + request.attempt)))
-        reply = None
+        reply: Any = None
         for _ in range(_TRIES):
             reply = self.draw(self.moves(request))
             reply = _ending(reply) if late and isinstance(reply, Move) else reply
@@ -111,7 +111,7 @@ class Script:
 
 
 def _ending(move: Move) -> Move:
-    ending = {name: True for name in ("end", "stop") if name in type(move).model_fields}
+    ending: dict[str, Any] = {name: True for name in ("end", "stop") if name in type(move).model_fields}
     return move.model_copy(update=ending) if ending else move
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def encodes(case: Case) -> None:
             kind = next((kind for kind in kinds[step.step] if kind.model_fields["kind"].default == form["kind"]), None)
             if kind is None:
                 continue  # a check may put a kind of its own on the record
-            move = case.attempt(lambda kind=kind, form=form: kind.model_validate(form))
+            move = case.attempt(partial(kind.model_validate, form))
             if move.model_dump(mode="json") != form:
                 case.broken(f"the move of step {step.step} was recorded as {form}, and reads back as {shown(move)}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
@@ -48,7 +49,7 @@ def blind(case: Case) -> None:
         for step in hand.game.open:
             hand.look(step)
         steps = list(hand.game.open)
-        case.attempt(lambda steps=steps: hand.step(steps[next(turns, 0) % len(steps)]))
+        case.attempt(partial(hand.step, steps[next(turns, 0) % len(steps)]))
     plays = frozenset(event["step"] for event in hand.transcript.events() if event["event"] == "entered")
     spoken = any(MARK in str(reply) for replies in case.script.replies.values() for reply in replies)
     for (step, _), (request, _, _) in hand.asked.items():
@@ -110,9 +111,7 @@ def sealed(case: Case) -> None:
     bodies = {body for each in hand.bodies.values() for body in each}
     seats = dict.fromkeys(case.protocol.roles(case.question), case.script.agent)
     for truth in (None, *range(len(case.question.choices))):
-        transcript: Transcript = case.attempt(
-            lambda truth=truth: run(case.protocol, Sample(case.question, truth), seats, seed=case.seed)
-        )
+        transcript: Transcript = case.attempt(partial(run, case.protocol, Sample(case.question, truth), seats, seed=case.seed))
         if transcript.digest == hand.transcript.digest:
             continue
         for line, event in transcript.pairs():
@@ -138,7 +137,7 @@ def within_budget(case: Case) -> None:
         steps = list(hand.game.open)
         step = steps[next(turns, 0) % len(steps)]
         spent = {"tokens": case.draw(st.integers(0, 9)), "seconds": case.draw(st.integers(0, 3))}
-        case.attempt(lambda step=step, spent=spent: hand.step(step, spent=spent))
+        case.attempt(partial(hand.step, step, spent=spent))
     used = {seat: dict.fromkeys(MEASURES, 0) for seat in seats}
     for event in hand.transcript.events():
         if event["event"] in ("moved", "rejected"):
@@ -176,16 +175,23 @@ def bounded_judge(case: Case) -> None:
     if not judges:
         return
     most = case.draw(st.integers(0, 200))
-    for key in free.asked:
-        case.script.reads[key] = 10**6
+    opened = dict.fromkeys(judges, 0)
+
+    def judge(request: Request) -> Any:
+        for entry in request.view:
+            opened[request.seat] += entry.move.reading()
+        return case.script.agent(request)
+
     seats: dict[str, Any] = dict.fromkeys(free.game.roles, case.script.agent)
-    seats.update({seat: Bounded(case.script.agent, reads=most) for seat in judges})
+    seats.update({seat: Bounded(judge, reads=most) for seat in judges})
     transcript: Transcript = case.attempt(lambda: run(case.protocol, case.question, seats, seed=case.seed))
     outcome, guarantee = transcript.outcome, transcript.guarantee
     for seat in judges:
         reads = transcript.ledger.spent(seat, "reads")
         if reads is None or reads > most:
             case.broken(f"the judge {seat} read {reads} in a bound of {most}")
+        if opened[seat] > most:
+            case.broken(f"the judge {seat} was shown {opened[seat]} in a bound of {most}, and {reads} of it was counted")
     _exhausted(case, outcome, {seat: {"reads": most} for seat in judges})
     if not isinstance(outcome, (Decided, Exhausted)) and type(outcome) is not type(free.game.outcome):
         case.broken(f"under a bound the play ended in {outcome!r}")
@@ -223,7 +229,8 @@ def symmetric(case: Case) -> None:
     choices = case.question.choices
     by_choice = len(seats) == len(choices)
     to = {seat: seats[turn[index]] for index, seat in enumerate(seats)}
-    now_at = {index: turn[index] for index in range(len(choices))} if by_choice else {}
+    held = _defended(first, seats) if by_choice else []
+    now_at = {held[index]: held[turn[index]] for index in range(len(held))}
     listed = [choices[next(old for old, new in now_at.items() if new == place)] for place in range(len(choices))]
     question = case.question.model_copy(update={"choices": tuple(listed)}) if by_choice else case.question
     if not takes(case.protocol, question):
@@ -260,6 +267,16 @@ def _swapped_seats(roles: Mapping[str, str], choices: int) -> list[str]:
     return next((seats for seats in held.values() if len(seats) == choices), max(held.values(), key=len))
 
 
+def _defended(hand: Hand, seats: list[str]) -> list[int]:
+    """Which choice each seat defends: what its briefs say under `answer`; where they do not, the choice in its place."""
+    told: dict[str, int] = {}
+    for request, _, _ in hand.asked.values():
+        if request.seat in seats and isinstance(answer := request.brief.get("answer"), int):
+            told.setdefault(request.seat, answer)
+    order = list(range(len(seats)))
+    return [told[seat] for seat in seats] if sorted(told.values()) == order else order
+
+
 def _back(to: Mapping[str, str], seat: str) -> str:
     return next((old for old, new in to.items() if new == seat), seat)
 
@@ -268,7 +285,7 @@ def _swap(reply: Any, to: Mapping[str, str], now_at: Mapping[int, int]) -> Any:
     if isinstance(reply, Verdict) and now_at and len(reply.probabilities) == len(now_at):
         moved = {now_at[index]: p for index, p in enumerate(reply.probabilities)}
         return reply.model_copy(update={"probabilities": tuple(moved[index] for index in range(len(moved)))})
-    if isinstance(reply, Ask) and reply.to in to:
+    if isinstance(reply, Ask) and reply.to is not None and reply.to in to:
         return reply.model_copy(update={"to": to[reply.to]})
     if isinstance(reply, Answer) and reply.choice in now_at:
         return reply.model_copy(update={"choice": now_at[reply.choice]})

@@ -55,7 +55,7 @@ class ProtocolMachine(RuleBasedStateMachine):
             raise UsageError(f"{type(self).__name__} says nothing of what it plays: set protocol = MyProtocol()")
         sample = data.draw(samples(type(self).questions or questions_for(protocol)))
         limits = st.fixed_dictionaries({}, optional={measure: st.integers(0, 200) for measure in MEASURES})
-        drawn = {seat: data.draw(st.none() | limits) or {} for seat in protocol.roles(sample.question)}
+        drawn = {seat: data.draw(st.just({}) | limits) for seat in protocol.roles(sample.question)}
         self.limits = drawn if self.bounds is None else self.bounds
         self.hand = Hand(protocol, sample, Script(), seed=data.draw(st.integers(0, 9)), bounds=self.limits)
 

@@ -164,7 +164,7 @@ def _verdict(request: Request, choose: Chooser) -> dict[str, Any]:
     if not any(weights):
         weights[choose.integer(0, count - 1)] = 1
     total = sum(weights)
-    return {"probabilities": [weight / total for weight in weights], "text": choose.text(0, 20), "end": choose.pick((False, True))}
+    return {"probabilities": [weight / total for weight in weights], "text": choose.text(0, 20), "end": choose.integer(0, 1) == 1}
 
 
 def _answer(request: Request, choose: Chooser) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def _speech(request: Request, choose: Chooser) -> dict[str, Any]:
     text = text if text.strip() else "so it is"
     passage = request.view.question.passage or ""
     words = passage.split()[:200]
-    if words and choose.pick((False, True)):
+    if words and choose.integer(0, 1):
         start = choose.integer(0, len(words) - 1)
         text += " <quote>" + " ".join(words[start : start + choose.integer(1, 4)]) + "</quote>"
     limit = request.brief.get("limit")

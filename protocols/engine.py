@@ -205,9 +205,18 @@ class Game:
         self.current = None
         self.open.clear()
         self._ready.clear()
-        for branch in self._branches:
-            branch.coro.close()
-        self._branches.clear()
+        branches, self._branches = self._branches, set()
+        asking: Branch | None = None
+        for branch in branches:
+            try:
+                branch.coro.close()
+            except RuntimeError:  # it awaited something on its way out
+                asking = branch
+        if asking is not None:
+            raise ProtocolError(
+                f"protocol {self.protocol.name} awaits its floor after the play has ended (in a finally or except block, "
+                f"after step {asking.last or 'none'}); nothing can be asked then"
+            )
 
     # -- inside -------------------------------------------------------------------------------------------------------
 

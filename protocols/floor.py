@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
+from moot.protocols.budget import MEASURES
 from moot.protocols.errors import ProtocolError
 from moot.protocols.moves import Move
 from moot.protocols.outcomes import Decided
@@ -171,6 +172,10 @@ class Floor:
 
     async def charge(self, seat: str, measure: str, amount: int = 1) -> None:
         """Charge a seat's budget (for instance one query of the judge). Over the limit the play ends in Exhausted."""
+        if seat not in self._roles:
+            raise ProtocolError(f"the protocol charged seat {seat!r}; its seats are {', '.join(self._roles)}")
+        if measure not in MEASURES:
+            raise ProtocolError(f"the protocol charged {measure!r}; measures are {', '.join(MEASURES)}")
         if amount < 0:
             raise ProtocolError(f"charge({seat!r}, {measure!r}, {amount}): a charge is at least 0; nothing gives budget back")
         await ChargeEffect(self._outer.get(seat, seat), measure, amount)

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from moot.agents.base import act_of
-from moot.protocols.base import Protocol, record_of
+from moot.protocols.base import Protocol
+from moot.protocols.driver import header
 from moot.protocols.engine import Game
 from moot.protocols.errors import BudgetExceeded, Illegal, MootError, UsageError
 from moot.protocols.moves import Move
@@ -19,7 +20,7 @@ from moot.protocols.question import Question, Sample
 from moot.protocols.view import Request
 from moot.testing.shapes import Seeded, move_of
 from moot.testing.strategies import moves
-from moot.transcripts.events import FORMAT, VERSION, EventLog, played_part
+from moot.transcripts.events import EventLog, played_part
 from moot.transcripts.transcript import Transcript
 
 _LATE = 40  # moves after which drawn moves ask to end, so that plays without a fixed length come to one
@@ -165,7 +166,7 @@ class Hand:
         self.game = Game(protocol, self.sample.question, seed=seed, bounds=bounds, recorder=log)
         self.asked: dict[tuple[str, int], Asked] = {}
         self.order: list[str] = []
-        log.event("started", opening(self.game, bounds), sealed(self.sample))
+        log.event("started", header(protocol, self.sample.question, seed, bounds), sealed(self.sample))
         with watch():
             self.game.start()
 
@@ -212,19 +213,6 @@ class Hand:
             event = json.loads(line)
             found.setdefault(event.get("step", "") if event["event"] != "failed" else "", []).append(played_part(line))
         return found
-
-
-def opening(game: Game, bounds: Mapping[str, Mapping[str, int | float]] | None = None) -> dict[str, Any]:
-    """The fields of the event that opens a transcript, as the driver writes them."""
-    fields: dict[str, Any] = {
-        "format": FORMAT, "version": VERSION, "protocol": record_of(game.protocol),
-        "question": game.question.model_dump(mode="json", exclude_defaults=True), "seed": game.seed, "roles": game.roles,
-    }  # fmt: skip
-    if bounds:
-        fields["bounds"] = {seat: dict(limits) for seat, limits in bounds.items()}
-    if (implied := game.protocol.implied(game.question)) is not None:
-        fields["implied"] = implied
-    return fields
 
 
 def sealed(sample: Sample) -> dict[str, Any]:

@@ -66,7 +66,9 @@ def child(mode: str, url: str) -> None:
     calls = json.loads(sys.stdin.read())
 
     async def measured() -> float:
-        once = (lambda: ours(url)) if mode == "moot" else (lambda: raw(url, mode == "best", calls))
+        async def once() -> None:
+            await (ours(url) if mode == "moot" else raw(url, mode == "best", calls))
+
         await once()
         begun = time.process_time()
         await once()

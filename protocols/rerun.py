@@ -37,7 +37,8 @@ async def resume_play(path: Path | str, seats: Seats, *, protocol: Protocol | No
         seated = {seat: _seated(agent) for seat, agent in seats.items()}
         check_seats(game.roles, seated, game.protocol.name)
         chain, count = b"", 0
-        for count, line in enumerate(transcript.lines(), 1):
+        for line in transcript.lines():
+            count += 1
             chain = line[-35:-3]
         log = EventLog(writer, chain, count)
         log.event("resumed", {"events": count, "cut": cut}, {"at": now()})

@@ -187,7 +187,7 @@ class NotSymmetric(Two):
     symmetric: ClassVar[bool] = True
 
     async def verdict(self, floor: Floor, **brief: Any) -> Decided:
-        verdict = await floor.ask("judge", Verdict)
+        verdict: Verdict = await floor.ask("judge", Verdict)
         return Decided(verdict, payoffs={"a": 2 * verdict.probabilities[0], "b": verdict.probabilities[1]})
 
     def roles(self, question: Question) -> dict[str, str]:

@@ -229,6 +229,7 @@ def test_each_measure_runs_out(measure: str) -> None:
     if measure == "calls":
         assert game.outcome == moot.Exhausted(role="judge", measure="calls", used=6, limit=5, step="10")
     else:
+        assert isinstance(game.outcome, moot.Exhausted)
         assert (game.outcome.role, game.outcome.measure, game.outcome.used, game.outcome.limit) == ("judge", measure, used, 5)
     assert not game.open
 

@@ -70,7 +70,7 @@ def trees(draw: st.DrawFn) -> nx.DiGraph[str]:
 def contents(graph: nx.DiGraph[str]) -> tuple[Any, ...]:
     return (
         dict(graph.graph),
-        {n: d for n, d in graph.nodes(data=True)},
+        {n: dict(d) for n, d in graph.nodes(data=True)},
         {(u, v): d for u, v, d in graph.edges(data=True)},
     )
 

@@ -40,8 +40,9 @@ def test_killed_again_and_again(tmp_path: Path) -> None:
             code = process.wait(20)
         finally:
             process.kill()
-            process.stdout.close()
-            process.stderr.close()
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
         again = calls.read_text().split()[already:]
         assert recorded.isdisjoint(again), f"asked again although recorded: {sorted(recorded & set(again))}"
         assert len(again) == len(set(again))

@@ -193,8 +193,8 @@ def _examine(
     found: list[tuple[float, LawBroken]] = []
 
     @settings(
-        max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=False,
-        report_multiple_bugs=False, phases=(Phase.generate, Phase.shrink),
+        max_examples=examples, deadline=None, database=None, suppress_health_check=tuple(HealthCheck),  # pyright: ignore[reportArgumentType]
+        print_blob=False, report_multiple_bugs=False, phases=(Phase.generate, Phase.shrink),
     )  # fmt: skip
     @given(data=st.data())
     def examine(data: st.DataObject) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any, Literal
+from typing import Any, cast, Literal
 
 from moot.protocols.errors import UsageError
 
@@ -224,7 +224,7 @@ class Faults:
     def __init__(self, script: Script = ()) -> None:
         self.rules: list[Rule] = []
         if isinstance(script, Mapping):
-            script = [at(number, fault) for number, fault in script.items()]
+            script = [at(cast("int", number), fault) for number, fault in script.items()]
         turn = 0
         for item in script:
             if isinstance(item, Rule):

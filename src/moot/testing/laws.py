@@ -151,11 +151,13 @@ def _live(case: Case, order: list[int]) -> Transcript:
                 waiting.pop(list(waiting)[next(turns, 0) % len(waiting)]).set()
 
     async def both() -> Transcript:
+        transcript: Transcript | None = None
         async with anyio.create_task_group() as group:
             group.start_soon(keep)
             seats = dict.fromkeys(case.protocol.roles(case.question), act)
             transcript = await drive(case.protocol, case.question, seats, seed=case.seed)
             group.cancel_scope.cancel()
+        assert transcript is not None
         return transcript
 
     transcript: Transcript = in_loop(both, {})

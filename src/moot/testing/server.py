@@ -329,7 +329,7 @@ class MockOpenAI:
                 spread: Distribution = {token: 0.9, " or" if token == " the" else " the": 0.1}
             elif callable(source):
                 spread = source(body, token)
-            elif place == 0 or token in source or bare in source:
+            elif not isinstance(source, bool) and (place == 0 or token in source or bare in source):
                 spread = {**source, token: source[bare]} if token not in source and bare in source else source
             else:
                 spread = {token: 1.0}

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from moot.agents.cache import Cache
 from moot.agents.endpoint import Call, Endpoint, Refused, Unreadable
 from moot.agents.forms import Form
-from moot.agents.prompts import Templates
+from moot.agents.prompts import VERSION, Templates
 from moot.agents.render import Prompt, escape, limit_of, render
-from moot.agents.wire import Completion, Prices, is_loopback
+from moot.agents.wire import Completion, Prices, checked_url
 from moot.protocols.errors import AgentError, UsageError
 from moot.protocols.moves import Move
 from moot.protocols.view import Request
@@ -39,7 +39,8 @@ class LM:
     answer. seed: whether the step's own seed is sent. prompts: a folder with templates of your own, by file.
     prices: (in, out, cached) per million tokens; without them the cost is unknown, which is not 0. cache: path of a
     response cache. timeout: seconds for an attempt; retries: attempts after the first. extra_body: more fields of the
-    request. enforce_lengths: puts limits in characters into the schema.
+    request. enforce_lengths: puts limits in characters into the schema,
+    and keeps every text short enough for max_tokens.
 
     Raises UsageError for bad options, and when a hosted endpoint gets no key.
     """
@@ -74,7 +75,7 @@ class LM:
             raise UsageError(f"temperature is {temperature!r}; it must be from 0 to 5")
         self.model = model
         self.structured, self.temperature, self.max_tokens, self.seed = structured, temperature, max_tokens, seed
-        self.templates = Templates(prompts)
+        self.templates = Templates(prompts, self._templates)
         self.prices = Prices.of(prices)
         self.extra_body = dict(extra_body or {})
         self.enforce_lengths = enforce_lengths
@@ -85,16 +86,16 @@ class LM:
         self._refused: set[str] = set()
         self._endpoint: Endpoint | None = None
         if self._hosted:
-            url = base_url or os.environ.get("OPENAI_BASE_URL") or HOSTED
+            url = checked_url(base_url or os.environ.get("OPENAI_BASE_URL") or HOSTED)
             # a key from the environment belongs to the address from the environment: no other host is sent it
             key = api_key or (os.environ.get("OPENAI_API_KEY") if base_url is None else None)
-            if not key and http_client is None and not is_loopback(url):
-                raise UsageError(
-                    f"{model}: no key for {url}; " + ("set OPENAI_API_KEY" if base_url is None else "give api_key=")
-                )
+            if not key and url == HOSTED and http_client is None:
+                raise UsageError(f"{model}: no key for {url}; set OPENAI_API_KEY, or give api_key=")
             self._endpoint = Endpoint(url, key, **self._options)
 
     _hosted = True  # whether the address is known from the start
+    _templates = VERSION
+    _tell_schema = True  # whether the prompt says in words what the schema says
 
     # -- the agent -----------------------------------------------------------------------------------------------------
 
@@ -133,10 +134,10 @@ class LM:
         return self.endpoint.base_url
 
     async def act(self, request: Request) -> Move:
-        """Ask the model for a move. Raises AgentError when none comes, BudgetExceeded when the seat may not spend it."""
+        """Ask the model for a move. Raises AgentError when none comes, BudgetExceeded when it costs too much."""
         form = self.form(request)
         tagged = self.structured == "tags" or (self.structured == "auto" and self._no_schema(form))
-        prompt = render(request, self.templates, form.told(tagged))
+        prompt = render(request, self.templates, form.told(tagged) if tagged or self._tell_schema else "")
         call = self.call(request, prompt)
         try:
             return await self._asked(request, call, form, prompt.messages(), tagged)
@@ -149,13 +150,17 @@ class LM:
         """The form of the answer that a request wants."""
         brief, question = request.brief, request.view.question
         seats = brief.get("to_seats")
-        limit = limit_of(brief) if self.enforce_lengths else None
+        length = None
+        if self.enforce_lengths:
+            limit = limit_of(brief)
+            length = 2 * self.max_tokens  # characters that surely fit, so that the answer is not cut off
+            length = min(length, limit[0]) if limit is not None and limit[1] == "characters" else length
         return Form(
             request.kinds,
             len(question.choices),
             tuple(map(str, seats)) if isinstance(seats, (list, tuple)) else (),
             brief.get("task") != "verdict",
-            limit[0] if limit is not None and limit[1] == "characters" else None,
+            length,
         )
 
     def call(self, request: Request, prompt: Prompt) -> Call:

@@ -54,6 +54,7 @@ class Server:
         params.model_alias = {path.name}
         params.n_ctx, params.n_parallel = context * slots, slots
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads or _cores()
+        params.cpuparams.poll = params.cpuparams_batch.poll = 0  # waiting threads must not take the cores from others
         params.hostnames, params.port = ["127.0.0.1"], 0
         params.ui, params.warmup, params.verbosity = False, False, -1
         params.cache_ram_mib = 512  # prompts of plays whose slot went to another one
@@ -110,10 +111,13 @@ class Local(LM):
 
     path: a GGUF file; without one, SmolLM2-135M-Instruct. context: tokens of one slot; slots: prompts that are kept at
     the same time; threads: of the processor, all that this process may use unless given. Other options: those of `LM`.
+    A small model repeats itself, so llama.cpp's repeat_penalty is 1.1 unless extra_body says otherwise.
     The server starts at the first play. Raises UsageError when a package or the file is missing.
     """
 
     _hosted = False
+    _templates = "v1-small"
+    _tell_schema = False  # the grammar holds it to the form, and a small model would talk about the words instead
 
     def __init__(
         self,
@@ -138,6 +142,7 @@ class Local(LM):
         for name in ("base_url", "api_key", "http_client"):
             if name in options:
                 raise UsageError(f"the embedded model takes no {name}; use LM for an endpoint of your own")
+        options["extra_body"] = {"repeat_penalty": 1.1, **(options.get("extra_body") or {})}
         super().__init__(file.name, max_tokens=max_tokens, timeout=timeout, enforce_lengths=enforce_lengths, **options)
         self.path = file
         self._settings = (context, slots, threads)

@@ -1,7 +1,8 @@
 """Prompt templates: versioned files (`v1/*.txt`), any of which a user replaces with a file of the same name.
 
 A template is looked for by the most special name first: `system.ROLE`, then `system`; `task.TASK.ROLE`, `task.TASK`,
-`task.KIND`, then `task`. Templates are `string.Template`s and well-formed XML text (write `&lt;` for `<`).
+`task.KIND`, then `task`. Templates are `string.Template`s. Version "v1-small" says the same in few
+words, for models too small to follow many; what it does not have it takes from "v1".
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Templates:
     """
 
     def __init__(self, folder: str | Path | None = None, version: str = VERSION) -> None:
-        self._texts = dict(_packaged(version))
+        self._texts = {**_packaged(VERSION), **_packaged(version)}
         self.version = version
         if folder is None:
             return

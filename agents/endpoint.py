@@ -13,7 +13,7 @@ import anyio
 from anyio.lowlevel import RunVar
 
 from moot.agents.limiter import Limiter
-from moot.agents.transport import client_for, in_process
+from moot.agents.transport import client_for, connection_errors, in_process
 from moot.agents.wire import (
     Completion,
     NotACompletion,
@@ -279,15 +279,26 @@ class Endpoint:
                     with anyio.CancelScope(shield=True), anyio.move_on_after(1):
                         await response.aclose()
                 return response.status_code, response.headers, bytes(content)
-        except (TimeoutError, openai.APITimeoutError, httpx2.TimeoutException) as error:
-            # aiohttp reports a refused or dropped connection through the same class as a slow one
-            why = str(error.__cause__ or error)
-            raise _Unreachable(f"no answer from {self.base_url} within {self.timeout:g} s{f' ({why})' if why else ''}; "
-                               "raise timeout=, or see whether the server is overloaded") from None  # fmt: skip
-        except (openai.APIConnectionError, httpx2.TransportError, httpx2.StreamError, OSError) as error:
-            why = str(error.__cause__ or error) or type(error.__cause__ or error).__name__
-            raise _Unreachable(f"cannot reach {self.base_url}, or it hung up: {why}; "
-                               "is the server running, and is the base URL right?") from None  # fmt: skip
+        except Unreadable:
+            raise
+        except connection_errors() as error:
+            raise _Unreachable(self._broken(error)) from None
+
+    def _broken(self, error: BaseException) -> str:
+        """What to say of a call without a whole answer."""
+        causes = [error]
+        while (cause := causes[-1].__cause__) is not None:
+            causes.append(cause)
+        # aiohttp's transport reports a connection that was dropped through the class of those that are slow
+        if isinstance(causes[-1], TimeoutError) or type(causes[-1]).__name__.endswith("Timeout"):
+            return (
+                f"no answer from {self.base_url} within {self.timeout:g} s; "
+                "raise timeout=, or see whether the server is overloaded"
+            )
+        why = self._redact(" ".join(str(causes[-1]).split())[:300]) or type(causes[-1]).__name__
+        return (
+            f"cannot reach {self.base_url}, or it broke off: {why}; is the server running, and is the base URL right?"
+        )
 
     def _judge(self, status: int, headers: Mapping[str, str], content: bytes, model: str) -> _Failure:
         """What a status other than 200 means, and what to do about it."""

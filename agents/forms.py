@@ -31,7 +31,7 @@ class Form:
     """How a request's answer must look. choices: how many there are to decide between (0 for an open question).
 
     seats: those that a question may go to. ending: whether a verdict may end the play. length: characters allowed in a
-    text, put into the schema where that is not None (local servers enforce it; hosted ones may refuse the keyword).
+    text, or None; where it is given, the schema is made for a server that holds the model to it by a grammar.
     """
 
     kinds: tuple[type[Move], ...]
@@ -65,12 +65,14 @@ class Form:
         if kind is Speech:
             return _object({"kind": name, "text": text})
         if kind is Verdict and self.choices:
-            each = {str(i): {"type": "number"} for i in range(1, self.choices + 1)}
+            # bounds on numbers are not enforced anywhere, lists of values are; a small model writes digits without end
+            number: Json = {"type": "number"} if self.length is None else {"enum": [i / 100 for i in range(1, 100)]}
+            each = {str(i): number for i in range(1, self.choices + 1)}
             end: Json = {"end": {"type": "boolean"}} if self.ending else {}
             return _object({"kind": name, "text": text, "probabilities": _object(each), **end})
         if kind is Answer and self.choices:
-            number = {"type": "integer", "enum": list(range(1, self.choices + 1))}
-            return _object({"kind": name, "text": text, "choice": number})
+            numbers: Json = {"type": "integer", "enum": list(range(1, self.choices + 1))}
+            return _object({"kind": name, "text": text, "choice": numbers})
         if kind is Ask:
             to: Json = {"type": ["string", "null"]}
             if self.seats:

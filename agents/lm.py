@@ -39,8 +39,9 @@ class LM:
     answer. seed: whether the step's own seed is sent. prompts: a folder with templates of your own, by file.
     prices: (in, out, cached) per million tokens; without them the cost is unknown, which is not 0. cache: path of a
     response cache. timeout: seconds for an attempt; retries: attempts after the first. extra_body: more fields of the
-    request. enforce_lengths: puts limits in characters into the schema,
-    and keeps every text short enough for max_tokens.
+    request. guided: the endpoint
+    holds the model to the schema by a grammar, as local servers do; then limits in characters, lengths that fit into
+    max_tokens, and probabilities in hundredths (from 0.01 to 0.99) stand in it.
 
     Raises UsageError for bad options, and when a hosted endpoint gets no key.
     """
@@ -63,7 +64,7 @@ class LM:
         retries: int = 6,
         backoff: float = 0.5,
         extra_body: Mapping[str, Any] | None = None,
-        enforce_lengths: bool = False,
+        guided: bool = False,
     ) -> None:
         if not model:
             raise UsageError("a language model needs the model's name")
@@ -71,14 +72,14 @@ class LM:
             raise UsageError(f"structured is {structured!r}; it can be 'auto', 'schema' or 'tags'")
         if isinstance(max_tokens, bool) or not isinstance(max_tokens, int) or max_tokens < 1:
             raise UsageError(f"max_tokens is {max_tokens!r}; it must be an integer of at least 1")
-        if temperature is not None and not 0 <= temperature <= 5:
+        if temperature is not None and not (isinstance(temperature, (int, float)) and 0 <= temperature <= 5):
             raise UsageError(f"temperature is {temperature!r}; it must be from 0 to 5")
         self.model = model
         self.structured, self.temperature, self.max_tokens, self.seed = structured, temperature, max_tokens, seed
         self.templates = Templates(prompts, self._templates)
         self.prices = Prices.of(prices)
         self.extra_body = dict(extra_body or {})
-        self.enforce_lengths = enforce_lengths
+        self.guided = guided
         self._cache = Cache(cache) if cache is not None else None
         self._options: dict[str, Any] = {
             "timeout": timeout, "retries": retries, "backoff": backoff, "http_client": http_client
@@ -151,9 +152,9 @@ class LM:
         brief, question = request.brief, request.view.question
         seats = brief.get("to_seats")
         length = None
-        if self.enforce_lengths:
+        if self.guided:
             limit = limit_of(brief)
-            length = 2 * self.max_tokens  # characters that surely fit, so that the answer is not cut off
+            length = max(40, 2 * self.max_tokens - 160)  # characters that fit, beside the rest of the JSON
             length = min(length, limit[0]) if limit is not None and limit[1] == "characters" else length
         return Form(
             request.kinds,

@@ -111,7 +111,8 @@ class Local(LM):
 
     path: a GGUF file; without one, SmolLM2-135M-Instruct. context: tokens of one slot; slots: prompts that are kept at
     the same time; threads: of the processor, all that this process may use unless given. Other options: those of `LM`.
-    A small model repeats itself, so llama.cpp's repeat_penalty is 1.1 unless extra_body says otherwise.
+    The temperature is the one that SmolLM2's authors advise. A small model repeats itself,
+    so llama.cpp's repeat_penalty is 1.1 unless extra_body says otherwise.
     The server starts at the first play. Raises UsageError when a package or the file is missing.
     """
 
@@ -127,8 +128,9 @@ class Local(LM):
         slots: int = SLOTS,
         threads: int | None = None,
         max_tokens: int = 256,
+        temperature: float | None = 0.2,
         timeout: float = 600.0,
-        enforce_lengths: bool = True,
+        guided: bool = True,
         **options: Any,
     ) -> None:
         file = packaged_model() if path is None else Path(path)
@@ -143,7 +145,9 @@ class Local(LM):
             if name in options:
                 raise UsageError(f"the embedded model takes no {name}; use LM for an endpoint of your own")
         options["extra_body"] = {"repeat_penalty": 1.1, **(options.get("extra_body") or {})}
-        super().__init__(file.name, max_tokens=max_tokens, timeout=timeout, enforce_lengths=enforce_lengths, **options)
+        super().__init__(
+            file.name, max_tokens=max_tokens, temperature=temperature, timeout=timeout, guided=guided, **options
+        )
         self.path = file
         self._settings = (context, slots, threads)
         self._server: Server | None = None

@@ -103,16 +103,20 @@ def statement(entry: Entry) -> str:
 
 
 def _speech(speech: Speech) -> str:
-    quotes = iter(speech.quotes)
+    after = 0
     parts = []
     for quoted, text in quote_segments(speech.text):
+        shown = escape(text)
         if not quoted:
-            parts.append(escape(text))
+            parts.append(shown)
             continue
-        quote = next(quotes, None)
-        known = quote is not None and quote.verified is not None
-        mark = f' verified="{"yes" if quote.verified else "no"}"' if known and quote is not None else ""
-        parts.append(f"<quote{mark}>{escape(text)}</quote>")
+        # by its text and not by its place alone: a mark never lands on a quote that was not checked
+        found = next((i for i in range(after, len(speech.quotes)) if escape(speech.quotes[i].text) == shown), None)
+        verified = None
+        if found is not None:
+            after, verified = found + 1, speech.quotes[found].verified
+        mark = "" if verified is None else f' verified="{"yes" if verified else "no"}"'
+        parts.append(f"<quote{mark}>{shown}</quote>")
     return "".join(parts)
 
 
@@ -170,7 +174,7 @@ def _asks(brief: Mapping[str, Any]) -> str:
     return f"You are asked: <asked>{escape(str(text))}</asked> " if text else ""
 
 
-_KNOWN = {"task", "answer", "round", "rounds", "limit", "quote_limit", "asks"}
+_KNOWN = {"task", "answer", "round", "rounds", "limit", "quote_limit", "asks", "to_seats"}
 
 
 def _details(brief: Mapping[str, Any]) -> str:

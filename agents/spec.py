@@ -20,7 +20,7 @@ FORMS = (
 _LM_OPTIONS = frozenset(
     "structured temperature max_tokens seed prompts prices cache timeout retries backoff extra_body".split()
 )
-_LOCAL_OPTIONS = _LM_OPTIONS | {"context", "slots", "threads", "enforce_lengths"}
+_LOCAL_OPTIONS = _LM_OPTIONS | {"context", "slots", "threads", "guided"}
 
 
 def agent_from(spec: str, config: Mapping[str, Any] | None = None) -> Any:

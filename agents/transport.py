@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING
 
 from moot.agents.wire import is_loopback
@@ -43,3 +44,14 @@ def in_process(client: httpx2.AsyncClient | None) -> bool:
     import httpx2
 
     return isinstance(getattr(client, "_transport", None), (httpx2.ASGITransport, httpx2.MockTransport))
+
+
+def connection_errors() -> tuple[type[BaseException], ...]:
+    """What the clients raise when no whole answer comes. Some errors of aiohttp reach us as they are."""
+    import httpx2
+    import openai
+
+    found: tuple[type[BaseException], ...] = (TimeoutError, OSError, httpx2.HTTPError, httpx2.StreamError)
+    found += (httpx2.InvalidURL, openai.APIConnectionError)
+    aiohttp = sys.modules.get("aiohttp")
+    return found if aiohttp is None else (*found, aiohttp.ClientError)

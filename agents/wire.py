@@ -36,7 +36,10 @@ class Prices:
         """From (in, out) or (in, out, cached). Raises UsageError on anything else, negative or not finite."""
         if given is None:
             return None
-        numbers = [float(price) for price in given]
+        try:
+            numbers = [] if isinstance(given, str) else [float(price) for price in given]
+        except (TypeError, ValueError):
+            numbers = []
         if len(numbers) not in (2, 3) or not all(0 <= price < float("inf") for price in numbers):
             raise UsageError(f"prices are (in, out) or (in, out, cached) per million tokens, not {given!r}")
         return cls(numbers[0], numbers[1], numbers[2] if len(numbers) == 3 else numbers[0])

@@ -8,22 +8,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import anyio
 import pytest
 from agent_kit import Mock, completion, log_of, refusal, request_for
-from hypothesis import given
-from hypothesis import strategies as st
 from starlette.responses import Response
 
-from moot.agents.endpoint import TEXT_KEPT, Endpoint, Unreadable
-from moot.agents.forms import Form, normalised
+from moot.agents.endpoint import TEXT_KEPT, Endpoint
 from moot.agents.lm import LM
 from moot.agents.wire import retry_after
 from moot.judges.model import ModelJudge
 from moot.protocols.errors import AgentError, BudgetExceeded, UsageError
-from moot.protocols.moves import Answer, Ask, Move, Speech, Stop, Verdict
+from moot.protocols.moves import Move, Speech, Stop, Verdict
 from moot.protocols.question import Question
 
 SPEECH = json.dumps({"kind": "speech", "text": "It was <quote>a storm</quote>."})
@@ -59,107 +56,7 @@ def fails(agent: Any, error: type[Exception], match: str, *kinds: type[Move], **
     return notes
 
 
-# -- forms: whatever comes back is a legal move or unreadable ------------------------------------------------------------
-
-KINDS = (Speech, Verdict, Answer, Ask, Stop)
-garbage = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=9)),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("123"), inner, max_size=3)),
-    max_leaves=6,
-)
-answers = st.one_of(
-    st.text(),
-    garbage.map(json.dumps),
-    st.fixed_dictionaries(
-        {"kind": st.sampled_from(["speech", "verdict", "answer", "ask", "stop", "x"])},
-        optional=dict.fromkeys(["text", "probabilities", "choice", "to", "stop", "end"], garbage),
-    ).map(json.dumps),
-    st.lists(
-        st.sampled_from(
-            "<speech> </speech> <verdict> </verdict> <text> </text> <probabilities> </probabilities> 0.5,0.5 nan <stop> "
-            "</stop> yes <think> </think> ```json\n \n``` <answer> <choice> 1 </choice> </answer>".split(" ")
-        )
-    ).map("".join),
-)
-
-
-@given(answers, st.sets(st.sampled_from(KINDS), min_size=1), st.booleans(), st.sampled_from(["stop", "length", None]))
-def test_any_answer_is_a_legal_move_or_unreadable(text: str, kinds: Any, tagged: bool, finish: str | None) -> None:
-    form = Form(tuple(kinds), 2, ending=True)
-    try:
-        move = form.read(text, tagged, finish, {})
-    except Unreadable:
-        return
-    assert type(move) in kinds
-    assert type(move).model_validate(move.model_dump()) == move
-    assert not isinstance(move, Verdict) or len(move.probabilities) == 2
-
-
-@given(st.lists(st.floats(), min_size=2, max_size=6))
-def test_stated_probabilities_are_scaled_or_refused(stated: list[float]) -> None:
-    good = all(math.isfinite(p) and p >= 0 for p in stated) and max(stated) > 0
-    if not good:
-        with pytest.raises(ValueError, match="probabilities"):
-            normalised(stated)
-        return
-    scaled, changed = normalised(stated)
-    assert Verdict(probabilities=scaled).probabilities == scaled
-    assert changed or scaled == tuple(stated)
-
-
-@given(st.text().filter(str.strip))
-def test_a_speech_comes_through_json_and_tags_as_it_was(text: str) -> None:
-    form = Form((Speech,), 2)
-    assert form.read(json.dumps({"kind": "speech", "text": text}), False, "stop", {}) == Speech(text=text)
-    assert form.read(f"<speech>{text}</speech>", True, "stop", {}) == Speech(text=text.strip())
-
-
-class Bid(Move):
-    kind: Literal["bid"] = "bid"
-    amount: int
-    open: bool = False
-
-
-def test_schemas_are_strict_and_reasons_come_first() -> None:
-    form = Form((Verdict,), 3, ending=True)
-    schema = form.response_format()["json_schema"]["schema"]
-    assert list(schema["properties"]) == ["kind", "text", "probabilities", "end"] == schema["required"]
-    assert list(schema["properties"]["probabilities"]["properties"]) == ["1", "2", "3"]
-    union = Form((Ask, Bid), 2, ("a", "b")).response_format()["json_schema"]["schema"]
-    assert union["type"] == "object" and len(union["properties"]["move"]["anyOf"]) == 2
-    own = Form((Bid,), 2).response_format()["json_schema"]["schema"]
-    assert own["required"] == ["kind", "amount", "open"] and own["additionalProperties"] is False
-
-
-@pytest.mark.parametrize(
-    ("kinds", "text", "move"),
-    [
-        ((Bid,), '{"kind": "bid", "amount": 3, "open": true}', Bid(amount=3, open=True)),
-        ((Answer,), '{"kind": "answer", "choice": 2, "text": "x"}', Answer(choice=1, text="x")),
-        ((Stop, Ask), '{"move": {"kind": "stop", "stop": true}}', Stop(stop=True)),
-        ((Ask,), '```json\n{"kind": "ask", "text": "Why?", "to": null}\n```', Ask(text="Why?")),
-        ((Speech,), '<think>hm</think>{"text": "Yes"}', Speech(text="Yes")),
-    ],
-)
-def test_json_forms(kinds: tuple[type[Move], ...], text: str, move: Move) -> None:
-    assert Form(kinds, 2).read(text, False, "stop", {}) == move
-
-
-@pytest.mark.parametrize(
-    ("kinds", "text", "move"),
-    [
-        ((Bid,), "<bid><amount>3</amount><open>yes</open></bid>", Bid(amount=3, open=True)),
-        ((Answer,), "<answer><text>x</text><choice>2</choice></answer>", Answer(choice=1, text="x")),
-        ((Stop,), "I say <stop><stop>no</stop></stop>", Stop(stop=False)),
-        ((Ask,), "<ask><text>Why?</text><to>b</to></ask>", Ask(text="Why?", to="b")),
-        ((Verdict,), "<verdict><probabilities>20%, 80%</probabilities></verdict>", Verdict(probabilities=(0.2, 0.8))),
-    ],
-)
-def test_tagged_forms(kinds: tuple[type[Move], ...], text: str, move: Move) -> None:
-    assert Form(kinds, 2).read(text, True, "stop", {}) == move
-
-
-# -- one call ------------------------------------------------------------------------------------------------------------
+# -- one call ----------------------------------------------------------------------------------------------------------
 
 
 @both_loops
@@ -198,7 +95,8 @@ def test_probabilities_that_do_not_sum_are_scaled_and_noted() -> None:
 @pytest.mark.parametrize(
     "bad",
     [
-        "", "no JSON", "[1]", '{"kind": "verdict", "probabilities": {"1": NaN, "2": 1}}', '{"kind": "speech", "text": "x"}',
+        "", "no JSON", "[1]", '{"kind": "verdict", "probabilities": {"1": NaN, "2": 1}}',
+        '{"kind": "speech", "text": "x"}',
         '{"kind": "verdict", "probabilities": {"1": -1, "2": 1}}', '{"kind": "verdict", "probabilities": {"1": 1}}',
         '{"kind": "verdict", "probabilities": {"1": 0, "2": 0}}', '{"kind": "verdict"}', "[" * 100_000,
         '{"kind": "verdict", "probabilities": {"1": 1e999, "2": 1}}',
@@ -238,7 +136,7 @@ def test_a_huge_answer_is_not_parsed_and_its_note_is_short() -> None:
     assert len(notes) == 1 and notes[0]["text"].endswith("[cut: 1,000,000 characters in all]")
 
 
-# -- structured output ---------------------------------------------------------------------------------------------------
+# -- structured output -------------------------------------------------------------------------------------------------
 
 
 def test_tags_where_the_endpoint_refuses_schemas_found_out_once() -> None:
@@ -274,7 +172,7 @@ def test_options_that_an_endpoint_does_not_know_are_left_out() -> None:
     assert mock.bodies[-1]["max_completion_tokens"] == 1024
 
 
-# -- retries -------------------------------------------------------------------------------------------------------------
+# -- retries -----------------------------------------------------------------------------------------------------------
 
 
 @both_loops
@@ -288,7 +186,8 @@ def test_passing_failures_are_tried_again(status: int, backend: str) -> None:
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(400, "refused the request"), (401, "set OPENAI_API_KEY"), (403, "no key, or not a good one"), (404, "no model 'm'"),
+    [(400, "refused the request"), (401, "set OPENAI_API_KEY"), (403, "no key, or not a good one"), (404,
+     "no model 'm'"),
      (307, "redirects to http://elsewhere")],
 )  # fmt: skip
 def test_lasting_refusals_are_not_tried_again(status: int, words: str) -> None:
@@ -382,7 +281,7 @@ def test_a_cancelled_attempt_is_noted() -> None:
     assert [(note["error"], note["prompt_tokens"]) for note in notes] == [("cancelled", None)]
 
 
-# -- budgets, cache, guards ----------------------------------------------------------------------------------------------
+# -- budgets, cache, guards --------------------------------------------------------------------------------------------
 
 
 def only(measure: str, limit: int) -> Callable[[str, int], None]:
@@ -434,7 +333,8 @@ def test_no_call_leaves_the_machine_when_forbidden(monkeypatch: pytest.MonkeyPat
     [
         ({"base_url": "localhost:80"}, "base URL"), ({"base_url": "http://u:p@h/v1"}, "password"),
         ({"structured": "xml"}, "structured"), ({"max_tokens": 0}, "max_tokens"), ({"temperature": -1}, "temperature"),
-        ({"prices": (1,)}, "prices"), ({"timeout": 0}, "timeout"), ({"base_url": "https://api.openai.com/v1"}, "no key"),
+        ({"prices": (1,)}, "prices"), ({"timeout": 0}, "timeout"), ({"base_url": "https://api.openai.com/v1"},
+        "no key"),
     ],
 )  # fmt: skip
 def test_bad_options(options: dict[str, Any], words: str) -> None:
@@ -452,7 +352,7 @@ def test_one_limiter_and_client_per_endpoint_and_loop() -> None:
     assert anyio.run(main) is not anyio.run(main)
 
 
-# -- the model judge -----------------------------------------------------------------------------------------------------
+# -- the model judge ---------------------------------------------------------------------------------------------------
 
 
 def logprobs(*listed: tuple[str, float]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def test_a_speech_and_verdicts_of_agents_that_share_one_server(backend: str) -> 
     notes: list[dict[str, Any]] = []
 
     async def main() -> None:
-        debater, judge = Local(max_tokens=48, context=2048), Local(max_tokens=48, context=2048)
+        debater, judge = Local(max_tokens=160, context=2048), Local(max_tokens=160, context=2048)
         await debater.start()
         await judge.start()
         assert debater.endpoint.base_url == judge.endpoint.base_url

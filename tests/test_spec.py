@@ -88,7 +88,8 @@ def test_names_of_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     [
         ({"kind": "x"}, "kind is 'x'"), ({"kind": "openai"}, "model is None"),
         ({"kind": "openai", "model": "m", "base_url": "http://127.0.0.1/v1", "tempature": 1}, "no option 'tempature'"),
-        ({"kind": "logprobs", "of": "it"}, "defined by itself"), ({"kind": "logprobs", "of": "human"}, "only a language model"),
+        ({"kind": "logprobs", "of": "it"}, "defined by itself"), ({"kind": "logprobs", "of": "human"},
+        "only a language model"),
         ({"kind": "openai", "model": "m", "base_url": "http://127.0.0.1/v1", "prices": "much"}, "prices"),
         ({"kind": "openai", "model": "m", "base_url": "http://127.0.0.1/v1", "temperature": "hot"}, "temperature"),
     ],
@@ -119,7 +120,8 @@ def test_python_objects(tmp_path: Path) -> None:
     assert agent_from(f"python:{file}:Speaker").act(None)["text"] == "x"
     assert agent_from("python:moot.agents.human:Human").describe()["agent"] == "human"
     for spec, words in (
-        (f"python:{file}:none", "no 'none'"), (f"python:{file}:number", "cannot take a seat"), ("python:x", "MODULE:NAME"),
+        (f"python:{file}:none", "no 'none'"), (f"python:{file}:number", "cannot take a seat"), ("python:x",
+        "MODULE:NAME"),
         ("python:no_such_module:x", "cannot be imported"), (f"python:{tmp_path}/none.py:x", "no such file"),
         ("python:moot.agents.lm:LM", "LM.. failed"),
     ):  # fmt: skip

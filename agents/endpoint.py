@@ -1,248 +1,396 @@
-"""An OpenAI-compatible endpoint: one client and one limiter per event loop, our own retries, every attempt an event."""
+"""An OpenAI-compatible endpoint: retries of our own, every attempt noted, one limiter for all who share it."""
 
 from __future__ import annotations
 
-import ipaddress
-import json
 import os
+import random
 import time
-from collections.abc import Callable
-from email.utils import parsedate_to_datetime
-from random import Random
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
-import sniffio
 from anyio.lowlevel import RunVar
 
 from moot.agents.limiter import Limiter
+from moot.agents.transport import client_for, connection_errors, in_process
+from moot.agents.wire import (
+    Completion,
+    NotACompletion,
+    Prices,
+    Usage,
+    body_of,
+    checked_url,
+    completion_from,
+    error_message,
+    is_loopback,
+    retry_after,
+)
 from moot.protocols.errors import AgentError, UsageError
 
 if TYPE_CHECKING:
+    import httpx2
     import openai
 
-FORBID_REMOTE = "MOOT_FORBID_REMOTE"
-"""With this environment variable set, a call to anything but this machine is an error. For tests."""
+    from moot.agents.cache import Cache
 
-_RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-_LOAD = frozenset({429, 503, 529})
-_LONGEST_WAIT = 300.0
-_LARGEST = 4_000_000
-
-_connections: RunVar[dict[Any, _Connection]] = RunVar("moot_connections")
+FORBID_REMOTE = "MOOT_FORBID_REMOTE"  # set to 1, a call to any host but this machine is an error: for tests
+TEXT_KEPT = 20_000  # characters kept of a rejected answer
+RETRIED = frozenset({408, 409, 425, 429})
+T = TypeVar("T")
 
 
-class _Connection:
-    """The client and the limiter that all callers of one endpoint share within an event loop."""
+class Unreadable(AgentError):
+    """An answer that cannot be read as a move. `text` is what came; `final` when asking again would not help."""
 
-    def __init__(self, client: openai.AsyncOpenAI, owned: bool) -> None:
-        self.client, self.owned = client, owned
-        self.limiter = Limiter()
+    def __init__(self, message: str, text: str = "", final: bool = False) -> None:
+        super().__init__(message)
+        self.text, self.final = text, final
 
 
-class FormatRefused(AgentError):
-    """The endpoint does not take `response_format` with a JSON schema."""
+class Refused(AgentError):
+    """The endpoint refused a request for good; `status` is the HTTP status and `said` its own words."""
+
+    def __init__(self, message: str, status: int, said: str) -> None:
+        super().__init__(message)
+        self.status, self.said = status, said
+
+
+@dataclass(slots=True)
+class Call:
+    """The calls made for one request: how many attempts there were, what is noted with each, and who listens."""
+
+    note: Callable[[dict[str, Any]], None]
+    step: str = ""
+    seed: int = 0
+    labels: dict[str, Any] = field(default_factory=dict)
+    attempts: int = 0
+    rng: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(f"{self.seed}:{self.step}")
+
+
+@dataclass(slots=True)
+class _Shared:
+    """What everybody who speaks to one endpoint within one event loop shares."""
+
+    limiter: Limiter
+    client: openai.AsyncOpenAI | None = None
+    users: int = 0
+
+
+_shared: RunVar[dict[Any, _Shared]] = RunVar("moot_endpoints")
 
 
 class Endpoint:
-    """Where a model is asked: base URL and key of an OpenAI-compatible server.
+    """A place that answers chat completions.
 
-    timeout: seconds for one attempt. retries: further attempts after one that failed for load, connection or time.
-    http_client: an httpx2 client of the caller's own (in-process servers, proxies); never closed here.
+    base_url: for instance "http://127.0.0.1:8080/v1". api_key: sent as a bearer token; never recorded or shown.
+    timeout: seconds for one attempt, from sending to the last byte. retries: attempts after the first.
+    patience: the longest wait, in seconds, that the endpoint may ask for. body_limit: bytes of a response to read.
+    http_client: an httpx2.AsyncClient of your own (it is not closed here); without one aiohttp is the transport under
+    asyncio where it is installed (at 64 connections and more it costs less), and httpx2's own otherwise.
+    backoff: seconds before the first retry; doubled for each further one up to 60, and jittered.
     """
 
     def __init__(
         self,
         base_url: str,
-        api_key: str | None,
+        api_key: str | None = None,
         *,
         timeout: float = 120.0,
         retries: int = 6,
-        http_client: Any = None,
+        patience: float = 600.0,
+        backoff: float = 0.5,
+        body_limit: int = 4_000_000,
+        http_client: httpx2.AsyncClient | None = None,
+        identity: str | None = None,
     ) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f"{base_url!r} is no endpoint; give a base URL such as http://127.0.0.1:8080/v1")
-        self.base_url, self.timeout, self.retries = base_url.rstrip("/"), timeout, retries
-        self._key, self._http = api_key, http_client
-        self._host = parts.hostname
+        self.base_url = checked_url(base_url)
+        if not timeout > 0 or retries < 0:
+            raise UsageError(f"endpoint {base_url}: timeout must be over 0 and retries at least 0")
+        self._key = api_key
+        self.timeout, self.retries, self.patience, self.backoff = timeout, retries, patience, backoff
+        self.body_limit = body_limit
+        self.http_client = http_client
+        self.identity = identity or self.base_url
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.base_url!r})"
+
+    # -- what is shared within an event loop ---------------------------------------------------------------------------
+
+    def _share(self) -> _Shared:
+        try:
+            table = _shared.get()
+        except LookupError:
+            _shared.set(table := {})
+        place = (self.base_url, self._key, self.http_client)
+        if place not in table:
+            table[place] = _Shared(Limiter())
+        return table[place]
+
+    @property
+    def limiter(self) -> Limiter:
+        """The limiter of this endpoint in the running event loop."""
+        return self._share().limiter
+
+    async def start(self) -> None:
+        """Note one more user. The connections stay open until every user has closed."""
+        self._share().users += 1
+
+    async def close(self) -> None:
+        """Note one user less; the last one closes the connections of this event loop."""
+        shared = self._share()
+        shared.users = max(0, shared.users - 1)
+        if shared.users == 0 and shared.client is not None:
+            client, shared.client = shared.client, None
+            if self.http_client is None:
+                with anyio.CancelScope(shield=True), anyio.move_on_after(5):
+                    await client.close()
+
+    def _client(self, shared: _Shared) -> openai.AsyncOpenAI:
+        if shared.client is None:
+            import openai
+
+            http = self.http_client
+            shared.client = openai.AsyncOpenAI(
+                api_key=self._key or "none", base_url=self.base_url, max_retries=0, timeout=self.timeout,
+                http_client=client_for(self.base_url) if http is None else http,
+            )  # fmt: skip
+        return shared.client
+
+    # -- calls ---------------------------------------------------------------------------------------------------------
 
     async def complete(
-        self, body: dict[str, Any], note: Callable[[dict[str, Any]], None], about: dict[str, Any], random: Random
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """One chat completion, retried. Returns the parsed answer and the record of the attempt that brought it (not yet
-        noted: whoever reads the answer adds whether it could be read). Failed attempts are noted here.
+        self,
+        body: Mapping[str, Any],
+        read: Callable[[Completion, dict[str, Any]], T],
+        call: Call,
+        *,
+        prices: Prices | None = None,
+        cache: Cache | None = None,
+    ) -> T:
+        """Ask for a chat completion and read it. Every attempt is noted once, whatever becomes of it.
 
-        Raises AgentError saying what happened and what to do, FormatRefused when the schema was what failed.
+        read: turns the completion into what is wanted, or raises Unreadable; what it puts into its second argument is
+        noted. Raises Unreadable, Refused (400, 401, 403, 404 and the like), AgentError when the endpoint cannot be
+        reached or keeps failing, UsageError when MOOT_FORBID_REMOTE forbids the call.
         """
-        if os.environ.get(FORBID_REMOTE) and self._http is None and not _is_local(self._host):
-            raise UsageError(f"{FORBID_REMOTE} is set, so {self.base_url} is not called")
-        connection = self._connection()
-        for attempt in range(self.retries + 1):
+        key = None
+        if cache is not None:
+            from moot.agents.cache import key_of
+
+            key = key_of(self.identity, body, call.step, call.seed)
             begun = time.perf_counter()
-            record: dict[str, Any] = {"event": "attempted", **about, "attempt": attempt, "ok": False, "status": None}
-            wait = min(30.0, 0.5 * 2**attempt) * random.uniform(0.5, 1.0)
-            try:
-                async with connection.limiter.place():
-                    begun = time.perf_counter()
-                    answer = await self._once(connection.client, body)
-                connection.limiter.went_well()
-                record.update(ok=True, status=200, seconds=round(time.perf_counter() - begun, 6), **usage(answer))
-                return answer, record
-            except _Failed as failed:
-                status = failed.status
-                asked = failed.wait
-                record.update(
-                    status=status, error=str(failed), seconds=round(time.perf_counter() - begun, 6),
-                    prompt_tokens=None, completion_tokens=None, cached_tokens=None, cost=None,
-                )  # fmt: skip
-                if status in (400, 401, 403, 404, 413, 422):
-                    record.update(prompt_tokens=0, completion_tokens=0, cached_tokens=0, cost=0.0)
-                note(record)
-                if asked is not None:
-                    wait = asked + random.uniform(0, 0.1 * asked + 0.05)
-                if status in _LOAD:
-                    connection.limiter.too_much(wait)
-                self._give_up(failed, attempt, asked, body)
-            await anyio.sleep(wait)
-        raise AssertionError("unreachable")
+            stored = await cache.get(key)
+            if stored is not None:
+                call.attempts += 1
+                attempt = _Attempt(call, body, begun, None)
+                return attempt.finish(completion_from(stored, cached=True), read)
+        self._guard()
+        for tried in range(self.retries + 1):
+            completion, data, attempt = await self._attempt(body, call, prices, last=tried == self.retries, tried=tried)
+            if completion is None:
+                continue
+            if cache is not None and key is not None:
+                await cache.put(key, data)
+            return attempt.finish(completion, read)
+        raise AssertionError("the last attempt raises or returns")
 
-    def _give_up(self, failed: _Failed, attempt: int, asked: float | None, body: dict[str, Any]) -> None:
-        """Raise when another attempt makes no sense."""
-        model, status = body.get("model"), failed.status
-        if status == 400 and "response_format" in body and failed.about_format:
-            raise FormatRefused(f"{self.base_url}: {failed}")
-        if status in (401, 403):
-            raise AgentError(f"{self.base_url} refused the key ({status}): {failed}. Set the right key for model {model!r}")
-        if status == 404:
-            raise AgentError(f"{self.base_url} does not know model {model!r} (404): {failed}. Check the model's name and URL")
-        if status is not None and status not in _RETRIED:
-            raise AgentError(f"{self.base_url} refused the request for model {model!r} ({status}): {failed}")
-        if asked is not None and asked > _LONGEST_WAIT:
-            raise AgentError(f"{self.base_url} asks to wait {asked:.0f} s; that is longer than {_LONGEST_WAIT:.0f} s: try later")
-        if attempt >= self.retries:
-            raise AgentError(f"{self.base_url}: model {model!r} failed {attempt + 1} times; the last time: {failed}")
+    async def _attempt(
+        self, body: Mapping[str, Any], call: Call, prices: Prices | None, *, last: bool, tried: int
+    ) -> tuple[Completion | None, Any, _Attempt]:
+        """One attempt. An empty completion stands for: wait is over, try again."""
+        shared = self._share()
+        ticket = await shared.limiter.acquire()
+        call.attempts += 1
+        attempt = _Attempt(call, body, time.perf_counter(), prices)
+        completion: Completion | None = None
+        failure: _Failure | None = None
+        data: Any = None
+        try:
+            status, headers, content = await self._post(self._client(shared), body)
+            attempt.status = status
+            if status == 200:
+                data = body_of(content)
+                completion = completion_from(data)
+            else:
+                failure = self._judge(status, headers, content, str(body.get("model")))
+        except NotACompletion as error:
+            failure = _Failure(
+                f"{self.base_url} answered, but {error}; is this the address of an OpenAI-compatible API?"
+            )
+        except Unreadable as error:
+            attempt.note(error=str(error), text=error.text)
+            raise
+        except _Unreachable as error:
+            failure = _Failure(str(error))
+        except BaseException:
+            attempt.note(error="cancelled")
+            raise
+        finally:
+            shared.limiter.release()
+        if failure is None:
+            shared.limiter.grow()
+            return completion, data, attempt
+        if failure.crowded:
+            shared.limiter.shrink(ticket)
+        attempt.note(error=failure.message)
+        if not failure.again:
+            raise Refused(failure.message, attempt.status or 0, failure.said)
+        if last:
+            tries = f" after {tried + 1} attempts" if tried else ""
+            raise AgentError(f"{failure.message} (given up{tries})")
+        if failure.after is not None:
+            if failure.after > self.patience:
+                raise AgentError(
+                    f"{failure.message}; it asks for a wait of {failure.after:.0f} s, over {self.patience:.0f} s"
+                )
+            shared.limiter.pause(failure.after)
+        wait = min(60.0, self.backoff * 2**tried) * call.rng.uniform(0.5, 1.0)
+        await anyio.sleep(max(wait, (failure.after or 0.0) + wait / 10))
+        return None, None, attempt
 
-    async def _once(self, client: openai.AsyncOpenAI, body: dict[str, Any]) -> dict[str, Any]:
+    async def _post(self, client: openai.AsyncOpenAI, body: Mapping[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
+        import httpx2
         import openai
 
+        content = bytearray()
         try:
-            # The raw response spares the client's own model of the answer, which costs more than the rest of the call.
-            raw = await client.chat.completions.with_raw_response.create(**body)
-            content = raw.http_response.content
-        except openai.APITimeoutError:
-            raise _Failed(None, f"no answer within {self.timeout:g} s") from None
-        except openai.APIConnectionError as error:
-            detail = error.__cause__ or error
-            raise _Failed(None, f"cannot be reached: {type(detail).__name__}: {detail}") from None
-        except openai.APIStatusError as error:
-            raise _Failed(error.status_code, _message(error), _wait(error), _about_format(error)) from None
-        except (openai.OpenAIError, ValueError) as error:
-            raise _Failed(None, f"{type(error).__name__}: {error}") from None
-        except Exception as error:  # a connection cut inside the body surfaces as the transport's own error
-            raise _Failed(None, f"the answer broke off: {type(error).__name__}: {error}") from None
-        if len(content) > _LARGEST:
-            raise _Failed(422, f"the answer has {len(content):,} bytes; more than {_LARGEST:,} are not read")
-        try:
-            answer = json.loads(content)
-            answer["choices"][0]["message"]
-        except (ValueError, KeyError, IndexError, TypeError, RecursionError):
-            raise _Failed(None, f"the answer is no chat completion: {content[:200]!r}") from None
-        return answer  # type: ignore[no-any-return]
-
-    def _connection(self) -> _Connection:
-        try:
-            connections = _connections.get()
-        except LookupError:
-            connections = {}
-            _connections.set(connections)
-        key = (self.base_url, self._key, self.timeout, id(self._http) if self._http is not None else None)
-        if key not in connections:
-            connections[key] = self._connect()
-        return connections[key]
-
-    def _connect(self) -> _Connection:
-        import openai
-
-        http, owned = self._http, self._http is None
-        if http is None:
-            # Many open connections cost httpx2's own pool far more CPU than aiohttp's; aiohttp needs asyncio.
-            wide: Any = openai.DefaultAsyncHttpxClient
-            if sniffio.current_async_library() == "asyncio":
+            with anyio.fail_after(self.timeout):
                 try:
-                    import aiohttp  # noqa: F401
+                    response = await client.post(
+                        "/chat/completions", cast_to=httpx2.Response, body=dict(body),
+                        options={"headers": {"X-Stainless-Raw-Response": "stream"}, "follow_redirects": False},
+                    )  # fmt: skip
+                except openai.APIStatusError as error:
+                    return error.status_code, error.response.headers, error.response.content
+                try:
+                    async for chunk in response.aiter_bytes():
+                        content += chunk
+                        if len(content) > self.body_limit:
+                            raise Unreadable(
+                                f"the answer of {self.base_url} is over {self.body_limit:,} bytes and was not read; "
+                                "lower max_tokens", content[:TEXT_KEPT].decode("utf-8", "replace"), final=True,
+                            )  # fmt: skip
+                finally:
+                    with anyio.CancelScope(shield=True), anyio.move_on_after(1):
+                        await response.aclose()
+                return response.status_code, response.headers, bytes(content)
+        except Unreadable:
+            raise
+        except connection_errors() as error:
+            raise _Unreachable(self._broken(error)) from None
 
-                    wide = openai.DefaultAioHttpClient
-                except ImportError:
-                    pass
-            http = wide(timeout=self.timeout)
-        client = openai.AsyncOpenAI(
-            base_url=self.base_url, api_key=self._key or "none", max_retries=0, timeout=self.timeout, http_client=http
+    def _broken(self, error: BaseException) -> str:
+        """What to say of a call without a whole answer."""
+        causes = [error]
+        while (cause := causes[-1].__cause__) is not None:
+            causes.append(cause)
+        # aiohttp's transport reports a connection that was dropped through the class of those that are slow
+        if isinstance(causes[-1], TimeoutError) or type(causes[-1]).__name__.endswith("Timeout"):
+            return (
+                f"no answer from {self.base_url} within {self.timeout:g} s; "
+                "raise timeout=, or see whether the server is overloaded"
+            )
+        why = self._redact(" ".join(str(causes[-1]).split())[:300]) or type(causes[-1]).__name__
+        return (
+            f"cannot reach {self.base_url}, or it broke off: {why}; is the server running, and is the base URL right?"
         )
-        return _Connection(client, owned)
+
+    def _judge(self, status: int, headers: Mapping[str, str], content: bytes, model: str) -> _Failure:
+        """What a status other than 200 means, and what to do about it."""
+        said = self._redact(error_message(content))
+        where = f"{self.base_url} refused the request ({status})"
+        quoted = f": {said}" if said else ""
+        if status in RETRIED or status >= 500 and status != 501:
+            name = "has too much to do" if status in (429, 503) else "failed"
+            crowded = status in (429, 503)
+            if status == 429 and "insufficient_quota" in content.decode("utf-8", "replace"):
+                return _Failure(f"{where}: the account has no credit left{quoted}", said=said, again=False)
+            return _Failure(
+                f"{self.base_url} {name} ({status}){quoted}", said=said, after=retry_after(headers), crowded=crowded
+            )
+        if status in (401, 403):
+            advice = "set OPENAI_API_KEY, or give api_key= (in TOML: api_key_env), with a key that may use this model"
+            return _Failure(f"{where}: no key, or not a good one{quoted}; {advice}", said=said, again=False)
+        if status == 404:
+            advice = (
+                f"there is no model {model!r} there, or no API at this address: check the name, and that the base URL "
+            )
+            return _Failure(f"{where}{quoted}; {advice}ends in /v1 or what the server wants", said=said, again=False)
+        if 300 <= status < 400:
+            target = headers.get("location", "elsewhere")
+            return _Failure(f"{where}: it redirects to {target}; give that address as base URL", said=said, again=False)
+        return _Failure(f"{where}{quoted}", said=said, again=False)
+
+    def _redact(self, text: str) -> str:
+        return text.replace(self._key, "[key]") if self._key else text
+
+    def _guard(self) -> None:
+        if (
+            os.environ.get(FORBID_REMOTE, "") not in ("", "0")
+            and not is_loopback(self.base_url)
+            and not in_process(self.http_client)
+        ):
+            raise UsageError(
+                f"{FORBID_REMOTE} is set, and {self.base_url} is not on this machine: the call was not made"
+            )
 
 
-async def close_connections() -> None:
-    """Close every client that this event loop opened."""
-    try:
-        connections = _connections.get()
-    except LookupError:
-        return
-    for connection in connections.values():
-        if connection.owned:
-            await connection.client.close()
-    connections.clear()
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    message: str
+    said: str = ""
+    again: bool = True
+    after: float | None = None
+    crowded: bool = False
 
 
-class _Failed(Exception):
-    def __init__(self, status: int | None, message: str, wait: float | None = None, about_format: bool = False) -> None:
-        super().__init__(message)
-        self.status, self.wait, self.about_format = status, wait, about_format
+class _Unreachable(Exception):
+    """No whole answer came."""
 
 
-def usage(answer: dict[str, Any]) -> dict[str, int | None]:
-    """Tokens as the endpoint reports them; None for what it does not say."""
-    said = answer.get("usage") or {}
-    details = said.get("prompt_tokens_details") or {}
-    return {
-        "prompt_tokens": said.get("prompt_tokens"),
-        "completion_tokens": said.get("completion_tokens"),
-        "cached_tokens": details.get("cached_tokens"),
-    }
+@dataclass(slots=True)
+class _Attempt:
+    """One attempt, and the single note that is made of it."""
 
+    call: Call
+    body: Mapping[str, Any]
+    begun: float
+    prices: Prices | None
+    status: int | None = None
 
-def _message(error: Any) -> str:
-    body = error.body
-    if isinstance(body, dict):
-        body = body.get("message") or body.get("error") or body
-    return str(body or error.message)[:500]
+    def finish(self, completion: Completion, read: Callable[[Completion, dict[str, Any]], T]) -> T:
+        extra: dict[str, Any] = {}
+        try:
+            result = read(completion, extra)
+        except Unreadable as error:
+            self.note(error=str(error), text=error.text or completion.text, completion=completion, extra=extra)
+            raise
+        self.note(completion=completion, extra=extra)
+        return result
 
-
-def _about_format(error: Any) -> bool:
-    said = str(error.body or error.message).lower()
-    return "response_format" in said or "json_schema" in said or "schema" in said
-
-
-def _wait(error: Any) -> float | None:
-    """What Retry-After asks for, in seconds: a number or a date."""
-    asked = error.response.headers.get("retry-after")
-    if not asked:
-        return None
-    try:
-        return max(0.0, float(asked))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return None
-
-
-def _is_local(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    def note(
+        self,
+        error: str | None = None,
+        text: str | None = None,
+        completion: Completion | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        usage = completion.usage if completion is not None else Usage()
+        hit = completion is not None and completion.cached
+        cost = 0.0 if hit else self.prices.cost(usage) if self.prices is not None else None
+        event = {
+            "event": "attempted", "attempt": self.call.attempts, "model": self.body.get("model"), "ok": error is None,
+            "status": self.status, "error": error, "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens, "cached_tokens": usage.cached_tokens, "cost": cost,
+            "seconds": round(time.perf_counter() - self.begun, 6), **self.call.labels, "cached": hit, **(extra or {}),
+        }  # fmt: skip
+        if text is not None:
+            kept = text.encode("utf-8", "replace").decode()
+            more = f"… [cut: {len(kept):,} characters in all]" if len(kept) > TEXT_KEPT else ""
+            event["text"] = kept[:TEXT_KEPT] + more
+        self.call.note(event)

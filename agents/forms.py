@@ -1,166 +1,342 @@
-"""How a model writes a move: a JSON schema where the endpoint enforces one, tagged text where it does not."""
+"""The form that an answer must have, and reading it back as a move: JSON by a schema, or tagged text.
+
+Numbers are checked here whatever the endpoint promised: local servers enforce neither minimum nor maximum of a schema.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
-from moot.protocols.moves import Answer, Ask, Move, Speech, Stop, Verdict
-from moot.protocols.view import Request
+from moot.agents.endpoint import Unreadable
+from moot.agents.render import kind_name
+from moot.protocols.moves import Answer, Ask, Move, Speech, Verdict
 
-LONGEST = 200_000
-"""Characters of an answer that are looked at; a longer one is refused whole."""
-
-
-class Unreadable(Exception):
-    """What came back cannot be read as the move that was asked for."""
-
-
-def schema(request: Request) -> dict[str, Any] | None:
-    """The JSON schema of the answer; None when it is free text (a speech alone)."""
-    if request.kinds == (Speech,):
-        return None
-    each = [_schema(kind, request) for kind in request.kinds]
-    if len(each) == 1:
-        return each[0]
-    for kind, one in zip(request.kinds, each, strict=True):
-        one["properties"] = {"kind": {"const": kind.model_fields["kind"].default, "type": "string"}, **one["properties"]}
-        one["required"] = ["kind", *one["required"]]
-    return {"anyOf": each}
+Json = dict[str, Any]
+TEXT_LIMIT = 400_000  # characters of an answer that are parsed
+_FENCE = re.compile(r"\A\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
+_THINK = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
+_TRUE, _FALSE = {"yes", "true", "1"}, {"no", "false", "0"}
 
 
-def _schema(kind: type[Move], request: Request) -> dict[str, Any]:
-    text = {"type": "string"}
-    count = len(request.view.question.choices)
-    if kind is Speech:
-        fields: dict[str, Any] = {"text": text}
-    elif kind is Verdict:
-        number = {"type": "number", "minimum": 0, "maximum": 1}
-        probabilities = {str(i): number for i in range(1, count + 1)}
-        fields = {"text": text, "probabilities": _object(probabilities)}
-        if request.brief.get("task") == "feedback":
-            fields["end"] = {"type": "boolean"}
-    elif kind is Answer:
-        fields = {"text": text, "choice": {"type": "integer", "enum": list(range(1, count + 1))}}
-    elif kind is Ask:
-        fields = {"text": text, "to": {"type": "string", "enum": [*request.brief.get("to_seats", ()), "all"]}}
-    elif kind is Stop:
-        fields = {"stop": {"type": "boolean"}}
-    else:
-        own = kind.model_json_schema()
-        own.get("properties", {}).pop("kind", None)
-        own["required"] = list(own.get("properties", {}))
-        return own
-    return _object(fields)
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a request's answer must look. choices: how many there are to decide between (0 for an open question).
+
+    seats: those that a question may go to. ending: whether a verdict may end the play. length: characters allowed in a
+    text, or None; where it is given, the schema is made for a server that holds the model to it by a grammar.
+    """
+
+    kinds: tuple[type[Move], ...]
+    choices: int
+    seats: tuple[str, ...] = ()
+    ending: bool = False
+    length: int | None = None
+
+    # -- asking --------------------------------------------------------------------------------------------------------
+
+    def response_format(self) -> Json:
+        """The `response_format` of the call. Several kinds are told apart by `kind`, inside one field `move`, because
+        a strict schema may not be a union at its root."""
+        schemas = [self.schema(kind) for kind in self.kinds]
+        if len(schemas) == 1:
+            schema, name = schemas[0], kind_name(self.kinds[0])
+        else:
+            defs: Json = {}
+            for each in schemas:
+                defs.update(each.pop("$defs", {}))
+            schema, name = _object({"move": {"anyOf": schemas}}), "move"
+            if defs:
+                schema["$defs"] = defs
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64]
+        return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": schema}}
+
+    def schema(self, kind: type[Move]) -> Json:
+        """The JSON schema of one kind. Reasons come before numbers, so that they are written first."""
+        name: Json = {"type": "string", "enum": [kind_name(kind)]}
+        text: Json = {"type": "string"} if self.length is None else {"type": "string", "maxLength": self.length}
+        if kind is Speech:
+            return _object({"kind": name, "text": text})
+        if kind is Verdict and self.choices:
+            # bounds on numbers are not enforced anywhere, lists of values are; a small model writes digits without end
+            number: Json = {"type": "number"} if self.length is None else {"enum": [i / 100 for i in range(1, 100)]}
+            each = {str(i): number for i in range(1, self.choices + 1)}
+            end: Json = {"end": {"type": "boolean"}} if self.ending else {}
+            return _object({"kind": name, "text": text, "probabilities": _object(each), **end})
+        if kind is Answer and self.choices:
+            numbers: Json = {"type": "integer", "enum": list(range(1, self.choices + 1))}
+            return _object({"kind": name, "text": text, "choice": numbers})
+        if kind is Ask:
+            to: Json = {"type": ["string", "null"]}
+            if self.seats:
+                to = {"anyOf": [{"type": "string", "enum": list(self.seats)}, {"type": "null"}]}
+            return _object({"kind": name, "text": text, "to": to})
+        schema = _strict(kind.model_json_schema())
+        schema["properties"] = {"kind": name, **{key: v for key, v in schema["properties"].items() if key != "kind"}}
+        return schema  # type: ignore[no-any-return]
+
+    def told(self, tagged: bool) -> str:
+        """The form in words, as the last lines of the prompt."""
+        if not tagged:
+            if len(self.kinds) == 1:
+                return f"Reply with one JSON object: {self._fields(self.kinds[0])}."
+            each = "\n".join(f"- {self._fields(kind)}" for kind in self.kinds)
+            return f'Reply with one JSON object that holds one field, "move", with one of these objects:\n{each}'
+        lead = "Reply in this form" if len(self.kinds) == 1 else "Reply in one of these forms"
+        return f"{lead}, with nothing before or after it:\n" + "\n".join(map(self._example, self.kinds))
+
+    def _fields(self, kind: type[Move]) -> str:
+        parts = [f'"kind" is "{kind_name(kind)}"']
+        for field, shown in self._shown(kind):
+            if kind is Verdict and field == "probabilities" and self.choices:
+                numbers = ", ".join(f'"{i}"' for i in range(1, self.choices + 1))
+                shown = f"an object with one number for each of {numbers}"
+            parts.append(f'"{field}" is {shown}')
+        return ", ".join(parts)
+
+    def _example(self, kind: type[Move]) -> str:
+        name = kind_name(kind)
+        if kind is Speech:
+            return "<speech>your words</speech>"
+        inner = "".join(f"<{field}>{shown}</{field}>" for field, shown in self._shown(kind))
+        return f"<{_tag(name)}>{inner}</{_tag(name)}>"
+
+    def _shown(self, kind: type[Move]) -> list[tuple[str, str]]:
+        if kind is Speech:
+            return [("text", "what you say")]
+        if kind is Verdict and self.choices:
+            end = [("end", "true or false")] if self.ending else []
+            numbers = ", ".join(f"number for answer {i}" for i in range(1, self.choices + 1))
+            return [("text", "your reasons"), ("probabilities", numbers), *end]
+        if kind is Answer:
+            return [("text", "your reasons"), ("choice", f"1 to {self.choices}" if self.choices else "a number")]
+        if kind is Ask:
+            to = " or ".join(self.seats) if self.seats else "the name of a seat"
+            return [("text", "your question"), ("to", f"{to}, or null for all")]
+        shown = []
+        for name, field in kind.model_fields.items():
+            if name != "kind":
+                plain = {str: "your words", bool: "true or false", int: "a whole number", float: "a number"}
+                shown.append((name, plain.get(field.annotation, "JSON")))  # type: ignore[arg-type]
+        return shown
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def read(self, text: str, tagged: bool, finish: str | None, extra: Json) -> Move:
+        """The move that an answer is. What was done to it on the way is put into `extra`. Raises Unreadable."""
+        if len(text) > TEXT_LIMIT:
+            raise Unreadable(
+                f"the answer has {len(text):,} characters, over {TEXT_LIMIT:,}; lower max_tokens", text, final=True
+            )
+        body = _THINK.sub("", text)
+        if body != text:
+            extra["thoughts_dropped"] = len(text) - len(body)
+        if not body.strip():
+            why = " (it used up max_tokens before the answer)" if finish == "length" else ""
+            raise Unreadable(f"the answer is empty{why}", text)
+        cut = finish == "length"
+        data = self._tags(body, cut, extra) if tagged else self._json(body, cut, extra)
+        kind = self._kind(data, text)
+        try:
+            return self._move(kind, data, extra)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or kind_name(kind)
+            raise Unreadable(f"{where}: {first['msg']}", text) from None
+        except ValueError as error:
+            raise Unreadable(str(error), text) from None
+
+    def _json(self, text: str, cut: bool, extra: Json) -> Json:
+        fenced = _FENCE.match(text)
+        body = fenced.group(1) if fenced else text
+        try:
+            data = json.loads(body, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            data = self._half(body, extra) if cut else None
+            if data is None:
+                more = ": it was cut off at max_tokens" if cut else ""
+                raise Unreadable(f"the answer is not JSON ({error}){more}", text) from None
+        if isinstance(data, dict) and len(self.kinds) > 1 and isinstance(data.get("move"), dict):
+            data = data["move"]
+        if not isinstance(data, dict):
+            raise Unreadable(f"the answer is JSON, but {type(data).__name__} and not an object", text)
+        return data
+
+    def _half(self, body: str, extra: Json) -> Json | None:
+        """A speech that was cut off: what there is of its text."""
+        if Speech not in self.kinds:
+            return None
+        try:
+            data = from_json(body, allow_partial="trailing-strings")
+        except ValueError:
+            return None
+        inner = data.get("move", data) if isinstance(data, dict) else None
+        if (
+            not isinstance(inner, dict)
+            or not str(inner.get("text", "")).strip()
+            or inner.get("kind", "speech") != "speech"
+        ):
+            return None
+        extra["cut"] = True
+        return {"kind": "speech", "text": inner["text"]}
+
+    def _tags(self, text: str, cut: bool, extra: Json) -> Json:
+        found = {kind_name(kind): re.search(f"<{re.escape(_tag(kind_name(kind)))}>", text) for kind in self.kinds}
+        present = [(match.start(), name, match) for name, match in found.items() if match is not None]
+        if not present:
+            tags = " or ".join(f"<{_tag(name)}>" for name in found)
+            raise Unreadable(f"the answer has no {tags}", text)
+        _, name, match = min(present, key=lambda each: each[:2])
+        kind = next(kind for kind in self.kinds if kind_name(kind) == name)
+        end = text.rfind(f"</{_tag(name)}>")
+        if end < match.end():
+            if not (cut and kind is Speech):
+                raise Unreadable(f"the answer has no </{_tag(name)}>", text)
+            extra["cut"], end = True, len(text)
+        inner = text[match.end() : end]
+        if kind is Speech:
+            return {"kind": name, "text": inner.strip()}
+        data: Json = {"kind": name}
+        for field, info in kind.model_fields.items():
+            value = re.search(f"<{field}>(.*?)</{field}>", inner, re.DOTALL)
+            if field == "kind" or value is None:
+                continue
+            data[field] = _plain(value.group(1).strip(), info.annotation)
+        return data
+
+    def _kind(self, data: Json, text: str) -> type[Move]:
+        name = data.get("kind", kind_name(self.kinds[0]) if len(self.kinds) == 1 else None)
+        for kind in self.kinds:
+            if kind_name(kind) == name:
+                return kind
+        known = ", ".join(kind_name(kind) for kind in self.kinds)
+        raise Unreadable(f"the answer's kind is {name!r}; it may be {known}", text)
+
+    def _move(self, kind: type[Move], data: Json, extra: Json) -> Move:
+        fields = {**data, "kind": kind_name(kind)}
+        if kind is Speech:
+            return Speech(text=_text(fields))
+        if kind is Verdict:
+            probabilities, changed = normalised(_numbers(fields.get("probabilities"), self.choices))
+            if changed:
+                extra["renormalised"] = True
+            end = self.ending and _flag(fields.get("end", False))
+            return Verdict(probabilities=probabilities, text=_text(fields, optional=True), end=end)
+        if kind is Answer:
+            number = fields.get("choice")
+            if isinstance(number, str) and number.strip().isdecimal():
+                number = int(number)
+            if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= (self.choices or number):
+                raise ValueError(f"choice is {number!r}; it must be a number from 1 to {self.choices}")
+            return Answer(choice=number - 1, text=_text(fields, optional=True))
+        if kind is Ask:
+            to = fields.get("to")
+            return Ask(text=_text(fields, optional=True), to=to if to not in ("", "null", "all", "None") else None)
+        return kind.model_validate(fields)
 
 
-def _object(fields: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+def normalised(stated: Sequence[float]) -> tuple[tuple[float, ...], bool]:
+    """Probabilities that sum to 1, and whether they had to be scaled for it. Raises ValueError unless each is finite
+    and at least 0 and their sum is over 0."""
+    for number in stated:
+        if not math.isfinite(number) or number < 0:
+            raise ValueError(f"probabilities: {number!r} is none; each must be from 0 to 1, and they must sum to 1")
+    largest = max(stated, default=0.0)
+    if largest <= 0:
+        raise ValueError("probabilities: they are all 0; they must sum to 1")
+    if largest <= 1 and math.isclose(math.fsum(stated), 1.0, abs_tol=1e-9):
+        return tuple(stated), False
+    scaled = [number / largest for number in stated]
+    total = math.fsum(scaled)
+    return tuple(number / total for number in scaled), True
 
 
-def instruction(request: Request, tagged: bool) -> str:
-    """What the prompt says about the form of the answer."""
-    if request.kinds == (Speech,):
-        return ""
-    if not tagged:
-        return "Answer with one JSON object, nothing else: " + "; or ".join(_example(kind, request) for kind in request.kinds)
-    return "Answer with one JSON object between <move> and </move>: " + "; or ".join(
-        f"<move>{_example(kind, request)}</move>" for kind in request.kinds
-    )
+def _numbers(given: Any, count: int) -> list[float]:
+    if isinstance(given, str):
+        given = [part for part in re.split(r"[,;\s]+", given) if part]
+    if isinstance(given, dict):
+        wanted = [str(i) for i in range(1, (count or len(given)) + 1)]
+        if set(given) != set(wanted):
+            raise ValueError(f"probabilities are for {sorted(given)}; give one for each of {', '.join(wanted)}")
+        given = [given[key] for key in wanted]
+    if not isinstance(given, list):
+        raise ValueError("there are no probabilities; give one for each answer")
+    if count and len(given) != count:
+        raise ValueError(f"there are {len(given)} probabilities for {count} answers")
+    return [_number(each) for each in given]
 
 
-def _example(kind: type[Move], request: Request) -> str:
-    shape = _schema(kind, request)
-    fields = dict(shape.get("properties", {}))
-    if len(request.kinds) > 1:
-        fields = {"kind": {"const": kind.model_fields["kind"].default}, **fields}
-    return json.dumps({name: _hint(name, field) for name, field in fields.items()}, ensure_ascii=False)
-
-
-def _hint(name: str, field: dict[str, Any]) -> Any:
-    if "const" in field:
-        return field["const"]
-    if "enum" in field:
-        return " or ".join(map(str, field["enum"]))
-    if field.get("type") == "object":
-        return dict.fromkeys(field.get("properties", {}), "a number from 0 to 1")
-    return {"string": "your reasons in a sentence or two" if name == "text" else "text", "boolean": "true or false",
-            "integer": "a whole number", "number": "a number"}.get(str(field.get("type")), field)  # fmt: skip
-
-
-def parse(raw: str, request: Request, notes: dict[str, Any]) -> Move:
-    """The move that a model's answer holds. Raises Unreadable saying what is wrong; `notes` gets what was mended."""
-    if len(raw) > LONGEST:
-        raise Unreadable(f"the answer has {len(raw):,} characters; more than {LONGEST:,} are not read")
-    if not raw.strip():
-        raise Unreadable("the answer is empty")
-    if request.kinds == (Speech,):
-        return _build(Speech, {"text": raw.strip()}, request, notes)
-    fields = _fields(raw)
-    named = fields.pop("kind", None)
-    kinds = request.kinds
-    if len(kinds) > 1:
-        kinds = tuple(kind for kind in kinds if kind.model_fields["kind"].default == named)
-        if not kinds:
-            raise Unreadable(f"the answer's kind is {named!r}")
-    return _build(kinds[0], fields, request, notes)
-
-
-def _fields(raw: str) -> dict[str, Any]:
-    inside = re.search(r"<move>(.*?)</move>", raw, re.DOTALL)
-    text = (inside.group(1) if inside else raw).strip()
-    start = text.find("{")
-    if start < 0:
-        raise Unreadable("the answer holds no JSON object")
+def _number(value: Any) -> float:
     try:
-        value, _ = json.JSONDecoder(parse_constant=_no_constant).raw_decode(text, start)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"the answer's JSON cannot be read: {error}") from None
-    if not isinstance(value, dict):
-        raise Unreadable("the answer is no JSON object")
-    return value
+        if isinstance(value, str):
+            stripped = value.strip()
+            return float(stripped[:-1]) / 100 if stripped.endswith("%") else float(stripped)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError(f"probabilities: {str(value)[:80]!r} is no number")
 
 
-def _no_constant(name: str) -> float:
+def _text(fields: Json, optional: bool = False) -> str:
+    text = fields.get("text", "" if optional else None)
+    if not isinstance(text, str):
+        raise ValueError("the answer has no text")
+    if not optional and not text.strip():
+        raise ValueError("the text of the answer is empty")
+    return text.encode("utf-8", "replace").decode() if not text.isascii() else text
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().lower()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    raise ValueError(f"{str(value)[:80]!r} is neither true nor false")
+
+
+def _plain(text: str, annotation: Any) -> Any:
+    """A tag's text as a value of its field: text as it is, yes and no as such, the rest as JSON where it is that."""
+    if annotation is str:
+        return text
+    if annotation is bool:
+        return _flag(text) if text.lower() in _TRUE | _FALSE else text
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _tag(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]", "_", name)
+
+
+def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no number")
 
 
-def _build(kind: type[Move], fields: dict[str, Any], request: Request, notes: dict[str, Any]) -> Move:
-    count = len(request.view.question.choices)
-    if kind is Verdict:
-        fields = {**fields, "probabilities": _distribution(fields.get("probabilities"), count, notes)}
-    elif kind is Answer and isinstance(fields.get("choice"), int) and not isinstance(fields["choice"], bool):
-        if not 1 <= fields["choice"] <= count:
-            raise Unreadable(f"answer {fields['choice']} is none of the {count}")
-        fields = {**fields, "choice": fields["choice"] - 1}
-    elif kind is Ask and fields.get("to") == "all":
-        fields = {**fields, "to": None}
-    try:
-        return kind.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise Unreadable(f"{'.'.join(map(str, first['loc'])) or 'the answer'}: {first['msg']}") from None
+def _object(properties: Json) -> Json:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
-def _distribution(stated: Any, count: int, notes: dict[str, Any]) -> tuple[float, ...]:
-    """Stated probabilities in the order of the choices, renormalised when they do not sum to 1 (and that noted)."""
-    if isinstance(stated, dict):
-        missing = [str(i) for i in range(1, count + 1) if str(i) not in stated]
-        if missing:
-            raise Unreadable(f"there is no probability for choice {missing[0]}")
-        stated = [stated[str(i)] for i in range(1, count + 1)]
-    if not isinstance(stated, list) or len(stated) != count:
-        raise Unreadable(f"probabilities must be given for each of the {count} choices")
-    if not all(isinstance(p, (int, float)) and not isinstance(p, bool) and math.isfinite(p) and p >= 0 for p in stated):
-        raise Unreadable(f"probabilities must be finite numbers of at least 0, not {stated}")
-    total = math.fsum(stated)
-    if not total > 0 or not math.isfinite(total):
-        raise Unreadable("the probabilities are all 0")
-    if abs(total - 1) <= 1e-9:
-        return tuple(float(p) for p in stated)
-    notes["renormalised"] = total
-    return tuple(p / total for p in stated)
+def _strict(schema: Any) -> Any:
+    """A schema as strict endpoints want it: every property required, none beside them, no defaults or titles."""
+    if isinstance(schema, list):
+        return [_strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: value for key, value in schema.items() if key not in ("default", "title", "description")}
+    for key, value in made.items():
+        named = key in ("properties", "$defs") and isinstance(value, dict)
+        made[key] = {name: _strict(each) for name, each in value.items()} if named else _strict(value)
+    if isinstance(made.get("properties"), dict):
+        made["required"], made["additionalProperties"] = list(made["properties"]), False
+    return made

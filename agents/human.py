@@ -1,136 +1,226 @@
-"""A human at the terminal in a seat."""
+"""A human at a terminal, in any seat: reads what the seat may see, and types the move."""
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable
-from typing import Any, get_args
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import anyio
-from pydantic import ValidationError
+import anyio.to_thread
+from pydantic import TypeAdapter, ValidationError
 
-from moot.agents.render import material
+from moot.agents.render import kind_name, limit_of
 from moot.protocols.errors import AgentError
-from moot.protocols.moves import Answer, Ask, Move, Speech, Stop, Verdict
-from moot.protocols.view import Request
+from moot.protocols.moves import Answer, Ask, Move, Quote, Speech, Stop, Verdict
+from moot.protocols.view import Entry, Request
+
+Reader = Callable[[str], str]  # shows a prompt and returns a line; raises EOFError at the end
+Writer = Callable[[str], None]
+END = "."
 
 
 class Human:
-    """Asks whoever sits at the terminal. `read` and `write` replace it, for tests and other front ends.
+    """An agent that asks a person. Seats that share a terminal take turns at it.
 
-    A bad answer is asked for again; the end of the input is an AgentError, never a move.
+    input: shows a prompt and returns one line (the built-in `input` unless given), raising EOFError at the end.
+    output: shows a text (the terminal unless given).
     """
 
-    def __init__(self, read: Callable[[], str] | None = None, write: Callable[[str], object] | None = None) -> None:
-        self._read = read or sys.stdin.readline
-        self._write = write or (lambda text: (sys.stdout.write(text), sys.stdout.flush()))
-        self._shown: dict[str, int] = {}
-
-    async def act(self, request: Request) -> Move:
-        return await anyio.to_thread.run_sync(self._ask, request, abandon_on_cancel=True)
+    def __init__(self, input: Reader | None = None, output: Writer | None = None, name: str | None = None) -> None:
+        self._input = input or _terminal_input
+        self._output = output or _terminal_output
+        self.name = name
+        self._shown: dict[str, tuple[Any, list[str]]] = {}
 
     def describe(self) -> dict[str, Any]:
-        return {"agent": "human"}
+        """What is recorded: that it is a human, and the name given."""
+        return {"agent": "human", "name": self.name}
 
-    def _ask(self, request: Request) -> Move:
-        lines = list(material(request))
-        seen = self._shown.get(request.seat, 0)
-        if seen > len(lines) or seen == 0:
-            seen = 0
-        self._say(f"\n── seat {request.seat} ({request.role}), step {request.step} ──")
-        for line in lines[seen:]:
-            self._say(line)
-        self._shown[request.seat] = len(lines)
+    async def act(self, request: Request) -> Move:
+        """Show the view and ask for the move, again until it is one. Raises AgentError when the input ends."""
+        entries = list(request.view)
+        async with _terminal():
+            return await anyio.to_thread.run_sync(self._ask, request, entries, abandon_on_cancel=True)
+
+    def _ask(self, request: Request, entries: list[Entry]) -> Move:
+        try:
+            self._show(request, entries)
+            while True:
+                kind = self._kind(request)
+                try:
+                    return self._fill(kind, request)
+                except (ValidationError, ValueError) as error:
+                    words = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+                    self._output(f"That is not right: {words}. Again:")
+        except EOFError:
+            raise AgentError(
+                f"step {request.step}: the human at {request.seat} closed the input before giving a move; "
+                "resume the transcript to go on from here"
+            ) from None
+
+    def _show(self, request: Request, entries: list[Entry]) -> None:
+        question = request.view.question
+        known, steps = self._shown.get(request.seat, (None, []))
+        new = [entry.step for entry in entries]
+        goes_on = known == question and new[: len(steps)] == steps
+        self._output(f"\n— {request.seat} ({request.role}), step {request.step} —")
+        if not goes_on:
+            self._output(f"Question: {question.text}")
+            for i, choice in enumerate(question.choices, 1):
+                self._output(f"  {i}. {choice}")
+            if question.passage is not None:
+                self._output(f"Passage:\n{question.passage}\n")
+            if question.data is not None:
+                self._output(f"Data: {json.dumps(question.data, ensure_ascii=False)}")
+        for entry in entries[len(steps) if goes_on else 0 :]:
+            self._output(f"[{entry.step}] {entry.seat}: {_shown_move(entry.move)}")
+        self._shown[request.seat] = (question, new)
+        brief = request.brief
+        answer = brief.get("answer")
+        if isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < len(question.choices):
+            self._output(f"You defend answer {answer + 1}: {question.choices[answer]}")
+        if brief.get("asks"):
+            self._output(f"You are asked: {printable(str(brief['asks']))}")
+        for key, what in (("limit", "Say at most"), ("quote_limit", "Quote at most")):
+            if (most := limit_of(brief, key)) is not None:
+                self._output(f"{what} {most[0]} {most[1]}.")
         if request.problem:
-            self._say(f"Not accepted: {request.problem}")
-        answer, choices = request.brief.get("answer"), request.view.question.choices
-        if isinstance(answer, int) and answer < len(choices):
-            self._say(f"You defend answer {answer + 1}: {choices[answer]}")
-        for key in ("limit", "quote_limit"):
-            if key in request.brief:
-                self._say(f"{key.replace('_', ' ')}: {request.brief[key]}")
-        kind = self._kind(request.kinds)
-        while True:
-            try:
-                return kind.model_validate(self._fields(kind, request))
-            except (ValidationError, ValueError) as error:
-                first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-                self._say(f"That cannot be taken: {first}")
+            self._output(f"Your last move was not accepted: {printable(request.problem)}")
 
-    def _kind(self, kinds: tuple[type[Move], ...]) -> type[Move]:
-        if len(kinds) == 1:
-            return kinds[0]
-        names = [kind.model_fields["kind"].default for kind in kinds]
+    def _kind(self, request: Request) -> type[Move]:
+        if len(request.kinds) == 1:
+            return request.kinds[0]
+        names = {kind_name(kind): kind for kind in request.kinds}
         while True:
-            given = self._line(f"Which kind of move ({', '.join(names)})? ")
+            given = self._input(f"What do you want to give ({', '.join(names)})? ").strip().lower()
             if given in names:
-                return kinds[names.index(given)]
+                return names[given]
+            self._output(f"{given!r} is none of {', '.join(names)}.")
 
-    def _fields(self, kind: type[Move], request: Request) -> dict[str, Any]:
-        choices = request.view.question.choices
+    def _fill(self, kind: type[Move], request: Request) -> Move:
+        question = request.view.question
         if kind is Speech:
-            return {"text": self._text("Your speech; quote with <quote>…</quote>; an empty line ends it.")}
-        if kind is Verdict:
-            fields: dict[str, Any] = {"probabilities": self._percentages(choices), "text": self._line("Your reasons: ")}
-            if request.brief.get("task") == "feedback":
-                fields["end"] = self._yes("End the debate now (y/n)? ")
-            return fields
+            return Speech(text=self._lines("Your speech; quotes as <quote>exact words</quote>", needed=True))
+        if kind is Verdict and question.choices:
+            text = self._lines("Your reasons or feedback (may be empty)")
+            percents = [self._percent(i, choice) for i, choice in enumerate(question.choices, 1)]
+            total = sum(percents)
+            if abs(total - 100) > 0.5:
+                raise ValueError(f"the percentages sum to {total:g}, not 100")
+            end = request.brief.get("task") == "feedback" and self._yes("End here?")
+            return Verdict(probabilities=tuple(each / total for each in percents), text=text, end=end)
         if kind is Answer:
-            number = self._number(f"Which answer will you argue for (1 to {len(choices)})? ", 1, len(choices))
-            return {"choice": int(number) - 1, "text": self._line("Why? ")}
+            count = len(question.choices)
+            number = self._number(f"Your answer (1 to {count}): " if count else "Your answer, by number: ")
+            if number != int(number) or not 1 <= number <= (count or number):
+                raise ValueError(f"the answer must be a number from 1 to {count}")
+            return Answer(choice=int(number) - 1, text=self._lines("Your reasons (may be empty)"))
         if kind is Ask:
-            seats = list(request.brief.get("to_seats", ()))
-            to = self._line(f"Ask whom ({', '.join([*seats, 'all'])})? ")
-            return {"to": None if to in ("", "all") else to, "text": self._line("Your question (empty for none): ")}
+            seats = request.brief.get("to_seats")
+            listed = f" ({', '.join(map(str, seats))}; empty for all)" if isinstance(seats, (list, tuple)) else ""
+            to = self._input(f"To whom{listed}? ").strip() or None
+            return Ask(to=to, text=self._lines("Your question (may be empty)"))
         if kind is Stop:
-            return {"stop": self._yes("Agree to end here (y/n)? ")}
-        return {name: self._value(name, field.annotation) for name, field in kind.model_fields.items() if name != "kind"}
+            return Stop(stop=self._yes("Do you agree to end here?"))
+        return kind.model_validate({"kind": kind_name(kind), **dict(self._fields(kind))})
 
-    def _value(self, name: str, annotation: Any) -> Any:
-        options = get_args(annotation)
-        hint = f" ({', '.join(map(str, options))})" if options and not any(isinstance(o, type) for o in options) else ""
-        given = self._line(f"{name}{hint}: ")
-        return int(given) if annotation is int and given.lstrip("-").isdigit() else given
+    def _fields(self, kind: type[Move]) -> Iterator[tuple[str, Any]]:
+        """The fields of a kind of move that moot does not know: text as it is, anything else as JSON."""
+        for name, field in kind.model_fields.items():
+            if name == "kind":
+                continue
+            if field.annotation is str:
+                yield name, self._lines(name, needed=field.is_required())
+            elif field.annotation is bool:
+                yield name, self._yes(f"{name}?")
+            else:
+                given = self._input(
+                    f"{name} (as JSON{'' if field.is_required() else '; empty to leave it out'}): "
+                ).strip()
+                if given or field.is_required():
+                    yield name, TypeAdapter(Any).validate_json(given)
 
-    def _percentages(self, choices: tuple[str, ...]) -> tuple[float, ...]:
+    def _lines(self, what: str, needed: bool = False) -> str:
+        """Several lines, up to one with a single full stop."""
+        self._output(f"{what}. End with a line that holds only a full stop.")
+        lines: list[str] = []
         while True:
-            stated = [self._number(f"Percent for answer {i} ({choice}): ", 0, 100) for i, choice in enumerate(choices, 1)]
-            if abs(sum(stated) - 100) < 0.01:
-                return tuple(p / sum(stated) for p in stated)
-            self._say(f"They sum to {sum(stated):g}, not 100; once more.")
+            line = self._input("> ")
+            if line.strip() != END:
+                lines.append(line)
+                continue
+            text = "\n".join(lines).strip()
+            if text or not needed:
+                return text
+            self._output("It is empty. Again:")
+            lines = []
 
-    def _number(self, prompt: str, least: float, most: float) -> float:
+    def _percent(self, number: int, choice: str) -> float:
         while True:
-            given = self._line(prompt).rstrip("%")
+            value = self._number(f"How probable is {number}. {choice}, in percent? ")
+            if 0 <= value <= 100:
+                return value
+            self._output("A percentage is from 0 to 100.")
+
+    def _number(self, prompt: str) -> float:
+        while True:
+            given = self._input(prompt).strip().removesuffix("%").strip()
             try:
-                number = float(given)
+                value = float(given)
             except ValueError:
-                number = float("nan")
-            if least <= number <= most:
-                return number
-            self._say(f"A number from {least:g} to {most:g}, please.")
+                value = float("nan")
+            if value == value and abs(value) != float("inf"):
+                return value
+            self._output(f"{given!r} is no number.")
 
     def _yes(self, prompt: str) -> bool:
         while True:
-            given = self._line(prompt).lower()
+            given = self._input(f"{prompt} (yes or no) ").strip().lower()
             if given in ("y", "yes", "n", "no"):
-                return given.startswith("y")
+                return given[0] == "y"
+            self._output("Please type yes or no.")
 
-    def _text(self, prompt: str) -> str:
-        self._say(prompt)
-        lines: list[str] = []
-        while line := self._line(""):
-            lines.append(line)
-        return "\n".join(lines)
 
-    def _line(self, prompt: str) -> str:
-        if prompt:
-            self._write(prompt)
-        line = self._read()
-        if not line:
-            raise AgentError("the input ended before the human had answered; what was said so far is kept: moot resume")
-        return line.rstrip("\r\n")
+_locks: anyio.lowlevel.RunVar[anyio.Lock] = anyio.lowlevel.RunVar("moot_terminal")
 
-    def _say(self, text: str) -> None:
-        # Others' text may hold escape sequences; a terminal would obey them.
-        self._write("".join(c if c in "\n\t" or c.isprintable() else "\ufffd" for c in text) + "\n")
+
+def _terminal() -> anyio.Lock:
+    """The lock of the terminal: one person is asked at a time."""
+    try:
+        return _locks.get()
+    except LookupError:
+        lock = anyio.Lock()
+        _locks.set(lock)
+        return lock
+
+
+def printable(text: str) -> str:
+    """Text that cannot steer a terminal: control characters other than line feed and tab are shown as escapes."""
+    return "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _shown_move(move: Move) -> str:
+    text = printable(move.content())
+    if isinstance(move, Speech):
+        return text + "".join(_mark(quote) for quote in move.quotes)
+    if isinstance(move, Verdict):
+        return f"{' / '.join(f'{p:.0%}' for p in move.probabilities)} {text}".rstrip()
+    if isinstance(move, Answer):
+        return f"answer {move.choice + 1} {text}".rstrip()
+    return text
+
+
+def _mark(quote: Quote) -> str:
+    if quote.verified is None:
+        return ""
+    return f"\n    {'✓' if quote.verified else '✗ not in the passage:'} “{printable(quote.text)}”"
+
+
+def _terminal_input(prompt: str) -> str:
+    return input(prompt)
+
+
+def _terminal_output(text: str) -> None:
+    print(text, file=sys.stdout, flush=True)

@@ -1,34 +1,49 @@
-"""A language model in a seat."""
+"""A language model behind an OpenAI-compatible endpoint, as an agent."""
 
 from __future__ import annotations
 
-import hashlib
 import json
+import os
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from random import Random
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from moot.agents.cache import Cache
-from moot.agents.endpoint import Endpoint, FormatRefused, close_connections, usage
-from moot.agents.forms import Unreadable, instruction, parse, schema
-from moot.agents.render import Prompts
+from moot.agents.endpoint import Call, Endpoint, Refused, Unreadable
+from moot.agents.forms import Form
+from moot.agents.prompts import VERSION, Templates
+from moot.agents.render import Prompt, escape, limit_of, render
+from moot.agents.wire import Completion, Prices, checked_url
 from moot.protocols.errors import AgentError, UsageError
-from moot.protocols.moves import Move, Speech
+from moot.protocols.moves import Move
 from moot.protocols.view import Request
 
-_MARGIN = 256
-_KEPT = 20_000
+if TYPE_CHECKING:
+    import httpx2
+
+HOSTED = "https://api.openai.com/v1"
+MARGIN = 512  # tokens that a chat template may add
+_FORMAT_REFUSED = re.compile(r"response_format|json_schema|schema|grammar|guided|structured", re.IGNORECASE)
+_SECRET = re.compile(r"key|token|secret|password|authorization", re.IGNORECASE)
+Messages = list[dict[str, str]]
+T = TypeVar("T")
 
 
 class LM:
-    """A model behind an OpenAI-compatible endpoint (hosted, vLLM, Ollama, llama.cpp).
+    """An agent that asks a model for its moves.
 
-    base_url, api_key: where and with what; by default OPENAI_BASE_URL and OPENAI_API_KEY.
-    structured: "schema" (JSON schema), "tags" (JSON between tags), or "auto": schema until the endpoint refuses it.
-    prices: cost of a million prompt, completion and cached prompt tokens, in any one currency. cache: a sqlite file of
-    answers. prompts: a folder of templates that replace moot's own. extra_body: sent along with every call.
+    model: its name at the endpoint. base_url, api_key: where it is; without them OPENAI_BASE_URL and OPENAI_API_KEY,
+    and OpenAI's own address. structured: "schema" asks for JSON by a schema, "tags" for tagged text, "auto" for the
+    first until the endpoint refuses it. temperature: None leaves it to the endpoint. max_tokens: most tokens of one
+    answer. seed: whether the step's own seed is sent. prompts: a folder with templates of your own, by file.
+    prices: (in, out, cached) per million tokens; without them the cost is unknown, which is not 0. cache: path of a
+    response cache. timeout: seconds for an attempt; retries: attempts after the first. extra_body: more fields of the
+    request. guided: the endpoint
+    holds the model to the schema by a grammar, as local servers do; then limits in characters, lengths that fit into
+    max_tokens, and probabilities in hundredths (from 0.01 to 0.99) stand in it.
 
-    A move that cannot be read is asked for once more; then AgentError. Raises UsageError on bad settings.
+    Raises UsageError for bad options, and when a hosted endpoint gets no key.
     """
 
     def __init__(
@@ -38,126 +53,234 @@ class LM:
         base_url: str | None = None,
         api_key: str | None = None,
         structured: Literal["auto", "schema", "tags"] = "auto",
-        temperature: float | None = 0.7,
+        temperature: float | None = None,
         max_tokens: int = 1024,
-        prompts: Path | str | None = None,
-        prices: tuple[float, float, float] | None = None,
-        cache: Path | str | None = None,
+        seed: bool = True,
+        prompts: str | Path | None = None,
+        prices: tuple[float, ...] | list[float] | None = None,
+        cache: str | Path | None = None,
+        http_client: httpx2.AsyncClient | None = None,
         timeout: float = 120.0,
         retries: int = 6,
-        http_client: Any = None,
-        extra_body: dict[str, Any] | None = None,
-        seed: bool = True,
+        backoff: float = 0.5,
+        extra_body: Mapping[str, Any] | None = None,
+        guided: bool = False,
     ) -> None:
-        import os
-
-        url = base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
-        key = api_key or os.environ.get("OPENAI_API_KEY")
-        if key is None and base_url is None and "OPENAI_BASE_URL" not in os.environ and http_client is None:
-            raise UsageError(f"model {model!r}: no key for {url}; set OPENAI_API_KEY, or name another endpoint by base_url")
+        if not model:
+            raise UsageError("a language model needs the model's name")
         if structured not in ("auto", "schema", "tags"):
-            raise UsageError(f"structured is {structured!r}; it can be auto, schema or tags")
-        if max_tokens < 1:
-            raise UsageError(f"max_tokens is {max_tokens}; an answer needs at least 1")
-        self.model, self.structured, self.temperature, self.max_tokens = model, structured, temperature, max_tokens
-        self.prices, self.extra_body, self.seed = prices, extra_body or {}, seed
-        self.prompts = Prompts(prompts)
-        self.endpoint = Endpoint(url, key, timeout=timeout, retries=retries, http_client=http_client)
-        self.cache = Cache(cache) if cache is not None else None
-        self._tagged = structured == "tags"
-
-    async def act(self, request: Request) -> Move:
-        problem: str | None = None
-        for round_ in (0, 1):
-            answer, record = await self._ask(request, problem, round_)
-            choice = answer["choices"][0]
-            text = choice["message"].get("content") or ""
-            if choice.get("finish_reason") == "length":
-                record["cut"] = True
-            try:
-                if record.get("cut") and request.kinds != (Speech,):
-                    raise Unreadable(f"the answer was cut off at {self.max_tokens} tokens")
-                move = parse(text, request, record)
-            except Unreadable as error:
-                problem = str(error)
-                record.update(ok=False, error=problem, text=text[:_KEPT], **({"shortened": True} if len(text) > _KEPT else {}))
-                request.note(record)
-                continue
-            request.note(record)
-            return move
-        raise AgentError(f"step {request.step}: {self.model} at seat {request.seat}: {problem} (asked twice)")
-
-    async def _ask(
-        self, request: Request, problem: str | None, round_: int
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        while True:
-            body = self.body(request, problem)
-            try:
-                return await self._complete(request, body, round_)
-            except FormatRefused:
-                if self._tagged or self.structured == "schema":
-                    raise
-                self._tagged = True
-
-    def body(self, request: Request, problem: str | None = None) -> dict[str, Any]:
-        """What is sent for a request. Reading the statements charges the seat; raises BudgetExceeded when it may not."""
-        shape = schema(request)
-        body: dict[str, Any] = {
-            "model": self.model,
-            "messages": self.prompts.messages(request, instruction(request, self._tagged), problem),
-            "max_tokens": self.max_tokens,
-        }
-        if self.temperature is not None:
-            body["temperature"] = self.temperature
-        if self.seed:
-            body["seed"] = request.seed % 2**31
-        if shape is not None and not self._tagged:
-            body["response_format"] = {
-                "type": "json_schema", "json_schema": {"name": "move", "schema": shape, "strict": True}
-            }  # fmt: skip
-        return body
-
-    async def _complete(
-        self, request: Request, body: dict[str, Any], round_: int
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        sent = json.dumps(body["messages"], ensure_ascii=False).encode("utf-8", "replace")
-        about = {
-            "model": self.model, "round": round_, "template": self.prompts.version,
-            "prompt": hashlib.blake2b(sent, digest_size=16).hexdigest(),
+            raise UsageError(f"structured is {structured!r}; it can be 'auto', 'schema' or 'tags'")
+        if isinstance(max_tokens, bool) or not isinstance(max_tokens, int) or max_tokens < 1:
+            raise UsageError(f"max_tokens is {max_tokens!r}; it must be an integer of at least 1")
+        if temperature is not None and not (isinstance(temperature, (int, float)) and 0 <= temperature <= 5):
+            raise UsageError(f"temperature is {temperature!r}; it must be from 0 to 5")
+        self.model = model
+        self.structured, self.temperature, self.max_tokens, self.seed = structured, temperature, max_tokens, seed
+        self.templates = Templates(prompts, self._templates)
+        self.prices = Prices.of(prices)
+        self.extra_body = dict(extra_body or {})
+        self.guided = guided
+        self._cache = Cache(cache) if cache is not None else None
+        self._options: dict[str, Any] = {
+            "timeout": timeout, "retries": retries, "backoff": backoff, "http_client": http_client
         }  # fmt: skip
-        # Every token covers at least one byte, so bytes bound tokens from above, whatever the tokenizer.
-        most = len(sent) + _MARGIN + int(body.get("max_tokens") or body.get("max_completion_tokens") or 0)
-        request.meter.reserve("tokens", most)
-        key = Cache.key(self.endpoint.base_url, {**body, **self.extra_body}, request.step, request.seed + round_)
-        if self.cache is not None and (kept := self.cache.get(key)) is not None:
-            return kept, {"event": "attempted", **about, "attempt": 0, "ok": True, "status": None, "cached": True,
-                          "cost": 0.0, "seconds": 0.0, **usage(kept)}  # fmt: skip
-        sending = {**body, "extra_body": self._extra(request)} if self._extra(request) else body
-        answer, record = await self.endpoint.complete(sending, request.note, about, Random(request.seed))
-        record["cost"] = self._cost(record)
-        known = record["prompt_tokens"] is not None and record["completion_tokens"] is not None
-        request.meter.settle("tokens", record["prompt_tokens"] + record["completion_tokens"] if known else most)
-        if self.cache is not None:
-            self.cache.put(key, answer)
-        return answer, record
+        self._refused: set[str] = set()
+        self._endpoint: Endpoint | None = None
+        if self._hosted:
+            url = checked_url(base_url or os.environ.get("OPENAI_BASE_URL") or HOSTED)
+            # a key from the environment belongs to the address from the environment: no other host is sent it
+            key = api_key or (os.environ.get("OPENAI_API_KEY") if base_url is None else None)
+            if not key and url == HOSTED and http_client is None:
+                raise UsageError(f"{model}: no key for {url}; set OPENAI_API_KEY, or give api_key=")
+            self._endpoint = Endpoint(url, key, **self._options)
 
-    def _extra(self, request: Request) -> dict[str, Any]:
-        return self.extra_body
+    _hosted = True  # whether the address is known from the start
+    _templates = VERSION
+    _tell_schema = True  # whether the prompt says in words what the schema says
 
-    def _cost(self, record: dict[str, Any]) -> float | None:
-        prompt, completion = record["prompt_tokens"], record["completion_tokens"]
-        if self.prices is None or prompt is None or completion is None:
-            return None
-        cached = record["cached_tokens"] or 0
-        per_prompt, per_completion, per_cached = self.prices
-        return float((prompt - cached) * per_prompt + cached * per_cached + completion * per_completion) / 1e6
+    # -- the agent -----------------------------------------------------------------------------------------------------
 
-    def describe(self) -> dict[str, Any]:
-        return {
-            "agent": "lm", "model": self.model, "base_url": self.endpoint.base_url, "temperature": self.temperature,
-            "max_tokens": self.max_tokens, "structured": self.structured, "prompts": self.prompts.version,
-        }  # fmt: skip
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the model is. Raises UsageError before a local server has started."""
+        if self._endpoint is None:
+            raise UsageError(f"{self.model}: the server has not started; call `await start()` first")
+        return self._endpoint
+
+    async def ready(self) -> Endpoint:
+        """The endpoint, once it can be called."""
+        return self.endpoint
+
+    async def start(self) -> None:
+        """Called once before a play."""
+        await (await self.ready()).start()
 
     async def close(self) -> None:
-        """Close the connections of this event loop."""
-        await close_connections()
+        """Called once after a play; connections close when the last play that uses them has ended."""
+        if self._endpoint is not None:
+            await self._endpoint.close()
+
+    def describe(self) -> dict[str, Any]:
+        """What is recorded of this agent. Never the key."""
+        shown = {key: "[hidden]" if _SECRET.search(key) else value for key, value in self.extra_body.items()}
+        prices = self.prices
+        return {
+            "agent": "lm", "model": self.model, "endpoint": self._place(), "structured": self.structured,
+            "temperature": self.temperature, "max_tokens": self.max_tokens, "seed": self.seed,
+            "template": self.templates.version,
+            "prices": [prices.prompt, prices.completion, prices.cached] if prices else None, "extra_body": shown,
+        }  # fmt: skip
+
+    def _place(self) -> str:
+        return self.endpoint.base_url
+
+    async def act(self, request: Request) -> Move:
+        """Ask the model for a move. Raises AgentError when none comes, BudgetExceeded when it costs too much."""
+        form = self.form(request)
+        tagged = self.structured == "tags" or (self.structured == "auto" and self._no_schema(form))
+        prompt = render(request, self.templates, form.told(tagged) if tagged or self._tell_schema else "")
+        call = self.call(request, prompt)
+        try:
+            return await self._asked(request, call, form, prompt.messages(), tagged)
+        except _SchemaRefused:
+            prompt = render(request, self.templates, form.told(True))
+            call.labels["prompt"] = prompt.hash
+            return await self._asked(request, call, form, prompt.messages(), True)
+
+    def form(self, request: Request) -> Form:
+        """The form of the answer that a request wants."""
+        brief, question = request.brief, request.view.question
+        seats = brief.get("to_seats")
+        length = None
+        if self.guided:
+            limit = limit_of(brief)
+            length = max(40, 2 * self.max_tokens - 160)  # characters that fit, beside the rest of the JSON
+            length = min(length, limit[0]) if limit is not None and limit[1] == "characters" else length
+        return Form(
+            request.kinds,
+            len(question.choices),
+            tuple(map(str, seats)) if isinstance(seats, (list, tuple)) else (),
+            brief.get("task") != "verdict",
+            length,
+        )
+
+    def call(self, request: Request, prompt: Prompt) -> Call:
+        """What the calls of one request have in common."""
+        labels = {"prompt": prompt.hash, "template": prompt.template}
+        return Call(request.note, request.step, request.seed, labels)
+
+    async def _asked(self, request: Request, call: Call, form: Form, messages: Messages, tagged: bool) -> Move:
+        def read(completion: Completion, extra: dict[str, Any]) -> Move:
+            if completion.refusal and not completion.text:
+                raise Unreadable(f"the model refused: {completion.refusal[:500]}", completion.refusal)
+            return form.read(completion.text, tagged, completion.finish, extra)
+
+        wanted = None if tagged else form.response_format()
+        try:
+            return await self.complete(request, call, messages, read, response_format=wanted)
+        except Unreadable as error:
+            if error.final:
+                raise
+            first = error
+        told = form.told(tagged)
+        problem = self.templates.fill(["repair"], {"problem": escape(str(first)), "format": told})
+        said = [{"role": "assistant", "content": first.text[:4000]}] if first.text.strip() else []
+        if not said:  # two user messages in a row are refused by some chat templates
+            messages = [*messages[:-1], {"role": "user", "content": f"{messages[-1]['content']}\n{problem}"}]
+        else:
+            messages = [*messages, *said, {"role": "user", "content": problem}]
+        try:
+            return await self.complete(request, call, messages, read, response_format=wanted)
+        except Unreadable as error:
+            raise AgentError(
+                f"step {request.step}: seat {request.seat}: {self.model} gave no move, even when told why: {error}"
+            ) from None
+
+    # -- calls ---------------------------------------------------------------------------------------------------------
+
+    async def complete(
+        self,
+        request: Request,
+        call: Call,
+        messages: Messages,
+        read: Callable[[Completion, dict[str, Any]], T],
+        *,
+        max_tokens: int | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> T:
+        """One answer of the model, read by `read`. What it may cost is checked against the seat's budget before, and
+        what it did cost is settled after. An option that the endpoint does not know is left out from then on."""
+        endpoint = await self.ready()
+        most = self.max_tokens if max_tokens is None else max_tokens
+        bound = MARGIN + most + sum(len(m["content"].encode("utf-8", "replace")) for m in messages)
+        if response_format is not None:
+            bound += len(json.dumps(response_format))
+
+        def settled(completion: Completion, extra: dict[str, Any]) -> T:
+            usage = completion.usage
+            known = usage.prompt_tokens is not None and usage.completion_tokens is not None
+            total = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0) if known else bound
+            _settle(request, total)
+            return read(completion, extra)
+
+        while True:
+            request.meter.reserve("tokens", bound)
+            body = self._body(request, messages, most, response_format, fields)
+            try:
+                return await endpoint.complete(body, settled, call, prices=self.prices, cache=self._cache)
+            except Refused as error:
+                self._adapt(error, body)
+
+    def _body(
+        self, request: Request, messages: Messages, most: int, response_format: Mapping[str, Any] | None, fields: Any
+    ) -> dict[str, Any]:
+        limit = "max_completion_tokens" if "max_tokens" in self._refused else "max_tokens"
+        body: dict[str, Any] = {"model": self.model, "messages": messages, limit: most}
+        if self.temperature is not None:
+            body["temperature"] = self.temperature
+        if self.seed and "seed" not in self._refused:
+            body["seed"] = request.seed % 2**31
+        if response_format is not None:
+            body["response_format"] = response_format
+        return {**body, **self.extra_body, **self.placement(request), **fields}
+
+    def placement(self, request: Request) -> dict[str, Any]:
+        """Fields of the body that say where a call should run."""
+        return {}
+
+    def _adapt(self, error: Refused, body: Mapping[str, Any]) -> None:
+        """Leave out from now on what the endpoint says it does not know. Raises the refusal when it is about nothing
+        of that kind."""
+        if error.status in (400, 415, 422, 501):
+            said = error.said
+            if "max_tokens" in body and "max_completion_tokens" in said:
+                self._refused.add("max_tokens")
+                return
+            if "seed" in body and re.search(r"\bseed\b", said):
+                self._refused.add("seed")
+                return
+            if "response_format" in body and self.structured == "auto" and _FORMAT_REFUSED.search(said):
+                this_one = "invalid schema" in said.lower()
+                self._refused.add(_format_key(body["response_format"]) if this_one else "response_format")
+                raise _SchemaRefused
+        raise error
+
+    def _no_schema(self, form: Form) -> bool:
+        if not self._refused:
+            return False
+        return "response_format" in self._refused or _format_key(form.response_format()) in self._refused
+
+
+class _SchemaRefused(Exception):
+    """The endpoint takes no such schema: ask for tagged text."""
+
+
+def _format_key(response_format: Any) -> str:
+    return json.dumps(response_format, sort_keys=True)
+
+
+def _settle(request: Request, amount: int) -> None:
+    settle = getattr(request.meter, "settle", None)
+    if settle is not None:
+        settle("tokens", amount)

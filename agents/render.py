@@ -1,146 +1,209 @@
-"""Requests as prompts. What was already said is a byte-identical prefix from one call of a seat to its next.
+"""A request as chat messages: a system message per role, then one record that only ever grows, then this turn's task.
 
-A prompt is a system message that never changes for a seat, then one message that only grows: the question, its source,
-the statements in order; the instruction for this turn stands last. Everything that others wrote is escaped, so no text
-can close its own tag or open another's.
+The record holds the question, the answers, the passage where the seat may see it, and the statements in order. It is a
+row of XML elements whose text is escaped, so that whatever a statement says stays inside it; and from one call of a
+seat to its next the old record is a byte-for-byte prefix of the new one, so that providers bill its tokens as cached.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from functools import cache
-from importlib.resources import files
-from pathlib import Path
-from string import Template
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
-from moot.protocols.errors import UsageError
-from moot.protocols.moves import Move, Speech, Verdict
-from moot.protocols.quotes import segments
+from moot.agents.prompts import Templates
+from moot.protocols.moves import Answer, Ask, Move, Speech, Verdict
+from moot.protocols.question import Question
 from moot.protocols.view import Entry, Request
 
-VERSION = "v1"
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_CONTROL_WORD = re.compile(r"\[(?=/?[A-Z_]{2,}\])")  # [INST] and the like steer some models' chat templates
+_QUOTE = re.compile(r"<quote>((?:(?!</?quote>).)*)</quote>", re.DOTALL)
 
 
-class Prompts:
-    """The prompt templates: moot's own, each of which a file of the same name in `folder` replaces.
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A rendered request. The user message is `record` followed by `task`."""
 
-    Files are `system.ROLE.txt` and `turn.TASK.txt`, with `system.default.txt` and `turn.default.txt` for roles and tasks
-    without one. Raises UsageError when the folder or a placeholder in one of its files is unknown.
+    system: str
+    record: str
+    task: str
+    template: str
+
+    def messages(self) -> list[dict[str, str]]:
+        """The chat messages."""
+        return [{"role": "system", "content": self.system}, {"role": "user", "content": f"{self.record}\n{self.task}"}]
+
+    @property
+    def hash(self) -> str:
+        """A hash of what the model is sent, 16 bytes in hex."""
+        return sha256("\0".join((self.system, self.record, self.task)).encode()).hexdigest()[:32]
+
+
+def render(request: Request, templates: Templates, form: str, tasks: Iterable[str] = (), **values: str) -> Prompt:
+    """The prompt of a request. Reading the view is charged to it, and may raise BudgetExceeded.
+
+    form: how the answer must look. tasks: names of task templates to try before the usual ones; values: more for them.
     """
-
-    def __init__(self, folder: Path | str | None = None) -> None:
-        self.folder = Path(folder) if folder is not None else None
-        if self.folder is not None and not self.folder.is_dir():
-            raise UsageError(f"there is no folder {folder} to take prompts from")
-        self.version = VERSION if folder is None else f"{VERSION}+{self.folder.name if self.folder else ''}"
-
-    def messages(self, request: Request, form: str, problem: str | None = None) -> list[dict[str, str]]:
-        """The chat messages for a request. form: how the answer must look. problem: why the last one was not accepted.
-
-        Opening the statements charges what they cost to read; raises BudgetExceeded when the seat may not.
-        """
-        values = self._values(request)
-        system = self._fill("system", request.role, values)
-        said = "\n".join(material(request))
-        turn = self._fill("turn", str(request.brief.get("task", "")), values)
-        tail = "\n".join(part for part in (turn.strip(), form, _problem(problem or request.problem)) if part)
-        return [{"role": "system", "content": system}, {"role": "user", "content": f"{said}\n\n{tail}"}]
-
-    def _fill(self, family: str, name: str, values: dict[str, str]) -> str:
-        text, source = self._template(family, name)
-        try:
-            return Template(text).substitute(values)
-        except (KeyError, ValueError) as error:
-            known = ", ".join(f"${key}" for key in values)
-            raise UsageError(f"prompt template {source}: {error} is no placeholder; there are {known}") from None
-
-    def _template(self, family: str, name: str) -> tuple[str, str]:
-        safe = name if name.replace("-", "").replace("_", "").isalnum() else "default"
-        for wanted in (f"{family}.{safe}.txt", f"{family}.default.txt"):
-            if self.folder is not None and (self.folder / wanted).is_file():
-                return (self.folder / wanted).read_text(encoding="utf-8"), str(self.folder / wanted)
-            own = _own(wanted)
-            if own is not None:
-                return own, f"{VERSION}/{wanted}"
-        raise UsageError(f"moot's own template {family}.default.txt is missing: the installation is incomplete")
-
-    def _values(self, request: Request) -> dict[str, str]:
-        brief, choices = request.brief, request.view.question.choices
-        answer = brief.get("answer")
-        defended = choices[answer] if isinstance(answer, int) and 0 <= answer < len(choices) else ""
-        round_, rounds = brief.get("round"), brief.get("rounds")
-        where = f", in round {round_}" + (f" of {rounds}" if rounds else "") if round_ else ""
-        number = str(answer + 1) if defended and isinstance(answer, int) else ""
-        return {
-            "seat": request.seat, "role": request.role, "task": str(brief.get("task", "")), "round": where,
-            "number": number, "answer": defended, "limits": _limits(brief),
-            "assignment": f"The answer that you argue for is number {number}: {defended}" if defended else "",
-            "speakers": ", ".join(brief.get("to_seats", ())), "brief": json.dumps(dict(brief), ensure_ascii=False),
-        }  # fmt: skip
+    brief = request.brief
+    task = str(brief.get("task") or "")
+    role = request.role
+    kinds = [kind_name(kind) for kind in request.kinds]
+    names = [*tasks]
+    if task:
+        names += [f"task.{task}.{role}", f"task.{task}"]
+    names += [f"task.{kind}" for kind in kinds] if len(kinds) == 1 else []
+    system = templates.fill([f"system.{role}", "system"], {"role": escape(role)})
+    filled = templates.fill(
+        [*names, "task"],
+        {
+            "seat": escape(request.seat), "role": escape(role), "task": escape(task or " or ".join(kinds)),
+            "kinds": " or ".join(_article(kind) for kind in kinds), "stance": _stance(request),
+            "round": _round(brief), "asks": _asks(brief), "details": _details(brief), "limits": _limits(brief),
+            "problem": _problem(request.problem), "format": form, **values,
+        },
+    )  # fmt: skip
+    lines = re.sub(r"\n{2,}", "\n", filled)
+    return Prompt(system, record(request.view.question, request.view), f"<turn>\n{lines}\n</turn>", templates.version)
 
 
-@cache
-def _own(name: str) -> str | None:
-    path = files("moot.agents").joinpath("prompts", VERSION, name)
-    return path.read_text(encoding="utf-8") if path.is_file() else None
-
-
-def material(request: Request) -> Iterator[str]:
-    """The question, the source if the view holds it, and every statement, each escaped within its tag."""
-    question = request.view.question
-    yield f"<question>{_plain(question.text)}</question>"
-    for number, choice in enumerate(question.choices, 1):
-        yield f'<choice number="{number}">{_plain(choice)}</choice>'
+def record(question: Question, entries: Iterable[Entry]) -> str:
+    """The question and what was said, as a row of XML elements, each ending in a line feed."""
+    parts = [f"<question>{escape(question.text)}</question>\n"]
+    if question.choices:
+        parts.append("<choices>\n")
+        parts += [f'<choice number="{i}">{escape(text)}</choice>\n' for i, text in enumerate(question.choices, 1)]
+        parts.append("</choices>\n")
     if question.passage is not None:
-        yield f"<passage>\n{_plain(question.passage)}\n</passage>"
+        parts.append(f"<passage>\n{escape(question.passage)}\n</passage>\n")
     if question.data is not None:
-        yield f"<data>{_plain(json.dumps(question.data, ensure_ascii=False))}</data>"
-    for entry in request.view:
-        yield statement(entry)
+        parts.append(f"<data>{escape(json.dumps(question.data, ensure_ascii=False))}</data>\n")
+    parts += [statement(entry) for entry in entries]
+    return "".join(parts)
 
 
 def statement(entry: Entry) -> str:
-    """One statement in its tag: `<statement by="a" step="0.1">…</statement>`."""
-    return f"<statement by={quoteattr(entry.seat)} step={quoteattr(entry.step)}>{_words(entry.move)}</statement>"
-
-
-def _words(move: Move) -> str:
-    if isinstance(move, Speech):
-        marks = iter(move.quotes)
-        parts = []
-        for segment in segments(move.text):
-            if segment.quote:
-                quote = next(marks, None)
-                known = "unknown" if quote is None or quote.verified is None else "yes" if quote.verified else "no"
-                parts.append(f'<quote verified="{known}">{_plain(segment.text)}</quote>')
-            else:
-                parts.append(_plain(segment.text))
-        return "".join(parts)
+    """One statement as an XML element."""
+    move = entry.move
+    extra: dict[str, str] = {}
     if isinstance(move, Verdict):
-        beliefs = "".join(
-            f'<belief choice="{number}">{p:g}</belief>' for number, p in enumerate(move.probabilities, 1)
-        )
-        return beliefs + _plain(move.text)
-    return _plain(move.content())
+        extra["probabilities"] = " ".join(f"{p:.4g}" for p in move.probabilities)
+    elif isinstance(move, Answer):
+        extra["choice"] = str(move.choice + 1)
+    elif isinstance(move, Ask) and move.to is not None:
+        extra["to"] = move.to
+    if not isinstance(move, Speech):
+        extra = {"kind": move.kind, **extra}
+    body = _speech(move) if isinstance(move, Speech) else escape(move.content())
+    attributes = "".join(f" {name}={_attribute(value)}" for name, value in extra.items())
+    return f"<statement by={_attribute(entry.seat)} step={_attribute(entry.step)}{attributes}>{body}</statement>\n"
 
 
-def _plain(text: str) -> str:
-    """Text with markup and control characters made harmless; what XML cannot hold becomes U+FFFD."""
-    kept = "".join(c if c in "\n\t" or " " <= c <= "\ud7ff" or "\ue000" <= c not in "\ufffe\uffff" else "\ufffd" for c in text)
-    return escape(kept.replace("\x7f", "\ufffd"))
+def _speech(speech: Speech) -> str:
+    after = 0
+    parts = []
+    for quoted, text in quote_segments(speech.text):
+        shown = escape(text)
+        if not quoted:
+            parts.append(shown)
+            continue
+        # by its text and not by its place alone: a mark never lands on a quote that was not checked
+        found = next((i for i in range(after, len(speech.quotes)) if escape(speech.quotes[i].text) == shown), None)
+        verified = None
+        if found is not None:
+            after, verified = found + 1, speech.quotes[found].verified
+        mark = "" if verified is None else f' verified="{"yes" if verified else "no"}"'
+        parts.append(f"<quote{mark}>{shown}</quote>")
+    return "".join(parts)
 
 
-def _limits(brief: Any) -> str:
-    lines = []
-    for key, what in (("limit", "At most"), ("quote_limit", "Quotes, in all: at most")):
-        for unit, most in (brief.get(key) or {}).items():
-            if unit != "over":
-                lines.append(f"{what} {most} {'characters' if unit == 'chars' else unit}.")
-    return " ".join(lines)
+def quote_segments(text: str) -> list[tuple[bool, str]]:
+    """A speech as a list of (is a quote, text), in order."""
+    parts = _QUOTE.split(text)
+    return [(bool(i % 2), part) for i, part in enumerate(parts) if part or i % 2]
+
+
+def escape(text: str) -> str:
+    """Text that an XML parser gives back exactly, and that no chat template takes for one of its control words.
+
+    Characters that XML cannot hold (most control characters, lone surrogates) become U+FFFD.
+    """
+    text = _NOT_XML.sub("\ufffd", text)
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace("]]>", "]]&gt;").replace("\r", "&#13;")
+    return _CONTROL_WORD.sub("&#91;", text)
+
+
+def _attribute(text: str) -> str:
+    value = escape(text).replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
+    return f'"{value}"'
+
+
+def kind_name(kind: type[Move]) -> str:
+    """The `kind` of a move type."""
+    default = kind.model_fields["kind"].default
+    return default if isinstance(default, str) else kind.__name__.lower()
+
+
+def _article(kind: str) -> str:
+    return f"{'an' if kind[:1] in 'aeiou' else 'a'} {escape(kind)}"
+
+
+def _stance(request: Request) -> str:
+    answer = request.brief.get("answer")
+    choices = request.view.question.choices
+    if isinstance(answer, bool) or not isinstance(answer, int) or not 0 <= answer < len(choices):
+        return ""
+    return f"You defend answer {answer + 1}: {escape(choices[answer])}. "
+
+
+def _round(brief: Mapping[str, Any]) -> str:
+    number, count = brief.get("round"), brief.get("rounds")
+    if isinstance(number, bool) or not isinstance(number, int):
+        return ""
+    if number < 1:
+        return "This is the opening. "
+    of = f" of {count}" if isinstance(count, int) and not isinstance(count, bool) and number <= count else ""
+    return f"This is round {number}{of}. "
+
+
+def _asks(brief: Mapping[str, Any]) -> str:
+    text = brief.get("asks")
+    return f"You are asked: <asked>{escape(str(text))}</asked> " if text else ""
+
+
+_KNOWN = {"task", "answer", "round", "rounds", "limit", "quote_limit", "asks", "to_seats"}
+
+
+def _details(brief: Mapping[str, Any]) -> str:
+    """What else the protocol says about this turn, as it says it."""
+    more = {key: value for key, value in brief.items() if key not in _KNOWN}
+    return f"Details: <details>{escape(json.dumps(more, ensure_ascii=False, default=str))}</details>" if more else ""
+
+
+def _limits(brief: Mapping[str, Any]) -> str:
+    said = []
+    for key, what in (("limit", "Say at most"), ("quote_limit", "Quote at most")):
+        most = limit_of(brief, key)
+        if most is not None:
+            said.append(f"{what} {most[0]} {most[1]}.")
+    return " ".join(said)
+
+
+def limit_of(brief: Mapping[str, Any], key: str = "limit") -> tuple[int, str] | None:
+    """A limit of the brief as (number, "characters" | "words" | "tokens"); None where there is none."""
+    limit = brief.get(key)
+    if isinstance(limit, Mapping):
+        for name, unit in (("chars", "characters"), ("words", "words"), ("tokens", "tokens")):
+            most = limit.get(name)
+            if isinstance(most, int) and not isinstance(most, bool):
+                return most, unit
+    return None
 
 
 def _problem(problem: str | None) -> str:
-    return f"Your last answer was not accepted: {_plain(problem[:2000])}. Answer again." if problem else ""
+    if not problem:
+        return ""
+    return f"Your last answer to this was not accepted: <problem>{escape(problem)}</problem> Give another one that is."

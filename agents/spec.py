@@ -1,4 +1,4 @@
-"""Agents by name, as the command line writes them."""
+"""Agents by name: what the command line and TOML files call them."""
 
 from __future__ import annotations
 
@@ -6,113 +6,208 @@ import importlib
 import importlib.util
 import os
 import sys
-import tomllib
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from moot.protocols.errors import UsageError
 
 FORMS = (
-    "local, local:FILE.gguf, openai:MODEL, openai:MODEL@BASE_URL, human, python:MODULE:NAME, python:FILE.py:NAME, "
-    "logprobs:SPEC (a judge by token log-probabilities), or a name from the [agents] of a --config file"
+    "local", "local:PATH.gguf", "openai:MODEL", "openai:MODEL@http://HOST/v1", "human", "python:MODULE:NAME",
+    "python:FILE.py:NAME", "logprobs:SPEC",
+)  # fmt: skip
+_LM_OPTIONS = frozenset(
+    "structured temperature max_tokens seed prompts prices cache timeout retries backoff extra_body".split()
 )
+_LOCAL_OPTIONS = _LM_OPTIONS | {"context", "slots", "threads", "guided"}
 
 
 def agent_from(spec: str, config: Mapping[str, Any] | None = None) -> Any:
-    """The agent that `spec` names. config: tables by name, as `[agents.NAME]` of a TOML file gives them.
+    """The agent that a specification names.
 
-    Raises UsageError listing the forms, or saying what is missing (a key, a file, an extra).
+    spec: one of FORMS, or a name defined in `config`. config: the content of a TOML file, whose tables [agents.NAME]
+    have `kind` ("openai", "local", "human", "python", "logprobs") and the options of that kind; for openai: `model`,
+    `base_url`, `api_key_env` (the name of the environment variable with the key), and those of `LM`; for local: `path`
+    and those of `Local`; for python: `target`; for logprobs: `of`, another specification.
+
+    Raises UsageError for an unknown name or option, a missing key, module or file.
     """
-    named = config or {}
-    if spec in named:
-        return _from_table(spec, named[spec], named)
+    return _agent(spec, _tables(config), ())
+
+
+def load_config(path: str | Path) -> dict[str, Any]:
+    """The content of a TOML file with [agents.NAME] tables. Raises UsageError when it cannot be read."""
+    import tomllib
+
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"configuration {path}: {error}") from None
+
+
+def _tables(config: Mapping[str, Any] | None) -> Mapping[str, Mapping[str, Any]]:
+    tables = (config or {}).get("agents", {})
+    if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
+        raise UsageError("configuration: [agents] must hold tables, one for each agent: [agents.NAME]")
+    return tables
+
+
+def _agent(spec: str, tables: Mapping[str, Mapping[str, Any]], within: tuple[str, ...]) -> Any:
+    if spec in tables:
+        if spec in within:
+            raise UsageError(f"agent {spec!r} is defined by itself: {' -> '.join((*within, spec))}")
+        return _from_table(spec, tables[spec], tables, (*within, spec))
     kind, _, rest = spec.partition(":")
     if kind == "local":
-        from moot.agents.local import Local
-
-        return Local(rest or None)
+        return _local(rest or None, {})
     if kind == "openai" and rest:
-        from moot.agents.lm import LM
-
-        model, _, url = rest.partition("@")
-        return LM(model, base_url=url or None)
+        model, _, url = _split_address(rest)
+        return _openai(model, url or None, {})
     if spec == "human":
         from moot.agents.human import Human
 
         return Human()
-    if kind == "logprobs" and rest:
-        from moot.judges.model import ModelJudge
-
-        return ModelJudge(agent_from(rest, config), method="logprobs")
     if kind == "python" and rest:
-        return _python(rest)
-    known = f"; this config names {', '.join(named)}" if named else ""
-    raise UsageError(f"no agent is called {spec!r}; agents are {FORMS}{known}")
+        return program(rest)
+    if kind == "logprobs" and rest:
+        return _logprobs(_agent(rest, tables, within), spec)
+    defined = f"; defined in the configuration: {', '.join(sorted(tables))}" if tables else ""
+    raise UsageError(f"there is no agent {spec!r}; there are {', '.join(FORMS)}{defined}")
 
 
-def load_config(path: Path | str) -> dict[str, Any]:
-    """The `[agents]` of a TOML file, by name. Raises UsageError naming file and place."""
+def _split_address(text: str) -> tuple[str, str, str]:
+    """MODEL@URL in its parts; a model's own name may hold an @."""
+    for scheme in ("@http://", "@https://"):
+        model, found, rest = text.partition(scheme)
+        if found:
+            return model, "@", scheme[1:] + rest
+    return text, "", ""
+
+
+def _from_table(
+    name: str, table: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]], within: tuple[str, ...]
+) -> Any:
+    options = dict(table)
+    kind = options.pop("kind", None)
+
+    def taken(key: str, needed: bool = True) -> Any:
+        value = options.pop(key, None)
+        if (needed and value is None) or (value is not None and not isinstance(value, str)):
+            raise UsageError(f"[agents.{name}]: {key} is {value!r}; kind {kind!r} needs it as text")
+        return value
+
+    def check(known: frozenset[str] = frozenset()) -> dict[str, Any]:
+        for key in options:
+            if key not in known:
+                raise UsageError(f"[agents.{name}]: {kind!r} has no option {key!r}; there are {sorted(known)}")
+        return options
+
+    if kind == "openai":
+        model, url, variable = taken("model"), taken("base_url", False), taken("api_key_env", False)
+        return _openai(model, url, check(_LM_OPTIONS), variable, f"[agents.{name}]: ")
+    if kind == "local":
+        return _local(taken("path", False), check(_LOCAL_OPTIONS))
+    if kind == "human":
+        from moot.agents.human import Human
+
+        return Human(name=taken("name", False), **check())
+    if kind == "python":
+        target = taken("target")
+        check()
+        return program(target)
+    if kind == "logprobs":
+        of = taken("of")
+        check()
+        return _logprobs(_agent(of, tables, within), name)
+    raise UsageError(f"[agents.{name}]: kind is {kind!r}; it can be openai, local, human, python or logprobs")
+
+
+def _openai(
+    model: str, url: str | None, options: Mapping[str, Any], variable: str | None = None, where: str = ""
+) -> Any:
+    from moot.agents.lm import HOSTED, LM
+
+    key = None
+    if variable is not None:
+        key = os.environ.get(variable)
+        if not key:
+            raise UsageError(f"{where}the environment variable {variable} holds no key")
+    elif url is None and not os.environ.get("OPENAI_BASE_URL") and not os.environ.get("OPENAI_API_KEY"):
+        raise UsageError(
+            f"{where}openai:{model} needs a key for {HOSTED}: set OPENAI_API_KEY, or name an endpoint of your own "
+            f"(openai:{model}@http://127.0.0.1:8080/v1, or OPENAI_BASE_URL)"
+        )
+    elif url is not None:
+        key = os.environ.get("OPENAI_API_KEY") if _same_place(url) else None
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        tables = tomllib.loads(text).get("agents", {})
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: {error}") from None
-    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-        raise UsageError(f'{path}: agents are written as tables: [agents.NAME], then kind = "openai", model = …')
-    return tables
-
-
-def _from_table(name: str, table: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
-    settings = dict(table)
-    kind = settings.pop("kind", "openai")
-    try:
-        if kind == "openai":
-            from moot.agents.lm import LM
-
-            variable = settings.pop("api_key_env", None)
-            if variable is not None:
-                if variable not in os.environ:
-                    raise UsageError(f"agent {name}: the environment has no {variable}; set it to the endpoint's key")
-                settings["api_key"] = os.environ[variable]
-            if "prices" in settings:
-                settings["prices"] = tuple(settings["prices"])
-            return LM(settings.pop("model"), **settings)
-        if kind == "local":
-            from moot.agents.local import Local
-
-            return Local(settings.pop("path", None), **settings)
-        if kind == "spec":
-            return agent_from(settings.pop("spec"), {key: value for key, value in config.items() if key != name})
-    except KeyError as error:
-        raise UsageError(f"agent {name}: {error.args[0]} is missing") from None
+        return LM(model, base_url=url, api_key=key, **options)
     except TypeError as error:
-        raise UsageError(f"agent {name}: {error}") from None
-    raise UsageError(f"agent {name}: kind {kind!r}; it can be openai, local or spec")
+        raise UsageError(f"{where}{error}") from None
 
 
-def _python(where: str) -> Any:
-    place, _, name = where.rpartition(":")
-    if not place:
-        raise UsageError(f"python:{where} names no object; write python:MODULE:NAME or python:FILE.py:NAME")
+def _same_place(url: str) -> bool:
+    """Whether the key in the environment is meant for this address."""
+    from moot.agents.lm import HOSTED
+
+    return url.rstrip("/") == (os.environ.get("OPENAI_BASE_URL") or HOSTED).rstrip("/")
+
+
+def _local(path: str | None, options: Mapping[str, Any]) -> Any:
+    from moot.agents.local import Local
+
+    return Local(path, **options)
+
+
+def _logprobs(lm: Any, spec: str) -> Any:
+    from moot.agents.lm import LM
+    from moot.judges.model import ModelJudge
+
+    if not isinstance(lm, LM):
+        raise UsageError(f"{spec!r}: only a language model (local, openai:MODEL) judges by log-probabilities")
+    return ModelJudge(lm, "logprobs")
+
+
+def program(target: str) -> Any:
+    """The Python object of "module:name" or "file.py:name"; a class is called without arguments. Raises UsageError."""
+    place, _, name = target.rpartition(":")
+    if not place or not name:
+        raise UsageError(f"python:{target}: give python:MODULE:NAME or python:FILE.py:NAME")
     try:
-        if place.endswith(".py"):
-            spec = importlib.util.spec_from_file_location(Path(place).stem, place)
-            if spec is None or spec.loader is None or not Path(place).is_file():
-                raise UsageError(f"there is no file {place}")
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-        else:
-            if "" not in sys.path:
-                sys.path.insert(0, "")
-            module = importlib.import_module(place)
+        found: Any = _from_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
     except UsageError:
         raise
     except Exception as error:
-        raise UsageError(f"{place} cannot be imported: {type(error).__name__}: {error}") from None
-    found: Any = getattr(module, name, None)
-    if found is None:
-        raise UsageError(f"{place} has no {name!r}")
-    return found() if isinstance(found, type) else found
+        raise UsageError(f"python:{target}: {place} cannot be imported: {type(error).__name__}: {error}") from None
+    for part in name.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise UsageError(f"python:{target}: there is no {part!r} in {place}") from None
+    if isinstance(found, type):
+        try:
+            found = found()
+        except Exception as error:
+            raise UsageError(f"python:{target}: {name}() failed: {type(error).__name__}: {error}") from None
+    from moot.agents.base import act_of
+
+    act_of(found)
+    return found
+
+
+def _from_file(path: Path) -> Any:
+    if not path.is_file():
+        raise UsageError(f"python:{path}: there is no such file")
+    name = f"_moot_{path.stem}_{sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pydantic look a class's module up by its name
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

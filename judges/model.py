@@ -1,85 +1,111 @@
-"""A model as a judge: by the probabilities that it states, or by its token log-probabilities."""
+"""A language model as judge: by the probabilities that it states, or by those of its answer tokens."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from string import ascii_uppercase
 from typing import Any, Literal
 
+from moot.agents.endpoint import Unreadable
+from moot.agents.forms import normalised
 from moot.agents.lm import LM
+from moot.agents.render import escape, render
+from moot.agents.wire import Completion
 from moot.protocols.errors import AgentError, UsageError
 from moot.protocols.moves import Move, Verdict
 from moot.protocols.view import Request
 
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+Method = Literal["stated", "logprobs"]
+TOP = 20  # alternatives to ask for: the most that hosted endpoints give
 
 
 class ModelJudge:
-    """Judge with a model. method "stated": it writes probabilities. method "logprobs": it is asked for one letter, and
-    the probabilities of the allowed letters as next token, renormalised over them, are the verdict.
+    """A judge whose verdicts are a model's.
 
-    Moves other than a final verdict (feedback, questions) are always stated. Raises UsageError on an unknown method,
-    AgentError when the endpoint returns no log-probabilities or none of an allowed letter.
+    method: "stated" asks for probabilities in words (by schema or tags); "logprobs" asks for one answer token and takes
+    the log-probabilities of the answers' tokens at that place, renormalised over the answers, since what endpoints
+    return is the distribution over the whole vocabulary. An answer that is not among the 20 most probable tokens gets
+    probability 0, and the attempt's note says so (`unlisted`); `mass` there is what the answers had before.
+    Requests for anything but a verdict are always put to the model as usual.
+
+    Raises UsageError for an unknown method.
     """
 
-    def __init__(self, lm: LM | str, method: Literal["stated", "logprobs"] = "stated") -> None:
-        if isinstance(lm, str):
-            from moot.agents.spec import agent_from
-
-            lm = agent_from(lm)
-        if not isinstance(lm, LM):
-            raise UsageError(f"a model judge needs a language model, not {lm!r}")
+    def __init__(self, lm: LM, method: Method = "stated") -> None:
         if method not in ("stated", "logprobs"):
-            raise UsageError(f"a model judges by stated or logprobs, not by {method!r}")
+            raise UsageError(f"a model judges by 'stated' or 'logprobs', not by {method!r}")
         self.lm, self.method = lm, method
 
-    async def act(self, request: Request) -> Move:
-        if self.method == "stated" or request.kinds != (Verdict,) or request.brief.get("task") == "feedback":
-            return await self.lm.act(request)
-        letters = _LETTERS[: len(request.view.question.choices)]
-        if len(letters) < len(request.view.question.choices):
-            raise AgentError(f"step {request.step}: more than {len(_LETTERS)} choices cannot be judged by letters")
-        body = self.lm.body(request)
-        body.pop("response_format", None)
-        options = "\n".join(f"{letter}: {i}" for i, letter in enumerate(letters, 1))
-        system, user = body["messages"]
-        form = f"Which answer is right? Each letter stands for the number of an answer:\n{options}\nReply with one letter only."
-        head = user["content"].rsplit("\n\n", 1)[0]
-        body["messages"] = [system, {"role": "user", "content": f"{head}\n\n{form}"}]
-        body.update(max_tokens=1, logprobs=True, top_logprobs=20, temperature=1.0)
-        answer, record = await self.lm._complete(request, body, 0)
-        try:
-            probabilities, mass = over_letters(answer["choices"][0].get("logprobs"), letters)
-        except AgentError as error:
-            record.update(ok=False, error=str(error))
-            request.note(record)
-            raise AgentError(f"step {request.step}: {self.lm.model}: {error}") from None
-        record["mass"] = round(mass, 6)
-        request.note(record)
-        return Verdict(probabilities=probabilities)
+    def describe(self) -> dict[str, Any]:
+        """What is recorded: the model's own description, and the method."""
+        return {**self.lm.describe(), "judge": "model", "method": self.method}
+
+    async def start(self) -> None:
+        """Called once before a play."""
+        await self.lm.start()
 
     async def close(self) -> None:
+        """Called once after a play."""
         await self.lm.close()
 
-    def describe(self) -> dict[str, Any]:
-        return {**self.lm.describe(), "judges_by": self.method}
+    async def act(self, request: Request) -> Move:
+        """A move of the model. Raises AgentError when no answer's token is among those that the endpoint lists, or it
+        lists none; BudgetExceeded when the seat may not spend the call."""
+        if self.method == "stated" or Verdict not in request.kinds or not request.view.question.choices:
+            return await self.lm.act(request)
+        choices = request.view.question.choices
+        labels = labels_for(len(choices))
+        options = "\n".join(f"{label}: {escape(choice)}" for label, choice in zip(labels, choices, strict=True))
+        prompt = render(
+            request, self.lm.templates, "", ["task.verdict.logprobs"], options=options, labels=", ".join(labels)
+        )
+        call = self.lm.call(request, prompt)
+
+        def read(completion: Completion, extra: dict[str, Any]) -> Verdict:
+            extra["method"] = self.method
+            return read_verdict(completion, labels, extra)
+
+        try:
+            return await self.lm.complete(
+                request, call, prompt.messages(), read, max_tokens=1, logprobs=True, top_logprobs=TOP
+            )
+        except Unreadable as error:
+            raise AgentError(f"step {request.step}: seat {request.seat}: {self.lm.model}: {error}") from None
 
 
-def over_letters(logprobs: Any, letters: str) -> tuple[tuple[float, ...], float]:
-    """Next-token probabilities of the letters, renormalised over them, and the mass that they had together.
+def labels_for(count: int) -> Sequence[str]:
+    """One-token labels of the choices: their numbers up to nine, letters up to 26. Raises UsageError beyond."""
+    if count <= 9:
+        return [str(i) for i in range(1, count + 1)]
+    if count <= len(ascii_uppercase):
+        return list(ascii_uppercase[:count])
+    raise UsageError(f"{count} choices are too many to judge by one token; 26 are the most")
 
-    Tokens that differ only in white space or case count for their letter. A letter outside the reported top tokens
-    gets 0, which is a lower bound. Raises AgentError when no allowed letter was reported.
+
+def read_verdict(completion: Completion, labels: Sequence[str], extra: dict[str, Any]) -> Verdict:
+    """The verdict in the first token's alternatives. Tokens that differ by white space alone are added up.
+
+    Raises Unreadable when there are no log-probabilities, or none of an allowed answer.
     """
-    try:
-        top = logprobs["content"][0]["top_logprobs"]
-    except (KeyError, IndexError, TypeError):
-        raise AgentError("the endpoint returned no log-probabilities; judge by stated probabilities instead") from None
-    mass = dict.fromkeys(letters, 0.0)
-    for each in top:
-        token = str(each.get("token", "")).strip().upper()
-        if token in mass:
-            mass[token] += math.exp(each["logprob"])
-    total = math.fsum(mass.values())
-    if not total > 0:
-        raise AgentError(f"none of {', '.join(letters)} is among the {len(top)} most probable tokens")
-    return tuple(mass[letter] / total for letter in letters), total
+    listed = completion.first_token
+    if not listed:
+        raise Unreadable(
+            "the endpoint gave no log-probabilities; judge by 'stated', or use one that has them", completion.text
+        )
+    mass = dict.fromkeys(labels, 0.0)
+    seen = set()
+    for token, logprob in listed:
+        label = token.strip()
+        if label in mass and not math.isnan(logprob) and logprob <= 1e-6:
+            mass[label] += math.exp(logprob)
+            seen.add(label)
+    if not any(mass.values()):
+        tokens = ", ".join(repr(token) for token, _ in listed[:5])
+        raise Unreadable(
+            f"none of the answers {', '.join(labels)} is among the {len(listed)} most probable tokens ({tokens}, …)",
+            completion.text,
+        )
+    extra["mass"] = math.fsum(mass.values())
+    extra["unlisted"] = [label for label in labels if label not in seen]
+    return Verdict(probabilities=normalised(list(mass.values()))[0])

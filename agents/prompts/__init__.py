@@ -1,0 +1,72 @@
+"""Prompt templates: versioned files (`v1/*.txt`), any of which a user replaces with a file of the same name.
+
+A template is looked for by the most special name first: `system.ROLE`, then `system`; `task.TASK.ROLE`, `task.TASK`,
+`task.KIND`, then `task`. Templates are `string.Template`s. Version "v1-small" says the same in few
+words, for models too small to follow many; what it does not have it takes from "v1".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+from moot.protocols.errors import UsageError
+
+VERSION = "v1"
+
+
+@cache
+def _packaged(version: str) -> Mapping[str, str]:
+    folder = resources.files(__name__) / version
+    found = {item.name: item.read_text(encoding="utf-8") for item in folder.iterdir() if item.name.endswith(".txt")}
+    if not found:
+        raise UsageError(f"the prompt templates {version} are not installed; install moot again")
+    return found
+
+
+class Templates:
+    """The templates of one version, with those of a user's folder in their place.
+
+    `version` is recorded with every call: "v1", or "v1+" and a hash of the user's files.
+    Raises UsageError when the folder is not there, or holds no template, or one that cannot be read.
+    """
+
+    def __init__(self, folder: str | Path | None = None, version: str = VERSION) -> None:
+        self._texts = {**_packaged(VERSION), **_packaged(version)}
+        self.version = version
+        if folder is None:
+            return
+        path = Path(folder)
+        if not path.is_dir():
+            raise UsageError(f"prompts: there is no folder {path}")
+        try:
+            own = {item.name: item.read_text(encoding="utf-8") for item in sorted(path.glob("*.txt"))}
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"prompts: {path}: {error}") from None
+        if not own:
+            raise UsageError(f"prompts: {path} holds no .txt file; there are {', '.join(sorted(self._texts))}")
+        for name, text in own.items():
+            if not Template(text).is_valid():
+                raise UsageError(f"prompts: {path / name}: a $ that starts no name; write $$ for a dollar")
+        self._texts.update(own)
+        hashed = sha256("\0".join(f"{name}\0{text}" for name, text in own.items()).encode()).hexdigest()[:12]
+        self.version = f"{version}+{hashed}"
+
+    def fill(self, names: Iterable[str], values: Mapping[str, str]) -> str:
+        """The first of `names` that there is, filled in. Raises UsageError when it asks for unknown values."""
+        tried = []
+        for name in names:
+            file = f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}.txt"
+            tried.append(file)
+            if file in self._texts:
+                try:
+                    return Template(self._texts[file]).substitute(values).strip()
+                except KeyError as error:
+                    known = ", ".join(f"${key}" for key in sorted(values))
+                    raise UsageError(f"prompts: {file} uses ${error.args[0]}; there are {known}") from None
+        raise UsageError(f"prompts: there is none of {', '.join(tried)}")

@@ -1,0 +1,84 @@
+"""Requests and in-process endpoints for the tests of agents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+
+from moot.protocols.moves import Move, Speech
+from moot.protocols.question import Question
+from moot.protocols.view import Entry, Log, Meter, Request, View
+
+QUESTION = Question("Who sank the fleet?", choices=("a storm", "the admiral"), passage="A storm rose. Nine ships sank.")
+Answerer = Callable[[dict[str, Any], int], Any]
+
+
+def log_of(*entries: tuple[str, Move]) -> Log:
+    log = Log(None, None)
+    for i, (seat, move) in enumerate(entries):
+        log = Log(log, Entry(f"0.{i}", seat, move), repr(move).encode("utf-8", "backslashreplace"))
+    return log
+
+
+def request_for(
+    *kinds: type[Move],
+    log: Log | None = None,
+    question: Question = QUESTION,
+    seat: str = "a",
+    role: str = "debater",
+    notes: list[dict[str, Any]] | None = None,
+    left: Callable[[str, int], None] | None = None,
+    seed: int = 7,
+    source: Any = "all",
+    **brief: Any,
+) -> Request:
+    view, meter = View(question, log or Log(None, None), source), Meter(left)
+    if left is not None:
+        view = view.metered(meter)
+    listener = notes.append if notes is not None else lambda event: None
+    return Request("0.9", seat, role, kinds or (Speech,), view, brief, "digest", seed, meter=meter, note=listener)
+
+
+def completion(text: str | None, finish: str = "stop", usage: Any = None, **message: Any) -> dict[str, Any]:
+    if usage is None:
+        usage = {"prompt_tokens": 100, "completion_tokens": 20, "prompt_tokens_details": {"cached_tokens": 60}}
+    choice = {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": text, **message}}
+    return {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}
+
+
+class Mock:
+    """An endpoint inside the process. `answer(body, i)` gives the i-th response: a JSON value, a Response, or what a
+    model says as a string. `bodies` holds what was asked."""
+
+    def __init__(self, answer: Answerer) -> None:
+        self.bodies: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+
+        async def chat(http: HttpRequest) -> Response:
+            body = json.loads(await http.body())
+            self.bodies.append(body)
+            self.headers.append(dict(http.headers))
+            given = answer(body, len(self.bodies) - 1)
+            if hasattr(given, "__await__"):
+                given = await given
+            if isinstance(given, Response):
+                return given
+            value = completion(given) if isinstance(given, str) else given
+            return Response(json.dumps(value), media_type="application/json")
+
+        self.app = Starlette(routes=[Route("/v1/chat/completions", chat, methods=["POST"])])
+
+    def client(self) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.app))
+
+
+def refusal(status: int, message: str = "no", **headers: str) -> Response:
+    body = json.dumps({"error": {"message": message}})
+    return Response(body, status_code=status, headers={k.replace("_", "-"): v for k, v in headers.items()})

@@ -1,0 +1,90 @@
+"""Answers that break on the wire, over real sockets: each is tried again, and then an error that says what happened."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import anyio
+import anyio.abc
+import pytest
+from agent_kit import completion, request_for
+
+from moot.agents.lm import LM
+from moot.protocols.errors import AgentError
+from moot.protocols.moves import Speech
+
+GOOD = json.dumps(completion('{"kind": "speech", "text": "Yes."}')).encode()
+
+
+def http(body: bytes, length: int | None = None, status: str = "200 OK", extra: str = "") -> bytes:
+    size = len(body) if length is None else length
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {size}\r\n{extra}\r\n"
+    return head.encode() + body
+
+
+BROKEN = {
+    "hung up at once": b"",
+    "no HTTP": b"\x16\x03\x01 what?\r\n\r\n",
+    "half a header": b"HTTP/1.1 200 OK\r\ncontent-le",
+    "half a body": http(GOOD[:50], length=len(GOOD)),
+    "half a chunk": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nffff\r\n{",
+    "bad gzip": http(b"no gzip at all", extra="content-encoding: gzip\r\n"),
+    "an error cut off": http(b"{", length=99, status="500 Oh"),
+}
+
+
+async def talk(answers: list[bytes], **options: Any) -> tuple[Any, list[dict[str, Any]]]:
+    """What an LM makes of a server that sends these bytes, one per connection, and hangs up."""
+    left, notes = list(answers), []
+
+    async def serve(stream: anyio.abc.SocketStream) -> None:
+        async with stream:
+            with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+                while b'"messages"' not in await stream.receive():
+                    pass
+                await stream.send(left.pop(0) if len(left) > 1 else left[0])
+
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as group:
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        group.start_soon(listener.serve, serve)
+        lm = LM("m", base_url=f"http://127.0.0.1:{port}/v1", backoff=0.001, timeout=5, **options)
+        await lm.start()
+        try:
+            result: Any = await lm.act(request_for(Speech, notes=notes))
+        except AgentError as error:
+            result = error
+        await lm.close()
+        group.cancel_scope.cancel()
+    return result, notes
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_answer_is_tried_again(name: str, backend: str) -> None:
+    async def main() -> tuple[Any, list[dict[str, Any]]]:
+        return await talk([BROKEN[name], http(GOOD, extra="connection: close\r\n")])
+
+    move, notes = anyio.run(main, backend=backend)
+    assert move == Speech(text="Yes.") and [note["ok"] for note in notes] == [False, True], notes
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("name", BROKEN)
+def test_an_endpoint_that_only_breaks_is_an_error(name: str, backend: str) -> None:
+    async def main() -> tuple[Any, list[dict[str, Any]]]:
+        return await talk([BROKEN[name]], retries=1)
+
+    error, notes = anyio.run(main, backend=backend)
+    assert isinstance(error, AgentError) and "given up after 2 attempts" in str(error)
+    assert len(notes) == 2 and all(note["error"] for note in notes)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_body_without_end_is_not_read_to_its_end(backend: str) -> None:
+    async def main() -> tuple[Any, list[dict[str, Any]]]:
+        return await talk([http(b"x" * 20_000_000, length=10**12)])
+
+    error, notes = anyio.run(main, backend=backend)
+    assert isinstance(error, AgentError) and "over 4,000,000 bytes" in str(error) and len(notes) == 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, runtime_checkable
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from moot.protocols.errors import UsageError
 from moot.protocols.moves import Move
@@ -27,17 +28,36 @@ def act_of(agent: object) -> Callable[[Request], Reply | Awaitable[Reply]]:
     """The callable behind an agent: its `act`, or the function itself. Raises UsageError when it is neither."""
     act = getattr(agent, "act", None)
     if callable(act):
-        return act  # type: ignore[no-any-return]
+        return cast("Callable[[Request], Reply | Awaitable[Reply]]", act)
     if callable(agent) and not isinstance(agent, type):
-        return agent
+        return cast("Callable[[Request], Reply | Awaitable[Reply]]", agent)
     raise UsageError(f"{agent!r} cannot take a seat: it is no function of a request and has no act(request) method")
+
+
+async def start_all(agents: Iterable[object]) -> None:
+    """Call `start()` of every agent that has one; once for one that holds several seats."""
+    await _each("start", agents)
+
+
+async def close_all(agents: Iterable[object]) -> None:
+    """Call `close()` of every agent that has one, after a play that `start_all` began."""
+    await _each("close", agents)
+
+
+async def _each(what: str, agents: Iterable[object]) -> None:
+    for agent in {id(agent): agent for agent in agents}.values():
+        call = getattr(agent, what, None)
+        if callable(call) and not isinstance(agent, type):
+            done = call()
+            if inspect.isawaitable(done):
+                await done
 
 
 def describe(agent: object) -> dict[str, Any]:
     """What is recorded of an agent: its own `describe()`, or its name."""
     own = getattr(agent, "describe", None)
     if callable(own) and not isinstance(agent, type):
-        return dict(own())
+        return dict(cast("Callable[[], dict[str, Any]]", own)())
     name = getattr(agent, "__qualname__", None) or type(agent).__qualname__
     module = getattr(agent, "__module__", None) or type(agent).__module__
     return {"agent": "program", "name": f"{module}:{name}"}

@@ -221,7 +221,7 @@ class LM:
             usage = completion.usage
             known = usage.prompt_tokens is not None and usage.completion_tokens is not None
             total = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0) if known else bound
-            _settle(request, total)
+            request.meter.settle("tokens", total)
             return read(completion, extra)
 
         while True:
@@ -278,9 +278,3 @@ class _SchemaRefused(Exception):
 
 def _format_key(response_format: Any) -> str:
     return json.dumps(response_format, sort_keys=True)
-
-
-def _settle(request: Request, amount: int) -> None:
-    settle = getattr(request.meter, "settle", None)
-    if settle is not None:
-        settle("tokens", amount)

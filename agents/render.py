@@ -17,11 +17,11 @@ from typing import Any
 from moot.agents.prompts import Templates
 from moot.protocols.moves import Answer, Ask, Move, Speech, Verdict
 from moot.protocols.question import Question
+from moot.protocols.quotes import segments
 from moot.protocols.view import Entry, Request
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CONTROL_WORD = re.compile(r"\[(?=/?[A-Z_]{2,}\])")  # [INST] and the like steer some models' chat templates
-_QUOTE = re.compile(r"<quote>((?:(?!</?quote>).)*)</quote>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def statement(entry: Entry) -> str:
 def _speech(speech: Speech) -> str:
     after = 0
     parts = []
-    for quoted, text in quote_segments(speech.text):
+    for quoted, text in segments(speech.text):
         shown = escape(text)
         if not quoted:
             parts.append(shown)
@@ -118,12 +118,6 @@ def _speech(speech: Speech) -> str:
         mark = "" if verified is None else f' verified="{"yes" if verified else "no"}"'
         parts.append(f"<quote{mark}>{shown}</quote>")
     return "".join(parts)
-
-
-def quote_segments(text: str) -> list[tuple[bool, str]]:
-    """A speech as a list of (is a quote, text), in order."""
-    parts = _QUOTE.split(text)
-    return [(bool(i % 2), part) for i, part in enumerate(parts) if part or i % 2]
 
 
 def escape(text: str) -> str:

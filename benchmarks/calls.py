@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,9 @@ def bodies() -> list[dict[str, Any]]:
     """What one debate sends, call by call."""
     from moot.testing.server import MockOpenAI
 
-    mock = MockOpenAI(reply=lambda body: "The log of the harbour master has no storm in it.")
-    moot.run(moot.Debate(rounds=ROUNDS), QUESTION, seats(base_url="http://mock/v1", http_client=mock.http_client()))
+    mock = MockOpenAI()
+    t = moot.run(moot.Debate(rounds=ROUNDS), QUESTION, seats(base_url="http://mock/v1", http_client=mock.http_client()))
+    assert isinstance(t.outcome, moot.Decided) and len(mock.calls) == 2 * ROUNDS, t.outcome
     return [call.body for call in mock.calls]
 
 
@@ -44,7 +45,12 @@ async def ours(url: str) -> None:
         async with asyncio.TaskGroup() as group:
             for number in range(DEBATES):
                 out = Path(folder) / f"{number}.jsonl"
-                group.create_task(moot.play(moot.Debate(rounds=ROUNDS), QUESTION, sitting, seed=number, out=out))
+                group.create_task(decided(moot.play(moot.Debate(rounds=ROUNDS), QUESTION, sitting, seed=number, out=out)))
+
+
+async def decided(play: Coroutine[Any, Any, moot.Transcript]) -> None:
+    transcript = await play
+    assert isinstance(transcript.outcome, moot.Decided), transcript.outcome
 
 
 async def raw(url: str, best: bool, calls: list[dict[str, Any]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from moot.agents.base import act_of, describe
+from moot.agents.base import act_of, close_all, describe, start_all
 from moot.complexity.polynomial import Polynomial
 from moot.protocols.errors import UsageError
 from moot.protocols.view import Request
@@ -63,10 +63,11 @@ class Bounded:
     def act(self, request: Request) -> Any:
         return self._act(request)
 
+    async def start(self) -> None:
+        await start_all([self.agent])
+
     async def close(self) -> None:
-        close = getattr(self.agent, "close", None)
-        if close is not None:
-            await close()
+        await close_all([self.agent])
 
     def describe(self) -> dict[str, Any]:
         return {**describe(self.agent), "bound": self.bound.describe()}

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import anyio
 
-from moot.agents.base import act_of, describe
+from moot.agents.base import act_of, close_all, describe, start_all
 from moot.protocols.errors import AgentError, UsageError
 from moot.protocols.moves import Verdict
 from moot.protocols.view import Request
@@ -61,11 +61,11 @@ class Panel:
         ends = sum(verdict.end for verdict in given) * 2 > len(given)
         return Verdict(probabilities=combined(given, self.rule), text=words, end=ends)
 
+    async def start(self) -> None:
+        await start_all(self.members)
+
     async def close(self) -> None:
-        for member in self.members:
-            close = getattr(member, "close", None)
-            if close is not None:
-                await close()
+        await close_all(self.members)
 
     def describe(self) -> dict[str, Any]:
         return {"agent": "panel", "rule": self.rule, "members": [describe(member) for member in self.members]}

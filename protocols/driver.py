@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.lowlevel
 
-from moot.agents.base import act_of, describe
+from moot.agents.base import act_of, close_all, describe, start_all
 from moot.protocols.base import Protocol, record_of
 from moot.protocols.budget import MEASURES
 from moot.protocols.engine import Game
@@ -44,9 +44,11 @@ class Driver:
         self._count = 0
 
     async def run(self) -> None:
-        """Drive until the outcome. On cancellation what is open is recorded as cancelled, and the exception goes on."""
-        game = self.game
+        """Drive until the outcome, between the agents' `start()` and `close()`. On cancellation what is open is recorded
+        as cancelled, and the exception goes on."""
+        game, agents = self.game, self.agents.values()
         try:
+            await start_all(agents)
             game.start()
             while game.outcome is None:
                 await self._round()
@@ -58,6 +60,8 @@ class Driver:
             raise
         finally:
             game.close()
+            with anyio.CancelScope(shield=True):
+                await close_all(agents)
 
     async def _round(self) -> None:
         """Serve what is open: agents that answer at once first, then all that must be awaited, together."""
@@ -142,10 +146,7 @@ class Driver:
             left = account.left("seconds") if account is not None else None
             begun = time.perf_counter()
             try:
-                with anyio.move_on_after(left) as scope:
-                    move = await reply
-                if scope.cancelled_caught and left is not None:
-                    raise BudgetExceeded("seconds", math.ceil((time.perf_counter() - begun) * 1000) / 1000, left)
+                move = await (reply if left is None else _within(reply, left))
             except BudgetExceeded as error:
                 if game.outcome is None:
                     game.exhaust(step, error)
@@ -201,6 +202,14 @@ class Driver:
             self.log.event(name, {"step": step, "seat": seat, **fields}, {"at": now()})
 
         return note
+
+
+async def _within(reply: Awaitable[Any], left: float) -> Any:
+    """The reply, if it comes within `left` seconds. Raises BudgetExceeded otherwise."""
+    begun = time.perf_counter()
+    with anyio.move_on_after(left):
+        return await reply
+    raise BudgetExceeded("seconds", math.ceil((time.perf_counter() - begun) * 1000) / 1000, left)
 
 
 def _drop(waiting: list[tuple[str, Request, Awaitable[Any]]]) -> None:
@@ -324,33 +333,22 @@ def _seated(agent: Any) -> Any:
     return agent
 
 
-def in_loop(call: Callable[[], Coroutine[Any, Any, Any]], agents: Seats, backend: str = "asyncio") -> Any:
+def in_loop(call: Callable[[], Coroutine[Any, Any, Any]], backend: str = "asyncio") -> Any:
     """Run an async call from ordinary code; inside a running loop (a notebook) in a thread of its own."""
-
-    async def whole() -> Any:
-        try:
-            return await call()
-        finally:
-            for agent in {id(each): each for each in agents.values()}.values():
-                close = getattr(agent, "close", None)
-                if callable(close) and inspect.iscoroutinefunction(close):
-                    await close()
-
     import sniffio
 
     try:
         sniffio.current_async_library()
     except sniffio.AsyncLibraryNotFoundError:
-        return anyio.run(whole, backend=backend)
+        return anyio.run(call, backend=backend)
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(lambda: anyio.run(whole, backend=backend)).result()
+        return pool.submit(lambda: anyio.run(call, backend=backend)).result()
 
 
 def run(protocol: Protocol, sample: Sample | Question, seats: Seats, **options: Any) -> Transcript:
     """`play`, from ordinary code or a notebook cell. Takes what `play` takes, and `backend="asyncio"|"trio"`."""
     backend = options.pop("backend", "asyncio")
-    seats = {seat: _seated(agent) for seat, agent in seats.items()}
-    result: Transcript = in_loop(lambda: play(protocol, sample, seats, **options), seats, backend)
+    result: Transcript = in_loop(lambda: play(protocol, sample, seats, **options), backend)
     return result

@@ -102,21 +102,17 @@ def _parent(transcript: Transcript, at: str) -> dict[str, Any]:
 
 def resume(path: Path | str, seats: Seats, *, backend: str = "asyncio", **options: Any) -> Transcript:
     """`resume_play`, from ordinary code or a notebook cell."""
-    seats = {seat: _seated(agent) for seat, agent in seats.items()}
-    result: Transcript = in_loop(lambda: resume_play(path, seats, **options), seats, backend)
+    result: Transcript = in_loop(lambda: resume_play(path, seats, **options), backend)
     return result
 
 
 def fork(transcript: Transcript, at: str, seats: Seats, *, backend: str = "asyncio", **options: Any) -> Transcript:
     """`fork_play`, from ordinary code or a notebook cell."""
-    seats = {seat: _seated(agent) for seat, agent in seats.items()}
-    result: Transcript = in_loop(lambda: fork_play(transcript, at, seats, **options), seats, backend)
+    result: Transcript = in_loop(lambda: fork_play(transcript, at, seats, **options), backend)
     return result
 
 
 def rejudge(transcript: Transcript, judge: Any, *, backend: str = "asyncio", **options: Any) -> Transcript:
     """`rejudge_play`, from ordinary code or a notebook cell."""
-    judge = _seated(judge)
-    agents = {"judge": judge, **(options.get("seats") or {})}
-    result: Transcript = in_loop(lambda: rejudge_play(transcript, judge, **options), agents, backend)
+    result: Transcript = in_loop(lambda: rejudge_play(transcript, judge, **options), backend)
     return result

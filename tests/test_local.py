@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from collections import OrderedDict
 from importlib.util import find_spec
 from typing import Any
 
@@ -76,7 +78,7 @@ def test_missing_packages_name_what_to_install(monkeypatch: pytest.MonkeyPatch) 
 def test_seats_keep_their_slot_as_long_as_they_are_among_the_last() -> None:
     server = Server.__new__(Server)
     server.slots = 2
-    server._places, server._lock = local.OrderedDict(), local.threading.Lock()
+    server._places, server._lock = OrderedDict(), threading.Lock()
     a, b = server.slot(b"a"), server.slot(b"b")
     assert a != b and server.slot(b"a") == a
     assert server.slot(b"c") == b and server.slot(b"a") == a

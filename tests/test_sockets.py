@@ -37,7 +37,8 @@ BROKEN = {
 
 async def talk(answers: list[bytes], **options: Any) -> tuple[Any, list[dict[str, Any]]]:
     """What an LM makes of a server that sends these bytes, one per connection, and hangs up."""
-    left, notes = list(answers), []
+    left = list(answers)
+    notes: list[dict[str, Any]] = []
 
     async def serve(stream: anyio.abc.SocketStream) -> None:
         async with stream:

@@ -12,10 +12,11 @@ from typing import Any
 
 import anyio
 
+from moot.agents.base import close_all, start_all
 from moot.cli.board import Board, board
 from moot.cli.frame import OK, UNDECIDED, Interrupted, innermost, tell, tell_json
 from moot.cli.plan import Plan, seated
-from moot.cli.watch import Watched, close_agent
+from moot.cli.watch import Watched
 from moot.protocols.base import Protocol, record_of
 from moot.protocols.driver import play
 from moot.protocols.errors import MootError, UsageError
@@ -78,14 +79,14 @@ def play_set(
                 rows.append(row)
                 shown.ended(row.path, row.outcome, row.problem)
 
+        await start_all(agents.values())  # held over all plays, so that connections stay open between them
         try:
             async with anyio.create_task_group() as group:
                 for _ in range(min(limit, len(jobs))):
                     group.start_soon(worker)
         finally:
             with anyio.CancelScope(shield=True):
-                for agent in {id(each): each for each in agents.values()}.values():
-                    await close_agent(agent)
+                await close_all(agents.values())
 
     try:
         with board(len(jobs)) as shown:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from moot.agents.base import act_of, describe
+from moot.agents.base import act_of, close_all, describe, start_all
 from moot.protocols.view import Request
 
 Told = Callable[[str, Request, Any], None]
@@ -37,17 +37,11 @@ class Watched:
     def describe(self) -> dict[str, Any]:
         return describe(self._agent)
 
+    async def start(self) -> None:
+        await start_all([self._agent])
+
     async def close(self) -> None:
-        await close_agent(self._agent)
-
-
-async def close_agent(agent: Any) -> None:
-    """Close an agent that can be closed."""
-    close = getattr(agent, "close", None)
-    if callable(close):
-        done = close()
-        if inspect.isawaitable(done):
-            await done
+        await close_all([self._agent])
 
 
 def narrator() -> Told:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any, cast, Literal
+from typing import Any, Literal, cast
 
 from moot.protocols.errors import UsageError
 

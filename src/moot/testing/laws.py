@@ -160,7 +160,7 @@ def _live(case: Case, order: list[int]) -> Transcript:
         assert transcript is not None
         return transcript
 
-    transcript: Transcript = in_loop(both, {})
+    transcript: Transcript = in_loop(both)
     return transcript
 
 

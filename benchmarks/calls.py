@@ -45,7 +45,9 @@ async def ours(url: str) -> None:
         async with asyncio.TaskGroup() as group:
             for number in range(DEBATES):
                 out = Path(folder) / f"{number}.jsonl"
-                group.create_task(decided(moot.play(moot.Debate(rounds=ROUNDS), QUESTION, sitting, seed=number, out=out)))
+                group.create_task(
+                    decided(moot.play(moot.Debate(rounds=ROUNDS), QUESTION, sitting, seed=number, out=out))
+                )
 
 
 async def decided(play: Coroutine[Any, Any, moot.Transcript]) -> None:

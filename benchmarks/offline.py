@@ -53,6 +53,8 @@ def rows() -> Iterator[Row]:
         def long() -> None:
             debate(5000, next(names))
 
-        ten, many = (seconds / steps for seconds, steps in zip(best(short, long, repeats=3), (2000, 10000), strict=True))
+        ten, many = (
+            seconds / steps for seconds, steps in zip(best(short, long, repeats=3), (2000, 10000), strict=True)
+        )
         detail = f"{many * 1e6:.1f} µs a step in a play of 10,000 against {ten * 1e6:.1f} in plays of 10"
         yield Row("cost of a step in a long play against a short one", many / ten, 1.5, "×", detail)

@@ -31,7 +31,9 @@ console = Console(width=None if sys.stdout.isatty() else 110)
 
 def programs(out: Path) -> None:
     console.rule("(a) the sum of N integers: programs debate, the judge adds two numbers at a time")
-    table = Table("N", "liar sits at", "verdict", "right?", "claims in the tree", "on the path", "judge reads", "its budget")
+    table = Table(
+        "N", "liar sits at", "verdict", "right?", "claims in the tree", "on the path", "judge reads", "its budget"
+    )
     for size in (16, 256, 4096):
         for liar in ("a", "b"):
             sample = sum_sample(size, seed=size, true_first=liar == "b")
@@ -46,7 +48,9 @@ def programs(out: Path) -> None:
                 str(t.ledger.tree.depth), str(t.guarantee.used), str(t.guarantee.budget),
             )  # fmt: skip
     console.print(table)
-    console.print(f"Why the judge could be right: {t.guarantee.because}, on one path of {t.ledger.tree.implied:,} claims.")
+    console.print(
+        f"Why the judge could be right: {t.guarantee.because}, on one path of {t.ledger.tree.implied:,} claims."
+    )
     console.print("Every transcript was replayed to the identical digest.\n")
 
 
@@ -97,11 +101,18 @@ def models(out: Path) -> None:
 
 
 def costs(t: moot.Transcript) -> None:
-    table = Table("seat", "calls", "attempts", "prompt tokens", "of them cached", "written", "seconds", "reads", "budget")
+    table = Table(
+        "seat", "calls", "attempts", "prompt tokens", "of them cached", "written", "seconds", "reads", "budget"
+    )
     for seat, spent in t.ledger.seats.items():
         budget = t.ledger.bounds.get(seat, {}).get("reads", "–")
-        shown = ["unknown" if v is None else str(v) for v in (spent.prompt_tokens, spent.cached_tokens, spent.completion_tokens)]
-        table.add_row(seat, str(spent.calls), str(spent.attempts), *shown, f"{spent.seconds:.1f}", str(spent.reads), str(budget))
+        shown = [
+            "unknown" if v is None else str(v)
+            for v in (spent.prompt_tokens, spent.cached_tokens, spent.completion_tokens)
+        ]
+        table.add_row(
+            seat, str(spent.calls), str(spent.attempts), *shown, f"{spent.seconds:.1f}", str(spent.reads), str(budget)
+        )
     console.print(f"What {t.name} cost:")
     console.print(table)
     console.print(f"Guarantee: {'holds' if t.guarantee.holds else 'none'} ({t.guarantee.because}).")
@@ -121,7 +132,9 @@ def main() -> None:
     except moot.MootError as error:
         print(f"demo: {error}", file=sys.stderr)
         sys.exit(2)
-    console.print(f"\n{time.monotonic() - begun:.0f} s; the transcripts are in {out} (moot show {out}/…, moot cost {out}/…)")
+    console.print(
+        f"\n{time.monotonic() - begun:.0f} s; the transcripts are in {out} (moot show {out}/…, moot cost {out}/…)"
+    )
 
 
 if __name__ == "__main__":

@@ -55,7 +55,9 @@ class Debate(Protocol):
         if not 2 <= len(question.choices) <= 26:
             raise UsageError(f"a debate needs 2 to 26 choices; {question.text!r} has {len(question.choices)}")
         if self.rounds is None and not any(isinstance(part, (Feedback, Negotiate)) for part in self.repeated()):
-            raise UsageError("a debate with rounds=None never ends: repeat a Feedback or a Negotiate part, or set rounds")
+            raise UsageError(
+                "a debate with rounds=None never ends: repeat a Feedback or a Negotiate part, or set rounds"
+            )
         if self.rounds is not None and self.rounds < 0:
             raise UsageError(f"a debate cannot have {self.rounds} rounds")
         return {**{ascii_lowercase[i]: "debater" for i in range(len(question.choices))}, "judge": "judge"}

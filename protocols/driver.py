@@ -243,7 +243,9 @@ def bounds_of(seats: Seats, question: Question) -> dict[str, dict[str, int | flo
             limits = bound.limits(question.size) if hasattr(bound, "limits") else dict(bound)
             unknown = set(limits) - set(MEASURES)
             if unknown:
-                raise UsageError(f"seat {seat}: no measure is called {sorted(unknown)[0]!r}; there are {', '.join(MEASURES)}")
+                raise UsageError(
+                    f"seat {seat}: no measure is called {sorted(unknown)[0]!r}; there are {', '.join(MEASURES)}"
+                )
             bounds[seat] = limits
     return bounds
 

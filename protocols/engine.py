@@ -182,7 +182,9 @@ class Game:
     def exhaust(self, step: str, error: BudgetExceeded) -> None:
         """End the play: the seat that is asked at `step` would cross its budget."""
         seat = self.open[step].ask.seat
-        self.end(Exhausted(role=seat, measure=error.measure, used=error.used, limit=error.limit, step=step), failed=step)
+        self.end(
+            Exhausted(role=seat, measure=error.measure, used=error.used, limit=error.limit, step=step), failed=step
+        )
 
     def fail(self, step: str, cause: str) -> None:
         """End the play: what should have answered `step` failed."""
@@ -272,7 +274,9 @@ class Game:
                 if account is not None:
                     account.spend(effect.measure, effect.amount)
             except BudgetExceeded as error:
-                self.end(Exhausted(role=effect.seat, measure=error.measure, used=error.used, limit=error.limit, step=step))
+                self.end(
+                    Exhausted(role=effect.seat, measure=error.measure, used=error.used, limit=error.limit, step=step)
+                )
                 return
             self._ready.append((branch, None))
         elif isinstance(effect, TogetherEffect):

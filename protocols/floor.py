@@ -177,7 +177,9 @@ class Floor:
         if measure not in MEASURES:
             raise ProtocolError(f"the protocol charged {measure!r}; measures are {', '.join(MEASURES)}")
         if amount < 0:
-            raise ProtocolError(f"charge({seat!r}, {measure!r}, {amount}): a charge is at least 0; nothing gives budget back")
+            raise ProtocolError(
+                f"charge({seat!r}, {measure!r}, {amount}): a charge is at least 0; nothing gives budget back"
+            )
         await ChargeEffect(self._outer.get(seat, seat), measure, amount)
 
     async def play(self, protocol: Protocol, question: Question, seats: Mapping[str, str] | None = None) -> Decided:

@@ -71,7 +71,9 @@ class Sample:
     def __init__(self, question: Question, truth: int | None = None) -> None:
         n = len(question.choices)
         if truth is not None and (isinstance(truth, bool) or not isinstance(truth, int) or not 0 <= truth < n):
-            raise UsageError(f"question {question.text!r}: truth is {truth!r}; with {n} choices it must be 0 to {n - 1}")
+            raise UsageError(
+                f"question {question.text!r}: truth is {truth!r}; with {n} choices it must be 0 to {n - 1}"
+            )
         self.question = question
         self._truth = truth
 

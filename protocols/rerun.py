@@ -87,7 +87,9 @@ async def rejudge_play(
     roles: Mapping[str, str] = protocol.roles(transcript.question)
     judges = frozenset(seat for seat, role in roles.items() if role == "judge")
     if not judges:
-        raise UsageError(f"{transcript.name}: protocol {protocol.name} has no judge to replace; its roles: {dict(roles)}")
+        raise UsageError(
+            f"{transcript.name}: protocol {protocol.name} has no judge to replace; its roles: {dict(roles)}"
+        )
     seated = {**{s: _seated(a) for s, a in (seats or {}).items()}, **dict.fromkeys(judges, _seated(judge))}
     kept = {seat: limits for seat, limits in transcript.bounds.items() if seat not in judges}
     return await play(

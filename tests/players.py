@@ -11,7 +11,9 @@ from moot.protocols.base import Protocol
 from moot.protocols.floor import Floor
 from moot.protocols.question import Question
 
-QUESTION = moot.Question("Who sank the fleet?", ("a storm", "the admiral"), passage="A storm sank it, the admiral said.")
+QUESTION = moot.Question(
+    "Who sank the fleet?", ("a storm", "the admiral"), passage="A storm sank it, the admiral said."
+)
 FAIR = moot.Verdict(probabilities=(0.75, 0.25), text="so it seems")
 
 

@@ -149,7 +149,9 @@ def test_a_judge_asked_between_rounds_shares_its_seconds(backend: str) -> None:
         await anyio.sleep(0.06)
         return speak(request)
 
-    transcript = moot.run(protocol, QUESTION, everywhere(protocol, speak, judge=Bounded(judge, seconds=0.15)), backend=backend)
+    transcript = moot.run(
+        protocol, QUESTION, everywhere(protocol, speak, judge=Bounded(judge, seconds=0.15)), backend=backend
+    )
     assert isinstance(transcript.outcome, moot.Exhausted) and transcript.outcome.measure == "seconds"
     assert 1 <= sum(step.seat == "judge" for step in transcript.steps()) <= 2
     assert moot.replay(transcript).digest == transcript.digest

@@ -132,7 +132,15 @@ def test_coins_follow_from_seed_and_step() -> None:
     drawn: list[Any] = []
 
     async def flips(floor: Floor) -> None:
-        drawn.append((await floor.flip(), await floor.draw(1, 2, 0, 3), await floor.uniform(), await floor.flip(0), await floor.flip(1)))
+        drawn.append(
+            (
+                await floor.flip(),
+                await floor.draw(1, 2, 0, 3),
+                await floor.uniform(),
+                await floor.flip(0),
+                await floor.flip(1),
+            )
+        )
 
     for seed in (1, 1, 2):
         game_of(flips, seed=seed)
@@ -149,7 +157,9 @@ def test_draws_come_in_proportion(odds: tuple[float, ...], count: int) -> None:
         assert abs(drawn.count(index) - expected) <= 5 * (expected + 1) ** 0.5
 
 
-@pytest.mark.parametrize("bad", [lambda f: f.flip(1.5), lambda f: f.draw(), lambda f: f.draw(-1, 2), lambda f: f.draw(0.0)])
+@pytest.mark.parametrize(
+    "bad", [lambda f: f.flip(1.5), lambda f: f.draw(), lambda f: f.draw(-1, 2), lambda f: f.draw(0.0)]
+)
 def test_impossible_coins_are_the_protocols_fault(bad: Any) -> None:
     with pytest.raises(moot.ProtocolError, match="probability lies in|give weights"):
         game_of(bad)
@@ -230,7 +240,12 @@ def test_each_measure_runs_out(measure: str) -> None:
         assert game.outcome == moot.Exhausted(role="judge", measure="calls", used=6, limit=5, step="10")
     else:
         assert isinstance(game.outcome, moot.Exhausted)
-        assert (game.outcome.role, game.outcome.measure, game.outcome.used, game.outcome.limit) == ("judge", measure, used, 5)
+        assert (game.outcome.role, game.outcome.measure, game.outcome.used, game.outcome.limit) == (
+            "judge",
+            measure,
+            used,
+            5,
+        )
     assert not game.open
 
 

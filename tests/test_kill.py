@@ -25,7 +25,9 @@ def test_killed_again_and_again(tmp_path: Path) -> None:
     chance = random.Random(11)
     kills, deadline = 0, time.monotonic() + 120
     while True:
-        recorded = {step.step for step in moot.load(path).steps()} if kills and path.exists() and _whole(path) else set()
+        recorded = (
+            {step.step for step in moot.load(path).steps()} if kills and path.exists() and _whole(path) else set()
+        )
         already = len(calls.read_text().split())
         process = subprocess.Popen(
             [sys.executable, str(CHILD), str(path), str(calls)], stdout=subprocess.PIPE, stderr=subprocess.PIPE

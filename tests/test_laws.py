@@ -180,6 +180,8 @@ def test_the_driver_and_the_hand_open_alike() -> None:
 
     question = moot.Question("What is the sum?", ("3", "4"), data=[1, 2], size=2, unit="cells")
     bounds = {"judge": {"reads": 9}}
-    transcript = moot.run(moot.Bisection(), question, dict.fromkeys(("a", "b", "judge"), moot.testing.puppet), bounds=bounds)
+    transcript = moot.run(
+        moot.Bisection(), question, dict.fromkeys(("a", "b", "judge"), moot.testing.puppet), bounds=bounds
+    )
     hand = Hand(moot.Bisection(), question, Script(), bounds=bounds)
     assert played_part(hand.lines[0]) == played_part(next(transcript.lines()))

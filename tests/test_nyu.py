@@ -67,7 +67,7 @@ def test_a_good_record_is_accepted_by_its_rules_and_comes_back_to_the_last_field
 def test_what_the_play_says_is_not_kept_a_second_time(name: str) -> None:
     (imported,) = (event for event in import_debate(GOOD[name]).events() if event["event"] == "imported")
     rest = json.dumps(imported["rest"])
-    for spoken in ("Believe", "Enough", "says it all", "One.", "distribution\": [0.99", "Why did", "1700000000002"):
+    for spoken in ("Believe", "Enough", "says it all", "One.", 'distribution": [0.99', "Why did", "1700000000002"):
         assert spoken not in rest.split('"then"')[0]
     assert set(imported["rest"]["in"]) <= {"setup", "feedback", "scratchpads", "rounds"}
     assert set(imported["rest"]["in"]["setup"]["in"]) == {"sourceMaterial", "offlineJudges"}
@@ -115,7 +115,7 @@ def test_a_debate_with_a_judge() -> None:
     ]  # fmt: skip
     passage = transcript.question.passage
     assert passage == (
-        'THE LAMP\n\n"Don\'t touch the lamp," said the keeper—twice. The boys\' boat (a small one) was gonna sink.'
+        "THE LAMP\n\n\"Don't touch the lamp,\" said the keeper—twice. The boys' boat (a small one) was gonna sink."
     )
     quotes = [quote for step in transcript.steps() for quote in step.move.get("quotes", ())]
     assert [quote["text"] for quote in quotes] == ["boat (", "Don't touch the lamp", '"', "keeper—twice. The boys"]

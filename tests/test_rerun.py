@@ -22,7 +22,9 @@ def sure(request: moot.Request) -> moot.Move:
 
 @pytest.fixture
 def whole(tmp_path: Path) -> moot.Transcript:
-    return moot.run(DEBATE, moot.Sample(QUESTION, truth=0), everywhere(DEBATE, Slow(0.001)), seed=9, out=tmp_path / "whole.jsonl")
+    return moot.run(
+        DEBATE, moot.Sample(QUESTION, truth=0), everywhere(DEBATE, Slow(0.001)), seed=9, out=tmp_path / "whole.jsonl"
+    )
 
 
 def test_resume_at_every_event(whole: moot.Transcript, tmp_path: Path) -> None:
@@ -126,7 +128,9 @@ def test_rejudge_where_the_debaters_heard_the_judge() -> None:
     marked = [event["step"] for event in stale.events() if event["event"] == "moved" and event["meta"].get("stale")]
     assert marked and all(step > "1" for step in marked)
     live = moot.rejudge(heard, sure, seats={"a": speak, "b": speak})
-    assert isinstance(live.outcome, moot.Decided) and not any(e["meta"].get("stale") for e in live.events() if "meta" in e)
+    assert isinstance(live.outcome, moot.Decided) and not any(
+        e["meta"].get("stale") for e in live.events() if "meta" in e
+    )
     assert moot.replay(live).digest == live.digest
 
 

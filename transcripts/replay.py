@@ -112,7 +112,9 @@ class Replay:
             outcome = outcome_adapter.validate_python(event["outcome"])
             if event["step"] in game.open:
                 game.end(outcome, failed=event["step"])
-        elif name == "ended" and isinstance(outcome := outcome_adapter.validate_python(event["outcome"]), (Errored, Exhausted)):
+        elif name == "ended" and isinstance(
+            outcome := outcome_adapter.validate_python(event["outcome"]), (Errored, Exhausted)
+        ):
             game.end(outcome)
 
 
@@ -170,7 +172,9 @@ class Recorded:
 class Recording:
     """Recorded answers by step, to be played again in part: those steps that `keep` accepts."""
 
-    def __init__(self, transcript: Transcript, before: str | None = None, without: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, transcript: Transcript, before: str | None = None, without: frozenset[str] = frozenset()
+    ) -> None:
         """before: only steps that come before this one, in the order of paths. without: not the steps of these seats."""
         self.answers: dict[str, deque[Recorded]] = {}
         limit = path_of(before) if before is not None else None
@@ -185,7 +189,9 @@ class Recording:
             recorded = Recorded(reply, event["request"], event.get("reads", 0), event["meta"].get("spent"))
             self.answers.setdefault(event["step"], deque()).append(recorded)
         if before is not None and not known:
-            raise TranscriptError(f"{transcript.name}: no move was recorded at step {before}; moot show lists the steps")
+            raise TranscriptError(
+                f"{transcript.name}: no move was recorded at step {before}; moot show lists the steps"
+            )
 
     def next(self, step: str) -> Recorded | None:
         """The next recorded answer for a step, and use it up; None when there is none left."""

@@ -74,7 +74,9 @@ class Case:
     ) -> Hand:
         """This case at its first asks, to be stepped. A protocol that fails breaks the law here."""
         made: Hand = self.attempt(
-            lambda: Hand(self.protocol, question or self.question, self.script, seed=self.seed, bounds=bounds, watch=watch)
+            lambda: Hand(
+                self.protocol, question or self.question, self.script, seed=self.seed, bounds=bounds, watch=watch
+            )
         )
         return made
 
@@ -182,7 +184,9 @@ def _asked(protocol: Protocol, questions: Questions | None) -> st.SearchStrategy
     listed = [questions] if isinstance(questions, Question) else list(questions)
     unfit = [question for question in listed if not takes(protocol, question)]
     if unfit or not listed:
-        raise UsageError(f"{protocol.name} does not take the question {unfit[0].text!r}" if unfit else "questions= is empty")
+        raise UsageError(
+            f"{protocol.name} does not take the question {unfit[0].text!r}" if unfit else "questions= is empty"
+        )
     return st.sampled_from(listed)
 
 

@@ -46,7 +46,9 @@ class Watch(AbstractContextManager[None]):
         self._before = sys.getprofile()
         sys.setprofile(self._see)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         sys.setprofile(self._before)
         if self._collects:
             gc.enable()
@@ -81,7 +83,11 @@ def _what(called: Any) -> str | None:
     if name in _METHODS and isinstance(owner, type) and owner.__module__ == "datetime":
         return "reads the clock"
     if isinstance(owner, random.Random):
-        return "draws randomness" if owner is getattr(random, "_inst", None) or isinstance(owner, random.SystemRandom) else None
+        return (
+            "draws randomness"
+            if owner is getattr(random, "_inst", None) or isinstance(owner, random.SystemRandom)
+            else None
+        )
     if name in _HARMLESS:
         return None
     return _MODULES.get(getattr(called, "__module__", None) or "")

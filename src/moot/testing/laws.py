@@ -170,7 +170,9 @@ def _first_difference(case: Case, hand: Hand, live: Transcript) -> None:
         if event["event"] in ("moved", "rejected", "flipped", "charged", "ended", "started"):
             body = played_part(line)
             if body not in bodies.get(event.get("step", ""), ()):
-                case.broken(f"with async agents answering in another order, this came out differently: {body.decode()[:600]}")
+                case.broken(
+                    f"with async agents answering in another order, this came out differently: {body.decode()[:600]}"
+                )
     case.broken("with async agents answering in another order, the digest came out differently")
 
 
@@ -221,7 +223,9 @@ def rejects(case: Case) -> None:
     taken = case.attempt(lambda: hand.game.answer(at, reply))
     if taken:
         if illegal:
-            case.broken(f"step {at} accepted {shown(reply)}, which is no {' or '.join(k.__name__ for k in request.kinds)}")
+            case.broken(
+                f"step {at} accepted {shown(reply)}, which is no {' or '.join(k.__name__ for k in request.kinds)}"
+            )
         return
     events = list(Transcript(hand.lines).events())[count:]
     if [event["event"] for event in events][:1] != ["rejected"] or events[0]["step"] != at:
@@ -305,4 +309,3 @@ __all__ = [
     "blind", "bounded_judge", "deterministic", "encodes", "ends", "estimates", "order_free", "pure", "rejects", "replays",
     "resumes", "sealed", "symmetric", "tree", "within_budget", "zero_sum",
 ]  # fmt: skip
-

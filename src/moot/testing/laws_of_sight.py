@@ -57,7 +57,9 @@ def blind(case: Case) -> None:
         text = _text(request)
         for other, token in said.items():
             if token in text and apart(step, other, plays):
-                case.broken(f"the request of step {step} to {request.seat} holds what is said at the same time at step {other}")
+                case.broken(
+                    f"the request of step {step} to {request.seat} holds what is said at the same time at step {other}"
+                )
         if request.view.source != "all":
             shown = request.view.question
             if shown.passage is not None or shown.data is not None or (MARK in text and not spoken):
@@ -111,7 +113,9 @@ def sealed(case: Case) -> None:
     bodies = {body for each in hand.bodies.values() for body in each}
     seats = dict.fromkeys(case.protocol.roles(case.question), case.script.agent)
     for truth in (None, *range(len(case.question.choices))):
-        transcript: Transcript = case.attempt(partial(run, case.protocol, Sample(case.question, truth), seats, seed=case.seed))
+        transcript: Transcript = case.attempt(
+            partial(run, case.protocol, Sample(case.question, truth), seats, seed=case.seed)
+        )
         if transcript.digest == hand.transcript.digest:
             continue
         for line, event in transcript.pairs():
@@ -144,7 +148,9 @@ def within_budget(case: Case) -> None:
             spending = {"calls": 1, "reads": event.get("reads", 0), **(event["meta"].get("spent") or {})}
         elif event["event"] == "charged":
             if event["amount"] < 0:
-                case.broken(f"step {event['step']} charges {event['amount']} {event['measure']}: a charge cannot give back")
+                case.broken(
+                    f"step {event['step']} charges {event['amount']} {event['measure']}: a charge cannot give back"
+                )
             spending = {event["measure"]: event["amount"]}
         else:
             continue
@@ -156,7 +162,9 @@ def within_budget(case: Case) -> None:
             if over and event["event"] != "charged":
                 case.broken(f"at step {event['step']} seat {seat} has spent {used[seat][measure]} {measure} of {limit}")
             if over and not isinstance(hand.game.outcome, Exhausted):
-                case.broken(f"the charge of step {event['step']} takes seat {seat} to {used[seat][measure]} {measure} of {limit}")
+                case.broken(
+                    f"the charge of step {event['step']} takes seat {seat} to {used[seat][measure]} {measure} of {limit}"
+                )
     _exhausted(case, hand.game.outcome, bounds)
 
 
@@ -191,7 +199,9 @@ def bounded_judge(case: Case) -> None:
         if reads is None or reads > most:
             case.broken(f"the judge {seat} read {reads} in a bound of {most}")
         if opened[seat] > most:
-            case.broken(f"the judge {seat} was shown {opened[seat]} in a bound of {most}, and {reads} of it was counted")
+            case.broken(
+                f"the judge {seat} was shown {opened[seat]} in a bound of {most}, and {reads} of it was counted"
+            )
     _exhausted(case, outcome, {seat: {"reads": most} for seat in judges})
     if not isinstance(outcome, (Decided, Exhausted)) and type(outcome) is not type(free.game.outcome):
         case.broken(f"under a bound the play ended in {outcome!r}")
@@ -249,7 +259,9 @@ def symmetric(case: Case) -> None:
             steps.append(request.step)
         told = sayings.get(request.seat, [])
         if len(steps) > len(told) or request.attempt >= len(told[steps.index(request.step)]):
-            case.broken(f"with seats {to} swapped, {request.seat} is asked more often than {_back(to, request.seat)} was before")
+            case.broken(
+                f"with seats {to} swapped, {request.seat} is asked more often than {_back(to, request.seat)} was before"
+            )
         return told[steps.index(request.step)][request.attempt]
 
     script, case.script = case.script, case.fresh()
@@ -304,5 +316,3 @@ def _swapped(case: Case, first: Any, second: Any, to: Mapping[str, str], now_at:
         now = second.payoffs.get(to.get(seat, seat))
         if now is None or not math.isclose(now, payoff, rel_tol=1e-9, abs_tol=1e-9):
             case.broken(f"{how} the payoffs are {second.payoffs}; before they were {first.payoffs}")
-
-

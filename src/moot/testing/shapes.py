@@ -18,7 +18,21 @@ from moot.protocols.moves import Answer, Ask, Move, Speech, Verdict
 from moot.protocols.view import Request
 
 T = TypeVar("T")
-WORDS = ("yes", "no", "the", "page", "says", "otherwise", "because", "admiral", "storm", "never", "three", "naïve", "海")
+WORDS = (
+    "yes",
+    "no",
+    "the",
+    "page",
+    "says",
+    "otherwise",
+    "because",
+    "admiral",
+    "storm",
+    "never",
+    "three",
+    "naïve",
+    "海",
+)
 _DEEP = 4  # nesting at which optional parts of a recursive schema are left out
 
 
@@ -97,7 +111,9 @@ def build(schema: Mapping[str, Any], choose: Chooser, root: Mapping[str, Any] | 
     for several in ("anyOf", "oneOf"):
         if several in schema:
             options = list(schema[several])
-            flat = [option for option in options if "$ref" not in option and option.get("type") not in ("array", "object")]
+            flat = [
+                option for option in options if "$ref" not in option and option.get("type") not in ("array", "object")
+            ]
             return build(choose.pick(flat if deep > _DEEP and flat else options), choose, root, deep + 1)
     if "allOf" in schema:
         return build({key: value for part in schema["allOf"] for key, value in part.items()}, choose, root, deep)
@@ -164,7 +180,11 @@ def _verdict(request: Request, choose: Chooser) -> dict[str, Any]:
     if not any(weights):
         weights[choose.integer(0, count - 1)] = 1
     total = sum(weights)
-    return {"probabilities": [weight / total for weight in weights], "text": choose.text(0, 20), "end": choose.integer(0, 1) == 1}
+    return {
+        "probabilities": [weight / total for weight in weights],
+        "text": choose.text(0, 20),
+        "end": choose.integer(0, 1) == 1,
+    }
 
 
 def _answer(request: Request, choose: Chooser) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def questions(draw: st.DrawFn, choices: int | None = None, passage: bool | None 
 
 @st.composite
 def sums(draw: st.DrawFn, most: int = 17) -> Question:
-    """"What is the sum of these integers?", with two claimed sums: data is the list, 1 to `most` long."""
+    """ "What is the sum of these integers?", with two claimed sums: data is the list, 1 to `most` long."""
     data = draw(st.lists(st.integers(-9, 99), min_size=1, max_size=most))
     claimed = sum(data)
     other = claimed + draw(st.integers(1, 9))
@@ -118,7 +118,9 @@ def questions_for(protocol: Protocol) -> st.SearchStrategy[Question]:
         else:
             shapes.append(shape)
     if not shapes:
-        raise UsageError(f"{protocol.name} takes none of the questions that moot.testing makes ({why}): give questions=")
+        raise UsageError(
+            f"{protocol.name} takes none of the questions that moot.testing makes ({why}): give questions="
+        )
     return st.one_of(shapes).filter(lambda question: takes(protocol, question))
 
 
@@ -133,7 +135,10 @@ def takes(protocol: Protocol, question: Question) -> bool:
 
 @st.composite
 def transcripts(
-    draw: st.DrawFn, protocol: Protocol | None = None, of: st.SearchStrategy[Question] | None = None, rejections: bool = True
+    draw: st.DrawFn,
+    protocol: Protocol | None = None,
+    of: st.SearchStrategy[Question] | None = None,
+    rejections: bool = True,
 ) -> Transcript:
     """Whole transcripts, in memory, of `protocol` (None: any of moot's own) with drawn moves.
 

@@ -84,19 +84,25 @@ def models(out: Path) -> None:
         console.print(f"  {number}: {choice}" + ("   ← by the text" if number == sample.unseal() else ""))
     table = Table("play", "a defends", "outcome", "P(0)", "P(1)", "judge's log score", "digest, replayed alike")
     first: list[float] = []
+    seat_a: list[float] = []
     for name, t in [*played, ("passage-rejudged", again)]:
         row = [name, "1" if "swapped" in name else "0"]
         if isinstance(t.outcome, moot.Decided):
             p = t.outcome.verdict.probabilities
-            first.append(p[1] if "swapped" in name else p[0])
+            if t is not again:
+                first.append(p[0])
+                seat_a.append(p[1] if "swapped" in name else p[0])
             row += ["decided", f"{p[0]:.2f}", f"{p[1]:.2f}", f"{moot.judge_reward(t):.2f}"]
         else:
             row += [t.outcome.kind if t.outcome else "not ended", "–", "–", "–"]
         table.add_row(*row, t.digest[:16])
     console.print(table)
-    if len(first) >= 2:
-        console.print(f"Belief in whatever seat a defends: {first[0]:.2f} one way, {first[1]:.2f} the other.")
-        console.print("A judge without position bias would give complementary numbers to the same arguments.\n")
+    if len(first) == 2:
+        console.print(
+            f"Mean belief in what seat a defends, over both seatings: {sum(seat_a) / 2:.2f}; 0.50 is no seat bias."
+        )
+        console.print(f"Belief in the answer listed first: {first[0]:.2f} and {first[1]:.2f}, whoever defended it.")
+        console.print("A verdict that follows the place of an answer and not what was said is position bias.\n")
     costs(played[0][1])
 
 

@@ -32,6 +32,7 @@ class Form:
 
     seats: those that a question may go to. ending: whether a verdict may end the play. length: characters allowed in a
     text, or None; where it is given, the schema is made for a server that holds the model to it by a grammar.
+    plain: a speech alone is asked for as it is, without JSON or tags around it, which small models do better.
     """
 
     kinds: tuple[type[Move], ...]
@@ -39,8 +40,14 @@ class Form:
     seats: tuple[str, ...] = ()
     ending: bool = False
     length: int | None = None
+    plain: bool = False
 
     # -- asking --------------------------------------------------------------------------------------------------------
+
+    @property
+    def bare(self) -> bool:
+        """Whether the whole answer is the speech."""
+        return self.plain and self.kinds == (Speech,)
 
     def response_format(self) -> Json:
         """The `response_format` of the call. Several kinds are told apart by `kind`, inside one field `move`, because
@@ -84,6 +91,8 @@ class Form:
 
     def told(self, tagged: bool) -> str:
         """The form in words, as the last lines of the prompt."""
+        if self.bare:
+            return "Reply with your speech and nothing else."
         if not tagged:
             if len(self.kinds) == 1:
                 return f"Reply with one JSON object: {self._fields(self.kinds[0])}."
@@ -142,6 +151,10 @@ class Form:
             why = " (it used up max_tokens before the answer)" if finish == "length" else ""
             raise Unreadable(f"the answer is empty{why}", text)
         cut = finish == "length"
+        if self.bare:
+            if cut:
+                extra["cut"] = True
+            return Speech(text=body.strip())
         data = self._tags(body, cut, extra) if tagged else self._json(body, cut, extra)
         kind = self._kind(data, text)
         try:

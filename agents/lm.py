@@ -16,7 +16,7 @@ from moot.agents.prompts import VERSION, Templates
 from moot.agents.render import Prompt, escape, limit_of, render
 from moot.agents.wire import Completion, Prices, checked_url
 from moot.protocols.errors import AgentError, UsageError
-from moot.protocols.moves import Move
+from moot.protocols.moves import Move, Speech
 from moot.protocols.view import Request
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ class LM:
 
     _hosted = True  # whether the address is known from the start
     _templates = VERSION
+    _plain = False  # whether a speech alone is asked for without JSON around it
     _tell_schema = True  # whether the prompt says in words what the schema says
 
     # -- the agent -----------------------------------------------------------------------------------------------------
@@ -154,14 +155,17 @@ class LM:
         length = None
         if self.guided:
             limit = limit_of(brief)
-            length = max(40, 2 * self.max_tokens - 160)  # characters that fit, beside the rest of the JSON
-            length = min(length, limit[0]) if limit is not None and limit[1] == "characters" else length
+            most = limit[0] if limit is not None and limit[1] == "characters" else None
+            room = max(40, 2 * self.max_tokens - 160)  # characters that fit, beside the rest of the JSON
+            bare = self._plain and request.kinds == (Speech,)
+            length = most if bare else room if most is None else min(room, most)
         return Form(
             request.kinds,
             len(question.choices),
             tuple(map(str, seats)) if isinstance(seats, (list, tuple)) else (),
             brief.get("task") != "verdict",
             length,
+            self._plain,
         )
 
     def call(self, request: Request, prompt: Prompt) -> Call:
@@ -175,7 +179,7 @@ class LM:
                 raise Unreadable(f"the model refused: {completion.refusal[:500]}", completion.refusal)
             return form.read(completion.text, tagged, completion.finish, extra)
 
-        wanted = None if tagged else form.response_format()
+        wanted = None if tagged or form.bare else form.response_format()
         try:
             return await self.complete(request, call, messages, read, response_format=wanted)
         except Unreadable as error:

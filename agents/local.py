@@ -110,7 +110,7 @@ class Local(LM):
     """The embedded model as an agent.
 
     path: a GGUF file; without one, SmolLM2-135M-Instruct. context: tokens of one slot; slots: prompts that are kept at
-    the same time; threads: of the processor, all that this process may use unless given. Other options: those of `LM`.
+    the same time; threads: of the processor, one less than this process may use unless given. Other options: those of `LM`.
     The temperature is the one that SmolLM2's authors advise. A small model repeats itself,
     so llama.cpp's repeat_penalty is 1.1 unless extra_body says otherwise.
     The server starts at the first play. Raises UsageError when a package or the file is missing.
@@ -118,6 +118,7 @@ class Local(LM):
 
     _hosted = False
     _templates = "v1-small"
+    _plain = True
     _tell_schema = False  # the grammar holds it to the form, and a small model would talk about the words instead
 
     def __init__(
@@ -165,7 +166,11 @@ class Local(LM):
         question = request.view.question
         place = blake2b(f"{question.id}\0{question.text}\0{request.seat}".encode("utf-8", "replace"), digest_size=8)
         slot = self._server.slot(place.digest()) if self._server is not None else -1
-        return {"id_slot": slot, "cache_prompt": True}
+        fields: dict[str, Any] = {"id_slot": slot, "cache_prompt": True}
+        form = self.form(request)
+        if form.bare and form.length is not None:
+            fields["grammar"] = f"root ::= [^\\x00]{{1,{form.length}}}"  # the limit on characters, held by the server
+        return fields
 
     def describe(self) -> dict[str, Any]:
         """As for LM; the file by its name and size."""
@@ -178,7 +183,8 @@ class Local(LM):
 
 
 def _cores() -> int:
+    """One less than there are: llama.cpp's threads wait for each other in lock step, and crawl when one must share."""
     try:
-        return len(os.sched_getaffinity(0))
+        return max(1, len(os.sched_getaffinity(0)) - 1)
     except AttributeError:
-        return os.cpu_count() or 1
+        return max(1, (os.cpu_count() or 2) - 1)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 FORBID_REMOTE = "MOOT_FORBID_REMOTE"  # set to 1, a call to any host but this machine is an error: for tests
 TEXT_KEPT = 20_000  # characters kept of a rejected answer
+HANGS = 1  # calls that ran out of time and are made again; each has cost a whole timeout already
 RETRIED = frozenset({408, 409, 425, 429})
 T = TypeVar("T")
 
@@ -65,6 +66,7 @@ class Call:
     seed: int = 0
     labels: dict[str, Any] = field(default_factory=dict)
     attempts: int = 0
+    hangs: int = 0
     rng: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,7 +89,8 @@ class Endpoint:
     """A place that answers chat completions.
 
     base_url: for instance "http://127.0.0.1:8080/v1". api_key: sent as a bearer token; never recorded or shown.
-    timeout: seconds for one attempt, from sending to the last byte. retries: attempts after the first.
+    timeout: seconds for one attempt, from sending to the last byte. retries: attempts after the first (one only after a
+    call that ran out of time, since each such has cost the whole timeout).
     patience: the longest wait, in seconds, that the endpoint may ask for. body_limit: bytes of a response to read.
     http_client: an httpx2.AsyncClient of your own (it is not closed here); without one aiohttp is the transport under
     asyncio where it is installed (at 64 connections and more it costs less), and httpx2's own otherwise.
@@ -159,6 +162,9 @@ class Endpoint:
                 api_key=self._key or "none", base_url=self.base_url, max_retries=0, timeout=self.timeout,
                 http_client=client_for(self.base_url) if http is None else http,
             )  # fmt: skip
+            if self._key != os.environ.get("OPENAI_API_KEY"):
+                # the client takes these from the environment; they are meant for the account whose key is there
+                shared.client.organization = shared.client.project = None
         return shared.client
 
     # -- calls ---------------------------------------------------------------------------------------------------------
@@ -226,29 +232,31 @@ class Endpoint:
             attempt.note(error=str(error), text=error.text)
             raise
         except _Unreachable as error:
-            failure = _Failure(str(error))
+            failure = _Failure(str(error), hung=error.hung)
         except BaseException:
             attempt.note(error="cancelled")
             raise
         finally:
+            # before the place is free: whoever waits for it must find the limit lowered and the pause begun
+            if failure is not None and failure.crowded:
+                shared.limiter.shrink(ticket)
+            if failure is not None and failure.after is not None and failure.after <= self.patience:
+                shared.limiter.pause(failure.after)
             shared.limiter.release()
         if failure is None:
             shared.limiter.grow()
             return completion, data, attempt
-        if failure.crowded:
-            shared.limiter.shrink(ticket)
         attempt.note(error=failure.message)
         if not failure.again:
             raise Refused(failure.message, attempt.status or 0, failure.said)
-        if last:
+        call.hangs += failure.hung
+        if last or call.hangs > HANGS:
             tries = f" after {tried + 1} attempts" if tried else ""
             raise AgentError(f"{failure.message} (given up{tries})")
-        if failure.after is not None:
-            if failure.after > self.patience:
-                raise AgentError(
-                    f"{failure.message}; it asks for a wait of {failure.after:.0f} s, over {self.patience:.0f} s"
-                )
-            shared.limiter.pause(failure.after)
+        if failure.after is not None and failure.after > self.patience:
+            raise AgentError(
+                f"{failure.message}; it asks for a wait of {failure.after:.0f} s, over {self.patience:.0f} s"
+            )
         wait = min(60.0, self.backoff * 2**tried) * call.rng.uniform(0.5, 1.0)
         await anyio.sleep(max(wait, (failure.after or 0.0) + wait / 10))
         return None, None, attempt
@@ -282,10 +290,10 @@ class Endpoint:
         except Unreadable:
             raise
         except connection_errors() as error:
-            raise _Unreachable(self._broken(error)) from None
+            raise _Unreachable(*self._broken(error)) from None
 
-    def _broken(self, error: BaseException) -> str:
-        """What to say of a call without a whole answer."""
+    def _broken(self, error: BaseException) -> tuple[str, bool]:
+        """What to say of a call without a whole answer, and whether it was silence until the time was up."""
         causes = [error]
         while (cause := causes[-1].__cause__) is not None:
             causes.append(cause)
@@ -293,11 +301,13 @@ class Endpoint:
         if isinstance(causes[-1], TimeoutError) or type(causes[-1]).__name__.endswith("Timeout"):
             return (
                 f"no answer from {self.base_url} within {self.timeout:g} s; "
-                "raise timeout=, or see whether the server is overloaded"
+                "raise timeout=, or see whether the server is overloaded",
+                True,
             )
         why = self._redact(" ".join(str(causes[-1]).split())[:300]) or type(causes[-1]).__name__
         return (
-            f"cannot reach {self.base_url}, or it broke off: {why}; is the server running, and is the base URL right?"
+            f"cannot reach {self.base_url}, or it broke off: {why}; is the server running, and is the base URL right?",
+            False,
         )
 
     def _judge(self, status: int, headers: Mapping[str, str], content: bytes, model: str) -> _Failure:
@@ -347,10 +357,15 @@ class _Failure:
     again: bool = True
     after: float | None = None
     crowded: bool = False
+    hung: bool = False
 
 
 class _Unreachable(Exception):
-    """No whole answer came."""
+    """No whole answer came. hung: none came in the time that there was."""
+
+    def __init__(self, message: str, hung: bool) -> None:
+        super().__init__(message)
+        self.hung = hung
 
 
 @dataclass(slots=True)

@@ -34,7 +34,9 @@ def test_an_example_runs(example: Path, tmp_path: Path) -> None:
 @pytest.mark.skipif(not README.exists(), reason="the README is not part of an installation")
 def test_the_readmes_debate_protocol_and_property_test_run(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    first, own, testing = (next(b for b in blocks if part in b) for part in ("def ann", "class Critique", "check_protocol"))
+    first, own, testing = (
+        next(b for b in blocks if part in b) for part in ("def ann", "class Critique", "check_protocol")
+    )
     replay = "assert moot.replay(moot.load('d.jsonl')).digest == t.digest and t.guarantee.holds\n"
     assert len(own.strip().splitlines()) < 40
     (tmp_path / "readme.py").write_text("\n".join([first, replay, own, testing, "test_critique()\n"]), encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import Any
 
 from moot.protocols.budget import Account
 from moot.protocols.floor import AskEffect
-from moot.protocols.view import Entry, Log
+from moot.protocols.view import Log, Said
 
 
 class Branch:
@@ -22,7 +22,7 @@ class Branch:
         self.next = 0
         self.last = ""
         self.heads = heads
-        self.added: list[tuple[Entry, bytes, tuple[str, ...] | None]] = []
+        self.added: list[tuple[Said, bytes, tuple[str, ...] | None]] = []
         self.accounts: dict[str, Account] | None = None
         self.parent: Branch | None = None
         self.index = 0
@@ -36,7 +36,7 @@ class Branch:
         self.next += 1
         return step
 
-    def say(self, entry: Entry, payload: bytes, to: tuple[str, ...] | None) -> None:
+    def say(self, entry: Said, payload: bytes, to: tuple[str, ...] | None) -> None:
         heads = self.heads
         if to is None and len(heads) == 1:
             heads[None] = Log(heads[None], entry, payload)

@@ -39,7 +39,7 @@ from moot.protocols.moves import Move
 from moot.protocols.outcomes import Decided, Errored, Exhausted, Forfeited
 from moot.protocols.question import Question
 from moot.protocols.replies import printable, recorded, typed, written
-from moot.protocols.view import Entry, Log, Meter, Request, View
+from moot.protocols.view import Log, Meter, Request, View
 
 Ending = Decided | Forfeited | Exhausted | Errored
 
@@ -60,7 +60,7 @@ class Game:
 
     bounds: per seat, the numbers that it may spend of each measure. recorder: told of every event. chance: gives the
     value of a coin (an index into the weights, or a number in [0, 1) when they are None); by default it follows from
-    the seed and the step alone.
+    the seed and the step alone. lean: keep statements as JSON until somebody reads them, as in a replay nobody may.
 
     Raises UsageError when the question does not fit, ProtocolError when the protocol awaits something that is not its
     floor or fails itself.
@@ -75,13 +75,14 @@ class Game:
         bounds: Mapping[str, Mapping[str, int | float]] | None = None,
         recorder: Recorder | None = None,
         chance: Callable[[str, tuple[float, ...] | None], int | float] | None = None,
+        lean: bool = False,
     ) -> None:
         self.protocol, self.question, self.seed = protocol, question, seed
         self.roles = protocol.roles(question)
         for seat in self.roles:
             if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", seat):
                 raise ProtocolError(f"protocol {protocol.name}: seat {seat!r}: letters, digits, _ . - only, at most 64")
-        self.recorder = recorder
+        self.recorder, self.lean = recorder, lean
         self.chance = chance or (lambda step, weights: drawn(seed, step, weights))
         self.current: Branch | None = None
         self.outcome: Ending | None = None
@@ -174,7 +175,7 @@ class Game:
             self.recorder.moved(step, seat, waiting.digest, payload, raw, under, ask.relation, size, reads, meta)
         branch.last = step
         if ask.say:
-            branch.say(Entry(step, seat, move), payload + seat.encode(), ask.to)
+            branch.say((step, seat, (type(move), payload) if self.lean else move), payload + seat.encode(), ask.to)
         self._ready.append((branch, move))
         self._run()
         return True

@@ -26,12 +26,16 @@ class Entry(NamedTuple):
     move: Move
 
 
+Said = tuple[str, str, Move | tuple[type[Move], bytes]]
+"""A statement as it is kept: step, seat, and the move or, until somebody reads it, its kind and JSON."""
+
+
 class Log:
     """A link of the persistent chain of statements. `digest` covers this statement and all before it."""
 
     __slots__ = ("before", "entry", "length", "digest")
 
-    def __init__(self, before: Log | None, entry: Entry | None, payload: bytes = b"") -> None:
+    def __init__(self, before: Log | None, entry: Said | None, payload: bytes = b"") -> None:
         self.before = before
         self.entry = entry
         if before is None:
@@ -41,13 +45,22 @@ class Log:
             self.length = before.length + 1
             self.digest = blake2b(before.digest + payload, digest_size=16).digest()
 
+    def read(self) -> Entry:
+        """The statement of this link."""
+        assert self.entry is not None
+        step, seat, move = self.entry
+        if type(move) is tuple:
+            kind, payload = move
+            move = kind.model_validate_json(payload)
+            self.entry = (step, seat, move)
+        return Entry(step, seat, move)  # type: ignore[arg-type]
+
     def entries(self, since: int = 0) -> list[Entry]:
         """The statements from position `since` on, oldest first."""
         found: list[Entry] = []
         link: Log | None = self
         while link is not None and link.length > since:
-            assert link.entry is not None
-            found.append(link.entry)
+            found.append(link.read())
             link = link.before
         found.reverse()
         return found
@@ -134,7 +147,7 @@ class View(Sequence[Entry]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         if index == -1 and self._log.entry is not None:
-            return self._open(self._log.length - 1, self._log.entry)
+            return self._open(self._log.length - 1, self._log.read())
         if index < 0:
             index += len(self)
         if not 0 <= index < len(self):

@@ -231,12 +231,15 @@ class Endpoint:
             attempt.note(error="cancelled")
             raise
         finally:
+            # Before the place is given back, or whoever waits for it would be let into the pause.
+            if failure is not None and failure.crowded:
+                shared.limiter.shrink(ticket)
+            if failure is not None and failure.after is not None and failure.after <= self.patience:
+                shared.limiter.pause(failure.after)
             shared.limiter.release()
         if failure is None:
             shared.limiter.grow()
             return completion, data, attempt
-        if failure.crowded:
-            shared.limiter.shrink(ticket)
         attempt.note(error=failure.message)
         if not failure.again:
             raise Refused(failure.message, attempt.status or 0, failure.said)
@@ -248,7 +251,6 @@ class Endpoint:
                 raise AgentError(
                     f"{failure.message}; it asks for a wait of {failure.after:.0f} s, over {self.patience:.0f} s"
                 )
-            shared.limiter.pause(failure.after)
         wait = min(60.0, self.backoff * 2**tried) * call.rng.uniform(0.5, 1.0)
         await anyio.sleep(max(wait, (failure.after or 0.0) + wait / 10))
         return None, None, attempt

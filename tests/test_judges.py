@@ -23,7 +23,7 @@ from moot.judges.model import ModelJudge, labels_for, read_verdict
 from moot.judges.panel import Panel, combined
 from moot.protocols.base import Protocol
 from moot.protocols.errors import AgentError, UsageError
-from moot.protocols.moves import Speech, Stop, Verdict
+from moot.protocols.moves import Ask, Speech, Stop, Verdict
 from moot.testing.server import MockOpenAI
 
 QUESTION = moot.Question("Who?", ("a", "b"))
@@ -183,6 +183,18 @@ def test_each_measure_of_a_bound_is_enforced(measure: str, bound: dict[str, Any]
     outcome = play(Bounded(reader, **bound), backend).outcome
     assert isinstance(outcome, moot.Exhausted) and (outcome.role, outcome.measure) == ("judge", measure)
     assert outcome.used > outcome.limit
+
+
+def test_a_judge_may_put_no_more_questions_than_its_bound() -> None:
+    def curious(request: Any) -> Any:
+        return Ask(text="Why?") if Ask in request.kinds else Verdict(probabilities=(1, 0))
+
+    debate = moot.Debate(rounds=3, questions=True)
+    asked = play(curious, protocol=debate).ledger.spent("judge", "queries")
+    assert isinstance(asked, int) and asked > 1
+    assert isinstance(play(Bounded(curious, queries=asked), protocol=debate).outcome, moot.Decided)
+    outcome = play(Bounded(curious, queries=asked - 1), protocol=debate).outcome
+    assert isinstance(outcome, moot.Exhausted) and (outcome.measure, outcome.used) == ("queries", asked)
 
 
 def test_a_models_tokens_are_reserved_before_the_call_and_settled_after() -> None:

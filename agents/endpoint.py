@@ -397,7 +397,10 @@ class _Attempt:
     ) -> None:
         usage = completion.usage if completion is not None else Usage()
         hit = completion is not None and completion.cached
-        cost = 0.0 if hit else self.prices.cost(usage) if self.prices is not None else None
+        # what the endpoint refused to work on (400 to 499) was not worked on; what it failed at may have been, in part
+        refused = self.status is not None and 400 <= self.status < 500
+        usage = Usage(0, 0, 0) if refused else usage
+        cost = 0.0 if hit or refused else self.prices.cost(usage) if self.prices is not None else None
         event = {
             "event": "attempted", "attempt": self.call.attempts, "model": self.body.get("model"), "ok": error is None,
             "status": self.status, "error": error, "prompt_tokens": usage.prompt_tokens,

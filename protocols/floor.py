@@ -96,7 +96,7 @@ class Floor:
     @property
     def step(self) -> str:
         """The path of the latest step of this branch; what `under` of a later ask may name."""
-        return self._branch.last
+        return (self._game.current or self._branch).last
 
     @property
     def _branch(self) -> Branch:
@@ -111,7 +111,8 @@ class Floor:
         source: "none" shows the bare question; "all" the passage and data with it; "metered" lets the reader look at
         single cells of it, each charged. Statements of branches that run at the same time are never in it.
         """
-        heads = self._branch.heads
+        branch = self._game.current or self._branch
+        heads = branch.heads
         log = heads[None]
         if to is not None and len(heads) > 1:
             log = heads.get(self._outer.get(to, to), log)

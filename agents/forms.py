@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from moot.agents.endpoint import Unreadable
+from moot.agents.attempts import Unreadable
 from moot.agents.render import kind_name
 from moot.protocols.moves import Answer, Ask, Move, Speech, Verdict
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from moot.agents.attempts import Call, Refused, Unreadable
 from moot.agents.cache import Cache
-from moot.agents.endpoint import Call, Endpoint, Refused, Unreadable
+from moot.agents.endpoint import Endpoint
 from moot.agents.forms import Form
 from moot.agents.prompts import VERSION, Templates
 from moot.agents.render import Prompt, escape, limit_of, render

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from string import ascii_uppercase
 from typing import Any, Literal
 
-from moot.agents.endpoint import Unreadable
+from moot.agents.attempts import Unreadable
 from moot.agents.forms import normalised
 from moot.agents.lm import LM
 from moot.agents.render import escape, render

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moot.agents.endpoint import Unreadable
+from moot.agents.attempts import Unreadable
 from moot.agents.forms import Form, normalised
 from moot.protocols.moves import Answer, Ask, Move, Speech, Stop, Verdict
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import moot
+from moot.agents.attempts import Unreadable
 from moot.agents.base import start_all
-from moot.agents.endpoint import Unreadable
 from moot.agents.lm import LM
 from moot.agents.wire import Completion, Usage
 from moot.judges.bounded import Bounded

@@ -15,7 +15,8 @@ import pytest
 from agent_kit import Mock, completion, log_of, refusal, request_for
 from starlette.responses import Response
 
-from moot.agents.endpoint import TEXT_KEPT, Endpoint
+from moot.agents.attempts import TEXT_KEPT
+from moot.agents.endpoint import Endpoint
 from moot.agents.lm import LM
 from moot.agents.wire import retry_after
 from moot.judges.model import ModelJudge

@@ -40,8 +40,16 @@ async def start_all(agents: Iterable[object]) -> None:
 
 
 async def close_all(agents: Iterable[object]) -> None:
-    """Call `close()` of every agent that has one, after a play that `start_all` began."""
-    await _each("close", agents)
+    """Call `close()` of every agent that has one, after a play that `start_all` began. One that fails keeps no other
+    from closing; the first failure is raised at the end."""
+    failure: Exception | None = None
+    for agent in {id(agent): agent for agent in agents}.values():
+        try:
+            await _each("close", [agent])
+        except Exception as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
 
 
 async def _each(what: str, agents: Iterable[object]) -> None:

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any, Literal
 
 import anyio
+from pydantic import ValidationError
 
 from moot.agents.base import act_of, close_all, describe, start_all
 from moot.protocols.errors import AgentError, UsageError
@@ -43,7 +44,11 @@ class Panel:
             reply = self._acts[index](request)
             if inspect.isawaitable(reply):
                 reply = await reply
-            verdicts[index] = reply if isinstance(reply, Verdict) else Verdict.model_validate(reply)
+            try:
+                verdicts[index] = reply if isinstance(reply, Verdict) else Verdict.model_validate(reply)
+            except ValidationError as error:
+                first = error.errors()[0]
+                raise AgentError(f"step {request.step}: member {index + 1} gave no verdict: {first['msg']}") from None
 
         try:
             async with anyio.create_task_group() as group:

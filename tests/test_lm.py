@@ -391,3 +391,16 @@ def test_many_choices_are_lettered_and_other_kinds_are_put_as_usual() -> None:
     assert act(ModelJudge(lm(Mock(lambda body, i: VERDICT))), Verdict)[0].probabilities == (0.75, 0.25)
     with pytest.raises(UsageError, match="stated"):
         ModelJudge(lm(mock), "guess")  # type: ignore[arg-type]
+
+
+@both_loops
+def test_account_headers_stay_with_the_account_of_the_environment(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-mine")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-mine")
+    mock = Mock(lambda body, i: SPEECH)
+    for key, expected in (("another-key", None), ("sk-mine", "org-mine")):
+        lm = LM("m", base_url="http://elsewhere.invalid/v1", api_key=key, http_client=mock.client())
+        anyio.run(lm.act, request_for(Speech), backend=backend)
+        assert mock.headers[-1].get("openai-organization") == expected

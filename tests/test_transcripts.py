@@ -193,3 +193,17 @@ def test_the_truth_is_in_the_meta_alone(transcript: moot.Transcript, data: st.Da
     truth = transcript.sample.unseal()
     assert b"sealed" not in b"".join(line[: line.rindex(b',"meta":')] for line in transcript.lines())
     assert truth is None or 0 <= truth < len(transcript.question.choices)
+
+
+def test_a_file_that_changes_after_it_was_found_good_is_checked_again(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    question = moot.Question("Who?", ("a", "b"))
+    speak, decide = (lambda r: moot.Speech(text="So.")), (lambda r: moot.Verdict(probabilities=(0.5, 0.5)))
+    moot.run(moot.Debate(rounds=1), question, {"a": speak, "b": speak, "judge": decide}, out=path)
+    transcript = moot.load(path)
+    assert moot.replay(transcript).digest == transcript.digest
+    path.write_bytes(path.read_bytes().replace(b"So.", b"No."))
+    with pytest.raises(moot.TranscriptError, match="line 2"):
+        moot.replay(transcript)
+    with pytest.raises(moot.TranscriptError, match="line 2"):
+        moot.verify(transcript)

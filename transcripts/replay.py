@@ -16,7 +16,7 @@ from moot.protocols.engine import Game
 from moot.protocols.errors import ReplayDivergence, TranscriptError
 from moot.protocols.outcomes import Errored, Exhausted, outcome_adapter
 from moot.protocols.question import Question
-from moot.transcripts.events import event_body, moved_body, path_of, played
+from moot.transcripts.events import Digest, event_body, moved_body, path_of, played, played_part
 from moot.transcripts.transcript import Transcript
 
 
@@ -151,11 +151,18 @@ def replay(transcript: Transcript, protocol: Protocol | None = None) -> Transcri
 
 def verify(transcript: Transcript) -> Verified:
     """Fold the log and check its chain, without running the protocol. Raises TranscriptError naming line and event."""
-    count, ended = 0, False
-    for event in transcript.events():
-        count += 1
-        ended = event["event"] == "ended" or (ended and event["event"] != "resumed")
-    return Verified(count, ended, transcript.digest)
+    count, ended, digest = 0, False, Digest()
+
+    def counted() -> Iterator[tuple[bytes, dict[str, Any]]]:
+        nonlocal count, ended
+        for line, event in transcript.check():
+            count += 1
+            ended = event["event"] == "ended" or (ended and event["event"] != "resumed")
+            yield line, event
+
+    for line, event in played(counted()):
+        digest.add(played_part(line), event)
+    return Verified(count, ended, digest.hex())
 
 
 @dataclass(frozen=True, slots=True)

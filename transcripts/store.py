@@ -113,6 +113,15 @@ def checked(lines: Iterator[bytes], name: str) -> Iterator[tuple[bytes, dict[str
         raise TranscriptError(f"{name}: holds no whole event; there is nothing to read")
 
 
+def parsed(lines: Iterator[bytes], name: str) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Lines with their events, when their chain is known to be whole."""
+    for number, line in enumerate(lines, 1):
+        try:
+            yield line, from_json(line, cache_strings="keys")
+        except ValueError:
+            yield line, parse(line, number, name)
+
+
 def repair(path: Path | str) -> int:
     """Cut a torn last line off a transcript; the number of bytes that went. Nothing whole is ever lost."""
     path = Path(path)

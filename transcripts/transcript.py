@@ -12,7 +12,7 @@ from moot.protocols.base import Protocol, protocol_named
 from moot.protocols.outcomes import Decided, Errored, Exhausted, Forfeited, outcome_adapter
 from moot.protocols.question import Question, Sample
 from moot.transcripts.events import Digest, played, played_part
-from moot.transcripts.store import checked, read_lines
+from moot.transcripts.store import checked, parsed, read_lines
 
 if TYPE_CHECKING:
     from moot.complexity.guarantee import Guarantee
@@ -46,6 +46,7 @@ class Transcript:
     def __init__(self, lines: list[bytes] | None = None, path: Path | str | None = None) -> None:
         self.path = Path(path) if path is not None else None
         self._lines = lines
+        self._good: tuple[int, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -59,12 +60,31 @@ class Transcript:
         assert self.path is not None
         return read_lines(self.path)
 
-    def pairs(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
-        """Lines with their events, the chain checked on the way."""
+    def pairs(self, check: bool = False) -> Iterator[tuple[bytes, dict[str, Any]]]:
+        """Lines with their events, the chain checked on the way; not again (unless `check`) once the whole of it was
+        found good and the file has not changed since."""
+        if not check and self._good is not None and self._good == self._state():
+            return parsed(self.lines(), self.name)
         return checked(self.lines(), self.name)
 
+    def check(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
+        """`pairs`, the chain checked; once it has run to its end, later passes need not check again."""
+        state = self._state()
+        yield from self.pairs(check=True)
+        self._good = state
+
+    def _state(self) -> tuple[int, ...]:
+        if self._lines is not None:
+            return (len(self._lines),)
+        assert self.path is not None
+        try:
+            stat = self.path.stat()
+        except OSError:  # reading it will say what is wrong
+            return ()
+        return (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
     def events(self) -> Iterator[dict[str, Any]]:
-        """The events as dicts, the chain checked on the way."""
+        """The events as dicts, the chain checked as in `pairs`."""
         return (event for _, event in self.pairs())
 
     @cached_property
@@ -179,6 +199,6 @@ def load(path: Path | str) -> Transcript:
     was edited (its whole chain is checked here).
     """
     transcript = Transcript(path=path)
-    for _ in transcript.pairs():
+    for _ in transcript.check():
         pass
     return transcript

@@ -121,7 +121,11 @@ def costs(t: moot.Transcript) -> None:
         )
     console.print(f"What {t.name} cost:")
     console.print(table)
-    console.print(f"Guarantee: {'holds' if t.guarantee.holds else 'none'} ({t.guarantee.because}).")
+    holds = "is met" if t.guarantee.holds else "is not met"
+    console.print(f"The condition of the guarantee {holds}: {t.guarantee.because}.")
+    console.print(
+        "It says that the judge could read what it judged. It promises nothing without a judge that judges well."
+    )
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -46,15 +47,19 @@ def rows() -> Iterator[Row]:
         detail = f"{ours / rounds / 2 * 1e6:.1f} µs a step against {theirs / rounds / 2 * 1e6:.1f}"
         yield Row("a recorded step against a bare loop with json.dumps", ours / theirs, 5.0, "×", detail)
 
-        def short() -> None:
-            for _ in range(200):
-                debate(5, next(names))
+        early, late = min((growth(next(names)) for _ in range(3)), key=lambda pair: pair[1] / pair[0])
+        detail = f"{late * 1e6:.1f} µs a step after 9,000 steps, {early * 1e6:.1f} after 10"
+        yield Row("a step late in a play of 10,000 against one at its start", late / early, 1.5, "×", detail)
 
-        def long() -> None:
-            debate(5000, next(names))
 
-        ten, many = (
-            seconds / steps for seconds, steps in zip(best(short, long, repeats=3), (2000, 10000), strict=True)
-        )
-        detail = f"{many * 1e6:.1f} µs a step in a play of 10,000 against {ten * 1e6:.1f} in plays of 10"
-        yield Row("cost of a step in a long play against a short one", many / ten, 1.5, "×", detail)
+def growth(out: Path) -> tuple[float, float]:
+    """CPU seconds a step over 1,000 steps, from the 10th on and from the 9,000th on."""
+    marks: list[float] = []
+
+    def timed(request: Any) -> moot.Speech:
+        marks.append(time.process_time())
+        return speak(request)
+
+    seats = {"a": timed, "b": timed, "judge": decide}
+    moot.run(moot.Debate(rounds=5001, order="sequential"), QUESTION, seats, out=out)
+    return (marks[1010] - marks[10]) / 1000, (marks[10000] - marks[9000]) / 1000

@@ -41,6 +41,8 @@ class Call:
     labels: dict[str, Any] = field(default_factory=dict)
     attempts: int = 0
     hangs: int = 0
+    reserve: Callable[[], None] = lambda: None
+    lost: Callable[[], None] = lambda: None
     rng: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,6 +81,8 @@ class Attempt:
         # what the endpoint refused to work on (400 to 499) was not worked on; what it failed at may have been, in part
         refused = self.status is not None and 400 <= self.status < 500
         usage = Usage(0, 0, 0) if refused else usage
+        if completion is None and not refused:
+            self.call.lost()  # it may have been worked on, and billed, all the same
         cost = 0.0 if hit or refused else self.prices.cost(usage) if self.prices is not None else None
         event = {
             "event": "attempted", "attempt": self.call.attempts, "model": self.body.get("model"), "ok": error is None,

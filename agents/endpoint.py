@@ -163,6 +163,7 @@ class Endpoint:
                 return attempt.finish(completion_from(stored, cached=True), read)
         self._guard()
         for tried in range(self.retries + 1):
+            call.reserve()
             completion, data, attempt = await self._attempt(body, call, prices, last=tried == self.retries, tried=tried)
             if completion is None:
                 continue

@@ -229,8 +229,9 @@ class LM:
             request.meter.settle("tokens", total)
             return read(completion, extra)
 
+        call.reserve = lambda: request.meter.reserve("tokens", bound)
+        call.lost = lambda: request.meter.settle("tokens", bound)
         while True:
-            request.meter.reserve("tokens", bound)
             body = self._body(request, messages, most, response_format, fields)
             try:
                 return await endpoint.complete(body, settled, call, prices=self.prices, cache=self._cache)

@@ -15,7 +15,7 @@ class Spending(BaseModel):
 
     calls: accepted and rejected answers. recorded: how many of them came from an earlier recording, at no cost.
     attempts: requests sent to an endpoint, failures included. lost: calls in flight when the process was killed, of
-    unknown cost. reads: in the question's unit. queries: charged by the protocol. seconds: waiting for answers, summed;
+    unknown cost. reads: in the question's unit; None for a seat without a bound, whose reading nobody meters. queries: charged by the protocol. seconds: waiting for answers, summed;
     longest: the longest single wait. cost: in the currency of the prices that were given.
     """
 
@@ -32,7 +32,7 @@ class Spending(BaseModel):
     cost: float | None = 0.0
     seconds: float = 0.0
     longest: float = 0.0
-    reads: int = 0
+    reads: int | None = 0
     queries: int = 0
 
 
@@ -92,6 +92,7 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
     """Fold events into a ledger, in one pass and without building a graph."""
     ledger: Ledger | None = None
     flying: dict[str, str] = {}
+    reported: set[str] = set()
     seen: set[tuple[str, str]] = set()
     place: dict[str, tuple[int, int]] = {ROOT: (0, 0)}
     children: dict[str, int] = {}
@@ -102,7 +103,7 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
             question = event["question"]
             ledger = Ledger(
                 n=question["size"], unit=question.get("unit", "characters"), bounds=event.get("bounds") or {},
-                seats={seat: Spending() for seat in event["roles"]}, tree=Size(implied=event.get("implied")),
+                seats={seat: Spending(reads=0 if seat in (event.get("bounds") or {}) else None) for seat in event["roles"]}, tree=Size(implied=event.get("implied")),
             )  # fmt: skip
             continue
         assert ledger is not None
@@ -111,14 +112,17 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
                 _lose(ledger.seats[event["seat"]])
             flying[event["step"]] = event["seat"]
         elif name == "attempted":
+            reported.add(event["step"])
             _attempt(ledger.seats[event["seat"]], event)
         elif name in ("moved", "rejected"):
-            flying.pop(event["step"], None)
             spending, meta = ledger.seats[event["seat"]], event["meta"]
+            if flying.pop(event["step"], None) is not None and event["step"] not in reported:
+                _unknown(spending)  # it was awaited and did not say what it took
+            reported.discard(event["step"])
             spending.calls += 1
             spending.recorded += bool(meta.get("recorded"))
             spending.rejected += name == "rejected"
-            spending.reads += event.get("reads", 0)
+            _read(spending, event)
             seconds = meta.get("seconds", 0.0)
             spending.seconds += seconds
             spending.longest = max(spending.longest, seconds)
@@ -130,7 +134,9 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
         elif name == "flipped":
             ledger.flips += 1
         elif name == "failed":
-            flying.pop(event["step"], None)
+            if flying.pop(event["step"], None) is not None and event["step"] not in reported:
+                _unknown(ledger.seats[event["seat"]])
+            _read(ledger.seats[event["seat"]], event)
         elif name == "entered":
             parent = scope_of(event["step"], scopes)
             scopes.append(event["step"])
@@ -144,6 +150,15 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
 
 def _lose(spending: Spending) -> None:
     spending.lost += 1
+    _unknown(spending)
+
+
+def _read(spending: Spending, event: Mapping[str, Any]) -> None:
+    if spending.reads is not None:
+        spending.reads += event.get("reads", 0)
+
+
+def _unknown(spending: Spending) -> None:
     for field in _USAGE:
         setattr(spending, field, None)
 

@@ -117,7 +117,13 @@ def costs(t: moot.Transcript) -> None:
             for v in (spent.prompt_tokens, spent.cached_tokens, spent.completion_tokens)
         ]
         table.add_row(
-            seat, str(spent.calls), str(spent.attempts), *shown, f"{spent.seconds:.1f}", str(spent.reads), str(budget)
+            seat,
+            str(spent.calls),
+            str(spent.attempts),
+            *shown,
+            f"{spent.seconds:.1f}",
+            "–" if spent.reads is None else str(spent.reads),
+            str(budget),
         )
     console.print(f"What {t.name} cost:")
     console.print(table)

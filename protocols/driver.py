@@ -123,10 +123,10 @@ class Driver:
             try:
                 reply = act(request)
             except BudgetExceeded as error:
-                game.exhaust(step, error)
+                game.exhaust(step, error, request.meter.reads)
                 return None
             except Exception as error:
-                game.fail(step, cause(error, request))
+                game.fail(step, cause(error, request), request.meter.reads)
                 return None
             if inspect.isawaitable(reply):
                 self._asked.add(step)
@@ -149,11 +149,11 @@ class Driver:
                 move = await (reply if left is None else _within(reply, left))
             except BudgetExceeded as error:
                 if game.outcome is None:
-                    game.exhaust(step, error)
+                    game.exhaust(step, error, request.meter.reads)
                 return
             except Exception as error:
                 if game.outcome is None:
-                    game.fail(step, cause(error, request))
+                    game.fail(step, cause(error, request), request.meter.reads)
                 return
             finally:
                 self._asked.discard(step)

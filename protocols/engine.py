@@ -180,25 +180,29 @@ class Game:
         self._run()
         return True
 
-    def exhaust(self, step: str, error: BudgetExceeded) -> None:
-        """End the play: the seat that is asked at `step` would cross its budget."""
+    def exhaust(self, step: str, error: BudgetExceeded, reads: int = 0) -> None:
+        """End the play: the seat that is asked at `step` would cross its budget, after reading `reads` for it."""
         seat = self.open[step].ask.seat
         self.end(
-            Exhausted(role=seat, measure=error.measure, used=error.used, limit=error.limit, step=step), failed=step
+            Exhausted(role=seat, measure=error.measure, used=error.used, limit=error.limit, step=step),
+            failed=step,
+            reads=reads,
         )
 
-    def fail(self, step: str, cause: str) -> None:
+    def fail(self, step: str, cause: str, reads: int = 0) -> None:
         """End the play: what should have answered `step` failed."""
-        self.end(Errored(step=step, cause=printable(cause)), failed=step)
+        self.end(Errored(step=step, cause=printable(cause)), failed=step, reads=reads)
 
-    def end(self, outcome: Ending, failed: str | None = None) -> None:
-        """End the play with `outcome`; nothing is asked after it. `failed`: the step at which the world gave out."""
+    def end(self, outcome: Ending, failed: str | None = None, reads: int = 0) -> None:
+        """End the play with `outcome`; nothing is asked after it. `failed`: the step at which the world gave out, after
+        its seat had read `reads`."""
         if self.outcome is not None:
             return
         if self.recorder is not None:
             fields = {"outcome": outcome.model_dump(mode="json")}
             if failed is not None:
-                self.recorder.event("failed", {"step": failed, "seat": self.open[failed].ask.seat, **fields})
+                said = {"step": failed, "seat": self.open[failed].ask.seat, **fields}
+                self.recorder.event("failed", {**said, "reads": reads} if reads else said)
             self.recorder.event("ended", fields)
         self.outcome = outcome
         self.close()

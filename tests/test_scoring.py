@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -155,22 +152,3 @@ def test_wrong_calls_are_refused() -> None:
     for seats in (["a"], ["a", "a"], ["a", "b", "c"]):
         with pytest.raises(UsageError, match="one seat for each"):
             zero_sum("log", (0.5, 0.5), seats)
-
-
-def test_recorded_rewards_of_human_debates_to_the_last_bit() -> None:
-    """All rewards in the data of Michael et al. 2023. MOOT_NYU_DEBATES names the folder with debates-metadata.jsonl."""
-    folder = os.environ.get("MOOT_NYU_DEBATES")
-    file = Path(folder or ".") / "debates-metadata.jsonl"
-    if not folder or not file.exists():
-        pytest.skip("MOOT_NYU_DEBATES does not name a folder with debates-metadata.jsonl")
-    nyu = ScoringRule(rule="log", base=2, penalty=0.05)
-    checked = 0
-    with file.open(encoding="utf-8") as lines:
-        for line in lines:
-            complete = json.loads(line)["status"].get("Complete")
-            info = complete and complete["result"]["judgingInfo"]
-            if info:
-                reward = nyu.reward(info["finalJudgement"], info["correctAnswerIndex"], info["numContinues"])
-                assert reward == info["judgeReward"], line[:200]
-                checked += 1
-    assert checked > 0

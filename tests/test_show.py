@@ -171,7 +171,7 @@ def test_the_ledger_against_its_budgets() -> None:
     transcript = played(rounds=1, seats=seats)
     text = ledger_text(transcript.ledger, transcript.guarantee)
     reads = transcript.ledger.seats["judge"].reads
-    assert reads > 0
+    assert reads is not None and reads > 0
     assert re.search(rf"^budget: judge reads: {reads} of 1600 \(\d+ %\) at n = 16$", text, re.M)
     assert "guarantee: holds: the judge spent" in text and "PSPACE" in text
     plain = played(rounds=1)

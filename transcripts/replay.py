@@ -110,7 +110,7 @@ class Replay:
         elif name == "failed":
             outcome = outcome_adapter.validate_python(event["outcome"])
             if event["step"] in game.open:
-                game.end(outcome, failed=event["step"])
+                game.end(outcome, failed=event["step"], reads=event.get("reads", 0))
         elif name == "ended" and isinstance(
             outcome := outcome_adapter.validate_python(event["outcome"]), (Errored, Exhausted)
         ):

@@ -73,6 +73,8 @@ def render(request: Request, templates: Templates, form: str, tasks: Iterable[st
 def record(question: Question, entries: Iterable[Entry]) -> str:
     """The question and what was said, as a row of XML elements, each ending in a line feed."""
     parts = [f"<question>{escape(question.text)}</question>\n"]
+    if question.about:
+        parts.append(f"<about>{escape(question.about)}</about>\n")
     if question.choices:
         parts.append("<choices>\n")
         parts += [f'<choice number="{i}">{escape(text)}</choice>\n' for i, text in enumerate(question.choices, 1)]

@@ -24,7 +24,7 @@ from rich.table import Table
 
 import moot
 from moot.tasks.reading import samples
-from moot.tasks.sums import AddsTwo, Honest, Liar, sum_sample
+from moot.tasks.sums import AddsTwo, Honest, Liar, Sum
 
 console = Console(width=None if sys.stdout.isatty() else 110)
 
@@ -36,7 +36,7 @@ def programs(out: Path) -> None:
     )
     for size in (16, 256, 4096):
         for liar in ("a", "b"):
-            sample = sum_sample(size, seed=size, true_first=liar == "b")
+            sample = Sum().sample(size, seed=size, true_first=liar == "b")
             seats = {"a": Honest(), "b": Honest(), "judge": moot.Bounded(AddsTwo(), reads="3*log(n) + 1", calls=1)}
             seats[liar] = Liar()
             t = moot.run(moot.Bisection(), sample, seats, seed=7, out=out / f"sum-{size}-liar-{liar}.jsonl")

@@ -14,6 +14,7 @@ class Question(BaseModel):
 
     text: the question itself.
     choices: the answers to decide between, two or more, distinct; empty for an open question.
+    about: what everybody may know besides, seats and judge alike: how sub-questions are written, for instance.
     passage: source text that only those who know more may read (a view carries it when the protocol says so).
     data: source in any other JSON form (the integers to be summed, a formula); visible exactly where the passage is.
     size: the declared n in which every budget is stated; without one, the number of words of text, choices and passage.
@@ -26,6 +27,7 @@ class Question(BaseModel):
 
     text: str
     choices: tuple[str, ...] = ()
+    about: str | None = None
     passage: str | None = None
     data: JsonValue = None
     size: int = 0

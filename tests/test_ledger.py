@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import moot
-from moot.tasks.sums import AddsTwo, Honest, Liar, sum_sample
+from moot.tasks.sums import AddsTwo, Honest, Liar, Sum
 from moot.testing.faults import Fault
 from moot.testing.server import MockOpenAI
 
@@ -37,7 +37,7 @@ def test_reading_that_nobody_meters_is_unknown() -> None:
 
 def test_what_was_read_before_the_bound_was_crossed_is_counted_and_replays() -> None:
     seats = {"a": Honest(), "b": Liar(), "judge": moot.Bounded(AddsTwo(), reads=10)}
-    t = moot.run(moot.Bisection(), sum_sample(64, 3), seats)
+    t = moot.run(moot.Bisection(), Sum().sample(64, 3, true_first=True), seats)
     assert isinstance(t.outcome, moot.Exhausted)
     assert t.ledger.seats["judge"].reads == 9  # three levels of 3 cells; the next statement is 2 more
     assert moot.replay(t).digest == t.digest and not t.guarantee.holds

@@ -1,0 +1,165 @@
+"""Tasks: families of questions whose true answer is computed exactly.
+
+A task makes instances at any size from a seed, and knows the truth by a direct algorithm. Where the theory has one it
+also has a *local rule*: how the answer to one question follows from the answers to others and from a few cells of the
+data. The rule alone is what a bounded judge can check; amplification, market making with citation, fixed points and
+iterated amplification all run on it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterator
+from random import Random
+from typing import Any, ClassVar
+from typing import Protocol as Structural
+
+from moot.protocols.errors import UsageError
+from moot.protocols.question import Question, Sample
+
+UNKNOWN = "?"
+"""The answer "I do not know". A rule that gets it from a part that it needs answers with it, too."""
+
+Rule = Generator["tuple[str, ...] | str", tuple[str, ...], str]
+"""A local rule at work on one question. It yields a tuple of sub-questions, which may be asked at the same time, and is
+sent the tuple of their answers; or it yields one pointer ("&…", a str), and is sent a tuple with the text behind it. It
+returns the answer. It sees nothing else: no global, no randomness, so that anybody can run it again."""
+
+
+class Look(Structural):
+    """One cell of the instance's data by its address: `look("table", 3)`. Under a bound each look is charged one unit."""
+
+    def __call__(self, *address: int | str) -> Any: ...
+
+
+class Task(ABC):
+    """A family of questions. Subclasses are stateless: an instance is a question with its data, and nothing else.
+
+    name: what the command line calls it. access: the smallest class that is known to hold the family as n grows (P, NP,
+    #P, PSPACE, EXP, NEXP, R). about: the notation of its questions in a sentence or two, which everybody is told.
+    reads: a polynomial in n, what a judge reads at most to apply the rule once (cells of data and sub-answers), or to
+    check what its protocol shows it. source: where definition and sizes come from (paper, year).
+    """
+
+    name: ClassVar[str]
+    access: ClassVar[str]
+    about: ClassVar[str]
+    reads: ClassVar[str]
+    source: ClassVar[str]
+
+    @abstractmethod
+    def data(self, size: int, random: Random) -> Any:
+        """The data of an instance of size n (JSON values), drawn from `random`. UsageError when there is none of that size."""
+
+    @abstractmethod
+    def ask(self, data: Any, random: Random) -> str:
+        """The text of a question about an instance: the one that `sample` asks."""
+
+    @abstractmethod
+    def truth(self, data: Any, text: str) -> str:
+        """The true answer to any question about the instance, by a direct algorithm that does not use the rule.
+
+        UsageError when the text is no question about this instance.
+        """
+
+    @abstractmethod
+    def wrong(self, data: Any, text: str, random: Random) -> str:
+        """A wrong answer that looks like a right one."""
+
+    def rule(self, text: str, look: Look) -> Rule:
+        """The local rule for one question. UsageError when the task has none, or the text is no question of it."""
+        raise UsageError(f"task {self.name} has no local rule: nothing decomposes its questions")
+
+    def questions(self, data: Any) -> Iterator[str]:
+        """Every question about the instance, each once. UsageError when they are too many to list."""
+        raise UsageError(f"task {self.name} does not list its questions")
+
+    def size(self, data: Any, size: int) -> int:
+        """The declared n of an instance that was asked for at `size`; the same number unless a task says otherwise."""
+        return size
+
+    def sample(self, size: int, seed: int = 0, true_first: bool | None = None) -> Sample:
+        """A question with its data, the true answer and a wrong one as choices, and the truth sealed beside it.
+
+        true_first: whether the true answer is choice 0; drawn from the seed when None. The unit of reading is a cell.
+        """
+        if size < 1:
+            raise UsageError(f"task {self.name}: size is {size}; it must be at least 1")
+        random = Random(f"{self.name}/{size}/{seed}")
+        data = self.data(size, random)
+        text = self.ask(data, random)
+        true = self.truth(data, text)
+        wrong = self.wrong(data, text, random)
+        if wrong == true:
+            raise UsageError(f"task {self.name}: the wrong answer to {text!r} is the true one, {true!r}")
+        first = random.random() < 0.5 if true_first is None else true_first
+        choices = (true, wrong) if first else (wrong, true)
+        question = Question(
+            text, choices, data=data, about=self.about, size=self.size(data, size), unit="cells",
+            id=f"{self.name}-{size}-{seed}",
+        )  # fmt: skip
+        return Sample(question, truth=0 if first else 1)
+
+    def programs(self) -> dict[str, Callable[[], Any]]:
+        """Program agents by name, each made by a call without arguments; `task:NAME:PROGRAM` on the command line."""
+        from moot.tasks.programs import programs_of
+
+        return programs_of(self)
+
+    def cast(self, protocol: str) -> dict[str, str]:
+        """Which program takes which role of the protocol called so; {} when the task's programs do not play it."""
+        from moot.tasks.programs import cast_of
+
+        return cast_of(self, protocol)
+
+    def options(self, protocol: str, question: Question) -> dict[str, Any]:
+        """Parameters of a protocol that this question needs, where the protocol's own defaults do not do."""
+        return {}
+
+
+def looker(data: Any) -> Look:
+    """`look` over data without a meter, for direct evaluation."""
+
+    def look(*address: int | str) -> Any:
+        cell = data
+        for part in address:
+            cell = cell[part]
+        return cell
+
+    return look
+
+
+def evaluate(task: Task, data: Any, text: str, memo: dict[str, str] | None = None) -> str:
+    """The answer that the rule gives, by memoised recursion without a play: sub-questions answered by the rule.
+
+    Raises UsageError when questions wait for each other in a circle. Deep instances need no deep stack; pointers are not
+    followed. `memo` holds answers that are known already, and takes up those that are found.
+    """
+    known = {} if memo is None else memo
+    look = looker(data)
+    stack: list[tuple[str, Rule, tuple[str, ...] | None]] = [(text, task.rule(text, look), None)]
+    waiting = {text}
+    while stack:
+        question, rule, wanted = stack[-1]
+        missing = None if wanted is None else next((q for q in wanted if q not in known), None)
+        if missing is not None:
+            if missing in waiting:
+                circle = [q for q, _, _ in stack]
+                raise UsageError(
+                    f"task {task.name}: {missing!r} needs its own answer: "
+                    + " -> ".join([*circle[circle.index(missing) :], missing][:8])
+                )
+            waiting.add(missing)
+            stack.append((missing, task.rule(missing, look), None))
+            continue
+        try:
+            asked = rule.send(None) if wanted is None else rule.send(tuple(known[q] for q in wanted))  # type: ignore[arg-type]
+        except StopIteration as stop:
+            known[question] = stop.value
+            waiting.discard(question)
+            stack.pop()
+            continue
+        if isinstance(asked, str):
+            raise UsageError(f"task {task.name}: {question!r} opens the pointer {asked}; only a play has pointers")
+        stack[-1] = (question, rule, asked)
+    return known[text]

@@ -1,0 +1,37 @@
+"""Every task by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+from moot.protocols.errors import UsageError
+from moot.tasks.base import Task
+
+MODULES = ("sums",)
+"""The modules of this folder that define tasks."""
+
+
+def known_tasks() -> dict[str, Task]:
+    """moot's own tasks, those of installed plug-ins (entry points `moot.tasks`), and every subclass that was imported."""
+    from importlib.metadata import entry_points
+
+    for module in MODULES:
+        import_module(f"moot.tasks.{module}")
+    for plugin in entry_points(group="moot.tasks"):
+        plugin.load()
+    return {cls.name: cls() for cls in _subclasses(Task) if isinstance(cls.__dict__.get("name"), str)}
+
+
+def task_named(name: str) -> Task:
+    """The task called `name`. Raises UsageError naming the known ones."""
+    known = known_tasks()
+    if name not in known:
+        raise UsageError(f"no task is called {name!r}; known: {', '.join(sorted(known))}")
+    return known[name]
+
+
+def _subclasses(cls: type[Task]) -> Iterator[type[Task]]:
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from _subclasses(sub)

@@ -5,12 +5,13 @@ Numbers are checked here whatever the endpoint promised: local servers enforce n
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -21,8 +22,10 @@ from moot.protocols.moves import Answer, Ask, Move, Speech, Verdict
 
 Json = dict[str, Any]
 TEXT_LIMIT = 400_000  # characters of an answer that are parsed
+_ITEMS = 4  # entries of a list that a small model may write
 _FENCE = re.compile(r"\A\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 _THINK = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
+_PLAIN: dict[Any, str] = {str: "your words", bool: "true or false", int: "a whole number", float: "a number"}
 _TRUE, _FALSE = {"yes", "true", "1"}, {"no", "false", "0"}
 
 
@@ -33,6 +36,7 @@ class Form:
     seats: those that a question may go to. ending: whether a verdict may end the play. length: characters allowed in a
     text, or None; where it is given, the schema is made for a server that holds the model to it by a grammar.
     plain: a speech alone is asked for as it is, without JSON or tags around it, which small models do better.
+    one_of: for fields of other kinds that are texts, the only ones there may be.
     """
 
     kinds: tuple[type[Move], ...]
@@ -41,6 +45,7 @@ class Form:
     ending: bool = False
     length: int | None = None
     plain: bool = False
+    one_of: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
 
     # -- asking --------------------------------------------------------------------------------------------------------
 
@@ -71,7 +76,7 @@ class Form:
         text: Json = {"type": "string"} if self.length is None else {"type": "string", "maxLength": self.length}
         if kind is Speech:
             return _object({"kind": name, "text": text})
-        if kind is Verdict and self.choices:
+        if issubclass(kind, Verdict) and self.choices:
             # bounds on numbers are not enforced anywhere, lists of values are; a small model writes digits without end
             number: Json = {"type": "number"} if self.length is None else {"enum": [i / 100 for i in range(1, 100)]}
             each = {str(i): number for i in range(1, self.choices + 1)}
@@ -86,7 +91,11 @@ class Form:
                 to = {"anyOf": [{"type": "string", "enum": list(self.seats)}, {"type": "null"}]}
             return _object({"kind": name, "text": text, "to": to})
         schema = _strict(kind.model_json_schema())
-        schema["properties"] = {"kind": name, **{key: v for key, v in schema["properties"].items() if key != "kind"}}
+        fields = {key: value for key, value in schema["properties"].items() if key not in ("kind", *kind.filled)}
+        for key in self.one_of.keys() & fields.keys():
+            fields[key] = {"type": "string", "enum": list(self.one_of[key])}
+        schema["properties"] = {"kind": name, **(fields if self.length is None else _short(fields, self.length))}
+        schema["required"] = list(schema["properties"])
         return schema  # type: ignore[no-any-return]
 
     def told(self, tagged: bool) -> str:
@@ -104,7 +113,7 @@ class Form:
     def _fields(self, kind: type[Move]) -> str:
         parts = [f'"kind" is "{kind_name(kind)}"']
         for field, shown in self._shown(kind):
-            if kind is Verdict and field == "probabilities" and self.choices:
+            if issubclass(kind, Verdict) and field == "probabilities" and self.choices:
                 numbers = ", ".join(f'"{i}"' for i in range(1, self.choices + 1))
                 shown = f"an object with one number for each of {numbers}"
             parts.append(f'"{field}" is {shown}')
@@ -120,7 +129,7 @@ class Form:
     def _shown(self, kind: type[Move]) -> list[tuple[str, str]]:
         if kind is Speech:
             return [("text", "what you say")]
-        if kind is Verdict and self.choices:
+        if issubclass(kind, Verdict) and self.choices:
             end = [("end", "true or false")] if self.ending else []
             numbers = ", ".join(f"number for answer {i}" for i in range(1, self.choices + 1))
             return [("text", "your reasons"), ("probabilities", numbers), *end]
@@ -131,9 +140,12 @@ class Form:
             return [("text", "your question"), ("to", f"{to}, or null for all")]
         shown = []
         for name, field in kind.model_fields.items():
-            if name != "kind":
-                plain = {str: "your words", bool: "true or false", int: "a whole number", float: "a number"}
-                shown.append((name, plain.get(field.annotation, "JSON")))  # type: ignore[arg-type]
+            if name in self.one_of:
+                shown.append(
+                    (name, "one of " + ", ".join(json.dumps(each, ensure_ascii=False) for each in self.one_of[name]))
+                )
+            elif name not in ("kind", *kind.filled):
+                shown.append((name, _PLAIN.get(field.annotation) or _listed(field.annotation)))
         return shown
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -236,12 +248,12 @@ class Form:
         fields = {**data, "kind": kind_name(kind)}
         if kind is Speech:
             return Speech(text=_text(fields))
-        if kind is Verdict:
+        if issubclass(kind, Verdict):
             probabilities, changed = normalised(_numbers(fields.get("probabilities"), self.choices))
             if changed:
                 extra["renormalised"] = True
             end = self.ending and _flag(fields.get("end", False))
-            return Verdict(probabilities=probabilities, text=_text(fields, optional=True), end=end)
+            return kind(probabilities=probabilities, text=_text(fields, optional=True), end=end)
         if kind is Answer:
             number = fields.get("choice")
             if isinstance(number, str) and number.strip().isdecimal():
@@ -252,7 +264,7 @@ class Form:
         if kind is Ask:
             to = fields.get("to")
             return Ask(text=_text(fields, optional=True), to=to if to not in ("", "null", "all", "None") else None)
-        return kind.model_validate(fields)
+        return kind.model_validate({key: value for key, value in fields.items() if key not in kind.filled})
 
 
 def normalised(stated: Sequence[float]) -> tuple[tuple[float, ...], bool]:
@@ -328,6 +340,11 @@ def _plain(text: str, annotation: Any) -> Any:
         return text
 
 
+def _listed(annotation: Any) -> str:
+    texts = get_origin(annotation) is tuple and "str" in str(get_args(annotation)[0])
+    return "a list of texts" if texts else "JSON"
+
+
 def _tag(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]", "_", name)
 
@@ -338,6 +355,21 @@ def _no_constant(name: str) -> Any:
 
 def _object(properties: Json) -> Json:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _short(schema: Any, length: int) -> Any:
+    """A schema whose texts and lists have an end: a grammar holds a small model to it, which would go on otherwise."""
+    if isinstance(schema, list):
+        return [_short(each, length) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inside = length // _ITEMS if schema.get("type") == "array" else length
+    made = {key: _short(value, inside) for key, value in schema.items()}
+    if made.get("type") == "string" and "enum" not in made:
+        made["maxLength"] = min(length, made.get("maxLength", length))
+    if made.get("type") == "array":
+        made["maxItems"] = min(_ITEMS, made.get("maxItems", _ITEMS))
+    return made
 
 
 def _strict(schema: Any) -> Any:

@@ -167,6 +167,7 @@ class LM:
             brief.get("task") != "verdict",
             length,
             self._plain,
+            one_of if isinstance(one_of := brief.get("one_of"), dict) else {},
         )
 
     def call(self, request: Request, prompt: Prompt) -> Call:

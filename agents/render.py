@@ -170,7 +170,7 @@ def _asks(brief: Mapping[str, Any]) -> str:
     return f"You are asked: <asked>{escape(str(text))}</asked> " if text else ""
 
 
-_KNOWN = {"task", "answer", "round", "rounds", "limit", "quote_limit", "asks", "to_seats"}
+_KNOWN = {"task", "answer", "round", "rounds", "limit", "quote_limit", "asks", "to_seats", "one_of"}
 
 
 def _details(brief: Mapping[str, Any]) -> str:

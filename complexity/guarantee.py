@@ -35,22 +35,23 @@ class Guarantee(BaseModel):
 def guarantee_of(transcript: Transcript) -> Guarantee:
     """The guarantee record of a finished or unfinished play."""
     protocol, ledger = transcript.protocol, transcript.ledger
-    seat = next((s for s, role in transcript.started["roles"].items() if role == "judge"), None)
+    seat = next((s for s, role in transcript.started["roles"].items() if role == protocol.judge), None)
     used = ledger.spent(seat, protocol.measure) if seat else None
     budget = ledger.bounds.get(seat, {}).get(protocol.measure) if seat else None
+    what = protocol.measure.replace("_", " ")
     decided = isinstance(transcript.outcome, Decided)
     if not decided:
         because = "the play was not decided"
     elif protocol.access is None:
         because = "no theorem is claimed for this protocol"
     elif budget is None:
-        because = f"the judge's {protocol.measure} were not bounded"
+        because = f"the {protocol.judge}'s {what} were not bounded"
     elif used is None:
-        because = f"the judge's {protocol.measure} are unknown"
+        because = f"the {protocol.judge}'s {what} are unknown"
     elif used > budget:
-        because = f"the judge spent {used} of {budget}"
+        because = f"the {protocol.judge} spent {used} {what} of {budget}"
     else:
-        because = f"the judge spent {used} of at most {budget} at n = {ledger.n}"
+        because = f"the {protocol.judge} spent {used} {what} of at most {budget} at n = {ledger.n}"
     holds = decided and protocol.access is not None and budget is not None and used is not None and used <= budget
     return Guarantee(
         protocol=protocol.name, measure=f"{seat} {protocol.measure}", n=ledger.n, used=used, budget=budget, holds=holds,

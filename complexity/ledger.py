@@ -15,7 +15,8 @@ class Spending(BaseModel):
 
     calls: accepted and rejected answers. recorded: how many of them came from an earlier recording, at no cost.
     attempts: requests sent to an endpoint, failures included. lost: calls in flight when the process was killed, of
-    unknown cost. reads: in the question's unit; None for a seat without a bound, whose reading nobody meters. queries: charged by the protocol. seconds: waiting for answers, summed;
+    unknown cost. reads: in the question's unit; None for a seat without a bound, whose reading nobody meters; reads_per_call: the most for one of its
+    calls. queries: charged by the protocol. seconds: waiting for answers, summed;
     longest: the longest single wait. cost: in the currency of the prices that were given.
     """
 
@@ -33,6 +34,7 @@ class Spending(BaseModel):
     seconds: float = 0.0
     longest: float = 0.0
     reads: int | None = 0
+    reads_per_call: int | None = 0
     queries: int = 0
 
 
@@ -65,7 +67,7 @@ class Ledger(BaseModel):
     flips: int = 0
 
     def spent(self, seat: str, measure: str) -> int | float | None:
-        """What `seat` spent of a budget measure (reads, queries, calls, tokens, seconds); None when it is unknown."""
+        """What `seat` spent of a budget measure (see `moot.protocols.budget.MEASURES`); None when it is unknown."""
         spending = self.seats[seat]
         if measure == "tokens":
             if spending.prompt_tokens is None or spending.completion_tokens is None:
@@ -103,7 +105,7 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
             question = event["question"]
             ledger = Ledger(
                 n=question["size"], unit=question.get("unit", "characters"), bounds=event.get("bounds") or {},
-                seats={seat: Spending(reads=0 if seat in (event.get("bounds") or {}) else None) for seat in event["roles"]}, tree=Size(implied=event.get("implied")),
+                seats={seat: _opened(event, seat) for seat in event["roles"]}, tree=Size(implied=event.get("implied")),
             )  # fmt: skip
             continue
         assert ledger is not None
@@ -148,6 +150,11 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
     return ledger
 
 
+def _opened(started: Mapping[str, Any], seat: str) -> Spending:
+    metered = 0 if seat in (started.get("bounds") or {}) else None
+    return Spending(reads=metered, reads_per_call=metered)
+
+
 def _lose(spending: Spending) -> None:
     spending.lost += 1
     _unknown(spending)
@@ -155,7 +162,9 @@ def _lose(spending: Spending) -> None:
 
 def _read(spending: Spending, event: Mapping[str, Any]) -> None:
     if spending.reads is not None:
-        spending.reads += event.get("reads", 0)
+        reads = event.get("reads", 0)
+        spending.reads += reads
+        spending.reads_per_call = max(spending.reads_per_call or 0, reads)
 
 
 def _unknown(spending: Spending) -> None:

@@ -13,7 +13,8 @@ from moot.protocols.view import Request
 class Bound:
     """A budget for each measure that a seat spends, as polynomials in the question's size n; seconds is a plain number.
 
-    reads: in the question's unit, each statement and cell that is opened, per call. queries: what the protocol charges
+    reads: in the question's unit, each statement and cell that is opened, summed over calls; reads_per_call: for one
+    call, which is what must stay polynomial where a play makes more calls than that (amplification). queries: what the protocol charges
     as such. calls: answers, rejected ones included. tokens: of prompts and answers. seconds: waiting for the answers.
     """
 
@@ -46,6 +47,7 @@ class Bounded:
         agent: Any,
         *,
         reads: str | int | None = None,
+        reads_per_call: str | int | None = None,
         queries: str | int | None = None,
         calls: str | int | None = None,
         tokens: str | int | None = None,
@@ -55,7 +57,7 @@ class Bounded:
             from moot.agents.spec import agent_from
 
             agent = agent_from(agent)
-        given = {"reads": reads, "queries": queries, "calls": calls, "tokens": tokens}
+        given = {"reads": reads, "reads_per_call": reads_per_call, "queries": queries, "calls": calls, "tokens": tokens}
         self.agent = agent
         self.bound = Bound(seconds, **{name: value for name, value in given.items() if value is not None})
         self._act = act_of(agent)

@@ -20,13 +20,14 @@ class Protocol(BaseModel):
     Subclass it, declare parameters as fields, say in `roles` who sits where, and write `play`, which awaits nothing
     but its floor: no clock, no randomness, no I/O. `moot.testing.check_protocol` checks the rest.
 
-    measure: the judge measure that must stay polynomial for the guarantee; access: the complexity class that optimal
+    judge: the role that is bounded; measure: what it spends that must stay polynomial for the guarantee; access: the complexity class that optimal
     play then reaches. symmetric: swapping the debaters' seats swaps the outcome. zero_sum: payoffs sum to zero.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: ClassVar[str] = "protocol"
+    judge: ClassVar[str] = "judge"
     measure: ClassVar[str] = "reads"
     access: ClassVar[str | None] = None
     symmetric: ClassVar[bool] = False

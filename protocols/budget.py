@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from moot.protocols.errors import BudgetExceeded
 
-MEASURES = ("reads", "queries", "calls", "tokens", "seconds")
+MEASURES = ("reads", "queries", "calls", "tokens", "seconds", "reads_per_call")
+PER_CALL = {"reads": "reads_per_call"}
+"""Measures of a whole play, and those of a single call that go with them; the latter start at 0 with every call."""
 
 
 class Account:
@@ -19,7 +21,10 @@ class Account:
         self.used: dict[str, int | float] = {}
 
     def check(self, measure: str, amount: int | float) -> None:
-        """Raise BudgetExceeded when `amount` more of `measure` would cross its limit."""
+        """Raise BudgetExceeded when `amount` more of `measure`, all for one call, would cross a limit."""
+        each = PER_CALL.get(measure)
+        if each is not None and (most := self.limits.get(each)) is not None and amount > most:
+            raise BudgetExceeded(each, amount, most)
         limit = self.limits.get(measure)
         if limit is not None:
             would = self.used.get(measure, 0) + amount
@@ -38,8 +43,12 @@ class Account:
 
     def split(self, parts: int) -> list[Account]:
         """Shares for branches that run at the same time: equal, fixed beforehand, so that no order of arrival matters."""
-        share = {m: (left // parts if isinstance(left := limit - self.used.get(m, 0), int) else left / parts)
-                 for m, limit in self.limits.items()}  # fmt: skip
+        share: dict[str, int | float] = {}
+        for measure, limit in self.limits.items():
+            left = limit - self.used.get(measure, 0)
+            if measure not in PER_CALL.values():
+                left = left // parts if isinstance(left, int) else left / parts
+            share[measure] = left
         return [Account(share) for _ in range(parts)]
 
     def join(self, shares: list[Account]) -> None:

@@ -171,7 +171,7 @@ class Game:
             under = ask.under
             if under is None and move.argues:
                 under = "q"
-            size = 0 if under is None else move.reading()
+            size = 0 if under is None else move.cells() if self.question.unit == "cells" else move.reading()
             self.recorder.moved(step, seat, waiting.digest, payload, raw, under, ask.relation, size, reads, meta)
         branch.last = step
         if ask.say:
@@ -376,6 +376,8 @@ class Game:
         if known is None:
             kinds = ",".join(kind.__name__ for kind in ask.kinds)
             head = f"{ask.seat}|{kinds}|{view.source}|".encode() + blake2b(to_json(question), digest_size=16).digest()
+            if len(self._heads) > 256:
+                self._heads.clear()
             known = self._heads[key] = (question, head)
         return blake2b(known[1] + view.digest + to_json(ask.brief), digest_size=16).hexdigest()
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from moot.protocols.budget import MEASURES
+from pydantic_core import to_json
+
+from moot.protocols.budget import MEASURES, PER_CALL
 from moot.protocols.errors import ProtocolError
 from moot.protocols.moves import Move
 from moot.protocols.outcomes import Decided
 from moot.protocols.question import Question
-from moot.protocols.view import Source, View
+from moot.protocols.view import Entry, Log, Source, View
 
 if TYPE_CHECKING:
     from moot.protocols.base import Protocol
@@ -118,6 +120,18 @@ class Floor:
             log = heads.get(self._outer.get(to, to), log)
         return View(self.question, log, source, self._open)
 
+    def only(self, text: str, *entries: Entry, choices: tuple[str, ...] = (), source: Source = "none") -> View:
+        """A view of another question about the same data, with none but these statements, oldest first.
+
+        text, choices: of that question. The declared size stays, and so does what everybody knows.
+        """
+        shown = self.question if source == "all" else self._open
+        question = shown.model_copy(update={"text": text, "choices": choices, "id": None})
+        log = Log(None, None)
+        for entry in entries:
+            log = Log(log, (entry.step, entry.seat, entry.move), to_json(entry.move) + entry.seat.encode())
+        return View(question if source == "all" else self.question, log, source, question)
+
     def ask(
         self,
         seat: str,
@@ -136,7 +150,8 @@ class Floor:
 
         view: what the seat sees; by default all that was said to it, without the source. check: returns the move to
         put on the record, or raises Illegal, after which the seat is asked again, `repairs` times, and then forfeits.
-        say: whether the move joins the statements; to: only for these seats (and its author). under, relation: its
+        say: whether the move joins the statements; to: who may be shown it, these seats and its author, and no other.
+        under, relation: its
         place in the argument tree, the step it answers (the question itself when None) and how. Everything else is the
         brief: JSON values that tell the seat about its turn.
         """
@@ -177,6 +192,8 @@ class Floor:
             raise ProtocolError(f"the protocol charged seat {seat!r}; its seats are {', '.join(self._roles)}")
         if measure not in MEASURES:
             raise ProtocolError(f"the protocol charged {measure!r}; measures are {', '.join(MEASURES)}")
+        if measure in PER_CALL.values():
+            raise ProtocolError(f"charge({seat!r}, {measure!r}): {measure} counts what is read in a call; charge reads")
         if amount < 0:
             raise ProtocolError(
                 f"charge({seat!r}, {measure!r}, {amount}): a charge is at least 0; nothing gives budget back"

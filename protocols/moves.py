@@ -7,15 +7,20 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+UNKNOWN = "?"
+"""The answer "I do not know", where answers are texts."""
+
 
 class Move(BaseModel):
     """The base of every kind of move. A kind of your own is a subclass with a `kind: Literal["name"] = "name"`.
 
-    argues: whether such moves are nodes of the argument tree.
+    argues: whether such moves are nodes of the argument tree. filled: fields that the protocol fills in on the record, and
+    that nobody is asked for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     argues: ClassVar[bool] = False
+    filled: ClassVar[tuple[str, ...]] = ()
     kind: str
 
     def content(self) -> str:
@@ -25,6 +30,10 @@ class Move(BaseModel):
     def reading(self) -> int:
         """What reading this move costs a bounded judge, in the question's unit (characters, unless overridden)."""
         return len(self.content())
+
+    def cells(self) -> int:
+        """The same where the question's unit is a cell: a number, a symbol, a short answer."""
+        return self.reading()
 
 
 class Quote(BaseModel):

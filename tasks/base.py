@@ -15,10 +15,8 @@ from typing import Any, ClassVar
 from typing import Protocol as Structural
 
 from moot.protocols.errors import UsageError
+from moot.protocols.moves import UNKNOWN as UNKNOWN
 from moot.protocols.question import Question, Sample
-
-UNKNOWN = "?"
-"""The answer "I do not know". A rule that gets it from a part that it needs answers with it, too."""
 
 Rule = Generator["tuple[str, ...] | str", tuple[str, ...], str]
 """A local rule at work on one question. It yields a tuple of sub-questions, which may be asked at the same time, and is

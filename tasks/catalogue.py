@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from importlib import import_module
+from typing import Any
 
 from moot.protocols.errors import UsageError
 from moot.tasks.base import Task
@@ -20,7 +22,11 @@ def known_tasks() -> dict[str, Task]:
         import_module(f"moot.tasks.{module}")
     for plugin in entry_points(group="moot.tasks"):
         plugin.load()
-    return {cls.name: cls() for cls in _subclasses(Task) if isinstance(cls.__dict__.get("name"), str)}
+    return {
+        cls.name: cls()
+        for cls in _subclasses(Task)
+        if not inspect.isabstract(cls) and isinstance(cls.__dict__.get("name"), str)
+    }
 
 
 def task_named(name: str) -> Task:
@@ -31,7 +37,7 @@ def task_named(name: str) -> Task:
     return known[name]
 
 
-def _subclasses(cls: type[Task]) -> Iterator[type[Task]]:
+def _subclasses(cls: Any) -> Iterator[Any]:
     for sub in cls.__subclasses__():
         yield sub
         yield from _subclasses(sub)

@@ -3,16 +3,103 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
-from moot.tasks.base import Task
+from moot.protocols.amplification import Reply, Subquestions
+from moot.protocols.errors import AgentError
+from moot.protocols.moves import Move
+from moot.protocols.view import Entry, Request
+from moot.tasks.base import UNKNOWN, Task
+
+
+class Overseer:
+    """Follows the task's rule: asks what the rule asks, and answers what it gives. H of iterated amplification.
+
+    error: the probability of a slip in an answer, drawn from the step's seed (error injection).
+    """
+
+    def __init__(self, task: Task, error: float = 0.0) -> None:
+        self.task, self.error = task, error
+
+    def act(self, request: Request) -> Move:
+        view = request.view
+        rule = self.task.rule(view.question.text, view.look)
+        try:
+            wanted = next(rule)
+            for answers in rounds(view):
+                wanted = rule.send(answers)
+        except StopIteration as stop:
+            return Reply(of=view.question.text, answer=self._slip(stop.value, request))
+        if Subquestions not in request.kinds or isinstance(wanted, str):
+            return Reply(of=view.question.text, answer=UNKNOWN)
+        return Subquestions(of=view.question.text, questions=wanted)
+
+    def _slip(self, answer: str, request: Request) -> str:
+        if self.error <= 0 or (random := Random(request.seed)).random() >= self.error:
+            return answer
+        choices = request.view.question.choices
+        if choices:
+            return random.choice([choice for choice in choices if choice != answer])
+        return slip(answer, random)
+
+    def describe(self) -> dict[str, Any]:
+        return {"agent": "program", "name": "overseer", "task": self.task.name, "error": self.error}
+
+
+class Truthful:
+    """Answers every question about an instance with the truth, which it computes: it needs to see the data."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def act(self, request: Request) -> Move:
+        question = request.view.question
+        if question.data is None:
+            raise AgentError(f"step {request.step}: the truth cannot be computed without the data; show it: source=all")
+        return Reply(of=question.text, answer=self.task.truth(question.data, question.text))
+
+    def describe(self) -> dict[str, Any]:
+        return {"agent": "program", "name": "truthful", "task": self.task.name}
+
+
+def rounds(entries: Any) -> list[tuple[str, ...]]:
+    """What was answered so far, a tuple for each time that sub-questions were asked, in order."""
+    found: list[tuple[str, ...]] = []
+    left = 0
+    entry: Entry
+    for entry in entries:
+        move = entry.move
+        if isinstance(move, Subquestions):
+            found.append(())
+            left = len(move.questions)
+        elif isinstance(move, Reply) and left:
+            found[-1] += (move.answer,)
+            left -= 1
+    return found
+
+
+def slip(answer: str, random: Random) -> str:
+    """A wrong answer in the form of the right one: another number, the other of yes and no, or a mark on the end."""
+    opposite = {"yes": "no", "no": "yes", "0": "1", "1": "0", UNKNOWN: "0"}
+    if answer in opposite:
+        return opposite[answer]
+    if answer.removeprefix("-").isdecimal():
+        return str(int(answer) + random.choice([-1, 1]) * random.randint(1, 9))
+    return answer + "'"
 
 
 def programs_of(task: Task) -> dict[str, Callable[[], Any]]:
     """The programs that follow from a task's truth and rule, by name."""
-    return {}
+    made: dict[str, Callable[[], Any]] = {"truthful": lambda: Truthful(task)}
+    if type(task).rule is not Task.rule:
+        made["overseer"] = lambda: Overseer(task)
+        made["slipping-overseer"] = lambda: Overseer(task, 0.05)
+    return made
 
 
 def cast_of(task: Task, protocol: str) -> dict[str, str]:
     """Role to program for a protocol; {} when there is no such cast."""
+    if protocol == "amplify" and type(task).rule is not Task.rule:
+        return {"overseer": "overseer", "model": "truthful"}
     return {}

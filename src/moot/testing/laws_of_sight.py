@@ -89,7 +89,7 @@ def _addressed(case: Case, hand: Hand, plays: frozenset[str], request: Request) 
             case.broken(f"{where}, which nobody was asked for")
         if apart(request.step, entry.step, plays):
             case.broken(f"{where}, which is made at the same time")
-        if not asked.say:
+        if not asked.say and asked.to is None:
             case.broken(f"{where}, which was asked for with say=False")
         if asked.to is not None and request.seat not in asked.to:
             case.broken(f"{where}, which is only for {', '.join(asked.to)}")
@@ -179,7 +179,7 @@ def _exhausted(case: Case, outcome: Any, bounds: Mapping[str, Mapping[str, int |
 def bounded_judge(case: Case) -> None:
     """The judge reads all that it is shown, in a drawn bound; the ledger and the guarantee say what came of it."""
     free = case.play()
-    judges = [seat for seat, role in free.game.roles.items() if role == "judge"]
+    judges = [seat for seat, role in free.game.roles.items() if role == case.protocol.judge]
     if not judges:
         return
     most = case.draw(st.integers(0, 200))

@@ -1,0 +1,267 @@
+"""Amplification: an overseer that answers a question by asking copies of itself, or a model, about its parts.
+
+HCH and iterated amplification: Christiano, Shlegeris and Amodei 2018 (arXiv 1810.08575). Questions and answers that are
+plain strings make it weak HCH, which accesses EXP (Hubinger 2020, Weak HCH accesses EXP).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from moot.protocols.base import Protocol
+from moot.protocols.errors import Illegal, UsageError
+from moot.protocols.floor import Floor
+from moot.protocols.moves import UNKNOWN, Move, Verdict
+from moot.protocols.outcomes import Decided, Forfeited
+from moot.protocols.question import Question
+from moot.protocols.view import Entry, Source
+
+Text = Annotated[str, Field(min_length=1, max_length=20_000)]
+
+
+class Subquestions(Move):
+    """Questions whose answers the overseer wants before it goes on; they are answered at the same time.
+
+    of: the question that is being answered (the protocol fills it in). budgets: what each may spend, where budgets are
+    in use; None, or an entry of None, leaves it to the rule.
+    """
+
+    argues: ClassVar[bool] = True
+    filled: ClassVar[tuple[str, ...]] = ("of", "budgets")
+    kind: Literal["subquestions"] = "subquestions"
+    of: str = ""
+    questions: Annotated[tuple[Text, ...], Field(min_length=1)]
+    budgets: tuple[Annotated[int, Field(ge=0)] | None, ...] | None = None
+
+    def content(self) -> str:
+        return "\n".join(self.questions)
+
+    def cells(self) -> int:
+        """0: who asked knows what it asked."""
+        return 0
+
+
+class Reply(Move):
+    """The answer to a question, or "?" for "I do not know". of: the question (the protocol fills it in)."""
+
+    argues: ClassVar[bool] = True
+    filled: ClassVar[tuple[str, ...]] = ("of",)
+    kind: Literal["reply"] = "reply"
+    of: str = ""
+    answer: Text
+
+    def content(self) -> str:
+        return self.answer
+
+    def cells(self) -> int:
+        return 1
+
+
+class Node:
+    """A question on its way to its answer. `left` is its budget; `waits` who needs it; `missing` what it still needs."""
+
+    __slots__ = ("text", "level", "left", "under", "closed", "entries", "asked", "turns", "missing", "waits", "answer")
+
+    def __init__(self, text: str, level: int, left: int | None, under: str | None, closed: bool) -> None:
+        self.text, self.level, self.left, self.under, self.closed = text, level, left, under, closed
+        self.entries: list[Entry] = []
+        self.asked: list[Node] = []
+        self.turns = 0
+        self.missing = 0
+        self.waits: list[Node] = []
+        self.answer: Entry | None = None
+
+
+class Amplification(Protocol):
+    """The overseer answers a question, or asks sub-questions first, which copies of it answer in the same way.
+
+    Equal questions are answered once: the tree becomes a DAG. Questions go out in waves: all that can be worked on are
+    asked at the same time. The overseer sees a question, what it asked and was answered there, and the cells of the data
+    that it looks at; each of its calls must stay within a polynomial (`reads_per_call`), while depth and the number of
+    questions may grow faster. The root's answer must be one of the question's choices, or "?", which decides nothing.
+
+    depth: levels below the root; at the last one an answer must be given at once. None: no limit. width: sub-questions
+    asked at a time; turns: calls for one question, the last of which must answer. questions: how many different ones
+    may be asked; those over it must be answered at once. budget: that of the root by the rule of ALBA (Christiano 2017):
+    a sub-question gets min(left - 1, what was requested or left // 10) and costs 1 and what it spends, an answer costs 1,
+    and with nothing left an answer must be given at once. None: no budgets. With depth or budget, questions are equal
+    only if these are equal as well. memo: False answers equal questions each time anew.
+    model: sub-questions go to the seat "model" (one step of iterated amplification) and not to copies of the overseer.
+    source: how the overseer sees the data: "metered" by single cells, "all", or "none".
+
+    Questions that wait for each other in a circle end the play in Forfeited, naming the circle.
+    """
+
+    name: ClassVar[str] = "amplify"
+    judge: ClassVar[str] = "overseer"
+    measure: ClassVar[str] = "reads_per_call"
+    access: ClassVar[str | None] = "EXP"
+
+    depth: Annotated[int, Field(ge=0)] | None = None
+    width: Annotated[int, Field(ge=1)] = 16
+    turns: Annotated[int, Field(ge=1)] = 8
+    questions: Annotated[int, Field(ge=1)] = 256
+    budget: Annotated[int, Field(ge=0)] | None = None
+    memo: bool = True
+    model: bool = False
+    source: Source = "metered"
+
+    def roles(self, question: Question) -> dict[str, str]:
+        if len(question.choices) < 2:
+            raise UsageError(f"amplification decides between choices; {question.text!r} has none")
+        return {"overseer": "overseer", **({"model": "model"} if self.model else {})}
+
+    async def play(self, floor: Floor, question: Question) -> Decided | Forfeited:  # type: ignore[override]
+        root = Node(question.text, 0, self.budget, None, False)
+        known: dict[Any, Node] = {self.key(root): root}
+        wave = [root]
+        while wave:
+            if len(wave) == 1:
+                said = (await self.consult(floor, wave[0], wave[0] is root),)
+            else:
+                said = await floor.together(*(self.consult(floor, node, node is root) for node in wave))
+            ready: list[Node] = []
+            for node, entry in zip(wave, said, strict=True):
+                if isinstance(entry.move, Reply):
+                    ready += self.answered(node, entry)
+                else:
+                    ready += self.split(node, entry, known)
+            wave = ready
+        if root.answer is None:
+            return Forfeited(role="overseer", rule=f"questions wait for each other: {circle(root)}", step=floor.step)
+        return Decided(verdict_of(root.answer.move, question), step=root.answer.step)
+
+    async def consult(self, floor: Floor, node: Node, root: bool) -> Entry:
+        """One call about a question: its answer, or what is asked first."""
+        choices = floor.question.choices if root else ()
+        seat = "model" if self.model and not root else "overseer"
+        node.turns += 1
+        final = (
+            node.closed
+            or seat == "model"
+            or node.turns >= self.turns
+            or (self.depth is not None and node.level >= self.depth)
+            or (node.left is not None and node.left < 1)
+        )
+        brief: dict[str, Any] = {"task": "amplify", "most": 0 if final else self.width}
+        if root:
+            brief["one_of"] = {"answer": [*choices, UNKNOWN]}
+        if node.left is not None:
+            brief["budget"] = node.left
+
+        def check(move: Subquestions | Reply) -> Subquestions | Reply:
+            return self.legal(move, node, choices)
+
+        move = await floor.ask(
+            seat, Reply if final else Subquestions | Reply,
+            view=floor.only(node.text, *node.entries, choices=choices, source=self.source),
+            check=check, say=False, to=("overseer",), under=node.under, relation="answers", **brief,
+        )  # fmt: skip
+        return Entry(floor.step, seat, move)
+
+    def legal(self, move: Subquestions | Reply, node: Node, choices: tuple[str, ...]) -> Subquestions | Reply:
+        """The move as it goes on the record. Raises Illegal on what is no answer, or asks too much."""
+        if isinstance(move, Reply):
+            if choices and move.answer not in (*choices, UNKNOWN):
+                raise Illegal(f"the answer must be one of {', '.join(choices)}, or {UNKNOWN}; it is {move.answer!r}")
+        else:
+            if len(move.questions) > self.width:
+                raise Illegal(f"{len(move.questions)} questions at a time; there may be {self.width}")
+            if move.budgets is not None and len(move.budgets) != len(move.questions):
+                raise Illegal(f"{len(move.budgets)} budgets for {len(move.questions)} questions")
+            if node.left is not None and len(move.questions) > node.left:
+                raise Illegal(f"a budget of {node.left} does not pay for {len(move.questions)} questions, 1 each")
+            if self.depth is None and self.budget is None and node.text in move.questions:
+                raise Illegal(f"{node.text!r} was asked in order to answer {node.text!r} itself")
+        return move if move.of == node.text else move.model_copy(update={"of": node.text})
+
+    def key(self, node: Node) -> Any:
+        """What makes two questions the same one."""
+        if not self.memo:
+            return object()
+        if self.depth is None and node.left is None:
+            return node.text
+        return node.text, node.level if self.depth is not None else None, node.left
+
+    def split(self, node: Node, entry: Entry, known: dict[Any, Node]) -> list[Node]:
+        """Hand a question's sub-questions out. Returns what can be worked on next."""
+        move = entry.move
+        assert isinstance(move, Subquestions)
+        node.entries.append(entry)
+        ready: list[Node] = []
+        for index, text in enumerate(move.questions):
+            share = None
+            if node.left is not None:
+                wanted = move.budgets[index] if move.budgets else None
+                reserved = len(move.questions) - index - 1
+                share = min(node.left - reserved - 1, node.left // 10 if wanted is None else wanted)
+                node.left -= share + 1
+            child = Node(text, node.level + 1, share, entry.step, False)
+            key = self.key(child)
+            if key in known:
+                child = known[key]
+            else:
+                child.closed = len(known) >= self.questions
+                known[key] = child
+                ready.append(child)
+            node.asked.append(child)
+            if child.answer is None:
+                child.waits.append(node)
+                node.missing += 1
+        node.under = entry.step
+        return ready + (self.resume(node) if node.missing == 0 else [])
+
+    def answered(self, node: Node, entry: Entry) -> list[Node]:
+        """Note an answer. Returns the questions that waited for nothing else."""
+        node.answer, node.entries = entry, []
+        if node.left:
+            node.left -= 1
+        ready: list[Node] = []
+        for other in node.waits:
+            other.missing -= 1
+            if other.missing == 0:
+                ready += self.resume(other)
+        node.waits = []
+        return ready
+
+    def resume(self, node: Node) -> list[Node]:
+        """Give a question the answers that it waited for, in the order in which it asked."""
+        for child in node.asked:
+            assert child.answer is not None
+            node.entries.append(child.answer)
+            if node.left is not None and child.left is not None:
+                node.left += child.left
+        node.asked = []
+        return [node]
+
+    def generations(self, question: Question) -> dict[str, int] | None:
+        """An upper bound where there is one: every question at all its turns, in the memoised and the limited case."""
+        if not self.memo:
+            return None
+        most = 1 + self.questions * self.width * self.turns  # closed questions, too, are asked once each
+        return {"overseer": most * self.turns, "model": most} if self.model else {"overseer": most * self.turns}
+
+
+def verdict_of(reply: Move, question: Question) -> Verdict:
+    """All belief on the choice that was answered; even shares when it was "?"."""
+    assert isinstance(reply, Reply)
+    count = len(question.choices)
+    if reply.answer not in question.choices:
+        return Verdict(probabilities=(1 / count,) * count, text="the overseer does not know")
+    chosen = question.choices.index(reply.answer)
+    return Verdict(probabilities=tuple(float(i == chosen) for i in range(count)), text=reply.answer)
+
+
+def circle(root: Node) -> str:
+    """A circle of questions that wait for each other, as text."""
+    path: dict[int, Node] = {}
+    node = root
+    while id(node) not in path:
+        path[id(node)] = node
+        node = next(child for child in node.asked if child.answer is None)
+    nodes = list(path.values())
+    nodes = nodes[nodes.index(node) :]
+    shown = [each.text for each in (*nodes, node)]
+    return " -> ".join(shown if len(shown) <= 8 else [*shown[:4], "…", *shown[-3:]])

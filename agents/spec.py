@@ -15,7 +15,7 @@ from moot.protocols.errors import UsageError
 
 FORMS = (
     "local", "local:PATH.gguf", "openai:MODEL", "openai:MODEL@http://HOST/v1", "human", "python:MODULE:NAME",
-    "python:FILE.py:NAME", "logprobs:SPEC",
+    "python:FILE.py:NAME", "task:TASK:PROGRAM", "logprobs:SPEC",
 )  # fmt: skip
 _LM_OPTIONS = frozenset(
     "structured temperature max_tokens seed prompts prices cache timeout retries backoff extra_body".split()
@@ -70,6 +70,8 @@ def _agent(spec: str, tables: Mapping[str, Mapping[str, Any]], within: tuple[str
         return Human()
     if kind == "python" and rest:
         return program(rest)
+    if kind == "task" and rest:
+        return _of_task(rest)
     if kind == "logprobs" and rest:
         return _logprobs(_agent(rest, tables, within), spec)
     defined = f"; defined in the configuration: {', '.join(sorted(tables))}" if tables else ""
@@ -157,6 +159,16 @@ def _local(path: str | None, options: Mapping[str, Any]) -> Any:
     from moot.agents.local import Local
 
     return Local(path, **options)
+
+
+def _of_task(target: str) -> Any:
+    from moot.tasks.catalogue import task_named
+
+    name, _, program = target.partition(":")
+    programs = task_named(name).programs()
+    if program not in programs:
+        raise UsageError(f"task:{target}: task {name} has no program {program!r}; it has {', '.join(sorted(programs))}")
+    return programs[program]()
 
 
 def _logprobs(lm: Any, spec: str) -> Any:

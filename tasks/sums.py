@@ -71,6 +71,9 @@ class Sum(Task):
     def programs(self) -> dict[str, Callable[[], Any]]:
         return {**super().programs(), "splitter": Honest, "split-liar": Liar, "adds-two": AddsTwo}
 
+    def bound(self, protocol: str) -> str:
+        return "3*log(n) + 4" if protocol == "bisection" else super().bound(protocol)
+
     def cast(self, protocol: str) -> dict[str, str]:
         if protocol == "bisection":
             return {"a": "split-liar", "b": "splitter", "judge": "adds-two"}

@@ -41,16 +41,20 @@ def run(
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option("--size", metavar="N", help="The n of all budgets; otherwise the words of the question."),
+        typer.Option("--size", metavar="N", help="The n of all budgets (default: the words of the question); how large a --task is."),
     ] = None,
     unit: Annotated[str | None, typer.Option("--unit", metavar="UNIT", help="What one unit of reading is.")] = None,
     many: Annotated[
         str | None,
         typer.Option("--set", metavar="FILE", help="Many questions: a .jsonl file, or `passages` (built in)."),
     ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="NAME", help="A question whose truth is computed, of size --size (moot tasks)."),
+    ] = None,
     seat: Seats = None,
     bound: Bounds = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Decides every coin; 0 unless given.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Decides every coin, and the instance of a --task; 0 unless given.")] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="PATH", help="The transcript; with --set, a folder.")
     ] = None,
@@ -59,7 +63,7 @@ def run(
         int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Plays at the same time (with --set).")
     ] = 4,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N questions of the set.")
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N questions of the set; with --task, N instances, seeds counting up.")
     ] = None,
     both: Annotated[
         bool,
@@ -70,12 +74,21 @@ def run(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Play a protocol on a question, or on a set of questions, and record every play."""
+    """Play a protocol on a question, a set of questions, or instances of a task, and record every play."""
     planned = plan(protocol, param or (), seat or (), bound or (), seed, config)
-    protocols = seatings(planned.protocol) if both else [planned.protocol]
-    if many is None:
+    if task is not None:
+        from moot.cli.tasking import cast, samples_of_task
+
+        given = {"--question": question, "--choice": choice, "--truth": truth, "--passage": passage, "--data": data,
+                 "--unit": unit, "--set": many}  # fmt: skip
+        if clash := next((name for name, value in given.items() if value is not None), None):
+            raise UsageError(f"{clash} and --task exclude each other: the task makes the question")
+        samples = samples_of_task(task, size, planned.seed, limit or 1)
+        planned = cast(planned, task, samples)
+        many = task if limit is not None else None
+    elif many is None:
         if limit is not None:
-            raise UsageError("--limit is for --set")
+            raise UsageError("--limit is for --set and --task")
         samples = [sample_from(question, choice or (), truth, passage, data, size, unit)]
     else:
         given = {"--question": question, "--choice": choice, "--truth": truth, "--passage": passage, "--data": data,
@@ -83,6 +96,7 @@ def run(
         if clash := next((name for name, value in given.items() if value is not None), None):
             raise UsageError(f"{clash} and --set exclude each other: the set holds the questions")
         samples = samples_of(many)[:limit]
+    protocols = seatings(planned.protocol) if both else [planned.protocol]
     if dry_run:
         from moot.cli.estimate import estimate, estimate_text, profiles
 
@@ -96,7 +110,7 @@ def run(
         from moot.cli.batch import play_set
 
         if out is None:
-            raise UsageError("--set records one transcript a question: give a folder for them, -o DIR")
+            raise UsageError("many questions make one transcript each: give a folder for them, -o DIR")
         raise typer.Exit(play_set(planned, protocols, samples, out, jobs, json))
     path = out or Path("runs") / f"{planned.protocol.name}-{time.strftime('%Y%m%d-%H%M%S')}.jsonl"
     if path.suffix == ".zst":

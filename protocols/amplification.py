@@ -148,7 +148,9 @@ class Amplification(Protocol):
             or (self.depth is not None and node.level >= self.depth)
             or (node.left is not None and node.left < 1)
         )
-        brief: dict[str, Any] = {"task": "amplify", "most": 0 if final else self.width}
+        brief: dict[str, Any] = {"task": "amplify"}
+        if not final:
+            brief["most"] = {"questions": self.width}
         if root:
             brief["one_of"] = {"answer": [*choices, UNKNOWN]}
         if node.left is not None:

@@ -46,6 +46,10 @@ OURS: dict[str, Protocol] = {
     "judge alone": moot.DirectQA(),
     "judge with passage": moot.DirectQA(source=True),
     "bisection": moot.Bisection(),
+    "amplify": moot.Amplification(depth=2, width=2, turns=2),
+    "amplify with budget": moot.Amplification(depth=None, budget=5, turns=2),
+    "amplify without memory": moot.Amplification(depth=1, memo=False, source="all"),
+    "amplify with a model": moot.Amplification(depth=1, model=True),
 }  # fmt: skip
 
 

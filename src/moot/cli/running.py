@@ -41,7 +41,11 @@ def run(
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option("--size", metavar="N", help="The n of all budgets (default: the words of the question); how large a --task is."),
+        typer.Option(
+            "--size",
+            metavar="N",
+            help="The n of all budgets (default: the words of the question); how large a --task is.",
+        ),
     ] = None,
     unit: Annotated[str | None, typer.Option("--unit", metavar="UNIT", help="What one unit of reading is.")] = None,
     many: Annotated[
@@ -54,7 +58,10 @@ def run(
     ] = None,
     seat: Seats = None,
     bound: Bounds = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Decides every coin, and the instance of a --task; 0 unless given.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", metavar="N", help="Decides every coin, and the instance of a --task; 0 unless given."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="PATH", help="The transcript; with --set, a folder.")
     ] = None,
@@ -63,7 +70,13 @@ def run(
         int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Plays at the same time (with --set).")
     ] = 4,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N questions of the set; with --task, N instances, seeds counting up.")
+        int | None,
+        typer.Option(
+            "--limit",
+            min=1,
+            metavar="N",
+            help="Only the first N questions of the set; with --task, N instances, seeds counting up.",
+        ),
     ] = None,
     both: Annotated[
         bool,

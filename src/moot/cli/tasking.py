@@ -1,0 +1,82 @@
+"""`moot run --task` and `moot tasks`: questions whose true answer is computed, and the programs that play them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from moot.cli.frame import Json, tell, tell_json
+from moot.cli.plan import Plan
+from moot.protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    from moot.protocols.question import Sample
+
+DEFAULT_SIZE = 16
+
+
+def samples_of_task(name: str, size: int | None, seed: int, count: int) -> list[Sample]:
+    """Instances of a task: that of the run's seed, and of the seeds after it."""
+    from moot.tasks.catalogue import task_named
+
+    task = task_named(name)
+    return [task.sample(size or DEFAULT_SIZE, seed + index) for index in range(count)]
+
+
+def cast(planned: Plan, name: str, samples: Sequence[Sample]) -> Plan:
+    """The plan with the task's programs in the seats that nobody was typed for, and with the protocol's parameters and
+    the judge's bound that they need, where nobody typed them.
+
+    UsageError when the task's programs do not play the protocol and somebody is missing.
+    """
+    from moot.tasks.catalogue import task_named
+
+    task, protocol = task_named(name), planned.protocol
+    made = type(protocol)
+    programs = task.cast(protocol.name)
+    seats, bounds = dict(planned.seats), dict(planned.bounds)
+    if protocol.judge not in seats:
+        needed = {
+            key: value
+            for sample in samples
+            for key, value in task.options(protocol.name, sample.question).items()
+            if key not in protocol.model_fields_set
+        }
+        protocol = made(**protocol.model_dump(include=protocol.model_fields_set), **needed)
+    for sample in samples:
+        for seat, role in protocol.roles(sample.question).items():
+            program = programs.get(seat, programs.get(role))
+            if seat in seats or role in seats or program is None:
+                continue
+            seats[seat] = f"task:{name}:{program}"
+            if role == protocol.judge and seat not in bounds and role not in bounds:
+                bounds[seat] = {protocol.measure: task.bound(protocol.name)}
+    if not programs and not seats:
+        raise UsageError(
+            f"the programs of task {name} do not play {protocol.name}; give every seat: --seat SEAT=AGENT "
+            f"(moot tasks says what they play)"
+        )
+    return replace(planned, protocol=protocol, seats=seats, bounds=bounds)
+
+
+def tasks(json: Json = False) -> None:
+    """List the tasks: families of questions whose true answer is computed, with the protocols that their programs play."""
+    from moot.protocols.base import known_protocols
+    from moot.tasks.catalogue import known_tasks
+    from moot.transcripts.show import table
+
+    rows = []
+    for name, task in sorted(known_tasks().items()):
+        plays = [protocol for protocol in sorted(known_protocols()) if task.cast(protocol)]
+        rows.append({"task": name, "class": task.access, "reads": task.reads, "protocols": plays,
+                     "programs": sorted(task.programs()), "source": task.source})  # fmt: skip
+    if json:
+        tell_json(rows)
+        return
+    cells = [["task", "class", "judge reads", "protocols", "source"]]
+    cells += [
+        [str(row["task"]), str(row["class"]), str(row["reads"]), ", ".join(row["protocols"]) or "-", str(row["source"])]
+        for row in rows
+    ]
+    tell("\n".join(table(cells)))

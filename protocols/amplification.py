@@ -59,6 +59,9 @@ class Reply(Move):
         return 1
 
 
+_EITHER = Subquestions | Reply
+
+
 class Node:
     """A question on its way to its answer. `left` is its budget; `waits` who needs it; `missing` what it still needs."""
 
@@ -160,7 +163,7 @@ class Amplification(Protocol):
             return self.legal(move, node, choices)
 
         move = await floor.ask(
-            seat, Reply if final else Subquestions | Reply,
+            seat, Reply if final else _EITHER,
             view=floor.only(node.text, *node.entries, choices=choices, source=self.source),
             check=check, say=False, to=("overseer",), under=node.under, relation="answers", **brief,
         )  # fmt: skip

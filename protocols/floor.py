@@ -11,7 +11,7 @@ from moot.protocols.budget import MEASURES, PER_CALL
 from moot.protocols.errors import ProtocolError
 from moot.protocols.moves import Move
 from moot.protocols.outcomes import Decided
-from moot.protocols.question import Question
+from moot.protocols.question import Question, reworded
 from moot.protocols.view import Entry, Log, Source, View
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Floor:
         text, choices: of that question. The declared size stays, and so does what everybody knows.
         """
         shown = self.question if source == "all" else self._open
-        question = shown.model_copy(update={"text": text, "choices": choices, "id": None})
+        question = reworded(shown, text, choices)
         log = Log(None, None)
         for entry in entries:
             log = Log(log, (entry.step, entry.seat, entry.move), to_json(entry.move) + entry.seat.encode())

@@ -59,7 +59,7 @@ def deep(**changed: Any) -> Amplification:
 
 
 def moves(transcript: moot.Transcript) -> list[dict[str, Any]]:
-    return [step.move for step in transcript.steps() if step.move is not None]
+    return [dict(step.move) for step in transcript.steps() if step.move is not None]
 
 
 def asked(transcript: moot.Transcript) -> Iterator[str]:

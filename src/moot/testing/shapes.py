@@ -96,11 +96,15 @@ def _told(request: Request, kind: type[Move], form: dict[str, Any], choose: Choo
     """A form within what the brief says of its fields: the texts that there may be (one_of), how long lists are (most)."""
     for name in kind.filled:
         form.pop(name, None)
-    one_of, most = request.brief.get("one_of"), request.brief.get("most")
-    for name in form.keys() & (one_of if isinstance(one_of, Mapping) else {}).keys():
-        form[name] = choose.pick(one_of[name])
-    for name in form.keys() & (most if isinstance(most, Mapping) else {}).keys():
-        form[name] = form[name][: most[name]]
+    told = request.brief.get("one_of")
+    one_of: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
+    told = request.brief.get("most")
+    most: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
+    for name in form:
+        if name in one_of:
+            form[name] = choose.pick(one_of[name])
+        elif name in most:
+            form[name] = form[name][: most[name]]
     return form
 
 

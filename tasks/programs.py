@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from moot.protocols.amplification import Reply, Subquestions
+from moot.protocols.amplification import Open, Reply, Subquestions
 from moot.protocols.errors import AgentError
 from moot.protocols.moves import Move
 from moot.protocols.view import Entry, Request
@@ -31,6 +31,8 @@ class Overseer:
                 wanted = rule.send(answers)
         except StopIteration as stop:
             return Reply(of=view.question.text, answer=self._slip(stop.value, request))
+        if isinstance(wanted, str) and Open in request.kinds:
+            return Open(of=view.question.text, pointer=wanted)
         if Subquestions not in request.kinds or isinstance(wanted, str):
             return Reply(of=view.question.text, answer=UNKNOWN)
         return Subquestions(of=view.question.text, questions=wanted)
@@ -64,7 +66,7 @@ class Truthful:
 
 
 def rounds(entries: Any) -> list[tuple[str, ...]]:
-    """What was answered so far, a tuple for each time that sub-questions were asked, in order."""
+    """What was answered so far, in order: a tuple for each time that sub-questions were asked or a pointer was opened."""
     found: list[tuple[str, ...]] = []
     left = 0
     entry: Entry
@@ -76,6 +78,8 @@ def rounds(entries: Any) -> list[tuple[str, ...]]:
         elif isinstance(move, Reply) and left:
             found[-1] += (move.answer,)
             left -= 1
+        elif isinstance(move, Open):
+            found.append((move.text,))
     return found
 
 
@@ -100,6 +104,6 @@ def programs_of(task: Task) -> dict[str, Callable[[], Any]]:
 
 def cast_of(task: Task, protocol: str) -> dict[str, str]:
     """Role to program for a protocol; {} when there is no such cast."""
-    if protocol == "amplify" and type(task).rule is not Task.rule:
+    if protocol in ("amplify", "amplify-strong") and type(task).rule is not Task.rule:
         return {"overseer": "overseer", "model": "truthful"}
     return {}

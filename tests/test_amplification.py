@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.protocols.amplification import Amplification, Reply, Subquestions
+from moot.protocols.amplification import Amplification, Open, Reply, Subquestions
 from moot.tasks.base import UNKNOWN, Look, Rule, Task, evaluate
 from moot.tasks.programs import Overseer, rounds, slip
 from moot.tasks.sums import Sum
@@ -238,3 +238,46 @@ def test_a_chain_of_thousands_of_questions_needs_no_deep_stack(tmp_path: Path) -
     t = moot.run(deep(), question, {"overseer": act}, out=tmp_path / "deep.jsonl")
     assert isinstance(t.outcome, moot.Decided) and len(list(asked(t))) == 3001
     assert moot.replay(moot.load(tmp_path / "deep.jsonl")).digest == t.digest
+
+
+def strong(act: Act) -> moot.Transcript:
+    return moot.run(
+        moot.StrongAmplification(depth=None, turns=9), moot.Question("Which?", ("x", "y")), {"overseer": act}
+    )
+
+
+def test_a_pointer_is_opened_by_whoever_was_shown_it() -> None:
+    texts: list[str] = []
+
+    def act(request: moot.Request) -> Any:
+        question, seen = request.view.question.text, [entry.move for entry in request.view]
+        texts.append(question)
+        if question == "Which?":
+            return Reply(answer=seen[-1].content()) if seen else Subquestions(questions=("read [a [x] of many [y]]",))
+        if not seen:
+            return Open(pointer=question.split()[1])
+        if len(seen) == 1:
+            return Open(pointer=seen[0].content().split()[1])
+        return Reply(answer=seen[1].content())
+
+    t = strong(act)
+    assert isinstance(t.outcome, moot.Decided) and t.outcome.verdict.choice == 0
+    assert texts[1].startswith("read &") and "many" not in texts[1]
+    opened = [move["text"] for move in moves(t) if move["kind"] == "open"]
+    assert opened[1] == "x" and opened[0].startswith("a &") and moot.replay(t).digest == t.digest
+
+
+def test_a_pointer_that_was_never_shown_is_refused() -> None:
+    from moot.protocols.pointers import pointer_to
+
+    def act(request: moot.Request) -> Any:
+        question = request.view.question.text
+        if question == "Which?":
+            return Reply(answer="x") if len(request.view) else Subquestions(questions=("hide [secret]", "guess"))
+        if question == "guess" and not request.problem:
+            return Open(pointer=pointer_to("secret"))
+        return Reply(answer="z")
+
+    t = strong(act)
+    refused = [event for event in t.events() if event["event"] == "rejected"]
+    assert len(refused) == 1 and "was not shown to whoever answers 'guess'" in refused[0]["rule"]

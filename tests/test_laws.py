@@ -49,6 +49,7 @@ OURS: dict[str, Protocol] = {
     "amplify": moot.Amplification(depth=2, width=2, turns=2),
     "amplify with budget": moot.Amplification(depth=None, budget=5, turns=2),
     "amplify without memory": moot.Amplification(depth=1, memo=False, source="all"),
+    "amplify with pointers": moot.StrongAmplification(depth=2, width=2, turns=2),
     "amplify with a model": moot.Amplification(depth=1, model=True),
 }  # fmt: skip
 

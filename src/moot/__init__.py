@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from moot.judges.model import ModelJudge as ModelJudge
     from moot.judges.panel import Panel as Panel
     from moot.protocols.amplification import Amplification as Amplification
+    from moot.protocols.amplification import StrongAmplification as StrongAmplification
     from moot.protocols.base import Protocol as Protocol
     from moot.protocols.bisection import Bisection as Bisection
     from moot.protocols.consultancy import Consultancy as Consultancy
@@ -85,7 +86,7 @@ _HOME = {
     "judges.bounded": "Bounded",
     "judges.model": "ModelJudge",
     "judges.panel": "Panel",
-    "protocols.amplification": "Amplification",
+    "protocols.amplification": "Amplification StrongAmplification",
     "protocols.base": "Protocol",
     "protocols.bisection": "Bisection",
     "protocols.consultancy": "Consultancy DirectQA OpenConsultancy",

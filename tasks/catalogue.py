@@ -8,7 +8,9 @@ from importlib import import_module
 from moot.protocols.errors import UsageError
 from moot.tasks.base import Task
 
-MODULES = ("sums",)
+MODULES = (
+    "sums", "expressions", "paths", "satisfiability", "counting", "circuits", "colouring", "coins", "evidence",
+)  # fmt: skip
 """The modules of this folder that define tasks."""
 
 

@@ -5,21 +5,19 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
+import moot.tasks
 from moot.protocols.errors import UsageError
 from moot.tasks.base import Task
-
-MODULES = ("sums", "permutation", "assignments", "wildcards", "shortest_path", "union_find")
-"""The modules of this folder that define tasks."""
-
 
 def known_tasks() -> dict[str, Task]:
     """moot's own tasks, those of installed plug-ins (entry points `moot.tasks`), and every subclass that was imported."""
     from importlib.metadata import entry_points
 
-    for module in MODULES:
-        import_module(f"moot.tasks.{module}")
+    for module in iter_modules(moot.tasks.__path__):
+        import_module(f"moot.tasks.{module.name}")
     for plugin in entry_points(group="moot.tasks"):
         plugin.load()
     return {

@@ -12,6 +12,7 @@ import moot.tasks
 from moot.protocols.errors import UsageError
 from moot.tasks.base import Task
 
+
 def known_tasks() -> dict[str, Task]:
     """moot's own tasks, those of installed plug-ins (entry points `moot.tasks`), and every subclass that was imported."""
     from importlib.metadata import entry_points

@@ -18,7 +18,7 @@ from moot.protocols.moves import UNKNOWN, Move, Verdict
 from moot.protocols.outcomes import Decided, Forfeited
 from moot.protocols.pointers import Store, pointers_in
 from moot.protocols.question import Question
-from moot.protocols.view import Entry, Source
+from moot.protocols.view import NOTHING, Entry, Source
 
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
 
@@ -90,7 +90,7 @@ class Node:
         "left",
         "under",
         "closed",
-        "entries",
+        "log",
         "asked",
         "turns",
         "missing",
@@ -101,7 +101,7 @@ class Node:
 
     def __init__(self, text: str, level: int, left: int | None, under: str | None, closed: bool) -> None:
         self.text, self.level, self.left, self.under, self.closed = text, level, left, under, closed
-        self.entries: list[Entry] = []
+        self.log = NOTHING
         self.asked: list[Node] = []
         self.turns = 0
         self.missing = 0
@@ -202,7 +202,7 @@ class Amplification(Protocol):
 
         move = await floor.ask(
             seat, Reply if final else _STRONG if self.strong else _WEAK,
-            view=floor.only(node.text, *node.entries, choices=choices, source=self.source),
+            view=floor.only(node.text, choices=choices, source=self.source, log=node.log),
             check=check, say=False, to=("overseer",), under=node.under, relation="answers", **brief,
         )  # fmt: skip
         return Entry(floor.step, seat, move)
@@ -232,7 +232,7 @@ class Amplification(Protocol):
 
     def shown(self, node: Node, entry: Entry) -> None:
         """Give a question one more statement, and with it the pointers in it."""
-        node.entries.append(entry)
+        node.log = node.log.then(entry)
         if self.strong:
             node.sees.update(pointers_in(entry.move.content()))
 
@@ -248,7 +248,7 @@ class Amplification(Protocol):
         """Hand a question's sub-questions out. Returns what can be worked on next."""
         move = entry.move
         assert isinstance(move, Subquestions)
-        node.entries.append(entry)
+        node.log = node.log.then(entry)
         ready: list[Node] = []
         for index, text in enumerate(move.questions):
             share = None
@@ -274,7 +274,7 @@ class Amplification(Protocol):
 
     def answered(self, node: Node, entry: Entry) -> list[Node]:
         """Note an answer. Returns the questions that waited for nothing else."""
-        node.answer, node.entries = entry, []
+        node.answer, node.log = entry, NOTHING
         if node.left:
             node.left -= 1
         ready: list[Node] = []

@@ -18,6 +18,7 @@ from moot.protocols.base import Protocol, record_of
 from moot.protocols.budget import MEASURES
 from moot.protocols.engine import Game
 from moot.protocols.errors import BudgetExceeded, MootError, ReplayDivergence, UsageError
+from moot.protocols.moves import Move
 from moot.protocols.question import Question, Sample
 from moot.protocols.view import Request
 from moot.transcripts.events import FORMAT, VERSION, EventLog
@@ -128,7 +129,7 @@ class Driver:
             except Exception as error:
                 game.fail(step, cause(error, request), request.meter.reads)
                 return None
-            if inspect.isawaitable(reply):
+            if not isinstance(reply, Move) and inspect.isawaitable(reply):
                 self._asked.add(step)
                 self.log.event("asked", {"step": step, "seat": request.seat, "request": request.digest}, {"at": now()})
                 return step, request, reply

@@ -87,7 +87,8 @@ class Game:
         self.current: Branch | None = None
         self.outcome: Ending | None = None
         self.open: dict[str, Open] = {}
-        self._heads: dict[tuple[str, tuple[type[Move], ...], str, int], tuple[Question, bytes]] = {}
+        self._heads: dict[tuple[str, tuple[type[Move], ...], str], bytes] = {}
+        self._shown: dict[int, tuple[Question, bytes]] = {}
         self._ready: deque[tuple[Branch, Any]] = deque()
         self._branches: set[Branch] = set()
         self.accounts = {seat: Account(limits) for seat, limits in (bounds or {}).items()}
@@ -371,15 +372,17 @@ class Game:
     def _digest(self, ask: AskEffect) -> str:
         view: View = ask.view
         question = view.question
-        key = (ask.seat, ask.kinds, view.source, id(question))
-        known = self._heads.get(key)
-        if known is None:
+        who = (ask.seat, ask.kinds, view.source)
+        head = self._heads.get(who)
+        if head is None:
             kinds = ",".join(kind.__name__ for kind in ask.kinds)
-            head = f"{ask.seat}|{kinds}|{view.source}|".encode() + blake2b(to_json(question), digest_size=16).digest()
-            if len(self._heads) > 256:
-                self._heads.clear()
-            known = self._heads[key] = (question, head)
-        return blake2b(known[1] + view.digest + to_json(ask.brief), digest_size=16).hexdigest()
+            head = self._heads[who] = f"{ask.seat}|{kinds}|{view.source}|".encode()
+        known = self._shown.get(id(question))
+        if known is None:
+            known = (question, blake2b(to_json(question), digest_size=16).digest())
+            if len(self._shown) < 64:  # those shown first come again; the questions of a large DAG do not
+                self._shown[id(question)] = known
+        return blake2b(head + known[1] + view.digest + to_json(ask.brief), digest_size=16).hexdigest()
 
     def _where(self, branch: Branch) -> str:
         """The protocol and the line of its own file at which `branch` stands."""

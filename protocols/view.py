@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple, overload
 
+from pydantic_core import to_json
+
 from moot.protocols.errors import Illegal, UsageError
 from moot.protocols.moves import Move
 from moot.protocols.question import Question
@@ -44,6 +46,10 @@ class Log:
         else:
             self.length = before.length + 1
             self.digest = blake2b(before.digest + payload, digest_size=16).digest()
+
+    def then(self, entry: Entry) -> Log:
+        """The chain with one more statement."""
+        return Log(self, (entry.step, entry.seat, entry.move), to_json(entry.move) + entry.seat.encode())
 
     def read(self) -> Entry:
         """The statement of this link."""
@@ -90,6 +96,10 @@ class Meter:
     def settle(self, measure: str, amount: int) -> None:
         """Count what a call really spent (or, when nobody knows, the bound that was reserved for it)."""
         self.spent[measure] = self.spent.get(measure, 0) + amount
+
+
+NOTHING = Log(None, None)
+"""The chain before anything was said."""
 
 
 class View(Sequence[Entry]):

@@ -310,7 +310,7 @@ def test_samples_depend_on_the_seed_alone_and_are_json(task: CurriculumTask) -> 
     ("task", "size"),
     [(PermutationPower(), 2), (Assignments(), 3), (AssignmentsSum(), 3), (Wildcard(), 1), (Wildcard(), 48)]
     + [(ShortestPath(), 1), (UnionFind(), 3)],
-    ids=str,
+    ids=lambda value: value.name if isinstance(value, CurriculumTask) else str(value),
 )  # fmt: skip
 def test_sizes_without_instances_are_refused(task: CurriculumTask, size: int) -> None:
     with pytest.raises(UsageError, match=f"task {task.name}: size is {size}; it must be"):

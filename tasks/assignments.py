@@ -65,7 +65,7 @@ class Assignments(CurriculumTask):
         return f"V(x{random.choice([z for z in range(data['size']) if data['A'][z].startswith('x')])})"
 
     def truth(self, data: Any, text: str) -> str:
-        letter, *names = self.asked(text, data["size"], data["values"])
+        letter, names = self.asked(text, data["size"], data["values"])
         if letter in ("A", "B"):
             return str(data[letter][names[0]])
         if letter == "f":
@@ -94,7 +94,7 @@ class Assignments(CurriculumTask):
 
     def rule(self, text: str, look: Look) -> Rule:
         size, values = look("size"), look("values")
-        letter, *names = self.asked(text, size, values)
+        letter, names = self.asked(text, size, values)
         if letter in ("A", "B"):
             return str(look(letter, names[0]))
         if letter == "f":
@@ -105,7 +105,8 @@ class Assignments(CurriculumTask):
         found = [_VARIABLE.fullmatch(answer) for answer in behind]
         if not all(match and int(match[1]) < size for match in found):
             return UNKNOWN
-        u, v = (number(answer) for answer in (yield f"V({behind[0]})", f"V({behind[1]})"))
+        said = yield f"V({behind[0]})", f"V({behind[1]})"
+        u, v = map(number, said)
         if u is None or v is None or u >= values or v >= values:
             return UNKNOWN
         if not self.tabled:
@@ -130,32 +131,31 @@ class Assignments(CurriculumTask):
 
     def stratum(self, data: Any, text: str) -> int:
         """The depth of the variable, 0 for a constant; 0 for a primitive question."""
-        letter, *names = self.asked(text, data["size"], data["values"])
+        letter, names = self.asked(text, data["size"], data["values"])
         return self._values(data)[names[0]][1] if letter == "V" else 0
 
     def features(self, data: Any, text: str) -> tuple[int, ...]:
         """The variable and its two arguments; a constant's value v is the symbol size + v."""
-        letter, z, *_ = self.asked(text, data["size"], data["values"])
+        letter, names = self.asked(text, data["size"], data["values"])
         if letter != "V":
             raise UsageError(f"{text!r} is answered by a look-up and has no features")
-        cells = data["A"][z], data["B"][z]
-        return z, *(int(cell[1:]) if cell.startswith("x") else data["size"] + int(cell) for cell in cells)
+        cells = data["A"][names[0]], data["B"][names[0]]
+        return names[0], *(int(cell[1:]) if cell.startswith("x") else data["size"] + int(cell) for cell in cells)
 
     def answers(self, data: Any) -> list[str]:
         return [str(value) for value in range(data["values"])]
 
-    def asked(self, text: str, size: int | None = None, values: int | None = None) -> tuple[Any, ...]:
+    def asked(self, text: str, size: int | None = None, values: int | None = None) -> tuple[str, tuple[int, ...]]:
         """Letter and numbers of a question. UsageError when it is none, or none about an instance of that size."""
         found = _ASKED.fullmatch(text)
         if found is None or (found[1] is None and not self.tabled):
             raise UsageError(f"{text!r} is no question about assignments; write V(x5)")
-        if found[1] is None:
-            letter, numbers, limit = "f", [int(found[3]), int(found[4])], values
-        else:
-            letter, numbers, limit = found[1], [int(found[2])], size
+        letter = found[1] or "f"
+        numbers = tuple(int(part) for part in found.groups()[1:] if part is not None)
+        limit = values if letter == "f" else size
         if limit is not None and max(numbers) >= limit:
             raise UsageError(f"{text!r} is no question about this instance: its numbers must be below {limit}")
-        return letter, *numbers
+        return letter, numbers
 
 
 class AssignmentsSum(Assignments):

@@ -128,8 +128,8 @@ class Bayesian:
         shown: dict[int, int] = {}
         for entry in view:
             if isinstance(entry.move, Speech):
-                positions = [int(number) for number in _NUMBER.findall(entry.move.text)]
-                shown |= {at: view.look(at) for at in positions if at < view.question.size and at not in shown}
+                positions = {int(number) for number in _NUMBER.findall(entry.move.text)} - shown.keys()
+                shown |= {at: view.look(at) for at in sorted(positions) if at < view.question.size}
         yes = probability(shown.values())
         chances = tuple(yes if choice == "yes" else 1 - yes for choice in view.question.choices)
         return Verdict(probabilities=chances, text=f"{len(shown)} items add up to {sum(shown.values()):+d}")

@@ -136,7 +136,7 @@ class _Consultant:
             fits = [(choice == true) == self.honest for choice in question.choices]
             return Answer(choice=fits.index(True))
         if question.choices[request.brief["answer"]] == UNSATISFIABLE:
-            return Speech(text="No assignment satisfies it.")
+            return Speech(text="No.")  # in the fewest characters that a formula gives room for
         return Speech(text=self.say(data, witness, Random(request.seed)))
 
     def say(self, data: Any, witness: str | None, random: Random) -> str:

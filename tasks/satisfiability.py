@@ -14,7 +14,7 @@ from moot.tasks.base import Look, Task
 from moot.tasks.dimacs import Formula
 from moot.tasks.solver import solve
 
-LARGEST = 120
+LARGEST = 100
 SATISFIABLE, UNSATISFIABLE = "satisfiable", "unsatisfiable"
 
 
@@ -54,7 +54,7 @@ def find_witness(data: Any) -> str | None:
 
 
 class Satisfiability(Task):
-    """Is a random 3-CNF formula with n variables satisfiable? About half are.
+    """Is a random 3-CNF formula with n variables satisfiable? About half are; of very small ones, more.
 
     The number of clauses is where half of all formulas are satisfiable: 4.258 n + 58.26 n^(-2/3) (Crawford and Auton
     1996), and 4.65 n below n = 20, where that fit does not hold. Consultancy decides the question when the consultant

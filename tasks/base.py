@@ -11,13 +11,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from random import Random
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from typing import Protocol as Structural
 
 from moot.protocols.errors import UsageError
 from moot.protocols.moves import UNKNOWN as UNKNOWN
 from moot.protocols.pointers import Store
 from moot.protocols.question import Question, Sample
+
+if TYPE_CHECKING:
+    from moot.protocols.base import Protocol
 
 Rule = Generator["tuple[str, ...] | str", tuple[str, ...], str]
 """A local rule at work on one question. It yields a tuple of sub-questions, which may be asked at the same time, and is
@@ -86,7 +89,12 @@ class Task(ABC):
             raise UsageError(f"task {self.name}: size is {size}; it must be at least 1")
         random = Random(f"{self.name}/{size}/{seed}")
         data = self.data(size, random)
-        text = self.ask(data, random)
+        return self.pose(data, self.ask(data, random), random, size, true_first, f"{self.name}-{size}-{seed}")
+
+    def pose(
+        self, data: Any, text: str, random: Random, size: int = 1, true_first: bool | None = None, id: str | None = None
+    ) -> Sample:
+        """A question about data of your own, as `sample` makes them: size is what `sample` would have been asked for."""
         true = self.truth(data, text)
         wrong = self.wrong(data, text, random)
         if wrong == true:
@@ -94,8 +102,7 @@ class Task(ABC):
         first = random.random() < 0.5 if true_first is None else true_first
         choices = (true, wrong) if first else (wrong, true)
         question = Question(
-            text, choices, data=data, about=self.about, size=self.size(data, size), unit="cells",
-            id=f"{self.name}-{size}-{seed}",
+            text, choices, data=data, about=self.about, size=self.size(data, size), unit="cells", id=id
         )  # fmt: skip
         return Sample(question, truth=0 if first else 1)
 
@@ -121,6 +128,25 @@ class Task(ABC):
         if protocol.startswith("amplify"):
             return {"depth": None, "width": 64, "turns": 64, "questions": 1_000_000}
         return {}
+
+    def staged(self, protocol: str, sample: Sample, **params: Any) -> tuple[Protocol, dict[str, Any]]:
+        """A protocol with the parameters that the task's programs need, and those programs in its seats, the judge within
+        its bound: what `moot run --task` plays. UsageError when the programs do not play it."""
+        from moot.judges.bounded import Bounded
+        from moot.protocols.base import protocol_named
+
+        cast, question = self.cast(protocol), sample.question
+        made = protocol_named(protocol, {**self.options(protocol, question), **params})
+        programs, seats = self.programs(), dict[str, Any]()
+        for seat, role in made.roles(question).items():
+            name = cast.get(seat, cast.get(role))
+            if name is None:
+                raise UsageError(f"the programs of task {self.name} do not play {protocol}: nobody is {role}")
+            seats[seat] = programs[name]()
+            if role == made.judge:
+                limits: dict[str, Any] = {made.measure: self.bound(protocol)}
+                seats[seat] = Bounded(seats[seat], **limits)
+        return made, seats
 
 
 def looker(data: Any) -> Look:
@@ -154,18 +180,20 @@ def evaluate(
     memo: dict[str, str] | None = None,
     store: Store | None = None,
     asked: Callable[[str, tuple[str, ...]], None] | None = None,
+    look: Look | None = None,
 ) -> str:
     """The answer that the rule gives, by memoised recursion without a play: sub-questions answered by the rule.
 
     Deep instances need no deep stack. `memo` holds answers that are known already, and takes up those that are found;
     its keys are in the order in which they were answered. `store` is for a rule with pointers: every question and answer
     is interned in it, and pointers are opened from it. `asked` is told each question with the sub-questions that it asks.
+    `look`: how the rule looks at cells, instead of at those of `data`.
 
     Raises Circle when questions wait for each other, UsageError when a rule opens a pointer and there is no store,
     Illegal on a message that the store refuses.
     """
     known = {} if memo is None else memo
-    look = looker(data)
+    look = looker(data) if look is None else look
     received = store.intern if store is not None else _as_it_is
     text = received(text)
     stack: list[tuple[str, Rule, tuple[str, ...]]] = [(text, task.rule(text, look), ())]

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, ClassVar
 
 from moot.protocols.errors import UsageError
+from moot.protocols.question import Question
 from moot.tasks.base import UNKNOWN, Look, Rule, Task
 
 _ASKED = re.compile(r"val\((\d{1,7})\)")
@@ -68,6 +69,15 @@ class Expression(Task):
             return str(look(node, 1))
         left, right = yield f"val({look(node, 1)})", f"val({look(node, 2)})"
         return UNKNOWN if UNKNOWN in (left, right) else str(_OPERATIONS[kind](int(left), int(right)))
+
+    def cast(self, protocol: str) -> dict[str, str]:
+        return {"judge": "alone"} if protocol == "direct-qa" else super().cast(protocol)
+
+    def options(self, protocol: str, question: Question) -> dict[str, Any]:
+        return {"source": True} if protocol == "direct-qa" else super().options(protocol, question)
+
+    def bound(self, protocol: str) -> str:
+        return "8*n" if protocol == "direct-qa" else super().bound(protocol)
 
     def questions(self, data: Any) -> Iterator[str]:
         return (f"val({node})" for node in range(len(data)))

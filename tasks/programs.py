@@ -8,9 +8,9 @@ from typing import Any
 
 from moot.protocols.amplification import Open, Reply, Subquestions
 from moot.protocols.errors import AgentError
-from moot.protocols.moves import Move
+from moot.protocols.moves import Move, Verdict
 from moot.protocols.view import Entry, Request
-from moot.tasks.base import UNKNOWN, Task
+from moot.tasks.base import UNKNOWN, Task, evaluate
 
 
 class Overseer:
@@ -65,6 +65,24 @@ class Truthful:
         return {"agent": "program", "name": "truthful", "task": self.task.name}
 
 
+class Alone:
+    """A judge that works a question out by itself, by the rule, looking at one cell after another: what P is."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def act(self, request: Request) -> Verdict:
+        question = request.view.question
+        answer = evaluate(self.task, None, question.text, look=request.view.look)
+        count = len(question.choices)
+        if answer not in question.choices:
+            return Verdict(probabilities=(1 / count,) * count, text=f"it is {answer}, which is none of the choices")
+        return Verdict(probabilities=tuple(float(choice == answer) for choice in question.choices), text=answer)
+
+    def describe(self) -> dict[str, Any]:
+        return {"agent": "program", "name": "alone", "task": self.task.name}
+
+
 def rounds(entries: Any) -> list[tuple[str, ...]]:
     """What was answered so far, in order: a tuple for each time that sub-questions were asked or a pointer was opened."""
     found: list[tuple[str, ...]] = []
@@ -98,6 +116,7 @@ def programs_of(task: Task) -> dict[str, Callable[[], Any]]:
     made: dict[str, Callable[[], Any]] = {"truthful": lambda: Truthful(task)}
     if type(task).rule is not Task.rule:
         made["overseer"] = lambda: Overseer(task)
+        made["alone"] = lambda: Alone(task)
         made["slipping-overseer"] = lambda: Overseer(task, 0.05)
     return made
 

@@ -1,0 +1,158 @@
+"""Runnable witnesses: what can be checked of a claim that a protocol accesses a complexity class.
+
+A claim is about every question of a family and every optimal play; a witness plays some of them. It says on how many
+instances the outcome was the truth, what the judge spent of its polynomial at most, and how the tree grew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
+from random import Random
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from moot.complexity.growth import Growth, exponential_growth, growth
+from moot.protocols.outcomes import Decided
+from moot.protocols.question import Sample
+from moot.tasks.base import Task, evaluate
+from moot.tasks.catalogue import task_named
+
+
+class Evidence(BaseModel):
+    """What a witness found. right of instances: outcomes that were the truth. exhaustive: up to which size every instance
+    was among them. used, budget, n: the play in which the judge came closest to its budget. counted, growth: what grew,
+    and how; None where nothing was fitted. claim: whether the growth is as claimed."""
+
+    model_config = ConfigDict(frozen=True)
+    instances: int
+    right: int
+    exhaustive: str
+    used: int | float
+    budget: int | float
+    n: int
+    counted: str = ""
+    growth: Growth | None = None
+    claim: bool = True
+
+    @property
+    def holds(self) -> bool:
+        """Right everywhere, within the polynomial, and grown as claimed."""
+        return 0 < self.instances == self.right and self.used <= self.budget and self.claim
+
+
+def played(task: Task, protocol: str, samples: Iterable[Sample], exhaustive: str, **fit: Any) -> Evidence:
+    """Play a protocol with the task's programs, the judge bounded, and compare every outcome with the truth."""
+    from moot.protocols.driver import run
+
+    instances = right = 0
+    used, budget, n = 0.0, 1.0, 0
+    for sample in samples:
+        made, seats = task.staged(protocol, sample)
+        transcript = run(made, sample, seats)
+        outcome, guarantee = transcript.outcome, transcript.guarantee
+        instances += 1
+        right += isinstance(outcome, Decided) and outcome.verdict.choice == sample.unseal() and guarantee.holds
+        if guarantee.used is not None and guarantee.budget and guarantee.used / guarantee.budget >= used / budget:
+            used, budget, n = guarantee.used, guarantee.budget, guarantee.n
+    return Evidence(
+        instances=instances, right=right, exhaustive=exhaustive, used=used, budget=budget, n=n, **fit
+    )  # fmt: skip
+
+
+def grown(task: Task, sizes: Sequence[int], seeds: int) -> tuple[list[int], list[int]]:
+    """The declared n of instances of these sizes, and the most unique questions below one of them."""
+    ns, counts = [], []
+    for size in sizes:
+        most = 0
+        for seed in range(seeds):
+            question = task.sample(size, seed).question
+            memo: dict[str, str] = {}
+            evaluate(task, question.data, question.text, memo)
+            most = max(most, len(memo))
+        ns.append(question.size)
+        counts.append(most)
+    return ns, counts
+
+
+def random_ones(task: Task, sizes: Iterable[int], seeds: int) -> Iterator[Sample]:
+    """Instances of each size, `seeds` of each."""
+    return (task.sample(size, seed) for size in sizes for seed in range(seeds))
+
+
+def small_tableaus() -> Iterator[Sample]:
+    """Every machine with one state besides accept over the symbols 0 and 1, at each time up to 4, on the words 0 and 1.
+
+    The blank reads as 0 does.
+    """
+    task, random = task_named("tableau"), Random("every tableau")
+    entries = [[state, symbol, move] for state in ("q0", "accept") for symbol in "01" for move in (-1, 0, 1)]
+    for zero, one in product(entries, repeat=2):
+        ends = {f"{end},{symbol}": [end, symbol, 0] for end in ("accept", "reject") for symbol in "01_"}
+        delta = {"q0,0": zero, "q0,1": one, "q0,_": zero, **ends}
+        for time in (1, 4):
+            for word in "01":
+                data = {"start": "q0", "time": time, "length": 1, "input": [word], "delta": delta}
+                yield task.pose(data, "p", random, time)
+
+
+def small_sums() -> Iterator[Sample]:
+    """Every list of one to four integers among -1, 0 and 1."""
+    task, random = task_named("sum"), Random("every sum")
+    for length in range(1, 5):
+        for cells in product((-1, 0, 1), repeat=length):
+            yield task.pose(list(cells), f"sum[0:{length}]", random, length)
+
+
+def tableau(protocol: str) -> Evidence:
+    """EXP: cells of a Turing machine's tableau, the time bound exponential in n."""
+    task = task_named("tableau")
+    samples = [*small_tableaus(), *random_ones(task, (7, 15, 31), 8)]
+    ns, counts = grown(task, (3, 7, 15, 31, 63, 127), 12)
+    fit = exponential_growth(ns, counts)
+    return played(
+        task, protocol, samples, "1 state, 2 symbols, t ≤ 4", counted="unique questions", growth=fit, claim=fit.low > 1
+    )
+
+
+def circuit(protocol: str) -> Evidence:
+    """EXP: a gate of a circuit of 2^k gates, described in O(k) bits."""
+    task = task_named("circuit")
+    ns, counts = grown(task, (4, 5, 6, 7, 8, 9, 10), 6)
+    fit = exponential_growth(ns, counts)
+    samples = random_ones(task, (2, 3, 4, 6, 8), 8)
+    return played(task, protocol, samples, "", counted="unique questions", growth=fit, claim=fit.low > 1)
+
+
+def halting(protocol: str) -> Evidence:
+    """R: a run of about 4^n steps on a tape of 2^n cells, through pointers."""
+    task = task_named("halting")
+    return played(task, protocol, random_ones(task, (1, 2, 3, 4), 4), "")
+
+
+def expression(protocol: str) -> Evidence:
+    """P: the judge reads all there is."""
+    task = task_named("expression")
+    ns, counts = grown(task, (4, 8, 16, 32, 64, 128), 4)
+    fit = growth(ns, counts)
+    samples = random_ones(task, (2, 3, 8, 16, 64), 8)
+    return played(
+        task, protocol, samples, "", counted="questions", growth=fit, claim=fit.kind == "polynomial"
+    )  # fmt: skip
+
+
+def sat(protocol: str) -> Evidence:
+    """NP: a witness is stated, and the judge checks it."""
+    task = task_named("sat")
+    return played(task, protocol, random_ones(task, (3, 4, 6, 8, 12, 20), 10), "")
+
+
+WITNESSES: dict[tuple[str, str], Callable[[str], Evidence]] = {
+    ("direct-qa", "expression"): expression,
+    ("consultancy", "sat"): sat,
+    ("amplify", "tableau"): tableau,
+    ("amplify", "circuit"): circuit,
+    ("amplify-strong", "halting"): halting,
+}
+"""By protocol and task: the check that plays it."""

@@ -79,7 +79,8 @@ class Halting(Task):
 
     def wrong(self, data: Any, text: str, random: Random) -> str:
         true = self.truth(data, text)
-        return random.choice([colour for colour in sorted(set(data["halted"].values())) if colour != true])
+        colours: set[str] = set(data["halted"].values())
+        return random.choice(sorted(colours - {true}))
 
     def rule(self, text: str, look: Look) -> Rule:
         if text == "run":

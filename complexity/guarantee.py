@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from moot.protocols.outcomes import Decided
+from moot.protocols.outcomes import Decided, Exhausted
 
 if TYPE_CHECKING:
     from moot.transcripts.transcript import Transcript
@@ -40,7 +40,10 @@ def guarantee_of(transcript: Transcript) -> Guarantee:
     budget = ledger.bounds.get(seat, {}).get(protocol.measure) if seat else None
     what = protocol.measure.replace("_", " ")
     decided = isinstance(transcript.outcome, Decided)
-    if not decided:
+    if isinstance(transcript.outcome, Exhausted):
+        end = transcript.outcome
+        because = f"the {end.role} would have spent {end.used} {end.measure.replace('_', ' ')} of {end.limit}"
+    elif not decided:
         because = "the play was not decided"
     elif protocol.access is None:
         because = "no theorem is claimed for this protocol"

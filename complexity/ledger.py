@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from moot.complexity.questions import QuestionGraph
 from moot.transcripts.tree import ROOT, scope_of
 
 
@@ -55,8 +56,24 @@ class Size(BaseModel):
     implied: int | None = None
 
 
+class Questions(BaseModel):
+    """The questions of a play that asks sub-questions or cites answers, each once: how many, pairs of a question and its
+    sub-question, the longest way down in edges, the widest branching, the longest text in characters, and the nodes of
+    the tree in which nothing is remembered. depth and tree are None where questions wait for each other; tree also from
+    2^1024 nodes on."""
+
+    model_config = ConfigDict(extra="forbid")
+    unique: int
+    edges: int
+    depth: int | None
+    branching: int
+    longest: int
+    tree: int | None
+
+
 class Ledger(BaseModel):
-    """All that was counted in one play. n: the declared size. bounds: what the bounded seats were allowed."""
+    """All that was counted in one play. n: the declared size. bounds: what the bounded seats were allowed. questions:
+    None for a play that asks none."""
 
     model_config = ConfigDict(extra="forbid")
     n: int
@@ -64,6 +81,7 @@ class Ledger(BaseModel):
     seats: dict[str, Spending]
     bounds: dict[str, dict[str, int | float]]
     tree: Size
+    questions: Questions | None = None
     flips: int = 0
 
     def spent(self, seat: str, measure: str) -> int | float | None:
@@ -99,6 +117,7 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
     place: dict[str, tuple[int, int]] = {ROOT: (0, 0)}
     children: dict[str, int] = {}
     scopes: list[str] = []
+    graph = QuestionGraph()
     for event in events:
         name = event["event"]
         if name == "started":
@@ -128,6 +147,8 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
             seconds = meta.get("seconds", 0.0)
             spending.seconds += seconds
             spending.longest = max(spending.longest, seconds)
+            if name == "moved":
+                _ask(graph, event["move"], question["text"])
             if name == "moved" and "under" in event:
                 _grow(ledger.tree, event, place, children, scopes, seen)
         elif name == "charged":
@@ -147,7 +168,20 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
     assert ledger is not None
     for seat in flying.values():
         _lose(ledger.seats[seat])
+    if graph.unique:
+        ledger.questions = Questions.model_validate(graph, from_attributes=True)
     return ledger
+
+
+def _ask(graph: QuestionGraph, move: Mapping[str, Any], root: str) -> None:
+    """What a move asks, answers or cites."""
+    match move:
+        case {"kind": "subquestions", "of": str(question), "questions": list(parts)}:
+            graph.asked(question, parts)
+        case {"kind": "reply", "of": str(question), "answer": str(answer)}:
+            graph.answered(question, answer)
+        case {"kind": "statement", "cites": [_, *_] as cites}:
+            graph.asked(root, [cite["question"] for cite in cites])
 
 
 def _opened(started: Mapping[str, Any], seat: str) -> Spending:

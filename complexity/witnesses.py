@@ -32,6 +32,7 @@ class Evidence(BaseModel):
     used: int | float
     budget: int | float
     n: int
+    measure: str
     counted: str = ""
     growth: Growth | None = None
     claim: bool = True
@@ -47,7 +48,7 @@ def played(task: Task, protocol: str, samples: Iterable[Sample], exhaustive: str
     from moot.protocols.driver import run
 
     instances = right = 0
-    used, budget, n = 0.0, 1.0, 0
+    used, budget, n, measure = 0.0, 1.0, 0, ""
     for sample in samples:
         made, seats = task.staged(protocol, sample)
         transcript = run(made, sample, seats)
@@ -55,9 +56,9 @@ def played(task: Task, protocol: str, samples: Iterable[Sample], exhaustive: str
         instances += 1
         right += isinstance(outcome, Decided) and outcome.verdict.choice == sample.unseal() and guarantee.holds
         if guarantee.used is not None and guarantee.budget and guarantee.used / guarantee.budget >= used / budget:
-            used, budget, n = guarantee.used, guarantee.budget, guarantee.n
+            used, budget, n, measure = guarantee.used, guarantee.budget, guarantee.n, made.measure.replace("_", " ")
     return Evidence(
-        instances=instances, right=right, exhaustive=exhaustive, used=used, budget=budget, n=n, **fit
+        instances=instances, right=right, exhaustive=exhaustive, used=used, budget=budget, n=n, measure=measure, **fit
     )  # fmt: skip
 
 

@@ -128,6 +128,12 @@ def budgets(ledger: Ledger) -> list[str]:
     )
     if size.implied is not None:
         lines.append(f"      it is part of a tree of {number(size.implied)} nodes, which nobody had to write")
+    if (asked := ledger.questions) is not None:
+        tree = "2^1024 or more, or without end" if asked.tree is None else number(asked.tree)
+        lines.append(
+            f"questions: {number(asked.unique)}, {number(asked.edges)} times one asks another, depth {number(asked.depth)}, "
+            f"branching {number(asked.branching)}; as a tree: {tree}"
+        )
     if ledger.flips:
         lines.append(f"coins: {ledger.flips}")
     return lines

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from moot.cli import again, checkup, keeping, reading, running, tasking
+from moot.cli import again, checkup, classes, keeping, reading, running, tasking
 from moot.cli.frame import guarded
 
 app = typer.Typer(
@@ -47,7 +47,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "run": running.run, "resume": again.resume, "fork": again.fork, "rejudge": again.rejudge, "show": reading.show,
     "tree": reading.tree, "cost": reading.cost, "verify": reading.verify, "replay": reading.replay,
     "export": reading.export, "list": reading.listing, "seal": keeping.seal, "protocols": checkup.protocols,
-    "tasks": tasking.tasks,
+    "tasks": tasking.tasks, "classes": classes.classes,
     "doctor": checkup.doctor,
 }  # fmt: skip
 for _name, _command in _COMMANDS.items():

@@ -1,0 +1,76 @@
+"""Which protocol accesses which complexity class: the table of the theory, each row with a witness that runs.
+
+A proposal accesses a class C when for every language in C there is a strategy for a polynomial-time judge such that every
+model that is optimal for the training signal decides it (Hubinger 2020, Alignment proposals and complexity classes). The
+statement is about the limit of training and is a lower bound; a witness is evidence for it on the instances that it plays.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from moot.complexity.shortfalls import FAILURES, Failure
+from moot.complexity.witnesses import WITNESSES, Evidence
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table. access: the class. proposal: what the theory calls it. protocol, task: what is played.
+    measure: what the judge spends that must stay polynomial in n. source: where the claim stands."""
+
+    access: str
+    proposal: str
+    protocol: str
+    task: str
+    source: str
+
+
+POST = "Hubinger 2020, Alignment proposals and complexity classes"
+EXP = "Hubinger 2020, Weak HCH accesses EXP"
+DEBATE = "Irving, Christiano and Amodei 2018"
+MARKET = "Hubinger 2020, AI safety via market making"
+
+ROWS: tuple[Row, ...] = (
+    Row("P", "the judge alone", "direct-qa", "expression", POST),
+    Row("NP", "consultancy", "consultancy", "sat", DEBATE),
+    Row("NP", "market making without citation", "market-uncited", "sum", "Shah 2020, comment on " + MARKET),
+    Row("PSPACE", "debate", "qbf-debate", "tqbf", DEBATE),
+    Row("PSPACE", "debate", "reachability", "reach", DEBATE),
+    Row("PSPACE", "debate", "geography", "geography", DEBATE),
+    Row("EXP", "weak HCH (imitative amplification)", "amplify", "tableau", EXP),
+    Row("EXP", "weak HCH (imitative amplification)", "amplify", "circuit", EXP),
+    Row("EXP", "market making with citation", "market", "tableau", EXP),
+    Row("R", "strong HCH", "amplify-strong", "halting", POST),
+    Row("R", "market making with pointers", "market-pointers", "halting", POST),
+)
+
+UNCHECKED = (
+    ("NEXP", "debate with cross-examination", "Barnes and Christiano 2020"),
+    ("EXP", "recursive reward modeling", POST),
+)
+"""Rows of the theory that have no witness here."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A row with what its witness found, and the CPU-independent seconds that it took."""
+
+    row: Row
+    evidence: Evidence
+    seconds: float
+
+
+def check(rows: tuple[Row, ...] = ROWS) -> Iterator[Checked]:
+    """Run the witness of each row."""
+    for row in rows:
+        begun = time.perf_counter()
+        evidence = WITNESSES[row.protocol, row.task](row.protocol)
+        yield Checked(row, evidence, time.perf_counter() - begun)
+
+
+def failures() -> Iterator[Failure]:
+    """Where the theory says that a protocol fails: the failing instance, played."""
+    for show in FAILURES:
+        yield show()

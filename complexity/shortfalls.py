@@ -1,0 +1,120 @@
+"""Where the theory says that a protocol guarantees nothing: the instance that shows it, played."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from moot.complexity.fixed_points import fixed_points, well_founded
+from moot.judges.bounded import Bounded
+from moot.protocols.driver import run
+from moot.protocols.outcomes import Decided, Exhausted
+from moot.protocols.question import Sample
+from moot.tasks.base import Task, evaluate
+from moot.tasks.catalogue import task_named
+
+
+@dataclass(frozen=True)
+class Failure:
+    """claim: what the theory says fails. shown: whether the instance showed it. found: what happened, in a sentence."""
+
+    claim: str
+    shown: bool
+    found: str
+
+
+def circle() -> Failure:
+    """Two questions that cite each other (Shah 2020): many models are fixed points, and nothing singles out the truth."""
+    counts, circles = [], []
+    for name in ("citing-pair", "citing-pair-grounded"):
+        task = task_named(name)
+        question = task.sample(1).question
+        digits = [str(digit) for digit in range(10)]
+        asked = list(task.questions(question.data))
+        counts.append(len(fixed_points(task, question.data, asked, digits)))
+        circles.append(well_founded(task, question.data, question.text).cycle)
+    outcome = _outcome(task_named("citing-pair"))
+    return Failure(
+        "market making and HCH on questions that cite each other",
+        counts[0] > 1 == counts[1] and bool(circles[0]) and not circles[1] and outcome == "forfeited",
+        f"{counts[0]} fixed points, the play {outcome} naming the circle; with a base case that is checked, {counts[1]}",
+    )
+
+
+def _outcome(task: Task) -> str:
+    sample = task.sample(1)
+    made, seats = task.staged("amplify", sample)
+    outcome = run(made, sample, seats).outcome
+    return outcome.kind if outcome is not None else "unfinished"
+
+
+def published_rule(machines: int = 200) -> Failure:
+    """The tableau rule to the letter of the post returns the symbol that was read where one was written."""
+    wrong = {"tableau-published": 0, "tableau": 0}
+    for name in wrong:
+        task = task_named(name)
+        for seed in range(machines):
+            question = task.sample(8, seed).question
+            memo: dict[str, str] = {}
+            evaluate(task, question.data, question.text, memo)
+            wrong[name] += any(task.truth(question.data, text) != answer for text, answer in memo.items())
+    return Failure(
+        "the tableau rule as published (the symbol read, not the one written)",
+        wrong["tableau-published"] > 0 == wrong["tableau"],
+        f"{wrong['tableau-published']} of {machines} random machines contradict their simulation; with the written symbol "
+        f"{wrong['tableau']}",
+    )
+
+
+def withheld_witness() -> Failure:
+    """Consultancy is NP and not coNP: a consultant for the other answer need only keep the witness to itself."""
+    task = task_named("sat")
+    sample = next(s for s in (task.sample(6, seed) for seed in range(99)) if _true(s) == "satisfiable")
+    lie = sample.question.choices.index("unsatisfiable")
+    made, seats = task.staged("consultancy", sample, answer=lie)
+    outcome = run(made, sample, seats).outcome
+    fooled = isinstance(outcome, Decided) and outcome.verdict.choice == lie
+    return Failure(
+        "consultancy beyond NP: the consultant may hide the witness",
+        fooled,
+        f"a satisfiable formula with {sample.question.size} variables was judged unsatisfiable",
+    )
+
+
+def _true(sample: Sample) -> str:
+    truth = sample.unseal()
+    return "" if truth is None else sample.question.choices[truth]
+
+
+def path_too_long() -> Failure:
+    """A debate's path must stay within the judge's polynomial; one that does not carries no guarantee."""
+    task = task_named("sum")
+    sample = task.sample(256, 1)
+    made, seats = task.staged("bisection", sample)
+    seats["judge"] = Bounded(seats["judge"].agent, reads="log(n)")
+    transcript = run(made, sample, seats)
+    outcome, guarantee = transcript.outcome, transcript.guarantee
+    return Failure(
+        "a debate whose path is longer than the judge's polynomial",
+        isinstance(outcome, Exhausted) and not guarantee.holds,
+        f"the judge may read log(n) = {guarantee.budget} of a path of 25 and more; guarantee: {guarantee.because}",
+    )
+
+
+def call_too_large() -> Failure:
+    """Each call of the overseer must stay within its polynomial, however few there are."""
+    task = task_named("sum")
+    sample = task.sample(64)
+    made, seats = task.staged("amplify", sample)
+    seats["overseer"] = Bounded(seats["overseer"].agent, reads_per_call=1)
+    transcript = run(made, sample, seats)
+    return Failure(
+        "amplification whose single calls are over the overseer's polynomial",
+        isinstance(transcript.outcome, Exhausted) and not transcript.guarantee.holds,
+        f"one read a call is too few to add two numbers; guarantee: {transcript.guarantee.because}",
+    )
+
+
+FAILURES: tuple[Callable[[], Failure], ...] = (
+    circle, published_rule, withheld_witness, path_too_long, call_too_large,
+)  # fmt: skip

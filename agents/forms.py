@@ -36,7 +36,7 @@ class Form:
     seats: those that a question may go to. ending: whether a verdict may end the play. length: characters allowed in a
     text, or None; where it is given, the schema is made for a server that holds the model to it by a grammar.
     plain: a speech alone is asked for as it is, without JSON or tags around it, which small models do better.
-    one_of: for fields of other kinds that are texts, the only ones there may be.
+    one_of: for fields of other kinds that are texts, the only ones there may be; most: for those that are lists, how long.
     """
 
     kinds: tuple[type[Move], ...]
@@ -46,6 +46,7 @@ class Form:
     length: int | None = None
     plain: bool = False
     one_of: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    most: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     # -- asking --------------------------------------------------------------------------------------------------------
 
@@ -94,6 +95,8 @@ class Form:
         fields = {key: value for key, value in schema["properties"].items() if key not in ("kind", *kind.filled)}
         for key in self.one_of.keys() & fields.keys():
             fields[key] = {"type": "string", "enum": list(self.one_of[key])}
+        for key in self.most.keys() & fields.keys():
+            fields[key] = {**fields[key], "maxItems": self.most[key]}
         schema["properties"] = {"kind": name, **(fields if self.length is None else _short(fields, self.length))}
         schema["required"] = list(schema["properties"])
         return schema  # type: ignore[no-any-return]

@@ -168,6 +168,7 @@ class LM:
             length,
             self._plain,
             one_of if isinstance(one_of := brief.get("one_of"), dict) else {},
+            most if isinstance(most := brief.get("most"), dict) else {},
         )
 
     def call(self, request: Request, prompt: Prompt) -> Call:

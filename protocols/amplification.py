@@ -59,6 +59,9 @@ class Reply(Move):
         return 1
 
 
+_EITHER = Subquestions | Reply
+
+
 class Node:
     """A question on its way to its answer. `left` is its budget; `waits` who needs it; `missing` what it still needs."""
 
@@ -82,6 +85,9 @@ class Amplification(Protocol):
     that it looks at; each of its calls must stay within a polynomial (`reads_per_call`), while depth and the number of
     questions may grow faster. The root's answer must be one of the question's choices, or "?", which decides nothing.
 
+    The defaults keep a language model to 13 questions. Programs that decompose all the way want depth=None and more of
+    the rest (`Task.options` says what a task's do).
+
     depth: levels below the root; at the last one an answer must be given at once. None: no limit. width: sub-questions
     asked at a time; turns: calls for one question, the last of which must answer. questions: how many different ones
     may be asked; those over it must be answered at once. budget: that of the root by the rule of ALBA (Christiano 2017):
@@ -99,10 +105,10 @@ class Amplification(Protocol):
     measure: ClassVar[str] = "reads_per_call"
     access: ClassVar[str | None] = "EXP"
 
-    depth: Annotated[int, Field(ge=0)] | None = None
-    width: Annotated[int, Field(ge=1)] = 16
-    turns: Annotated[int, Field(ge=1)] = 8
-    questions: Annotated[int, Field(ge=1)] = 256
+    depth: Annotated[int, Field(ge=0)] | None = 2
+    width: Annotated[int, Field(ge=1)] = 3
+    turns: Annotated[int, Field(ge=1)] = 3
+    questions: Annotated[int, Field(ge=1)] = 1000
     budget: Annotated[int, Field(ge=0)] | None = None
     memo: bool = True
     model: bool = False
@@ -145,7 +151,9 @@ class Amplification(Protocol):
             or (self.depth is not None and node.level >= self.depth)
             or (node.left is not None and node.left < 1)
         )
-        brief: dict[str, Any] = {"task": "amplify", "most": 0 if final else self.width}
+        brief: dict[str, Any] = {"task": "amplify"}
+        if not final:
+            brief["most"] = {"questions": self.width}
         if root:
             brief["one_of"] = {"answer": [*choices, UNKNOWN]}
         if node.left is not None:
@@ -155,7 +163,7 @@ class Amplification(Protocol):
             return self.legal(move, node, choices)
 
         move = await floor.ask(
-            seat, Reply if final else Subquestions | Reply,
+            seat, Reply if final else _EITHER,
             view=floor.only(node.text, *node.entries, choices=choices, source=self.source),
             check=check, say=False, to=("overseer",), under=node.under, relation="answers", **brief,
         )  # fmt: skip

@@ -171,7 +171,7 @@ class Game:
             under = ask.under
             if under is None and move.argues:
                 under = "q"
-            size = 0 if under is None else move.cells() if self.question.unit == "cells" else move.reading()
+            size = 0 if under is None else move.cost(self.question.unit)
             self.recorder.moved(step, seat, waiting.digest, payload, raw, under, ask.relation, size, reads, meta)
         branch.last = step
         if ask.say:

@@ -35,6 +35,10 @@ class Move(BaseModel):
         """The same where the question's unit is a cell: a number, a symbol, a short answer."""
         return self.reading()
 
+    def cost(self, unit: str) -> int:
+        """What reading it costs in a given unit."""
+        return self.cells() if unit == "cells" else self.reading()
+
 
 class Quote(BaseModel):
     """A piece of the passage, as quoted. `span` gives characters [start, end) of the passage once it was found there."""

@@ -130,8 +130,7 @@ class View(Sequence[Entry]):
     def _open(self, index: int, entry: Entry) -> Entry:
         if self._opened is not None and index not in self._opened:
             assert self._meter is not None
-            move = entry.move
-            self._meter.read(move.cells() if self._full.unit == "cells" else move.reading())
+            self._meter.read(entry.move.cost(self._full.unit))
             self._opened.add(index)
         return entry
 

@@ -110,8 +110,15 @@ class Task(ABC):
 
         return cast_of(self, protocol)
 
+    def bound(self, protocol: str) -> str:
+        """What the judge of a protocol may spend of the protocol's measure, a polynomial in n: `reads`, unless its
+        judge reads more than one application of the rule."""
+        return self.reads
+
     def options(self, protocol: str, question: Question) -> dict[str, Any]:
-        """Parameters of a protocol that this question needs, where the protocol's own defaults do not do."""
+        """Parameters of a protocol that the task's programs need, where its own defaults, which suit models, do not do."""
+        if protocol.startswith("amplify"):
+            return {"depth": None, "width": 64, "turns": 64, "questions": 1_000_000}
         return {}
 
 

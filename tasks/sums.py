@@ -71,6 +71,10 @@ class Sum(Task):
     def programs(self) -> dict[str, Callable[[], Any]]:
         return {**super().programs(), "splitter": Honest, "split-liar": Liar, "adds-two": AddsTwo}
 
+    def bound(self, protocol: str) -> str:
+        own = {"bisection": "3*log(n) + 4", "market-uncited": "3*n"}  # a witness: 2n - 1 lines and the claim, n cells
+        return own.get(protocol) or super().bound(protocol)
+
     def cast(self, protocol: str) -> dict[str, str]:
         if protocol == "bisection":
             return {"a": "split-liar", "b": "splitter", "judge": "adds-two"}

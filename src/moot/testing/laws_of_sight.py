@@ -187,7 +187,7 @@ def bounded_judge(case: Case) -> None:
 
     def judge(request: Request) -> Any:
         for entry in request.view:
-            opened[request.seat] += entry.move.reading()
+            opened[request.seat] += entry.move.cost(request.view.question.unit)
         return case.script.agent(request)
 
     seats: dict[str, Any] = dict.fromkeys(free.game.roles, case.script.agent)

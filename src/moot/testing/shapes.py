@@ -79,7 +79,9 @@ def move_of(request: Request, choose: Chooser) -> Move:
                 None)  # fmt: skip
     problem = ""
     for _ in range(10):
-        form = made(request, choose) if made is not None else build(schema_of(kind), choose)
+        form = (
+            made(request, choose) if made is not None else _told(request, kind, build(schema_of(kind), choose), choose)
+        )
         try:
             return kind.model_validate({**form, "kind": kind.model_fields["kind"].default})
         except ValidationError as error:
@@ -88,6 +90,22 @@ def move_of(request: Request, choose: Chooser) -> Move:
         f"moot.testing cannot make a {kind.__name__} from its schema ({problem}): give moves=, a function from a request "
         "to a strategy of moves"
     )
+
+
+def _told(request: Request, kind: type[Move], form: dict[str, Any], choose: Chooser) -> dict[str, Any]:
+    """A form within what the brief says of its fields: the texts that there may be (one_of), how long lists are (most)."""
+    for name in kind.filled:
+        form.pop(name, None)
+    told = request.brief.get("one_of")
+    one_of: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
+    told = request.brief.get("most")
+    most: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
+    for name in form:
+        if name in one_of:
+            form[name] = choose.pick(one_of[name])
+        elif name in most:
+            form[name] = form[name][: most[name]]
+    return form
 
 
 @lru_cache(maxsize=256)

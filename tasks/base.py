@@ -16,6 +16,7 @@ from typing import Protocol as Structural
 
 from moot.protocols.errors import UsageError
 from moot.protocols.moves import UNKNOWN as UNKNOWN
+from moot.protocols.pointers import Store
 from moot.protocols.question import Question, Sample
 
 Rule = Generator["tuple[str, ...] | str", tuple[str, ...], str]
@@ -134,37 +135,76 @@ def looker(data: Any) -> Look:
     return look
 
 
-def evaluate(task: Task, data: Any, text: str, memo: dict[str, str] | None = None) -> str:
+class Circle(UsageError):
+    """Questions that wait for each other's answers. `questions`: those on the circle, each asking the next, the last the first."""
+
+    def __init__(self, task: Task, questions: list[str]) -> None:
+        shown = [*questions, questions[0]]
+        super().__init__(
+            f"task {task.name}: {questions[0]!r} needs its own answer: "
+            + " -> ".join(shown if len(shown) <= 8 else [*shown[:6], "…", shown[-1]])
+        )
+        self.questions = questions
+
+
+def evaluate(
+    task: Task,
+    data: Any,
+    text: str,
+    memo: dict[str, str] | None = None,
+    store: Store | None = None,
+    asked: Callable[[str, tuple[str, ...]], None] | None = None,
+) -> str:
     """The answer that the rule gives, by memoised recursion without a play: sub-questions answered by the rule.
 
-    Raises UsageError when questions wait for each other in a circle. Deep instances need no deep stack; pointers are not
-    followed. `memo` holds answers that are known already, and takes up those that are found.
+    Deep instances need no deep stack. `memo` holds answers that are known already, and takes up those that are found;
+    its keys are in the order in which they were answered. `store` is for a rule with pointers: every question and answer
+    is interned in it, and pointers are opened from it. `asked` is told each question with the sub-questions that it asks.
+
+    Raises Circle when questions wait for each other, UsageError when a rule opens a pointer and there is no store,
+    Illegal on a message that the store refuses.
     """
     known = {} if memo is None else memo
     look = looker(data)
-    stack: list[tuple[str, Rule, tuple[str, ...] | None]] = [(text, task.rule(text, look), None)]
-    waiting = {text}
+    received = store.intern if store is not None else _as_it_is
+    text = received(text)
+    stack: list[tuple[str, Rule, tuple[str, ...]]] = [(text, task.rule(text, look), ())]
+    begun, waiting = False, {text: 0}
     while stack:
         question, rule, wanted = stack[-1]
-        missing = None if wanted is None else next((q for q in wanted if q not in known), None)
+        missing = next((q for q in wanted if q not in known), None)
         if missing is not None:
             if missing in waiting:
-                circle = [q for q, _, _ in stack]
-                raise UsageError(
-                    f"task {task.name}: {missing!r} needs its own answer: "
-                    + " -> ".join([*circle[circle.index(missing) :], missing][:8])
-                )
-            waiting.add(missing)
-            stack.append((missing, task.rule(missing, look), None))
+                raise Circle(task, [q for q, _, _ in stack[waiting[missing] :]])
+            waiting[missing] = len(stack)
+            stack.append((missing, task.rule(missing, look), ()))
+            begun = False
             continue
         try:
-            asked = rule.send(None) if wanted is None else rule.send(tuple(known[q] for q in wanted))  # type: ignore[arg-type]
+            step = rule.send(tuple(known[q] for q in wanted)) if begun else next(rule)
+            while isinstance(step, str):
+                step = rule.send((_opened(task, question, step, store),))
         except StopIteration as stop:
-            known[question] = stop.value
-            waiting.discard(question)
+            known[question] = received(stop.value)
+            del waiting[question]
             stack.pop()
+            begun = True
             continue
-        if isinstance(asked, str):
-            raise UsageError(f"task {task.name}: {question!r} opens the pointer {asked}; only a play has pointers")
-        stack[-1] = (question, rule, asked)
+        begun = True
+        wanted = tuple(received(q) for q in step)
+        if asked is not None:
+            asked(question, wanted)
+        stack[-1] = (question, rule, wanted)
     return known[text]
+
+
+def _opened(task: Task, question: str, pointer: str, store: Store | None) -> str:
+    if store is None:
+        raise UsageError(
+            f"task {task.name}: {question!r} opens the pointer {pointer}, and there is no store to open it from"
+        )
+    return store.open(pointer)
+
+
+def _as_it_is(text: str) -> str:
+    return text

@@ -10,7 +10,7 @@ from typing import Any
 from moot.protocols.errors import UsageError
 from moot.tasks.base import Task
 
-MODULES = ("sums",)
+MODULES = ("citing", "halting", "sums", "tableau")
 """The modules of this folder that define tasks."""
 
 

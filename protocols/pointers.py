@@ -1,0 +1,89 @@
+"""Messages that point to messages: what lets a short question speak of an object of any size.
+
+Strong HCH (Christiano 2016) and market making with pointers (Hubinger 2020) reach all of R with them: a judge opens O(1)
+messages of a configuration and writes O(1) new ones, however large the whole has grown.
+
+A message is a text. Whatever stands in square brackets in it is a message of its own, stored, and replaced by a pointer:
+"&" and 12 hexadecimal digits, the hash of the stored text. So equal messages have equal pointers, whoever wrote them and
+in whatever order, and a question with pointers is the same question each time that it is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+
+from moot.protocols.errors import Illegal
+
+_POINTER = re.compile(r"&[0-9a-f]{12}")
+_TOKEN = re.compile(r"[\[\]]|[^\[\]]+")
+
+
+def pointer_to(text: str) -> str:
+    """The pointer to a stored text: "&" and the first 48 bits of its blake2b hash in hexadecimal digits."""
+    return "&" + blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+
+
+def pointers_in(text: str) -> list[str]:
+    """Every pointer in a text, in order, as often as it stands there."""
+    return _POINTER.findall(text)
+
+
+class Store:
+    """The messages of one play by their pointers. Nothing is ever changed or forgotten."""
+
+    __slots__ = ("_texts",)
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __contains__(self, pointer: str) -> bool:
+        return pointer in self._texts
+
+    def intern(self, text: str) -> str:
+        """The text with each bracketed part stored, innermost first, and a pointer in its place.
+
+        Raises Illegal on a bracket without its partner, on a pointer to nothing that is stored, and on a text whose
+        pointer belongs to another text already; the store is then as it was before.
+        """
+        new: dict[str, str] = {}
+        levels: list[list[str]] = [[]]
+        for token in _TOKEN.findall(text):
+            if token == "[":
+                levels.append([])
+            elif token == "]":
+                if len(levels) == 1:
+                    raise Illegal(f"a ']' closes nothing in {_short(text)}")
+                inner = self._known("".join(levels.pop()), new)
+                pointer = pointer_to(inner)
+                if new.setdefault(pointer, self._texts.get(pointer, inner)) != inner:
+                    raise Illegal(
+                        f"the pointer {pointer} of {_short(inner)} belongs to another message; write it differently"
+                    )
+                levels[-1].append(pointer)
+            else:
+                levels[-1].append(token)
+        if len(levels) > 1:
+            raise Illegal(f"{len(levels) - 1} '[' without their ']' in {_short(text)}")
+        whole = self._known("".join(levels[0]), new)
+        self._texts.update(new)
+        return whole
+
+    def open(self, pointer: str) -> str:
+        """The message behind a pointer; what it points to in turn stays closed. Raises Illegal when nothing is stored there."""
+        if pointer not in self._texts:
+            raise Illegal(f"{_short(pointer)} points to nothing that was written in this play")
+        return self._texts[pointer]
+
+    def _known(self, text: str, new: dict[str, str]) -> str:
+        for pointer in pointers_in(text):
+            if pointer not in new and pointer not in self._texts:
+                raise Illegal(f"{pointer} points to nothing that was written in this play")
+        return text
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "…")

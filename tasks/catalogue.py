@@ -10,7 +10,10 @@ from typing import Any
 from moot.protocols.errors import UsageError
 from moot.tasks.base import Task
 
-MODULES = ("citing", "halting", "sums", "tableau")
+MODULES = (
+    "sums", "expressions", "paths", "satisfiability", "counting", "circuits", "colouring", "coins", "evidence", "citing",
+    "halting", "tableau",
+)  # fmt: skip
 """The modules of this folder that define tasks."""
 
 

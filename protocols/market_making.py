@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
@@ -14,7 +14,7 @@ from moot.protocols.errors import Illegal, UsageError
 from moot.protocols.floor import Floor
 from moot.protocols.limits import Limit
 from moot.protocols.market_moves import Citation, Examine, Price, Query, Statement
-from moot.protocols.market_payoffs import Last, Losses, Reward, distance, losses
+from moot.protocols.market_payoffs import Belief, Last, Losses, Reward, distance, losses
 from moot.protocols.moves import UNKNOWN, Verdict
 from moot.protocols.outcomes import Decided
 from moot.protocols.parts import fits
@@ -90,7 +90,7 @@ class MarketMaking(Protocol):
             prices.append(await self.price(floor, record))
         view = self.view(floor, record.public, self.judge_source)
         final = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
-        paid = self.losses([price.probabilities for price in prices], final)
+        paid = self.losses([price.probabilities for price in prices], final.probabilities)
         payoffs = {"market": 0.0 - sum(paid.market), "adversary": 0.0 - sum(paid.adversary)}
         return Decided(final, payoffs=payoffs, step=floor.step)
 
@@ -100,11 +100,9 @@ class MarketMaking(Protocol):
             return False
         return distance(prices[-2].probabilities, prices[-1].probabilities) <= self.tolerance
 
-    def losses(self, prices: list[tuple[float, ...]], final: Verdict) -> Losses:
+    def losses(self, prices: Sequence[Belief], final: Belief) -> Losses:
         """`losses` with this protocol's parameters."""
-        return losses(
-            prices, final.probabilities, scoring=self.scoring, reward=self.reward, last=self.last, b=self.b
-        )  # fmt: skip
+        return losses(prices, final, scoring=self.scoring, reward=self.reward, last=self.last, b=self.b)
 
     def view(self, floor: Floor, entries: list[Entry], source: Source) -> View:
         question = floor.question
@@ -114,7 +112,7 @@ class MarketMaking(Protocol):
 
     async def price(self, floor: Floor, record: Record) -> Price:
         """M(Q_t): the market's price, which the adversary is told."""
-        price = await floor.ask(
+        price: Price = await floor.ask(
             "market", Price, view=self.view(floor, record.public, "all"), check=fits(floor), say=False,
             to=("adversary",), **self.turn(record),
         )  # fmt: skip

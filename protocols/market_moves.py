@@ -14,7 +14,7 @@ from moot.protocols.moves import Move, Verdict
 class Price(Verdict):
     """The market's prediction of the judge's final belief: `probabilities[i]` for choice i."""
 
-    kind: Literal["price"] = "price"
+    kind: Literal["price"] = "price"  # type: ignore[assignment]
 
 
 class Citation(BaseModel):
@@ -23,7 +23,7 @@ class Citation(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     question: Text
     answer: Text
-    verified: Annotated[bool | None, SkipJsonSchema()] = None
+    verified: SkipJsonSchema[bool | None] = None
 
     def __str__(self) -> str:
         mark = "" if self.verified is None else " (verified)" if self.verified else " (not what M says)"

@@ -34,7 +34,7 @@ def test_constants_at_b_100() -> None:
 
 def test_constants_at_b_1() -> None:
     even, after = (0.5, 0.5), (0.8, 0.2)
-    assert shares_to(even, after) == (pytest.approx(1.3862943611, abs=1e-9), 0)
+    assert shares_to(even, after) == pytest.approx((1.3862943611, 0), abs=1e-9)
     paid, market = Lmsr((0.0, 0.0)).move(after)
     assert paid == pytest.approx(0.9162907319, abs=1e-9) and market.prices == pytest.approx(after)
     assert profit(even, after, 0) == pytest.approx(0.4700036292, abs=1e-9) == pytest.approx(math.log(1.6))
@@ -107,7 +107,9 @@ def test_a_move_reaches_its_price_and_pays_the_score(data: st.DataObject, b: flo
 @given(st.data(), liquidities)
 def test_the_maker_loses_no_more_than_its_bound(data: st.DataObject, b: float) -> None:
     opening = data.draw(beliefs())
-    trades = data.draw(st.lists(st.lists(st.floats(-500, 500), min_size=len(opening), max_size=len(opening)), max_size=4))
+    trades = data.draw(
+        st.lists(st.lists(st.floats(-500, 500), min_size=len(opening), max_size=len(opening)), max_size=4)
+    )
     market, taken = Lmsr.at(opening, b), 0.0
     for trade in trades:
         paid, market = market.buy(trade)

@@ -4,14 +4,9 @@ from moot.protocols.amplification import Amplification, StrongAmplification
 from moot.protocols.bisection import Bisection
 from moot.protocols.consultancy import Consultancy, DirectQA, OpenConsultancy
 from moot.protocols.debate import Debate, OpenDebate
+from moot.protocols.market_making import MarketMaking, UncitedMarketMaking
 
 __all__ = [
-    "Amplification",
-    "Bisection",
-    "Consultancy",
-    "Debate",
-    "DirectQA",
-    "OpenConsultancy",
-    "OpenDebate",
-    "StrongAmplification",
-]
+    "Amplification", "Bisection", "Consultancy", "Debate", "DirectQA", "MarketMaking", "OpenConsultancy", "OpenDebate",
+    "StrongAmplification", "UncitedMarketMaking",
+]  # fmt: skip

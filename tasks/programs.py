@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -11,6 +12,7 @@ from moot.protocols.errors import AgentError
 from moot.protocols.moves import Move, Verdict
 from moot.protocols.view import Entry, Request
 from moot.tasks.base import UNKNOWN, Task, evaluate
+from moot.tasks.market_programs import ChecksRule, ChecksWitness, Citing, CitingLiar, Predictor, Prior, Witness
 
 
 class Overseer:
@@ -113,11 +115,16 @@ def slip(answer: str, random: Random) -> str:
 
 def programs_of(task: Task) -> dict[str, Callable[[], Any]]:
     """The programs that follow from a task's truth and rule, by name."""
-    made: dict[str, Callable[[], Any]] = {"truthful": lambda: Truthful(task)}
+    made: dict[str, Callable[[], Any]] = {
+        "truthful": lambda: Truthful(task), "predictor": lambda: Predictor(task), "prior": Prior
+    }  # fmt: skip
     if type(task).rule is not Task.rule:
         made["overseer"] = lambda: Overseer(task)
         made["alone"] = lambda: Alone(task)
         made["slipping-overseer"] = lambda: Overseer(task, 0.05)
+        for name, program in (("citing", Citing), ("citing-liar", CitingLiar), ("witness", Witness),
+                              ("checks-rule", ChecksRule), ("checks-witness", ChecksWitness)):  # fmt: skip
+            made[name] = partial(program, task)
     return made
 
 
@@ -125,4 +132,8 @@ def cast_of(task: Task, protocol: str) -> dict[str, str]:
     """Role to program for a protocol; {} when there is no such cast."""
     if protocol in ("amplify", "amplify-strong") and type(task).rule is not Task.rule:
         return {"overseer": "overseer", "model": "truthful"}
+    if protocol == "market" and type(task).rule is not Task.rule:
+        return {"market": "predictor", "adversary": "citing", "judge": "checks-rule"}
+    if protocol == "market-uncited" and type(task).rule is not Task.rule:
+        return {"market": "predictor", "adversary": "witness", "judge": "checks-witness"}
     return {}

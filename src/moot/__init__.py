@@ -43,6 +43,13 @@ if TYPE_CHECKING:
     from moot.protocols.errors import UsageError as UsageError
     from moot.protocols.floor import Floor as Floor
     from moot.protocols.limits import Limit as Limit
+    from moot.protocols.market_making import MarketMaking as MarketMaking
+    from moot.protocols.market_making import UncitedMarketMaking as UncitedMarketMaking
+    from moot.protocols.market_moves import Citation as Citation
+    from moot.protocols.market_moves import Examine as Examine
+    from moot.protocols.market_moves import Price as Price
+    from moot.protocols.market_moves import Query as Query
+    from moot.protocols.market_moves import Statement as Statement
     from moot.protocols.moves import Answer as Answer
     from moot.protocols.moves import Ask as Ask
     from moot.protocols.moves import Move as Move
@@ -95,6 +102,8 @@ _HOME = {
     "protocols.engine": "Game",
     "protocols.errors": "AgentError Illegal MootError ProtocolError ReplayDivergence TranscriptError UsageError",
     "protocols.floor": "Floor",
+    "protocols.market_making": "MarketMaking UncitedMarketMaking",
+    "protocols.market_moves": "Citation Examine Price Query Statement",
     "protocols.moves": "Answer Ask Move Quote Speech Stop Verdict",
     "protocols.outcomes": "Decided Errored Exhausted Forfeited",
     "protocols.parts": "Feedback Negotiate Questions Speeches",

@@ -1,0 +1,70 @@
+"""Whether what a statement cites rests on anything: citations that wait for each other prove nothing.
+
+Market making with citations reaches EXP for questions whose local rules ask only for smaller ones. Where two questions
+cite each other, every pair of answers that agree is a fixed point, and a judge who checks the citations cannot tell the
+true one (Shah 2020, comment on AI safety via market making).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from moot.complexity.guarantee import Guarantee
+from moot.protocols.errors import Illegal, UsageError
+from moot.protocols.market_moves import Citation, Statement
+from moot.tasks.base import Circle, Task, evaluate
+
+if TYPE_CHECKING:
+    from moot.transcripts.transcript import Transcript
+
+
+def citations(transcript: Transcript) -> Iterator[tuple[str, Citation]]:
+    """Every citation of a play of market making with the step of its statement, in order, marked as the protocol found
+    it: verified, not verified, or None where the play ended before it was checked."""
+    says: dict[str, str] = {}
+    supposed = False
+    for step in transcript.steps():
+        move = step.move
+        if move.get("kind") == "query":
+            supposed = bool(move.get("suppose"))
+        elif move.get("kind") == "reply" and step.seat == "market" and (step.relation == "checks" or not supposed):
+            says.setdefault(move["of"], move["answer"])
+    for step in transcript.steps():
+        if step.move.get("kind") == "statement":
+            for cite in Statement.model_validate(step.move).cites:
+                if cite.verified is None and cite.question in says:
+                    cite = cite.model_copy(update={"verified": says[cite.question] == cite.answer})
+                yield step.step, cite
+
+
+def circle_of(transcript: Transcript, task: Task) -> tuple[str, ...]:
+    """Questions that wait for each other among all that the verified citations of a play rest on, by the task's rule;
+    () when there are none: the support is well founded.
+
+    It is looked for from the question that was played as well: a question that rests on itself is in the circle.
+    Citations that are no questions of the task support nothing, and are passed over. Raises UsageError when the play's
+    question is none of the task's.
+    """
+    question = transcript.question
+    memo: dict[str, str] = {}
+    cited = [cite.question for _, cite in citations(transcript) if cite.verified]
+    for first, text in enumerate([question.text, *cited]):
+        try:
+            evaluate(task, question.data, text, memo)
+        except Circle as circle:
+            return tuple(circle.questions)
+        except (UsageError, Illegal, ValueError, LookupError):
+            if first == 0:
+                raise
+    return ()
+
+
+def grounded_guarantee(transcript: Transcript, task: Task) -> Guarantee:
+    """The guarantee of a play of market making, refused when what its statements cite goes round in a circle."""
+    guarantee = transcript.guarantee
+    circle = circle_of(transcript, task) if guarantee.holds else ()
+    if not circle:
+        return guarantee
+    shown = " -> ".join([*circle, circle[0]])
+    return guarantee.model_copy(update={"holds": False, "because": f"citations wait for each other: {shown}"})

@@ -40,7 +40,7 @@ class Halting(Task):
         "message &c holds state, stack of the cells to the left, symbol under the head, and stack of the cells to the "
         "right. A stack is a message: its nearest symbol and the rest of the stack, or nothing where all is blank."
     )
-    reads: ClassVar[str] = "n + 4"
+    reads: ClassVar[str] = "n + 6"
     source: ClassVar[str] = "Christiano 2016, Strong HCH; Hubinger 2020, Alignment proposals and complexity classes"
 
     def data(self, size: int, random: Random) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class Tableau(Task):
         "asks for the state and the symbol under the head after i steps, as in q2,1. p:i:j asks for the symbol j cells to "
         "the right of the head after i steps (to the left when j is negative)."
     )
-    reads: ClassVar[str] = "4"
+    reads: ClassVar[str] = "6"
     source: ClassVar[str] = "Hubinger 2020, Weak HCH accesses EXP"
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
@@ -129,7 +129,7 @@ class Tableau(Task):
         return None if found[1] is None else int(found[1]), None if found[2] is None else int(found[2])
 
     def options(self, protocol: str, question: Question) -> dict[str, Any]:
-        if protocol != "amplify":
+        if not protocol.startswith("amplify"):
             return {}
         data: Any = question.data
         return {"depth": None, "questions": (data["time"] + 2) ** 2 + 10}

@@ -129,7 +129,7 @@ class Tableau(Task):
         return None if found[1] is None else int(found[1]), None if found[2] is None else int(found[2])
 
     def options(self, protocol: str, question: Question) -> dict[str, Any]:
-        if protocol != "amplify":
+        if not protocol.startswith("amplify"):
             return {}
         data: Any = question.data
         return {"depth": None, "questions": (data["time"] + 2) ** 2 + 10}

@@ -150,14 +150,15 @@ def _until_halted(data: Any) -> Any:
 @settings(max_examples=15)
 def test_each_call_opens_and_reads_no_more_than_it_says(size: int, seed: int) -> None:
     data, store = TASK.data(size, Random(seed)), Store()
-    text, limit = "run", size + 4
+    text, limit = "run", size + 6
     for _ in range(200):
         reads = opened = 0
 
         def counted(*address: int | str) -> Any:
             nonlocal reads
-            reads += 1
-            return looker(data)(*address)
+            cell = looker(data)(*address)
+            reads += len(cell) if isinstance(cell, list) else 1
+            return cell
 
         before = len(store)
         rule = TASK.rule(text, counted)

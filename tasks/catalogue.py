@@ -8,7 +8,7 @@ from importlib import import_module
 from moot.protocols.errors import UsageError
 from moot.tasks.base import Task
 
-MODULES = ("sums",)
+MODULES = ("sums", "tqbf", "reach", "geography")
 """The modules of this folder that define tasks."""
 
 

@@ -11,7 +11,7 @@ from moot.protocols.retrace import Taken
 
 
 def check_sight(
-    step: str, waiting: Open, free: Mapping[str, Any], trail: Sequence[Any], flipped: Sequence[tuple[str, Branch]]
+    step: str, waiting: Open, free: Mapping[str, Any], trail: Sequence[Taken], flipped: Sequence[tuple[str, Branch]]
 ) -> None:
     """Raise UsageError when the seat asked at `step` cannot see another free seat's earlier move, or a coin.
 
@@ -22,7 +22,7 @@ def check_sight(
     if len(free) > 1 and len(view) < len(trail):
         seen = {entry.step for entry in view}
         for said in trail:
-            if type(said) is Taken and said.seat != seat and said.seat in free and said.step not in seen:
+            if said.seat != seat and said.seat in free and said.step not in seen:
                 raise UsageError(
                     f"at step {step} seat {seat!r} does not see what {said.seat!r} said at step {said.step}, and a search "
                     "would answer it all the same: leave one of the two free, and give the other an agent in seats"

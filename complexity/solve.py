@@ -105,7 +105,7 @@ def solve(
 
 
 class _Search:
-    """One search. `trail` holds what led to the position in which `game` stands: moves, and rejected replies."""
+    """One search. `trail` holds the moves that led to the position in which `game` stands."""
 
     def __init__(
         self, protocol: Protocol, question: Question, moves: dict[str, Options], fixed: dict[str, Any], seed: int,
@@ -121,7 +121,7 @@ class _Search:
         self.first = next(iter(moves))
         self.pair = pruned and protocol.zero_sum and len(moves) == 2
         self.windowed = self.pair or (pruned and len(moves) == 1)
-        self.trail: list[Taken | tuple[str, Any, int]] = []
+        self.trail: list[Taken] = []
         self.coins: dict[str, int] = {}
         self.flipped: list[tuple[str, Branch]] = []
         self.fresh: list[tuple[str, tuple[float, ...]]] = []
@@ -151,7 +151,7 @@ class _Search:
                 line = line[1]
         outcome = self.game.outcome
         assert isinstance(outcome, (Decided, Forfeited))
-        entries = tuple(Entry(said.step, said.seat, said.move) for said in self.trail if isinstance(said, Taken))
+        entries = tuple(Entry(said.step, said.seat, said.move) for said in self.trail)
         return Solution(dict(value), entries, outcome, coins, positions, leaves)
 
     # -- the search ---------------------------------------------------------------------------------------------------
@@ -313,40 +313,41 @@ class _Search:
         """Run the play again, up to the end of the trail."""
         self.fresh.clear()
         self.flipped.clear()
-        game = self.game
-        game.restart()
-        for said in self.trail:
-            if type(said) is Taken:
-                game.repeat(said)
-            else:
-                step, reply, reads = said  # type: ignore[misc]
-                game.answer(step, reply, reads=reads)
+        self.game.restart(self.trail)
 
     def _ask(self, step: str) -> None:
-        """Let the agent of a fixed seat answer."""
+        """Let the agent of a fixed seat answer, and again while its answer is illegal and it has not forfeited."""
         game = self.game
-        account = game.account(step)
-        request = game.request(step)
-        try:
-            if account is not None:
-                account.check("calls", 1)
-            reply = self.acts[request.seat](request)
-        except BudgetExceeded as error:
-            game.exhaust(step, error, request.meter.reads)
+        rejected: list[tuple[Any, int]] = []
+        while step in game.open:
+            account = game.account(step)
+            request = game.request(step)
+            try:
+                if account is not None:
+                    account.check("calls", 1)
+                reply = self.acts[request.seat](request)
+            except BudgetExceeded as error:
+                game.exhaust(step, error, request.meter.reads)
+                return
+            except Exception as error:
+                raise AgentError(f"step {step}: {cause(error, request)}") from error
+            if inspect.isawaitable(reply):
+                if inspect.iscoroutine(reply):
+                    reply.close()
+                raise UsageError(f"seat {request.seat!r} answers with an awaitable; solve seats programs that answer at once")
+            reads = request.meter.reads
+            try:
+                move, payload = game.vet(step, reply)
+            except Illegal:
+                rejected.append((reply, reads))
+                game.answer(step, reply, reads=reads)
+                continue
+            taken = Taken(step, request.seat, move, payload, reads, rejected)
+            self.trail.append(taken)
+            taken.rejected = ()  # they have been given already, this time
+            game.repeat(taken)
+            taken.rejected = rejected
             return
-        except Exception as error:
-            raise AgentError(f"step {step}: {cause(error, request)}") from error
-        if inspect.isawaitable(reply):
-            if inspect.iscoroutine(reply):
-                reply.close()
-            raise UsageError(f"seat {request.seat!r} answers with an awaitable; solve seats programs that answer at once")
-        try:
-            move, payload = game.vet(step, reply)
-        except Illegal:
-            self.trail.append((step, reply, request.meter.reads))
-            game.answer(step, reply, reads=request.meter.reads)
-            return
-        self._go(Taken(step, request.seat, move, payload, request.meter.reads))
 
     def _coin(self, step: str, weights: tuple[float, ...] | None) -> int:
         if weights is None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar
 
 from moot.protocols.base import Protocol
 from moot.protocols.errors import UsageError
+from moot.protocols.floor import Floor
+from moot.protocols.moves import Verdict
+from moot.protocols.outcomes import Decided
 from moot.protocols.question import Question
 from moot.protocols.scoring import ScoringRule, zero_sum
 
@@ -37,8 +41,17 @@ class ClaimGame(Protocol):
         """The seat of the claimant, and that of its opponent."""
         return ("a", "b") if question.choices[0] == self.claims[0] else ("b", "a")
 
+    def decided(self, floor: Floor, verdict: Verdict) -> Decided:
+        """What the judge's verdict, given in this step, pays."""
+        return Decided(verdict, payoffs=dict(_pay(self.scoring, verdict.probabilities)), step=floor.step)
+
     def stakes(self, question: Question) -> float:
-        return max(zero_sum(self.scoring, (1.0, 0.0), ("a", "b")).values())
+        return max(_pay(self.scoring, (1.0, 0.0)).values())
+
+
+@lru_cache(maxsize=1024)
+def _pay(scoring: ScoringRule, probabilities: tuple[float, ...]) -> dict[str, float]:
+    return zero_sum(scoring, probabilities, ("a", "b"))
 
 
 def square(matrix: object) -> bool:

@@ -14,7 +14,6 @@ from moot.protocols.moves import Move, Verdict
 from moot.protocols.outcomes import Decided
 from moot.protocols.parts import fits
 from moot.protocols.question import Question
-from moot.protocols.scoring import zero_sum
 from moot.protocols.view import Request
 
 
@@ -61,7 +60,7 @@ class Geography(ClaimGame):
                 break
             at, under = step.vertex, floor.step
         verdict = await floor.ask("judge", Verdict, view=floor.said(source="metered"), check=fits(floor), task="verdict")
-        return Decided(verdict, payoffs=zero_sum(self.scoring, verdict.probabilities, ("a", "b")), step=floor.step)
+        return self.decided(floor, verdict)
 
     def fit(self, question: Question) -> str | None:
         data: Any = question.data

@@ -16,7 +16,6 @@ from moot.protocols.moves import Move, Verdict
 from moot.protocols.outcomes import Decided
 from moot.protocols.parts import fits
 from moot.protocols.question import Question
-from moot.protocols.scoring import zero_sum
 
 
 class Assign(Move):
@@ -60,7 +59,7 @@ class QBFDebate(ClaimGame):
             )  # fmt: skip
             under = floor.step
         verdict = await floor.ask("judge", Verdict, view=floor.said(source="metered"), check=fits(floor), task="verdict")
-        return Decided(verdict, payoffs=zero_sum(self.scoring, verdict.probabilities, ("a", "b")), step=floor.step)
+        return self.decided(floor, verdict)
 
     def implied(self, question: Question) -> int | None:
         return 2 ** (len(variables(question.data)) + 1) - 1

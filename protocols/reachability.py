@@ -15,7 +15,6 @@ from moot.protocols.moves import Move, Verdict
 from moot.protocols.outcomes import Decided
 from moot.protocols.parts import fits
 from moot.protocols.question import Question
-from moot.protocols.scoring import zero_sum
 from moot.protocols.view import Request
 
 
@@ -64,7 +63,7 @@ class Reachability(ClaimGame):
             under = floor.step
             start, goal = (start, middle.vertex) if half.half == "first" else (middle.vertex, goal)
         verdict = await floor.ask("judge", Verdict, view=floor.said(source="metered"), check=fits(floor), task="verdict")
-        return Decided(verdict, payoffs=zero_sum(self.scoring, verdict.probabilities, ("a", "b")), step=floor.step)
+        return self.decided(floor, verdict)
 
     def fit(self, question: Question) -> str | None:
         data: Any = question.data

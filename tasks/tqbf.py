@@ -23,7 +23,7 @@ from moot.tasks.games import Player, listed, ruled
 TRUE, FALSE = "true", "false"
 LARGEST = 22
 """The most variables whose truth is found by trying assignments."""
-CLAUSES = 2
+CLAUSES = 1.6
 _ASKED = re.compile(r"tqbf\(([01]*)(\**)\)")
 
 

@@ -59,6 +59,10 @@ class Protocol(BaseModel):
         """How many nodes the whole tree has of which a play writes one path (or a part); None when nobody can say."""
         return None
 
+    def stakes(self, question: Question) -> float | None:
+        """The most that a seat can win or lose, for searches that may then stop early; None when nobody can say."""
+        return None
+
     def generations(self, question: Question) -> dict[str, int] | None:
         """An upper bound on the moves of each seat, for estimates before a run; None when there is no bound."""
         return None

@@ -42,6 +42,8 @@ from moot.protocols.replies import printable, recorded, typed, written
 from moot.protocols.view import Log, Meter, Request, View
 
 Ending = Decided | Forfeited | Exhausted | Errored
+_NOTHING = Log(None, None)
+"""The chain of a play in which nothing has been said. Links are never changed, so that all plays share it."""
 
 
 class Recorder(Structural):
@@ -91,12 +93,9 @@ class Game:
         self._shown: dict[int, tuple[Question, bytes]] = {}
         self._ready: deque[tuple[Branch, Any]] = deque()
         self._branches: set[Branch] = set()
-        self.accounts = {seat: Account(limits) for seat, limits in (bounds or {}).items()}
-        floor = Floor(self, question, self.roles, {})
-        root = Branch(protocol.play(floor, question), "", {None: Log(None, None)})
-        root.accounts = self.accounts or None
-        self._branches.add(root)
-        self._ready.append((root, None))
+        self._bounds = bounds or {}
+        self._floor = Floor(self, question, self.roles, {})
+        self._begin()
 
     # -- what the driver calls ---------------------------------------------------------------------------------------
 
@@ -227,6 +226,14 @@ class Game:
             )
 
     # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """Put the play at its beginning, before its first step."""
+        self.accounts = {seat: Account(limits) for seat, limits in self._bounds.items()}
+        root = Branch(self.protocol.play(self._floor, self.question), "", {None: _NOTHING})
+        root.accounts = self.accounts or None
+        self._branches.add(root)
+        self._ready.append((root, None))
 
     def _run(self) -> None:
         ready = self._ready

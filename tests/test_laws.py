@@ -51,6 +51,9 @@ OURS: dict[str, Protocol] = {
     "amplify without memory": moot.Amplification(depth=1, memo=False, source="all"),
     "amplify with pointers": moot.StrongAmplification(depth=2, width=2, turns=2),
     "amplify with a model": moot.Amplification(depth=1, model=True),
+    "qbf debate": moot.QBFDebate(),
+    "reachability": moot.Reachability(),
+    "geography": moot.Geography(),
 }  # fmt: skip
 
 
@@ -145,12 +148,20 @@ def test_programs_in_seats() -> None:
     moot.testing.check_protocol(moot.Bisection(), questions=sums(most=9), seats={"judge": half}, examples=FAST)
 
 
+GRAPH = {"start": 0, "goal": 3, "edges": [[0, 1, 0, 0], [0, 0, 1, 1], [1, 0, 0, 1], [0, 0, 0, 0]]}
+FORMULA = {"prefix": [["a", [1]], ["e", [2]], ["a", [3]], ["e", [4]]], "clauses": [[1, -2, 4], [-1, 2], [2, 3, -4]]}
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_golden(name: str, update_golden: bool) -> None:
     text = "The storm sank three ships. The admiral said that the storm was never seen before."
     question: Any = moot.Question("What sank the ships?", ("the storm", "the admiral", "pirates"), passage=text)
     if isinstance(OURS[name], moot.Bisection):
         question = moot.Question("What is the sum?", ("36", "37"), data=[1, 2, 3, 4, 5, 6, 7, 8], size=8, unit="cells")
+    elif isinstance(OURS[name], moot.QBFDebate):
+        question = moot.Question("tqbf(****)", ("false", "true"), data=FORMULA, size=4, unit="cells")
+    elif isinstance(OURS[name], (moot.Reachability, moot.Geography)):
+        question = moot.Question("Is it so?", ("yes", "no"), data=GRAPH, size=4, unit="cells")
     path = Path(__file__).parent / "golden" / f"{name.replace(' ', '-')}.jsonl"
     moot.testing.check_golden(path, OURS[name], question, seed=7, update=update_golden)
 

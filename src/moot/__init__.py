@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from moot.complexity.guarantee import Guarantee as Guarantee
     from moot.complexity.ledger import Ledger as Ledger
     from moot.complexity.polynomial import Polynomial as Polynomial
+    from moot.complexity.solve import Solution as Solution
+    from moot.complexity.solve import exploit as exploit
+    from moot.complexity.solve import solve as solve
     from moot.judges.bounded import Bounded as Bounded
     from moot.judges.model import ModelJudge as ModelJudge
     from moot.judges.panel import Panel as Panel
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from moot.protocols.errors import TranscriptError as TranscriptError
     from moot.protocols.errors import UsageError as UsageError
     from moot.protocols.floor import Floor as Floor
+    from moot.protocols.geography import Geography as Geography
     from moot.protocols.limits import Limit as Limit
     from moot.protocols.market_making import MarketMaking as MarketMaking
     from moot.protocols.market_making import UncitedMarketMaking as UncitedMarketMaking
@@ -65,8 +69,10 @@ if TYPE_CHECKING:
     from moot.protocols.parts import Negotiate as Negotiate
     from moot.protocols.parts import Questions as Questions
     from moot.protocols.parts import Speeches as Speeches
+    from moot.protocols.qbf import QBFDebate as QBFDebate
     from moot.protocols.question import Question as Question
     from moot.protocols.question import Sample as Sample
+    from moot.protocols.reachability import Reachability as Reachability
     from moot.protocols.rerun import fork as fork
     from moot.protocols.rerun import fork_play as fork_play
     from moot.protocols.rerun import rejudge as rejudge
@@ -90,6 +96,7 @@ _HOME = {
     "complexity.guarantee": "Guarantee",
     "complexity.ledger": "Ledger",
     "complexity.polynomial": "Polynomial",
+    "complexity.solve": "Solution exploit solve",
     "judges.bounded": "Bounded",
     "judges.model": "ModelJudge",
     "judges.panel": "Panel",
@@ -104,11 +111,14 @@ _HOME = {
     "protocols.floor": "Floor",
     "protocols.market_making": "MarketMaking UncitedMarketMaking",
     "protocols.market_moves": "Citation Examine Price Query Statement",
+    "protocols.geography": "Geography",
     "protocols.moves": "Answer Ask Move Quote Speech Stop Verdict",
     "protocols.outcomes": "Decided Errored Exhausted Forfeited",
     "protocols.parts": "Feedback Negotiate Questions Speeches",
+    "protocols.qbf": "QBFDebate",
     "protocols.question": "Question Sample",
     "protocols.limits": "Limit",
+    "protocols.reachability": "Reachability",
     "protocols.rerun": "fork fork_play rejudge rejudge_play resume resume_play",
     "protocols.scoring": "ScoringRule",
     "protocols.view": "Entry Request View",

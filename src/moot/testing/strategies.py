@@ -91,6 +91,29 @@ def sums(draw: st.DrawFn, most: int = 17) -> Question:
 
 
 @st.composite
+def formulas(draw: st.DrawFn, most: int = 6) -> Question:
+    """ "Is this quantified formula true?", of 1 to `most` variables, as `QBFDebate` takes it."""
+    count = draw(st.integers(1, most))
+    prefix = [[draw(st.sampled_from("ae")), [v]] for v in draw(st.permutations(range(1, count + 1)))]
+    literal = st.integers(1, count).flatmap(lambda v: st.sampled_from([v, -v]))
+    clauses = draw(st.lists(st.lists(literal, min_size=1, max_size=3), max_size=8))
+    data = {"prefix": prefix, "clauses": clauses}
+    text = f"tqbf({'*' * count})"
+    return Question(text, draw(st.permutations(["true", "false"])), data=data, size=count, unit="cells")
+
+
+@st.composite
+def graphs(draw: st.DrawFn, most: int = 6) -> Question:
+    """A yes-or-no question about a directed graph of 1 to `most` vertices, as `Reachability` and `Geography` take it."""
+    count = draw(st.integers(1, most))
+    row = st.lists(st.integers(0, 1), min_size=count, max_size=count)
+    vertex = st.integers(0, count - 1)
+    data = {"vertices": count, "start": draw(vertex), "goal": draw(vertex),
+            "edges": draw(st.lists(row, min_size=count, max_size=count))}  # fmt: skip
+    return Question("Is it so?", draw(st.permutations(["yes", "no"])), data=data, size=count, unit="cells")
+
+
+@st.composite
 def samples(draw: st.DrawFn, of: st.SearchStrategy[Question] | None = None) -> Sample:
     """Questions with a sealed truth (or none known)."""
     question = draw(questions() if of is None else of)
@@ -107,6 +130,8 @@ def questions_for(protocol: Protocol) -> st.SearchStrategy[Question]:
     probes: list[tuple[Question, st.SearchStrategy[Question]]] = [
         *((Question("Which?", tuple("vwxyz"[:count]), passage="the page says so", size=9), questions(choices=count)) for count in (2, 3, 4)),
         (Question("What is the sum?", ("3", "4"), data=[1, 2], size=2, unit="cells"), sums()),
+        (Question("tqbf(*)", ("true", "false"), data={"prefix": [["e", [1]]], "clauses": [[1]]}), formulas()),
+        (Question("Is it so?", ("yes", "no"), data={"start": 0, "goal": 0, "edges": [[0]]}), graphs()),
         (Question("Which then?", passage="the page says so", size=9), questions(choices=0)),
     ]  # fmt: skip
     why = ""

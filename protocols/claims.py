@@ -1,0 +1,63 @@
+"""What the games about a yes-or-no question share: who claims which answer, and what winning pays."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import ClassVar
+
+from moot.protocols.base import Protocol
+from moot.protocols.errors import UsageError
+from moot.protocols.floor import Floor
+from moot.protocols.moves import Verdict
+from moot.protocols.outcomes import Decided
+from moot.protocols.question import Question
+from moot.protocols.scoring import ScoringRule, zero_sum
+
+
+class ClaimGame(Protocol):
+    """A debate between the claimant of the first of `claims` and its opponent, on data that `fit` accepts.
+
+    Seat a defends choice 0 and seat b choice 1; whoever defends `claims[0]` is the claimant.
+    """
+
+    access: ClassVar[str | None] = "PSPACE"
+    zero_sum: ClassVar[bool] = True
+    claims: ClassVar[tuple[str, str]] = ("yes", "no")
+
+    scoring: ScoringRule = ScoringRule(rule="brier")
+
+    def fit(self, question: Question) -> str | None:
+        """What is wrong with the question's data; None when nothing is."""
+        raise UsageError(f"{type(self).__name__} does not say what data it takes: define fit(question)")
+
+    def roles(self, question: Question) -> dict[str, str]:
+        if sorted(question.choices) != sorted(self.claims):
+            raise UsageError(f"{self.name} needs the choices {' and '.join(self.claims)}, not {question.choices}")
+        if (problem := self.fit(question)) is not None:
+            raise UsageError(f"{self.name}: question {question.text!r}: {problem}")
+        return {"a": "debater", "b": "debater", "judge": "judge"}
+
+    def sides(self, question: Question) -> tuple[str, str]:
+        """The seat of the claimant, and that of its opponent."""
+        return ("a", "b") if question.choices[0] == self.claims[0] else ("b", "a")
+
+    def decided(self, floor: Floor, verdict: Verdict) -> Decided:
+        """What the judge's verdict, given in this step, pays."""
+        return Decided(verdict, payoffs=dict(_pay(self.scoring, verdict.probabilities)), step=floor.step)
+
+    def stakes(self, question: Question) -> float:
+        return max(_pay(self.scoring, (1.0, 0.0)).values())
+
+
+@lru_cache(maxsize=1024)
+def _pay(scoring: ScoringRule, probabilities: tuple[float, ...]) -> dict[str, float]:
+    return zero_sum(scoring, probabilities, ("a", "b"))
+
+
+def square(matrix: object) -> bool:
+    """Whether this is a matrix of 0 and 1 with as many rows as columns, at least one."""
+    return (
+        isinstance(matrix, list)
+        and bool(matrix)
+        and all(isinstance(row, list) and len(row) == len(matrix) and all(x in (0, 1) for x in row) for row in matrix)
+    )

@@ -86,7 +86,9 @@ def solve(
     roles = protocol.roles(question)
     both = [seat for seat in moves if seat in fixed]
     if both or not moves:
-        raise UsageError(f"{protocol.name}: " + (f"seat {both[0]!r} is in moves and in seats" if both else "no free seat"))
+        raise UsageError(
+            f"{protocol.name}: " + (f"seat {both[0]!r} is in moves and in seats" if both else "no free seat")
+        )
     check_seats(roles, {**dict.fromkeys(moves), **fixed}, protocol.name)
     for pruned in (True, False):
         search = _Search(protocol, question, dict(moves), fixed, seed, key, limit, pruned)
@@ -113,9 +115,7 @@ class _Search:
     ) -> None:  # fmt: skip
         self.protocol, self.moves, self.key, self.limit = protocol, moves, key, limit
         self.acts = {seat: act_of(agent) for seat, agent in fixed.items()}
-        self.game = Retraced(
-            protocol, question, seed=seed, bounds=bounds_of(fixed, question), chance=self._coin
-        )
+        self.game = Retraced(protocol, question, seed=seed, bounds=bounds_of(fixed, question), chance=self._coin)
         stakes = protocol.stakes(question)
         self.stakes = math.inf if stakes is None else stakes
         self.first = next(iter(moves))
@@ -177,7 +177,9 @@ class _Search:
         seat = waiting.ask.seat
         self.positions += 1
         if self.limit is not None and self.positions > self.limit:
-            raise UsageError(f"{self.protocol.name}: more than {self.limit} positions; raise the limit, or solve a smaller n")
+            raise UsageError(
+                f"{self.protocol.name}: more than {self.limit} positions; raise the limit, or solve a smaller n"
+            )
         check_sight(step, waiting, self.moves, self.trail, self.flipped)
         name: tuple[str, Hashable] | None = None
         if self.key is not None:
@@ -334,7 +336,9 @@ class _Search:
             if inspect.isawaitable(reply):
                 if inspect.iscoroutine(reply):
                     reply.close()
-                raise UsageError(f"seat {request.seat!r} answers with an awaitable; solve seats programs that answer at once")
+                raise UsageError(
+                    f"seat {request.seat!r} answers with an awaitable; solve seats programs that answer at once"
+                )
             reads = request.meter.reads
             try:
                 move, payload = game.vet(step, reply)

@@ -7,14 +7,16 @@ instances the outcome was the truth, what the judge spent of its polynomial at m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import product
+from itertools import combinations, product
 from random import Random
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from moot.complexity.growth import Growth, exponential_growth, growth
+from moot.complexity.questions import QuestionGraph
 from moot.protocols.outcomes import Decided
+from moot.protocols.pointers import Store
 from moot.protocols.question import Sample
 from moot.tasks.base import Task, evaluate
 from moot.tasks.catalogue import task_named
@@ -129,7 +131,14 @@ def circuit(protocol: str) -> Evidence:
 def halting(protocol: str) -> Evidence:
     """R: a run of about 4^n steps on a tape of 2^n cells, through pointers."""
     task = task_named("halting")
-    return played(task, protocol, random_ones(task, (1, 2, 3, 4), 4), "")
+    sizes = (2, 3, 4, 5, 6)
+    counts = []
+    for size in sizes:
+        data: Any = task.sample(size).question.data
+        counts.append(QuestionGraph.of_rule(task, data, "run", Store()).unique)
+    fit = exponential_growth(sizes, counts)
+    samples = random_ones(task, (1, 2, 3, 4, 5), 4)
+    return played(task, protocol, samples, "", counted="questions", growth=fit, claim=fit.low > 1)
 
 
 def expression(protocol: str) -> Evidence:
@@ -149,10 +158,102 @@ def sat(protocol: str) -> Evidence:
     return played(task, protocol, random_ones(task, (3, 4, 6, 8, 12, 20), 10), "")
 
 
+def solved(
+    protocol: str, samples: Iterable[Sample], exhaustive: str, task: Task, moves: Any, sizes: Sequence[int]
+) -> Evidence:
+    """Search a debate for optimal play on both sides, the judge fixed and bounded; and let it be played to see what the
+    judge reads. The positions that the search visits are what grows."""
+    from moot.complexity.solve import solve
+
+    samples = list(samples)
+    found = played(task, protocol, samples, exhaustive)
+    right = 0
+    for sample in samples:
+        made, seats = task.staged(protocol, sample)
+        solution = solve(made, sample, moves={"a": moves, "b": moves}, seats={"judge": seats["judge"]})
+        outcome = solution.outcome
+        right += isinstance(outcome, Decided) and outcome.verdict.choice == sample.unseal()
+    ns, counts = [], []
+    for size in sizes:
+        most = 0
+        for seed in range(4):
+            sample = task.sample(size, seed)
+            made, seats = task.staged(protocol, sample)
+            most = max(
+                most, solve(made, sample, moves={"a": moves, "b": moves}, seats={"judge": seats["judge"]}).positions
+            )
+        ns.append(sample.question.size)
+        counts.append(max(1, most))
+    fit = exponential_growth(ns, counts)
+    return found.model_copy(
+        update={"right": min(right, found.right), "counted": "positions", "growth": fit, "claim": fit.low > 1}
+    )
+
+
+def small_formulas() -> Iterator[Sample]:
+    """Every quantified formula of two variables with up to two clauses."""
+    task, random = task_named("tqbf"), Random("every formula")
+    literals = [(x,) for x in (1, -1, 2, -2)] + [(x, y) for x in (1, -1) for y in (2, -2)]
+    for first, second in product("ae", repeat=2):
+        for count in range(3):
+            for clauses in combinations(literals, count):
+                data = {"prefix": [[first, [1]], [second, [2]]], "clauses": [list(clause) for clause in clauses]}
+                yield task.pose(data, "tqbf(**)", random, 2)
+
+
+def small_graphs(name: str) -> Iterator[Sample]:
+    """Every directed graph of three vertices without loops."""
+    task, random = task_named(name), Random("every graph")
+    arcs = [(u, v) for u in range(3) for v in range(3) if u != v]
+    for chosen in product((0, 1), repeat=len(arcs)):
+        edges = [[0] * 3 for _ in range(3)]
+        for (u, v), there in zip(arcs, chosen, strict=True):
+            edges[u][v] = there
+        data = {"vertices": 3, "start": 0, "goal": 1, "edges": edges}
+        yield task.pose(data, task.ask(data, random), random, 3)
+
+
+def tqbf(protocol: str) -> Evidence:
+    """PSPACE: a quantified formula, whose variables the debaters set in turn."""
+    task = task_named("tqbf")
+    samples = [*small_formulas(), *random_ones(task, (4, 6, 8), 6)]
+    return solved(protocol, samples, "2 variables, 2 clauses", task, None, (4, 6, 8, 10, 12))
+
+
+def reach(protocol: str) -> Evidence:
+    """PSPACE: a walk, halved until a single edge is left."""
+    from moot.protocols.reachability import middles
+
+    task = task_named("reach")
+    samples = [*small_graphs("reach"), *random_ones(task, (4, 5, 6), 4)]
+    return solved(protocol, samples, "3 vertices", task, middles, (2, 3, 5, 9))
+
+
+def geography(protocol: str) -> Evidence:
+    """PSPACE: generalized geography."""
+    from moot.protocols.geography import steps
+
+    task = task_named("geography")
+    samples = [*small_graphs("geography"), *random_ones(task, (4, 6, 8), 6)]
+    return solved(protocol, samples, "3 vertices", task, steps, (4, 6, 8, 10, 12))
+
+
+def uncited(protocol: str) -> Evidence:
+    """NP: a market in which the whole computation must be read."""
+    task = task_named("sum")
+    return played(task, protocol, [*small_sums(), *random_ones(task, (8, 32, 128), 4)], "4 integers in {-1, 0, 1}")
+
+
 WITNESSES: dict[tuple[str, str], Callable[[str], Evidence]] = {
     ("direct-qa", "expression"): expression,
     ("consultancy", "sat"): sat,
+    ("market-uncited", "sum"): uncited,
+    ("qbf-debate", "tqbf"): tqbf,
+    ("reachability", "reach"): reach,
+    ("geography", "geography"): geography,
     ("amplify", "tableau"): tableau,
+    ("market", "tableau"): tableau,
+    ("market-pointers", "halting"): halting,
     ("amplify", "circuit"): circuit,
     ("amplify-strong", "halting"): halting,
 }

@@ -97,7 +97,12 @@ class Form:
             fields[key] = {"type": "string", "enum": list(self.one_of[key])}
         for key in self.most.keys() & fields.keys():
             fields[key] = {**fields[key], "maxItems": self.most[key]}
-        schema["properties"] = {"kind": name, **(fields if self.length is None else _short(fields, self.length))}
+        if self.length is not None:
+            share = max(20, self.length // max(1, len(fields)))  # the fields have to fit together
+            fields = _short(fields, share)
+            if "$defs" in schema:
+                schema["$defs"] = _short(schema["$defs"], max(20, share // _ITEMS))
+        schema["properties"] = {"kind": name, **fields}
         schema["required"] = list(schema["properties"])
         return schema  # type: ignore[no-any-return]
 

@@ -54,6 +54,9 @@ OURS: dict[str, Protocol] = {
     "qbf debate": moot.QBFDebate(),
     "reachability": moot.Reachability(),
     "geography": moot.Geography(),
+    "market": moot.MarketMaking(horizon=2, queries=1),
+    "market examined": moot.MarketMaking(horizon=2, queries=1, tolerance=None, examine=True, reward="lmsr", last="market"),
+    "market uncited": moot.UncitedMarketMaking(horizon=1, queries=1, scoring=moot.ScoringRule(rule="brier")),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Every benchmark, as a table of ratios measured in this run: python -m benchmarks.run [offline replaying startup calls dag]"""
+"""Every benchmark, as a table of ratios measured in this run: python -m benchmarks.run [FAMILY …]"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import import_module
 from rich.console import Console
 from rich.table import Table
 
-FAMILIES = ("startup", "offline", "replaying", "calls", "dag")
+FAMILIES = ("startup", "offline", "replaying", "solving", "amplifying", "dag", "sweeps", "calls")
 
 
 def main(wanted: list[str]) -> int:

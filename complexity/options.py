@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum
 from functools import cache
-from itertools import product
+from itertools import islice, product
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -34,7 +34,7 @@ def _of(kind: type[Move]) -> Iterator[Move]:
     names, columns, count = [], [], 1
     for name, field in kind.model_fields.items():
         try:
-            values = list(_values(field.annotation, tuple(field.metadata)))
+            values = list(islice(_values(field.annotation, tuple(field.metadata)), MOST + 1))
         except _Endless:
             if field.is_required():
                 raise UsageError(
@@ -47,8 +47,8 @@ def _of(kind: type[Move]) -> Iterator[Move]:
         count *= len(values)
         if count > MOST:
             raise UsageError(
-                f"kind {kind.__name__} has {count} moves or more, over {MOST}; give a function from the request to those "
-                "worth trying instead of None"
+                f"kind {kind.__name__} has more than {MOST} moves; give a function from the request to those worth trying "
+                "instead of None"
             )
     for row in product(*columns):
         yield kind.model_validate(dict(zip(names, row, strict=True)))
@@ -79,11 +79,13 @@ def _values(annotation: Any, metadata: tuple[Any, ...]) -> Iterator[Any]:
 def _integers(metadata: tuple[Any, ...]) -> range:
     low: list[int] = []
     high: list[int] = []
-    for rule in (part for piece in metadata for part in (getattr(piece, "metadata", None) or [piece])):
-        low += [getattr(rule, "ge")] if getattr(rule, "ge", None) is not None else []  # noqa: B009
-        low += [getattr(rule, "gt") + 1] if getattr(rule, "gt", None) is not None else []  # noqa: B009
-        high += [getattr(rule, "le")] if getattr(rule, "le", None) is not None else []  # noqa: B009
-        high += [getattr(rule, "lt") - 1] if getattr(rule, "lt", None) is not None else []  # noqa: B009
+    for rule in (part for piece in metadata for part in getattr(piece, "metadata", (piece,))):
+        low += [
+            value + step for name, step in (("ge", 0), ("gt", 1)) if (value := getattr(rule, name, None)) is not None
+        ]
+        high += [
+            value - step for name, step in (("le", 0), ("lt", 1)) if (value := getattr(rule, name, None)) is not None
+        ]
     if not low or not high:
         raise _Endless
     return range(max(low), min(high) + 1)

@@ -29,6 +29,9 @@ Options = Callable[[Request], Iterable[Move]] | None
 """What a free seat may do: a function from the request to the moves worth trying (those that the protocol finds illegal
 are passed over), or None for every move of the kinds asked for."""
 
+DEEPEST = 300
+"""The most moves of a play in which a free seat is still asked."""
+
 Payoffs = Mapping[str, float]
 _Line = tuple[Any, Any] | None
 _Found = tuple[Payoffs, _Line]
@@ -78,7 +81,8 @@ def solve(
     Where a protocol hides a free seat's move from another one (branches that run together, statements to one seat), a
     search would answer what cannot be seen, and UsageError is raised. A fixed seat that forfeits loses `protocol.stakes`
     to its rival; any other end that is no decision has no value, and raises AgentError. UsageError is raised, too, on
-    `floor.uniform` (a coin without an end to its sides) and on options that leave a seat nothing legal to do.
+    `floor.uniform` (a coin whose sides cannot all be tried), on options that leave a seat nothing legal to do, and on plays
+    in which a free seat is asked after more than DEEPEST moves.
     """
     if isinstance(question, Sample):
         question = question.question
@@ -96,11 +100,6 @@ def solve(
             return search.solution()
         except _NotZeroSum:
             continue
-        except RecursionError:
-            raise UsageError(
-                f"{protocol.name}: the search went {len(search.trail)} moves deep and did not come to an end; solve is for "
-                "protocols with few and finitely many moves"
-            ) from None
         finally:
             search.game.close()
     raise AssertionError("unreachable: without pruning nothing depends on the sum")
@@ -179,6 +178,11 @@ class _Search:
         if self.limit is not None and self.positions > self.limit:
             raise UsageError(
                 f"{self.protocol.name}: more than {self.limit} positions; raise the limit, or solve a smaller n"
+            )
+        if len(self.trail) >= DEEPEST:
+            raise UsageError(
+                f"{self.protocol.name}: the search went {DEEPEST} moves deep and did not come to an end; solve is for protocols "
+                "with few and finitely many moves"
             )
         check_sight(step, waiting, self.moves, self.trail, self.flipped)
         name: tuple[str, Hashable] | None = None
@@ -366,53 +370,3 @@ class _Search:
             self.fresh.append((step, weights))
             side = max(range(len(weights)), key=weights.__getitem__)
         return side
-
-
-@dataclass(frozen=True)
-class Exploit:
-    """How far an agent falls short of optimal play.
-
-    gain: what a best-responding opponent wins from it beyond the value of the game, at least 0. reply: that opponent's
-    best reply to the agent; optimal: both seats at their best.
-    """
-
-    gain: float
-    reply: Solution
-    optimal: Solution
-
-
-def exploit(
-    protocol: Protocol,
-    question: Question | Sample,
-    seat: str,
-    agent: Any,
-    *,
-    moves: Mapping[str, Options],
-    seats: Mapping[str, Any] | None = None,
-    seed: int = 0,
-    key: Callable[[Request], Hashable] | None = None,
-    limit: int | None = None,
-) -> Exploit:
-    """How much a best-responding opponent gains against `agent` in `seat`, over what optimal play of both gives it.
-
-    moves: the options of `seat` and of its one opponent; the rest is as in `solve`. Without `seat`'s own options nobody
-    knows the value of the game: those must hold every move that the agent makes. Raises UsageError when they do not, or
-    when the two seats' payoffs do not sum to zero.
-    """
-    rivals = [other for other in moves if other != seat]
-    if seat not in moves or len(rivals) != 1 or not protocol.zero_sum:
-        raise UsageError(
-            f"exploit compares two seats of a zero-sum protocol: give moves for {seat!r} and its one opponent, not for "
-            f"{', '.join(moves) or 'nobody'} of {protocol.name}"
-        )
-    rival, rest = rivals[0], dict(seats or {})
-    options: dict[str, Any] = {"seed": seed, "key": key, "limit": limit}
-    optimal = solve(protocol, question, moves=moves, seats=rest, **options)
-    reply = solve(protocol, question, moves={rival: moves[rival]}, seats={**rest, seat: agent}, **options)
-    gain = reply.value[rival] - optimal.value[rival]
-    if gain < -1e-9:
-        raise UsageError(
-            f"the agent in seat {seat!r} does better by {-gain:g} than the best of moves[{seat!r}]: those leave out moves that "
-            "it makes"
-        )
-    return Exploit(max(0.0, gain), reply, optimal)

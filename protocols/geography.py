@@ -59,7 +59,9 @@ class Geography(ClaimGame):
             if isinstance(step, Stuck):
                 break
             at, under = step.vertex, floor.step
-        verdict = await floor.ask("judge", Verdict, view=floor.said(source="metered"), check=fits(floor), task="verdict")
+        verdict = await floor.ask(
+            "judge", Verdict, view=floor.said(source="metered"), check=fits(floor), task="verdict"
+        )
         return self.decided(floor, verdict)
 
     def fit(self, question: Question) -> str | None:

@@ -58,11 +58,13 @@ class QBFDebate(ClaimGame):
                 task="assign", quantifier=quantifier, variable=variable,
             )  # fmt: skip
             under = floor.step
-        verdict = await floor.ask("judge", Verdict, view=floor.said(source="metered"), check=fits(floor), task="verdict")
+        verdict = await floor.ask(
+            "judge", Verdict, view=floor.said(source="metered"), check=fits(floor), task="verdict"
+        )
         return self.decided(floor, verdict)
 
     def implied(self, question: Question) -> int | None:
-        return 2 ** (len(variables(question.data)) + 1) - 1
+        return (2 << len(variables(question.data))) - 1
 
     def generations(self, question: Question) -> dict[str, int] | None:
         exists, forall = self.sides(question)

@@ -62,7 +62,9 @@ class Reachability(ClaimGame):
             )
             under = floor.step
             start, goal = (start, middle.vertex) if half.half == "first" else (middle.vertex, goal)
-        verdict = await floor.ask("judge", Verdict, view=floor.said(source="metered"), check=fits(floor), task="verdict")
+        verdict = await floor.ask(
+            "judge", Verdict, view=floor.said(source="metered"), check=fits(floor), task="verdict"
+        )
         return self.decided(floor, verdict)
 
     def fit(self, question: Question) -> str | None:
@@ -75,7 +77,7 @@ class Reachability(ClaimGame):
 
     def implied(self, question: Question) -> int | None:
         count = len(question.data["edges"])  # type: ignore[index, call-overload, arg-type]
-        return 1 + sum((2 * count) ** level * 3 * count for level in range(rounds(question.data)))
+        return 1 + sum(int((2 * count) ** level) * 3 * count for level in range(rounds(question.data)))
 
     def generations(self, question: Question) -> dict[str, int] | None:
         return {"a": rounds(question.data), "b": rounds(question.data), "judge": 1}

@@ -30,7 +30,9 @@ class Player:
     def act(self, request: Request) -> Move:
         question = request.view.question
         if request.seat not in ("a", "b") or len(question.choices) != 2:
-            raise UsageError(f"step {request.step}: this program debates two choices, from seat a or b, not {request.seat}")
+            raise UsageError(
+                f"step {request.step}: this program debates two choices, from seat a or b, not {request.seat}"
+            )
         own = question.choices["ab".index(request.seat)]
         if self.lies:
             true = self.truth(question.data, question.text)

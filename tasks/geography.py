@@ -66,7 +66,7 @@ class GeographyGame(Task):
         edges = data["edges"]
         if len(edges) > 8:
             raise UsageError(f"task geography: the walks through {len(edges)} vertices are too many to list")
-        todo = [(v,) for v in range(len(edges))]
+        todo: list[tuple[int, ...]] = [(v,) for v in range(len(edges))]
         for walk in todo:
             yield f"wins({','.join(map(str, walk))})"
             todo += [(*walk, v) for v in range(len(edges)) if v not in walk and edges[walk[-1]][v]]
@@ -125,7 +125,7 @@ class WalkJudge:
 
         def edge(u: int, v: int) -> bool:
             try:
-                return view.look("edges", u, v) == 1
+                return bool(view.look("edges", u, v) == 1)
             except Illegal:
                 return False
 
@@ -136,7 +136,9 @@ class WalkJudge:
                 return ruled(view.question, YES, mover == "second", f"the {mover} player is stuck")
             walk.append(entry.move.vertex)
             if not legal(walk, edge):
-                return ruled(view.question, YES, mover == "second", f"the {mover} player's step {entry.step} is illegal")
+                return ruled(
+                    view.question, YES, mover == "second", f"the {mover} player's step {entry.step} is illegal"
+                )
         raise AgentError(f"step {request.step}: the walk {walk} stopped before anybody was stuck")
 
     def describe(self) -> dict[str, Any]:

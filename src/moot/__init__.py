@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from moot.agents.human import Human as Human
     from moot.agents.lm import LM as LM
     from moot.agents.local import Local as Local
+    from moot.complexity.exploit import exploit as exploit
     from moot.complexity.guarantee import Guarantee as Guarantee
     from moot.complexity.ledger import Ledger as Ledger
     from moot.complexity.polynomial import Polynomial as Polynomial
     from moot.complexity.solve import Solution as Solution
-    from moot.complexity.solve import exploit as exploit
     from moot.complexity.solve import solve as solve
     from moot.judges.bounded import Bounded as Bounded
     from moot.judges.model import ModelJudge as ModelJudge
@@ -93,10 +93,11 @@ _HOME = {
     "agents.human": "Human",
     "agents.lm": "LM",
     "agents.local": "Local",
+    "complexity.exploit": "exploit",
     "complexity.guarantee": "Guarantee",
     "complexity.ledger": "Ledger",
     "complexity.polynomial": "Polynomial",
-    "complexity.solve": "Solution exploit solve",
+    "complexity.solve": "Solution solve",
     "judges.bounded": "Bounded",
     "judges.model": "ModelJudge",
     "judges.panel": "Panel",

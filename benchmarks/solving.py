@@ -1,0 +1,39 @@
+"""Exact solving: a quantified formula through the debate about it, against a recursion that tries both values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import moot
+from benchmarks.timing import Row, best
+from moot.protocols.qbf import variables
+from moot.tasks.tqbf import FALSE, TQBF, TRUE, MatrixJudge, holds
+
+VARIABLES, SEEDS = 14, range(8)
+
+
+def rows() -> Iterator[Row]:
+    """Both try the values in the same order, stop at the first that settles a variable, look at the matrix only under a
+    whole assignment, stop there at the first false clause, and merge no positions."""
+    task, protocol = TQBF(), moot.QBFDebate()
+    judge = moot.Bounded(MatrixJudge(), reads=task.reads)
+    samples = [task.sample(VARIABLES, seed) for seed in SEEDS]
+    leaves = 0
+
+    def through_the_debate() -> list[str]:
+        nonlocal leaves
+        leaves, found = 0, []
+        for sample in samples:
+            solution = moot.solve(protocol, sample, moves={"a": None, "b": None}, seats={"judge": judge})
+            leaves += solution.leaves
+            found.append(sample.question.choices[0 if solution.value["a"] > 0 else 1])
+        return found
+
+    def direct() -> list[str]:
+        formulas = [(variables(data), data["clauses"]) for data in (sample.question.data for sample in samples)]
+        return [TRUE if holds(prefix, clauses, set(), 0) else FALSE for prefix, clauses in formulas]
+
+    assert through_the_debate() == direct()
+    ours, theirs = best(through_the_debate, direct)
+    detail = f"{len(samples)} formulas, {leaves:,} assignments: {ours / leaves * 1e6:.0f} µs each against {theirs / leaves * 1e6:.1f}"
+    yield Row(f"TQBF with {VARIABLES} variables, solved by debate, against direct recursion", ours / theirs, 30.0, "×", detail)

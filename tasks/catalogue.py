@@ -10,7 +10,7 @@ from typing import Any
 from moot.protocols.errors import UsageError
 from moot.tasks.base import Task
 
-MODULES = ("sums",)
+MODULES = ("sums", "permutation", "assignments", "wildcards", "shortest_path", "union_find")
 """The modules of this folder that define tasks."""
 
 

@@ -1,0 +1,79 @@
+"""The class table: each witness is checked for what it says, and can fail."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import moot
+from moot.complexity.classes import ROWS, Row
+from moot.complexity.shortfalls import FAILURES, Failure
+from moot.complexity.witnesses import WITNESSES, Evidence, played
+from moot.protocols.base import known_protocols
+from moot.tasks.base import Task
+from moot.tasks.catalogue import known_tasks, task_named
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.protocol}-{row.task}")
+def test_every_row_holds(row: Row) -> None:
+    found = WITNESSES[row.protocol, row.task](row.protocol)
+    assert found.holds, found
+    assert found.instances >= 16 and 0 < found.used <= found.budget
+    assert known_protocols()[row.protocol].access == row.access
+    assert known_protocols()[row.protocol].measure.replace("_", " ") == found.measure
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.__name__)
+def test_every_failure_is_shown(failure: object) -> None:
+    shown = failure()  # type: ignore[operator]
+    assert isinstance(shown, Failure) and shown.shown, shown
+
+
+def test_a_witness_with_a_wrong_rule_does_not_hold() -> None:
+    """The published tableau rule, played on machines where its root is wrong."""
+    task = task_named("tableau-published")
+    samples = [task.sample(8, seed) for seed in range(120)]
+    found = played(task, "amplify", samples, "")
+    assert found.right < found.instances and not found.holds
+
+
+def test_a_witness_beyond_its_budget_does_not_hold() -> None:
+    class Stingy(type(task_named("sum"))):  # type: ignore[misc]
+        name = "stingy-sum"
+
+        def bound(self, protocol: str) -> str:
+            return "1"
+
+    task: Task = Stingy()
+    found = played(task, "amplify", [task.sample(8, seed) for seed in range(3)], "")
+    assert not found.holds and found.right == 0
+
+
+def test_evidence_needs_every_part() -> None:
+    whole = Evidence(instances=3, right=3, exhaustive="", used=2, budget=2, n=4, measure="reads")
+    assert whole.holds
+    for change in ({"right": 2}, {"used": 3}, {"claim": False}, {"instances": 0, "right": 0}):
+        assert not whole.model_copy(update=change).holds
+
+
+def test_every_witness_stands_in_the_table() -> None:
+    assert {(row.protocol, row.task) for row in ROWS} == set(WITNESSES)
+
+
+def test_every_task_says_what_it_is() -> None:
+    for name, task in known_tasks().items():
+        if type(task).__module__.startswith("moot."):
+            assert task.access in ("P", "NP", "#P", "PSPACE", "EXP", "NEXP", "R"), name
+            assert task.about and task.source and moot.Polynomial.parse(task.reads)(8) >= 1
+
+
+@pytest.mark.long
+def test_the_command_prints_the_table() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "moot", "classes", "--json"], capture_output=True, text=True, timeout=240, check=True
+    )
+    told = json.loads(done.stdout)
+    assert all(row["holds"] for row in told["classes"]) and all(each["shown"] for each in told["failures"])

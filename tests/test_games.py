@@ -80,8 +80,8 @@ def test_an_existential_formula_against_a_sat_solver(seed: int) -> None:
         assert (task_named("tqbf").truth(data, "tqbf(************)") == "true") == solver.solve()
 
 
-@FEW
-@given(graphs(most=8), st.integers(0, 3))
+@settings(FEW, max_examples=20)
+@given(graphs(most=7), st.integers(0, 3))
 def test_walks_against_networkx(question: moot.Question, power: int) -> None:
     data: Any = question.data
     graph = networkx.DiGraph((u, v) for u, row in enumerate(data["edges"]) for v, edge in enumerate(row) if edge)
@@ -96,7 +96,8 @@ def test_walks_against_networkx(question: moot.Question, power: int) -> None:
 
 def retrograde(edges: list[list[int]], start: int) -> bool:
     """Whether the first player wins: every walk a node of a game graph, solved backwards from those that end."""
-    game, todo = networkx.DiGraph(), [(start,)]
+    game: Any = networkx.DiGraph()
+    todo: list[tuple[int, ...]] = [(start,)]
     game.add_node((start,))
     for walk in todo:
         for v, edge in enumerate(edges[walk[-1]]):
@@ -230,6 +231,27 @@ def test_optimal_play_on_any_graph(question: moot.Question) -> None:
         assert found.value["ab"[question.choices.index("yes" if holds else "no")]] == 1, name
 
 
+@FEW
+@given(formulas(most=6))
+def test_the_search_prunes_as_recursion_does(question: moot.Question) -> None:
+    """Alpha-beta with known stakes looks at the assignments that trying both values with short-circuits looks at."""
+    data: Any = question.data
+    prefix, count = flat(data), 0
+
+    def true_below(depth: int, true: frozenset[int]) -> bool:
+        nonlocal count
+        if depth == len(prefix):
+            count += 1
+            return all(not true.isdisjoint(clause) for clause in data["clauses"])
+        quantifier, v = prefix[depth]
+        return (any if quantifier == "e" else all)(true_below(depth + 1, true | {x}) for x in (-v, v))
+
+    true_below(0, frozenset())
+    judge = task_named("tqbf").programs()["matrix-judge"]()
+    found = moot.solve(moot.QBFDebate(), question, moves={"a": None, "b": None}, seats={"judge": judge})
+    assert found.leaves == count
+
+
 def test_geography_with_merged_positions() -> None:
     """Where the walk stands and has been decides all that follows, so such positions may be merged."""
     _, protocol, moves, seats = parts("geography")
@@ -295,7 +317,8 @@ def test_the_longest_plays_stay_within_the_judges_polynomial(name: str) -> None:
             agents = {"a": moot.testing.puppet, "b": moot.testing.puppet, **seats}
             transcript = moot.run(protocol, task.sample(size, seed), agents, seed=seed)
             assert isinstance(transcript.outcome, moot.Decided)
-            assert transcript.ledger.seats["judge"].reads <= polynomial(size)
+            reads = transcript.ledger.seats["judge"].reads
+            assert reads is not None and reads <= polynomial(size)
 
 
 def run(protocol: Protocol, question: moot.Question, said: list[moot.Move], judge: Any) -> str | None:

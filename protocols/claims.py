@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from moot.protocols.base import Protocol
 from moot.protocols.errors import UsageError
@@ -43,14 +43,18 @@ class ClaimGame(Protocol):
 
     def decided(self, floor: Floor, verdict: Verdict) -> Decided:
         """What the judge's verdict, given in this step, pays."""
-        return Decided(verdict, payoffs=dict(_pay(self.scoring, verdict.probabilities)), step=floor.step)
+        return Decided(verdict, payoffs=self._pay(verdict.probabilities), step=floor.step)
 
     def stakes(self, question: Question) -> float:
-        return max(_pay(self.scoring, (1.0, 0.0)).values())
+        return max(self._pay((1.0, 0.0)).values())
+
+    def _pay(self, probabilities: tuple[float, ...]) -> dict[str, float]:
+        scoring: Any = self.scoring  # frozen, and so hashable
+        return dict(_paid(scoring, probabilities))
 
 
 @lru_cache(maxsize=1024)
-def _pay(scoring: ScoringRule, probabilities: tuple[float, ...]) -> dict[str, float]:
+def _paid(scoring: ScoringRule, probabilities: tuple[float, ...]) -> dict[str, float]:
     return zero_sum(scoring, probabilities, ("a", "b"))
 
 

@@ -7,7 +7,20 @@ import pytest
 from moot.protocols.base import known_protocols, protocol_named
 
 
-@pytest.mark.parametrize("name", ["bisection", "consultancy", "debate", "direct-qa", "open-consultancy", "open-debate"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bisection",
+        "consultancy",
+        "debate",
+        "direct-qa",
+        "geography",
+        "open-consultancy",
+        "open-debate",
+        "qbf-debate",
+        "reachability",
+    ],
+)
 def test_every_own_protocol_has_a_name(name: str) -> None:
     assert protocol_named(name).name == name
     assert name in known_protocols()

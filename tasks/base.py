@@ -120,8 +120,9 @@ class Task(ABC):
 
     def bound(self, protocol: str) -> str:
         """What the judge of a protocol may spend of the protocol's measure, a polynomial in n: `reads`, unless its
-        judge reads more than one application of the rule: in market making the claimed answer as well."""
-        return f"{self.reads} + 1" if protocol.startswith("market") else self.reads
+        judge reads more than one application of the rule: in market making the claimed answer as well, and that up to
+        four times, as the market's horizon is four statements by default."""
+        return f"4*({self.reads} + 1)" if protocol.startswith("market") else self.reads
 
     def options(self, protocol: str, question: Question) -> dict[str, Any]:
         """Parameters of a protocol that the task's programs need, where its own defaults, which suit models, do not do."""

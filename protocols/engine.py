@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
-from typing import Protocol as Structural
 
 from pydantic_core import to_json
 
@@ -38,23 +37,13 @@ from moot.protocols.floor import (
 from moot.protocols.moves import Move
 from moot.protocols.outcomes import Decided, Errored, Exhausted, Forfeited
 from moot.protocols.question import Question
+from moot.protocols.recorder import Recorder
 from moot.protocols.replies import printable, recorded, typed, written
 from moot.protocols.view import Log, Meter, Request, View
 
 Ending = Decided | Forfeited | Exhausted | Errored
 _NOTHING = Log(None, None)
 """The chain of a play in which nothing has been said. Links are never changed, so that all plays share it."""
-
-
-class Recorder(Structural):
-    """Who is told what happens. `moved` is apart because it is the hot path."""
-
-    def moved(
-        self, step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str,
-        size: int, reads: int, meta: Mapping[str, Any] | None,
-    ) -> None: ...  # fmt: skip
-
-    def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None: ...
 
 
 class Game:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from importlib.util import find_spec
 from itertools import product
+from pathlib import Path
 from random import Random
 from typing import Any
 from xml.etree import ElementTree
@@ -717,3 +719,13 @@ def test_names() -> None:
     assert MarketMaking().access == "EXP" and UncitedMarketMaking().access == "NP"
     with pytest.raises(moot.UsageError, match="horizon"):
         MarketMaking(horizon=-1)
+
+
+def test_the_document_says_what_its_code_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "market_making.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```\n\n```\n(.*?)```", text, re.DOTALL)
+    scope: dict[str, Any] = {}
+    for code, printed in blocks:
+        exec(code, scope)
+        assert capsys.readouterr().out == printed
+    assert len(blocks) == text.count("```python") == 4

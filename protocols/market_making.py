@@ -115,36 +115,32 @@ class MarketMaking(Protocol):
     ) -> Entry:  # fmt: skip
         """Ask a seat, with these statements before it; where messages hold pointers it may open some of them first."""
         opened: list[Entry] = []
-        for left in range(self.opening(), -1, -1):
-            entry = await self.put(floor, record, seat, kind, [*entries, *opened], left > 0, **about)
+        while True:
+            may = len(opened) < self.opening()
+            entry = await self.put(floor, record, seat, kind, [*entries, *opened], may, **about)
             if not isinstance(entry.move, Open):
-                break
+                return entry
             opened.append(entry)
-        return entry
 
     async def put(
         self, floor: Floor, record: Record, seat: str, kind: Any, entries: Sequence[Entry], opens: bool, *,
         check: Callable[[Any], Move], text: str | None = None, one_of: dict[str, list[str]] | None = None, **more: Any,
     ) -> Entry:  # fmt: skip
         """One ask, about the question that is played or another text. opens: whether a pointer may be opened instead."""
-        store, named, receive = record.store, dict(one_of or {}), check
+        store, named, legal = record.store, dict(one_of or {}), check
         if store is not None:
             visible = shown(text or record.text, entries)
             more["pointers"] = True
             if opens and visible:
                 kind, named["pointer"] = kind | Open, visible
-
-            def receive(move: Any) -> Move:
-                move = received(move, store, visible)
-                return move if isinstance(move, Open) else check(move)
-
+            legal = partial(pointed, store=store, visible=visible, check=check)
         if named:
             more["one_of"] = named
         view = floor.only(
             text or record.text, *entries, choices=() if text else floor.question.choices,
             source=self.judge_source if seat == "judge" else "all",
         )  # fmt: skip
-        move = await floor.ask(seat, kind, view=view, check=receive, say=False, **more)
+        move = await floor.ask(seat, kind, view=view, check=legal, say=False, **more)
         return Entry(floor.step, seat, move)
 
     def opening(self) -> int:
@@ -328,6 +324,12 @@ def stamped(statement: Statement, modal: Callable[[str], str | None]) -> Stateme
 
     cites = tuple(map(stamp, statement.cites))
     return statement if cites == statement.cites else statement.model_copy(update={"cites": cites})
+
+
+def pointed(move: Any, store: Store, visible: list[str], check: Callable[[Any], Move]) -> Move:
+    """The check of any move where messages hold pointers: its brackets stored, then its own check."""
+    move = received(move, store, visible)
+    return move if isinstance(move, Open) else check(move)
 
 
 def of(question: str) -> Callable[[Reply], Reply]:

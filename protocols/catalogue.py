@@ -5,11 +5,11 @@ from moot.protocols.bisection import Bisection
 from moot.protocols.consultancy import Consultancy, DirectQA, OpenConsultancy
 from moot.protocols.debate import Debate, OpenDebate
 from moot.protocols.geography import Geography
-from moot.protocols.market_making import MarketMaking, UncitedMarketMaking
+from moot.protocols.market_making import MarketMaking, PointerMarketMaking, UncitedMarketMaking
 from moot.protocols.qbf import QBFDebate
 from moot.protocols.reachability import Reachability
 
 __all__ = [
     "Amplification", "Bisection", "Consultancy", "Debate", "DirectQA", "Geography", "MarketMaking", "OpenConsultancy",
-    "OpenDebate", "QBFDebate", "Reachability", "StrongAmplification", "UncitedMarketMaking",
+    "OpenDebate", "PointerMarketMaking", "QBFDebate", "Reachability", "StrongAmplification", "UncitedMarketMaking",
 ]  # fmt: skip

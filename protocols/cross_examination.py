@@ -1,9 +1,7 @@
-"""Debate with cross-examination, which makes debate as strong as NEXP: copies of the claimant answer for a table too large
-to state.
+"""Debate with cross-examination: copies of the claimant answer for a table that is too large to state.
 
-Barnes and Christiano 2020, Writeup: Progress on AI Safety via Debate. What the claimant of "yes" relies on, a tableau or a
-colouring, may be of exponential size. Copies of the claimant that know of nothing but a cell's address are as good as a
-table that was written down before the debate: they cannot fit an answer to the question that it is meant to survive.
+Barnes and Christiano 2020, Writeup: Progress on AI Safety via Debate. It makes debate as strong as NEXP: copies that know of
+nothing but a cell's address cannot fit an answer to the challenge, and are as good as a table written down beforehand.
 """
 
 from __future__ import annotations
@@ -53,14 +51,13 @@ class Challenge(Asks):
 class CrossExamination(ClaimGame):
     """Does a table exist that keeps the local rule everywhere? The claimant of "yes" answers for each of its cells.
 
-    A cell's address is put as a question of its own to the claimant's seat, which is shown that, the data, and nothing
-    that was said; each address is asked once in a play. The opponent may examine cells, then names one window; the judge is
-    shown the challenge and the answers there, and looks at the data cell by cell. It reads at most 2 * window cells beside
-    its looks, however large the table. Under optimal play the true answer wins: a table that keeps the rule passes every
-    window, and any other has a window that fails.
+    A cell's address is put as a question of its own to the claimant's seat, which is shown that, the data, and nothing that
+    was said; each address is asked once in a play. The opponent may examine cells, then names one window. The judge is shown
+    the challenge and the answers there, at most 2 * window cells however large the table, and looks at the data cell by
+    cell. Under optimal play the true answer wins: only a table that keeps the rule passes every window.
 
-    This rests on copies, that is, on answers that follow from what the seat is shown. An agent that keeps a memory between
-    calls, or goes by the step's name or seed, is no copy, and nothing here can tell.
+    This rests on copies: answers that follow from what the seat is shown. An agent that keeps a memory between calls, or
+    goes by the step's name or seed, is no copy, and nothing here can tell.
 
     queries: how many addresses the opponent may examine, charged to its "queries"; those challenged are charged to the
     judge's. window: how many addresses a challenge may name.
@@ -83,7 +80,7 @@ class CrossExamination(ClaimGame):
         left = self.queries
         while not isinstance(move, Challenge):
             move = await floor.ask(
-                opponent, Examination | Challenge if left else Challenge, view=floor.said(source="all"),
+                opponent, Challenge | Examination if left else Challenge, view=floor.said(source="all"),
                 check=self._within(left), relation="attacks", task="examine" if left else "challenge", left=left,
                 window=self.window, most={"addresses": max(left, self.window)},
             )  # fmt: skip
@@ -92,12 +89,11 @@ class CrossExamination(ClaimGame):
             left -= len(move.addresses)
             await floor.charge(payer, "queries", len(move.addresses))
             asked = [address for address in dict.fromkeys(move.addresses) if not (self.copies and address in table)]
-            answers = [self._answer(floor, claimant, address, said.step, table) for address in asked]
             if self.copies:
-                await floor.together(*answers)
+                await floor.together(*(self._answer(floor, claimant, each, said.step, table) for each in asked))
             else:
-                for answer in answers:
-                    await answer
+                for each in asked:
+                    await self._answer(floor, claimant, each, said.step, table)
         shown = (said, *(table[address] for address in dict.fromkeys(move.addresses)))
         view = floor.only(question.text, *shown, choices=question.choices, source="metered")
         verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")

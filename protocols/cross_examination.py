@@ -76,10 +76,9 @@ class CrossExamination(ClaimGame):
     async def play(self, floor: Floor, question: Question) -> Decided:
         claimant, opponent = self.sides(question)
         table: dict[str, Entry] = {}
-        move: Asks | None = None
         left = self.queries
-        while not isinstance(move, Challenge):
-            move = await floor.ask(
+        while True:
+            move: Asks = await floor.ask(
                 opponent, Challenge | Examination if left else Challenge, view=floor.said(source="all"),
                 check=self._within(left), relation="attacks", task="examine" if left else "challenge", left=left,
                 window=self.window, most={"addresses": max(left, self.window)},
@@ -94,6 +93,8 @@ class CrossExamination(ClaimGame):
             else:
                 for each in asked:
                     await self._answer(floor, claimant, each, said.step, table)
+            if isinstance(move, Challenge):
+                break
         shown = (said, *(table[address] for address in dict.fromkeys(move.addresses)))
         view = floor.only(question.text, *shown, choices=question.choices, source="metered")
         verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")

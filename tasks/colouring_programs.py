@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import combinations
 from typing import Any
 
 from moot.protocols.amplification import Reply
@@ -19,6 +20,22 @@ _CELL = re.compile(r"colour\((0|[1-9]\d{0,9})\)", re.ASCII)
 def cell(v: int) -> str:
     """The address of a vertex's colour."""
     return f"colour({v})"
+
+
+def cells(data: Any) -> Iterator[str]:
+    """Every address of a colouring of the graph."""
+    return map(cell, range(2 ** data["k"]))
+
+
+def colours(request: Request) -> Iterator[Move]:
+    """Every colour as the answer for a cell: what a search may try for the claimant."""
+    return (Reply(answer=str(colour)) for colour in range(3))
+
+
+def challenges(request: Request) -> Iterator[Move]:
+    """Every vertex and every pair of vertices as the challenge: what a search may try for the opponent."""
+    data: Any = request.view.question.data
+    return (Challenge(addresses=pair) for size in (1, 2) for pair in combinations(cells(data), size))
 
 
 def vertex_of(address: str, count: int) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count, islice
 
 from moot.complexity.fixed_points import fixed_points, well_founded
 from moot.judges.bounded import Bounded
@@ -115,6 +116,29 @@ def call_too_large() -> Failure:
     )
 
 
+def without_copies(each: int = 6) -> Failure:
+    """A claimant that sees the challenge fits its answers to it; a copy of it, which does not, is caught."""
+    task = task_named("colouring")
+    samples: list[Sample] = []
+    for size in (6, 12, 30):
+        made_so = (task.sample(size, seed) for seed in count())
+        samples += islice((sample for sample in made_so if _true(sample) == "no"), each)
+    fooled = dict.fromkeys(("cross-examination-uncopied", "cross-examination"), 0)
+    for protocol in fooled:
+        for sample in samples:
+            made, seats = task.staged(protocol, sample)
+            lie = sample.question.choices.index("yes")
+            seats["ab"[lie]] = task.programs()["adaptive"]()
+            outcome = run(made, sample, seats).outcome
+            fooled[protocol] += isinstance(outcome, Decided) and outcome.verdict.choice == lie
+    return Failure(
+        "cross-examination of a claimant that is no copy, and sees the challenge that it answers",
+        fooled["cross-examination-uncopied"] == len(samples) > 0 == fooled["cross-examination"],
+        f"{fooled['cross-examination-uncopied']} of {len(samples)} graphs that have no colouring were judged colourable; by "
+        f"copies, {fooled['cross-examination']}",
+    )
+
+
 FAILURES: tuple[Callable[[], Failure], ...] = (
-    circle, published_rule, withheld_witness, path_too_long, call_too_large,
+    circle, published_rule, withheld_witness, path_too_long, call_too_large, without_copies,
 )  # fmt: skip

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from moot.complexity.growth import Growth, exponential_growth, growth
 from moot.complexity.questions import QuestionGraph
+from moot.protocols.claims import ClaimGame
 from moot.protocols.outcomes import Decided
 from moot.protocols.pointers import Store
 from moot.protocols.question import Sample
@@ -244,6 +245,42 @@ def uncited(protocol: str) -> Evidence:
     return played(task, protocol, [*small_sums(), *random_ones(task, (8, 32, 128), 4)], "4 integers in {-1, 0, 1}")
 
 
+def small_colourings() -> Iterator[Sample]:
+    """Every graph of four vertices, all of its edges listed."""
+    task, random = task_named("colouring"), Random("every graph")
+    pairs = list(combinations(range(4), 2))
+    for chosen in product((False, True), repeat=len(pairs)):
+        edges = [list(pair) for pair, there in zip(pairs, chosen, strict=True) if there]
+        extra = edges + [[0, 0]] * (8 - len(edges))
+        yield task.pose({"k": 2, "maps": [[1, 0]] * 3, "class": [1, 0, 5], "extra": extra}, "colourable()", random, 2)
+
+
+def colouring(protocol: str) -> Evidence:
+    """NEXP: a colouring of 2^n vertices, which nobody can state and copies answer for. On four vertices the claimant tries
+    every colouring, and against the honest one the opponent tries every challenge. The cells of the colouring grow."""
+    from moot.complexity.solve import solve
+    from moot.tasks.colouring_programs import cells, challenges, colours
+
+    task = task_named("colouring")
+    small = list(small_colourings())
+    found = played(task, protocol, [*small, *random_ones(task, (3, 4, 5, 8, 12, 16, 20, 30), 8)], "4 vertices")
+    missed = 0
+    for sample in small:
+        made, seats = task.staged(protocol, sample)
+        assert isinstance(made, ClaimGame)
+        for free, moves in zip(made.sides(sample.question), (colours, challenges), strict=True):
+            others = {seat: agent for seat, agent in seats.items() if seat != free}
+            outcome = solve(made, sample, moves={free: moves}, seats=others).outcome
+            if not isinstance(outcome, Decided) or outcome.verdict.choice != sample.unseal():
+                missed += 1
+                break
+    sizes = (3, 4, 6, 8, 10)
+    fit = exponential_growth(sizes, [sum(1 for _ in cells(task.sample(size).question.data)) for size in sizes])
+    return found.model_copy(
+        update={"right": found.right - missed, "counted": "cells", "growth": fit, "claim": fit.low > 1}
+    )
+
+
 WITNESSES: dict[tuple[str, str], Callable[[str], Evidence]] = {
     ("direct-qa", "expression"): expression,
     ("consultancy", "sat"): sat,
@@ -252,6 +289,7 @@ WITNESSES: dict[tuple[str, str], Callable[[str], Evidence]] = {
     ("reachability", "reach"): reach,
     ("geography", "geography"): geography,
     ("amplify", "tableau"): tableau,
+    ("cross-examination", "colouring"): colouring,
     ("market", "tableau"): tableau,
     ("market-pointers", "halting"): halting,
     ("amplify", "circuit"): circuit,

@@ -3,6 +3,7 @@
 from moot.protocols.amplification import Amplification, StrongAmplification
 from moot.protocols.bisection import Bisection
 from moot.protocols.consultancy import Consultancy, DirectQA, OpenConsultancy
+from moot.protocols.cross_examination import CrossExamination, UncopiedExamination
 from moot.protocols.debate import Debate, OpenDebate
 from moot.protocols.geography import Geography
 from moot.protocols.market_making import MarketMaking, PointerMarketMaking, UncitedMarketMaking
@@ -10,6 +11,7 @@ from moot.protocols.qbf import QBFDebate
 from moot.protocols.reachability import Reachability
 
 __all__ = [
-    "Amplification", "Bisection", "Consultancy", "Debate", "DirectQA", "Geography", "MarketMaking", "OpenConsultancy",
-    "OpenDebate", "PointerMarketMaking", "QBFDebate", "Reachability", "StrongAmplification", "UncitedMarketMaking",
+    "Amplification", "Bisection", "Consultancy", "CrossExamination", "Debate", "DirectQA", "Geography", "MarketMaking",
+    "OpenConsultancy", "OpenDebate", "PointerMarketMaking", "QBFDebate", "Reachability", "StrongAmplification",
+    "UncitedMarketMaking", "UncopiedExamination",
 ]  # fmt: skip

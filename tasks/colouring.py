@@ -16,6 +16,7 @@ from random import Random
 from typing import Any, ClassVar
 
 from moot.protocols.errors import UsageError
+from moot.protocols.question import Question
 from moot.tasks.base import Look, Task, looker
 from moot.tasks.circuits import first_prime
 from moot.tasks.solver import solve
@@ -24,6 +25,7 @@ MAPS, EXTRA = 3, 8
 LARGEST = 30
 SEARCHED = 16
 SOLVED = 8
+PLAYED = ("cross-examination", "cross-examination-uncopied")
 
 
 class Colouring(Task):
@@ -42,7 +44,8 @@ class Colouring(Task):
         "A graph has the vertices 0 to 2^k - 1. The data holds k, three maps (a, b), the numbers (c, d, p) called class, "
         "and eight extra edges. The class of vertex v is ((c*v + d) mod p) mod 3. Vertices u and v are joined when they are "
         "an extra edge, or when they are of different classes and some map takes one to the other: (a*u + b) mod 2^k = v. "
-        "colourable() asks whether three colours suffice so that joined vertices differ. The answer is yes or no."
+        "colourable() asks whether three colours suffice so that joined vertices differ. The answer is yes or no. "
+        "colour(v) asks for the colour of vertex v in such a colouring; the answer is 0, 1 or 2."
     )
     reads: ClassVar[str] = "28"
     source: ClassVar[str] = "Papadimitriou and Yannakakis 1986, A note on succinct representations of graphs"
@@ -94,6 +97,28 @@ class Colouring(Task):
 
     def wrong(self, data: Any, text: str, random: Random) -> str:
         return "no" if self.truth(data, text) == "yes" else "yes"
+
+    def programs(self) -> dict[str, Callable[[], Any]]:
+        from moot.tasks.colouring_programs import Adaptive, Cross, Spoilt, WindowJudge
+
+        mine: dict[str, Callable[[], Any]] = {each.name: each for each in (Cross, Spoilt, Adaptive)}
+        return {**super().programs(), **mine, "window-judge": WindowJudge}
+
+    def cast(self, protocol: str) -> dict[str, str]:
+        if protocol in PLAYED:
+            return {"debater": "honest", "judge": "window-judge"}
+        return super().cast(protocol)
+
+    def bound(self, protocol: str) -> str:
+        """`reads`, and for a challenge its two addresses and one look that tells whether they are vertices."""
+        return f"{self.reads} + 3" if protocol in PLAYED else super().bound(protocol)
+
+    def options(self, protocol: str, question: Question) -> dict[str, Any]:
+        """An edge as the window; the ends of the extra edges may be examined, and up to 2^6 vertices all of them."""
+        if protocol not in PLAYED:
+            return super().options(protocol, question)
+        data: Any = question.data
+        return {"window": 2, "queries": max(2 * EXTRA, 2 ** data["k"] if data["k"] <= 6 else 0)}
 
 
 def edge(look: Look, u: int, v: int) -> bool:

@@ -58,6 +58,8 @@ OURS: dict[str, Protocol] = {
     "market examined": moot.MarketMaking(horizon=2, queries=1, tolerance=None, examine=True, reward="lmsr", last="market"),
     "market with pointers": moot.PointerMarketMaking(horizon=2, queries=1, opens=2),
     "market uncited": moot.UncitedMarketMaking(horizon=1, queries=1, scoring=moot.ScoringRule(rule="brier")),
+    "cross-examination": moot.CrossExamination(queries=5),
+    "cross-examination uncopied": moot.UncopiedExamination(queries=3, window=2),
 }  # fmt: skip
 
 
@@ -164,7 +166,7 @@ def test_golden(name: str, update_golden: bool) -> None:
         question = moot.Question("What is the sum?", ("36", "37"), data=[1, 2, 3, 4, 5, 6, 7, 8], size=8, unit="cells")
     elif isinstance(OURS[name], moot.QBFDebate):
         question = moot.Question("tqbf(****)", ("false", "true"), data=FORMULA, size=4, unit="cells")
-    elif isinstance(OURS[name], (moot.Reachability, moot.Geography)):
+    elif isinstance(OURS[name], (moot.Reachability, moot.Geography, moot.CrossExamination)):
         question = moot.Question("Is it so?", ("yes", "no"), data=GRAPH, size=4, unit="cells")
     path = Path(__file__).parent / "golden" / f"{name.replace(' ', '-')}.jsonl"
     moot.testing.check_golden(path, OURS[name], question, seed=7, update=update_golden)

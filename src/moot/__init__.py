@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from moot.protocols.consultancy import Consultancy as Consultancy
     from moot.protocols.consultancy import DirectQA as DirectQA
     from moot.protocols.consultancy import OpenConsultancy as OpenConsultancy
+    from moot.protocols.cross_examination import Challenge as Challenge
+    from moot.protocols.cross_examination import CrossExamination as CrossExamination
+    from moot.protocols.cross_examination import Examination as Examination
+    from moot.protocols.cross_examination import UncopiedExamination as UncopiedExamination
     from moot.protocols.debate import Debate as Debate
     from moot.protocols.debate import OpenDebate as OpenDebate
     from moot.protocols.driver import play as play
@@ -106,6 +110,7 @@ _HOME = {
     "protocols.base": "Protocol",
     "protocols.bisection": "Bisection",
     "protocols.consultancy": "Consultancy DirectQA OpenConsultancy",
+    "protocols.cross_examination": "Challenge CrossExamination Examination UncopiedExamination",
     "protocols.debate": "Debate OpenDebate",
     "protocols.driver": "play run",
     "protocols.engine": "Game",

@@ -1,0 +1,1 @@
+"""Learners, and the loops that train them through protocols."""

@@ -112,13 +112,14 @@ def prices(out: Path, plt: Any) -> None:
     shown = [0, *believed[:3], believed[-1]]
     for number, round in enumerate(shown):
         color = plt.get_cmap("viridis")(0.85 * number / (len(shown) - 1))
-        left.plot(range(3), summed[round][0], "o-", color=color, label=f"after {round} rounds of training")
+        path, _ = summed[round]
+        left.plot(range(3), path, "o-", color=color)
+        left.text(0.5, path[0] + 0.015, f"after {round} rounds of training", color=color, ha="center", va="bottom")
     left.set(
         title="Sum of 64 integers, with citation", ylabel="price of the true answer (probability)", ylim=(-0.03, 1.05)
     )
     left.set_xticks([0, 1, 2], ["$p_0$\nbefore any\nstatement", "$p_1$\nafter a citing\nstatement", "$p^*$\nthe judge"])
     left.set_xlim(-0.2, 2.2)
-    left.legend(frameon=False, loc=(0.02, 0.06), fontsize=9)
     for each in tossed:
         right.plot(range(6), [p[0] for p in each.prices], "-", color=BLUE, alpha=0.25, linewidth=1)
     mean = [sum(each.prices[t][0] for each in tossed) / len(tossed) for t in range(6)]

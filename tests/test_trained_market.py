@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import runpy
+import sys
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -18,13 +21,14 @@ from moot.tasks.base import UNKNOWN, Circle, Task, evaluate, looker
 from moot.tasks.citing import DIGITS, CitingPair, GroundedPair
 from moot.tasks.coins import Coins, price
 from moot.tasks.evidence import Evidence
-from moot.tasks.market_programs import Citing, CitingLiar, follow
+from moot.tasks.market_programs import ChecksRule, Citing, CitingLiar, follow
 from moot.tasks.sums import Sum
 from moot.tasks.tableau import Tableau, TableauPublished
 from moot.training.calibration import ExactMarket, LinearMarket, Shows, Updates, balances, calibrate, positions
 from moot.training.error_injection import inject, slipping, wilson
 from moot.training.market import OTHER, MarketTraining, TabularMarket, wrong_answers
 from moot.training.market_plays import Program, play_market
+from moot.transcripts.prices import price_path
 
 FEW = settings(deadline=None, max_examples=15)
 
@@ -186,6 +190,22 @@ def test_a_play_that_is_not_decided_teaches_nothing() -> None:
         MarketTraining(task, data, TabularMarket(), questions=[])
 
 
+def test_a_trained_market_takes_its_seat_in_a_recorded_play(tmp_path: Path) -> None:
+    task = Sum()
+    sample = task.sample(16, seed=5)
+    market = TabularMarket()
+    MarketTraining(task, sample.question.data, market).run()
+    judge = moot.Bounded(ChecksRule(task), reads_per_call=task.reads)
+    seats = {"market": market, "adversary": Citing(task), "judge": judge}
+    transcript = moot.run(moot.MarketMaking(), sample, seats, out=tmp_path / "play.jsonl")
+    assert isinstance(transcript.outcome, moot.Decided) and transcript.guarantee.holds
+    assert transcript.outcome.verdict.choice == sample.unseal()
+    assert moot.replay(moot.load(tmp_path / "play.jsonl")).digest == transcript.digest
+    # The choices of the sample hold an answer that nobody had claimed, at the logit 0 of a new one.
+    (first, *_), true = price_path(transcript).prices, sample.unseal()
+    assert true is not None and first[true] > 0.9
+
+
 # -- citations in a circle ----------------------------------------------------------------------------------------------
 
 
@@ -339,3 +359,19 @@ def test_a_published_wilson_interval() -> None:
     """Newcombe 1998, table I, method 3: 81 of 263, and 0 of 20."""
     assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
+
+
+# -- the pictures -------------------------------------------------------------------------------------------------------
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "market_making.py"
+
+
+@pytest.mark.skipif(not EXAMPLE.exists(), reason="the examples are not part of an installation")
+def test_without_matplotlib_the_example_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr(sys, "argv", [str(EXAMPLE)])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(EXAMPLE), run_name="__main__")
+    assert ended.value.code == 2 and "pip install 'moot[plot]'" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from moot.tasks.base import Task
 
 MODULES = (
     "sums", "expressions", "paths", "satisfiability", "counting", "circuits", "colouring", "coins", "evidence", "citing",
-    "halting", "tableau",
+    "halting", "tableau", "permutation", "assignments", "wildcards", "shortest_path", "union_find",
 )  # fmt: skip
 """The modules of this folder that define tasks."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -24,13 +23,14 @@ from moot.protocols.question import Question
 from moot.protocols.view import Request
 from moot.tasks.base import Task, looker
 from moot.tasks.market_programs import ChecksRule, Citing, follow
+from moot.training.learners import Learner
 from moot.training.market_plays import Played, Program, play_market
 
 OTHER = "another answer"
 """The second choice of a question to which but one answer is known."""
 
 
-class TabularMarket:
+class TabularMarket(Learner):
     """A price for every answer to every question: a table of logits, and nothing that carries over between questions.
 
     A question begins with one answer, "?" or a guess, and takes up others as they are claimed. The market does not heed
@@ -111,9 +111,6 @@ class TabularMarket:
             loss -= math.log(max(self.prices(question, choices)[at], math.ulp(0.0)))
             self.descend(question, choices, tuple(float(i == at) for i in range(len(choices))))
         return loss / len(questions) if questions else 0.0
-
-    def copy(self) -> TabularMarket:
-        return deepcopy(self)
 
     def describe(self) -> dict[str, Any]:
         return {"learner": "tabular-market", "rate": self.rate, "guesses": len(self.guesses), "trust": self.trust}

@@ -1,0 +1,89 @@
+"""Amplify^H(X): plays one step of amplification for many questions at the same time, without recording."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from moot.protocols.amplification import Amplification, Reply
+from moot.protocols.engine import Game
+from moot.protocols.errors import UsageError
+from moot.protocols.moves import UNKNOWN, Move
+from moot.protocols.outcomes import Decided
+from moot.protocols.question import Question
+from moot.protocols.view import Request
+from moot.tasks.base import looker
+from moot.tasks.curriculum import CurriculumTask
+from moot.training.learners import Learner, look_up
+
+Act = Callable[[Request], Move]
+
+
+class Amplifier:
+    """Plays `Amplification(model=True, depth=1)` about one instance: the overseer asks, the model answers the parts.
+
+    Primitive questions are answered by the environment. What is neither primitive nor learnable gets "?". The root may
+    answer with anything that the task's learnable questions can have as an answer. With a depth, a question may ask for
+    itself: the model has an answer to it already.
+
+    targets: how many questions were played so far; failed: how many of these ended without a decision (their answer
+    is "?"). seed: decides the seeds of the requests, which go up from play to play.
+    """
+
+    def __init__(self, task: CurriculumTask, data: Any, seed: int = 0) -> None:
+        self.task, self.data, self.seed = task, data, seed
+        choices = tuple(task.answers(data))
+        size = len(data) if not isinstance(data, dict) else int(data["size"])
+        self.protocol = Amplification(model=True, depth=1, width=max(16, size))
+        self.question = Question("…", choices, data=data, about=task.about, size=size, unit="cells", id=None)
+        self.learnable = frozenset(task.learnable(data))
+        self.look = looker(data)
+        self.looked: dict[str, str] = {}
+        self.targets = self.failed = 0
+
+    def play(self, questions: Sequence[str], overseer: Act, model: Learner) -> list[str]:
+        """The answers of Amplify to questions. All that the model is asked at one time it is asked in one call."""
+        games = [self._open(text) for text in questions]
+        running = list(games)
+        while running:
+            asked: list[tuple[Game, str, str]] = []
+            for game in running:
+                # An illegal move leaves its step open, to be asked again, until the seat has forfeited.
+                while any(game.open[step].ask.seat == "overseer" for step in game.open):
+                    for step, request in game.requests().items():
+                        if request.seat == "overseer":
+                            game.answer(step, overseer(request))
+                asked += [(game, step, request.view.question.text) for step, request in game.requests().items()]
+            for (game, step, text), answer in zip(asked, self._answers([text for *_, text in asked], model), strict=True):
+                game.answer(step, Reply(answer=answer))
+            running = [game for game in running if game.outcome is None]
+        return [self._decided(game) for game in games]
+
+    def _open(self, text: str) -> Game:
+        self.targets += 1
+        # A copy, so that the data is checked once and not in each play.
+        question = self.question.model_copy(update={"text": text})
+        return Game(self.protocol, question, seed=self.seed * 1_000_003 + self.targets).start()
+
+    def _answers(self, texts: list[str], model: Learner) -> list[str]:
+        wanted = list(dict.fromkeys(text for text in texts if text in self.learnable))
+        known = dict(zip(wanted, model.predict(wanted), strict=True))
+        return [known[text] if text in known else self.environment(text) for text in texts]
+
+    def environment(self, text: str) -> str:
+        """The answer to a primitive question; "?" to what is no question about this instance."""
+        if text not in self.looked:
+            try:
+                primitive = self.task.primitive(text)
+                self.looked[text] = look_up(self.task, text, self.look) if primitive else UNKNOWN
+            except (UsageError, LookupError):
+                self.looked[text] = UNKNOWN
+        return self.looked[text]
+
+    def _decided(self, game: Game) -> str:
+        outcome = game.outcome
+        if not isinstance(outcome, Decided):
+            self.failed += 1
+            return UNKNOWN
+        chosen = outcome.verdict.choice
+        return UNKNOWN if chosen is None else game.question.choices[chosen]

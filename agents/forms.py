@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from moot.agents.attempts import Unreadable
@@ -97,7 +97,12 @@ class Form:
             fields[key] = {"type": "string", "enum": list(self.one_of[key])}
         for key in self.most.keys() & fields.keys():
             fields[key] = {**fields[key], "maxItems": self.most[key]}
-        schema["properties"] = {"kind": name, **(fields if self.length is None else _short(fields, self.length))}
+        if self.length is not None:
+            share = max(20, self.length // max(1, len(fields)))  # the fields have to fit together
+            fields = _short(fields, share)
+            if "$defs" in schema:
+                schema["$defs"] = _short(schema["$defs"], max(20, share // _ITEMS))
+        schema["properties"] = {"kind": name, **fields}
         schema["required"] = list(schema["properties"])
         return schema  # type: ignore[no-any-return]
 
@@ -344,8 +349,13 @@ def _plain(text: str, annotation: Any) -> Any:
 
 
 def _listed(annotation: Any) -> str:
-    texts = get_origin(annotation) is tuple and "str" in str(get_args(annotation)[0])
-    return "a list of texts" if texts else "JSON"
+    arguments = get_args(annotation)
+    if get_origin(annotation) is tuple:
+        if isinstance(arguments[0], type) and issubclass(arguments[0], BaseModel):
+            names = ", ".join(f'"{name}"' for name in arguments[0].model_json_schema()["properties"])
+            return f"a JSON list of objects, each with {names}"
+        return "a list of texts" if "str" in str(arguments[0]) else "JSON"
+    return "your words, or null" if type(None) in arguments and "str" in str(arguments[0]) else "JSON"
 
 
 def _tag(name: str) -> str:
@@ -371,7 +381,10 @@ def _short(schema: Any, length: int) -> Any:
     if made.get("type") == "string" and "enum" not in made:
         made["maxLength"] = min(length, made.get("maxLength", length))
     if made.get("type") == "array":
-        made["maxItems"] = min(_ITEMS, made.get("maxItems", _ITEMS))
+        # an object in a list takes more room than its texts: names, quotes, and what white space the model likes
+        objects = "$ref" in made.get("items", {}) or made.get("items", {}).get("type") == "object"
+        room = max(1, min(_ITEMS, length // 150)) if objects else _ITEMS
+        made["maxItems"] = min(room, made.get("maxItems", room))
     return made
 
 

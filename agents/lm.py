@@ -164,7 +164,7 @@ class LM:
             request.kinds,
             len(question.choices),
             tuple(map(str, seats)) if isinstance(seats, (list, tuple)) else (),
-            brief.get("task") != "verdict",
+            brief.get("task") not in ("verdict", "price"),
             length,
             self._plain,
             one_of if isinstance(one_of := brief.get("one_of"), dict) else {},

@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import Any
 
 from moot.agents.prompts import Templates
+from moot.protocols.market_moves import Citation, Examine, Statement
 from moot.protocols.moves import Answer, Ask, Move, Speech, Verdict
 from moot.protocols.question import Question
 from moot.protocols.quotes import segments
@@ -97,11 +98,29 @@ def statement(entry: Entry) -> str:
         extra["choice"] = str(move.choice + 1)
     elif isinstance(move, Ask) and move.to is not None:
         extra["to"] = move.to
+    elif isinstance(move, Statement) and move.answer is not None:
+        extra["claims"] = move.answer
+    elif isinstance(move, Examine):
+        extra["of"] = move.turn
     if not isinstance(move, Speech):
         extra = {"kind": move.kind, **extra}
-    body = _speech(move) if isinstance(move, Speech) else escape(move.content())
+    body = _body(move)
     attributes = "".join(f" {name}={_attribute(value)}" for name, value in extra.items())
     return f"<statement by={_attribute(entry.seat)} step={_attribute(entry.step)}{attributes}>{body}</statement>\n"
+
+
+def _body(move: Move) -> str:
+    if isinstance(move, Speech):
+        return _speech(move)
+    if isinstance(move, Statement):
+        # an element for each citation, which no text of the statement can be taken for
+        return escape(move.text) + "".join(map(_cited, move.cites))
+    return escape(move.question if isinstance(move, Examine) else move.content())
+
+
+def _cited(cite: Citation) -> str:
+    mark = "" if cite.verified is None else f' verified="{"yes" if cite.verified else "no"}"'
+    return f"<cited question={_attribute(cite.question)}{mark}>{escape(cite.answer)}</cited>"
 
 
 def _speech(speech: Speech) -> str:

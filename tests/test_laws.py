@@ -46,6 +46,9 @@ OURS: dict[str, Protocol] = {
     "judge alone": moot.DirectQA(),
     "judge with passage": moot.DirectQA(source=True),
     "bisection": moot.Bisection(),
+    "market": moot.MarketMaking(horizon=2, queries=1),
+    "market examined": moot.MarketMaking(horizon=2, queries=1, tolerance=None, examine=True, reward="lmsr", last="market"),
+    "market uncited": moot.UncitedMarketMaking(horizon=1, queries=1, scoring=moot.ScoringRule(rule="brier")),
 }  # fmt: skip
 
 

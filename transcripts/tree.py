@@ -19,10 +19,22 @@ def scope_of(step: str, scopes: Iterable[str]) -> str:
 
 def text_of(move: Mapping[str, Any]) -> str:
     """What a recorded move says, as text, for display."""
+    if move.get("kind") == "statement":
+        return _statement(move)
     text = move.get("text")
     if isinstance(text, str):
         return text
     return ", ".join(f"{key} {value}" for key, value in move.items() if key != "kind")
+
+
+def _statement(move: Mapping[str, Any]) -> str:
+    """A statement with the answer that it claims and what it cites, each citation on a line of its own."""
+    from moot.protocols.market_moves import Statement
+
+    try:
+        return Statement.model_validate(move).content()
+    except ValueError:  # another plug-in's move of that name, or one that was rejected
+        return ", ".join(f"{key} {value}" for key, value in move.items() if key != "kind")
 
 
 def argument_tree(events: Iterable[Mapping[str, Any]]) -> ArgumentTree:

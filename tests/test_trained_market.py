@@ -131,10 +131,19 @@ def test_the_unexploitable_market_of_a_tableau_is_the_truth(seed: int) -> None:
     assert wrong_answers(task, data, training.market, training.questions) == 0
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(("task", "size"), [(Sum(), 64), *((Tableau(), time) for time in range(8, 13))])
+def test_training_ends_at_the_truth_at_full_size(task: Task, size: int) -> None:
+    for seed in range(3):
+        training, data = trained(task, size, seed)
+        assert training.history[-1].settled(0.05)
+        assert wrong_answers(task, data, training.market, training.questions) == 0
+
+
 def test_a_wrong_rule_makes_a_wrong_market_unexploitable() -> None:
     """The published rule of the tableau: what cannot be exploited is what the rule says, and here that is not true."""
     task = TableauPublished()
-    found = [trained(task, 5, seed) for seed in range(12)]
+    found = [trained(task, 3, seed) for seed in range(4)]
     assert all(training.history[-1].violations == 0 for training, _ in found)
     assert any(wrong_answers(task, data, training.market, training.questions) for training, data in found)
     for training, data in found:
@@ -173,6 +182,21 @@ def test_a_liar_teaches_nothing() -> None:
     for _ in range(6):
         training.round()
     assert training.history[-1].violations == wrong_answers(task, data, training.market, training.questions) == 7
+
+
+def test_what_the_market_says_to_a_query_is_no_price_of_the_play() -> None:
+    class Tries(Citing):
+        def act(self, request: moot.Request) -> moot.Move:
+            if moot.Query in request.kinds and not any(isinstance(entry.move, moot.Query) for entry in request.view):
+                return moot.Query(question=request.view.question.text, suppose="It is 7.")
+            return super().act(request)
+
+    task = Sum()
+    data = task.data(2, Random(0))
+    training = MarketTraining(task, data, TabularMarket(), adversary=Tries(task))
+    plain = MarketTraining(task, data, TabularMarket())
+    assert [len(training.play(text).prices) for text in training.questions] == [2, 2, 2]
+    assert training.run() == plain.run() and training.market.logits == plain.market.logits
 
 
 def test_a_play_that_is_not_decided_teaches_nothing() -> None:
@@ -216,7 +240,7 @@ def _pair(task: Task, seed: int) -> tuple[str, str, tuple[str, ...]]:
     questions = list(task.questions(data))
     guesses = {text: random.choice(DIGITS) for text in questions}
     training = MarketTraining(task, data, TabularMarket(guesses=guesses), seed=seed)
-    assert training.run()[-1].violations == 0
+    assert training.run()[-1].settled(0.05)
     first, second = training.market.predict(questions)
     assert first == second
     return task.truth(data, questions[0]), first, tuple(guesses.values())
@@ -227,6 +251,18 @@ def test_in_a_circle_training_ends_at_whichever_fixed_point_it_began_near() -> N
     assert all(reached in began for _, reached, began in found)
     reached = {digit for _, digit, _ in found}
     assert len(reached) >= 8 and sum(true == digit for true, digit, _ in found) < 20
+
+
+def test_in_a_circle_the_order_of_plays_chooses_the_fixed_point() -> None:
+    task = CitingPair()
+    data = task.data(1, Random(7))
+    one, other = task.questions(data)
+    reached = set()
+    for seed in range(12):
+        market = TabularMarket(guesses={one: "3", other: "5"})
+        MarketTraining(task, data, market, seed=seed).run()
+        reached.add(market.modal(one))
+    assert reached == {"3", "5"} and task.truth(data, one) not in reached
 
 
 def test_with_a_base_case_training_ends_at_the_truth() -> None:

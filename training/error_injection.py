@@ -83,8 +83,7 @@ def slipping(task: Task, data: Any, root: str, error: float, random: Random) -> 
             stack.append(found.missing[0])
             continue
         answer = UNKNOWN if found.answer is None else found.answer
-        text = stack.pop()
-        known[text] = slip(answer, random) if stack and random.random() < error else answer
+        known[stack.pop()] = slip(answer, random) if random.random() < error else answer
     del known[root]
     return known
 

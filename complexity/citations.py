@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from moot.complexity.guarantee import Guarantee
 from moot.protocols.errors import Illegal, UsageError
 from moot.protocols.market_moves import Citation, Statement
+from moot.protocols.pointers import Store
 from moot.tasks.base import Circle, Task, evaluate
 
 if TYPE_CHECKING:
@@ -48,10 +49,11 @@ def circle_of(transcript: Transcript, task: Task) -> tuple[str, ...]:
     """
     question = transcript.question
     memo: dict[str, str] = {}
+    store = Store() if getattr(transcript.protocol, "pointers", False) else None
     cited = [cite.question for _, cite in citations(transcript) if cite.verified]
     for first, text in enumerate([question.text, *cited]):
         try:
-            evaluate(task, question.data, text, memo)
+            evaluate(task, question.data, text, memo, store)
         except Circle as circle:
             return tuple(circle.questions)
         except (UsageError, Illegal, ValueError, LookupError):

@@ -1,7 +1,8 @@
 """Amplification: an overseer that answers a question by asking copies of itself, or a model, about its parts.
 
 HCH and iterated amplification: Christiano, Shlegeris and Amodei 2018 (arXiv 1810.08575). Questions and answers that are
-plain strings make it weak HCH, which accesses EXP (Hubinger 2020, Weak HCH accesses EXP).
+plain strings make it weak HCH, which accesses EXP; messages that hold pointers to messages make it strong HCH, which
+accesses R (Hubinger 2020, Alignment proposals and complexity classes; Weak HCH accesses EXP).
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from moot.protocols.errors import Illegal, UsageError
 from moot.protocols.floor import Floor
 from moot.protocols.moves import UNKNOWN, Move, Verdict
 from moot.protocols.outcomes import Decided, Forfeited
+from moot.protocols.pointers import Store, pointers_in
 from moot.protocols.question import Question
-from moot.protocols.view import Entry, Source
+from moot.protocols.view import NOTHING, Entry, Source
 
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
 
@@ -59,22 +61,53 @@ class Reply(Move):
         return 1
 
 
-_EITHER = Subquestions | Reply
+class Open(Move):
+    """Look behind a pointer (strong HCH). of, text: the question, and what is behind it; the protocol fills them in."""
+
+    filled: ClassVar[tuple[str, ...]] = ("of", "text")
+    kind: Literal["open"] = "open"
+    of: str = ""
+    pointer: Text
+    text: str = ""
+
+    def content(self) -> str:
+        return self.text
+
+    def cells(self) -> int:
+        return 1
+
+
+_WEAK = Subquestions | Reply
+_STRONG = Subquestions | Open | Reply
 
 
 class Node:
     """A question on its way to its answer. `left` is its budget; `waits` who needs it; `missing` what it still needs."""
 
-    __slots__ = ("text", "level", "left", "under", "closed", "entries", "asked", "turns", "missing", "waits", "answer")
+    __slots__ = (
+        "text",
+        "level",
+        "left",
+        "under",
+        "closed",
+        "log",
+        "asked",
+        "turns",
+        "missing",
+        "waits",
+        "answer",
+        "sees",
+    )
 
     def __init__(self, text: str, level: int, left: int | None, under: str | None, closed: bool) -> None:
         self.text, self.level, self.left, self.under, self.closed = text, level, left, under, closed
-        self.entries: list[Entry] = []
+        self.log = NOTHING
         self.asked: list[Node] = []
         self.turns = 0
         self.missing = 0
         self.waits: list[Node] = []
         self.answer: Entry | None = None
+        self.sees: set[str] = set()
 
 
 class Amplification(Protocol):
@@ -104,6 +137,7 @@ class Amplification(Protocol):
     judge: ClassVar[str] = "overseer"
     measure: ClassVar[str] = "reads_per_call"
     access: ClassVar[str | None] = "EXP"
+    strong: ClassVar[bool] = False
 
     depth: Annotated[int, Field(ge=0)] | None = 2
     width: Annotated[int, Field(ge=1)] = 3
@@ -120,18 +154,22 @@ class Amplification(Protocol):
         return {"overseer": "overseer", **({"model": "model"} if self.model else {})}
 
     async def play(self, floor: Floor, question: Question) -> Decided | Forfeited:  # type: ignore[override]
-        root = Node(question.text, 0, self.budget, None, False)
+        store = Store() if self.strong else None
+        root = self.node(question.text if store is None else store.intern(question.text), 0, self.budget, None, False)
         known: dict[Any, Node] = {self.key(root): root}
         wave = [root]
         while wave:
             if len(wave) == 1:
-                said = (await self.consult(floor, wave[0], wave[0] is root),)
+                said = (await self.consult(floor, wave[0], wave[0] is root, store),)
             else:
-                said = await floor.together(*(self.consult(floor, node, node is root) for node in wave))
+                said = await floor.together(*(self.consult(floor, node, node is root, store) for node in wave))
             ready: list[Node] = []
             for node, entry in zip(wave, said, strict=True):
                 if isinstance(entry.move, Reply):
                     ready += self.answered(node, entry)
+                elif isinstance(entry.move, Open):
+                    self.shown(node, entry)
+                    ready.append(node)
                 else:
                     ready += self.split(node, entry, known)
             wave = ready
@@ -139,7 +177,7 @@ class Amplification(Protocol):
             return Forfeited(role="overseer", rule=f"questions wait for each other: {circle(root)}", step=floor.step)
         return Decided(verdict_of(root.answer.move, question), step=root.answer.step)
 
-    async def consult(self, floor: Floor, node: Node, root: bool) -> Entry:
+    async def consult(self, floor: Floor, node: Node, root: bool, store: Store | None) -> Entry:
         """One call about a question: its answer, or what is asked first."""
         choices = floor.question.choices if root else ()
         seat = "model" if self.model and not root else "overseer"
@@ -159,22 +197,22 @@ class Amplification(Protocol):
         if node.left is not None:
             brief["budget"] = node.left
 
-        def check(move: Subquestions | Reply) -> Subquestions | Reply:
-            return self.legal(move, node, choices)
+        def check(move: Subquestions | Open | Reply) -> Move:
+            return self.legal(move if store is None else behind(move, node, store), node, choices)
 
         move = await floor.ask(
-            seat, Reply if final else _EITHER,
-            view=floor.only(node.text, *node.entries, choices=choices, source=self.source),
+            seat, Reply if final else _STRONG if self.strong else _WEAK,
+            view=floor.only(node.text, choices=choices, source=self.source, log=node.log),
             check=check, say=False, to=("overseer",), under=node.under, relation="answers", **brief,
         )  # fmt: skip
         return Entry(floor.step, seat, move)
 
-    def legal(self, move: Subquestions | Reply, node: Node, choices: tuple[str, ...]) -> Subquestions | Reply:
+    def legal(self, move: Subquestions | Open | Reply, node: Node, choices: tuple[str, ...]) -> Move:
         """The move as it goes on the record. Raises Illegal on what is no answer, or asks too much."""
         if isinstance(move, Reply):
             if choices and move.answer not in (*choices, UNKNOWN):
                 raise Illegal(f"the answer must be one of {', '.join(choices)}, or {UNKNOWN}; it is {move.answer!r}")
-        else:
+        elif isinstance(move, Subquestions):
             if len(move.questions) > self.width:
                 raise Illegal(f"{len(move.questions)} questions at a time; there may be {self.width}")
             if move.budgets is not None and len(move.budgets) != len(move.questions):
@@ -184,6 +222,19 @@ class Amplification(Protocol):
             if self.depth is None and self.budget is None and node.text in move.questions:
                 raise Illegal(f"{node.text!r} was asked in order to answer {node.text!r} itself")
         return move if move.of == node.text else move.model_copy(update={"of": node.text})
+
+    def node(self, text: str, level: int, left: int | None, under: str | None, closed: bool) -> Node:
+        """A question, with the pointers that it shows."""
+        node = Node(text, level, left, under, closed)
+        if self.strong:
+            node.sees.update(pointers_in(text))
+        return node
+
+    def shown(self, node: Node, entry: Entry) -> None:
+        """Give a question one more statement, and with it the pointers in it."""
+        node.log = node.log.then(entry)
+        if self.strong:
+            node.sees.update(pointers_in(entry.move.content()))
 
     def key(self, node: Node) -> Any:
         """What makes two questions the same one."""
@@ -197,7 +248,7 @@ class Amplification(Protocol):
         """Hand a question's sub-questions out. Returns what can be worked on next."""
         move = entry.move
         assert isinstance(move, Subquestions)
-        node.entries.append(entry)
+        node.log = node.log.then(entry)
         ready: list[Node] = []
         for index, text in enumerate(move.questions):
             share = None
@@ -206,7 +257,7 @@ class Amplification(Protocol):
                 reserved = len(move.questions) - index - 1
                 share = min(node.left - reserved - 1, node.left // 10 if wanted is None else wanted)
                 node.left -= share + 1
-            child = Node(text, node.level + 1, share, entry.step, False)
+            child = self.node(text, node.level + 1, share, entry.step, False)
             key = self.key(child)
             if key in known:
                 child = known[key]
@@ -223,7 +274,7 @@ class Amplification(Protocol):
 
     def answered(self, node: Node, entry: Entry) -> list[Node]:
         """Note an answer. Returns the questions that waited for nothing else."""
-        node.answer, node.entries = entry, []
+        node.answer, node.log = entry, NOTHING
         if node.left:
             node.left -= 1
         ready: list[Node] = []
@@ -238,7 +289,7 @@ class Amplification(Protocol):
         """Give a question the answers that it waited for, in the order in which it asked."""
         for child in node.asked:
             assert child.answer is not None
-            node.entries.append(child.answer)
+            self.shown(node, child.answer)
             if node.left is not None and child.left is not None:
                 node.left += child.left
         node.asked = []
@@ -250,6 +301,34 @@ class Amplification(Protocol):
             return None
         most = 1 + self.questions * self.width * self.turns  # closed questions, too, are asked once each
         return {"overseer": most * self.turns, "model": most} if self.model else {"overseer": most * self.turns}
+
+
+class StrongAmplification(Amplification):
+    """Amplification whose messages may hold pointers to messages of any size: strong HCH.
+
+    What an overseer puts in square brackets becomes a message of its own, and a pointer ("&" and 12 hex digits) stands in
+    its place; equal messages have equal pointers. Whoever is shown a pointer may open it, which is a read, or pass it on;
+    no other pointer is accepted, so none can be made up. Parameters as in Amplification.
+    """
+
+    name: ClassVar[str] = "amplify-strong"
+    access: ClassVar[str | None] = "R"
+    strong: ClassVar[bool] = True
+
+
+def behind(move: Subquestions | Open | Reply, node: Node, store: Store) -> Subquestions | Open | Reply:
+    """The move with its brackets as pointers, or with what is behind its own. Raises Illegal on pointers never shown."""
+
+    def stored(text: str) -> str:
+        if unseen := next((each for each in pointers_in(text) if each not in node.sees), None):
+            raise Illegal(f"{unseen} was not shown to whoever answers {node.text!r}")
+        return store.intern(text)
+
+    if isinstance(move, Open):
+        return move.model_copy(update={"pointer": stored(move.pointer), "text": store.open(move.pointer)})
+    if isinstance(move, Reply):
+        return move.model_copy(update={"answer": stored(move.answer)})
+    return move.model_copy(update={"questions": tuple(stored(text) for text in move.questions)})
 
 
 def verdict_of(reply: Move, question: Question) -> Verdict:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from pydantic_core import to_json
-
 from moot.protocols.budget import MEASURES, PER_CALL
 from moot.protocols.errors import ProtocolError
 from moot.protocols.moves import Move
 from moot.protocols.outcomes import Decided
-from moot.protocols.question import Question
-from moot.protocols.view import Entry, Log, Source, View
+from moot.protocols.question import Question, reworded
+from moot.protocols.view import NOTHING, Entry, Log, Source, View
 
 if TYPE_CHECKING:
     from moot.protocols.base import Protocol
@@ -120,16 +118,23 @@ class Floor:
             log = heads.get(self._outer.get(to, to), log)
         return View(self.question, log, source, self._open)
 
-    def only(self, text: str, *entries: Entry, choices: tuple[str, ...] = (), source: Source = "none") -> View:
+    def only(
+        self,
+        text: str,
+        *entries: Entry,
+        choices: tuple[str, ...] = (),
+        source: Source = "none",
+        log: Log = NOTHING,
+    ) -> View:
         """A view of another question about the same data, with none but these statements, oldest first.
 
-        text, choices: of that question. The declared size stays, and so does what everybody knows.
+        text, choices: of that question. log: statements chained before, to which entries are added. The declared size
+        stays, and so does what everybody knows.
         """
         shown = self.question if source == "all" else self._open
-        question = shown.model_copy(update={"text": text, "choices": choices, "id": None})
-        log = Log(None, None)
+        question = reworded(shown, text, choices)
         for entry in entries:
-            log = Log(log, (entry.step, entry.seat, entry.move), to_json(entry.move) + entry.seat.encode())
+            log = log.then(entry)
         return View(question if source == "all" else self.question, log, source, question)
 
     def ask(
@@ -163,7 +168,7 @@ class Floor:
             view = self.said(seat)
         kinds = _KINDS.get(kind) or _kinds(kind)
         if to is not None:
-            to = tuple(self._outer.get(other, other) for other in (*to, seat))
+            to = tuple(self._outer.get(other, other) for other in (*to, seat)) if self._outer else (*to, seat)
         return AskEffect(outer, kinds, view, brief, check, say, to, under, relation, repairs)
 
     def together(self, *branches: Awaitable[Any]) -> Awaitable[tuple[Any, ...]]:

@@ -8,33 +8,37 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from moot.protocols.amplification import Reply
+from moot.protocols.amplification import Open, Reply
 from moot.protocols.base import Protocol
 from moot.protocols.errors import Illegal, UsageError
 from moot.protocols.floor import Floor
 from moot.protocols.limits import Limit
 from moot.protocols.market_moves import Citation, Examine, Price, Query, Statement
 from moot.protocols.market_payoffs import Belief, Last, Losses, Reward, distance, losses
-from moot.protocols.moves import UNKNOWN, Verdict
+from moot.protocols.market_pointers import received, shown
+from moot.protocols.moves import UNKNOWN, Move, Verdict
 from moot.protocols.outcomes import Decided
 from moot.protocols.parts import fits
+from moot.protocols.pointers import Store
 from moot.protocols.question import Question
 from moot.protocols.scoring import ScoringRule
-from moot.protocols.view import Entry, Source, View
+from moot.protocols.view import Entry, Source
 
 
 class Record:
     """What was said in one play. public: what market and judge see. seen: what the adversary sees, which adds prices and
-    the answers to its queries. turns: by the step of each statement, the view
-    behind it and the statement. memo: what the market and the
-    frozen copies have answered. price: the latest one, by which a citation of the question itself is checked."""
+    the answers to its queries. turns: by the step of each statement, what its author saw, and the statement. memo: what
+    the market and the frozen copies have answered. price: the latest one, by which a citation of the question itself is
+    checked. text: the question's; store: the messages behind pointers, where there may be any."""
 
-    __slots__ = ("public", "seen", "turns", "memo", "price")
+    __slots__ = ("text", "store", "public", "seen", "turns", "memo", "price")
 
-    def __init__(self) -> None:
+    def __init__(self, text: str, store: Store | None) -> None:
+        self.text = text if store is None else store.intern(text)
+        self.store = store
         self.public: list[Entry] = []
         self.seen: list[Entry] = []
-        self.turns: dict[str, tuple[View, Entry]] = {}
+        self.turns: dict[str, tuple[tuple[Entry, ...], Entry]] = {}
         self.memo: dict[tuple[Any, ...], Entry] = {}
         self.price: Entry | None = None
 
@@ -64,6 +68,7 @@ class MarketMaking(Protocol):
     measure: ClassVar[str] = "reads_per_call"
     access: ClassVar[str | None] = "EXP"
     citing: ClassVar[bool] = True
+    pointers: ClassVar[bool] = False
 
     horizon: Annotated[int, Field(ge=0)] = 4
     tolerance: Annotated[float, Field(ge=0, le=1)] | None = 0.01
@@ -83,16 +88,16 @@ class MarketMaking(Protocol):
         return {"market": "market", "adversary": "adversary", "judge": "judge"}
 
     async def play(self, floor: Floor, question: Question) -> Decided:
-        record = Record()
+        record = Record(question.text, Store() if self.pointers else None)
         prices = [await self.price(floor, record)]
         while len(record.turns) < self.horizon and not self.settled(prices):
             await self.argue(floor, record)
             prices.append(await self.price(floor, record))
-        view = self.view(floor, record.public, self.judge_source)
-        final = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
+        said = await self.ask(floor, record, "judge", Verdict, record.public, check=fits(floor), to=(), task="verdict")
+        final: Verdict = said.move  # type: ignore[assignment]
         paid = self.losses([price.probabilities for price in prices], final.probabilities)
         payoffs = {"market": 0.0 - sum(paid.market), "adversary": 0.0 - sum(paid.adversary)}
-        return Decided(final, payoffs=payoffs, step=floor.step)
+        return Decided(final, payoffs=payoffs, step=said.step)
 
     def settled(self, prices: list[Price]) -> bool:
         """Whether the last statement no longer moved the price."""
@@ -104,28 +109,64 @@ class MarketMaking(Protocol):
         """`losses` with this protocol's parameters."""
         return losses(prices, final, scoring=self.scoring, reward=self.reward, last=self.last, b=self.b)
 
-    def view(self, floor: Floor, entries: list[Entry], source: Source) -> View:
-        question = floor.question
-        return floor.only(question.text, *entries, choices=question.choices, source=source)
+    async def ask(
+        self, floor: Floor, record: Record, seat: str, kind: Any, entries: Sequence[Entry],
+        **about: Any,
+    ) -> Entry:  # fmt: skip
+        """Ask a seat, with these statements before it; where messages hold pointers it may open some of them first."""
+        opened: list[Entry] = []
+        for left in range(self.opening(), -1, -1):
+            entry = await self.put(floor, record, seat, kind, [*entries, *opened], left > 0, **about)
+            if not isinstance(entry.move, Open):
+                break
+            opened.append(entry)
+        return entry
+
+    async def put(
+        self, floor: Floor, record: Record, seat: str, kind: Any, entries: Sequence[Entry], opens: bool, *,
+        check: Callable[[Any], Move], text: str | None = None, one_of: dict[str, list[str]] | None = None, **more: Any,
+    ) -> Entry:  # fmt: skip
+        """One ask, about the question that is played or another text. opens: whether a pointer may be opened instead."""
+        store, named, receive = record.store, dict(one_of or {}), check
+        if store is not None:
+            visible = shown(text or record.text, entries)
+            more["pointers"] = True
+            if opens and visible:
+                kind, named["pointer"] = kind | Open, visible
+
+            def receive(move: Any) -> Move:
+                move = received(move, store, visible)
+                return move if isinstance(move, Open) else check(move)
+
+        if named:
+            more["one_of"] = named
+        view = floor.only(
+            text or record.text, *entries, choices=() if text else floor.question.choices,
+            source=self.judge_source if seat == "judge" else "all",
+        )  # fmt: skip
+        move = await floor.ask(seat, kind, view=view, check=receive, say=False, **more)
+        return Entry(floor.step, seat, move)
+
+    def opening(self) -> int:
+        """How many pointers a seat may open before it answers."""
+        return 0
 
     # -- the market ----------------------------------------------------------------------------------------------------
 
     async def price(self, floor: Floor, record: Record) -> Price:
         """M(Q_t): the market's price, which the adversary is told."""
-        price: Price = await floor.ask(
-            "market", Price, view=self.view(floor, record.public, "all"), check=fits(floor), say=False,
-            to=("adversary",), **self.turn(record),
-        )  # fmt: skip
-        record.price = Entry(floor.step, "market", price)
+        record.price = await self.ask(
+            floor, record, "market", Price, record.public, check=fits(floor), to=("adversary",), **self.turn(record)
+        )
         record.seen.append(record.price)
-        return price
+        return record.price.move  # type: ignore[return-value]
 
     def turn(self, record: Record, more: int = 0) -> dict[str, Any]:
         return {"task": "price", "round": len(record.turns) + more, "rounds": self.horizon}
 
     async def answer(self, floor: Floor, record: Record, query: Query, relation: str) -> Entry:
         """M at any question: a price for the one that is played, the modal answer for another. Equal ones are asked once."""
-        main = query.question == floor.question.text
+        main = query.question == record.text
         if main and not query.suppose and record.price is not None:
             return record.price
         key = (query.question, query.suppose, len(record.public) if main else 0)
@@ -133,14 +174,14 @@ class MarketMaking(Protocol):
             entries = [*record.public] if main else []
             if query.suppose:
                 entries.append(Entry(floor.step, "adversary", Statement(text=query.suppose)))
-            asked: dict[str, Any] = {"say": False, "to": ("adversary",), "under": floor.step, "relation": relation}
+            asked: dict[str, Any] = {"to": ("adversary",), "under": floor.step, "relation": relation}
             if main:
-                turn, view = self.turn(record, more=1), self.view(floor, entries, "all")
-                said: Price | Reply = await floor.ask("market", Price, view=view, check=fits(floor), **asked, **turn)
+                kind: Any = Price
+                asked |= {"check": fits(floor), **self.turn(record, more=1)}
             else:
-                view = floor.only(query.question, *entries, source="all")
-                said = await floor.ask("market", Reply, view=view, check=of(query.question), **asked, task="query")
-            record.memo[key] = Entry(floor.step, "market", said)
+                kind = Reply
+                asked |= {"check": of(query.question), "text": query.question, "task": "query"}
+            record.memo[key] = await self.ask(floor, record, "market", kind, entries, **asked)
         return record.memo[key]
 
     # -- the adversary -------------------------------------------------------------------------------------------------
@@ -148,29 +189,31 @@ class MarketMaking(Protocol):
     async def argue(self, floor: Floor, record: Record) -> None:
         """x_t: what the adversary says, after as many questions as it likes to put and may."""
         for left in range(self.queries, -1, -1):
-            view = self.view(floor, record.seen, "all")
-            kinds: Any = Statement
+            kinds: Any = Statement | Query if left else Statement
             brief: dict[str, Any] = {"task": "statement", "round": len(record.turns) + 1, "rounds": self.horizon}
             if left:
-                kinds = Statement | Query
                 brief["queries"] = left
                 if self.examine and record.turns:
                     kinds, brief["one_of"] = kinds | Examine, {"turn": list(record.turns)}
             brief["most"] = {"cites": self.citations if self.citing else 0}
             if self.limit is not None:
                 brief["limit"] = self.limit.model_dump(exclude_none=True)
-            move = await floor.ask(
-                "adversary", kinds, view=view, check=partial(self.legal, floor, record), say=False,
-                to=("market", "judge"), **brief,
+            entry = await self.put(
+                floor, record, "adversary", kinds, record.seen, left > 0,
+                check=partial(self.legal, floor, record), to=("market", "judge"), **brief,
             )  # fmt: skip
-            entry = Entry(floor.step, "adversary", move)
+            move = entry.move
             if isinstance(move, Statement):
-                await self.state(floor, record, view, entry)
+                await self.state(floor, record, entry)
                 return
+            if isinstance(move, Open):
+                record.seen.append(entry)
+                continue
             await floor.charge("adversary", "queries", 1)
             if isinstance(move, Query):
                 record.seen += [entry, await self.answer(floor, record, move, "answers")]
             else:
+                assert isinstance(move, Examine)
                 exchange = [entry, await self.examined(floor, record, move)]
                 record.public += exchange
                 record.seen += exchange
@@ -196,7 +239,7 @@ class MarketMaking(Protocol):
             move = move if text == move.text else move.model_copy(update={"text": text})
         return stamped(move, partial(self.modal, floor, record))
 
-    async def state(self, floor: Floor, record: Record, view: View, entry: Entry) -> None:
+    async def state(self, floor: Floor, record: Record, entry: Entry) -> None:
         """Put a statement before the judge and the market, its citations checked: for each the judge spends a query."""
         statement: Any = entry.move
         unknown = dict.fromkeys(cite.question for cite in statement.cites if cite.verified is None)
@@ -208,13 +251,13 @@ class MarketMaking(Protocol):
         if statement.cites:
             await floor.charge("judge", "queries", len(statement.cites))
         entry = entry._replace(move=statement)
-        record.turns[entry.step] = view, entry
+        record.turns[entry.step] = tuple(record.seen), entry
         record.public.append(entry)
         record.seen.append(entry)
 
     def modal(self, floor: Floor, record: Record, question: str) -> str | None:
         """The modal M(question), where M has said it."""
-        if question == floor.question.text and record.price is not None:
+        if question == record.text and record.price is not None:
             price: Any = record.price.move
             return UNKNOWN if price.choice is None else floor.question.choices[price.choice]
         known: Any = record.memo.get((question, "", 0))
@@ -224,21 +267,20 @@ class MarketMaking(Protocol):
         """The answer of the adversary as it was at an earlier turn: it sees what it saw then, and nothing since."""
         key = (asked.turn, asked.question)
         if key not in record.memo:
-            view, said = record.turns[asked.turn]
-            reply = await floor.ask(
-                "adversary", Reply, view=view, check=of(asked.question), say=False, to=("market", "judge"),
+            saw, said = record.turns[asked.turn]
+            record.memo[key] = await self.ask(
+                floor, record, "adversary", Reply, saw, check=of(asked.question), to=("market", "judge"),
                 under=floor.step, relation="answers", task="examine", asks=asked.question, said=said.move.content(),
             )  # fmt: skip
-            record.memo[key] = Entry(floor.step, "adversary", reply)
         return record.memo[key]
 
     def generations(self, question: Question) -> dict[str, int] | None:
-        each = self.horizon * self.queries
+        each, opens = self.horizon * self.queries, self.opening() + 1
         checks = self.horizon * self.citations if self.citing else 0
         return {
-            "market": 1 + self.horizon + each + checks,
-            "adversary": self.horizon + each * (2 if self.examine else 1),
-            "judge": 1,
+            "market": (1 + self.horizon + each + checks) * opens,
+            "adversary": self.horizon + each * (1 + opens if self.examine else 1),
+            "judge": opens,
         }
 
 
@@ -250,6 +292,31 @@ class UncitedMarketMaking(MarketMaking):
     measure: ClassVar[str] = "reads"
     access: ClassVar[str | None] = "NP"
     citing: ClassVar[bool] = False
+
+
+class PointerMarketMaking(MarketMaking):
+    """Market making whose messages may hold pointers to messages of any size, which gets to R (Hubinger 2020, Alignment
+    proposals and complexity classes).
+
+    What stands in square brackets becomes a message of its own, with a pointer ("&" and 12 hex digits) in its place.
+    Whoever is shown a pointer may open it, which is a read, or pass it on. opens: most in one answer.
+    """
+
+    name: ClassVar[str] = "market-pointers"
+    access: ClassVar[str | None] = "R"
+    pointers: ClassVar[bool] = True
+
+    opens: Annotated[int, Field(ge=0)] = 16
+
+    def roles(self, question: Question) -> dict[str, str]:
+        try:
+            Store().intern(question.text)
+        except Illegal as error:
+            raise UsageError(f"{error}; brackets and pointers in a question of {self.name} must be whole") from None
+        return super().roles(question)
+
+    def opening(self) -> int:
+        return self.opens
 
 
 def stamped(statement: Statement, modal: Callable[[str], str | None]) -> Statement:

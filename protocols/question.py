@@ -61,6 +61,21 @@ class Question(BaseModel):
         return self.model_copy(update={"passage": None, "data": None})
 
 
+def reworded(question: Question, text: str, choices: tuple[str, ...]) -> Question:
+    """The same question with another text and other choices, and no id. Nothing is validated: this is made for each step
+    of a play, and costs a quarter of `model_copy`."""
+    made = Question.__new__(Question)
+    fields = {**question.__dict__, "text": text, "choices": choices, "id": None}
+    for name, value in (
+        ("__dict__", fields),
+        ("__pydantic_fields_set__", question.__pydantic_fields_set__),
+        ("__pydantic_extra__", None),
+        ("__pydantic_private__", None),
+    ):
+        object.__setattr__(made, name, value)
+    return made
+
+
 class Sample:
     """A question and, sealed beside it, the index of its true choice (None when nobody knows).
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple, overload
 
+from pydantic_core import to_json
+
 from moot.protocols.errors import Illegal, UsageError
 from moot.protocols.moves import Move
 from moot.protocols.question import Question
@@ -44,6 +46,10 @@ class Log:
         else:
             self.length = before.length + 1
             self.digest = blake2b(before.digest + payload, digest_size=16).digest()
+
+    def then(self, entry: Entry) -> Log:
+        """The chain with one more statement."""
+        return Log(self, (entry.step, entry.seat, entry.move), to_json(entry.move) + entry.seat.encode())
 
     def read(self) -> Entry:
         """The statement of this link."""
@@ -90,6 +96,10 @@ class Meter:
     def settle(self, measure: str, amount: int) -> None:
         """Count what a call really spent (or, when nobody knows, the bound that was reserved for it)."""
         self.spent[measure] = self.spent.get(measure, 0) + amount
+
+
+NOTHING = Log(None, None)
+"""The chain before anything was said."""
 
 
 class View(Sequence[Entry]):
@@ -166,7 +176,8 @@ class View(Sequence[Entry]):
         raise KeyError(f"no statement of step {step} in this view")
 
     def look(self, *address: int | str) -> Any:
-        """One cell of the question's data by address (`look(3)`, `look("clauses", 0)`), charged one unit of reading.
+        """One cell of the question's data by address (`look(3)`, `look("clauses", 0)`), charged one unit of reading; where
+        a list or a table stands there, one unit for each cell in it.
 
         Raises UsageError when the protocol gives this view no access to the source, Illegal when there is no such cell.
         """
@@ -178,7 +189,7 @@ class View(Sequence[Entry]):
             except (KeyError, IndexError, TypeError):
                 raise Illegal(f"there is no cell {'.'.join(map(str, address))} in the data") from None
         if self._meter is not None:
-            self._meter.read(1)
+            self._meter.read(1 if not isinstance(cell, (list, dict)) else _cells(cell))
         return cell
 
     def excerpt(self, start: int, end: int) -> str:
@@ -192,6 +203,13 @@ class View(Sequence[Entry]):
     def _may_look(self) -> None:
         if self._source == "none":
             raise UsageError("this view gives no access to the source of the question")
+
+
+def _cells(value: Any) -> int:
+    """How many cells a value of the data holds, at least 1."""
+    if not isinstance(value, (list, dict)):
+        return 1
+    return max(1, sum(map(_cells, value.values() if isinstance(value, dict) else value)))
 
 
 @dataclass(slots=True)

@@ -40,7 +40,7 @@ class Halting(Task):
         "message &c holds state, stack of the cells to the left, symbol under the head, and stack of the cells to the "
         "right. A stack is a message: its nearest symbol and the rest of the stack, or nothing where all is blank."
     )
-    reads: ClassVar[str] = "n + 4"
+    reads: ClassVar[str] = "n + 6"
     source: ClassVar[str] = "Christiano 2016, Strong HCH; Hubinger 2020, Alignment proposals and complexity classes"
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
@@ -79,7 +79,8 @@ class Halting(Task):
 
     def wrong(self, data: Any, text: str, random: Random) -> str:
         true = self.truth(data, text)
-        return random.choice([colour for colour in sorted(set(data["halted"].values())) if colour != true])
+        colours: set[str] = set(data["halted"].values())
+        return random.choice(sorted(colours - {true}))
 
     def rule(self, text: str, look: Look) -> Rule:
         if text == "run":

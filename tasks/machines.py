@@ -24,8 +24,6 @@ def runs(data: Any) -> Iterator[tuple[str, dict[int, str], int]]:
         yield state, tape, head
         under = f"{state},{tape.get(head, BLANK)}"
         if under not in delta:
-            raise UsageError(
-                f"the machine has no row for {under!r} in its table; add the row, or stop at that state"
-            )
+            raise UsageError(f"the machine has no row for {under!r} in its table; add the row, or stop at that state")
         state, tape[head], move = delta[under]
         head += move

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from random import Random
 from typing import Any, NamedTuple
 
-from moot.protocols.amplification import Reply
+from moot.protocols.amplification import Open, Reply
 from moot.protocols.errors import AgentError, Illegal, UsageError
 from moot.protocols.market_moves import Citation, Price, Query, Statement
 from moot.protocols.moves import UNKNOWN, Move, Verdict
+from moot.protocols.pointers import Store, pointer_to, pointers_in
 from moot.protocols.question import Question
 from moot.protocols.view import Entry, Request
-from moot.tasks.base import Look, Task, looker
+from moot.tasks.base import Look, Task, evaluate, looker
+
+_BRACKETED = re.compile(r"\[([^\[\]]*)\]")
 
 
 class Predictor:
     """A market that is right: it answers with the truth, which it computes, and prices that choice at 1.
 
-    wrong: what it answers instead to some questions.
+    What a question points to it opens, all of it, and works the answer out by the task's rule. wrong: what it answers instead to some questions.
     """
 
     def __init__(self, task: Task, wrong: Mapping[str, str] | None = None) -> None:
@@ -26,7 +30,15 @@ class Predictor:
 
     def act(self, request: Request) -> Move:
         question = request.view.question
-        answer = self.wrong.get(question.text) or told(self.task, question)
+        if question.text in self.wrong:
+            answer = self.wrong[question.text]
+        elif pointers_in(question.text):
+            text = unfolded(question.text, opened(request.view))
+            if (closed := pointers_in(text)) and Open in request.kinds:
+                return Open(pointer=closed[0])
+            answer = UNKNOWN if closed else evaluate(self.task, question.data, text, store=Store())
+        else:
+            answer = told(self.task, question)
         return Reply(answer=answer) if Reply in request.kinds else Price(probabilities=sure(question.choices, answer))
 
     def describe(self) -> dict[str, Any]:
@@ -56,7 +68,9 @@ class Citing:
         if Reply in request.kinds:  # a copy of it is examined
             asked = view.question.model_copy(update={"text": str(request.brief.get("asks"))})
             return Reply(answer=told(self.task, asked))
-        found = follow(self.task, view.question.text, view.look, heard(view))
+        found = followed(self.task, request, heard(view))
+        if found.pointer and Open in request.kinds:
+            return Open(pointer=found.pointer)
         if found.answer is not None:
             cites = tuple(Citation(question=question, answer=answer) for question, answer in found.used.items())
             return Statement(answer=found.answer, cites=cites)
@@ -125,14 +139,17 @@ class ChecksRule:
     def __init__(self, task: Task) -> None:
         self.task = task
 
-    def act(self, request: Request) -> Verdict:
+    def act(self, request: Request) -> Move:
         view, choices = request.view, request.view.question.choices
         for entry in view:
             statement = entry.move
             if not isinstance(statement, Statement) or statement.answer not in choices:
                 continue
             verified = {cite.question: cite.answer for cite in statement.cites if cite.verified}
-            if follow(self.task, view.question.text, view.look, verified).answer == statement.answer:
+            found = followed(self.task, request, verified)
+            if found.pointer and Open in request.kinds:
+                return Open(pointer=found.pointer)
+            if found.answer == statement.answer:
                 return Verdict(probabilities=sure(choices, statement.answer), text=f"step {entry.step} follows")
         return Verdict(probabilities=sure(choices, UNKNOWN), text="no statement follows from what was verified")
 
@@ -172,31 +189,67 @@ class ChecksWitness(ChecksRule):
 
 
 class Followed(NamedTuple):
-    """How far a rule got: the answers it used, in order; its own answer, or what it still asks (nothing if it failed)."""
+    """How far a rule got: the answers it used, in order; its own answer, or what it still asks or opens (nothing if it
+    failed). Questions are written as they are on the record: where there are pointers, with these."""
 
     used: dict[str, str]
-    answer: str | None
-    missing: tuple[str, ...]
+    answer: str | None = None
+    missing: tuple[str, ...] = ()
+    pointer: str = ""
 
 
-def follow(task: Task, text: str, look: Look, known: Mapping[str, str]) -> Followed:
-    """Run the task's rule on a question with known answers to its sub-questions. A rule that cannot do anything with
-    what it is given, or asks for the text behind a pointer, gives no answer."""
+def follow(
+    task: Task, text: str, look: Look, known: Mapping[str, str], behind: Mapping[str, str] | None = None
+) -> Followed:
+    """Run the task's rule on a question with known answers to its sub-questions. behind: what is known to stand behind
+    pointers; None where messages hold none. A rule that cannot do anything with what it is given gives no answer."""
     used: dict[str, str] = {}
     try:
         rule = task.rule(text, look)
-        wanted = next(rule)
-        while not isinstance(wanted, str):
+        step = next(rule)
+        while True:
+            if isinstance(step, str):
+                if behind is None or step not in behind:
+                    return Followed(used, pointer=step if behind is not None else "")
+                step = rule.send((behind[step],))
+                continue
+            wanted = step if behind is None else tuple(map(folded, step))
             if missing := tuple(question for question in wanted if question not in known):
-                return Followed(used, None, missing)
-            answers = {question: known[question] for question in wanted}
-            used.update(answers)
-            wanted = rule.send(tuple(known[question] for question in wanted))
+                return Followed(
+                    used, missing=missing if behind is None else tuple(step[wanted.index(q)] for q in missing)
+                )
+            used.update({question: known[question] for question in wanted})
+            step = rule.send(tuple(known[question] for question in wanted))
     except StopIteration as stop:
-        return Followed(used, stop.value, ())
+        return Followed(used, stop.value)
     except (UsageError, Illegal, ValueError, LookupError, ArithmeticError):
-        pass
-    return Followed(used, None, ())
+        return Followed(used)
+
+
+def followed(task: Task, request: Request, known: Mapping[str, str]) -> Followed:
+    """The rule of the question of a request, as far as `known` answers and what was opened take it."""
+    view = request.view
+    behind = opened(view) if request.brief.get("pointers") else None
+    return follow(task, view.question.text, view.look, known, behind)
+
+
+def opened(view: Iterable[Entry]) -> dict[str, str]:
+    """What stands behind the pointers that a view shows opened."""
+    return {entry.move.pointer: entry.move.text for entry in view if isinstance(entry.move, Open)}
+
+
+def folded(text: str) -> str:
+    """A text as it goes on the record: every bracketed part, innermost first, replaced by its pointer."""
+    while (flat := _BRACKETED.sub(lambda part: pointer_to(part[1]), text)) != text:
+        text = flat
+    return text
+
+
+def unfolded(text: str, behind: Mapping[str, str]) -> str:
+    """The other way: every pointer whose message is known replaced by that message in brackets."""
+    while known := next((pointer for pointer in pointers_in(text) if pointer in behind), None):
+        text = text.replace(known, f"[{behind[known]}]")
+    return text
 
 
 def grounded(asks: Mapping[str, Iterable[str]]) -> bool:

@@ -109,7 +109,7 @@ def cast_of(task: Task, protocol: str) -> dict[str, str]:
     """Role to program for a protocol; {} when there is no such cast."""
     if protocol == "amplify" and type(task).rule is not Task.rule:
         return {"overseer": "overseer", "model": "truthful"}
-    if protocol == "market" and type(task).rule is not Task.rule:
+    if protocol in ("market", "market-pointers") and type(task).rule is not Task.rule:
         return {"market": "predictor", "adversary": "citing", "judge": "checks-rule"}
     if protocol == "market-uncited" and type(task).rule is not Task.rule:
         return {"market": "predictor", "adversary": "witness", "judge": "checks-witness"}

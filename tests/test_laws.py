@@ -48,6 +48,7 @@ OURS: dict[str, Protocol] = {
     "bisection": moot.Bisection(),
     "market": moot.MarketMaking(horizon=2, queries=1),
     "market examined": moot.MarketMaking(horizon=2, queries=1, tolerance=None, examine=True, reward="lmsr", last="market"),
+    "market with pointers": moot.PointerMarketMaking(horizon=2, queries=1, opens=2),
     "market uncited": moot.UncitedMarketMaking(horizon=1, queries=1, scoring=moot.ScoringRule(rule="brier")),
 }  # fmt: skip
 

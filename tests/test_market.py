@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from importlib.util import find_spec
 from itertools import product
+from pathlib import Path
 from random import Random
 from typing import Any
 from xml.etree import ElementTree
@@ -20,16 +22,18 @@ import moot
 from moot.agents.forms import Form
 from moot.agents.render import statement as shown_as_xml
 from moot.complexity.citations import circle_of, citations, grounded_guarantee
-from moot.protocols.amplification import Reply
+from moot.protocols.amplification import Open, Reply
 from moot.protocols.lmsr import profit
-from moot.protocols.market_making import MarketMaking, UncitedMarketMaking
+from moot.protocols.market_making import MarketMaking, PointerMarketMaking, UncitedMarketMaking
 from moot.protocols.market_moves import Citation, Examine, Price, Query, Statement
 from moot.protocols.market_payoffs import distance, losses
+from moot.protocols.pointers import Store, pointer_to
 from moot.protocols.view import Entry
 from moot.tasks.base import evaluate
 from moot.tasks.citing import CitingPair, GroundedPair
 from moot.tasks.coins import belief, earnings, price
-from moot.tasks.market_programs import ChecksRule, Citing, CitingLiar, Predictor, Prior
+from moot.tasks.halting import Halting
+from moot.tasks.market_programs import ChecksRule, Citing, CitingLiar, Predictor, Prior, unfolded
 from moot.tasks.sums import Sum
 from moot.testing.strategies import moves, questions, sums
 from moot.transcripts.prices import price_path, quadratic_variation
@@ -224,6 +228,89 @@ def test_a_guarantee_that_rests_on_a_circle_is_refused() -> None:
             assert "citations wait for each other" in said.because and both[0] in said.because
     transcript = moot.run(MarketMaking(), Sum().sample(16), seats_of(Sum(), "market"))
     assert circle_of(transcript, Sum()) == ()
+
+
+# -- pointers -----------------------------------------------------------------------------------------------------------
+
+
+def _settle(task: Any, question: moot.Sample | moot.Question, market: Any = None) -> moot.Transcript:
+    seats = seats_of(task, "market-pointers")
+    judge = moot.Bounded(seats["judge"], reads_per_call=task.bound("market-pointers"))
+    return moot.run(PointerMarketMaking(), question, {**seats, "market": market or seats["market"], "judge": judge})
+
+
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_a_run_that_nothing_bounds_is_settled_in_one_step(size: int) -> None:
+    task = Halting()
+    sample = task.sample(size, size)
+    transcript = _settle(task, sample)
+    assert decided(transcript).verdict.choice == sample.unseal()
+    assert transcript.guarantee.holds and transcript.guarantee.access == "R"
+    assert transcript.ledger.spent("judge", "reads_per_call") == size + 5  # the input, length, state; citation, claim
+    assert circle_of(transcript, task) == ()
+
+
+def test_a_judge_with_pointers_checks_any_moment_of_a_run_and_only_that() -> None:
+    """Every configuration of a run is asked about; the market is wrong about one, and is caught there and one before."""
+    task = Halting()
+    sample = task.sample(1, 0)
+    data, store = sample.question.data, Store()
+    memo: dict[str, str] = {}
+    evaluate(task, data, "run", memo, store)
+    order = [text for text in reversed(memo) if text != "run"]  # in time: answers are found from the last one back
+    true = memo["run"]
+    lie = next(colour for colour in "abc" if colour != true)
+    wrong, moved = order[len(order) // 2], []
+    for at, folded in enumerate(order):
+        text = unfolded(folded, _Behind(store))
+        question = moot.Question(text, (true, lie), data=data, size=1, unit="cells")
+        transcript = _settle(task, question)
+        assert decided(transcript).verdict.choice == 0 and transcript.guarantee.holds
+        assert decided(transcript).payoffs["adversary"] == 0
+        kinds = [step.move["kind"] for step in transcript.steps() if step.seat == "judge"]
+        assert kinds == (["open", "open", "verdict"] if at < len(order) - 1 else ["open", "verdict"])
+        transcript = _settle(task, question, Predictor(task, {wrong: lie}))
+        if decided(transcript).payoffs["adversary"]:
+            moved.append(at)
+    middle = len(order) // 2
+    assert len(order) > 8 and moved == [middle - 1, middle]
+
+
+class _Behind(dict[str, str]):
+    """The messages of a store, as a mapping."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.store = store
+
+    def __contains__(self, pointer: object) -> bool:
+        return pointer in self.store  # type: ignore[operator]
+
+    def __missing__(self, pointer: str) -> str:
+        return self.store.open(pointer)
+
+
+def test_only_what_was_shown_can_be_opened_or_passed_on() -> None:
+    secret = pointer_to("inner")
+
+    def adversary(request: moot.Request) -> moot.Move:
+        heard = [entry for entry in request.view if isinstance(entry.move, Query)]
+        return Query(question="who [inner]?") if not heard else Statement(text=f"look: {secret}")
+
+    def judge(request: moot.Request) -> moot.Move:
+        texts = [entry.move.text for entry in request.view if isinstance(entry.move, Open)]
+        return moot.Verdict(probabilities=(1, 0)) if texts == ["inner"] else Open(pointer=secret)
+
+    seats = {"market": Prior(), "adversary": adversary, "judge": judge}
+    transcript = moot.run(PointerMarketMaking(), YES_NO, seats)
+    assert decided(transcript).verdict.choice == 0
+    assert [step.move["question"] for step in transcript.steps() if step.move["kind"] == "query"] == [f"who {secret}?"]
+    for bad, rule in ((f"{secret}", "was not shown"), ("a ] b", "closes nothing")):
+        seats["adversary"] = lambda request, bad=bad: Statement(text=bad)
+        outcome = moot.run(PointerMarketMaking(), YES_NO, seats).outcome
+        assert isinstance(outcome, moot.Forfeited) and rule in outcome.rule
+    with pytest.raises(moot.UsageError, match="must be whole"):
+        moot.run(PointerMarketMaking(), moot.Question("why [?", ("a", "b")), seats)
 
 
 # -- payoffs ------------------------------------------------------------------------------------------------------------
@@ -717,3 +804,13 @@ def test_names() -> None:
     assert MarketMaking().access == "EXP" and UncitedMarketMaking().access == "NP"
     with pytest.raises(moot.UsageError, match="horizon"):
         MarketMaking(horizon=-1)
+
+
+def test_the_document_says_what_its_code_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "market_making.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```\n\n```\n(.*?)```", text, re.DOTALL)
+    scope: dict[str, Any] = {}
+    for code, printed in blocks:
+        exec(code, scope)
+        assert capsys.readouterr().out == printed
+    assert len(blocks) == text.count("```python") == 5

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from moot.protocols.floor import Floor as Floor
     from moot.protocols.limits import Limit as Limit
     from moot.protocols.market_making import MarketMaking as MarketMaking
+    from moot.protocols.market_making import PointerMarketMaking as PointerMarketMaking
     from moot.protocols.market_making import UncitedMarketMaking as UncitedMarketMaking
     from moot.protocols.market_moves import Citation as Citation
     from moot.protocols.market_moves import Examine as Examine
@@ -99,7 +100,7 @@ _HOME = {
     "protocols.engine": "Game",
     "protocols.errors": "AgentError Illegal MootError ProtocolError ReplayDivergence TranscriptError UsageError",
     "protocols.floor": "Floor",
-    "protocols.market_making": "MarketMaking UncitedMarketMaking",
+    "protocols.market_making": "MarketMaking PointerMarketMaking UncitedMarketMaking",
     "protocols.market_moves": "Citation Examine Price Query Statement",
     "protocols.moves": "Answer Ask Move Quote Speech Stop Verdict",
     "protocols.outcomes": "Decided Errored Exhausted Forfeited",

@@ -813,4 +813,4 @@ def test_the_document_says_what_its_code_prints(capsys: pytest.CaptureFixture[st
     for code, printed in blocks:
         exec(code, scope)
         assert capsys.readouterr().out == printed
-    assert len(blocks) == text.count("```python") == 5
+    assert len(blocks) == text.count("```python") == 8

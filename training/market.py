@@ -1,0 +1,274 @@
+"""A market that is trained by the losses of the protocol that it plays, question after question.
+
+Hubinger 2020 (AI safety via market making) asks what the training signal rewards in the limit: with citations of M, the
+only market that no adversary can move is a fixed point of the local rules, and where no question waits for itself that is
+the truth. `MarketTraining` watches the way there. No true answer takes part in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from moot.protocols.amplification import Reply
+from moot.protocols.errors import UsageError
+from moot.protocols.market_making import MarketMaking
+from moot.protocols.market_moves import Price
+from moot.protocols.market_payoffs import Belief
+from moot.protocols.moves import UNKNOWN, Move
+from moot.protocols.question import Question
+from moot.protocols.view import Request
+from moot.tasks.base import Task, looker
+from moot.tasks.market_programs import ChecksRule, Citing, follow
+from moot.training.learners import Learner
+from moot.training.market_plays import Played, Program, play_market
+
+OTHER = "another answer"
+"""The second choice of a question to which but one answer is known."""
+
+
+class TabularMarket(Learner):
+    """A price for every answer to every question: a table of logits, and nothing that carries over between questions.
+
+    A question begins with one answer, "?" or a guess, and takes up others as they are claimed. The market does not heed
+    the statements of a play, so that its loss is that of its first price at each step. It learns by gradient descent on
+    -sum_i p*_i log p_i, whose gradient in the logits is p - p*.
+
+    rate: the step of the descent, above 0. guesses: first answers by question. trust: the logit that a guess begins
+    with, at least 0; a new answer begins with 0. UsageError on a rate or trust out of range.
+    """
+
+    def __init__(self, rate: float = 2.0, guesses: Mapping[str, str] | None = None, trust: float = 1.0) -> None:
+        if not (math.isfinite(rate) and rate > 0 and math.isfinite(trust) and trust >= 0):
+            raise UsageError(f"a market learns at a rate above 0 and trusts by at least 0; they are {rate} and {trust}")
+        self.rate, self.trust = rate, trust
+        self.guesses = dict(guesses or {})
+        self.logits: dict[str, dict[str, float]] = {}
+
+    def row(self, question: str) -> dict[str, float]:
+        """The logits of the answers known to a question."""
+        if question not in self.logits:
+            guess = self.guesses.get(question)
+            self.logits[question] = {UNKNOWN: 0.0} if guess is None else {guess: self.trust}
+        return self.logits[question]
+
+    def modal(self, question: str) -> str:
+        """The answer with the highest price; of equal ones the first that was known."""
+        row = self.row(question)
+        return max(row, key=row.__getitem__)
+
+    def choices(self, question: str) -> tuple[str, ...]:
+        """The answers that a play on the question is about: all that are known, two at least."""
+        known = tuple(self.row(question))
+        return known if len(known) > 1 else (*known, OTHER)
+
+    def take_up(self, question: str, answers: Iterable[str]) -> bool:
+        """Know these answers to a question from now on. Whether any of them is new."""
+        row = self.row(question)
+        new = [answer for answer in dict.fromkeys(answers) if answer not in row]
+        row.update(dict.fromkeys(new, 0.0))
+        return bool(new)
+
+    def prices(self, question: str, choices: Sequence[str]) -> tuple[float, ...]:
+        """The market's distribution over choices; one that it does not know has the logit 0."""
+        row = self.row(question)
+        logits = [row.get(choice, 0.0) for choice in choices]
+        top = max(logits)
+        weights = [math.exp(logit - top) for logit in logits]
+        total = math.fsum(weights)
+        return tuple(weight / total for weight in weights)
+
+    def act(self, request: Request) -> Move:
+        question = request.view.question
+        if Reply in request.kinds:
+            return Reply(answer=self.modal(question.text))
+        return Price(probabilities=self.prices(question.text, question.choices))
+
+    def learn(self, request: Request, final: Belief) -> None:
+        """One step down the gradient of the loss of the price that was asked for, by the judge's final belief."""
+        question = request.view.question
+        self.descend(question.text, question.choices, final)
+
+    def descend(self, question: str, choices: Sequence[str], final: Belief) -> None:
+        row, prices = self.row(question), self.prices(question, choices)
+        for choice, price, share in zip(choices, prices, final, strict=True):
+            row[choice] = row.get(choice, 0.0) + self.rate * (share - price)
+
+    def predict(self, questions: Sequence[str]) -> list[str]:
+        """The modal answer to each question; "?" where it has none."""
+        return [self.modal(question) for question in questions]
+
+    def train(self, questions: Sequence[str], answers: Sequence[str]) -> float:
+        """One step towards each answer, as if the judge were sure of it. Returns the mean loss before; 0.0 for no pairs."""
+        loss = 0.0
+        for question, answer in zip(questions, answers, strict=True):
+            self.take_up(question, [answer])
+            choices = self.choices(question)
+            at = choices.index(answer)
+            loss -= math.log(max(self.prices(question, choices)[at], math.ulp(0.0)))
+            self.descend(question, choices, tuple(float(i == at) for i in range(len(choices))))
+        return loss / len(questions) if questions else 0.0
+
+    def describe(self) -> dict[str, Any]:
+        return {"learner": "tabular-market", "rate": self.rate, "guesses": len(self.guesses), "trust": self.trust}
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """How far a market can be exploited as it stands after a round of training (round 0: before any).
+
+    plays: that it was trained on so far. violations: questions whose modal answer is not what the rule makes of the
+    modal answers that it asks for. gain, mean_gain: the most and the mean that the adversary gains in a play on a
+    question, summed over its statements; loss: the mean loss of the market's prices, in the unit of its scoring rule;
+    all three over the decided plays of a sweep in which the market does not learn (None when there was none).
+    undecided: plays of the sweep without a decision.
+    """
+
+    round: int
+    plays: int
+    questions: int
+    violations: int
+    gain: float | None
+    mean_gain: float | None
+    loss: float | None
+    undecided: int
+
+    def settled(self, gain: float) -> bool:
+        """Whether every play was decided, no rule is violated, and no adversary gains more than `gain`."""
+        return self.violations == self.undecided == 0 and self.gain is not None and self.gain <= gain
+
+
+class MarketTraining:
+    """Trains a market on the questions of one instance, each played once in a round, in an order drawn from the seed.
+
+    After a play the market takes one step for each price that it named, by that price's own loss against the judge's
+    final belief. An answer that the adversary claims and the market has never heard of becomes a choice, and the question
+    is played again.
+
+    questions: all that the task lists by default. protocol, adversary, judge: `MarketMaking()`, `Citing` (it exhibits the
+    market's own answers) and `ChecksRule` by default.
+    Raises UsageError when the task has no rule, or does not list its questions and none are given.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        data: Any,
+        market: TabularMarket,
+        *,
+        questions: Iterable[str] | None = None,
+        size: int = 1,
+        protocol: MarketMaking | None = None,
+        adversary: Program | None = None,
+        judge: Program | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.task, self.data, self.market = task, data, market
+        self.questions = list(task.questions(data) if questions is None else questions)
+        if not self.questions:
+            raise UsageError("there is nothing to train a market on: give at least one question")
+        self.protocol = protocol or MarketMaking()
+        self.seats: dict[str, Program] = {
+            "market": market, "adversary": adversary or Citing(task), "judge": judge or ChecksRule(task)
+        }  # fmt: skip
+        self.random, self.seed = Random(f"market/{seed}"), seed
+        self.question = Question(
+            self.questions[0], (UNKNOWN, OTHER), data=data, about=task.about, size=size, unit="cells"
+        )
+        self.plays = 0
+        self.history: list[Round] = []
+
+    def play(self, text: str) -> Played:
+        """Play a question as the market stands; no learning, but answers that are new to the market are taken up."""
+        # A copy, so that the data is checked once and not in each play.
+        question = self.question.model_copy(update={"text": text, "choices": self.market.choices(text)})
+        played = play_market(self.protocol, question, self.seats, seed=self.seed * 1_000_003 + self.plays)
+        if self.market.take_up(text, played.claims):
+            question = question.model_copy(update={"choices": self.market.choices(text)})
+            played = play_market(self.protocol, question, self.seats, seed=self.seed * 1_000_003 + self.plays)
+            self.market.take_up(text, played.claims)
+        return played
+
+    def step(self, text: str) -> Played:
+        """Play a question, and learn from it if it was decided."""
+        played = self.play(text)
+        self.plays += 1
+        if played.final is not None:
+            for request in played.asked:
+                self.market.learn(request, played.final)
+        return played
+
+    def sweep(self) -> Round:
+        """Every question played by the market as it stands."""
+        plays = [self.play(text) for text in self.questions]
+        decided = [played for played in plays if played.losses is not None]
+        gains = [math.fsum(played.gains) for played in decided]
+        losses = [loss for played in decided if played.losses is not None for loss in played.losses.market]
+        return Round(
+            round=len(self.history), plays=self.plays, questions=len(plays), violations=len(self.violated()),
+            gain=max(gains, default=None), mean_gain=_mean(gains), loss=_mean(losses), undecided=len(plays) - len(decided),
+        )  # fmt: skip
+
+    def violated(self) -> list[str]:
+        """The questions whose modal answer is not what the rule makes of the market's other answers."""
+        known, look = _Modal(self.market), looker(self.data)
+        return [
+            text for text in self.questions if follow(self.task, text, look, known).answer != self.market.modal(text)
+        ]
+
+    def round(self) -> Round:
+        """One round of training, and what the market is then worth."""
+        if not self.history:
+            self.history.append(self.sweep())
+        for text in self.random.sample(self.questions, len(self.questions)):
+            self.step(text)
+        self.history.append(self.sweep())
+        return self.history[-1]
+
+    def run(self, rounds: int = 200, gain: float = 0.05, watch: Callable[[Round], None] | None = None) -> list[Round]:
+        """Train until no rule is violated and no adversary gains more than `gain`, or for so many rounds. The history.
+
+        watch: called before the first round and after each.
+        """
+        if not self.history:
+            self.history.append(self.sweep())
+        if watch is not None:
+            watch(self.history[-1])
+        for _ in range(rounds):
+            if self.history[-1].settled(gain):
+                break
+            self.round()
+            if watch is not None:
+                watch(self.history[-1])
+        return self.history
+
+
+class _Modal(Mapping[str, str]):
+    """The modal answers of a market, as a mapping that knows every question."""
+
+    def __init__(self, market: TabularMarket) -> None:
+        self.market = market
+
+    def __getitem__(self, question: str) -> str:
+        return self.market.modal(question)
+
+    def __contains__(self, question: object) -> bool:
+        return isinstance(question, str)
+
+    def __iter__(self) -> Any:
+        return iter(self.market.logits)
+
+    def __len__(self) -> int:
+        return len(self.market.logits)
+
+
+def wrong_answers(task: Task, data: Any, market: TabularMarket, questions: Iterable[str]) -> int:
+    """How many questions the market's modal answer is not the true one to. For looking at a training from outside."""
+    return sum(market.modal(text) != task.truth(data, text) for text in questions)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None

@@ -54,7 +54,7 @@ class Amplifier:
                         if request.seat == "overseer":
                             game.answer(step, overseer(request))
                 asked += [(game, step, request.view.question.text) for step, request in game.requests().items()]
-            for (game, step, text), answer in zip(asked, self._answers([text for *_, text in asked], model), strict=True):
+            for (game, step, _), answer in zip(asked, self._answers([text for *_, text in asked], model), strict=True):
                 game.answer(step, Reply(answer=answer))
             running = [game for game in running if game.outcome is None]
         return [self._decided(game) for game in games]

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from moot.complexity.guarantee import Guarantee
 from moot.protocols.errors import Illegal, UsageError
 from moot.protocols.market_moves import Citation, Statement
 from moot.protocols.pointers import Store
 from moot.tasks.base import Circle, Task, evaluate
+from moot.tasks.catalogue import known_tasks
 
 if TYPE_CHECKING:
     from moot.transcripts.transcript import Transcript
@@ -62,11 +62,17 @@ def circle_of(transcript: Transcript, task: Task) -> tuple[str, ...]:
     return ()
 
 
-def grounded_guarantee(transcript: Transcript, task: Task) -> Guarantee:
-    """The guarantee of a play of market making, refused when what its statements cite goes round in a circle."""
-    guarantee = transcript.guarantee
-    circle = circle_of(transcript, task) if guarantee.holds else ()
-    if not circle:
-        return guarantee
-    shown = " -> ".join([*circle, circle[0]])
-    return guarantee.model_copy(update={"holds": False, "because": f"citations wait for each other: {shown}"})
+def groundless(transcript: Transcript, task: Task | None = None) -> str | None:
+    """Why what the statements of a play cite is no ground for a guarantee; None when it is, or nothing was cited.
+
+    task: whose rule says what rests on what; without it, the task that made the question, as the transcript names it.
+    """
+    if not any(cite.verified for _, cite in citations(transcript)):
+        return None
+    name = transcript.started["meta"].get("task")
+    if task is None and isinstance(name, str):
+        task = known_tasks().get(name)
+    if task is None:
+        return "nobody knows whether the cited answers rest on themselves: no task with a rule is known for this question"
+    circle = () if task.well_founded else circle_of(transcript, task)
+    return "citations wait for each other: " + " -> ".join([*circle, circle[0]]) if circle else None

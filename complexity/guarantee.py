@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from moot.protocols.outcomes import Decided, Exhausted
 
 if TYPE_CHECKING:
+    from moot.tasks.base import Task
     from moot.transcripts.transcript import Transcript
 
 
@@ -32,8 +33,12 @@ class Guarantee(BaseModel):
     because: str
 
 
-def guarantee_of(transcript: Transcript) -> Guarantee:
-    """The guarantee record of a finished or unfinished play."""
+def guarantee_of(transcript: Transcript, task: Task | None = None) -> Guarantee:
+    """The guarantee record of a finished or unfinished play.
+
+    Where the judge relied on cited answers, these must rest on something: by the rule of `task`, or of the task that the
+    transcript names, none of them may lead back to itself. Without a rule nobody knows, and nothing is guaranteed.
+    """
     protocol, ledger = transcript.protocol, transcript.ledger
     seat = next((s for s, role in transcript.started["roles"].items() if role == protocol.judge), None)
     used = ledger.spent(seat, protocol.measure) if seat else None
@@ -56,6 +61,11 @@ def guarantee_of(transcript: Transcript) -> Guarantee:
     else:
         because = f"the {protocol.judge} spent {used} {what} of at most {budget} at n = {ledger.n}"
     holds = decided and protocol.access is not None and budget is not None and used is not None and used <= budget
+    if holds and getattr(protocol, "citing", False):
+        from moot.complexity.citations import groundless
+
+        if (fault := groundless(transcript, task)) is not None:
+            holds, because = False, fault
     return Guarantee(
         protocol=protocol.name, measure=f"{seat} {protocol.measure}", n=ledger.n, used=used, budget=budget, holds=holds,
         access=protocol.access, because=because,

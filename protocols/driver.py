@@ -303,6 +303,8 @@ async def play(
             meta["parent"] = dict(parent)
         if (truth := sample.unseal()) is not None:
             meta["sealed"] = {"truth": truth}
+        if sample.task is not None:
+            meta["task"] = sample.task
         log.event("started", fields, meta)
         await Driver(game, seats, log, recording, stale).run()
     finally:

@@ -79,13 +79,13 @@ def reworded(question: Question, text: str, choices: tuple[str, ...]) -> Questio
 class Sample:
     """A question and, sealed beside it, the index of its true choice (None when nobody knows).
 
-    Only scoring calls `unseal()`; no protocol, view or agent is ever given a Sample.
+    task: the name of the task that made the question, by whose rule a guarantee is then checked. Only scoring calls `unseal()`; no protocol, view or agent is ever given a Sample.
     Raises UsageError when the truth is not the index of a choice.
     """
 
-    __slots__ = ("question", "_truth")
+    __slots__ = ("question", "_truth", "task")
 
-    def __init__(self, question: Question, truth: int | None = None) -> None:
+    def __init__(self, question: Question, truth: int | None = None, task: str | None = None) -> None:
         n = len(question.choices)
         if truth is not None and (isinstance(truth, bool) or not isinstance(truth, int) or not 0 <= truth < n):
             raise UsageError(
@@ -93,6 +93,7 @@ class Sample:
             )
         self.question = question
         self._truth = truth
+        self.task = task
 
     def unseal(self) -> int | None:
         """The index of the true choice. For scoring, and for nothing else."""

@@ -40,7 +40,8 @@ class Task(ABC):
     name: what the command line calls it. access: the smallest class that is known to hold the family as n grows (P, NP,
     #P, PSPACE, EXP, NEXP, R). about: the notation of its questions in a sentence or two, which everybody is told.
     reads: a polynomial in n, what a judge reads at most to apply the rule once (cells of data and sub-answers), or to
-    check what its protocol shows it. source: where definition and sizes come from (paper, year).
+    check what its protocol shows it. source: where definition and sizes come from (paper, year). well_founded: whether
+    no question leads back to itself by the rule; where one does, answers that cite each other prove nothing.
     """
 
     name: ClassVar[str]
@@ -48,6 +49,7 @@ class Task(ABC):
     about: ClassVar[str]
     reads: ClassVar[str]
     source: ClassVar[str]
+    well_founded: ClassVar[bool] = True
 
     @abstractmethod
     def data(self, size: int, random: Random) -> Any:
@@ -104,7 +106,7 @@ class Task(ABC):
         question = Question(
             text, choices, data=data, about=self.about, size=self.size(data, size), unit="cells", id=id
         )  # fmt: skip
-        return Sample(question, truth=0 if first else 1)
+        return Sample(question, truth=0 if first else 1, task=self.name)
 
     def programs(self) -> dict[str, Callable[[], Any]]:
         """Program agents by name, each made by a call without arguments; `task:NAME:PROGRAM` on the command line."""

@@ -26,6 +26,7 @@ class CitingPair(Task):
     """
 
     name: ClassVar[str] = "citing-pair"
+    well_founded: ClassVar[bool] = False
     access: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The answer to both questions is one digit. What is 8 - 5? is 3 because 3 plus 5 is 8; What plus 5 is 8? is 3 because "
@@ -74,6 +75,7 @@ class GroundedPair(CitingPair):
     """The same pair with a base case: the second question is looked up in a table of sums, which the judge can check."""
 
     name: ClassVar[str] = "citing-pair-grounded"
+    well_founded: ClassVar[bool] = True
     about: ClassVar[str] = CitingPair.about + (
         " The data holds a table of sums: the entry at d is d plus the number that is subtracted."
     )

@@ -147,4 +147,5 @@ class PublishedShortestPath(ShortestPath):
     """The same questions without rounds, as published: a recursion waits for itself, a learner can be trained on them."""
 
     name: ClassVar[str] = "shortest-path-published"
+    well_founded: ClassVar[bool] = False
     by_rounds: ClassVar[bool] = False

@@ -143,6 +143,7 @@ class PublishedUnionFind(UnionFind):
     """The same questions without rounds, as published: a recursion waits for itself, a learner can be trained on them."""
 
     name: ClassVar[str] = "union-find-published"
+    well_founded: ClassVar[bool] = False
     by_rounds: ClassVar[bool] = False
 
 

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 import moot
 from moot.agents.forms import Form
 from moot.agents.render import statement as shown_as_xml
-from moot.complexity.citations import circle_of, citations, grounded_guarantee
+from moot.complexity.citations import circle_of, citations
+from moot.complexity.guarantee import guarantee_of
 from moot.protocols.amplification import Open, Reply
 from moot.protocols.lmsr import profit
 from moot.protocols.market_making import MarketMaking, PointerMarketMaking, UncitedMarketMaking
@@ -216,11 +217,13 @@ def test_a_guarantee_that_rests_on_a_circle_is_refused() -> None:
         judge = moot.Bounded(ChecksRule(task), reads_per_call=task.bound("market"))
         question = question.model_copy(update={"choices": (lie, task.truth(question.data, question.text))})
         seats = {"market": market, "adversary": Citing(task), "judge": judge}
-        transcript = moot.run(MarketMaking(), question, seats)
+        transcript = moot.run(MarketMaking(), moot.Sample(question, task=task.name), seats)
         assert decided(transcript).verdict.probabilities == (1, 0), "the judge believes the lie"
-        assert transcript.guarantee.holds
-        said = grounded_guarantee(transcript, task)
+        said = transcript.guarantee
         assert said.holds == rests
+        bare = moot.run(MarketMaking(), question, seats)
+        assert not bare.guarantee.holds and "no task with a rule is known" in bare.guarantee.because
+        assert guarantee_of(bare, task) == said
         if rests:
             assert circle_of(transcript, task) == ()
         else:
@@ -264,7 +267,7 @@ def test_a_judge_with_pointers_checks_any_moment_of_a_run_and_only_that() -> Non
     for at, folded in enumerate(order):
         text = unfolded(folded, _Behind(store))
         question = moot.Question(text, (true, lie), data=data, size=1, unit="cells")
-        transcript = _settle(task, question)
+        transcript = _settle(task, moot.Sample(question, task=task.name))
         assert decided(transcript).verdict.choice == 0 and transcript.guarantee.holds
         assert decided(transcript).payoffs["adversary"] == 0
         kinds = [step.move["kind"] for step in transcript.steps() if step.seat == "judge"]

@@ -119,7 +119,8 @@ class Transcript:
     @cached_property
     def sample(self) -> Sample:
         """The question with its sealed truth, when it was recorded. For scoring."""
-        return Sample(self.question, self.started["meta"].get("sealed", {}).get("truth"))
+        meta = self.started["meta"]
+        return Sample(self.question, meta.get("sealed", {}).get("truth"), meta.get("task"))
 
     @cached_property
     def _ending(self) -> Ending | None:

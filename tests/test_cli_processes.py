@@ -127,21 +127,14 @@ def test_on_a_terminal_it_shows_what_happens(many: bool, folder: Path) -> None:
         assert "1.0.0" in text and "a says a storm" in text and "Decided" in out
 
 
-def test_help_is_quick_and_loads_nothing_heavy() -> None:
+def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys\nfrom moot.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit: pass\n"
         "print(sorted(set(sys.modules) & {'openai', 'networkx', 'pydantic', 'anyio', 'xllamacpp'}))"
     )
-    best, done = 9.0, None
-    for _ in range(5):
-        begun = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True
-        )
-        best = min(best, time.perf_counter() - begun)
-    assert done is not None and done.stdout.splitlines()[-1] == "[]"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
     assert "Exit codes" in done.stdout
-    assert best < 0.6
 
 
 def test_moot_alone_shows_help_and_a_closed_pipe_is_no_error(folder: Path) -> None:

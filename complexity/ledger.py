@@ -117,11 +117,12 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
     place: dict[str, tuple[int, int]] = {ROOT: (0, 0)}
     children: dict[str, int] = {}
     scopes: list[str] = []
-    graph = QuestionGraph()
+    graph, root = QuestionGraph(), ""
     for event in events:
         name = event["event"]
         if name == "started":
             question = event["question"]
+            root = question["text"]
             ledger = Ledger(
                 n=question["size"], unit=question.get("unit", "characters"), bounds=event.get("bounds") or {},
                 seats={seat: _opened(event, seat) for seat in event["roles"]}, tree=Size(implied=event.get("implied")),
@@ -148,7 +149,7 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
             spending.seconds += seconds
             spending.longest = max(spending.longest, seconds)
             if name == "moved":
-                _ask(graph, event["move"], question["text"])
+                _ask(graph, event["move"], root)
             if name == "moved" and "under" in event:
                 _grow(ledger.tree, event, place, children, scopes, seen)
         elif name == "charged":

@@ -72,12 +72,11 @@ def grown(task: Task, sizes: Sequence[int], seeds: int) -> tuple[list[int], list
     ns, counts = [], []
     for size in sizes:
         most = 0
-        for seed in range(seeds):
-            question = task.sample(size, seed).question
+        for question in (task.sample(size, seed).question for seed in range(seeds)):
             memo: dict[str, str] = {}
             evaluate(task, question.data, question.text, memo)
             most = max(most, len(memo))
-        ns.append(question.size)
+        ns.append(task.sample(size).question.size)
         counts.append(most)
     return ns, counts
 
@@ -196,7 +195,7 @@ def solved(
             most = max(
                 most, solve(made, sample, moves={"a": moves, "b": moves}, seats={"judge": seats["judge"]}).positions
             )
-        ns.append(sample.question.size)
+        ns.append(task.sample(size).question.size)
         counts.append(max(1, most))
     fit = exponential_growth(ns, counts)
     return found.model_copy(

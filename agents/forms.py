@@ -99,9 +99,8 @@ class Form:
             fields[key] = {**fields[key], "maxItems": self.most[key]}
         if self.length is not None:
             share = max(20, self.length // max(1, len(fields)))  # the fields have to fit together
-            fields = _short(fields, share)
-            if "$defs" in schema:
-                schema["$defs"] = _short(schema["$defs"], max(20, share // _ITEMS))
+            fields, defs = _short(fields, share), _short(schema.get("$defs"), max(20, share // _ITEMS))
+            schema.update({"$defs": defs} if defs else {})
         schema["properties"] = {"kind": name, **fields}
         schema["required"] = list(schema["properties"])
         return schema  # type: ignore[no-any-return]
@@ -349,13 +348,14 @@ def _plain(text: str, annotation: Any) -> Any:
 
 
 def _listed(annotation: Any) -> str:
-    arguments = get_args(annotation)
-    if get_origin(annotation) is tuple:
-        if isinstance(arguments[0], type) and issubclass(arguments[0], BaseModel):
-            names = ", ".join(f'"{name}"' for name in arguments[0].model_json_schema()["properties"])
-            return f"a JSON list of objects, each with {names}"
-        return "a list of texts" if "str" in str(arguments[0]) else "JSON"
-    return "your words, or null" if type(None) in arguments and "str" in str(arguments[0]) else "JSON"
+    inner = get_args(annotation)
+    if get_origin(annotation) is tuple and isinstance(inner[0], type) and issubclass(inner[0], BaseModel):
+        return "a JSON list of objects, each with " + ", ".join(
+            map(json.dumps, inner[0].model_json_schema()["properties"])
+        )
+    if not inner or "str" not in str(inner[0]):
+        return "JSON"
+    return "a list of texts" if get_origin(annotation) is tuple else "your words, or null"
 
 
 def _tag(name: str) -> str:
@@ -382,8 +382,7 @@ def _short(schema: Any, length: int) -> Any:
         made["maxLength"] = min(length, made.get("maxLength", length))
     if made.get("type") == "array":
         # an object in a list takes more room than its texts: names, quotes, and what white space the model likes
-        objects = "$ref" in made.get("items", {}) or made.get("items", {}).get("type") == "object"
-        room = max(1, min(_ITEMS, length // 150)) if objects else _ITEMS
+        room = max(1, min(_ITEMS, length // 150)) if "$ref" in made.get("items", {}) else _ITEMS
         made["maxItems"] = min(room, made.get("maxItems", room))
     return made
 

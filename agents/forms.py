@@ -98,10 +98,9 @@ class Form:
         for key in self.most.keys() & fields.keys():
             fields[key] = {**fields[key], "maxItems": self.most[key]}
         if self.length is not None:
-            share = max(20, self.length // max(1, len(fields)))  # the fields have to fit together
-            fields = _short(fields, share)
-            if "$defs" in schema:
-                schema["$defs"] = _short(schema["$defs"], max(20, share // _ITEMS))
+            share = max(20, self.length // max(1, len(fields)))  # they have to fit together
+            fields, defs = _short(fields, share), _short(schema.get("$defs"), max(20, share // _ITEMS))
+            schema.update({"$defs": defs} if defs else {})
         schema["properties"] = {"kind": name, **fields}
         schema["required"] = list(schema["properties"])
         return schema  # type: ignore[no-any-return]
@@ -349,13 +348,13 @@ def _plain(text: str, annotation: Any) -> Any:
 
 
 def _listed(annotation: Any) -> str:
-    arguments = get_args(annotation)
-    if get_origin(annotation) is tuple:
-        if isinstance(arguments[0], type) and issubclass(arguments[0], BaseModel):
-            names = ", ".join(f'"{name}"' for name in arguments[0].model_json_schema()["properties"])
-            return f"a JSON list of objects, each with {names}"
-        return "a list of texts" if "str" in str(arguments[0]) else "JSON"
-    return "your words, or null" if type(None) in arguments and "str" in str(arguments[0]) else "JSON"
+    listed, inner = get_origin(annotation) is tuple, get_args(annotation)
+    if listed and isinstance(inner[0], type) and issubclass(inner[0], BaseModel):
+        names = map(json.dumps, inner[0].model_json_schema()["properties"])
+        return "a JSON list of objects, each with " + ", ".join(names)
+    if not (listed or type(None) in inner) or "str" not in str(inner[0]):
+        return "JSON"
+    return "a list of texts" if listed else "your words, or null"
 
 
 def _tag(name: str) -> str:
@@ -381,9 +380,7 @@ def _short(schema: Any, length: int) -> Any:
     if made.get("type") == "string" and "enum" not in made:
         made["maxLength"] = min(length, made.get("maxLength", length))
     if made.get("type") == "array":
-        # an object in a list takes more room than its texts: names, quotes, and what white space the model likes
-        objects = "$ref" in made.get("items", {}) or made.get("items", {}).get("type") == "object"
-        room = max(1, min(_ITEMS, length // 150)) if objects else _ITEMS
+        room = max(1, min(_ITEMS, length // 150)) if "$ref" in made.get("items", {}) else _ITEMS
         made["maxItems"] = min(room, made.get("maxItems", room))
     return made
 

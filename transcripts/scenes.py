@@ -157,7 +157,7 @@ def _scene(event: Mapping[str, Any], roles: Mapping[str, str], brief: Mapping[st
     }  # fmt: skip
     if event["event"] == "rejected":
         return Scene(**common, rule=str(event.get("rule", "")))
-    beliefs = tuple(float(p) for p in move.get("probabilities", ())) if kind == "verdict" else ()
+    beliefs = tuple(float(p) for p in move.get("probabilities", ())) if kind in ("verdict", "price") else ()
     extra = ""
     if kind == "verdict" and move.get("end"):
         extra = "ends it here"

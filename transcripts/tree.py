@@ -24,7 +24,7 @@ def text_of(move: Mapping[str, Any]) -> str:
     text = move.get("text")
     if isinstance(text, str):
         return text
-    return ", ".join(f"{key} {value}" for key, value in move.items() if key != "kind")
+    return ", ".join(f"{key} {value}" for key, value in move.items() if key != "kind" and value != "")
 
 
 def _statement(move: Mapping[str, Any]) -> str:

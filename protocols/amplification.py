@@ -81,8 +81,9 @@ class Amplification(Protocol):
     must be given at once. Sub-questions asked together are paid for one after the other, each leaving 1 for every one
     behind it. None: no budgets. With depth or budget, questions are equal only if these are equal as well. memo: False
     answers equal questions each time anew.
-    model: sub-questions go to the seat "model" (one step of iterated amplification) and not to copies of the overseer.
-    source: how the overseer sees the data: "metered" by single cells, which only programs can look at, "all", or "none".
+    model: sub-questions go to the seat "model" (one step of iterated amplification) and not to copies of the overseer;
+    it sees the data whole. source: how the overseer sees the data: "metered" by single cells, at which programs and
+    humans can look, "all", which a language model needs and a bound is charged for at every call, or "none" for everybody.
 
     Questions that wait for each other in a circle end the play in Forfeited, naming the circle, once nothing else can be
     answered. A bound on the whole play (calls, reads, tokens) is dealt out in equal shares to the calls of each wave, so
@@ -166,10 +167,14 @@ class Amplification(Protocol):
 
         move = await floor.ask(
             seat, Reply if final else _STRONG if self.strong else _WEAK,
-            view=floor.only(node.text, choices=choices, source=self.source, log=node.log),
+            view=floor.only(node.text, choices=choices, source=self.seen(seat), log=node.log),
             check=check, say=False, to=("overseer",), under=node.under, relation="answers", **brief,
         )  # fmt: skip
         return Entry(floor.step, seat, move)
+
+    def seen(self, seat: str) -> Source:
+        """How a seat sees the data. A model sees all of it, as debaters do, unless nobody is to see any."""
+        return "all" if seat == "model" and self.source != "none" else self.source
 
     def legal(self, move: Subquestions | Open | Reply, node: Node, choices: tuple[str, ...]) -> Move:
         """The move as it goes on the record. Raises Illegal on what is no answer, or asks too much."""

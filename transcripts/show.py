@@ -76,7 +76,7 @@ def as_text(transcript: Transcript, width: int = 100, colour: bool = False) -> s
         if person.defends is not None:
             line += f"; defends {_choice(transcript, person.defends)}"
         if person.bound:
-            line += "; at most " + ", ".join(f"{number(limit)} {measure}" for measure, limit in person.bound.items())
+            line += "; at most " + ", ".join(f"{number(limit)} {measure.replace('_', ' ')}" for measure, limit in person.bound.items())
         page.add(line, style=styles[person.seat], indent=2)
     heading = ""
     for scene in shown:

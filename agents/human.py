@@ -118,7 +118,9 @@ class Human:
         names = {kind_name(kind): kind for kind in request.kinds}
         while True:
             given = self._input(f"What do you want to give ({', '.join(names)})? ").strip().lower()
-            meant = [name for name in names if name == given] or [name for name in names if given and name.startswith(given)]
+            meant = [name for name in names if name == given] or [
+                name for name in names if given and name.startswith(given)
+            ]
             if len(meant) == 1:
                 return names[meant[0]]
             self._output(f"{given!r} is none of {', '.join(names)}.")

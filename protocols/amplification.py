@@ -153,7 +153,7 @@ class Amplification(Protocol):
             or (self.depth is not None and node.level >= self.depth)
             or (node.left is not None and node.left < 1)
         )
-        brief: dict[str, Any] = {"task": "amplify"}
+        brief: dict[str, Any] = {"task": "amplify-strong" if self.strong else "amplify"}
         if not final:
             brief["most"] = {"questions": self.width}
         if root:

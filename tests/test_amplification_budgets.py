@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -181,7 +182,7 @@ def test_the_order_of_answers_changes_nothing_not_even_which_circle(backend: str
     def overseer(random: Random) -> Any:
         async def act(request: moot.Request) -> Any:
             for _ in range(random.randint(0, 5)):
-                await anyio.sleep(0)
+                await anyio.lowlevel.checkpoint()
             text = request.view.question.text
             return Subquestions(questions=asks[text]) if text in asks and not len(request.view) else answer(request)
 

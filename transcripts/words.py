@@ -118,7 +118,9 @@ def budgets(ledger: Ledger) -> list[str]:
         for measure, limit in limits.items():
             used = ledger.spent(seat, measure) if seat in ledger.seats else None
             share = f" ({percent(used / limit)})" if used is not None and limit else ""
-            lines.append(f"budget: {seat} {measure.replace('_', ' ')}: {number(used)} of {number(limit)}{share} at n = {ledger.n}")
+            lines.append(
+                f"budget: {seat} {measure.replace('_', ' ')}: {number(used)} of {number(limit)}{share} at n = {ledger.n}"
+            )
     if not lines:
         lines.append("budget: none was set, so nothing was bounded")
     size = ledger.tree

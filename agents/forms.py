@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from pydantic_core import from_json
 
 from moot.agents.attempts import Unreadable
 from moot.agents.render import kind_name
+from moot.agents.values import normalised as normalised
+from moot.agents.values import numbers, unescaped
 from moot.protocols.moves import Answer, Ask, Move, Speech, Verdict
 
 Json = dict[str, Any]
@@ -26,6 +27,10 @@ _ITEMS = 4  # entries of a list that a small model may write
 _FENCE = re.compile(r"\A\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 _THINK = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 _PLAIN: dict[Any, str] = {str: "your words", bool: "true or false", int: "a whole number", float: "a number"}
+_LENGTHS = (
+    "minLength",
+    "maxLength",
+)  # hosted endpoints do not know them; a grammar of llama.cpp takes none of 2000 or more
 _TRUE, _FALSE = {"yes", "true", "1"}, {"no", "false", "0"}
 
 
@@ -91,7 +96,7 @@ class Form:
             if self.seats:
                 to = {"anyOf": [{"type": "string", "enum": list(self.seats)}, {"type": "null"}]}
             return _object({"kind": name, "text": text, "to": to})
-        schema = _strict(kind.model_json_schema())
+        schema = _strict(kind.model_json_schema(), () if self.length is not None else _LENGTHS)
         fields = {key: value for key, value in schema["properties"].items() if key not in ("kind", *kind.filled)}
         for key in self.one_of.keys() & fields.keys():
             fields[key] = {"type": "string", "enum": list(self.one_of[key])}
@@ -256,7 +261,7 @@ class Form:
         if kind is Speech:
             return Speech(text=_text(fields))
         if issubclass(kind, Verdict):
-            probabilities, changed = normalised(_numbers(fields.get("probabilities"), self.choices))
+            probabilities, changed = normalised(numbers(fields.get("probabilities"), self.choices))
             if changed:
                 extra["renormalised"] = True
             end = self.ending and _flag(fields.get("end", False))
@@ -271,50 +276,8 @@ class Form:
         if kind is Ask:
             to = fields.get("to")
             return Ask(text=_text(fields, optional=True), to=to if to not in ("", "null", "all", "None") else None)
-        return kind.model_validate({key: value for key, value in fields.items() if key not in kind.filled})
-
-
-def normalised(stated: Sequence[float]) -> tuple[tuple[float, ...], bool]:
-    """Probabilities that sum to 1, and whether they had to be scaled for it. Raises ValueError unless each is finite
-    and at least 0 and their sum is over 0."""
-    for number in stated:
-        if not math.isfinite(number) or number < 0:
-            raise ValueError(f"probabilities: {number!r} is none; each must be from 0 to 1, and they must sum to 1")
-    largest = max(stated, default=0.0)
-    if largest <= 0:
-        raise ValueError("probabilities: they are all 0; they must sum to 1")
-    if largest <= 1 and math.isclose(math.fsum(stated), 1.0, abs_tol=1e-9):
-        return tuple(stated), False
-    scaled = [number / largest for number in stated]
-    total = math.fsum(scaled)
-    return tuple(number / total for number in scaled), True
-
-
-def _numbers(given: Any, count: int) -> list[float]:
-    if isinstance(given, str):
-        given = [part for part in re.split(r"[,;\s]+", given) if part]
-    if isinstance(given, dict):
-        wanted = [str(i) for i in range(1, (count or len(given)) + 1)]
-        if set(given) != set(wanted):
-            raise ValueError(f"probabilities are for {sorted(given)}; give one for each of {', '.join(wanted)}")
-        given = [given[key] for key in wanted]
-    if not isinstance(given, list):
-        raise ValueError("there are no probabilities; give one for each answer")
-    if count and len(given) != count:
-        raise ValueError(f"there are {len(given)} probabilities for {count} answers")
-    return [_number(each) for each in given]
-
-
-def _number(value: Any) -> float:
-    try:
-        if isinstance(value, str):
-            stripped = value.strip()
-            return float(stripped[:-1]) / 100 if stripped.endswith("%") else float(stripped)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return float(value)
-    except (ValueError, OverflowError):
-        pass
-    raise ValueError(f"probabilities: {str(value)[:80]!r} is no number")
+        kept = {key: unescaped(value) for key, value in fields.items() if key not in kind.filled}
+        return kind.model_validate(kept)
 
 
 def _text(fields: Json, optional: bool = False) -> str:
@@ -385,16 +348,16 @@ def _short(schema: Any, length: int) -> Any:
     return made
 
 
-def _strict(schema: Any) -> Any:
+def _strict(schema: Any, without: tuple[str, ...] = ()) -> Any:
     """A schema as strict endpoints want it: every property required, none beside them, no defaults or titles."""
     if isinstance(schema, list):
-        return [_strict(each) for each in schema]
+        return [_strict(each, without) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    made = {key: value for key, value in schema.items() if key not in ("default", "title", "description")}
+    made = {key: value for key, value in schema.items() if key not in ("default", "title", "description", *without)}
     for key, value in made.items():
         named = key in ("properties", "$defs") and isinstance(value, dict)
-        made[key] = {name: _strict(each) for name, each in value.items()} if named else _strict(value)
+        made[key] = {name: _strict(each, without) for name, each in value.items()} if named else _strict(value, without)
     if isinstance(made.get("properties"), dict):
         made["required"], made["additionalProperties"] = list(made["properties"]), False
     return made

@@ -12,8 +12,10 @@ import anyio.to_thread
 from pydantic import TypeAdapter, ValidationError
 
 from moot.agents.render import kind_name, limit_of
-from moot.protocols.errors import AgentError
-from moot.protocols.moves import Answer, Ask, Move, Quote, Speech, Stop, Verdict
+from moot.protocols.amplification_moves import Open, Reply, Subquestions
+from moot.protocols.errors import AgentError, Illegal
+from moot.protocols.moves import UNKNOWN, Answer, Ask, Move, Quote, Speech, Stop, Verdict
+from moot.protocols.pointers import pointers_in
 from moot.protocols.view import Entry, Request
 
 Reader = Callable[[str], str]  # shows a prompt and returns a line; raises EOFError at the end
@@ -47,10 +49,11 @@ class Human:
     def _ask(self, request: Request, entries: list[Entry]) -> Move:
         try:
             self._show(request, entries)
+            self._look(request)
             while True:
                 kind = self._kind(request)
                 try:
-                    return self._fill(kind, request)
+                    return self._fill(kind, request, entries)
                 except (ValidationError, ValueError) as error:
                     words = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
                     self._output(f"That is not right: {words}. Again:")
@@ -70,6 +73,8 @@ class Human:
             self._output(f"Question: {question.text}")
             for i, choice in enumerate(question.choices, 1):
                 self._output(f"  {i}. {choice}")
+            if question.about is not None:
+                self._output(f"About it: {question.about}")
             if question.passage is not None:
                 self._output(f"Passage:\n{question.passage}\n")
             if question.data is not None:
@@ -86,8 +91,26 @@ class Human:
         for key, what in (("limit", "Say at most"), ("quote_limit", "Quote at most")):
             if (most := limit_of(brief, key)) is not None:
                 self._output(f"{what} {most[0]} {most[1]}.")
+        if isinstance(left := brief.get("budget"), int):
+            self._output(f"Your budget: {left}.")
         if request.problem:
             self._output(f"Your last move was not accepted: {printable(request.problem)}")
+
+    def _look(self, request: Request) -> None:
+        """Show the cells of the data that are asked for, where the view lets its reader look; each is charged."""
+        while request.view.has_cells and request.view.source == "metered":
+            given = self._input("Look at which cell of the data (for instance 3, or rows 0; empty to go on)? ").split()
+            if not given:
+                return
+            numbers = [int(part) if part.isascii() and part.isdecimal() else part for part in given]
+            for address in (numbers, given):
+                try:
+                    self._output(json.dumps(request.view.look(*address), ensure_ascii=False))
+                    break
+                except Illegal as error:
+                    problem = str(error)
+            else:
+                self._output(f"{printable(problem)}.")
 
     def _kind(self, request: Request) -> type[Move]:
         if len(request.kinds) == 1:
@@ -95,11 +118,14 @@ class Human:
         names = {kind_name(kind): kind for kind in request.kinds}
         while True:
             given = self._input(f"What do you want to give ({', '.join(names)})? ").strip().lower()
-            if given in names:
-                return names[given]
+            meant = [name for name in names if name == given] or [
+                name for name in names if given and name.startswith(given)
+            ]
+            if len(meant) == 1:
+                return names[meant[0]]
             self._output(f"{given!r} is none of {', '.join(names)}.")
 
-    def _fill(self, kind: type[Move], request: Request) -> Move:
+    def _fill(self, kind: type[Move], request: Request, entries: list[Entry]) -> Move:
         question = request.view.question
         if kind is Speech:
             return Speech(text=self._lines("Your speech; quotes as <quote>exact words</quote>", needed=True))
@@ -124,12 +150,61 @@ class Human:
             return Ask(to=to, text=self._lines("Your question (may be empty)"))
         if kind is Stop:
             return Stop(stop=self._yes("Do you agree to end here?"))
+        if kind is Subquestions:
+            return self._subquestions(request)
+        if kind is Reply:
+            return self._reply(question.choices)
+        if kind is Open:
+            return self._open([question.text, *(entry.move.content() for entry in entries)])
         return kind.model_validate({"kind": kind_name(kind), **dict(self._fields(kind))})
+
+    def _subquestions(self, request: Request) -> Subquestions:
+        most = request.brief.get("most")
+        limit = most.get("questions") if isinstance(most, dict) else None
+        told = f" (at most {limit})" if limit is not None else ""
+        lines = self._lines(f"Your sub-questions, one a line{told}", needed=True).splitlines()
+        questions = tuple(line.strip() for line in lines if line.strip())
+        if limit is not None and len(questions) > limit:
+            raise ValueError(f"these are {len(questions)} questions; there may be {limit} at a time")
+        budgets = None
+        while "budget" in request.brief:
+            given = self._input("A budget for each, in order (numbers; empty for a tenth of what is left): ").split()
+            if not given:
+                break
+            if len(given) == len(questions) and all(part.isascii() and part.isdecimal() for part in given):
+                budgets = tuple(map(int, given))
+                break
+            self._output(f"Give {len(questions)} whole numbers with blanks between them, or nothing.")
+        return Subquestions(questions=questions, budgets=budgets)
+
+    def _reply(self, choices: tuple[str, ...]) -> Reply:
+        while choices:
+            given = self._input(f"Which answer (1 to {len(choices)}, or {UNKNOWN} when you do not know)? ").strip()
+            if given == UNKNOWN:
+                return Reply(answer=UNKNOWN)
+            if given.isascii() and given.isdecimal() and 1 <= int(given) <= len(choices):
+                return Reply(answer=choices[int(given) - 1])
+            self._output(f"{given!r} is neither a number from 1 to {len(choices)} nor {UNKNOWN}.")
+        return Reply(answer=self._lines(f"Your answer; {UNKNOWN} when you do not know", needed=True))
+
+    def _open(self, texts: list[str]) -> Open:
+        pointers = list(dict.fromkeys(pointer for text in texts for pointer in pointers_in(text)))
+        if not pointers:
+            raise ValueError("there is no pointer to open in what you were shown; give something else")
+        for number, pointer in enumerate(pointers, 1):
+            self._output(f"  {number}. {pointer}")
+        while True:
+            given = self._input(f"Which pointer do you open (1 to {len(pointers)}, or as it is written)? ").strip()
+            if given in pointers:
+                return Open(pointer=given)
+            if given.isascii() and given.isdecimal() and 1 <= int(given) <= len(pointers):
+                return Open(pointer=pointers[int(given) - 1])
+            self._output(f"{given!r} is none of them.")
 
     def _fields(self, kind: type[Move]) -> Iterator[tuple[str, Any]]:
         """The fields of a kind of move that moot does not know: text as it is, anything else as JSON."""
         for name, field in kind.model_fields.items():
-            if name == "kind":
+            if name == "kind" or name in kind.filled:
                 continue
             if field.annotation is str:
                 yield name, self._lines(name, needed=field.is_required())
@@ -209,6 +284,12 @@ def _shown_move(move: Move) -> str:
         return f"{' / '.join(f'{p:.0%}' for p in move.probabilities)} {text}".rstrip()
     if isinstance(move, Answer):
         return f"answer {move.choice + 1} {text}".rstrip()
+    if isinstance(move, Subquestions):
+        return "asked" + "".join(f"\n  {i}. {printable(each)}" for i, each in enumerate(move.questions, 1))
+    if isinstance(move, Reply):
+        return f"{printable(move.of)} → {text}" if move.of else text
+    if isinstance(move, Open):
+        return f"{move.pointer} holds: {text or '(nothing)'}"
     return text
 
 

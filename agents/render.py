@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import Any
 
 from moot.agents.prompts import Templates
+from moot.protocols.amplification_moves import Open, Reply
 from moot.protocols.market_moves import Citation, Examine, Statement
 from moot.protocols.moves import Answer, Ask, Move, Speech, Verdict
 from moot.protocols.question import Question
@@ -102,6 +103,10 @@ def statement(entry: Entry) -> str:
         extra["claims"] = move.answer
     elif isinstance(move, Examine):
         extra["of"] = move.turn
+    elif isinstance(move, Reply) and move.of:
+        extra["question"] = move.of
+    elif isinstance(move, Open):
+        extra["pointer"] = move.pointer
     if not isinstance(move, Speech):
         extra = {"kind": move.kind, **extra}
     body = _body(move)
@@ -189,7 +194,7 @@ def _asks(brief: Mapping[str, Any]) -> str:
     return f"You are asked: <asked>{escape(str(text))}</asked> " if text else ""
 
 
-_KNOWN = {"task", "answer", "round", "rounds", "limit", "quote_limit", "asks", "to_seats", "one_of"}
+_KNOWN = {"task", "answer", "round", "rounds", "limit", "quote_limit", "asks", "to_seats", "one_of", "most", "budget"}
 
 
 def _details(brief: Mapping[str, Any]) -> str:
@@ -204,6 +209,10 @@ def _limits(brief: Mapping[str, Any]) -> str:
         most = limit_of(brief, key)
         if most is not None:
             said.append(f"{what} {most[0]} {most[1]}.")
+    if isinstance(counts := brief.get("most"), Mapping):
+        said += [f"At most {count} {escape(str(name))}." for name, count in counts.items()]
+    if isinstance(left := brief.get("budget"), int):
+        said.append(f"Your budget is {left}: a question costs 1 and what its answer takes, everything else costs 1.")
     return " ".join(said)
 
 

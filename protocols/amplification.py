@@ -7,10 +7,14 @@ accesses R (Hubinger 2020, Alignment proposals and complexity classes; Weak HCH 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from moot.protocols.amplification_moves import Open as Open
+from moot.protocols.amplification_moves import Reply as Reply
+from moot.protocols.amplification_moves import Subquestions as Subquestions
+from moot.protocols.amplification_moves import Text as Text
 from moot.protocols.base import Protocol
 from moot.protocols.errors import Illegal, UsageError
 from moot.protocols.floor import Floor
@@ -19,63 +23,6 @@ from moot.protocols.outcomes import Decided, Forfeited
 from moot.protocols.pointers import Store, pointers_in
 from moot.protocols.question import Question
 from moot.protocols.view import NOTHING, Entry, Source
-
-Text = Annotated[str, Field(min_length=1, max_length=20_000)]
-
-
-class Subquestions(Move):
-    """Questions whose answers the overseer wants before it goes on; they are answered at the same time.
-
-    of: the question that is being answered (the protocol fills it in). budgets: what each may spend, where budgets are
-    in use; None, or an entry of None, leaves it to the rule.
-    """
-
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("of", "budgets")
-    kind: Literal["subquestions"] = "subquestions"
-    of: str = ""
-    questions: Annotated[tuple[Text, ...], Field(min_length=1)]
-    budgets: tuple[Annotated[int, Field(ge=0)] | None, ...] | None = None
-
-    def content(self) -> str:
-        return "\n".join(self.questions)
-
-    def cells(self) -> int:
-        """0: who asked knows what it asked."""
-        return 0
-
-
-class Reply(Move):
-    """The answer to a question, or "?" for "I do not know". of: the question (the protocol fills it in)."""
-
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("of",)
-    kind: Literal["reply"] = "reply"
-    of: str = ""
-    answer: Text
-
-    def content(self) -> str:
-        return self.answer
-
-    def cells(self) -> int:
-        return 1
-
-
-class Open(Move):
-    """Look behind a pointer (strong HCH). of, text: the question, and what is behind it; the protocol fills them in."""
-
-    filled: ClassVar[tuple[str, ...]] = ("of", "text")
-    kind: Literal["open"] = "open"
-    of: str = ""
-    pointer: Text
-    text: str = ""
-
-    def content(self) -> str:
-        return self.text
-
-    def cells(self) -> int:
-        return 1
-
 
 _WEAK = Subquestions | Reply
 _STRONG = Subquestions | Open | Reply
@@ -109,6 +56,11 @@ class Node:
         self.answer: Entry | None = None
         self.sees: set[str] = set()
 
+    def spend(self) -> None:
+        """Pay 1 for an answer or for opening a pointer; with nothing left an answer costs nothing."""
+        if self.left:
+            self.left -= 1
+
 
 class Amplification(Protocol):
     """The overseer answers a question, or asks sub-questions first, which copies of it answer in the same way.
@@ -118,19 +70,25 @@ class Amplification(Protocol):
     that it looks at; each of its calls must stay within a polynomial (`reads_per_call`), while depth and the number of
     questions may grow faster. The root's answer must be one of the question's choices, or "?", which decides nothing.
 
-    The defaults keep a language model to 13 questions. Programs that decompose all the way want depth=None and more of
-    the rest (`Task.options` says what a task's do).
+    The defaults keep a language model to 43 questions and 57 calls (`generations`). Programs that decompose all the way
+    want depth=None and more of the rest (`Task.options` says what a task's do).
 
     depth: levels below the root; at the last one an answer must be given at once. None: no limit. width: sub-questions
     asked at a time; turns: calls for one question, the last of which must answer. questions: how many different ones
-    may be asked; those over it must be answered at once. budget: that of the root by the rule of ALBA (Christiano 2017):
-    a sub-question gets min(left - 1, what was requested or left // 10) and costs 1 and what it spends, an answer costs 1,
-    and with nothing left an answer must be given at once. None: no budgets. With depth or budget, questions are equal
-    only if these are equal as well. memo: False answers equal questions each time anew.
-    model: sub-questions go to the seat "model" (one step of iterated amplification) and not to copies of the overseer.
-    source: how the overseer sees the data: "metered" by single cells, "all", or "none".
+    (with memo=False: how many in all) may ask, the root among them; those over it must be answered at once.
+    budget: that of the root by the rule of ALBA (Christiano 2017): a sub-question gets min(left - 1, what was requested
+    or left // 10) and costs 1 and what it spends, opening a pointer or answering costs 1, and with nothing left an answer
+    must be given at once. Sub-questions asked together are paid for one after the other, each leaving 1 for every one
+    behind it. None: no budgets. With depth or budget, questions are equal only if these are equal as well. memo: False
+    answers equal questions each time anew.
+    model: sub-questions go to the seat "model" (one step of iterated amplification) and not to copies of the overseer;
+    it sees the data whole. source: how the overseer sees the data: "metered" by single cells, at which programs and
+    humans can look, "all", which a language model needs and a bound is charged for at every call, or "none" for everybody.
 
-    Questions that wait for each other in a circle end the play in Forfeited, naming the circle.
+    Questions that wait for each other in a circle end the play in Forfeited, naming the circle, once nothing else can be
+    answered. A bound on the whole play (calls, reads, tokens) is dealt out in equal shares to the calls of each wave, so
+    that no order of answers matters: a wave of w calls may run dry once less than w times its dearest call is left.
+    `reads_per_call`, which the guarantee is about, is the same for every call and never dealt out.
     """
 
     name: ClassVar[str] = "amplify"
@@ -151,6 +109,11 @@ class Amplification(Protocol):
     def roles(self, question: Question) -> dict[str, str]:
         if len(question.choices) < 2:
             raise UsageError(f"amplification decides between choices; {question.text!r} has none")
+        if self.strong:
+            try:
+                Store().intern(question.text)
+            except Illegal as error:
+                raise UsageError(f"{self.name}: the question {question.text!r} is no message: {error}") from None
         return {"overseer": "overseer", **({"model": "model"} if self.model else {})}
 
     async def play(self, floor: Floor, question: Question) -> Decided | Forfeited:  # type: ignore[override]
@@ -169,6 +132,7 @@ class Amplification(Protocol):
                     ready += self.answered(node, entry)
                 elif isinstance(entry.move, Open):
                     self.shown(node, entry)
+                    node.spend()
                     ready.append(node)
                 else:
                     ready += self.split(node, entry, known)
@@ -189,7 +153,7 @@ class Amplification(Protocol):
             or (self.depth is not None and node.level >= self.depth)
             or (node.left is not None and node.left < 1)
         )
-        brief: dict[str, Any] = {"task": "amplify"}
+        brief: dict[str, Any] = {"task": "amplify-strong" if self.strong else "amplify"}
         if not final:
             brief["most"] = {"questions": self.width}
         if root:
@@ -198,17 +162,24 @@ class Amplification(Protocol):
             brief["budget"] = node.left
 
         def check(move: Subquestions | Open | Reply) -> Move:
-            return self.legal(move if store is None else behind(move, node, store), node, choices)
+            plain = store is None or (isinstance(move, Reply) and move.answer in choices)  # choices are no messages
+            return self.legal(move if store is None or plain else behind(move, node, store), node, choices)
 
         move = await floor.ask(
             seat, Reply if final else _STRONG if self.strong else _WEAK,
-            view=floor.only(node.text, choices=choices, source=self.source, log=node.log),
+            view=floor.only(node.text, choices=choices, source=self.seen(seat), log=node.log),
             check=check, say=False, to=("overseer",), under=node.under, relation="answers", **brief,
         )  # fmt: skip
         return Entry(floor.step, seat, move)
 
+    def seen(self, seat: str) -> Source:
+        """How a seat sees the data. A model sees all of it, as debaters do, unless nobody is to see any."""
+        return "all" if seat == "model" and self.source != "none" else self.source
+
     def legal(self, move: Subquestions | Open | Reply, node: Node, choices: tuple[str, ...]) -> Move:
         """The move as it goes on the record. Raises Illegal on what is no answer, or asks too much."""
+        if not all(text.strip() for text in (move.questions if isinstance(move, Subquestions) else ())):
+            raise Illegal("a sub-question is empty; ask something, or reply")
         if isinstance(move, Reply):
             if choices and move.answer not in (*choices, UNKNOWN):
                 raise Illegal(f"the answer must be one of {', '.join(choices)}, or {UNKNOWN}; it is {move.answer!r}")
@@ -248,7 +219,7 @@ class Amplification(Protocol):
         """Hand a question's sub-questions out. Returns what can be worked on next."""
         move = entry.move
         assert isinstance(move, Subquestions)
-        node.log = node.log.then(entry)
+        self.shown(node, entry)
         ready: list[Node] = []
         for index, text in enumerate(move.questions):
             share = None
@@ -275,8 +246,7 @@ class Amplification(Protocol):
     def answered(self, node: Node, entry: Entry) -> list[Node]:
         """Note an answer. Returns the questions that waited for nothing else."""
         node.answer, node.log = entry, NOTHING
-        if node.left:
-            node.left -= 1
+        node.spend()
         ready: list[Node] = []
         for other in node.waits:
             other.missing -= 1
@@ -296,11 +266,20 @@ class Amplification(Protocol):
         return [node]
 
     def generations(self, question: Question) -> dict[str, int] | None:
-        """An upper bound where there is one: every question at all its turns, in the memoised and the limited case."""
-        if not self.memo:
-            return None
-        most = 1 + self.questions * self.width * self.turns  # closed questions, too, are asked once each
-        return {"overseer": most * self.turns, "model": most} if self.model else {"overseer": most * self.turns}
+        """An upper bound: every question asks for as many others as it may, and those that may not ask answer at once."""
+        parts = 0 if self.depth == 0 or self.budget == 0 else self.width * (self.turns - 1)
+        if self.model:
+            overseer = self.turns if parts else 1
+            return {"overseer": overseer, "model": parts if self.budget is None else min(parts, self.budget)}
+        asking, level = 0, 1  # questions that may ask, level by level
+        for _ in range(self.questions if self.depth is None else min(self.depth, self.questions)):
+            if not parts or asking >= self.questions:
+                break
+            asking, level = asking + level, level * parts
+        asking = min(asking, self.questions)
+        most = 1 + asking * (parts + self.turns - 1)
+        # each call that is no answer, and each question asked, costs 1 of the budget
+        return {"overseer": most if self.budget is None else min(most, 2 * self.budget + 1)}
 
 
 class StrongAmplification(Amplification):

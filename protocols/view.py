@@ -105,30 +105,47 @@ NOTHING = Log(None, None)
 class View(Sequence[Entry]):
     """What a role may see: a question (with its source only if the protocol says so) and statements, oldest first.
 
-    Under a bound each statement is charged when it is first opened, by its `reading()` size.
+    Under a bound each statement is charged when it is first opened, by its `reading()` size, and a source that is shown
+    whole when the question is: a unit for each cell of the data and each character of the passage.
     """
 
-    __slots__ = ("question", "_source", "_log", "_cached", "_opened", "_meter", "_full")
+    __slots__ = ("_question", "_source", "_log", "_cached", "_opened", "_meter", "_full", "_unpaid")
 
     def __init__(self, question: Question, log: Log, source: Source = "none", bare: Question | None = None) -> None:
         self._full = question
         self._source: Source = source
-        self.question = question if source == "all" else bare or question.without_source()
+        self._question = question if source == "all" else bare or question.without_source()
         self._log = log
         self._cached: list[Entry] | None = None
         self._opened: set[int] | None = None
         self._meter: Meter | None = None
+        self._unpaid = False
 
     def metered(self, meter: Meter) -> View:
         """The same view, for one request: what is opened is charged to `meter`."""
         view = View.__new__(View)
-        view._full, view._source, view.question, view._log = self._full, self._source, self.question, self._log
-        view._cached, view._opened, view._meter = None, set(), meter
+        view._full, view._source, view._question, view._log = self._full, self._source, self._question, self._log
+        view._cached, view._opened, view._meter, view._unpaid = None, set(), meter, self._source == "all"
         return view
+
+    @property
+    def question(self) -> Question:
+        """What is asked, with the passage and the data where this view shows them."""
+        if self._unpaid:
+            assert self._meter is not None
+            data, passage = self._question.data, self._question.passage
+            self._meter.read((0 if data is None else cells_of(data)) + len(passage or ""))
+            self._unpaid = False
+        return self._question
 
     @property
     def source(self) -> Source:
         return self._source
+
+    @property
+    def has_cells(self) -> bool:
+        """Whether there is data that `look` could show, for a reader who may."""
+        return self._source != "none" and self._full.data is not None
 
     @property
     def digest(self) -> bytes:
@@ -188,28 +205,32 @@ class View(Sequence[Entry]):
                 cell = cell[part]
             except (KeyError, IndexError, TypeError):
                 raise Illegal(f"there is no cell {'.'.join(map(str, address))} in the data") from None
-        if self._meter is not None:
-            self._meter.read(1 if not isinstance(cell, (list, dict)) else _cells(cell))
+        if (meter := self._charging()) is not None:
+            meter.read(cells_of(cell))
         return cell
 
     def excerpt(self, start: int, end: int) -> str:
         """Characters [start, end) of the passage, charged one unit each. Raises like `look`."""
         self._may_look()
         text = (self._full.passage or "")[start:end]
-        if self._meter is not None:
-            self._meter.read(len(text))
+        if (meter := self._charging()) is not None:
+            meter.read(len(text))
         return text
+
+    def _charging(self) -> Meter | None:
+        """The meter that a look is charged to; None without a bound, and where the whole source was paid for."""
+        return self._meter if self._source != "all" or self._unpaid else None
 
     def _may_look(self) -> None:
         if self._source == "none":
             raise UsageError("this view gives no access to the source of the question")
 
 
-def _cells(value: Any) -> int:
+def cells_of(value: Any) -> int:
     """How many cells a value of the data holds, at least 1."""
     if not isinstance(value, (list, dict)):
         return 1
-    return max(1, sum(map(_cells, value.values() if isinstance(value, dict) else value)))
+    return max(1, sum(map(cells_of, value.values() if isinstance(value, dict) else value)))
 
 
 @dataclass(slots=True)

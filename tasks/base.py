@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from typing import Protocol as Structural
 
 from moot.protocols.errors import UsageError
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 Rule = Generator["tuple[str, ...] | str", tuple[str, ...], str]
 """A local rule at work on one question. It yields a tuple of sub-questions, which may be asked at the same time, and is
 sent the tuple of their answers; or it yields one pointer ("&…", a str), and is sent a tuple with the text behind it. It
-returns the answer. It sees nothing else: no global, no randomness, so that anybody can run it again."""
+returns the answer. It sees nothing else: no global, no randomness, so that anybody can run it again. Of a sub-answer that
+is none ("I think 7") it makes "?", or raises ValueError or LookupError."""
+
+
+Messages = Literal["plain", "brackets", "pointers"]
 
 
 class Look(Structural):
@@ -41,7 +45,9 @@ class Task(ABC):
     #P, PSPACE, EXP, NEXP, R). about: the notation of its questions in a sentence or two, which everybody is told.
     reads: a polynomial in n, what a judge reads at most to apply the rule once (cells of data and sub-answers), or to
     check what its protocol shows it. source: where definition and sizes come from (paper, year). well_founded: whether
-    no question leads back to itself by the rule; where one does, answers that cite each other prove nothing.
+    no question leads back to itself by the rule; where one does, answers that cite each other prove nothing. messages:
+    "pointers" when the rule opens pointers, so that only protocols with pointers play it; "brackets" when its questions
+    are written with square brackets, which those protocols take for messages, so that only the others do; else "plain".
     """
 
     name: ClassVar[str]
@@ -50,6 +56,7 @@ class Task(ABC):
     reads: ClassVar[str]
     source: ClassVar[str]
     well_founded: ClassVar[bool] = True
+    messages: ClassVar[Messages] = "plain"
 
     @abstractmethod
     def data(self, size: int, random: Random) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from moot.protocols.errors import Illegal, UsageError
 from moot.protocols.pointers import pointers_in
-from moot.tasks.base import UNKNOWN, Look, Rule, Task
+from moot.tasks.base import UNKNOWN, Look, Messages, Rule, Task
 from moot.tasks.machines import BLANK, runs
 
 _RUN = re.compile(r"run &[0-9a-f]{12}", re.ASCII)
@@ -42,6 +42,7 @@ class Halting(Task):
     )
     reads: ClassVar[str] = "n + 6"
     source: ClassVar[str] = "Christiano 2016, Strong HCH; Hubinger 2020, Alignment proposals and complexity classes"
+    messages: ClassVar[Messages] = "pointers"
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         if size > LARGEST:

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, ClassVar
 
 from moot.protocols.errors import UsageError
-from moot.tasks.base import UNKNOWN, Look, Rule, Task
+from moot.tasks.base import UNKNOWN, Look, Messages, Rule, Task
 
 _WHOLE = re.compile(r"path\((\d{1,7}),(\d{1,7})\)")
 _STRETCH = re.compile(r"walk\[(\d{1,7}):(\d{1,7})\]")
@@ -31,6 +31,7 @@ class PathCheck(Task):
     )
     reads: ClassVar[str] = "4"
     source: ClassVar[str] = "Savitch 1970, Relationships between nondeterministic and deterministic tape complexities"
+    messages: ClassVar[Messages] = "brackets"
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         if size < 4:

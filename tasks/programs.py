@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from moot.protocols.amplification import Open, Reply, Subquestions
-from moot.protocols.errors import AgentError
+from moot.protocols.errors import AgentError, Illegal, UsageError
 from moot.protocols.moves import Move, Verdict
 from moot.protocols.view import Entry, Request
 from moot.tasks.base import UNKNOWN, Task, evaluate
@@ -17,6 +17,8 @@ from moot.tasks.market_programs import ChecksRule, ChecksWitness, Citing, Citing
 
 class Overseer:
     """Follows the task's rule: asks what the rule asks, and answers what it gives. H of iterated amplification.
+
+    It answers "?" to a sub-question that is none of its task, and where the rule cannot use an answer that it got.
 
     error: the probability of a slip in an answer, drawn from the step's seed (error injection).
     """
@@ -33,6 +35,10 @@ class Overseer:
                 wanted = rule.send(answers)
         except StopIteration as stop:
             return Reply(of=view.question.text, answer=self._slip(stop.value, request))
+        except (UsageError, Illegal, ValueError, LookupError):
+            if not len(view) and view.question.choices:
+                raise  # the question of the play itself
+            return Reply(of=view.question.text, answer=UNKNOWN)
         if isinstance(wanted, str) and Open in request.kinds:
             return Open(of=view.question.text, pointer=wanted)
         if Subquestions not in request.kinds or isinstance(wanted, str):
@@ -52,7 +58,8 @@ class Overseer:
 
 
 class Truthful:
-    """Answers every question about an instance with the truth, which it computes: it needs to see the data."""
+    """Answers every question about an instance with the truth, which it computes: it needs to see the data. The answer to
+    what is no question about it is "?"."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -61,7 +68,12 @@ class Truthful:
         question = request.view.question
         if question.data is None:
             raise AgentError(f"step {request.step}: the truth cannot be computed without the data; show it: source=all")
-        return Reply(of=question.text, answer=self.task.truth(question.data, question.text))
+        try:
+            return Reply(of=question.text, answer=self.task.truth(question.data, question.text))
+        except UsageError:
+            if question.choices:
+                raise
+            return Reply(of=question.text, answer=UNKNOWN)
 
     def describe(self) -> dict[str, Any]:
         return {"agent": "program", "name": "truthful", "task": self.task.name}
@@ -130,10 +142,13 @@ def programs_of(task: Task) -> dict[str, Callable[[], Any]]:
 
 def cast_of(task: Task, protocol: str) -> dict[str, str]:
     """Role to program for a protocol; {} when there is no such cast."""
-    if protocol in ("amplify", "amplify-strong") and type(task).rule is not Task.rule:
+    pointers = protocol in ("amplify-strong", "market-pointers")
+    if type(task).rule is Task.rule or task.messages == ("brackets" if pointers else "pointers"):
+        return {}
+    if protocol in ("amplify", "amplify-strong"):
         return {"overseer": "overseer", "model": "truthful"}
-    if protocol in ("market", "market-pointers") and type(task).rule is not Task.rule:
+    if protocol in ("market", "market-pointers"):
         return {"market": "predictor", "adversary": "citing", "judge": "checks-rule"}
-    if protocol == "market-uncited" and type(task).rule is not Task.rule:
+    if protocol == "market-uncited":
         return {"market": "predictor", "adversary": "witness", "judge": "checks-witness"}
     return {}

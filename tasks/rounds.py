@@ -23,7 +23,7 @@ from random import Random
 from typing import Any, ClassVar
 
 from moot.protocols.errors import UsageError
-from moot.tasks.base import UNKNOWN, Look, Rule, looker
+from moot.tasks.base import UNKNOWN, Look, Messages, Rule, looker
 from moot.tasks.curriculum import NUMBER, CurriculumTask, number
 
 _ASKED = re.compile(rf"([A-Z])(?:\[({NUMBER})\])?\(([^()]*)\)")
@@ -48,6 +48,7 @@ class RoundsTask(CurriculumTask):
     example: a question, for error messages. by_rounds: whether `ask` and `questions` use the form with rounds.
     """
 
+    messages: ClassVar[Messages] = "brackets"
     prefix: ClassVar[str]
     learned: ClassVar[Mapping[str, int]]
     looked: ClassVar[Mapping[str, int]] = {"E": 2, "N": 2}

@@ -14,7 +14,7 @@ from moot.protocols.bisection import Dispute, Split
 from moot.protocols.errors import AgentError, UsageError
 from moot.protocols.moves import Move, Verdict
 from moot.protocols.view import Request
-from moot.tasks.base import UNKNOWN, Look, Rule, Task
+from moot.tasks.base import UNKNOWN, Look, Messages, Rule, Task
 
 _ASKED = re.compile(r"sum\[(\d+):(\d+)\]")
 
@@ -30,6 +30,7 @@ class Sum(Task):
     )
     reads: ClassVar[str] = "3"
     source: ClassVar[str] = "Hubinger 2020, AI safety via market making"
+    messages: ClassVar[Messages] = "brackets"
 
     def data(self, size: int, random: Random) -> list[int]:
         return [random.randint(-99, 99) for _ in range(size)]

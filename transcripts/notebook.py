@@ -39,7 +39,7 @@ def as_html(transcript: Transcript) -> str:
         if person.defends is not None and 0 <= person.defends < len(question.choices):
             line += f"; defends “{one_line(question.choices[person.defends], 60)}”"
         for measure, limit in person.bound.items():
-            line += f"; at most {number(limit)} {measure}"
+            line += f"; at most {number(limit)} {measure.replace('_', ' ')}"
         out.append(f"<li>{_name(person.seat, hues)} {_text(line)}</li>")
     out.append("</ul>")
     heading = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from moot.transcripts.notebook import as_html as as_html
@@ -76,7 +77,9 @@ def as_text(transcript: Transcript, width: int = 100, colour: bool = False) -> s
         if person.defends is not None:
             line += f"; defends {_choice(transcript, person.defends)}"
         if person.bound:
-            line += "; at most " + ", ".join(f"{number(limit)} {measure}" for measure, limit in person.bound.items())
+            line += "; at most " + ", ".join(
+                f"{number(limit)} {measure.replace('_', ' ')}" for measure, limit in person.bound.items()
+            )
         page.add(line, style=styles[person.seat], indent=2)
     heading = ""
     for scene in shown:
@@ -174,10 +177,21 @@ def _longest(ledger: Ledger) -> float:
     return max((spending.longest for spending in ledger.seats.values()), default=0.0)
 
 
-def table(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """Rows of cells as aligned lines: the first `left` columns flush left, the others right, a line under the head."""
+def table(rows: Sequence[Sequence[str]], left: int = 1, width: int | None = None) -> list[str]:
+    """Rows of cells as aligned lines: the first `left` columns flush left, the others right, a line under the head.
+
+    width: columns that the last cell of a row is wrapped to fit into, on lines of its own below the first.
+    """
     from rich.cells import cell_len
 
+    if width is not None:
+        before = sum(max(map(cell_len, column)) + 2 for column in list(zip(*rows, strict=True))[:-1])
+        wrapped = [(row, wrap(row[-1], max(20, width - before), break_on_hyphens=False) or [""]) for row in rows]
+        rows = [
+            [*(row[:-1] if i == 0 else [""] * (len(row) - 1)), line]
+            for row, lines in wrapped
+            for i, line in enumerate(lines)
+        ]
     wide = [max(cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]
 
     def line(row: Sequence[str]) -> str:

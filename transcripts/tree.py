@@ -19,8 +19,15 @@ def scope_of(step: str, scopes: Iterable[str]) -> str:
 
 def text_of(move: Mapping[str, Any]) -> str:
     """What a recorded move says, as text, for display."""
-    if move.get("kind") == "statement":
-        return _statement(move)
+    match move:
+        case {"kind": "statement"}:
+            return _statement(move)
+        case {"kind": "subquestions", "of": str(question), "questions": [*parts]}:
+            return f"{question} asks" + "".join(f"\n({i}) {part}" for i, part in enumerate(parts, 1))
+        case {"kind": "reply", "of": str(question), "answer": str(answer)}:
+            return f"{question} → {answer}" if question else answer
+        case {"kind": "open", "pointer": str(pointer), "text": str(behind)}:
+            return f"{pointer} holds {behind or 'nothing'}"
     text = move.get("text")
     if isinstance(text, str):
         return text

@@ -78,10 +78,11 @@ def ending(transcript: Transcript) -> str:
     if isinstance(outcome, Exhausted):
         return (
             f"Exhausted at step {outcome.step}: {one_line(outcome.role, 64)} would have spent "
-            f"{number(outcome.used)} {one_line(outcome.measure, 40)} of {number(outcome.limit)}"
+            f"{number(outcome.used)} {one_line(outcome.measure, 40).replace('_', ' ')} of {number(outcome.limit)}"
         )
     assert isinstance(outcome, Errored)
-    return f"Errored at step {outcome.step}: {one_line(outcome.cause, 1000)}"
+    cause = outcome.cause.removeprefix(f"step {outcome.step}: ")
+    return f"Errored at step {outcome.step}: {one_line(cause, 1000)}"
 
 
 def scored(transcript: Transcript) -> list[str]:
@@ -117,7 +118,9 @@ def budgets(ledger: Ledger) -> list[str]:
         for measure, limit in limits.items():
             used = ledger.spent(seat, measure) if seat in ledger.seats else None
             share = f" ({percent(used / limit)})" if used is not None and limit else ""
-            lines.append(f"budget: {seat} {measure}: {number(used)} of {number(limit)}{share} at n = {ledger.n}")
+            lines.append(
+                f"budget: {seat} {measure.replace('_', ' ')}: {number(used)} of {number(limit)}{share} at n = {ledger.n}"
+            )
     if not lines:
         lines.append("budget: none was set, so nothing was bounded")
     size = ledger.tree
@@ -129,11 +132,13 @@ def budgets(ledger: Ledger) -> list[str]:
     if size.implied is not None:
         lines.append(f"      it is part of a tree of {number(size.implied)} nodes, which nobody had to write")
     if (asked := ledger.questions) is not None:
-        tree = "2^1024 or more, or without end" if asked.tree is None else number(asked.tree)
-        lines.append(
-            f"questions: {number(asked.unique)}, {number(asked.edges)} times one asks another, depth {number(asked.depth)}, "
-            f"branching {number(asked.branching)}; as a tree: {tree}"
+        down = f"depth {number(asked.depth)}" if asked.depth is not None else "some of them leading back to themselves"
+        line = (
+            f"questions: {number(asked.unique)}, {number(asked.edges)} times one asks another, {down}, "
+            f"branching {number(asked.branching)}"
         )
+        tree = "" if asked.depth is None else "2^1024 nodes or more" if asked.tree is None else number(asked.tree)
+        lines.append(f"{line}; as a tree: {tree}" if tree else line)
     if ledger.flips:
         lines.append(f"coins: {ledger.flips}")
     return lines

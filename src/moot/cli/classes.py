@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from textwrap import wrap
+from typing import TYPE_CHECKING
 
 import typer
 
-from moot.cli.frame import UNDECIDED, Json, say, tell, tell_json
+from moot.cli.frame import UNDECIDED, Json, columns, say, tell, tell_json
 
 if TYPE_CHECKING:
     from moot.complexity.classes import Checked
@@ -34,22 +35,29 @@ def classes(json: Json = False) -> None:
             "unchecked": [dict(zip(("access", "proposal", "source"), row, strict=True)) for row in UNCHECKED],
         })  # fmt: skip
     else:
-        rows = [["class", "proposal", "protocol", "task", "holds", "true outcomes", "judge's spending", "growth in n"]]
-        rows += [_row(each) for each in done]
-        tell("\n".join(table(rows, left=8)))
+        rows = [["class", "protocol", "task", "holds", "what its witness found"], *map(_row, done)]
+        tell("\n".join(table(rows, left=5, width=columns())))
         tell("\nWhere theory says that there is no guarantee, the instance that shows it:")
         for failure in failed:
-            tell(f"  {'shown' if failure.shown else 'NOT SHOWN'}: {failure.claim}\n      {failure.found}")
+            _tell_item(f"{'shown' if failure.shown else 'NOT SHOWN'}: {failure.claim}: {failure.found}")
         tell("\nWithout a witness here:")
         for access, proposal, source in UNCHECKED:
-            tell(f"  {access}: {proposal} ({source})")
+            _tell_item(f"{access}: {proposal} ({source})")
     if missed:
         raise typer.Exit(UNDECIDED)
 
 
+def _tell_item(text: str) -> None:
+    tell("\n".join(wrap(text, columns(), initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False)))
+
+
 def _row(checked: Checked) -> list[str]:
+    """A line of the table; what grew is counted over increasing n."""
     row, found = checked.row, checked.evidence
-    instances = f"{found.right} of {found.instances}" + (f", all with {found.exhaustive}" if found.exhaustive else "")
-    growth: Any = f"{found.counted} {found.growth}" if found.growth is not None else "-"
-    spent = f"{found.used:g} ≤ {found.budget:g} {found.measure} at n = {found.n}"
-    return [row.access, row.proposal, row.protocol, row.task, "yes" if found.holds else "NO", instances, spent, growth]
+    instances = f"{found.right} of {found.instances} outcomes true"
+    instances += f" (all with {found.exhaustive} among them)" if found.exhaustive else ""
+    within = "≤" if found.used <= found.budget else "and not ≤"
+    spent = f"judge: {found.used:g} {within} {found.budget:g} {found.measure} at n = {found.n}"
+    growth = f"; {found.counted} grow as {found.growth}" if found.growth is not None else ""
+    about = f"{row.proposal}: {instances}; {spent}{growth}"
+    return [row.access, row.protocol, row.task, "yes" if found.holds else "NO", about]

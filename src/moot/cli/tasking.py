@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
 
-from moot.cli.frame import Json, tell, tell_json
+from moot.cli.frame import Json, columns, tell, tell_json
 from moot.cli.plan import Plan
 from moot.protocols.errors import UsageError
 
@@ -21,7 +22,7 @@ def samples_of_task(name: str, size: int | None, seed: int, count: int) -> list[
     from moot.tasks.catalogue import task_named
 
     task = task_named(name)
-    return [task.sample(size or DEFAULT_SIZE, seed + index) for index in range(count)]
+    return [task.sample(DEFAULT_SIZE if size is None else size, seed + index) for index in range(count)]
 
 
 def cast(planned: Plan, name: str, samples: Sequence[Sample]) -> Plan:
@@ -30,12 +31,16 @@ def cast(planned: Plan, name: str, samples: Sequence[Sample]) -> Plan:
 
     UsageError when the task's programs do not play the protocol and somebody is missing.
     """
+    from moot.protocols.amplification import Amplification
     from moot.tasks.catalogue import task_named
 
     task, protocol = task_named(name), planned.protocol
     made = type(protocol)
     programs = task.cast(protocol.name)
     seats, bounds = dict(planned.seats), dict(planned.bounds)
+    if isinstance(protocol, Amplification) and "source" not in protocol.model_fields_set:
+        if _is_model(seats.get(protocol.judge, ""), planned.config):  # it cannot look at single cells
+            protocol = made(**protocol.model_dump(include=protocol.model_fields_set), source="all")
     if protocol.judge not in seats:
         needed = {
             key: value
@@ -60,6 +65,13 @@ def cast(planned: Plan, name: str, samples: Sequence[Sample]) -> Plan:
     return replace(planned, protocol=protocol, seats=seats, bounds=bounds)
 
 
+def _is_model(spec: str, agents: Mapping[str, Any]) -> bool:
+    """Whether a seat's agent, as it was typed or configured, is a language model."""
+    table = agents.get(spec)
+    kind = table.get("kind") if isinstance(table, Mapping) else spec.partition(":")[0]
+    return kind in ("local", "openai", "logprobs")
+
+
 def tasks(json: Json = False) -> None:
     """List the tasks: families of questions whose true answer is computed, with the protocols that their programs play."""
     from moot.protocols.base import known_protocols
@@ -74,9 +86,19 @@ def tasks(json: Json = False) -> None:
     if json:
         tell_json(rows)
         return
-    cells = [["task", "class", "judge reads", "protocols", "source"]]
-    cells += [
-        [str(row["task"]), str(row["class"]), str(row["reads"]), ", ".join(row["protocols"]) or "-", str(row["source"])]
-        for row in rows
-    ]
-    tell("\n".join(table(cells)))
+    cells = [["task", "class", "judge reads", "protocols"]]
+    sources: dict[str, list[str]] = {}
+    for row in rows:
+        cells.append([str(row["task"]), str(row["class"]), str(row["reads"]), ", ".join(row["protocols"]) or "-"])
+        sources.setdefault(str(row["source"]), []).append(str(row["task"]))
+    tell("\n".join(table(cells, left=4, width=columns())))
+    tell("\nsources")
+    for source, names in sorted(sources.items()):
+        for line in wrap(
+            f"{source}: {', '.join(names)}",
+            columns(),
+            initial_indent="  ",
+            subsequent_indent="      ",
+            break_on_hyphens=False,
+        ):
+            tell(line)

@@ -182,13 +182,14 @@ class Hand:
         """Answer one open step, by the script (or with `reply`, when one is given). False when it was not accepted."""
         request = self.look(step)
         waiting = self.game.open[step]
-        if reply is SCRIPTED:
-            reply = self.script.reply(request, waiting.ask.check, len(self.order) > _LATE)
-        self.order.append(step)
         try:
+            request.view.question  # noqa: B018  (whoever answers opens it first, which may cost the source)
+            if reply is SCRIPTED:
+                reply = self.script.reply(request, waiting.ask.check, len(self.order) > _LATE)
+            self.order.append(step)
             self.script.read(request)
         except BudgetExceeded as error:
-            self.game.exhaust(step, error)
+            self.game.exhaust(step, error, request.meter.reads)
             return False
         meta = {"spent": dict(spent)} if spent else None
         with self.watch():

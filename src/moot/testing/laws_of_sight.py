@@ -17,7 +17,7 @@ from moot.protocols.driver import run
 from moot.protocols.moves import Answer, Ask, Move, Verdict
 from moot.protocols.outcomes import Decided, Exhausted
 from moot.protocols.question import Question, Sample
-from moot.protocols.view import Request
+from moot.protocols.view import Request, cells_of
 from moot.testing.check import Case, law
 from moot.testing.hand import Hand, accepted
 from moot.testing.strategies import takes
@@ -186,6 +186,8 @@ def bounded_judge(case: Case) -> None:
     opened = dict.fromkeys(judges, 0)
 
     def judge(request: Request) -> Any:
+        question = request.view.question
+        opened[request.seat] += len(question.passage or "") + (0 if question.data is None else cells_of(question.data))
         for entry in request.view:
             opened[request.seat] += entry.move.cost(request.view.question.unit)
         return case.script.agent(request)

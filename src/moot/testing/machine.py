@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from moot.protocols.base import Protocol
 from moot.protocols.budget import MEASURES
-from moot.protocols.errors import ProtocolError, UsageError
+from moot.protocols.errors import BudgetExceeded, ProtocolError, UsageError
 from moot.protocols.question import Question
 from moot.protocols.view import Request
 from moot.testing.hand import Hand, Script
@@ -62,6 +62,11 @@ class ProtocolMachine(RuleBasedStateMachine):
     def _answer(self, data: st.DataObject, how: Any) -> bool:
         step = data.draw(st.sampled_from(sorted(self.hand.game.open)))
         request = self.hand.look(step)
+        try:
+            request.view.question  # noqa: B018  (opening it may cost the source)
+        except BudgetExceeded as error:
+            self.hand.game.exhaust(step, error)
+            return False
         self.hand.script.reads[step, request.attempt] = data.draw(st.integers(0, 3))
         return self.hand.step(step, data.draw(how(request)), spent={"tokens": data.draw(st.integers(0, 9))})
 

@@ -1,0 +1,63 @@
+"""Values in an answer, read: probabilities, and texts that hold pointers."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+_POINTER = re.compile(
+    r"&amp;(?=[0-9a-f]{12}(?![0-9a-f]))"
+)  # a pointer as the record shows it, copied as it stands there
+
+
+def normalised(stated: Sequence[float]) -> tuple[tuple[float, ...], bool]:
+    """Probabilities that sum to 1, and whether they had to be scaled for it. Raises ValueError unless each is finite
+    and at least 0 and their sum is over 0."""
+    for number in stated:
+        if not math.isfinite(number) or number < 0:
+            raise ValueError(f"probabilities: {number!r} is none; each must be from 0 to 1, and they must sum to 1")
+    largest = max(stated, default=0.0)
+    if largest <= 0:
+        raise ValueError("probabilities: they are all 0; they must sum to 1")
+    if largest <= 1 and math.isclose(math.fsum(stated), 1.0, abs_tol=1e-9):
+        return tuple(stated), False
+    scaled = [number / largest for number in stated]
+    total = math.fsum(scaled)
+    return tuple(number / total for number in scaled), True
+
+
+def unescaped(value: Any) -> Any:
+    """The value with its pointers as they are written; a model may copy one as the record shows it, escaped."""
+    if isinstance(value, list):
+        return [unescaped(each) for each in value]
+    return _POINTER.sub("&", value) if isinstance(value, str) else value
+
+
+def numbers(given: Any, count: int) -> list[float]:
+    """Probabilities as a list, from a list, an object by numbers, or text. Raises ValueError on anything else."""
+    if isinstance(given, str):
+        given = [part for part in re.split(r"[,;\s]+", given) if part]
+    if isinstance(given, dict):
+        wanted = [str(i) for i in range(1, (count or len(given)) + 1)]
+        if set(given) != set(wanted):
+            raise ValueError(f"probabilities are for {sorted(given)}; give one for each of {', '.join(wanted)}")
+        given = [given[key] for key in wanted]
+    if not isinstance(given, list):
+        raise ValueError("there are no probabilities; give one for each answer")
+    if count and len(given) != count:
+        raise ValueError(f"there are {len(given)} probabilities for {count} answers")
+    return [_number(each) for each in given]
+
+
+def _number(value: Any) -> float:
+    try:
+        if isinstance(value, str):
+            stripped = value.strip()
+            return float(stripped[:-1]) / 100 if stripped.endswith("%") else float(stripped)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError(f"probabilities: {str(value)[:80]!r} is no number")

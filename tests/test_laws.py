@@ -11,6 +11,7 @@ import broken
 import pytest
 
 import moot
+from moot.protocols.approval import Approval
 from moot.protocols.base import Protocol
 from moot.testing.laws import LAWS, LawBroken
 from moot.testing.strategies import questions, sums
@@ -46,6 +47,8 @@ OURS: dict[str, Protocol] = {
     "judge alone": moot.DirectQA(),
     "judge with passage": moot.DirectQA(source=True),
     "bisection": moot.Bisection(),
+    "approval": Approval(turns=3),
+    "blind approval": Approval(seen=False, turns=3, source="none"),
 }  # fmt: skip
 
 

@@ -34,7 +34,7 @@ class Amplifier:
         self.task, self.data, self.seed = task, data, seed
         choices = tuple(task.answers(data))
         size = len(data) if not isinstance(data, dict) else int(data["size"])
-        self.protocol = Amplification(model=True, depth=1, width=max(16, size))
+        self.protocol = Amplification(model=True, depth=1, width=max(16, size), turns=8, questions=1 << 20)
         self.question = Question("…", choices, data=data, about=task.about, size=size, unit="cells", id=None)
         self.learnable = frozenset(task.learnable(data))
         self.look = looker(data)
@@ -54,7 +54,7 @@ class Amplifier:
                         if request.seat == "overseer":
                             game.answer(step, overseer(request))
                 asked += [(game, step, request.view.question.text) for step, request in game.requests().items()]
-            for (game, step, text), answer in zip(asked, self._answers([text for *_, text in asked], model), strict=True):
+            for (game, step, _), answer in zip(asked, self._answers([text for *_, text in asked], model), strict=True):
                 game.answer(step, Reply(answer=answer))
             running = [game for game in running if game.outcome is None]
         return [self._decided(game) for game in games]

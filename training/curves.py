@@ -184,6 +184,7 @@ def picture(points: Sequence[Point], path: Path | str, title: str = "") -> None:
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import Normalize
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
     except ModuleNotFoundError as error:
         raise UsageError(f"a picture needs {error.name}: pip install 'moot[plot]'") from None
     if not points:
@@ -196,10 +197,11 @@ def picture(points: Sequence[Point], path: Path | str, title: str = "") -> None:
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
     for stratum in strata:
         above.plot(steps, [p.scores[stratum].share for p in points], color=colours.to_rgba(stratum), linewidth=1.6)
-    figure.colorbar(colours, ax=above, label="stratum (difficulty)")
+    figure.colorbar(colours, ax=above, label="stratum (difficulty)", ticks=MaxNLocator(integer=True))
     above.set(ylabel="accuracy, by stratum", ylim=(-0.03, 1.03), title=title)
     level = above.twinx()
     level.step(steps, [p.progress.level for p in points], where="post", color="0.45", linestyle=":", linewidth=1.4)
+    level.yaxis.set_major_locator(MaxNLocator(integer=True))
     level.set_ylabel("level of the curriculum (dotted)", color="0.35")
     below.plot(steps, [p.progress.labels for p in points], color="tab:red", linewidth=1.6)
     below.set_ylabel("decisions of H (labels)", color="tab:red")

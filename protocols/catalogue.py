@@ -1,6 +1,7 @@
 """moot's own protocol families; importing this module makes every one of them known by name."""
 
 from moot.protocols.amplification import Amplification, StrongAmplification
+from moot.protocols.approval import Approval
 from moot.protocols.bisection import Bisection
 from moot.protocols.consultancy import Consultancy, DirectQA, OpenConsultancy
 from moot.protocols.cross_examination import CrossExamination, UncopiedExamination
@@ -11,7 +12,7 @@ from moot.protocols.qbf import QBFDebate
 from moot.protocols.reachability import Reachability
 
 __all__ = [
-    "Amplification", "Bisection", "Consultancy", "CrossExamination", "Debate", "DirectQA", "Geography", "MarketMaking",
-    "OpenConsultancy", "OpenDebate", "PointerMarketMaking", "QBFDebate", "Reachability", "StrongAmplification",
+    "Amplification", "Approval", "Bisection", "Consultancy", "CrossExamination", "Debate", "DirectQA", "Geography",
+    "MarketMaking", "OpenConsultancy", "OpenDebate", "PointerMarketMaking", "QBFDebate", "Reachability", "StrongAmplification",
     "UncitedMarketMaking", "UncopiedExamination",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ import broken
 import pytest
 
 import moot
+from moot.protocols.approval import Approval
 from moot.protocols.base import Protocol
 from moot.testing.laws import LAWS, LawBroken
 from moot.testing.strategies import questions, sums
@@ -60,6 +61,8 @@ OURS: dict[str, Protocol] = {
     "market uncited": moot.UncitedMarketMaking(horizon=1, queries=1, scoring=moot.ScoringRule(rule="brier")),
     "cross-examination": moot.CrossExamination(queries=5),
     "cross-examination uncopied": moot.UncopiedExamination(queries=3, window=2),
+    "approval": Approval(turns=3),
+    "blind approval": Approval(seen=False, turns=3, source="none"),
 }  # fmt: skip
 
 

@@ -34,7 +34,7 @@ class Amplifier:
         self.task, self.data, self.seed = task, data, seed
         choices = tuple(task.answers(data))
         size = len(data) if not isinstance(data, dict) else int(data["size"])
-        self.protocol = Amplification(model=True, depth=1, width=max(16, size))
+        self.protocol = Amplification(model=True, depth=1, width=max(16, size), turns=8, questions=1 << 20)
         self.question = Question("…", choices, data=data, about=task.about, size=size, unit="cells", id=None)
         self.learnable = frozenset(task.learnable(data))
         self.look = looker(data)

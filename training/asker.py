@@ -90,14 +90,6 @@ class Hypothesis:
             filled.append(str(said.pop()))
         return found[0], tuple(filled)
 
-    def mended(self, given: Texts, shape: Shape, wanted: Texts) -> Hypothesis:
-        """This hypothesis, or a new one that begins with this example if it is broken."""
-        if not self.broken:
-            return self
-        fresh = Hypothesis(self.places)
-        fresh.learn(given, shape, wanted)
-        return fresh
-
     def learn(self, given: Texts, shape: Shape, wanted: Texts) -> None:
         said = self.predict(given)
         if said is not None and said != (shape, wanted):
@@ -124,23 +116,26 @@ class Hypothesis:
 class Imitator:
     """H', the imitation of an overseer: for each form of a situation, hypotheses about what its decision follows from.
 
-    A hypothesis names none, one or two of the input tokens, or all of the latest round, or all there are; where the latest
+    A hypothesis names none, one or two of the input tokens, or all of the latest round; where the latest
     answers hold integers, the least of them and its place count as tokens too. So "sigma^37(5)" -> "sigma^18(5)" is
     learned as a table from 37 to 18 and a copy, the sum of two answers as a table of pairs, the nearest of some
     candidates as a table from the place of the least distance to what is copied. It learns what H does with text, and
     not why: of a form, or of a token in its place, that it never saw it knows nothing.
 
-    Hypotheses that are believed must agree, or it does not know. trust: how many right predictions make a hypothesis
-    believed. One that looks at all tokens is plain memory: it is believed at once, and needs nobody's agreement.
+    Hypotheses that are believed must agree, or it does not know. trust: how many right predictions, in situations that
+    were new, make a hypothesis believed. Situations that were seen are remembered: there it decides as H did last.
     """
 
-    def __init__(self, trust: int = 5) -> None:
+    def __init__(self, trust: int = 10) -> None:
         self.trust = trust
         self.forms: dict[Form, list[Hypothesis]] = {}
+        self.seen: dict[Texts, Decision] = {}
         self._decided: dict[Form, dict[Texts, tuple[Shape, Texts] | None]] = {}
 
     def decide(self, situation: Texts) -> Decision | None:
         """The decision, or None where it does not know."""
+        if situation in self.seen:
+            return self.seen[situation]
         form, given = tokens(situation)
         if form not in self.forms:
             return None
@@ -151,8 +146,6 @@ class Imitator:
         return None if said is None else _written(situation, *said)
 
     def _agreed(self, hypotheses: list[Hypothesis], given: Texts) -> tuple[Shape, Texts] | None:
-        if (known := hypotheses[-1].predict(given)) is not None:
-            return known
         said = {hypothesis.predict(given) for hypothesis in hypotheses if hypothesis.right >= self.trust} - {None}
         return said.pop() if len(said) == 1 else None
 
@@ -166,16 +159,17 @@ class Imitator:
         return wrong / len(decisions) if decisions else 0.0
 
     def _learn(self, decision: Decision) -> None:
+        if self.seen.get(decision.situation) == decision:
+            return
+        self.seen[decision.situation] = decision
         form, given = tokens(decision.situation)
         output, wanted = tokens(decision.texts)
         full, shape = _derived(form, given), (decision.asks, *output)
         if form not in self.forms:
             self.forms[form] = [Hypothesis(places) for places in _places(form, len(given), len(full))]
-        hypotheses = self.forms[form]
-        for hypothesis in hypotheses:
+        for hypothesis in self.forms[form]:
             hypothesis.learn(full, shape, wanted)
-        # A human may decide otherwise another time: plain memory then keeps the latest.
-        self.forms[form] = [h for h in hypotheses[:-1] if not h.broken] + [hypotheses[-1].mended(full, shape, wanted)]
+        self.forms[form] = [hypothesis for hypothesis in self.forms[form] if not hypothesis.broken]
         self._decided[form] = {}
 
 
@@ -195,12 +189,9 @@ def _derived(form: Form, given: Texts) -> Texts:
 
 
 def _places(form: Form, count: int, derived: int) -> list[tuple[int, ...]]:
-    """What the hypotheses of a form look at, the fewest tokens first, each set once, all input tokens last."""
+    """What the hypotheses of a form look at."""
     few = [places for size in (0, 1, 2) for places in combinations(range(derived), size)]
-    every = tuple(range(count))
-    sets = dict.fromkeys([*few, tuple(range(count - _latest(form), count))])
-    sets.pop(every, None)
-    return [*sets, every]
+    return list(dict.fromkeys([*few, tuple(range(count - _latest(form), count))]))
 
 
 def _written(situation: Texts, shape: Shape, variable: Texts) -> Decision:

@@ -71,7 +71,8 @@ class Curriculum:
 
     def draw_freely(self, count: int) -> list[str]:
         """Questions of the same level, apart from the passes over all of them."""
-        return self.random.choices(self.pools[self.at].texts, k=count)
+        sources = (self.pools[self.at], self.pools[self.at] if self.last else self.tops[self.at])
+        return [self.random.choice(self.random.choice(sources).texts) for _ in range(count)]
 
     def agreed(self, same: list[bool]) -> None:
         """Note for a batch whether the learner's answers were those of amplification."""

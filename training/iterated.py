@@ -34,6 +34,7 @@ from moot.training.curriculum import Curriculum, strata_of
 from moot.training.learners import Learner
 
 RATES = ((0.01, 0.01), (0.1, 0.1))  # (loss below, label rate)
+_FEW = 5  # batches of decisions at a new level before which the loss of H' counts as unknown, and its rate is 1
 _WINDOW = 20  # batches over which the losses that are reported, and that of H' which sets its rate, are averaged
 
 
@@ -170,12 +171,16 @@ class Iterated:
     async def train_asker(self, decisions: MemoryObjectReceiveStream[Transcripts]) -> None:
         """Loop 2. Its loss is that of loop 1 alone: loop 3 hands on what H' did not know."""
         assert self.imitator is not None
+        level = self.curriculum.level
         async for batch, observed in decisions:
             loss = self.imitator.train(batch)
+            if self.curriculum.level != level:
+                level = self.curriculum.level
+                self.asker_losses.clear()
             if observed:
                 self.asker_losses.append(loss)
-                average = mean(self.asker_losses)
-                self.rate = next((rate for below, rate in RATES if average is not None and average < below), 1.0)
+            average = mean(self.asker_losses) if len(self.asker_losses) >= _FEW else 1.0
+            self.rate = next((rate for below, rate in RATES if average is not None and average < below), 1.0)
 
     async def answerer_data(
         self, out: MemoryObjectSendStream[tuple[list[str], list[str]]], decided: MemoryObjectSendStream[Transcripts]

@@ -42,6 +42,7 @@ ROWS: tuple[Row, ...] = (
     Row("PSPACE", "debate", "geography", "geography", DEBATE),
     Row("EXP", "weak HCH (imitative amplification)", "amplify", "tableau", EXP),
     Row("EXP", "weak HCH (imitative amplification)", "amplify", "circuit", EXP),
+    Row("EXP", "approval-based amplification", "approval", "tableau", EXP),
     Row("EXP", "market making with citation", "market", "tableau", EXP),
     Row("NEXP", "debate with cross-examination", "cross-examination", "colouring", CROSS),
     Row("R", "strong HCH", "amplify-strong", "halting", POST),

@@ -302,6 +302,7 @@ WITNESSES: dict[tuple[str, str], Callable[[str], Evidence]] = {
     ("geography", "geography"): geography,
     ("amplify", "tableau"): tableau,
     ("cross-examination", "colouring"): colouring,
+    ("approval", "tableau"): tableau,
     ("market", "tableau"): tableau,
     ("market-pointers", "halting"): halting,
     ("amplify", "circuit"): circuit,

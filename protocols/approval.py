@@ -54,12 +54,14 @@ class Approval(Protocol):
     seen=True: the overseer is shown the claim, and approves it or answers itself. seen=False: it answers itself, and is
     shown nothing that depends on the claim. Either way the claim is approved if it is the overseer's answer, and the
     model is paid 1 for approval, else 0. turns: calls of the overseer, the last of which must decide. width: sub-questions
-    asked at a time. source: how both see the data.
+    asked at a time. source: how the overseer sees the data; the model sees all of it, unless that is "none". An overseer
+    that approves what it works out itself by asking the model about smaller questions reaches EXP (Hubinger 2020).
     """
 
     name: ClassVar[str] = "approval"
     judge: ClassVar[str] = "overseer"
     measure: ClassVar[str] = "reads_per_call"
+    access: ClassVar[str | None] = "EXP"
 
     seen: bool = True
     turns: Annotated[int, Field(ge=1)] = 8
@@ -83,8 +85,8 @@ class Approval(Protocol):
             return move.model_copy(update={"of": question.text}) if isinstance(move, Reply | Subquestions) else move
 
         one_of = {"answer": [*choices, UNKNOWN]}
-        claim = await floor.ask(
-            "model", Claim, view=floor.only(question.text, choices=choices, source=self.source), check=among,
+        claim: Claim = await floor.ask(
+            "model", Claim, view=floor.only(question.text, choices=choices, source=self.known()), check=among,
             say=False, to=("overseer",) if self.seen else (), task="claim", one_of=one_of,
         )  # fmt: skip
         shown = [Entry(floor.step, "model", claim)] if self.seen else []
@@ -92,22 +94,26 @@ class Approval(Protocol):
         for turn in range(self.turns):
             kinds: Any = Approve | Reply if self.seen else Reply
             final = turn + 1 == self.turns
-            said = await floor.ask(
+            more: dict[str, Any] = {} if final else {"most": {"questions": self.width}}
+            said: Approve | Reply | Subquestions = await floor.ask(
                 "overseer", kinds if final else kinds | Subquestions,
                 view=floor.only(question.text, *shown, choices=choices, source=self.source), check=among,
-                say=False, to=("overseer",), under=under, relation="answers", task="oversee", one_of=one_of,
-                **({} if final else {"most": {"questions": self.width}}),
+                say=False, to=("overseer",), under=under, relation="answers", task="oversee", one_of=one_of, **more,
             )  # fmt: skip
             if not isinstance(said, Subquestions):
                 break
             step = floor.step
             shown.append(Entry(step, "overseer", said))
             shown += await floor.together(*(self.part(floor, text, step) for text in said.questions))
-        answer = claim.answer if isinstance(said, Approve) else said.answer  # type: ignore[union-attr]
+        answer = said.answer if isinstance(said, Reply) else claim.answer
         chosen = choices.index(answer) if answer in choices else None
         shares = [1 / len(choices)] * len(choices) if chosen is None else [float(i == chosen) for i in range(len(choices))]
         approved = isinstance(said, Approve) or (chosen is not None and answer == claim.answer)
         return Decided(Verdict(probabilities=tuple(shares), text=answer), {"model": float(approved)}, step=floor.step)
+
+    def known(self) -> Source:
+        """How the model sees the data."""
+        return "none" if self.source == "none" else "all"
 
     async def part(self, floor: Floor, text: str, under: str) -> Entry:
         """The model's answer to a sub-question. It sees neither the claim nor the other sub-questions."""
@@ -115,7 +121,7 @@ class Approval(Protocol):
         def of(move: Reply) -> Reply:
             return move.model_copy(update={"of": text})
 
-        view = floor.only(text, source=self.source)
+        view = floor.only(text, source=self.known())
         move = await floor.ask(
             "model", Reply, view=view, check=of, say=False, to=("overseer",), under=under, relation="answers", task="amplify"
         )

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from moot.protocols.amplification import Open, Reply, Subquestions
+from moot.protocols.approval import Claim
 from moot.protocols.errors import AgentError, Illegal, UsageError
 from moot.protocols.moves import Move, Verdict
 from moot.protocols.view import Entry, Request
@@ -69,11 +70,12 @@ class Truthful:
         if question.data is None:
             raise AgentError(f"step {request.step}: the truth cannot be computed without the data; show it: source=all")
         try:
-            return Reply(of=question.text, answer=self.task.truth(question.data, question.text))
+            answer = self.task.truth(question.data, question.text)
         except UsageError:
             if question.choices:
                 raise
-            return Reply(of=question.text, answer=UNKNOWN)
+            answer = UNKNOWN
+        return Claim(answer=answer) if Claim in request.kinds else Reply(of=question.text, answer=answer)
 
     def describe(self) -> dict[str, Any]:
         return {"agent": "program", "name": "truthful", "task": self.task.name}
@@ -149,6 +151,8 @@ def cast_of(task: Task, protocol: str) -> dict[str, str]:
         return {"overseer": "overseer", "model": "truthful"}
     if protocol in ("market", "market-pointers"):
         return {"market": "predictor", "adversary": "citing", "judge": "checks-rule"}
+    if protocol == "approval":
+        return {"model": "truthful", "overseer": "overseer"}
     if protocol == "market-uncited":
         return {"market": "predictor", "adversary": "witness", "judge": "checks-witness"}
     return {}

@@ -196,7 +196,7 @@ def picture(points: Sequence[Point], path: Path | str, title: str = "") -> None:
     FigureCanvasAgg(figure)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
     for stratum in strata:
-        above.plot(steps, [p.scores[stratum].share for p in points], color=colours.cmap(colours.norm(stratum)), linewidth=1.6)
+        above.plot(steps, [p.scores[stratum].share for p in points], color=colours.to_rgba(stratum), linewidth=1.6)
     figure.colorbar(colours, ax=above, label="stratum (difficulty)", ticks=MaxNLocator(integer=True))
     above.set(ylabel="accuracy, by stratum", ylim=(-0.03, 1.03), title=title)
     level = above.twinx()

@@ -46,7 +46,8 @@ class Task(ABC):
     reads: a polynomial in n, what a judge reads at most to apply the rule once (cells of data and sub-answers), or to
     check what its protocol shows it. source: where definition and sizes come from (paper, year). messages: "pointers"
     when the rule opens pointers, so that only protocols with pointers play it; "brackets" when its questions are written
-    with square brackets, which those protocols take for messages, so that only the others do; else "plain".
+    with square brackets, which those protocols take for messages, so that only the others do; else "plain". largest: the
+    greatest size of `sample`, whose truth takes seconds; a task that has a narrower range says so in `data`.
     """
 
     name: ClassVar[str]
@@ -55,6 +56,7 @@ class Task(ABC):
     reads: ClassVar[str]
     source: ClassVar[str]
     messages: ClassVar[Messages] = "plain"
+    largest: ClassVar[int] = 1_000_000
 
     @abstractmethod
     def data(self, size: int, random: Random) -> Any:
@@ -94,6 +96,10 @@ class Task(ABC):
         """
         if size < 1:
             raise UsageError(f"task {self.name}: size is {size}; it must be at least 1")
+        if size > self.largest:
+            raise UsageError(
+                f"task {self.name}: size is {size}; sizes go up to {self.largest}, so that truths can be computed"
+            )
         random = Random(f"{self.name}/{size}/{seed}")
         data = self.data(size, random)
         return self.pose(data, self.ask(data, random), random, size, true_first, f"{self.name}-{size}-{seed}")

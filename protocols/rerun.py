@@ -77,7 +77,8 @@ async def rejudge_play(
     stale: bool = False,
     protocol: Protocol | None = None,
 ) -> Transcript:
-    """The same play before another judge: every step of a judge's seat is asked again, all else is as recorded.
+    """The same play before another judge (the overseer of amplification): every step of its seat is asked again, all else
+    is as recorded.
 
     When what the judge says is shown to the others (questions, feedback), their recorded answers may answer something
     that was not asked this time. That raises ReplayDivergence, unless live `seats` are given for them, or `stale` is
@@ -85,7 +86,7 @@ async def rejudge_play(
     """
     protocol = protocol or transcript.protocol
     roles: Mapping[str, str] = protocol.roles(transcript.question)
-    judges = frozenset(seat for seat, role in roles.items() if role == "judge")
+    judges = frozenset(seat for seat, role in roles.items() if role == protocol.judge)
     if not judges:
         raise UsageError(
             f"{transcript.name}: protocol {protocol.name} has no judge to replace; its roles: {dict(roles)}"

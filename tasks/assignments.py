@@ -27,6 +27,7 @@ class Assignments(CurriculumTask):
     """
 
     name: ClassVar[str] = "assignments"
+    largest: ClassVar[int] = 20_000
     access: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is a list of variables x0, x1, …; each is a constant or f of two others, its first and second argument. "

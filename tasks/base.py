@@ -48,6 +48,7 @@ class Task(ABC):
     no question leads back to itself by the rule; where one does, answers that cite each other prove nothing. messages:
     "pointers" when the rule opens pointers, so that only protocols with pointers play it; "brackets" when its questions
     are written with square brackets, which those protocols take for messages, so that only the others do; else "plain".
+    largest: the greatest size of `sample`, whose truth takes seconds; a task of a narrower range says so in `data`.
     """
 
     name: ClassVar[str]
@@ -57,6 +58,7 @@ class Task(ABC):
     source: ClassVar[str]
     well_founded: ClassVar[bool] = True
     messages: ClassVar[Messages] = "plain"
+    largest: ClassVar[int] = 1_000_000
 
     @abstractmethod
     def data(self, size: int, random: Random) -> Any:
@@ -96,6 +98,10 @@ class Task(ABC):
         """
         if size < 1:
             raise UsageError(f"task {self.name}: size is {size}; it must be at least 1")
+        if size > self.largest:
+            raise UsageError(
+                f"task {self.name}: size is {size}; sizes go up to {self.largest}, so that truths can be computed"
+            )
         random = Random(f"{self.name}/{size}/{seed}")
         data = self.data(size, random)
         return self.pose(data, self.ask(data, random), random, size, true_first, f"{self.name}-{size}-{seed}")

@@ -22,6 +22,7 @@ class PathCheck(Task):
     """
 
     name: ClassVar[str] = "path"
+    largest: ClassVar[int] = 2000
     access: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is an undirected graph (edges[u][v] is 1 where u and v are joined, 0 where not; vertices count from 0) and "

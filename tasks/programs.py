@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from random import Random
 from typing import Any
 
@@ -19,7 +20,8 @@ from moot.tasks.market_programs import ChecksRule, ChecksWitness, Citing, Citing
 class Overseer:
     """Follows the task's rule: asks what the rule asks, and answers what it gives. H of iterated amplification.
 
-    It answers "?" to a sub-question that is none of its task, and where the rule cannot use an answer that it got.
+    It answers "?" to a sub-question that is none of its task, where the rule cannot use an answer that it got, where the
+    rule asks more than the protocol takes, and where what the rule gives is none of the choices.
 
     error: the probability of a slip in an answer, drawn from the step's seed (error injection).
     """
@@ -35,16 +37,23 @@ class Overseer:
             for answers in rounds(view):
                 wanted = rule.send(answers)
         except StopIteration as stop:
-            return Reply(of=view.question.text, answer=self._slip(stop.value, request))
+            answer, choices = self._slip(stop.value, request), view.question.choices
+            return Reply(of=view.question.text, answer=answer if not choices or answer in choices else UNKNOWN)
         except (UsageError, Illegal, ValueError, LookupError):
             if not len(view) and view.question.choices:
                 raise  # the question of the play itself
             return Reply(of=view.question.text, answer=UNKNOWN)
         if isinstance(wanted, str) and Open in request.kinds:
             return Open(of=view.question.text, pointer=wanted)
-        if Subquestions not in request.kinds or isinstance(wanted, str):
+        if Subquestions not in request.kinds or isinstance(wanted, str) or len(wanted) > self._most(request):
             return Reply(of=view.question.text, answer=UNKNOWN)
         return Subquestions(of=view.question.text, questions=wanted)
+
+    def _most(self, request: Request) -> float:
+        """How many sub-questions the protocol takes now, and the budget pays for."""
+        most, left = request.brief.get("most"), request.brief.get("budget")
+        asked = most.get("questions") if isinstance(most, dict) else None
+        return min(limit if isinstance(limit, int) else inf for limit in (asked, left))
 
     def _slip(self, answer: str, request: Request) -> str:
         if self.error <= 0 or (random := Random(request.seed)).random() >= self.error:

@@ -30,6 +30,7 @@ class UnionFind(RoundsTask):
     """
 
     name: ClassVar[str] = "union-find"
+    largest: ClassVar[int] = 4000
     access: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is a list of equations between variables x0, x1, …, and of values c0, c1, … given for some of them. The "

@@ -95,7 +95,7 @@ def rejudge(
 
     transcript = opened(path)
     roles: dict[str, str] = transcript.started["roles"]
-    judges = [name for name, role in roles.items() if role == "judge"]
+    judges = [name for name, role in roles.items() if role == transcript.protocol.judge]
     typed = [pair for pair in seat or () if pair.partition("=")[0] not in judges]
     agents, named = _agents([*typed, *(f"{name}={judge}" for name in judges)], bound, config)
     others = {name: agent for name, agent in agents.items() if name not in judges}

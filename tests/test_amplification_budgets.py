@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 import moot
 from moot.protocols.amplification import Amplification, Open, Reply, StrongAmplification, Subquestions
+from moot.tasks.programs import Overseer
+from moot.tasks.sums import Sum
 
 QUESTION = moot.Question("Which?", ("x", "y"))
 
@@ -198,3 +200,24 @@ def test_the_order_of_answers_changes_nothing_not_even_which_circle(backend: str
     assert isinstance(one.outcome, moot.Forfeited)
     assert one.outcome.rule == "questions wait for each other: a -> b -> a"
     assert one.digest == two.digest
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(2, 24), st.integers(0, 99))
+def test_a_bound_on_the_whole_play_is_dealt_out_in_each_wave(size: int, seed: int) -> None:
+    """What a play spends in all, and a share for each call of its widest wave, is enough; what it spends may not be."""
+    sample = Sum().sample(size, seed)
+
+    def play(**bound: int) -> moot.Transcript:
+        protocol = Amplification(depth=None, width=2, turns=9)
+        return moot.run(protocol, sample, {"overseer": moot.Bounded(Overseer(Sum()), reads_per_call=3, **bound)})
+
+    free = play()
+    spent = free.ledger.seats["overseer"].reads
+    assert spent is not None
+    wide = play(reads=spent + 2 * size)
+    assert isinstance(wide.outcome, moot.Decided) and wide.outcome == free.outcome
+    tight = play(reads=spent)
+    assert tight.outcome == free.outcome or isinstance(tight.outcome, moot.Exhausted)
+    if isinstance(tight.outcome, moot.Exhausted):
+        assert tight.outcome.measure == "reads" and tight.outcome.limit < spent

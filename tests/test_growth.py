@@ -61,7 +61,7 @@ def test_what_cannot_be_fitted_is_refused(sizes: list[int], counts: list[int]) -
 
 def test_counts_beyond_every_float_are_fitted_and_infinite_ones_refused() -> None:
     fit = exponential_growth([1, 2, 3], [2, 2**3000, 2**9000])
-    assert fit.high == math.inf and fit.low > 0
+    assert fit.high == math.inf and fit.rate > 1 > fit.low >= 0
     for bad in (math.inf, math.nan, 0):
         with pytest.raises(moot.UsageError, match="of at least 1"):
             exponential_growth([1, 2, 3], [1, 2, bad])

@@ -55,7 +55,7 @@ UNCHECKED = (("EXP", "recursive reward modeling", POST),)
 
 @dataclass(frozen=True)
 class Checked:
-    """A row with what its witness found, and the CPU-independent seconds that it took."""
+    """A row with what its witness found, and the seconds that it took."""
 
     row: Row
     evidence: Evidence

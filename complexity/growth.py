@@ -50,7 +50,7 @@ def exponential_growth(sizes: Sequence[int], counts: Sequence[int | float]) -> G
     """The rate r of counts ≈ c · r^n. Raises like `polynomial_growth`."""
     _check(sizes, counts)
     slope, half, residual = _line([float(n) for n in sizes], [math.log(count) for count in counts])
-    low, rate, high = math.exp(slope - half), math.exp(slope), math.exp(slope + half)
+    low, rate, high = _exp(slope - half), _exp(slope), _exp(slope + half)
     return Growth(kind="exponential", rate=rate, low=low, high=high, residual=residual, points=len(sizes))
 
 
@@ -63,8 +63,16 @@ def growth(sizes: Sequence[int], counts: Sequence[int | float]) -> Growth:
 def _check(sizes: Sequence[int], counts: Sequence[int | float]) -> None:
     if len(sizes) != len(counts) or len(set(sizes)) < 3:
         raise UsageError(f"a fit needs counts at three sizes or more; there are {len(counts)} at {sorted(set(sizes))}")
-    if min(sizes) < 1 or min(counts) < 1:
-        raise UsageError("a fit on logarithms needs sizes and counts of at least 1")
+    if not all(1 <= number < math.inf for number in (*sizes, *counts)):
+        raise UsageError("a fit on logarithms needs sizes and counts of at least 1, none of them infinite")
+
+
+def _exp(power: float) -> float:
+    """e^power; infinite where no float is that large."""
+    try:
+        return math.exp(power)
+    except OverflowError:
+        return math.inf
 
 
 def _line(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float, float]:
@@ -76,5 +84,5 @@ def _line(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float, float
     left = math.fsum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in zip(xs, ys, strict=True))
     free = count - 2
     residual = math.sqrt(left / free)
-    quantile = _T95[free - 1] if free <= len(_T95) else 1.96
+    quantile = _T95[min(free, len(_T95)) - 1]  # beyond 30 degrees a little too wide, and never too narrow
     return slope, quantile * residual / math.sqrt(spread), residual

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from itertools import count
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import anyio
@@ -14,6 +16,8 @@ from hypothesis import strategies as st
 
 import moot
 from moot.protocols.amplification import Amplification, Open, Reply, StrongAmplification, Subquestions
+from moot.tasks.programs import Overseer
+from moot.tasks.sums import Sum
 
 QUESTION = moot.Question("Which?", ("x", "y"))
 
@@ -198,3 +202,51 @@ def test_the_order_of_answers_changes_nothing_not_even_which_circle(backend: str
     assert isinstance(one.outcome, moot.Forfeited)
     assert one.outcome.rule == "questions wait for each other: a -> b -> a"
     assert one.digest == two.digest
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(2, 24), st.integers(0, 99))
+def test_a_bound_on_the_whole_play_is_dealt_out_in_each_wave(size: int, seed: int) -> None:
+    """What a play spends in all, and a share for each call of its widest wave, is enough; what it spends may not be."""
+    sample = Sum().sample(size, seed)
+
+    def play(**bound: int) -> moot.Transcript:
+        protocol = Amplification(depth=None, width=2, turns=9)
+        return moot.run(protocol, sample, {"overseer": moot.Bounded(Overseer(Sum()), reads_per_call=3, **bound)})
+
+    free = play()
+    spent = free.ledger.seats["overseer"].reads
+    assert spent is not None
+    wide = play(reads=spent + 2 * size)
+    assert isinstance(wide.outcome, moot.Decided) and wide.outcome == free.outcome
+    tight = play(reads=spent)
+    assert tight.outcome == free.outcome or isinstance(tight.outcome, moot.Exhausted)
+    if isinstance(tight.outcome, moot.Exhausted):
+        assert tight.outcome.measure == "reads" and tight.outcome.limit < spent
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 10**6), st.floats(0, 1))
+def test_cut_off_anywhere_and_resumed_in_another_order_it_is_the_same_play(seed: int, where: float) -> None:
+    """Half of a line may stand at the end, and asks of a wave that were never answered before it."""
+    sample = Sum().sample(12, 1)
+
+    def overseer(random: Random) -> Any:
+        async def act(request: moot.Request) -> Any:
+            for _ in range(random.randint(0, 4)):
+                await anyio.lowlevel.checkpoint()
+            return Overseer(Sum()).act(request)
+
+        return moot.Bounded(act, reads_per_call=3)
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "play.jsonl"
+        protocol = Amplification(depth=None, width=2, turns=9)
+        whole = moot.run(protocol, sample, {"overseer": overseer(Random(seed))}, out=path)
+        data = path.read_bytes()
+        first = data.index(b"\n") + 1
+        path.write_bytes(data[: first + int(where * (len(data) - first - 1))])
+        if moot.load(path).outcome is None:
+            again = moot.resume(path, {"overseer": overseer(Random(-seed - 1))})
+            assert again.digest == whole.digest and again.outcome == whole.outcome
+        assert moot.replay(moot.load(path)).digest == whole.digest

@@ -308,6 +308,14 @@ def test_a_model_is_shown_the_data_and_others_look_at_it(agents: str, source: st
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_program_that_was_typed_gets_the_parameters_that_it_needs() -> None:
+    done = said(
+        "run", "-P", "amplify", "--task", "sum", "--size", "16", "--seat", "overseer=task:sum:overseer", "-o", "t.jsonl"
+    )
+    assert "the judge is right" in done
+
+
+@pytest.mark.usefixtures("folder")
 def test_every_public_verb_takes_an_amplified_play(folder: Path) -> None:
     said("run", "-P", "amplify", "--task", "sum", "--size", "5", "-o", "a.jsonl")
     for verb in (["show"], ["tree"], ["cost"], ["verify"], ["replay"], ["export", "-f", "mermaid"]):

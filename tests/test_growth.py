@@ -57,3 +57,11 @@ def test_the_interval_covers_as_often_as_it_says() -> None:
 def test_what_cannot_be_fitted_is_refused(sizes: list[int], counts: list[int]) -> None:
     with pytest.raises(moot.UsageError, match="a fit"):
         growth(sizes, counts)
+
+
+def test_counts_beyond_every_float_are_fitted_and_infinite_ones_refused() -> None:
+    fit = exponential_growth([1, 2, 3], [2, 2**3000, 2**9000])
+    assert fit.high == math.inf and fit.rate > 1 > fit.low >= 0
+    for bad in (math.inf, math.nan, 0):
+        with pytest.raises(moot.UsageError, match="of at least 1"):
+            exponential_growth([1, 2, 3], [1, 2, bad])

@@ -27,7 +27,7 @@ def samples_of_task(name: str, size: int | None, seed: int, count: int) -> list[
 
 def cast(planned: Plan, name: str, samples: Sequence[Sample]) -> Plan:
     """The plan with the task's programs in the seats that nobody was typed for, and with the protocol's parameters and
-    the judge's bound that they need, where nobody typed them.
+    the judge's bound that they need, where nobody typed them. A language model that oversees is shown the data.
 
     UsageError when the task's programs do not play the protocol and somebody is missing.
     """
@@ -41,7 +41,7 @@ def cast(planned: Plan, name: str, samples: Sequence[Sample]) -> Plan:
     if isinstance(protocol, Amplification) and "source" not in protocol.model_fields_set:
         if _is_model(seats.get(protocol.judge, ""), planned.config):  # it cannot look at single cells
             protocol = made(**protocol.model_dump(include=protocol.model_fields_set), source="all")
-    if protocol.judge not in seats:
+    if seats.get(protocol.judge, "task:").startswith("task:"):
         needed = {
             key: value
             for sample in samples

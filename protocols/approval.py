@@ -91,25 +91,30 @@ class Approval(Protocol):
         )  # fmt: skip
         shown = [Entry(floor.step, "model", claim)] if self.seen else []
         under = floor.step if self.seen else None
-        for turn in range(self.turns):
-            kinds: Any = Approve | Reply if self.seen else Reply
-            final = turn + 1 == self.turns
-            more: dict[str, Any] = {} if final else {"most": {"questions": self.width}}
-            said: Approve | Reply | Subquestions = await floor.ask(
-                "overseer", kinds if final else kinds | Subquestions,
+        kinds: Any = Approve | Reply if self.seen else Reply
+        for left in reversed(range(self.turns)):
+            brief: dict[str, Any] = {"task": "oversee", "one_of": one_of}
+            if left:
+                brief["most"] = {"questions": self.width}
+            said = await floor.ask(
+                "overseer", kinds | Subquestions if left else kinds,
                 view=floor.only(question.text, *shown, choices=choices, source=self.source), check=among,
-                say=False, to=("overseer",), under=under, relation="answers", task="oversee", one_of=one_of, **more,
+                say=False, to=("overseer",), under=under, relation="answers", **brief,
             )  # fmt: skip
             if not isinstance(said, Subquestions):
-                break
+                return self.decided(claim, said, choices, floor.step)
             step = floor.step
             shown.append(Entry(step, "overseer", said))
             shown += await floor.together(*(self.part(floor, text, step) for text in said.questions))
-        answer = said.answer if isinstance(said, Reply) else claim.answer
-        chosen = choices.index(answer) if answer in choices else None
-        shares = [1 / len(choices)] * len(choices) if chosen is None else [float(i == chosen) for i in range(len(choices))]
-        approved = isinstance(said, Approve) or (chosen is not None and answer == claim.answer)
-        return Decided(Verdict(probabilities=tuple(shares), text=answer), {"model": float(approved)}, step=floor.step)
+        raise AssertionError("the last turn asks for no sub-questions")
+
+    def decided(self, claim: Claim, said: Approve | Reply, choices: tuple[str, ...], step: str) -> Decided:
+        """The decision: all belief on the overseer's answer, or even shares for none; and whether the claim is approved."""
+        answer = claim.answer if isinstance(said, Approve) else said.answer
+        known = answer in choices
+        shares = [float(choice == answer) if known else 1 / len(choices) for choice in choices]
+        approved = isinstance(said, Approve) or (known and answer == claim.answer)
+        return Decided(Verdict(probabilities=tuple(shares), text=answer), {"model": float(approved)}, step=step)
 
     def known(self) -> Source:
         """How the model sees the data."""
@@ -123,7 +128,15 @@ class Approval(Protocol):
 
         view = floor.only(text, source=self.known())
         move = await floor.ask(
-            "model", Reply, view=view, check=of, say=False, to=("overseer",), under=under, relation="answers", task="amplify"
+            "model",
+            Reply,
+            view=view,
+            check=of,
+            say=False,
+            to=("overseer",),
+            under=under,
+            relation="answers",
+            task="amplify",
         )
         return Entry(floor.step, "model", move)
 

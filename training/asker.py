@@ -63,7 +63,7 @@ def tokens(texts: Texts) -> tuple[Form, Texts]:
 
 
 class Hypothesis:
-    """"The decision follows from the input tokens at `places`": per value of these, a shape with slots to fill.
+    """ "The decision follows from the input tokens at `places`": per value of these, a shape with slots to fill.
 
     A slot keeps all copies and constants that agree with every example. `right` counts examples that were predicted
     before they were learned; one that contradicts ends the hypothesis (`broken`).

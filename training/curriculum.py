@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from moot.protocols.errors import UsageError
-from moot.tasks.curriculum import CurriculumTask
+from moot.tasks.curriculum import CurriculumTask, apply_rule
 
 
 class Pool:
@@ -94,14 +94,37 @@ def strata_of(task: CurriculumTask, data: Any) -> dict[str, int]:
     return {text: task.stratum(data, text) for text in task.learnable(data)}
 
 
-def split(strata: dict[str, int], share: float, random: Random) -> tuple[dict[str, int], dict[str, int]]:
-    """Questions to train on, and a share of every stratum held out. UsageError when the share is not in [0, 1)."""
+def unasked(task: CurriculumTask, data: Any) -> list[str]:
+    """Learnable questions that the rule asks for no other one, given true answers. For evaluation: it uses the truth."""
+    texts, asked = list(task.learnable(data)), set()
+    known: dict[str, str] = {}
+
+    def true(part: str) -> str:
+        if part not in known:
+            known[part] = task.truth(data, part)
+        return known[part]
+
+    for text in texts:
+        parts: set[str] = set()
+
+        def answer(part: str, parts: set[str] = parts) -> str:
+            parts.add(part)
+            return true(part)
+
+        apply_rule(task, data, text, answer)
+        asked |= parts - {text}
+    return [text for text in texts if text not in asked]
+
+
+def split(
+    strata: dict[str, int], share: float, among: list[str], random: Random
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Questions to train on, and a share of all that is held out, drawn from `among` and at most half of these.
+
+    Held-out questions that others ask would leave these without an answer: an error of the split, not of the learner.
+    UsageError when the share is not in [0, 1).
+    """
     if not 0 <= share < 1:
         raise UsageError(f"the share of questions held out is {share}; it lies in [0, 1)")
-    groups: dict[int, list[str]] = defaultdict(list)
-    for text, stratum in strata.items():
-        groups[stratum].append(text)
-    held: set[str] = set()
-    for _, texts in sorted(groups.items()):
-        held.update(random.sample(texts, int(share * len(texts))))
+    held = set(random.sample(among, min(int(share * len(strata)), len(among) // 2)))
     return {t: s for t, s in strata.items() if t not in held}, {t: s for t, s in strata.items() if t in held}

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from moot.protocols.errors import UsageError
 from moot.tasks.catalogue import task_named
 from moot.tasks.curriculum import CurriculumTask
-from moot.training.curriculum import split, strata_of
+from moot.training.curriculum import split, strata_of, unasked
 from moot.training.iterated import Progress, Settings, train
 from moot.training.learners import Learner, Network, Tabular
 
@@ -102,13 +102,25 @@ class Report:
 
 def table(reports: Iterable[Report]) -> str:
     """Reports as text, a line each."""
-    head = ("task", "learner", "seconds", "batches", "targets", "labels of H", "trained on", "held out", "supervised")
-    rows = [head]
+    head = (
+        "task",
+        "learner",
+        "seconds",
+        "batches",
+        "targets",
+        "labels of H",
+        "trained on",
+        "held out",
+        "supervised",
+    )
+    rows: list[tuple[str, ...]] = [head]
     for r in reports:
         scores = (_percent(r.trained), _percent(r.held), _percent(r.supervised))
         rows.append((r.task, r.learner, f"{r.seconds:.1f}", str(r.batches), str(r.targets), str(r.labels), *scores))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def _percent(score: Score | None) -> str:
@@ -126,9 +138,10 @@ def measure(
 ) -> Report:  # fmt: skip
     """Train a learner on an instance of a task by iterated amplification, and grade it.
 
-    kind: "tabular" or "network". held: the share of each stratum's questions that is never trained on (0 for the table,
-    which knows nothing of them; 0.1 for the network); the same network is then trained on true answers, with as many
-    steps on as many pairs. then: told of the points, every so many batches. Raises UsageError on an unknown name or kind.
+    kind: "tabular" or "network". held: the share of questions that is never trained on, among those that no other question
+    asks (0 for the table, which knows nothing of them; 0.1 for the network); the same learner is then trained on true
+    answers, with as many steps on as many pairs. then: told of the points, every so many batches. Raises UsageError on an
+    unknown name or kind.
     """
     task = curriculum_task(name)
     if kind not in ("tabular", "network"):
@@ -137,7 +150,8 @@ def measure(
     random = Random(f"measure/{name}/{size}/{seed}")
     data = task.data(size, random)
     share = (0.1 if network else 0.0) if held is None else held
-    training, kept = split(strata_of(task, data), share, random)
+    among = unasked(task, data) if share else []
+    training, kept = split(strata_of(task, data), share, among, random)
 
     def fresh() -> Learner:
         return Network(task, data, seed=seed) if network else Tabular()
@@ -191,7 +205,7 @@ def picture(points: Sequence[Point], path: Path | str, title: str = "") -> None:
         return
     steps = [point.progress.step for point in points]
     strata = sorted(points[-1].scores)
-    colours = ScalarMappable(Normalize(strata[0], max(strata[-1], strata[0] + 1)), "viridis")
+    colours: Any = ScalarMappable(Normalize(strata[0], max(strata[-1], strata[0] + 1)), "viridis")
     figure = Figure(figsize=(9, 6.5), layout="constrained")
     FigureCanvasAgg(figure)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
@@ -213,4 +227,3 @@ def picture(points: Sequence[Point], path: Path | str, title: str = "") -> None:
     losses.set(ylabel="loss", ylim=(0, None))
     losses.legend(loc="center right", frameon=False)
     figure.savefig(path, dpi=110)
-

@@ -117,5 +117,7 @@ def report(curve: Sequence[Failures]) -> str:
     lines = ["height  nodes  failed        95 % interval     1 − (1 − e)^nodes"]
     for f in curve:
         share = f"{f.failed / f.plays:.3f}"
-        lines.append(f"{f.height:6}  {f.nodes:5}  {share} of {f.plays:<4} [{f.low:.3f}, {f.high:.3f}]  {f.predicted:.3f}")
+        lines.append(
+            f"{f.height:6}  {f.nodes:5}  {share} of {f.plays:<4} [{f.low:.3f}, {f.high:.3f}]  {f.predicted:.3f}"
+        )
     return "\n".join(lines)

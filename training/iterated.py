@@ -61,7 +61,14 @@ class Settings:
     batches: int = 5000
 
     def __post_init__(self) -> None:
-        for name, least in (("batch", 1), ("patience", 0), ("buffer", 0), ("refresh", 1), ("replay", 0), ("batches", 1)):
+        for name, least in (
+            ("batch", 1),
+            ("patience", 0),
+            ("buffer", 0),
+            ("refresh", 1),
+            ("replay", 0),
+            ("batches", 1),
+        ):
             if getattr(self, name) < least:
                 raise UsageError(f"settings: {name} is {getattr(self, name)}; it must be at least {least}")
 
@@ -228,7 +235,13 @@ def mean(values: deque[float]) -> float | None:
 
 
 def train(
-    task: CurriculumTask, data: Any, learner: Learner, settings: Settings | None = None, *, backend: str = "asyncio", **options: Any
+    task: CurriculumTask,
+    data: Any,
+    learner: Learner,
+    settings: Settings | None = None,
+    *,
+    backend: str = "asyncio",
+    **options: Any,
 ) -> Iterated:
     """`Iterated(…).run()` from ordinary code or a notebook cell. Takes what `Iterated` takes. Returns it, trained."""
     run: Iterated = in_loop(Iterated(task, data, learner, settings, **options).run, backend)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
+from copy import copy as shallow
 from copy import deepcopy
 from typing import Any
 
@@ -124,8 +125,8 @@ class Network(Learner):
         return float(self.model.loss_)
 
     def copy(self) -> Network:
-        other = object.__new__(Network)
-        other.__dict__ = {**self.__dict__, "model": deepcopy(self.model)}
+        other: Network = shallow(self)
+        other.model = deepcopy(self.model)
         return other
 
     def describe(self) -> dict[str, Any]:

@@ -123,7 +123,14 @@ def anchoring(
 
 
 def train_by_approval(
-    task: CurriculumTask, data: Any, overseer: Any, *, seen: bool, texts: tuple[str, ...] = ("",), passes: int = 2, seed: int = 0
+    task: CurriculumTask,
+    data: Any,
+    overseer: Any,
+    *,
+    seen: bool,
+    texts: tuple[str, ...] = ("",),
+    passes: int = 2,
+    seed: int = 0,
 ) -> Tabular:
     """A table that keeps, for each question, the first claim that is approved; easy questions come first.
 

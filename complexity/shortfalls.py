@@ -87,6 +87,25 @@ def _true(sample: Sample) -> str:
     return "" if truth is None else sample.question.choices[truth]
 
 
+def uncited_market() -> Failure:
+    """A market whose statements cite nothing must show the whole computation: NP, and not EXP (Shah 2020)."""
+    task = task_named("tableau")
+    sample = max((task.sample(127, seed) for seed in range(8)), key=lambda each: _questions(task, each))
+    made, seats = task.staged("market-uncited", sample)
+    transcript = run(made, sample, seats)
+    return Failure(
+        "market making without citation beyond NP: an exponential computation must be read",
+        isinstance(transcript.outcome, Exhausted) and not transcript.guarantee.holds,
+        f"a tableau of {_questions(task, sample)} questions at n = {transcript.ledger.n}; guarantee: {transcript.guarantee.because}",
+    )
+
+
+def _questions(task: Task, sample: Sample) -> int:
+    memo: dict[str, str] = {}
+    evaluate(task, sample.question.data, sample.question.text, memo)
+    return len(memo)
+
+
 def path_too_long() -> Failure:
     """A debate's path must stay within the judge's polynomial; one that does not carries no guarantee."""
     task = task_named("sum")
@@ -140,5 +159,5 @@ def without_copies(each: int = 6) -> Failure:
 
 
 FAILURES: tuple[Callable[[], Failure], ...] = (
-    circle, published_rule, withheld_witness, path_too_long, call_too_large, without_copies,
+    circle, published_rule, withheld_witness, uncited_market, path_too_long, call_too_large, without_copies,
 )  # fmt: skip

@@ -134,9 +134,16 @@ class Task(ABC):
         return cast_of(self, protocol)
 
     def bound(self, protocol: str) -> str:
-        """What the judge of a protocol may spend of the protocol's measure, a polynomial in n: `reads`, unless its
-        judge reads more than one application of the rule: in market making the claimed answer as well, and that up to
-        four times, as the market's horizon is four statements by default."""
+        """What the judge of a protocol may spend of the protocol's measure, a polynomial in n: `reads`, unless its judge
+        reads more than one application of the rule.
+
+        That is in approval the claim; in market making the claimed answer, four times, as the horizon is four statements
+        by default; and without citations the whole computation, which is polynomial for tasks in P and for no others.
+        """
+        if protocol == "approval":
+            return f"{self.reads} + 1"
+        if protocol == "market-uncited":
+            return f"4*({self.reads} + 1)*n^2"
         return f"4*({self.reads} + 1)" if protocol.startswith("market") else self.reads
 
     def options(self, protocol: str, question: Question) -> dict[str, Any]:

@@ -162,6 +162,8 @@ class Human:
         most = request.brief.get("most")
         limit = most.get("questions") if isinstance(most, dict) else None
         told = f" (at most {limit})" if limit is not None else ""
+        if Open in request.kinds:
+            told += "; [what stands in brackets] is passed on as a pointer, which whoever is asked may open"
         lines = self._lines(f"Your sub-questions, one a line{told}", needed=True).splitlines()
         questions = tuple(line.strip() for line in lines if line.strip())
         if limit is not None and len(questions) > limit:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moot.protocols.budget import Account
 from moot.protocols.floor import AskEffect
 from moot.protocols.view import Log, Said
+
+if TYPE_CHECKING:
+    from moot.protocols.base import Protocol
 
 
 class Branch:
@@ -59,3 +62,15 @@ class Open:
         self.branch, self.ask, self.digest = branch, ask, digest
         self.attempt = 0
         self.problem: str | None = None
+
+
+def line_of(error: BaseException, protocol: Protocol) -> str:
+    """Where in the protocol's own file an error came from (or the innermost line, if it never was there)."""
+    own, place, last = type(protocol).play.__code__.co_filename, None, ""
+    trace = error.__traceback__
+    while trace is not None:
+        last = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+        if trace.tb_frame.f_code.co_filename == own:
+            place = last
+        trace = trace.tb_next
+    return place or last

@@ -20,7 +20,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from moot.protocols.base import Protocol, record_of
-from moot.protocols.branch import Branch, Open
+from moot.protocols.branch import Branch, Open, line_of
 from moot.protocols.budget import Account
 from moot.protocols.chance import drawn, seed_of
 from moot.protocols.errors import BudgetExceeded, Illegal, ProtocolError, UsageError
@@ -240,7 +240,7 @@ class Game:
             except Exception as error:
                 self.close()
                 raise ProtocolError(
-                    f"protocol {self.protocol.name} failed at {_line(error, self.protocol)}, "
+                    f"protocol {self.protocol.name} failed at {line_of(error, self.protocol)}, "
                     f"after step {branch.last or 'none'}: {type(error).__name__}: {error}"
                 ) from error
             if type(effect) is AskEffect:
@@ -389,15 +389,3 @@ class Game:
                 place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
             inner = getattr(inner, "cr_await", None)
         return f"protocol {self.protocol.name} at {place or own}"
-
-
-def _line(error: BaseException, protocol: Protocol) -> str:
-    """Where in the protocol's own file an error came from (or the innermost line, if it never was there)."""
-    own, place, last = type(protocol).play.__code__.co_filename, None, ""
-    trace = error.__traceback__
-    while trace is not None:
-        last = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
-        if trace.tb_frame.f_code.co_filename == own:
-            place = last
-        trace = trace.tb_next
-    return place or last

@@ -33,6 +33,7 @@ class Tableau(Task):
     """
 
     name: ClassVar[str] = "tableau"
+    largest: ClassVar[int] = 2000
     access: ClassVar[str] = "EXP"
     about: ClassVar[str] = (
         "The data is a Turing machine. In its table, the row of 'state,symbol' says which state follows, which symbol is "

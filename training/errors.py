@@ -1,6 +1,6 @@
 """Error injection: how slips of the overseer add up over the height of a question.
 
-Farlamp 2018 (an unfinished study of reliability amplification) asks at which error rate iterated amplification fails. Take
+Farlamp (R. Möhn, unfinished) asks at which rate of errors iterated amplification fails, given a question's height. Take
 a rule where any wrong sub-answer makes the answer wrong, and an overseer that slips in each answer independently with
 probability e. Every question is answered once, so the root is right only if none of its `nodes` questions slipped: it
 fails with probability 1 − (1 − e)^nodes, which goes to 1 as fast as the tree grows.

@@ -135,7 +135,7 @@ def train_by_approval(
     """A table that keeps, for each question, the first claim that is approved; easy questions come first.
 
     In each pass, and for each question, the present answer is claimed first, then the task's answers in random order,
-    each with every one of `texts`. What none approves is left as it is. The overseer's sub-questions are answered by
+    each with the next of `texts`. Where no claim is approved, nothing is learned. The overseer's sub-questions are answered by
     the table itself and by the environment. seen=False is imitation: only the overseer's own answer is approved.
     """
     learner, random = Tabular(), Random(f"approval/{seed}")

@@ -42,8 +42,8 @@ from moot.training.calibration import (
     of_evidence,
     positions,
 )
-from moot.training.error_injection import Injection, inject
 from moot.training.market import MarketTraining, Round, TabularMarket, wrong_answers
+from moot.training.market_errors import Injection, inject
 from moot.transcripts.prices import PricePath, price_path
 
 console = Console(width=None if sys.stdout.isatty() else 110)

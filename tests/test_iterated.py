@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
+from moot.complexity.intervals import wilson
 from moot.protocols.amplification import Amplification, Reply, Subquestions
 from moot.tasks.assignments import Assignments
 from moot.tasks.base import evaluate
@@ -209,21 +210,11 @@ def test_failure_goes_to_one_with_the_nodes_of_the_tree() -> None:
     assert [point.nodes for point in curve] == [1, 3, 7, 15, 31]
     for point in curve:
         assert point.predicted == pytest.approx(1 - 0.95**point.nodes)
-        low, high = errors.wilson(point.failed, point.plays, z=4)
+        low, high = wilson(point.failed, point.plays, z=4)
         assert low <= point.predicted <= high
     assert [point.failed for point in errors.failure_curve(0.0, [0, 3], plays=3)] == [0, 0]
     assert [point.failed for point in errors.failure_curve(1.0, [0, 3], plays=3)] == [3, 3]
     assert errors.report(curve).count("\n") == 5
-
-
-def test_wilson() -> None:
-    low, high = errors.wilson(
-        10, 100
-    )  # Wilson 1927, by hand: (0.1 + z²/200 ± z·sqrt(0.0009 + z²/40000)) / (1 + z²/100)
-    assert (low, high) == pytest.approx((0.05522914, 0.17436566), abs=1e-7)
-    assert errors.wilson(0, 5)[0] == 0 and errors.wilson(5, 5)[1] == 1
-    with pytest.raises(moot.UsageError):
-        errors.wilson(0, 0)
 
 
 def test_a_table_that_keeps_several_targets_corrects_slips() -> None:

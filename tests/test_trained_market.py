@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
+from moot.complexity.intervals import wilson
 from moot.protocols.market_moves import Price
 from moot.protocols.market_payoffs import expected, losses
 from moot.protocols.scoring import ScoringRule
@@ -25,8 +26,8 @@ from moot.tasks.market_programs import ChecksRule, Citing, CitingLiar, follow
 from moot.tasks.sums import Sum
 from moot.tasks.tableau import Tableau, TableauPublished
 from moot.training.calibration import ExactMarket, LinearMarket, Shows, Updates, balances, calibrate, positions
-from moot.training.error_injection import inject, slipping, wilson
 from moot.training.market import OTHER, MarketTraining, TabularMarket, wrong_answers
+from moot.training.market_errors import inject, slipping
 from moot.training.market_plays import Program, play_market
 from moot.transcripts.prices import price_path
 

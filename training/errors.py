@@ -8,12 +8,12 @@ fails with probability 1 − (1 − e)^nodes, which goes to 1 as fast as the tre
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from moot.complexity.intervals import wilson
 from moot.protocols.amplification import Amplification, Reply
 from moot.protocols.errors import UsageError
 from moot.protocols.moves import Move
@@ -100,16 +100,6 @@ def failure_curve(error: float, heights: Sequence[int], plays: int = 400, seed: 
             failed += not (isinstance(outcome, Decided) and outcome.verdict.choice == 0)
         found.append(Failures(height, nodes, failed, plays, *wilson(failed, plays), 1 - (1 - error) ** nodes))
     return found
-
-
-def wilson(successes: int, trials: int, z: float = 1.959963984540054) -> tuple[float, float]:
-    """The score interval of a share (Wilson 1927). UsageError without trials."""
-    if not 0 <= successes <= trials or trials < 1:
-        raise UsageError(f"{successes} of {trials} is no share of trials")
-    share, weight = successes / trials, z * z / trials
-    middle = (share + weight / 2) / (1 + weight)
-    half = z / (1 + weight) * math.sqrt(share * (1 - share) / trials + weight / (4 * trials))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def report(curve: Sequence[Failures]) -> str:

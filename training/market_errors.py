@@ -7,12 +7,12 @@ learned all else from its own answers, the final answer is right about as often 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from moot.complexity.intervals import wilson
 from moot.protocols.errors import UsageError
 from moot.protocols.market_making import MarketMaking
 from moot.protocols.moves import UNKNOWN
@@ -86,19 +86,6 @@ def slipping(task: Task, data: Any, root: str, error: float, random: Random) -> 
         known[stack.pop()] = slip(answer, random) if random.random() < error else answer
     del known[root]
     return known
-
-
-def wilson(right: int, runs: int, z: float = 1.959963984540054) -> tuple[float, float]:
-    """The interval of Wilson (1927) for a probability, after `right` successes in `runs`; of 95% by default.
-
-    Raises UsageError unless 0 <= right <= runs and runs >= 1.
-    """
-    if not 0 <= right <= runs or runs < 1:
-        raise UsageError(f"a Wilson interval needs 0 <= right <= runs and a run; not {right} of {runs}")
-    share, more = right / runs, z * z / runs
-    middle = (share + more / 2) / (1 + more)
-    half = z * math.sqrt(share * (1 - share) / runs + more / (4 * runs)) / (1 + more)
-    return (0.0 if right == 0 else middle - half), (1.0 if right == runs else middle + half)
 
 
 def injections(

@@ -74,12 +74,12 @@ class Game:
             if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", seat):
                 raise ProtocolError(f"protocol {protocol.name}: seat {seat!r}: letters, digits, _ . - only, at most 64")
         self.recorder, self.lean = recorder, lean
+        self._cells = question.unit == "cells"
         self.chance = chance or (lambda step, weights: drawn(seed, step, weights))
         self.current: Branch | None = None
         self.outcome: Ending | None = None
         self.open: dict[str, Open] = {}
-        self._heads: dict[tuple[str, tuple[type[Move], ...], str], bytes] = {}
-        self._shown: dict[int, tuple[Question, bytes]] = {}
+        self._heads: dict[tuple[str, tuple[type[Move], ...], str, int], tuple[Question, bytes]] = {}
         self._ready: deque[tuple[Branch, Any]] = deque()
         self._branches: set[Branch] = set()
         self._bounds = bounds or {}
@@ -160,7 +160,7 @@ class Game:
             under = ask.under
             if under is None and move.argues:
                 under = "q"
-            size = 0 if under is None else move.cost(self.question.unit)
+            size = 0 if under is None else move.cells() if self._cells else move.reading()
             self.recorder.moved(step, seat, waiting.digest, payload, raw, under, ask.relation, size, reads, meta)
         branch.last = step
         if ask.say:
@@ -368,17 +368,15 @@ class Game:
     def _digest(self, ask: AskEffect) -> str:
         view: View = ask.view
         question = view.question
-        who = (ask.seat, ask.kinds, view.source)
-        head = self._heads.get(who)
-        if head is None:
-            kinds = ",".join(kind.__name__ for kind in ask.kinds)
-            head = self._heads[who] = f"{ask.seat}|{kinds}|{view.source}|".encode()
-        known = self._shown.get(id(question))
+        key = (ask.seat, ask.kinds, view.source, id(question))
+        known = self._heads.get(key)
         if known is None:
-            known = (question, blake2b(to_json(question), digest_size=16).digest())
-            if len(self._shown) < 64:  # those shown first come again; the questions of a large DAG do not
-                self._shown[id(question)] = known
-        return blake2b(head + known[1] + view.digest + to_json(ask.brief), digest_size=16).hexdigest()
+            kinds = ",".join(kind.__name__ for kind in ask.kinds)
+            head = f"{ask.seat}|{kinds}|{view.source}|".encode() + blake2b(to_json(question), digest_size=16).digest()
+            known = (question, head)
+            if len(self._heads) < 64:  # those shown first come again; the questions of a large DAG do not
+                self._heads[key] = known
+        return blake2b(known[1] + view.digest + to_json(ask.brief), digest_size=16).hexdigest()
 
     def _where(self, branch: Branch) -> str:
         """The protocol and the line of its own file at which `branch` stands."""

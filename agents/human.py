@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from moot.agents.render import kind_name, limit_of
 from moot.protocols.amplification_moves import Open, Reply, Subquestions
 from moot.protocols.errors import AgentError, Illegal
+from moot.protocols.market_moves import Citation, Statement
 from moot.protocols.moves import UNKNOWN, Answer, Ask, Move, Quote, Speech, Stop, Verdict
 from moot.protocols.pointers import pointers_in
 from moot.protocols.view import Entry, Request
@@ -129,14 +130,14 @@ class Human:
         question = request.view.question
         if kind is Speech:
             return Speech(text=self._lines("Your speech; quotes as <quote>exact words</quote>", needed=True))
-        if kind is Verdict and question.choices:
+        if issubclass(kind, Verdict) and question.choices:
             text = self._lines("Your reasons or feedback (may be empty)")
             percents = [self._percent(i, choice) for i, choice in enumerate(question.choices, 1)]
             total = sum(percents)
             if abs(total - 100) > 0.5:
                 raise ValueError(f"the percentages sum to {total:g}, not 100")
             end = request.brief.get("task") == "feedback" and self._yes("End here?")
-            return Verdict(probabilities=tuple(each / total for each in percents), text=text, end=end)
+            return kind(probabilities=tuple(each / total for each in percents), text=text, end=end)
         if kind is Answer:
             count = len(question.choices)
             number = self._number(f"Your answer (1 to {count}): " if count else "Your answer, by number: ")
@@ -154,6 +155,8 @@ class Human:
             return self._subquestions(request)
         if kind is Reply:
             return self._reply(question.choices)
+        if kind is Statement:
+            return self._statement(request)
         if kind is Open:
             return self._open([question.text, *(entry.move.content() for entry in entries)])
         return kind.model_validate({"kind": kind_name(kind), **dict(self._fields(kind))})
@@ -188,6 +191,27 @@ class Human:
                 return Reply(answer=choices[int(given) - 1])
             self._output(f"{given!r} is neither a number from 1 to {len(choices)} nor {UNKNOWN}.")
         return Reply(answer=self._lines(f"Your answer; {UNKNOWN} when you do not know", needed=True))
+
+    def _statement(self, request: Request) -> Statement:
+        choices = request.view.question.choices
+        text = self._lines("Your statement (may be empty)")
+        answer = None
+        while given := self._input(f"Which answer does it claim (1 to {len(choices)}; empty for none)? ").strip():
+            if given.isascii() and given.isdecimal() and 1 <= int(given) <= len(choices):
+                answer = choices[int(given) - 1]
+                break
+            self._output(f"{given!r} is no number from 1 to {len(choices)}.")
+        most = request.brief.get("most")
+        if isinstance(most, dict) and most.get("cites") == 0:
+            return Statement(text=text, answer=answer)
+        lines = self._lines("What you cite of the market, one a line: question = answer (may be empty)").splitlines()
+        cites = []
+        for line in filter(str.strip, lines):
+            asked, mark, said = line.rpartition("=")
+            if not (mark and asked.strip() and said.strip()):
+                raise ValueError(f"{line.strip()!r} is no citation; write it as question = answer")
+            cites.append(Citation(question=asked.strip(), answer=said.strip()))
+        return Statement(text=text, answer=answer, cites=tuple(cites))
 
     def _open(self, texts: list[str]) -> Open:
         pointers = list(dict.fromkeys(pointer for text in texts for pointer in pointers_in(text)))

@@ -10,6 +10,7 @@ from agent_kit import log_of, request_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import moot
 from moot.agents.human import Human, printable
 from moot.protocols.errors import AgentError
 from moot.protocols.moves import Answer, Ask, Move, Quote, Speech, Stop, Verdict
@@ -108,3 +109,30 @@ def test_printable_text_has_no_control_characters(text: str) -> None:
 def test_the_end_of_the_input_says_what_to_do() -> None:
     with pytest.raises(AgentError, match="resume the transcript"):
         typed([], Stop)
+
+
+def test_a_human_makes_and_argues_before_a_market() -> None:
+    from moot.tasks.sums import Sum
+
+    sample = Sum().sample(4, 0, true_first=False)
+    true = sample.question.choices[1]
+    _, seats = Sum().staged("market", sample)
+    left, right = (Sum().truth(sample.question.data, text) for text in ("sum[0:2]", "sum[2:4]"))
+    typed = iter(
+        ["statement", "see", ".", "7", "2", "no citation", ".", "statement", ".", "2", f"sum[0:2] = {left}",
+         f"sum[2:4] = {right}", "."]
+    )  # fmt: skip
+    shown: list[str] = []
+    seats["adversary"] = moot.Human(lambda prompt: next(typed), shown.append)
+    t = moot.run(moot.MarketMaking(horizon=1), sample, seats)
+    assert isinstance(t.outcome, moot.Decided) and t.outcome.verdict.choice == 1, t.outcome
+    assert t.guarantee.holds and true in sample.question.choices
+    assert any("'7' is no number from 1 to 2" in line for line in shown)
+    assert any("'no citation' is no citation; write it as question = answer" in line for line in shown)
+    prices = iter(["60", "40", "30", "70"])
+    _, seats = Sum().staged("market", sample)
+    seats["market"] = moot.Human(lambda prompt: "." if prompt == "> " else next(prices), shown.append)
+    seats["adversary"] = lambda request: moot.Statement(text="I say nothing.")
+    t = moot.run(moot.MarketMaking(horizon=1), sample, seats)
+    said = [step.move["probabilities"] for step in t.steps() if step.move["kind"] == "price"]
+    assert said == [[0.6, 0.4], [0.3, 0.7]]

@@ -7,6 +7,7 @@ file, run by llama.cpp inside this process. SmolLM2-135M is tiny: it is there to
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 from collections import OrderedDict
@@ -15,6 +16,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.request import ProxyHandler, build_opener
 
 import anyio.to_thread
 
@@ -63,6 +65,10 @@ class Server:
         except (RuntimeError, ValueError, OSError) as error:
             raise UsageError(f"{path.name} cannot be loaded as a GGUF model: {error}") from None
         self.base_url = f"{self._server.listening_address}/v1"
+        # A server that is stopped before its loop has begun waits for ever; the loop is what answers this.
+        address = f"{self._server.listening_address}/slots"
+        with contextlib.suppress(OSError), build_opener(ProxyHandler({})).open(address, timeout=60) as answer:
+            answer.read()
         self.slots = slots
         self._places: OrderedDict[bytes, int] = OrderedDict()
         self._lock = threading.Lock()

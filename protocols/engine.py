@@ -150,13 +150,13 @@ class Game:
             given = typed(reply, ask.kinds)
             move = given if ask.check is None else ask.check(given)
             payload = written(move)
+            raw = None if move is given or move == given else written(given)
         except Illegal as error:
             self._reject(step, waiting, reply, str(error), reads, meta)
             return False
         del self.open[step]
         seat = ask.seat
         if self.recorder is not None:
-            raw = None if move is given or move == given else to_json(given)
             under = ask.under
             if under is None and move.argues:
                 under = "q"

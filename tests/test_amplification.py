@@ -281,3 +281,15 @@ def test_a_pointer_that_was_never_shown_is_refused() -> None:
     t = strong(act)
     refused = [event for event in t.events() if event["event"] == "rejected"]
     assert len(refused) == 1 and "was not shown to whoever answers 'guess'" in refused[0]["rule"]
+
+
+@pytest.mark.parametrize("given", [
+    Reply.model_construct(of="\ud800", answer="x"), {"kind": "subquestions", "of": "\ud800", "questions": ["a"]},
+])  # fmt: skip
+def test_what_cannot_be_written_is_refused_where_the_protocol_fills_in_too(given: Any) -> None:
+    t = moot.run(
+        Amplification(), moot.Question("Which?", ("x", "y")),
+        {"overseer": lambda request: Reply(answer="y") if request.problem else given},
+    )  # fmt: skip
+    assert isinstance(t.outcome, moot.Decided) and t.outcome.verdict.choice == 1
+    assert t.ledger.seats["overseer"].rejected == 1 and moot.replay(t).digest == t.digest

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -39,7 +40,7 @@ class Cache:
         self._lock = threading.Lock()
         try:
             self._db = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
+            self._shared()
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
@@ -47,6 +48,18 @@ class Cache:
             self._db.execute("SELECT key, value FROM responses LIMIT 1").fetchone()
         except sqlite3.Error as error:
             raise UsageError(f"response cache {self.path}: {error}; name a new file in a folder that exists") from None
+
+    def _shared(self) -> None:
+        """Write ahead. sqlite does not wait for its turn here when several processes make a file at the same time."""
+        until = time.monotonic() + BUSY
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
     async def get(self, key: str) -> Any | None:
         """The JSON value stored under `key`, or None. A damaged value counts as none."""

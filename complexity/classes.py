@@ -18,7 +18,7 @@ from moot.complexity.witnesses import WITNESSES, Evidence
 @dataclass(frozen=True)
 class Row:
     """A line of the table. access: the class. proposal: what the theory calls it. protocol, task: what is played.
-    measure: what the judge spends that must stay polynomial in n. source: where the claim stands."""
+    source: where the claim stands."""
 
     access: str
     proposal: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any, ClassVar
@@ -122,7 +123,7 @@ class Satisfiability(Task):
         return {"rounds": 1, "judge_source": "metered", "limit": limit, **chosen}
 
 
-class _Consultant:
+class _Consultant(ABC):
     """Argues for the answer that it is given or, where it may choose, for the one that it means to."""
 
     honest: ClassVar[bool] = True
@@ -139,8 +140,9 @@ class _Consultant:
             return Speech(text="No.")  # in the fewest characters that a formula gives room for
         return Speech(text=self.say(data, witness, Random(request.seed)))
 
+    @abstractmethod
     def say(self, data: Any, witness: str | None, random: Random) -> str:
-        raise NotImplementedError
+        """What it says for "satisfiable"; witness: a satisfying assignment, None where there is none."""
 
     def describe(self) -> dict[str, Any]:
         return {"agent": "program", "name": type(self).__name__.lower()}

@@ -111,13 +111,14 @@ def path_too_long() -> Failure:
     task = task_named("sum")
     sample = task.sample(256, 1)
     made, seats = task.staged("bisection", sample)
+    path = run(made, sample, seats).ledger.spent("judge", "reads")
     seats["judge"] = Bounded(seats["judge"].agent, reads="log(n)")
     transcript = run(made, sample, seats)
     outcome, guarantee = transcript.outcome, transcript.guarantee
     return Failure(
         "a debate whose path is longer than the judge's polynomial",
         isinstance(outcome, Exhausted) and not guarantee.holds,
-        f"the judge may read log(n) = {guarantee.budget} of a path of 25 and more; guarantee: {guarantee.because}",
+        f"the judge may read log(n) = {guarantee.budget} of a path of {path} cells; guarantee: {guarantee.because}",
     )
 
 

@@ -20,7 +20,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("agents", "complexity", "experiments", "judges", "protocols", "tasks", "training", "transcripts")
+PARTS = ("agents", "complexity", "experiments", "judges", "play", "protocols", "tasks", "training", "transcripts")
 
 # One pattern for each thing that the wheel must hold, and what it is.
 EXPECTED = {
@@ -51,7 +51,7 @@ for name in modules:
 """
 
 # A mistake that a type checker can only see when it has the package's types.
-MISTAKE = 'from moot.protocols.errors import BudgetExceeded\n\nBudgetExceeded("reads", "many", 3)\n'
+MISTAKE = 'from moot.protocols.engine.errors import BudgetExceeded\n\nBudgetExceeded("reads", "many", 3)\n'
 
 
 class CheckFailed(Exception):

@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol, cast, runtime_checkable
 
-from moot.protocols.errors import UsageError
-from moot.protocols.moves import Move
-from moot.protocols.view import Request
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Move
+from moot.protocols.engine.view import Request
 
 Reply = Move | dict[str, Any]
 

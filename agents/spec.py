@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 
 FORMS = (
     "local", "local:PATH.gguf", "openai:MODEL", "openai:MODEL@http://HOST/v1", "human", "python:MODULE:NAME",
@@ -67,7 +67,7 @@ def _agent(spec: str, tables: Mapping[str, Mapping[str, Any]], within: tuple[str
         model, _, url = _split_address(rest)
         return _openai(model, url or None, {})
     if spec == "human":
-        from moot.agents.human import Human
+        from moot.agents.people.human import Human
 
         return Human()
     if kind == "python" and rest:
@@ -113,7 +113,7 @@ def _from_table(
     if kind == "local":
         return _local(taken("path", False), check(_LOCAL_OPTIONS))
     if kind == "human":
-        from moot.agents.human import Human
+        from moot.agents.people.human import Human
 
         return Human(name=taken("name", False), **check())
     if kind == "python":
@@ -125,12 +125,12 @@ def _from_table(
         check()
         return _logprobs(_agent(of, tables, within), name)
     if kind == "best-of":
-        from moot.agents.best_of import BestOf
+        from moot.agents.wrappers.best_of import BestOf
 
         drawn, judge = _agent(taken("of"), tables, within), _agent(taken("by"), tables, within)
         return _made(name, BestOf, drawn, by=judge, **{"n": None, **check(frozenset({"n", "least"}))})
     if kind == "critique-and-refine":
-        from moot.agents.critique_and_refine import CritiqueAndRefine
+        from moot.agents.wrappers.critique_and_refine import CritiqueAndRefine
 
         drawn, critic = _agent(taken("of"), tables, within), _agent(taken("critic"), tables, within)
         named = taken("chooser", False)
@@ -153,7 +153,7 @@ def _made(name: str, made: Callable[..., Any], *held: Any, **options: Any) -> An
 def _openai(
     model: str, url: str | None, options: Mapping[str, Any], variable: str | None = None, where: str = ""
 ) -> Any:
-    from moot.agents.lm import HOSTED, LM
+    from moot.agents.models.lm import HOSTED, LM
 
     key = None
     if variable is not None:
@@ -175,13 +175,13 @@ def _openai(
 
 def _same_place(url: str) -> bool:
     """Whether the key in the environment is meant for this address."""
-    from moot.agents.lm import HOSTED
+    from moot.agents.models.lm import HOSTED
 
     return url.rstrip("/") == (os.environ.get("OPENAI_BASE_URL") or HOSTED).rstrip("/")
 
 
 def _local(path: str | None, options: Mapping[str, Any]) -> Any:
-    from moot.agents.local import Local
+    from moot.agents.models.local import Local
 
     return Local(path, **options)
 
@@ -197,7 +197,7 @@ def _of_task(target: str) -> Any:
 
 
 def _logprobs(lm: Any, spec: str) -> Any:
-    from moot.agents.lm import LM
+    from moot.agents.models.lm import LM
     from moot.judges.model import ModelJudge
 
     if not isinstance(lm, LM):

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.timing import Row, best
-from moot.protocols.amplification import Amplification
-from moot.protocols.driver import run
+from moot.play.driver import run
+from moot.protocols.amplification.amplification import Amplification
 from moot.tasks.base import looker
-from moot.tasks.programs import Overseer
-from moot.tasks.tableau import Tableau
+from moot.tasks.machines.tableau import Tableau
+from moot.tasks.programs.programs import Overseer
 
 STEPS = 200
 

@@ -31,7 +31,7 @@ def seats(**options: Any) -> dict[str, Any]:
 
 def bodies() -> list[dict[str, Any]]:
     """What one debate sends, call by call."""
-    from moot.testing.server import MockOpenAI
+    from moot.testing.server.server import MockOpenAI
 
     mock = MockOpenAI()
     t = moot.run(moot.Debate(rounds=ROUNDS), QUESTION, seats(base_url="http://mock/v1", http_client=mock.http_client()))
@@ -86,7 +86,7 @@ def child(mode: str, url: str) -> None:
 
 
 def rows() -> Iterator[Row]:
-    from moot.testing.server import mock_process
+    from moot.testing.server.server import mock_process
 
     calls = json.dumps(bodies())
     least = dict.fromkeys(("moot", "best", "default"), float("inf"))

@@ -11,7 +11,7 @@ from benchmarks.timing import Row, best
 _MEMORY = """
 import re, sys
 from moot.complexity.questions import QuestionGraph
-from moot.tasks.sums import Sum
+from moot.tasks.arithmetic.sums import Sum
 def peak():  # of this process alone; ru_maxrss would include its parent's
     return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
 before = peak()

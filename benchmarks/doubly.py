@@ -8,11 +8,11 @@ from typing import Any
 
 import moot
 from benchmarks.timing import Row, best
-from moot.protocols.doubly_efficient import Constants
-from moot.protocols.outcomes import Decided
-from moot.tasks.binomial import binomial
-from moot.tasks.oracle import OracleChain, number_of
-from moot.tasks.oracle_programs import Honest, Vera
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.games.doubly_efficient import Constants
+from moot.tasks.arithmetic.binomial import binomial
+from moot.tasks.oracle.noisy_oracle import OracleChain, number_of
+from moot.tasks.oracle.programs import Honest, Vera
 
 PLAYS, STEPS = 4000, 10
 

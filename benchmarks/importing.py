@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 
 from benchmarks.timing import Row, best
-from moot.transcripts.nyu import import_debate, read_json
+from moot.transcripts.formats.nyu import import_debate, read_json
 
 DEBATES, STORIES, TOKENS = 250, 39, 5_900
 _COMMON = "the of and to a in was he that it his had for with as not on at you is him I be said they from have were but".split()

@@ -11,7 +11,7 @@ from moot.experiments.mnist.boards import Boards, boards_of
 from moot.experiments.mnist.debates import Claims, Standing
 from moot.experiments.mnist.judge import train_judge
 from moot.experiments.mnist.search import Search
-from moot.tasks.images import Images
+from moot.tasks.reading.images import Images
 
 GAMES, PIXELS, ROLLOUTS, LIT = 180, 6, 200, 150
 

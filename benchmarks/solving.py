@@ -7,8 +7,8 @@ from typing import Any
 
 import moot
 from benchmarks.timing import Row, best
-from moot.protocols.qbf import variables
-from moot.tasks.tqbf import FALSE, TQBF, TRUE, MatrixJudge, holds
+from moot.protocols.games.qbf import variables
+from moot.tasks.logic.tqbf import FALSE, TQBF, TRUE, MatrixJudge, holds
 
 VARIABLES, SEEDS = 14, range(8)
 

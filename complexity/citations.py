@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from moot.protocols.errors import Illegal, UsageError
-from moot.protocols.market_moves import Citation, Statement
+from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.market.moves import Citation, Statement
 from moot.protocols.pointers import Store
 from moot.tasks.base import Circle, Task, evaluate
 from moot.tasks.catalogue import known_tasks

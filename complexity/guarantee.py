@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from moot.protocols.errors import UsageError
-from moot.protocols.outcomes import Decided, Exhausted
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.outcomes import Decided, Exhausted
 
 if TYPE_CHECKING:
     from moot.tasks.base import Task

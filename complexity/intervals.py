@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 
 
 def wilson(successes: int, trials: int, z: float = 1.959963984540054) -> tuple[float, float]:

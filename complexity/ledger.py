@@ -86,7 +86,7 @@ class Ledger(BaseModel):
     flips: int = 0
 
     def spent(self, seat: str, measure: str) -> int | float | None:
-        """What `seat` spent of a budget measure (see `moot.protocols.budget.MEASURES`); None when it is unknown."""
+        """What `seat` spent of a budget measure (see `moot.protocols.engine.budget.MEASURES`); None when it is unknown."""
         spending = self.seats[seat]
         if measure == "tokens":
             if spending.prompt_tokens is None or spending.completion_tokens is None:
@@ -101,7 +101,7 @@ class Ledger(BaseModel):
         return None if any(value is None for value in values) else sum(values)
 
     def _repr_html_(self) -> str:
-        from moot.transcripts.show import ledger_html
+        from moot.transcripts.display.show import ledger_html
 
         return ledger_html(self)
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 
 # Bounds that keep every polynomial cheap to build and its canonical text readable again. A budget needs far less.
 LONGEST_TEXT = 4000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 from moot.protocols.pointers import Store
 from moot.tasks.base import Circle, Task, evaluate
 

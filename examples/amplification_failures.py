@@ -3,10 +3,10 @@
 from random import Random
 
 import moot
-from moot.protocols.amplification import Amplification, Reply, Subquestions
-from moot.tasks.permutation import PermutationPower
-from moot.tasks.programs import Overseer
-from moot.tasks.union_find import PublishedUnionFind
+from moot.protocols.amplification.amplification import Amplification, Reply, Subquestions
+from moot.tasks.arithmetic.permutation import PermutationPower
+from moot.tasks.graphs.union_find import PublishedUnionFind
+from moot.tasks.programs.programs import Overseer
 from moot.training.errors import Slipping, failure_curve, inject_errors, report
 from moot.training.iterated import Settings, train
 from moot.training.learners import Tabular, as_agent

@@ -23,8 +23,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 import moot
-from moot.tasks.reading import samples
-from moot.tasks.sums import AddsTwo, Honest, Liar, Sum
+from moot.tasks.arithmetic.sums import AddsTwo, Honest, Liar, Sum
+from moot.tasks.reading.reading import samples
 
 console = Console(width=None if sys.stdout.isatty() else 110)
 

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import moot
-from moot.tasks.reading import samples
+from moot.tasks.reading.reading import samples
 
 sample = samples("harbour-inquiry")[0]  # a question, its passage, and the sealed true answer
 

@@ -10,7 +10,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 from moot.training.curves import PAPER, Point, Report, measure, picture, table
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

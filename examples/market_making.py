@@ -26,12 +26,12 @@ from rich.console import Console
 from rich.table import Table
 
 import moot
+from moot.tasks.arithmetic.coins import Coins
+from moot.tasks.arithmetic.sums import Sum
 from moot.tasks.base import Task
 from moot.tasks.citing import DIGITS, CitingPair, GroundedPair
-from moot.tasks.coins import Coins
-from moot.tasks.evidence import Evidence
-from moot.tasks.sums import Sum
-from moot.tasks.tableau import Tableau
+from moot.tasks.machines.tableau import Tableau
+from moot.tasks.reading.evidence import Evidence
 from moot.training.calibration import (
     ExactMarket,
     LinearMarket,
@@ -44,7 +44,7 @@ from moot.training.calibration import (
 )
 from moot.training.market import MarketTraining, Round, TabularMarket, wrong_answers
 from moot.training.market_errors import Injection, inject
-from moot.transcripts.prices import PricePath, price_path
+from moot.transcripts.display.prices import PricePath, price_path
 
 console = Console(width=None if sys.stdout.isatty() else 110)
 BLUE, ORANGE, GREEN, GREY = "#2166ac", "#d95f02", "#1b7837", "#777777"

@@ -6,8 +6,8 @@ from typing import Any
 
 from moot.agents.base import act_of, close_all, describe, start_all
 from moot.complexity.polynomial import Polynomial
-from moot.protocols.errors import UsageError
-from moot.protocols.view import Request
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.view import Request
 
 
 class Bound:

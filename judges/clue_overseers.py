@@ -10,10 +10,10 @@ from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
-from moot.protocols.clue_oversight import Clue, ClueCritique, WordComparison
-from moot.protocols.errors import UsageError
-from moot.protocols.moves import Move, Verdict
-from moot.protocols.view import Request
+from moot.protocols.debate.clue_oversight import Clue, ClueCritique, WordComparison
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.view import Request
 
 
 @dataclass(frozen=True, slots=True)

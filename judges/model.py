@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from string import ascii_uppercase
 from typing import Any, Literal
 
-from moot.agents.attempts import Unreadable
-from moot.agents.forms import normalised
-from moot.agents.lm import LM
-from moot.agents.render import escape, render
-from moot.agents.wire import Completion
-from moot.protocols.errors import AgentError, UsageError
-from moot.protocols.moves import Move, Verdict
-from moot.protocols.view import Request
+from moot.agents.models.attempts import Unreadable
+from moot.agents.models.lm import LM
+from moot.agents.models.wire import Completion
+from moot.agents.prompts.forms import normalised
+from moot.agents.prompts.render import escape, render
+from moot.protocols.engine.errors import AgentError, UsageError
+from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.view import Request
 
 Method = Literal["stated", "logprobs"]
 TOP = 20  # alternatives to ask for: the most that hosted endpoints give

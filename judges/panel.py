@@ -10,9 +10,9 @@ import anyio
 from pydantic import ValidationError
 
 from moot.agents.base import act_of, close_all, describe, start_all
-from moot.protocols.errors import AgentError, UsageError
-from moot.protocols.moves import Verdict
-from moot.protocols.view import Request
+from moot.protocols.engine.errors import AgentError, UsageError
+from moot.protocols.engine.moves import Verdict
+from moot.protocols.engine.view import Request
 
 
 class Panel:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from moot.protocols.errors import Illegal, UsageError
+from moot.protocols.engine.errors import Illegal, UsageError
 
 Tokenizer = Callable[[str], int]  # the number of tokens of a text
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from hashlib import blake2b
 
-from moot.protocols.errors import Illegal
+from moot.protocols.engine.errors import Illegal
 
 _POINTER = re.compile(r"&[0-9a-f]{12}")
 _TOKEN = re.compile(r"[\[\]]|[^\[\]]+")

@@ -16,8 +16,8 @@ from functools import lru_cache
 from itertools import accumulate, islice, pairwise
 from typing import NamedTuple
 
-from moot.protocols.errors import Illegal
-from moot.protocols.moves import Quote
+from moot.protocols.engine.errors import Illegal
+from moot.protocols.engine.moves import Quote
 
 GAP = 500  # most characters of normalised passage that an ellipsis in a quote may stand for
 MOST_PIECES = 1000  # most quotes in one speech, the pieces of quotes with ellipses counted singly

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 
 Rule = Literal["log", "brier", "spherical"]
 

@@ -15,13 +15,13 @@ from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from typing import Protocol as Structural
 
-from moot.protocols.errors import UsageError
-from moot.protocols.moves import UNKNOWN as UNKNOWN
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import UNKNOWN as UNKNOWN
+from moot.protocols.engine.question import Question, Sample
 from moot.protocols.pointers import Store
-from moot.protocols.question import Question, Sample
 
 if TYPE_CHECKING:
-    from moot.protocols.base import Protocol
+    from moot.protocols.engine.base import Protocol
 
 Rule = Generator["tuple[str, ...] | str", tuple[str, ...], str]
 """A local rule at work on one question. It yields a tuple of sub-questions, which may be asked at the same time, and is
@@ -132,13 +132,13 @@ class Task(ABC):
 
     def programs(self) -> dict[str, Callable[[], Any]]:
         """Program agents by name, each made by a call without arguments; `task:NAME:PROGRAM` on the command line."""
-        from moot.tasks.programs import programs_of
+        from moot.tasks.programs.programs import programs_of
 
         return programs_of(self)
 
     def cast(self, protocol: str) -> dict[str, str]:
         """Which program takes which role of the protocol called so; {} when the task's programs do not play it."""
-        from moot.tasks.programs import cast_of
+        from moot.tasks.programs.programs import cast_of
 
         return cast_of(self, protocol)
 
@@ -170,7 +170,7 @@ class Task(ABC):
         """A protocol with the parameters that the task's programs need, and those programs in its seats, the judge within
         its bound: what `moot run --task` plays. UsageError when the programs do not play it."""
         from moot.judges.bounded import Bounded
-        from moot.protocols.base import protocol_named
+        from moot.protocols.engine.base import protocol_named
 
         cast, question = self.cast(protocol), sample.question
         made = protocol_named(protocol, {**self.options(protocol, question), **params})

@@ -9,7 +9,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 import moot.tasks
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 from moot.tasks.base import Task
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any, ClassVar
 
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 from moot.tasks.base import UNKNOWN, Look, Rule, Task
 
 DIGITS = tuple("0123456789")

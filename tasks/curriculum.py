@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 from moot.tasks.base import UNKNOWN, Task, looker
 
 NUMBER = "(?:0|[1-9][0-9]{0,8})"

@@ -12,9 +12,9 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from moot.protocols.moves import Move, Speech
-from moot.protocols.question import Question
-from moot.protocols.view import Entry, Log, Meter, Request, View
+from moot.protocols.engine.moves import Move, Speech
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Entry, Log, Meter, Request, View
 
 QUESTION = Question("Who sank the fleet?", choices=("a storm", "the admiral"), passage="A storm rose. Nine ships sank.")
 Answerer = Callable[[dict[str, Any], int], Any]

@@ -8,13 +8,13 @@ import sys
 import time
 from typing import Any, ClassVar
 
-from moot.protocols.base import Protocol
-from moot.protocols.errors import Illegal
-from moot.protocols.floor import Floor
-from moot.protocols.moves import Answer, Speech, Verdict
-from moot.protocols.outcomes import Decided
-from moot.protocols.question import Question
-from moot.protocols.view import View
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.errors import Illegal
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.moves import Answer, Speech, Verdict
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import View
 
 
 class Two(Protocol):
@@ -191,7 +191,7 @@ class NotSymmetric(Two):
         return Decided(verdict, payoffs={"a": 2 * verdict.probabilities[0], "b": verdict.probabilities[1]})
 
     def roles(self, question: Question) -> dict[str, str]:
-        from moot.protocols.errors import UsageError
+        from moot.protocols.engine.errors import UsageError
 
         if len(question.choices) != 2:
             raise UsageError("two choices")

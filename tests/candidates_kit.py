@@ -10,7 +10,7 @@ import anyio.lowlevel
 from agent_kit import request_for
 
 import moot
-from moot.protocols.moves import Speech, Verdict
+from moot.protocols.engine.moves import Speech, Verdict
 
 QUESTION = moot.Question("Who sank the fleet?", ("a storm", "the admiral"), passage="A storm rose. Nine ships sank.")
 Request = moot.Request

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import moot
-from moot.protocols.boolean_circuit import Circuit
-from moot.protocols.circuit_debate import CircuitGame
+from moot.protocols.games.boolean_circuit import Circuit
+from moot.protocols.games.circuit_debate import CircuitGame
 
 GAMES: tuple[CircuitGame, ...] = (moot.CircuitWalk(), moot.CircuitPointer())
 PYTHON: dict[str, Any] = {

@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import settings
 
 import moot
-from moot.protocols.prover_estimator import Estimate
-from moot.tasks.primality import Primality, PrimalityByBases
-from moot.tasks.primality_programs import ClaimJudge
+from moot.protocols.trees.prover_estimator import Estimate
+from moot.tasks.arithmetic.primality import Primality, PrimalityByBases
+from moot.tasks.arithmetic.primality_programs import ClaimJudge
 
 TASK, BASES = Primality(), PrimalityByBases()
 FEW = settings(deadline=None, max_examples=25)

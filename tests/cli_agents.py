@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import anyio
 
-from moot.protocols.moves import Speech, Verdict
-from moot.protocols.view import Request
+from moot.protocols.engine.moves import Speech, Verdict
+from moot.protocols.engine.view import Request
 
 
 def speaker(request: Request) -> Speech:

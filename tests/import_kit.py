@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from moot.transcripts.importing import Imported, format_named, record_of_import
+from moot.transcripts.formats.importing import Imported, format_named, record_of_import
 from moot.transcripts.replay import replay
 from moot.transcripts.transcript import Transcript, load
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import moot
-from moot.protocols.market_moves import Price, Statement
+from moot.protocols.market.moves import Price, Statement
 
 YES_NO = moot.Question("Is it so?", ("yes", "no"), size=8)
 Act = Callable[[moot.Request], moot.Move]

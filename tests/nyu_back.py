@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from moot.protocols.consultancy import Consultancy
-from moot.protocols.debate import Debate
-from moot.protocols.parts import AnyPart, Feedback, Speeches
+from moot.protocols.debate.consultancy import Consultancy
+from moot.protocols.debate.debate import Debate
+from moot.protocols.debate.parts import AnyPart, Feedback, Speeches
 from moot.protocols.quotes import segments
 from moot.protocols.scoring import ScoringRule
-from moot.transcripts.nyu_passage import Passage
-from moot.transcripts.nyu_rounds import _speakers, seats_of
-from moot.transcripts.nyu_rules import round_of
+from moot.transcripts.formats.nyu_passage import Passage
+from moot.transcripts.formats.nyu_rounds import _speakers, seats_of
+from moot.transcripts.formats.nyu_rules import round_of
 from moot.transcripts.transcript import Transcript
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -7,9 +7,9 @@ from typing import Any
 import anyio
 
 import moot
-from moot.protocols.base import Protocol
-from moot.protocols.floor import Floor
-from moot.protocols.question import Question
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.question import Question
 
 QUESTION = moot.Question(
     "Who sank the fleet?", ("a storm", "the admiral"), passage="A storm sank it, the admiral said."

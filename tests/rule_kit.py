@@ -9,7 +9,7 @@ import pytest
 
 import moot
 from moot.complexity.polynomial import Polynomial
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 from moot.tasks.base import UNKNOWN, Task, evaluate, looker
 
 

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.protocols.amplification import Amplification, Open, Reply, StrongAmplification, Subquestions
-from moot.tasks.programs import Overseer
-from moot.tasks.sums import Sum
+from moot.protocols.amplification.amplification import Amplification, Open, Reply, StrongAmplification, Subquestions
+from moot.tasks.arithmetic.sums import Sum
+from moot.tasks.programs.programs import Overseer
 
 QUESTION = moot.Question("Which?", ("x", "y"))
 

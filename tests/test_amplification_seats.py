@@ -17,17 +17,17 @@ from hypothesis import strategies as st
 from test_human import typed
 
 import moot
-from moot.agents.forms import Form
-from moot.agents.lm import LM
+from moot.agents.models.lm import LM
 from moot.agents.prompts import Templates
-from moot.agents.render import render, statement
-from moot.protocols.amplification import Amplification, Open, Reply, StrongAmplification, Subquestions
-from moot.protocols.errors import AgentError
-from moot.protocols.view import NOTHING, Entry, View
+from moot.agents.prompts.forms import Form
+from moot.agents.prompts.render import render, statement
+from moot.protocols.amplification.amplification import Amplification, Open, Reply, StrongAmplification, Subquestions
+from moot.protocols.engine.errors import AgentError
+from moot.protocols.engine.view import NOTHING, Entry, View
+from moot.tasks.arithmetic.sums import Sum
 from moot.tasks.base import UNKNOWN, Task, evaluate
 from moot.tasks.catalogue import known_tasks, task_named
-from moot.tasks.programs import Overseer
-from moot.tasks.sums import Sum
+from moot.tasks.programs.programs import Overseer
 
 KINDS = (Subquestions, Open, Reply)
 OPEN = moot.Question("read &0123456789ab", data=[3, {"x": 5}], about="a note")
@@ -69,12 +69,12 @@ def test_a_human_looks_at_cells_and_pays_for_them() -> None:
     assert "there is no cell 7" in shown and "there is no cell y" in shown
     assert charged == [1, 2] and "\n3\n" in shown and "\n5\n" in shown
     assert "Look at which cell" not in typed(["r", "8", "."], *KINDS, question=OPEN, source="none")[1]
-    with pytest.raises(moot.protocols.errors.BudgetExceeded):
+    with pytest.raises(moot.protocols.engine.errors.BudgetExceeded):
         typed(["0"], *KINDS, question=OPEN, source="metered", left=_nothing_left)
 
 
 def _nothing_left(measure: str, amount: int) -> None:
-    raise moot.protocols.errors.BudgetExceeded(measure, amount, 0)
+    raise moot.protocols.engine.errors.BudgetExceeded(measure, amount, 0)
 
 
 @settings(max_examples=40, deadline=None)
@@ -139,9 +139,9 @@ def test_a_schema_bounds_texts_only_where_a_grammar_holds_the_model_to_it() -> N
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.integers(), min_size=1, max_size=9), st.text(max_size=9), st.integers(0, 12))
 def test_a_source_shown_whole_is_paid_for_once_and_then_free(cells: list[int], passage: str, limit: int) -> None:
-    from moot.protocols.budget import Account
-    from moot.protocols.errors import BudgetExceeded
-    from moot.protocols.view import Meter
+    from moot.protocols.engine.budget import Account
+    from moot.protocols.engine.errors import BudgetExceeded
+    from moot.protocols.engine.view import Meter
 
     question = moot.Question("q", data=cells, passage=passage or None)
     whole = len(cells) + len(passage)
@@ -250,7 +250,7 @@ def test_another_overseer_is_put_in_by_rejudging(tmp_path: Path) -> None:
 
 
 def test_questions_and_answers_read_well() -> None:
-    from moot.transcripts.show import as_html, as_text, ledger_text, tree_text
+    from moot.transcripts.display.show import as_html, as_text, ledger_text, tree_text
 
     t = moot.run(*_staged(Sum(), "amplify", 2))
     text = as_text(t)

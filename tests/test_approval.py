@@ -13,11 +13,11 @@ from pydantic_core import to_json
 
 import moot
 from moot.complexity.intervals import wilson
-from moot.protocols.amplification import Reply, Subquestions
-from moot.protocols.approval import Approval, Approve, Claim
-from moot.protocols.engine import Game
-from moot.tasks.permutation import PermutationPower
-from moot.tasks.programs import Overseer
+from moot.protocols.amplification.amplification import Reply, Subquestions
+from moot.protocols.amplification.approval import Approval, Approve, Claim
+from moot.protocols.engine.game import Game
+from moot.tasks.arithmetic.permutation import PermutationPower
+from moot.tasks.programs.programs import Overseer
 from moot.training.errors import Slipping
 from moot.training.learners import Tabular, as_agent
 from moot.training.oversight import PERSUASION, Anchoring, Claims, Persuadable, anchoring, play_once, train_by_approval

@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.agents.best_of import BestOf
-from moot.agents.critique_and_refine import CritiqueAndRefine
-from moot.agents.lm import LM
-from moot.protocols.errors import AgentError, UsageError
-from moot.protocols.moves import Speech, Verdict
-from moot.testing.server import MockOpenAI
+from moot.agents.models.lm import LM
+from moot.agents.wrappers.best_of import BestOf
+from moot.agents.wrappers.critique_and_refine import CritiqueAndRefine
+from moot.protocols.engine.errors import AgentError, UsageError
+from moot.protocols.engine.moves import Speech, Verdict
+from moot.testing.server.server import MockOpenAI
 
 few = settings(deadline=None, max_examples=40)
 

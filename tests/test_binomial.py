@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moot.protocols.errors import UsageError
-from moot.tasks.binomial import binomial, distribution, near
+from moot.protocols.engine.errors import UsageError
+from moot.tasks.arithmetic.binomial import binomial, distribution, near
 
 
 def exact(n: int, count: int, p: Fraction) -> float:

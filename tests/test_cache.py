@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moot.agents.cache import Cache, key_of
-from moot.protocols.errors import UsageError
+from moot.agents.models.cache import Cache, key_of
+from moot.protocols.engine.errors import UsageError
 
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text()),
@@ -50,7 +50,7 @@ def test_what_is_put_is_got(stored: dict[str, object]) -> None:
 
 WRITER = """
 import anyio, sys
-from moot.agents.cache import Cache
+from moot.agents.models.cache import Cache
 async def main():
     cache = Cache(sys.argv[1])
     for i in range(200):

@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moot.complexity.polynomial import Polynomial
-from moot.protocols.errors import UsageError
-from moot.tasks.assignments import Assignments, AssignmentsSum
+from moot.protocols.engine.errors import UsageError
+from moot.tasks.arithmetic.assignments import Assignments, AssignmentsSum
+from moot.tasks.arithmetic.permutation import PermutationPower
+from moot.tasks.arithmetic.wildcards import Wildcard
 from moot.tasks.base import UNKNOWN, evaluate, looker
 from moot.tasks.catalogue import task_named
 from moot.tasks.curriculum import CurriculumTask, apply_rule, number, sweep
-from moot.tasks.permutation import PermutationPower
-from moot.tasks.rounds import RoundsTask
-from moot.tasks.shortest_path import PublishedShortestPath, ShortestPath
-from moot.tasks.union_find import PublishedUnionFind, UnionFind
-from moot.tasks.wildcards import Wildcard
+from moot.tasks.graphs.rounds import RoundsTask
+from moot.tasks.graphs.shortest_path import PublishedShortestPath, ShortestPath
+from moot.tasks.graphs.union_find import PublishedUnionFind, UnionFind
 
 FOUNDED: list[CurriculumTask] = [
     PermutationPower(),

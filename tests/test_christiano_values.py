@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moot.tasks.assignments import Assignments, AssignmentsSum
+from moot.tasks.arithmetic.assignments import Assignments, AssignmentsSum
+from moot.tasks.arithmetic.permutation import PermutationPower
+from moot.tasks.arithmetic.wildcards import Wildcard
 from moot.tasks.base import UNKNOWN, looker
 from moot.tasks.curriculum import CurriculumTask
-from moot.tasks.permutation import PermutationPower
-from moot.tasks.shortest_path import ShortestPath
-from moot.tasks.union_find import UnionFind
-from moot.tasks.wildcards import Wildcard
+from moot.tasks.graphs.shortest_path import ShortestPath
+from moot.tasks.graphs.union_find import UnionFind
 
 SEEDS = st.integers(0, 10**6)
 few = settings(deadline=None, max_examples=15)

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 import moot
 from moot.complexity.polynomial import Polynomial
-from moot.experiments.query_complexity import C17
-from moot.protocols.boolean_circuit import ARITY, Circuit, circuit_of, normal_form
-from moot.protocols.circuit_debate import CircuitGame, GateNumber, GateValues, pointer_moves
-from moot.tasks.bench import parse_bench
-from moot.tasks.circuit_value import BitJudge, CircuitValue
-from moot.tasks.netlist import Netlist
+from moot.experiments.reproductions.query_complexity import C17
+from moot.protocols.games.boolean_circuit import ARITY, Circuit, circuit_of, normal_form
+from moot.protocols.games.circuit_debate import CircuitGame, GateNumber, GateValues, pointer_moves
+from moot.tasks.circuits.bench import parse_bench
+from moot.tasks.circuits.circuit_value import BitJudge, CircuitValue
+from moot.tasks.circuits.netlist import Netlist
 from moot.testing.strategies import circuits, hostile_replies, moves
 
 FEW = settings(deadline=None, max_examples=60)

@@ -9,11 +9,11 @@ import pytest
 from claim_kit import BASES, TASK, Acts, by_place, seats
 
 import moot
-from moot.complexity.solve import solve
-from moot.experiments.obfuscation import Always, expected
-from moot.protocols.decomposition_debate import Claim, Claimed, Decomposition, DecompositionDebate, Pick
-from moot.protocols.prover_estimator import Call, Estimate, ProverEstimator
-from moot.tasks.primality_programs import ClaimJudge, Estimator, Prover, Searcher
+from moot.complexity.search.solve import solve
+from moot.experiments.reproductions.obfuscation import Always, expected
+from moot.protocols.trees.decomposition_debate import Claim, Claimed, Decomposition, DecompositionDebate, Pick
+from moot.protocols.trees.prover_estimator import Call, Estimate, ProverEstimator
+from moot.tasks.arithmetic.primality_programs import ClaimJudge, Estimator, Prover, Searcher
 
 # -- recursive debate --------------------------------------------------------------------------------------------------
 
@@ -130,7 +130,7 @@ def test_illegal_moves_are_said_to_be() -> None:
 
 
 def test_models_are_told_the_form_of_each_move() -> None:
-    from moot.agents.forms import Form
+    from moot.agents.prompts.forms import Form
 
     cases: list[tuple[Any, str, str, moot.Move]] = [
         (Call, '"sign" is one of -1, 0, 1', '{"kind": "call", "sign": -1}', Call(sign=-1)),
@@ -261,7 +261,7 @@ def test_claims_that_say_nothing_do_not_save_a_liar(task: Any, answer: str) -> N
 
 
 def test_a_decomposition_reads_as_its_claims() -> None:
-    from moot.transcripts.saying import text_of
+    from moot.transcripts.display.saying import text_of
 
     made = Decomposition(of="q", claims=(Claim(question="one?", answer="1"), Claim(question="two?", answer="2")))
     assert text_of(made.model_dump()) == "q rests on\n(1) one? → 1\n(2) two? → 2"

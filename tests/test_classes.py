@@ -9,13 +9,13 @@ import sys
 import pytest
 
 import moot
-import moot.tasks.objecting
-import moot.tasks.oracle_steps
-from moot.complexity.classes import ROWS, Row
-from moot.complexity.evidence import Evidence, played
-from moot.complexity.shortfalls import FAILURES, Failure
-from moot.complexity.witnesses import WITNESSES
-from moot.protocols.base import known_protocols
+import moot.tasks.oracle.steps
+import moot.tasks.programs.objecting
+from moot.experiments.classes.classes import ROWS, Row
+from moot.experiments.classes.evidence import Evidence, played
+from moot.experiments.classes.known_failures import FAILURES, Failure
+from moot.experiments.classes.witnesses import WITNESSES
+from moot.protocols.engine.base import known_protocols
 from moot.tasks.base import Task
 from moot.tasks.catalogue import known_tasks, task_named
 
@@ -56,7 +56,7 @@ def test_a_witness_beyond_its_budget_does_not_hold() -> None:
 
 
 def test_a_judge_with_a_bit_less_than_the_theorem_says_is_too_poor(monkeypatch: pytest.MonkeyPatch) -> None:
-    from moot.complexity.circuit_witnesses import pointer, walk
+    from moot.experiments.classes.circuit_witnesses import pointer, walk
 
     for game, witness in ((moot.CircuitWalk, walk), (moot.CircuitPointer, pointer)):
         needed = game.most_bits
@@ -67,14 +67,14 @@ def test_a_judge_with_a_bit_less_than_the_theorem_says_is_too_poor(monkeypatch: 
 
 def test_recursive_debate_with_a_judge_who_checks_nothing_does_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        moot.tasks.objecting.ChecksLine, "act", lambda self, request: moot.Verdict(probabilities=(1.0, 0.0))
+        moot.tasks.programs.objecting.ChecksLine, "act", lambda self, request: moot.Verdict(probabilities=(1.0, 0.0))
     )
     found = WITNESSES["recursive-debate", "tqbf"]("recursive-debate")
     assert found.right < found.instances and not found.holds
 
 
 def test_an_opponent_who_accepts_everything_lets_lies_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moot.tasks.oracle_steps.Stepper, "attack", lambda self, request: moot.Accept())
+    monkeypatch.setattr(moot.tasks.oracle.steps.Stepper, "attack", lambda self, request: moot.Accept())
     for protocol, task in (
         ("doubly-efficient-deterministic", "oracle-tally"),
         ("doubly-efficient-witness", "oracle-subset"),
@@ -84,7 +84,7 @@ def test_an_opponent_who_accepts_everything_lets_lies_pass(monkeypatch: pytest.M
 
 
 def test_honest_sides_are_not_said_to_win_more_often_than_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("moot.complexity.oracle_witnesses.WON", 0.65)
+    monkeypatch.setattr("moot.experiments.classes.oracle_witnesses.WON", 0.65)
     found = WITNESSES["doubly-efficient", "oracle-chain"]("doubly-efficient")
     assert 0 < found.right < found.instances and not found.holds
 

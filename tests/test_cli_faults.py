@@ -119,7 +119,7 @@ def test_an_unexpected_error_is_one_line_too(monkeypatch: pytest.MonkeyPatch) ->
     def fail(*_: object) -> str:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("moot.transcripts.show.as_text", fail)
+    monkeypatch.setattr("moot.transcripts.display.show.as_text", fail)
     line = refused("show", "d.jsonl", code=3)
     assert "unexpected ZeroDivisionError: by zero" in line and "MOOT_TRACEBACK=1" in line
     monkeypatch.setenv("MOOT_TRACEBACK", "1")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moot.experiments import comparisons, metrics
-from moot.experiments.comparisons import (
+from moot.experiments.statistics import comparisons, metrics
+from moot.experiments.statistics.comparisons import (
     agent_score_difference,
     agent_score_expectation,
     amplification,
@@ -20,9 +20,9 @@ from moot.experiments.comparisons import (
     performance_gap_recovered,
     win_rate,
 )
-from moot.experiments.intervals import Bootstrap, Estimate
-from moot.experiments.records import Judged
-from moot.protocols.errors import UsageError
+from moot.experiments.statistics.intervals import Bootstrap, Estimate
+from moot.experiments.statistics.records import Judged
+from moot.protocols.engine.errors import UsageError
 
 BY = Bootstrap(resamples=60)
 LOST = Judged("lost", outcome="exhausted")

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.complexity.classes import ROWS, UNCHECKED, check
-from moot.complexity.shortfalls import without_copies
-from moot.protocols.amplification import Reply
+from moot.experiments.classes.classes import ROWS, UNCHECKED, check
+from moot.experiments.classes.known_failures import without_copies
+from moot.protocols.amplification.amplification import Reply
 from moot.tasks.catalogue import task_named
-from moot.tasks.colouring import colour_of, neighbours
-from moot.tasks.colouring_programs import Adaptive, Cross, Spoilt, cell, cells, vertex_of
+from moot.tasks.graphs.colouring import colour_of, neighbours
+from moot.tasks.graphs.colouring_programs import Adaptive, Cross, Spoilt, cell, cells, vertex_of
 
 TASK = task_named("colouring")
 PLAIN, UNCOPIED = "cross-examination", "cross-examination-uncopied"

@@ -14,9 +14,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.protocols.amplification import Reply
-from moot.tasks.games import ruled
-from moot.tasks.machines import BLANK, runs
+from moot.protocols.amplification.amplification import Reply
+from moot.tasks.machines.turing_machines import BLANK, runs
+from moot.tasks.programs.games import ruled
 
 Table = dict[tuple[int, int], str]
 # Writes over its word from the left: 1 becomes 0, and back; accepts at the first blank.

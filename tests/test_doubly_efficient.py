@@ -13,12 +13,21 @@ from hypothesis import strategies as st
 
 import moot
 from moot.complexity.intervals import wilson
-from moot.experiments.doubly_efficient import LAST, SAMPLES, bounds, chained, exact_chain, played, recovered, reproduce
-from moot.experiments.doubly_exact import ExactDebate
-from moot.protocols.computations import computation_named
-from moot.protocols.doubly_efficient import Check, Probability, constants
-from moot.tasks.oracle import above
-from moot.tasks.oracle_programs import Aborting, Honest, Shifting, Vera
+from moot.experiments.reproductions.doubly_efficient import (
+    LAST,
+    SAMPLES,
+    bounds,
+    chained,
+    exact_chain,
+    played,
+    recovered,
+    reproduce,
+)
+from moot.experiments.reproductions.doubly_exact import ExactDebate
+from moot.protocols.games.computations import computation_named
+from moot.protocols.games.doubly_efficient import Check, Probability, constants
+from moot.tasks.oracle.noisy_oracle import above
+from moot.tasks.oracle.programs import Aborting, Honest, Shifting, Vera
 
 PLAIN = "doubly-efficient"
 ALL = ("oracle-chain", "oracle-walk", "oracle-sort")

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.protocols.doubly_efficient_steps import Accept, Fault, Value, Witness, address, step_of
-from moot.protocols.step_machines import StepMachine, machine_named, redone, run_of
+from moot.protocols.games.doubly_efficient_steps import Accept, Fault, Value, Witness, address, step_of
+from moot.protocols.games.step_machines import StepMachine, machine_named, redone, run_of
 from moot.tasks.base import looker
 from moot.tasks.catalogue import task_named
-from moot.tasks.oracle_machines import Subset, Tally
-from moot.tasks.oracle_steps import Lying, Redoer, Stepper
+from moot.tasks.oracle.machines import Subset, Tally
+from moot.tasks.oracle.steps import Lying, Redoer, Stepper
 
 TALLY: Any = task_named("oracle-tally")
 SUBSET: Any = task_named("oracle-subset")

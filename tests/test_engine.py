@@ -11,7 +11,7 @@ from hypothesis import Phase, settings
 from players import FAIR, QUESTION, everywhere, scripted, speak
 
 import moot
-from moot.protocols.floor import Floor
+from moot.protocols.engine.floor import Floor
 from moot.testing import ProtocolMachine
 
 SAY = moot.Speech(text="so it is")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from import_kit import FIXTURES
 
-from moot.transcripts.importing import format_named
+from moot.transcripts.formats.importing import format_named
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 from moot.transcripts.export import from_json, to_dot, to_graphml, to_json, to_mermaid
 
 HOSTILE = [

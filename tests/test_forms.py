@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from moot.agents.attempts import Unreadable
-from moot.agents.forms import Form, normalised
-from moot.protocols.moves import Answer, Ask, Move, Speech, Stop, Verdict
+from moot.agents.models.attempts import Unreadable
+from moot.agents.prompts.forms import Form, normalised
+from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Stop, Verdict
 
 KINDS = (Speech, Verdict, Answer, Ask, Stop)
 garbage = st.recursive(

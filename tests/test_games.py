@@ -15,10 +15,10 @@ from pysat.solvers import Solver
 
 import moot
 from moot.complexity.polynomial import Polynomial
-from moot.protocols.base import Protocol, protocol_named
-from moot.protocols.geography import Go, Stuck, steps
-from moot.protocols.qbf import Assign
-from moot.protocols.reachability import Half, Middle, middles
+from moot.protocols.engine.base import Protocol, protocol_named
+from moot.protocols.games.geography import Go, Stuck, steps
+from moot.protocols.games.qbf import Assign
+from moot.protocols.games.reachability import Half, Middle, middles
 from moot.tasks.base import UNKNOWN, Task, evaluate
 from moot.tasks.catalogue import task_named
 from moot.testing.strategies import formulas, graphs

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import moot
-from moot.protocols.base import protocol_named
+from moot.protocols.engine.base import protocol_named
 from moot.tasks.catalogue import task_named
-from moot.tasks.tqbf import TQBF
+from moot.tasks.logic.tqbf import TQBF
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.complexity.growth import exponential_growth, growth, polynomial_growth
+from moot.experiments.classes.growth import exponential_growth, growth, polynomial_growth
 
 
 @settings(deadline=None)

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from moot.complexity.fixed_points import consistent
 from moot.complexity.questions import QuestionGraph
-from moot.protocols.errors import Illegal, UsageError
+from moot.complexity.search.fixed_points import consistent
+from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.pointers import Store, pointer_to, pointers_in
 from moot.tasks.base import evaluate, looker
-from moot.tasks.halting import Halting
-from moot.tasks.machines import BLANK, runs
+from moot.tasks.machines.halting import Halting
+from moot.tasks.machines.turing_machines import BLANK, runs
 
 TASK = Halting()
 PLAIN = st.text(st.characters(exclude_characters="[]&"), max_size=8)

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.agents.human import Human, printable
-from moot.protocols.errors import AgentError
-from moot.protocols.moves import Answer, Ask, Move, Quote, Speech, Stop, Verdict
+from moot.agents.people.human import Human, printable
+from moot.protocols.engine.errors import AgentError
+from moot.protocols.engine.moves import Answer, Ask, Move, Quote, Speech, Stop, Verdict
 
 
 class Bid(Move):
@@ -112,7 +112,7 @@ def test_the_end_of_the_input_says_what_to_do() -> None:
 
 
 def test_a_human_makes_and_argues_before_a_market() -> None:
-    from moot.tasks.sums import Sum
+    from moot.tasks.arithmetic.sums import Sum
 
     sample = Sum().sample(4, 0, true_first=False)
     true = sample.question.choices[1]
@@ -231,7 +231,7 @@ def test_a_person_gives_and_criticises_a_clue_and_compares_words() -> None:
 
 
 def test_a_person_gives_numbers_below_a_bound_and_lists_of_bits() -> None:
-    from moot.protocols.circuit_debate import GateNumber, GateValues
+    from moot.protocols.games.circuit_debate import GateNumber, GateValues
 
     move, shown = typed(["x", "2"], GateNumber, below={"gate": 3}, task="gate")
     assert move == GateNumber(gate=2) and "gate (0 to 2): " in shown
@@ -240,8 +240,8 @@ def test_a_person_gives_numbers_below_a_bound_and_lists_of_bits() -> None:
 
 
 def test_a_person_is_told_what_the_turn_is_about() -> None:
-    from moot.protocols.doubly_efficient import Check, Probability
-    from moot.protocols.qbf import Assign
+    from moot.protocols.games.doubly_efficient import Check, Probability
+    from moot.protocols.games.qbf import Assign
 
     move, shown = typed(["yes"], Assign, task="assign", quantifier="e", variable=3, human=None)
     assert (

@@ -11,12 +11,12 @@ from typing import Any
 import nyu_records
 import pytest
 
-from moot.experiments import human_debates
-from moot.experiments.human_debates import PLAYS, PUBLISHED, SETTINGS, reproduce
-from moot.experiments.intervals import Bootstrap
-from moot.experiments.report import Report, Row
-from moot.protocols.errors import UsageError
-from moot.transcripts.nyu import import_folder
+from moot.experiments.reproductions import human_debates
+from moot.experiments.reproductions.human_debates import PLAYS, PUBLISHED, SETTINGS, reproduce
+from moot.experiments.statistics.intervals import Bootstrap
+from moot.experiments.statistics.report import Report, Row
+from moot.protocols.engine.errors import UsageError
+from moot.transcripts.formats.nyu import import_folder
 
 BY = Bootstrap(resamples=50)
 Json = dict[str, Any]

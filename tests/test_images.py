@@ -12,8 +12,8 @@ import pytest
 
 np = pytest.importorskip("numpy")
 
-from moot.protocols.errors import UsageError  # noqa: E402
-from moot.tasks.images import FILES, bundled_digits, load_digits_from, read_idx, sample_of  # noqa: E402
+from moot.protocols.engine.errors import UsageError  # noqa: E402
+from moot.tasks.reading.images import FILES, bundled_digits, load_digits_from, read_idx, sample_of  # noqa: E402
 
 PIXELS = {
     part: np.arange(count * 6, dtype=np.uint8).reshape(count, 2, 3) for part, count in (("train", 5), ("test", 2))

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from import_kit import FIXTURES, by_name, imported, of_value
 
-from moot.protocols.errors import UsageError
-from moot.transcripts.importing import file_name, format_named
-from moot.transcripts.records import csv_rows, json_records
+from moot.protocols.engine.errors import UsageError
+from moot.transcripts.formats.importing import file_name, format_named
+from moot.transcripts.formats.records import csv_rows, json_records
 
 SET = json.loads((FIXTURES / "codenames" / "sets.jsonl").read_bytes().splitlines()[0])
 GIT_LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n"

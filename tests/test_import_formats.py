@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from import_kit import FIXTURES, by_name, imported, kept, of_bytes, of_value, spoilt
 
-from moot.protocols.errors import UsageError
-from moot.protocols.view import Request
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.view import Request
 from moot.testing.golden import puppet
-from moot.transcripts.importing import json_value, known_formats
-from moot.transcripts.records import csv_rows, json_records
+from moot.transcripts.formats.importing import json_value, known_formats
+from moot.transcripts.formats.records import csv_rows, json_records
 
 
 def first(path: str) -> Any:

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from import_kit import FIXTURES, by_name, of_value
 
-from moot.protocols.consultancy import Consultancy, DirectQA
-from moot.protocols.debate import Debate
-from moot.protocols.outcomes import Decided
-from moot.protocols.parts import Questions, Speeches
-from moot.transcripts.importing import json_value
-from moot.transcripts.khan_judgements import judgement_of
+from moot.protocols.debate.consultancy import Consultancy, DirectQA
+from moot.protocols.debate.debate import Debate
+from moot.protocols.debate.parts import Questions, Speeches
+from moot.protocols.engine.outcomes import Decided
+from moot.transcripts.formats.importing import json_value
+from moot.transcripts.formats.khan_judgements import judgement_of
 from moot.transcripts.transcript import Transcript
 
 ONE = json_value((FIXTURES / "khan" / "one.json").read_bytes())

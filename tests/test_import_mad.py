@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from import_kit import FIXTURES, by_name, of_value
 
-from moot.protocols.debate import Debate
-from moot.protocols.outcomes import Decided
-from moot.protocols.parts import Feedback, Speeches
-from moot.transcripts.importing import json_value
-from moot.transcripts.multi_agent_debate import _side
+from moot.protocols.debate.debate import Debate
+from moot.protocols.debate.parts import Feedback, Speeches
+from moot.protocols.engine.outcomes import Decided
+from moot.transcripts.formats.importing import json_value
+from moot.transcripts.formats.multi_agent_debate import _side
 from moot.transcripts.transcript import Transcript
 
 ONE, TWO, THREE = (json_value((FIXTURES / "mad" / f"{number}.json").read_bytes()) for number in range(3))

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from import_kit import FIXTURES, by_name, imported, of_value
 
-from moot.protocols.consultancy import Consultancy, DirectQA
-from moot.protocols.debate import Debate
-from moot.protocols.outcomes import Decided
-from moot.transcripts.importing import json_value, problems
-from moot.transcripts.solib_scores import expected, of_record, score_of, weights
+from moot.protocols.debate.consultancy import Consultancy, DirectQA
+from moot.protocols.debate.debate import Debate
+from moot.protocols.engine.outcomes import Decided
+from moot.transcripts.formats.importing import json_value, problems
+from moot.transcripts.formats.solib_scores import expected, of_record, score_of, weights
 from moot.transcripts.transcript import Transcript
 
 RUN = "agent_judge"

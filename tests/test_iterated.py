@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 import moot
 from moot.complexity.intervals import wilson
-from moot.protocols.amplification import Amplification, Reply, Subquestions
-from moot.tasks.assignments import Assignments
+from moot.protocols.amplification.amplification import Amplification, Reply, Subquestions
+from moot.tasks.arithmetic.assignments import Assignments
+from moot.tasks.arithmetic.permutation import PermutationPower
+from moot.tasks.arithmetic.wildcards import Wildcard
 from moot.tasks.base import evaluate
 from moot.tasks.curriculum import CurriculumTask, apply_rule
-from moot.tasks.permutation import PermutationPower
-from moot.tasks.programs import Overseer
-from moot.tasks.union_find import PublishedUnionFind
-from moot.tasks.wildcards import Wildcard
+from moot.tasks.graphs.union_find import PublishedUnionFind
+from moot.tasks.programs.programs import Overseer
 from moot.training import errors
 from moot.training.amplify import Amplifier
 from moot.training.curriculum import Curriculum, split, strata_of, unasked

@@ -14,17 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import moot
-from moot.agents.attempts import Unreadable
 from moot.agents.base import start_all
-from moot.agents.lm import LM
-from moot.agents.wire import Completion, Usage
+from moot.agents.models.attempts import Unreadable
+from moot.agents.models.lm import LM
+from moot.agents.models.wire import Completion, Usage
 from moot.judges.bounded import Bounded
 from moot.judges.model import ModelJudge, labels_for, read_verdict
 from moot.judges.panel import Panel, combined
-from moot.protocols.base import Protocol
-from moot.protocols.errors import AgentError, UsageError
-from moot.protocols.moves import Ask, Speech, Stop, Verdict
-from moot.testing.server import MockOpenAI
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.errors import AgentError, UsageError
+from moot.protocols.engine.moves import Ask, Speech, Stop, Verdict
+from moot.testing.server.server import MockOpenAI
 
 QUESTION = moot.Question("Who?", ("a", "b"))
 Rule = Literal["mean", "median", "vote"]

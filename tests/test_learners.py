@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.protocols.amplification import Amplification, Reply, Subquestions
-from moot.tasks.permutation import PermutationPower
-from moot.tasks.programs import Overseer
-from moot.tasks.wildcards import Wildcard
+from moot.protocols.amplification.amplification import Amplification, Reply, Subquestions
+from moot.tasks.arithmetic.permutation import PermutationPower
+from moot.tasks.arithmetic.wildcards import Wildcard
+from moot.tasks.programs.programs import Overseer
 from moot.training.amplify import Amplifier
 from moot.training.asker import Asker, Decision, Imitator, tokens
 from moot.training.learners import Network, Tabular, as_agent
@@ -97,7 +97,7 @@ def test_without_scikit_learn_the_extra_is_named() -> None:
     script = (
         "import sys; sys.modules['sklearn'] = sys.modules['sklearn.neural_network'] = None\n"
         "from random import Random\nimport moot\n"
-        "from moot.tasks.permutation import PermutationPower as Task\nfrom moot.training.learners import Network\n"
+        "from moot.tasks.arithmetic.permutation import PermutationPower as Task\nfrom moot.training.learners import Network\n"
         "try:\n    Network(Task(), Task().data(8, Random(0)))\n"
         "except moot.UsageError as error:\n    print(error)\n"
     )

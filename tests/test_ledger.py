@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import moot
-from moot.tasks.sums import AddsTwo, Honest, Liar, Sum
-from moot.testing.faults import Fault
-from moot.testing.server import MockOpenAI
+from moot.tasks.arithmetic.sums import AddsTwo, Honest, Liar, Sum
+from moot.testing.server.faults import Fault
+from moot.testing.server.server import MockOpenAI
 
 QUESTION = moot.Question("Who?", ("a", "b"))
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from moot.agents.limiter import Limiter
-from moot.protocols.errors import UsageError
+from moot.agents.models.limiter import Limiter
+from moot.protocols.engine.errors import UsageError
 
 calls = st.lists(
     st.tuples(

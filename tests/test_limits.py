@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moot.protocols.errors import Illegal, UsageError
+from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.limits import Limit
 
 texts = st.text(alphabet=st.one_of(st.sampled_from("ab  \n\t"), st.characters()), max_size=60)

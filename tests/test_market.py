@@ -15,18 +15,18 @@ from market_kit import YES_NO, decided, seats_of
 import moot
 from moot.complexity.citations import circle_of, citations
 from moot.complexity.guarantee import guarantee_of
-from moot.protocols.amplification import Open
-from moot.protocols.market_making import MarketMaking, PointerMarketMaking, UncitedMarketMaking
-from moot.protocols.market_moves import Citation, Examine, Query, Statement
-from moot.protocols.market_payoffs import distance
+from moot.protocols.amplification.amplification import Open
+from moot.protocols.market.market_making import MarketMaking, PointerMarketMaking, UncitedMarketMaking
+from moot.protocols.market.moves import Citation, Examine, Query, Statement
+from moot.protocols.market.payoffs import distance
 from moot.protocols.pointers import Store, pointer_to
+from moot.tasks.arithmetic.sums import Sum
 from moot.tasks.base import evaluate
 from moot.tasks.citing import CitingPair, GroundedPair
-from moot.tasks.halting import Halting
-from moot.tasks.market_programs import ChecksRule, Citing, CitingLiar, Predictor, Prior, unfolded
-from moot.tasks.sums import Sum
+from moot.tasks.machines.halting import Halting
+from moot.tasks.programs.market_programs import ChecksRule, Citing, CitingLiar, Predictor, Prior, unfolded
 from moot.testing.strategies import moves, questions, sums
-from moot.transcripts.prices import price_path
+from moot.transcripts.display.prices import price_path
 
 # -- the sum, in one step -----------------------------------------------------------------------------------------------
 
@@ -84,7 +84,7 @@ def test_a_computation_with_a_wrong_line_or_in_a_circle_convinces_nobody() -> No
 
 
 def _request(question: moot.Question) -> moot.Request:
-    from moot.protocols.view import Log
+    from moot.protocols.engine.view import Log
 
     return moot.Request(
         "0", "adversary", "adversary", (Statement,), moot.View(question, Log(None, None), "all"), {}, ""
@@ -293,7 +293,7 @@ def test_every_law_holds_where_questions_meet(protocol: MarketMaking) -> None:
 
 def test_names() -> None:
     given: Mapping[str, Any] = {"horizon": 1, "reward": "lmsr", "examine": True}
-    assert moot.protocols.base.protocol_named("market", dict(given)) == MarketMaking(**given)
+    assert moot.protocols.engine.base.protocol_named("market", dict(given)) == MarketMaking(**given)
     assert MarketMaking().access == "EXP" and UncitedMarketMaking().access == "NP"
     with pytest.raises(moot.UsageError, match="horizon"):
         MarketMaking(horizon=-1)

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from market_kit import YES_NO, decided, even, logits, predicts, said, script, sigmoid
 
 import moot
-from moot.protocols.lmsr import profit
-from moot.protocols.market_making import MarketMaking
-from moot.protocols.market_moves import Price
-from moot.protocols.market_payoffs import distance, losses
-from moot.tasks.coins import belief, earnings, price
-from moot.transcripts.prices import price_path, quadratic_variation
+from moot.protocols.market.lmsr import profit
+from moot.protocols.market.market_making import MarketMaking
+from moot.protocols.market.moves import Price
+from moot.protocols.market.payoffs import distance, losses
+from moot.tasks.arithmetic.coins import belief, earnings, price
+from moot.transcripts.display.prices import price_path, quadratic_variation
 
 # -- payoffs ------------------------------------------------------------------------------------------------------------
 

@@ -12,16 +12,16 @@ import pytest
 from market_kit import YES_NO, always, decided, even, logits, predicts, said, sigmoid
 
 import moot
-from moot.agents.forms import Form
-from moot.agents.render import statement as shown_as_xml
+from moot.agents.prompts.forms import Form
+from moot.agents.prompts.render import statement as shown_as_xml
 from moot.complexity.citations import citations
-from moot.protocols.amplification import Reply
-from moot.protocols.market_making import MarketMaking, UncitedMarketMaking
-from moot.protocols.market_moves import Citation, Examine, Price, Query, Statement
-from moot.protocols.view import Entry
-from moot.tasks.market_programs import Prior
-from moot.tasks.sums import Sum
-from moot.transcripts.prices import price_path
+from moot.protocols.amplification.amplification import Reply
+from moot.protocols.engine.view import Entry
+from moot.protocols.market.market_making import MarketMaking, UncitedMarketMaking
+from moot.protocols.market.moves import Citation, Examine, Price, Query, Statement
+from moot.tasks.arithmetic.sums import Sum
+from moot.tasks.programs.market_programs import Prior
+from moot.transcripts.display.prices import price_path
 
 # -- queries ------------------------------------------------------------------------------------------------------------
 

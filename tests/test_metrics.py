@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 import moot
 from moot.complexity.intervals import wilson
-from moot.experiments import metrics
-from moot.experiments.comparisons import win_rate
-from moot.experiments.intervals import Bootstrap, Estimate
-from moot.experiments.metrics import Score
-from moot.experiments.records import Judged, of
-from moot.protocols.errors import UsageError
+from moot.experiments.statistics import metrics
+from moot.experiments.statistics.comparisons import win_rate
+from moot.experiments.statistics.intervals import Bootstrap, Estimate
+from moot.experiments.statistics.metrics import Score
+from moot.experiments.statistics.records import Judged, of
+from moot.protocols.engine.errors import UsageError
 
 BY = Bootstrap(resamples=80)
 SCORES: list[Score] = [

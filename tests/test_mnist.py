@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 np = pytest.importorskip("numpy")
 pytest.importorskip("sklearn")
 
-import moot.tasks.images  # noqa: E402
+import moot.tasks.reading.images  # noqa: E402
 from moot.experiments.mnist.boards import Boards, boards_of, drawn  # noqa: E402
 from moot.experiments.mnist.debates import Claims, Standing, at_random, greedily, margins, play  # noqa: E402
 from moot.experiments.mnist.exact import final_logits, optimal  # noqa: E402
 from moot.experiments.mnist.judge import SparseJudge, load_judge, random_accuracy, train_judge  # noqa: E402
 from moot.experiments.mnist.reproduce import Settings, chosen, honest, per_image, reproduce, solved  # noqa: E402
 from moot.experiments.mnist.search import BANK, Search  # noqa: E402
-from moot.protocols.errors import UsageError  # noqa: E402
-from moot.tasks.images import Images, bundled_digits  # noqa: E402
+from moot.protocols.engine.errors import UsageError  # noqa: E402
+from moot.tasks.reading.images import Images, bundled_digits  # noqa: E402
 
 SOME = settings(deadline=None, max_examples=30)
 DIGITS = bundled_digits()
@@ -381,7 +381,7 @@ def test_figures_of_mnist_stand_beside_the_published_ones(tmp_path: Path, monkey
         200
     )
     content = test.pixels.tobytes() + bytes(test.labels.tolist())
-    monkeypatch.setattr(moot.tasks.images, "MNIST", sha256(content).hexdigest()[:32])
+    monkeypatch.setattr(moot.tasks.reading.images, "MNIST", sha256(content).hexdigest()[:32])
     report = reproduce(path, pixels=(4,), settings=small)
     published = {row.name: row.published for row in report.rows if row.published is not None}
     assert published == {"judge alone, 4 random pixels": 0.482, "debate, 4 pixels, both orders": 0.852}

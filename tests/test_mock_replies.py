@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, TypeAdapter, create_model
 
-from moot.protocols.errors import UsageError
-from moot.protocols.moves import Answer, Ask, Move, Quote, Speech, Stop, Verdict
-from moot.testing.replies import fill, tokens_of
-from moot.testing.server import default_reply
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Answer, Ask, Move, Quote, Speech, Stop, Verdict
+from moot.testing.server.replies import fill, tokens_of
+from moot.testing.server.server import default_reply
 
 MESSAGES: Any = [{"role": "system", "content": "You debate."}, {"role": "user", "content": "Who sank the fleet?"}]
 KINDS: list[type[Move]] = [Speech, Verdict, Answer, Ask, Stop]
@@ -150,7 +150,7 @@ def test_without_a_schema_it_fills_the_tags_that_it_is_shown() -> None:
 
 
 def test_filling_knows_formats_and_bare_schemas() -> None:
-    from moot.testing.replies import Draw
+    from moot.testing.server.replies import Draw
 
     draw = Draw({"messages": MESSAGES})
     assert isinstance(fill({}, draw), str) and fill({"type": ["null", "string"]}, draw) is None

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from openai import AsyncOpenAI
 from pydantic import TypeAdapter
 
-from moot.protocols.errors import UsageError
-from moot.protocols.moves import Speech
-from moot.testing.faults import Faults
-from moot.testing.server import Fault, MockOpenAI, Reply, at, rate, when
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Speech
+from moot.testing.server.faults import Faults
+from moot.testing.server.server import Fault, MockOpenAI, Reply, at, rate, when
 
 MESSAGES: Any = [{"role": "system", "content": "You debate."}, {"role": "user", "content": "Who sank the fleet?"}]
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])

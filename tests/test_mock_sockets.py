@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 from openai import AsyncOpenAI
 from pydantic import TypeAdapter
 
-from moot.protocols.errors import UsageError
-from moot.protocols.moves import Answer, Ask, Move, Speech, Stop, Verdict
-from moot.testing.faults import Faults
-from moot.testing.lean import LeanResponder
-from moot.testing.server import Fault, MockOpenAI, mock_process, rate
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Stop, Verdict
+from moot.testing.server.faults import Faults
+from moot.testing.server.lean import LeanResponder
+from moot.testing.server.server import Fault, MockOpenAI, mock_process, rate
 
 MESSAGES: Any = [{"role": "system", "content": "You debate."}, {"role": "user", "content": "Who sank the fleet?"}]
 KINDS: list[type[Move]] = [Speech, Verdict, Answer, Ask, Stop]
@@ -147,7 +147,7 @@ def test_a_process_of_its_own(process: str) -> None:
 
 
 def _command(*options: str) -> subprocess.Popen[str]:
-    line = [sys.executable, "-m", "moot.testing.server", *options]
+    line = [sys.executable, "-m", "moot.testing.server.server", *options]
     return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

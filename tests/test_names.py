@@ -12,7 +12,7 @@ import pytest
 import moot
 import moot.protocols
 from moot.protocols import catalogue
-from moot.protocols.base import Protocol, known_protocols, protocol_named
+from moot.protocols.engine.base import Protocol, known_protocols, protocol_named
 
 PUBLIC = sorted(
     found.name
@@ -28,7 +28,7 @@ def test_every_own_protocol_has_a_name(name: str) -> None:
 
 
 def test_names_are_known_before_anything_else_is_imported() -> None:
-    script = "from moot.protocols.base import known_protocols\nprint(*known_protocols(), sep='\\n')"
+    script = "from moot.protocols.engine.base import known_protocols\nprint(*known_protocols(), sep='\\n')"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert "side-swapped" in PUBLIC and set(PUBLIC) <= set(done.stdout.split())
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.experiments.nested_oversight import (
+from moot.experiments.reproductions.nested_oversight import (
     BEST,
     CHAINS,
     GAMES,
@@ -25,8 +25,8 @@ from moot.experiments.nested_oversight import (
     reproduce,
     success,
 )
-from moot.protocols.errors import UsageError
-from moot.protocols.nested_oversight import wins
+from moot.protocols.debate.nested_oversight import wins
+from moot.protocols.engine.errors import UsageError
 
 QUESTION = moot.Question("Does oversight hold?", ("yes", "no"))
 small = st.integers(-20, 20).map(lambda n: n / 10)

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.experiments.query_complexity import C17
-from moot.protocols.boolean_circuit import circuit_of, normal_form
-from moot.tasks.aiger import parse_aiger
-from moot.tasks.bench import parse_bench
-from moot.tasks.netlist import WIDE, Netlist, read_netlist
+from moot.experiments.reproductions.query_complexity import C17
+from moot.protocols.games.boolean_circuit import circuit_of, normal_form
+from moot.tasks.circuits.aiger import parse_aiger
+from moot.tasks.circuits.bench import parse_bench
+from moot.tasks.circuits.netlist import WIDE, Netlist, read_netlist
 
 HALF_ADDER = """\
 aag 7 2 0 2 3

@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from nyu_back import content_of, plain, tellable, told
 from nyu_records import GOOD, TOKENS, Json, belief, finished_debate, said, speeches, votes
 
-from moot.protocols.consultancy import Consultancy
-from moot.protocols.debate import Debate
-from moot.protocols.errors import UsageError
-from moot.protocols.moves import Verdict
-from moot.protocols.outcomes import Decided
-from moot.protocols.rerun import rejudge
-from moot.protocols.view import Request
-from moot.transcripts.nyu import (
+from moot.play.rerun import rejudge
+from moot.protocols.debate.consultancy import Consultancy
+from moot.protocols.debate.debate import Debate
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Verdict
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.view import Request
+from moot.transcripts.formats.nyu import (
     OfflineJudge,
     export_debate,
     export_metadata,
@@ -33,8 +33,8 @@ from moot.transcripts.nyu import (
     offline_judgments,
     problems,
 )
-from moot.transcripts.nyu_passage import Passage, speech_of, tokens_of
-from moot.transcripts.nyu_rules import Segment, protocol_of, read_record
+from moot.transcripts.formats.nyu_passage import Passage, speech_of, tokens_of
+from moot.transcripts.formats.nyu_rules import Segment, protocol_of, read_record
 from moot.transcripts.replay import Replay, replay, verify
 from moot.transcripts.reward import continues, judge_reward
 from moot.transcripts.transcript import Transcript, load

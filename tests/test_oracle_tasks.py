@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 import moot
 from moot.cli import main
-from moot.experiments.doubly_efficient import chained
-from moot.protocols.computations import Computation, computation, computation_named
+from moot.experiments.reproductions.doubly_efficient import chained
+from moot.protocols.games.computations import Computation, computation, computation_named
 from moot.tasks.catalogue import task_named
-from moot.tasks.oracle import above, after, exact
-from moot.tasks.oracle_computations import walk_constant
-from moot.tasks.oracle_programs import Honest, Vera
+from moot.tasks.oracle.computations import walk_constant
+from moot.tasks.oracle.noisy_oracle import above, after, exact
+from moot.tasks.oracle.programs import Honest, Vera
 
 PLAIN = "doubly-efficient"
 ALL = ("oracle-chain", "oracle-walk", "oracle-sort")

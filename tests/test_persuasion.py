@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.agents.best_of import BestOf
-from moot.experiments.persuasion import PROTOCOLS, reproduce, turned
-from moot.protocols.moves import Speech, Verdict
+from moot.agents.wrappers.best_of import BestOf
+from moot.experiments.reproductions.persuasion import PROTOCOLS, reproduce, turned
+from moot.protocols.engine.moves import Speech, Verdict
 from moot.tasks.catalogue import task_named
-from moot.tasks.evidence import probability
-from moot.tasks.persuasion import PLAYED, Candid, Persuasion, Swayed, Talker, claims, persuasiveness
+from moot.tasks.reading.evidence import probability
+from moot.tasks.reading.persuasion import PLAYED, Candid, Persuasion, Swayed, Talker, claims, persuasiveness
 
 TASK = Persuasion()
 few = settings(deadline=None, max_examples=40)

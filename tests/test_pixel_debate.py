@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.protocols.pixel_debate import unseen
+from moot.protocols.games.pixel_debate import unseen
 from moot.testing.hand import Hand, Script
 from moot.testing.strategies import images
 
@@ -181,14 +181,14 @@ def trained() -> Any:
     import numpy as np
 
     from moot.experiments.mnist.judge import train_judge
-    from moot.tasks.images import bundled_digits
+    from moot.tasks.reading.images import bundled_digits
 
     return train_judge(bundled_digits().train, 4, steps=1000, batch=128, hidden=(32, 16)).in_type(np.float64)
 
 
 def digit(number: int, pixels: int = 4) -> moot.Sample:
     """A test image, with all but its first `pixels` non-zero pixels, from the middle on, blanked."""
-    from moot.tasks.images import bundled_digits, sample_of
+    from moot.tasks.reading.images import bundled_digits, sample_of
 
     test = bundled_digits().test
     image = test.pixels[number].copy()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moot.complexity.polynomial import LONGEST_TEXT, MOST_TERMS, Polynomial
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 
 Value = Callable[[int], int]
 sizes = st.integers(1, 10**9)

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.experiments.obfuscation import AnyDivisor, best, expected
-from moot.protocols.decomposition_debate import Claim, Claimed, Decomposition, Pick
-from moot.protocols.prover_estimator import FINE, HIGH, LOW, Call, Estimate, ProverEstimator
-from moot.tasks.primality_programs import ClaimJudge, Estimator, Prover
+from moot.experiments.reproductions.obfuscation import AnyDivisor, best, expected
+from moot.protocols.trees.decomposition_debate import Claim, Claimed, Decomposition, Pick
+from moot.protocols.trees.prover_estimator import FINE, HIGH, LOW, Call, Estimate, ProverEstimator
+from moot.tasks.arithmetic.primality_programs import ClaimJudge, Estimator, Prover
 
 ODDS = st.sampled_from((0.0, 0.1, 0.25, 0.5, 0.9, 1.0)) | st.floats(0, 1)
 

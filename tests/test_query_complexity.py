@@ -10,8 +10,8 @@ from circuit_kit import GAMES, PYTHON, bound, longest, value
 from hypothesis import given, settings
 
 import moot
-from moot.experiments.query_complexity import FAMILIES, least_bits, relevant, reproduce
-from moot.protocols.boolean_circuit import ARITY, applied, circuit_of, normal_form
+from moot.experiments.reproductions.query_complexity import FAMILIES, least_bits, relevant, reproduce
+from moot.protocols.games.boolean_circuit import ARITY, applied, circuit_of, normal_form
 from moot.testing.strategies import circuits
 
 BOUNDS = {

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moot.complexity.questions import QuestionGraph
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
+from moot.tasks.arithmetic.sums import Sum
 from moot.tasks.base import Circle, evaluate
 from moot.tasks.citing import CitingPair, GroundedPair
-from moot.tasks.sums import Sum
 
 Edges = dict[int, list[int]]
 ANY = st.dictionaries(st.integers(0, 9), st.lists(st.integers(0, 9), max_size=5), max_size=10)

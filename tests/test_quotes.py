@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from moot.protocols.errors import Illegal
-from moot.protocols.moves import Quote
+from moot.protocols.engine.errors import Illegal
+from moot.protocols.engine.moves import Quote
 from moot.protocols.quotes import GAP, MOST_PIECES, Segment, normalise, segments, verify
 
 # Ordinary text and every trap: case mappings that change length, marks, symbols, invisible and typographic characters.

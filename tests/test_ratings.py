@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from moot.experiments.intervals import Bootstrap
-from moot.experiments.ratings import (
+from moot.experiments.statistics.intervals import Bootstrap
+from moot.experiments.statistics.ratings import (
     SCALE,
     Pairing,
     elo,
@@ -19,9 +19,9 @@ from moot.experiments.ratings import (
     pairings,
     truth_advantage,
 )
-from moot.experiments.records import Judged
-from moot.protocols.errors import UsageError
-from moot.protocols.nested_oversight import wins
+from moot.experiments.statistics.records import Judged
+from moot.protocols.debate.nested_oversight import wins
+from moot.protocols.engine.errors import UsageError
 
 FEW = Bootstrap(resamples=40)
 

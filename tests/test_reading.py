@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from moot.protocols.errors import UsageError
-from moot.protocols.question import Question, Sample
-from moot.tasks.reading import Passage, load_set, passages, samples
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.question import Question, Sample
+from moot.tasks.reading.reading import Passage, load_set, passages, samples
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30).filter(
     lambda s: bool(re.search(r"\S", s))

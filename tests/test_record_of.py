@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from moot.protocols.base import Protocol, known_protocols, protocol_named, record_of
-from moot.protocols.consultancy import Consultancy, DirectQA, OpenConsultancy
-from moot.protocols.debate import Debate, OpenDebate
+from moot.protocols.debate.consultancy import Consultancy, DirectQA, OpenConsultancy
+from moot.protocols.debate.debate import Debate, OpenDebate
+from moot.protocols.debate.parts import Feedback, Negotiate, Questions, Speeches
+from moot.protocols.engine.base import Protocol, known_protocols, protocol_named, record_of
 from moot.protocols.limits import Limit
-from moot.protocols.parts import Feedback, Negotiate, Questions, Speeches
 from moot.protocols.scoring import ScoringRule
 
 PARTS = (Speeches(order="sequential", limit=Limit(words=9)), Feedback(), Questions(limit=Limit(chars=4)), Negotiate())

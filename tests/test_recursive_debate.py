@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.agents.forms import Form
-from moot.agents.render import statement
-from moot.protocols.argument_moves import Assertion, Response
-from moot.protocols.errors import UsageError
+from moot.agents.prompts.forms import Form
+from moot.agents.prompts.render import statement
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.trees.moves import Assertion, Response
 from moot.tasks.catalogue import known_tasks, task_named
-from moot.tasks.objecting import ChecksLine, every_claim, same_claims
-from moot.transcripts.claims import citation_graph, responses, support_circle
-from moot.transcripts.show import as_text
+from moot.tasks.programs.objecting import ChecksLine, every_claim, same_claims
+from moot.transcripts.display.claims import citation_graph, responses, support_circle
+from moot.transcripts.display.show import as_text
 
 OURS = {name: task for name, task in known_tasks().items() if type(task).__module__.startswith("moot.")}
 PLAYED = sorted(name for name, task in OURS.items() if task.cast("recursive-debate"))
@@ -211,7 +211,7 @@ def test_a_question_without_two_choices_is_refused(protocol: moot.Protocol) -> N
 
 
 def test_a_person_is_asked_for_labels_and_citations() -> None:
-    from moot.agents.human import Human
+    from moot.agents.people.human import Human
 
     shown: list[str] = []
     lines = iter(["Heat.", ".", "maybe", "2", "No.", ".", "0, 9", "yes", "So.", ".", "60", "40"])

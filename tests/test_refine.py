@@ -11,11 +11,11 @@ import pytest
 from candidates_kit import Request, act, chose, debate, draws, likes_numbers, number
 
 import moot
-from moot.agents.best_of import BestOf
-from moot.agents.critique_and_refine import CritiqueAndRefine
 from moot.agents.spec import agent_from
-from moot.protocols.errors import UsageError
-from moot.protocols.moves import Speech, Verdict
+from moot.agents.wrappers.best_of import BestOf
+from moot.agents.wrappers.critique_and_refine import CritiqueAndRefine
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Speech, Verdict
 
 # -- critique and refine -----------------------------------------------------------------------------------------------
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import moot
 from moot.agents.prompts import Templates
-from moot.agents.render import render
-from moot.protocols.interactive import ExaminerQuestions
-from moot.protocols.moves import Answer, Ask, Concession, Speech, Verdict
+from moot.agents.prompts.render import render
+from moot.protocols.debate.interactive import ExaminerQuestions
+from moot.protocols.engine.moves import Answer, Ask, Concession, Speech, Verdict
 from moot.testing.strategies import texts
 
 QUESTION = moot.Question("Who sank the fleet?", ("a storm", "the admiral"), passage="A storm rose. Nine ships sank.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moot.experiments.report import Report, Row
+from moot.experiments.statistics.report import Report, Row
 
 words = st.text("abc ", min_size=1, max_size=90).map(str.strip).filter(bool)
 figures = st.none() | st.integers(-(10**6), 10**6) | st.floats(-1, 1) | st.text("0123456789", min_size=1, max_size=9)

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 import moot
 import moot.protocols
-from moot.protocols.base import known_protocols
-from moot.protocols.moves import Move
+from moot.protocols.engine.base import known_protocols
+from moot.protocols.engine.moves import Move
 from moot.tasks.catalogue import known_tasks
-from moot.transcripts.saying import text_of
-from moot.transcripts.scenes import scenes
-from moot.transcripts.show import as_html, as_text, ledger_text
+from moot.transcripts.display.saying import text_of
+from moot.transcripts.display.scenes import scenes
+from moot.transcripts.display.show import as_html, as_text, ledger_text
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 from moot.protocols.scoring import CLIP, Rule, ScoringRule, score, zero_sum
 
 rules = st.sampled_from(["log", "brier", "spherical"])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.protocols.errors import MootError, TranscriptError, UsageError
+from moot.protocols.engine.errors import MootError, TranscriptError, UsageError
 from moot.transcripts import index
 from moot.transcripts.index import lines_from_end, summaries, summary_of
 from moot.transcripts.seal import seal, sealed_summary, unsealed

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import moot
-from moot.protocols import computations
-from moot.protocols.argument_moves import Assertion, Response
-from moot.protocols.doubly_efficient import MOST, of_oracle, samples
-from moot.protocols.doubly_efficient_steps import Fault
-from moot.protocols.step_machines import machine_named
+from moot.protocols.games import computations
+from moot.protocols.games.doubly_efficient import MOST, of_oracle, samples
+from moot.protocols.games.doubly_efficient_steps import Fault
+from moot.protocols.games.step_machines import machine_named
+from moot.protocols.trees.moves import Assertion, Response
 from moot.tasks.catalogue import task_named
-from moot.tasks.oracle_machines import Tally
+from moot.tasks.oracle.machines import Tally
 
 WALK: Any = task_named("oracle-walk")
 TALLY: Any = task_named("oracle-tally")

@@ -11,9 +11,9 @@ import anyio.abc
 import pytest
 from agent_kit import completion, request_for
 
-from moot.agents.lm import LM
-from moot.protocols.errors import AgentError
-from moot.protocols.moves import Speech
+from moot.agents.models.lm import LM
+from moot.protocols.engine.errors import AgentError
+from moot.protocols.engine.moves import Speech
 
 GOOD = json.dumps(completion('{"kind": "speech", "text": "Yes."}')).encode()
 

@@ -13,12 +13,12 @@ from players import FAIR
 from pydantic import Field
 
 import moot
-from moot.complexity.options import every_move
-from moot.protocols.base import Protocol
-from moot.protocols.bisection import Dispute, Split
-from moot.protocols.floor import Floor
-from moot.protocols.question import Question
-from moot.tasks.sums import AddsTwo
+from moot.complexity.search.options import every_move
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.question import Question
+from moot.protocols.trees.bisection import Dispute, Split
+from moot.tasks.arithmetic.sums import AddsTwo
 
 FEW = settings(deadline=None, max_examples=60)
 

@@ -8,9 +8,9 @@ import pytest
 from players import FAIR, QUESTION, scripted
 
 import moot
-from moot.protocols.claims import ClaimGame
-from moot.protocols.floor import Floor
-from moot.protocols.question import Question
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.question import Question
+from moot.protocols.games.claims import ClaimGame
 
 WORDS = {seat: lambda request: [moot.Speech(text="x"), moot.Speech(text="yy")] for seat in "ab"}
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moot.agents.human import Human
-from moot.agents.lm import LM
+from moot.agents.models.lm import LM
+from moot.agents.people.human import Human
 from moot.agents.spec import agent_from, load_config
 from moot.judges.model import ModelJudge
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -118,12 +118,12 @@ def test_python_objects(tmp_path: Path) -> None:
     )
     assert agent_from(f"python:{file}:speak")(None)["text"] == "x"
     assert agent_from(f"python:{file}:Speaker").act(None)["text"] == "x"
-    assert agent_from("python:moot.agents.human:Human").describe()["agent"] == "human"
+    assert agent_from("python:moot.agents.people.human:Human").describe()["agent"] == "human"
     for spec, words in (
         (f"python:{file}:none", "no 'none'"), (f"python:{file}:number", "cannot take a seat"), ("python:x",
         "MODULE:NAME"),
         ("python:no_such_module:x", "cannot be imported"), (f"python:{tmp_path}/none.py:x", "no such file"),
-        ("python:moot.agents.lm:LM", "LM.. failed"),
+        ("python:moot.agents.models.lm:LM", "LM.. failed"),
     ):  # fmt: skip
         with pytest.raises(UsageError, match=words):
             agent_from(spec)

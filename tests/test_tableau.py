@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moot.complexity.fixed_points import consistent, follow
 from moot.complexity.questions import QuestionGraph
-from moot.protocols.errors import UsageError
+from moot.complexity.search.fixed_points import consistent, follow
+from moot.protocols.engine.errors import UsageError
 from moot.tasks.base import UNKNOWN, evaluate, looker
-from moot.tasks.tableau import Tableau, TableauPublished
+from moot.tasks.machines.tableau import Tableau, TableauPublished
 
 TASK, PUBLISHED = Tableau(), TableauPublished()
 SEEDS = st.integers(0, 2**32)

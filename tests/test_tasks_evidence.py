@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from rule_kit import is_sampled_well, refuses, verdict_of
 
 import moot
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
+from moot.tasks.arithmetic.coins import Coins, belief, earnings, price
 from moot.tasks.catalogue import task_named
-from moot.tasks.coins import Coins, belief, earnings, price
-from moot.tasks.evidence import Advocate, Bayesian, Evidence, Inventor, net, path_length, prices, probability
+from moot.tasks.reading.evidence import Advocate, Bayesian, Evidence, Inventor, net, path_length, prices, probability
 
 COINS, EVIDENCE = Coins(), Evidence()
 few = settings(deadline=None, max_examples=60)

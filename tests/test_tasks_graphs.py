@@ -16,11 +16,12 @@ from pysat.solvers import Cadical153
 from rule_kit import Metered, is_sampled_well, keeps_the_rules, one_step, refuses
 
 from moot.complexity.polynomial import Polynomial
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
+from moot.tasks.arithmetic.expressions import Expression
 from moot.tasks.base import evaluate, looker
 from moot.tasks.catalogue import known_tasks
-from moot.tasks.circuits import REACH, Circuit, first_prime
-from moot.tasks.colouring import (
+from moot.tasks.circuits.succinct_circuit import REACH, Circuit, first_prime
+from moot.tasks.graphs.colouring import (
     EXTRA,
     Colouring,
     check_edge,
@@ -30,8 +31,7 @@ from moot.tasks.colouring import (
     spoilt_colour,
     violated_edge,
 )
-from moot.tasks.expressions import Expression
-from moot.tasks.paths import PathCheck
+from moot.tasks.graphs.paths import PathCheck
 
 EXPRESSION, PATH, CIRCUIT, COLOURING = Expression(), PathCheck(), Circuit(), Colouring()
 some = settings(deadline=None, max_examples=40)

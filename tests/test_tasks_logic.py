@@ -15,12 +15,12 @@ from pysat.solvers import Cadical153
 from rule_kit import is_sampled_well, keeps_the_rules, one_step, refuses, verdict_of
 
 import moot
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
+from moot.tasks.arithmetic.counting import CountSat
 from moot.tasks.base import looker
 from moot.tasks.catalogue import task_named
-from moot.tasks.counting import CountSat
-from moot.tasks.dimacs import Formula, parse_dimacs, read_dimacs, write_dimacs
-from moot.tasks.satisfiability import (
+from moot.tasks.logic.dimacs import Formula, parse_dimacs, read_dimacs, write_dimacs
+from moot.tasks.logic.satisfiability import (
     SATISFIABLE,
     UNSATISFIABLE,
     Bluffer,
@@ -32,7 +32,7 @@ from moot.tasks.satisfiability import (
     find_witness,
     satisfies,
 )
-from moot.tasks.solver import solve
+from moot.tasks.logic.solver import solve
 
 SAT, COUNT = Satisfiability(), CountSat()
 

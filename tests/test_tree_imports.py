@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 from moot.testing.strategies import hostile_text
-from moot.transcripts.claims import citation_graph, responses, support_circle
+from moot.transcripts.display.claims import citation_graph, responses, support_circle
+from moot.transcripts.display.show import as_html, as_text
 from moot.transcripts.export import from_json, to_graphml, to_json
-from moot.transcripts.importing import Imported, Record, format_named, problems, record_of_import, transcript_of
-from moot.transcripts.show import as_html, as_text
+from moot.transcripts.formats.importing import Imported, Record, format_named, problems, record_of_import, transcript_of
 
 FIXTURES = Path(__file__).parent / "fixtures"
 DC, LECHMAZUR = FIXTURES / "dc_debates", FIXTURES / "lechmazur"

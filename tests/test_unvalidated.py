@@ -9,15 +9,15 @@ import pytest
 
 import moot
 from moot.agents.base import act_of
-from moot.protocols.circuit_debate import GateNumber, GateValues
-from moot.protocols.decomposition_debate import Claim, Decomposition
-from moot.protocols.doubly_efficient import Check, Probability
-from moot.protocols.doubly_efficient_steps import Value
-from moot.protocols.errors import Illegal
-from moot.protocols.market_moves import Citation, Statement
-from moot.protocols.moves import Quote
-from moot.protocols.prover_estimator import Call, Estimate
-from moot.protocols.replies import typed
+from moot.protocols.engine.errors import Illegal
+from moot.protocols.engine.moves import Quote
+from moot.protocols.engine.replies import typed
+from moot.protocols.games.circuit_debate import GateNumber, GateValues
+from moot.protocols.games.doubly_efficient import Check, Probability
+from moot.protocols.games.doubly_efficient_steps import Value
+from moot.protocols.market.moves import Citation, Statement
+from moot.protocols.trees.decomposition_debate import Claim, Decomposition
+from moot.protocols.trees.prover_estimator import Call, Estimate
 from moot.tasks.catalogue import task_named
 
 VERDICT = moot.Verdict(probabilities=(1.0, 0.0))

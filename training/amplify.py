@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from moot.protocols.amplification import Amplification, Reply
-from moot.protocols.engine import Game
-from moot.protocols.errors import UsageError
-from moot.protocols.moves import UNKNOWN, Move
-from moot.protocols.outcomes import Decided
-from moot.protocols.question import Question
-from moot.protocols.view import Request
+from moot.protocols.amplification.amplification import Amplification, Reply
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.game import Game
+from moot.protocols.engine.moves import UNKNOWN, Move
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Request
 from moot.tasks.base import looker
 from moot.tasks.curriculum import CurriculumTask
 from moot.training.learners import Learner, look_up

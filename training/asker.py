@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from moot.protocols.amplification import Reply, Subquestions
-from moot.protocols.moves import UNKNOWN, Move
-from moot.protocols.view import Request
-from moot.tasks.programs import rounds
+from moot.protocols.amplification.amplification import Reply, Subquestions
+from moot.protocols.engine.moves import UNKNOWN, Move
+from moot.protocols.engine.view import Request
+from moot.tasks.programs.programs import rounds
 
 _TOKEN = re.compile(r"(-?\d+|(?<=.)[A-Za-z](?!\d))|^[A-Za-z]+|.", re.DOTALL)
 

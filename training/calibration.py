@@ -15,16 +15,16 @@ from itertools import combinations
 from random import Random
 from typing import Any
 
-from moot.protocols.amplification import Reply
-from moot.protocols.errors import UsageError
-from moot.protocols.market_making import MarketMaking
-from moot.protocols.market_moves import Price, Statement
-from moot.protocols.market_payoffs import Belief, expected, gap
-from moot.protocols.moves import UNKNOWN, Move, Verdict
-from moot.protocols.view import Request, View
+from moot.protocols.amplification.amplification import Reply
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
+from moot.protocols.engine.view import Request, View
+from moot.protocols.market.market_making import MarketMaking
+from moot.protocols.market.moves import Price, Statement
+from moot.protocols.market.payoffs import Belief, expected, gap
+from moot.tasks.arithmetic.coins import belief
 from moot.tasks.base import Task
-from moot.tasks.coins import belief
-from moot.tasks.evidence import probability
+from moot.tasks.reading.evidence import probability
 from moot.training.market_plays import Program, play_market
 
 Features = Mapping[str, float]

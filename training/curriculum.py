@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from random import Random
 from typing import Any
 
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 from moot.tasks.curriculum import CurriculumTask, apply_rule
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 from moot.tasks.catalogue import task_named
 from moot.tasks.curriculum import CurriculumTask
 from moot.training.curriculum import split, strata_of, unasked

@@ -14,14 +14,14 @@ from random import Random
 from typing import Any
 
 from moot.complexity.intervals import wilson
-from moot.protocols.amplification import Amplification, Reply
-from moot.protocols.errors import UsageError
-from moot.protocols.moves import Move
-from moot.protocols.outcomes import Decided
-from moot.protocols.question import Question
-from moot.protocols.view import Request
-from moot.tasks.programs import Overseer, slip
-from moot.tasks.sums import Sum
+from moot.protocols.amplification.amplification import Amplification, Reply
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Move
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Request
+from moot.tasks.arithmetic.sums import Sum
+from moot.tasks.programs.programs import Overseer, slip
 from moot.training.oversight import play_once
 
 Wrong = Callable[[str, Random], str]

@@ -24,10 +24,10 @@ import anyio
 import anyio.lowlevel
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from moot.protocols.driver import in_loop
-from moot.protocols.errors import UsageError
+from moot.play.driver import in_loop
+from moot.protocols.engine.errors import UsageError
 from moot.tasks.curriculum import CurriculumTask
-from moot.tasks.programs import Overseer
+from moot.tasks.programs.programs import Overseer
 from moot.training.amplify import Act, Amplifier
 from moot.training.asker import Asker, Decision, Imitator
 from moot.training.curriculum import Curriculum, strata_of

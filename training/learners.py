@@ -9,10 +9,10 @@ from copy import copy as shallow
 from copy import deepcopy
 from typing import Any
 
-from moot.protocols.amplification import Reply
-from moot.protocols.errors import AgentError, UsageError
-from moot.protocols.moves import UNKNOWN, Answer, Move, Verdict
-from moot.protocols.view import Request
+from moot.protocols.amplification.amplification import Reply
+from moot.protocols.engine.errors import AgentError, UsageError
+from moot.protocols.engine.moves import UNKNOWN, Answer, Move, Verdict
+from moot.protocols.engine.view import Request
 from moot.tasks.base import Task
 from moot.tasks.curriculum import CurriculumTask
 

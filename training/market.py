@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from moot.protocols.amplification import Reply
-from moot.protocols.errors import UsageError
-from moot.protocols.market_making import MarketMaking
-from moot.protocols.market_moves import Price
-from moot.protocols.market_payoffs import Belief
-from moot.protocols.moves import UNKNOWN, Move
-from moot.protocols.question import Question
-from moot.protocols.view import Request
+from moot.protocols.amplification.amplification import Reply
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import UNKNOWN, Move
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Request
+from moot.protocols.market.market_making import MarketMaking
+from moot.protocols.market.moves import Price
+from moot.protocols.market.payoffs import Belief
 from moot.tasks.base import Task, looker
-from moot.tasks.market_programs import ChecksRule, Citing, follow
+from moot.tasks.programs.market_programs import ChecksRule, Citing, follow
 from moot.training.learners import Learner
 from moot.training.market_plays import Played, Program, play_market
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from typing import Protocol as Structural
 
-from moot.protocols.engine import Ending, Game
-from moot.protocols.errors import AgentError
-from moot.protocols.market_making import MarketMaking
-from moot.protocols.market_moves import Price, Statement
-from moot.protocols.market_payoffs import Belief, Losses
-from moot.protocols.moves import Move
-from moot.protocols.outcomes import Decided
-from moot.protocols.question import Question
-from moot.protocols.view import Request
+from moot.protocols.engine.errors import AgentError
+from moot.protocols.engine.game import Ending, Game
+from moot.protocols.engine.moves import Move
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Request
+from moot.protocols.market.market_making import MarketMaking
+from moot.protocols.market.moves import Price, Statement
+from moot.protocols.market.payoffs import Belief, Losses
 
 
 class Program(Structural):

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from math import exp, sqrt
 from typing import TYPE_CHECKING, Any
 
-from moot.protocols.errors import UsageError
-from moot.protocols.prover_estimator import Estimate
-from moot.protocols.view import Request
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.view import Request
+from moot.protocols.trees.prover_estimator import Estimate
 
 if TYPE_CHECKING:
     from moot.transcripts.transcript import Transcript

@@ -1,7 +1,7 @@
 """Imitation and approval side by side: what an overseer that sees an answer takes over from it.
 
 A blind overseer's answer does not depend on the model's, so a model can only learn to predict it. One that sees the answer
-can be anchored, or persuaded. Both play `moot.protocols.approval.Approval`, whose views are all that they are shown.
+can be anchored, or persuaded. Both play `moot.protocols.amplification.approval.Approval`, whose views are all that they are shown.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from moot.protocols.amplification import Subquestions
-from moot.protocols.approval import Approval, Approve, Claim
-from moot.protocols.base import Protocol
-from moot.protocols.engine import Ending, Game
-from moot.protocols.errors import UsageError
-from moot.protocols.moves import UNKNOWN, Move
-from moot.protocols.outcomes import Decided
-from moot.protocols.question import Question
-from moot.protocols.view import Request
+from moot.protocols.amplification.amplification import Subquestions
+from moot.protocols.amplification.approval import Approval, Approve, Claim
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.game import Ending, Game
+from moot.protocols.engine.moves import UNKNOWN, Move
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Request
 from moot.tasks.curriculum import CurriculumTask
 from moot.training.amplify import Amplifier
 from moot.training.learners import Tabular, as_agent

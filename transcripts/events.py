@@ -27,7 +27,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from moot.protocols.errors import TranscriptError
+from moot.protocols.engine.errors import TranscriptError
 
 FORMAT = "moot-transcript"
 VERSION = 1

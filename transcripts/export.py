@@ -21,7 +21,7 @@ from xml.sax.saxutils import escape
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
     import networkx as nx

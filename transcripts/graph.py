@@ -19,7 +19,7 @@ class ArgumentTree(_Graph):
     """
 
     def __str__(self) -> str:
-        from moot.transcripts.show import tree_text
+        from moot.transcripts.display.show import tree_text
 
         return tree_text(self)
 
@@ -27,6 +27,6 @@ class ArgumentTree(_Graph):
         return f"<ArgumentTree of {len(self)} nodes on {self.graph.get('question')!r}>"
 
     def _repr_html_(self) -> str:
-        from moot.transcripts.notebook import tree_html
+        from moot.transcripts.display.notebook import tree_html
 
         return tree_html(self)

@@ -11,7 +11,7 @@ from typing import IO, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 
-from moot.protocols.errors import MootError, TranscriptError, UsageError
+from moot.protocols.engine.errors import MootError, TranscriptError, UsageError
 from moot.transcripts.events import check_header
 
 _CHUNK = 65536

@@ -11,11 +11,11 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from moot.protocols.base import Protocol
-from moot.protocols.engine import Game
-from moot.protocols.errors import ReplayDivergence, TranscriptError
-from moot.protocols.outcomes import Errored, Exhausted, outcome_adapter
-from moot.protocols.question import Question
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.errors import ReplayDivergence, TranscriptError
+from moot.protocols.engine.game import Game
+from moot.protocols.engine.outcomes import Errored, Exhausted, outcome_adapter
+from moot.protocols.engine.question import Question
 from moot.transcripts.events import Digest, event_body, moved_body, path_of, played, played_part
 from moot.transcripts.transcript import Transcript
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moot.protocols.outcomes import Decided
+from moot.protocols.engine.outcomes import Decided
 from moot.protocols.scoring import ScoringRule
 from moot.transcripts.transcript import Transcript
 

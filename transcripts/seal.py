@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from moot.protocols.errors import TranscriptError, UsageError
+from moot.protocols.engine.errors import TranscriptError, UsageError
 from moot.transcripts.events import check_header
 from moot.transcripts.index import described
 from moot.transcripts.store import ZSTD_HINT, Writer

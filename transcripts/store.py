@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from pydantic_core import from_json
 
-from moot.protocols.errors import TranscriptError, UsageError
+from moot.protocols.engine.errors import TranscriptError, UsageError
 from moot.transcripts.events import CHAIN, KEPT, check_header, check_line, parse
 
 ZSTD_HINT = "sealed transcripts need the zstd extra: pip install 'moot[seal]'"

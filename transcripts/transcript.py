@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moot.protocols.base import Protocol, protocol_named
-from moot.protocols.outcomes import Decided, Errored, Exhausted, Forfeited, outcome_adapter
-from moot.protocols.question import Question, Sample
+from moot.protocols.engine.base import Protocol, protocol_named
+from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited, outcome_adapter
+from moot.protocols.engine.question import Question, Sample
 from moot.transcripts.events import Digest, played, played_part
 from moot.transcripts.store import checked, parsed, read_lines
 
@@ -198,7 +198,7 @@ class Transcript:
         return f"Transcript({self.started['protocol']['name']}, {question!r}, {_brief(self.outcome)})"
 
     def _repr_html_(self) -> str:
-        from moot.transcripts.show import as_html
+        from moot.transcripts.display.show import as_html
 
         return as_html(self)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from moot.transcripts.saying import text_of
+from moot.transcripts.display.saying import text_of
 
 if TYPE_CHECKING:
     from moot.transcripts.graph import ArgumentTree

@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 
 VERSION = "v1"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from moot.tasks.images import numerics
+from moot.tasks.reading.images import numerics
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moot.experiments.mnist.arrays import np
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

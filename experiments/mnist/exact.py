@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from moot.experiments.mnist.arrays import np
 from moot.experiments.mnist.boards import Boards
 from moot.experiments.mnist.judge import SparseJudge
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
     from moot.experiments.mnist.arrays import Floats, Integers

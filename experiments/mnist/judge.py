@@ -15,8 +15,8 @@ from zipfile import BadZipFile
 
 from moot.experiments.mnist.arrays import np
 from moot.experiments.mnist.boards import boards_of, drawn
-from moot.protocols.errors import UsageError
-from moot.tasks.images import Images
+from moot.protocols.engine.errors import UsageError
+from moot.tasks.reading.images import Images
 
 if TYPE_CHECKING:
     from moot.experiments.mnist.arrays import Floats, Integers

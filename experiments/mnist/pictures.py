@@ -9,12 +9,12 @@ from moot.experiments.mnist.arrays import np
 from moot.experiments.mnist.judge import SparseJudge
 from moot.experiments.mnist.seats import PixelDebater, SparseVerdict
 from moot.judges.bounded import Bounded
-from moot.protocols.driver import run
-from moot.protocols.errors import UsageError
-from moot.protocols.moves import Verdict
-from moot.protocols.outcomes import Decided
-from moot.protocols.pixel_debate import Pixel, PixelDebate
-from moot.tasks.images import Images, sample_of
+from moot.play.driver import run
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Verdict
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.games.pixel_debate import Pixel, PixelDebate
+from moot.tasks.reading.images import Images, sample_of
 
 if TYPE_CHECKING:
     from moot.transcripts.transcript import Transcript

@@ -22,9 +22,9 @@ from moot.experiments.mnist.exact import MOST, final_logits, optimal
 from moot.experiments.mnist.judge import SparseJudge, random_accuracy, train_judge
 from moot.experiments.mnist.pictures import drawing, picture
 from moot.experiments.mnist.search import Search
-from moot.experiments.report import Report, Row
-from moot.protocols.errors import UsageError
-from moot.tasks.images import Digits, Images, bundled_digits, load_digits_from
+from moot.experiments.statistics.report import Report, Row
+from moot.protocols.engine.errors import UsageError
+from moot.tasks.reading.images import Digits, Images, bundled_digits, load_digits_from
 
 if TYPE_CHECKING:
     from moot.experiments.mnist.arrays import Floats

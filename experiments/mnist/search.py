@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from moot.experiments.mnist.arrays import np, one_thread
 from moot.experiments.mnist.debates import Standing, margins
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

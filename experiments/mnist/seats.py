@@ -9,10 +9,10 @@ from moot.experiments.mnist.boards import boards_of
 from moot.experiments.mnist.debates import Choose, Claims, Standing, at_random, greedily
 from moot.experiments.mnist.judge import SparseJudge
 from moot.experiments.mnist.search import Search
-from moot.protocols.errors import AgentError, UsageError
-from moot.protocols.moves import Answer, Move, Verdict
-from moot.protocols.pixel_debate import Pixel
-from moot.protocols.view import Request
+from moot.protocols.engine.errors import AgentError, UsageError
+from moot.protocols.engine.moves import Answer, Move, Verdict
+from moot.protocols.engine.view import Request
+from moot.protocols.games.pixel_debate import Pixel
 
 if TYPE_CHECKING:
     from moot.experiments.mnist.arrays import Floats

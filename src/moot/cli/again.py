@@ -9,7 +9,7 @@ import typer
 
 from moot.cli.frame import Bounds, Config, Interrupted, Json, Out, Seats, TranscriptPath, opened, report
 from moot.cli.plan import bounds_from, read_config, seated, seats_of
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 
 At = Annotated[
     str, typer.Option("--at", metavar="STEP", help="The first step that is played anew (moot show names them).")
@@ -42,7 +42,7 @@ def resume(
     The budgets stay those that were recorded.
     """
     from moot.cli.running import kept
-    from moot.protocols.rerun import resume as resume_now
+    from moot.play.rerun import resume as resume_now
     from moot.transcripts.index import ended_at
 
     if bound:
@@ -67,8 +67,8 @@ def fork(
 ) -> None:
     """Play a recording up to a step, then go on live with other agents, into a new transcript."""
     from moot.cli.running import kept
-    from moot.protocols.driver import check_seats
-    from moot.protocols.rerun import fork as fork_now
+    from moot.play.driver import check_seats
+    from moot.play.rerun import fork as fork_now
 
     transcript = opened(path)
     agents, named = _agents(seat, bound, config)
@@ -91,7 +91,7 @@ def rejudge(
 ) -> None:
     """The same play before another judge, into a new transcript; all that the others said is as recorded."""
     from moot.cli.running import kept
-    from moot.protocols.rerun import rejudge as rejudge_now
+    from moot.play.rerun import rejudge as rejudge_now
 
     transcript = opened(path)
     roles: dict[str, str] = transcript.started["roles"]

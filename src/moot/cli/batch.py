@@ -17,15 +17,15 @@ from moot.cli.board import Board, board
 from moot.cli.frame import OK, UNDECIDED, Interrupted, innermost, tell, tell_json
 from moot.cli.plan import Plan, seated
 from moot.cli.watch import Watched
-from moot.protocols.base import Protocol, record_of
-from moot.protocols.driver import play
-from moot.protocols.errors import MootError, UsageError
-from moot.protocols.outcomes import Decided
-from moot.protocols.question import Question, Sample
-from moot.protocols.rerun import resume_play
+from moot.play.driver import play
+from moot.play.rerun import resume_play
+from moot.protocols.engine.base import Protocol, record_of
+from moot.protocols.engine.errors import MootError, UsageError
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question, Sample
+from moot.transcripts.display.scenes import described
 from moot.transcripts.index import ended_at, first_event
 from moot.transcripts.reward import correct, judge_reward
-from moot.transcripts.scenes import described
 from moot.transcripts.transcript import Transcript
 
 

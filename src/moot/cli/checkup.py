@@ -164,7 +164,7 @@ def _reach(endpoint: str, patience: float = 5.0) -> Finding:
 def protocols(json: Json = False) -> None:
     """List the protocols that can be named, with their parameters and defaults."""
     from moot.cli.parameters import parameters
-    from moot.protocols.base import known_protocols
+    from moot.protocols.engine.base import known_protocols
 
     for name, made in sorted(known_protocols().items()):
         about = " ".join((made.__doc__ or "").split("\n\n")[0].split())

@@ -10,7 +10,7 @@ import typer
 from moot.cli.frame import UNDECIDED, Json, columns, say, tell, tell_json
 
 if TYPE_CHECKING:
-    from moot.complexity.classes import Checked
+    from moot.experiments.classes.classes import Checked
 
 
 def classes(json: Json = False) -> None:
@@ -18,8 +18,8 @@ def classes(json: Json = False) -> None:
 
     A witness is evidence on the instances that it plays, and no proof.
     """
-    from moot.complexity.classes import ROWS, UNCHECKED, check, failures
-    from moot.transcripts.show import table
+    from moot.experiments.classes.classes import ROWS, UNCHECKED, check, failures
+    from moot.transcripts.display.show import table
 
     done: list[Checked] = []
     for checked in check():

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from xml.sax.saxutils import escape
 
 from moot.agents.base import describe
-from moot.protocols.engine import Game
-from moot.protocols.errors import MootError
-from moot.transcripts.words import number
+from moot.protocols.engine.errors import MootError
+from moot.protocols.engine.game import Game
+from moot.transcripts.display.words import number
 
 if TYPE_CHECKING:
-    from moot.protocols.base import Protocol
-    from moot.protocols.moves import Move
-    from moot.protocols.question import Question, Sample
+    from moot.protocols.engine.base import Protocol
+    from moot.protocols.engine.moves import Move
+    from moot.protocols.engine.question import Question, Sample
 
 TEMPLATE = 4096
 """Bytes allowed for the instructions around the question and the statements of one request."""
@@ -73,8 +73,8 @@ def profiles(
 
 def profile(spec: str, config: Mapping[str, Any]) -> Profile:
     """The profile of one agent, from how it is written."""
-    from moot.agents.lm import LM
-    from moot.agents.local import Local
+    from moot.agents.models.lm import LM
+    from moot.agents.models.local import Local
 
     table = config.get(spec, {})
     kind, _, rest = spec.partition(":")
@@ -256,7 +256,7 @@ def placeholder(kind: type[Move], question: Question) -> Move:
 
 def estimate_text(bill: Mapping[str, Any]) -> str:
     """The estimate as a table with its notes."""
-    from moot.transcripts.show import table
+    from moot.transcripts.display.show import table
 
     def cell(value: int | None) -> str:
         return "unbounded" if value is None else number(value)

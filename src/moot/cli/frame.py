@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from moot.protocols.errors import MootError, UsageError
+from moot.protocols.engine.errors import MootError, UsageError
 
 if TYPE_CHECKING:
     from moot.transcripts.transcript import Transcript
@@ -101,7 +101,7 @@ def stop(message: str, code: int) -> NoReturn:
 
 def safe(text: str) -> str:
     """Text from files and agents, harmless for a terminal."""
-    from moot.transcripts.scenes import visible
+    from moot.transcripts.display.scenes import visible
 
     return visible(text)
 
@@ -157,9 +157,9 @@ def brief_of(transcript: Transcript) -> dict[str, Any]:
 
 def report(transcript: Transcript, json_too: bool) -> None:
     """Print how a play ended, and exit with 1 when it was not decided."""
-    from moot.protocols.outcomes import Decided
-    from moot.transcripts.show import bar
-    from moot.transcripts.words import ending, percent, scored
+    from moot.protocols.engine.outcomes import Decided
+    from moot.transcripts.display.show import bar
+    from moot.transcripts.display.words import ending, percent, scored
 
     outcome = transcript.outcome
     if json_too:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moot.cli.frame import OK, UNDECIDED, Json, TranscriptPaths, safe, say, tell, tell_json
-from moot.protocols.errors import MootError, UsageError
+from moot.protocols.engine.errors import MootError, UsageError
 
 if TYPE_CHECKING:
-    from moot.transcripts.importing import Format
+    from moot.transcripts.formats.importing import Format
 
 
 def seal(paths: TranscriptPaths, json: Json = False) -> None:
@@ -53,7 +53,7 @@ def import_(
 
     `moot import list` shows the formats. A record that is wrong is reported with file and place, and the rest goes on.
     """
-    from moot.transcripts.importing import format_named, known_formats
+    from moot.transcripts.formats.importing import format_named, known_formats
 
     if form == "list" and path is None:
         _formats(known_formats(), json)
@@ -84,7 +84,7 @@ def import_(
 
 
 def _formats(known: Mapping[str, type[Format]], json: bool) -> None:
-    from moot.transcripts.show import table
+    from moot.transcripts.display.show import table
 
     if json:
         for name, form in sorted(known.items()):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from moot.protocols.base import Protocol
+from moot.protocols.engine.base import Protocol
 
 _BOUNDS = (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below"))
 _NAMES = {type(None): "null", Any: "any", str: "text", bool: "true | false", float: "number", int: "integer"}

@@ -11,11 +11,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moot.protocols.errors import MootError, UsageError
+from moot.protocols.engine.errors import MootError, UsageError
 
 if TYPE_CHECKING:
-    from moot.protocols.base import Protocol
-    from moot.protocols.question import Question, Sample
+    from moot.protocols.engine.base import Protocol
+    from moot.protocols.engine.question import Question, Sample
 
 SETTINGS = ("protocol", "params", "seats", "bounds", "seed", "agents")
 """What a configuration file may hold; agents are written as [agents.NAME] and seated by that name."""
@@ -87,7 +87,7 @@ def read_text(path: Path) -> str:
 
 def protocol_from(name: str, params: Mapping[str, Any]) -> Protocol:
     """A protocol by its name, or a class of your own as "module:Class"."""
-    from moot.protocols.base import Protocol, protocol_named
+    from moot.protocols.engine.base import Protocol, protocol_named
 
     if ":" not in name:
         return protocol_named(name, dict(params))
@@ -172,7 +172,7 @@ def seats_of(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, str
 def bounds_from(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Seat to measure to polynomial, parsed once here so that a bad expression is told before anything starts."""
     from moot.complexity.polynomial import Polynomial
-    from moot.protocols.budget import MEASURES
+    from moot.protocols.engine.budget import MEASURES
 
     found: dict[str, dict[str, str]] = {
         seat: {m: str(p) for m, p in table.items()}
@@ -272,7 +272,7 @@ def sample_from(
     unit: str | None,
 ) -> Sample:
     """The question that was typed, with its truth sealed."""
-    from moot.protocols.question import Question, Sample
+    from moot.protocols.engine.question import Question, Sample
 
     if question is None:
         raise UsageError("which question? give --question TEXT with --choice A --choice B, or --set FILE.jsonl")

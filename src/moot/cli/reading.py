@@ -24,7 +24,7 @@ from moot.cli.frame import (
     tell,
     tell_json,
 )
-from moot.protocols.errors import MootError, UsageError
+from moot.protocols.engine.errors import MootError, UsageError
 
 Width = Annotated[
     int | None, typer.Option("--width", min=20, metavar="N", help="Columns; the terminal's unless given.")
@@ -41,7 +41,7 @@ def show(path: TranscriptPath, width: Width = None, json: Json = False) -> None:
         tell_json({**brief_of(transcript), "roles": transcript.started["roles"], "seats": transcript.seats,
                    "bounds": transcript.bounds, "steps": steps})  # fmt: skip
         return
-    from moot.transcripts.show import as_text
+    from moot.transcripts.display.show import as_text
 
     tell(as_text(transcript, width or columns(), coloured()), end="")
 
@@ -71,7 +71,7 @@ def tree(
     if json:
         form = "json"
     if form == "text":
-        from moot.transcripts.show import tree_text
+        from moot.transcripts.display.show import tree_text
 
         tell(tree_text(transcript.tree, width or columns()), end="")
         return
@@ -119,7 +119,7 @@ def cost(path: TranscriptPath, json: Json = False) -> None:
     if json:
         tell_json({"path": str(path), "ledger": transcript.ledger, "guarantee": guarantee})
         return
-    from moot.transcripts.show import ledger_text
+    from moot.transcripts.display.show import ledger_text
 
     tell(ledger_text(transcript.ledger, guarantee), end="")
 
@@ -177,8 +177,8 @@ def listing(
     json: Json = False,
 ) -> None:
     """List the transcripts of a folder; no file is read whole."""
+    from moot.transcripts.display.scenes import one_line
     from moot.transcripts.index import summaries
-    from moot.transcripts.scenes import one_line
 
     rows = [["transcript", "question", "protocol", "outcome", "verdict", "kB"]]
     broken = 0
@@ -203,7 +203,7 @@ def listing(
                 ]
             )
     if not json:
-        from moot.transcripts.show import table
+        from moot.transcripts.display.show import table
 
         lines = table(rows, left=4)
         tell("\n".join(lines) if len(rows) > 1 else f"no transcripts in {folder}")
@@ -214,7 +214,7 @@ def listing(
 
 def _belief(verdict: Sequence[float]) -> str:
     """A verdict in a cell: every probability of up to four, of more the number of the most probable choice and its own."""
-    from moot.transcripts.words import percent
+    from moot.transcripts.display.words import percent
 
     if len(verdict) <= 4:
         return " / ".join(map(percent, verdict))

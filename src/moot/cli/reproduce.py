@@ -11,7 +11,7 @@ import typer
 from moot.cli.frame import UNDECIDED, Json, columns, safe, say, tell, tell_json
 
 if TYPE_CHECKING:
-    from moot.experiments.report import Report
+    from moot.experiments.statistics.report import Report
 
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="The seed that all randomness follows from.")]
 
@@ -44,7 +44,7 @@ def nso(json: Json = False) -> None:
 
     After Engels, Baek, Kantamneni and Tegmark 2025: the Elo model, four fits, the best number of steps.
     """
-    from moot.experiments.nested_oversight import reproduce
+    from moot.experiments.reproductions.nested_oversight import reproduce
 
     _print(reproduce(), json)
 
@@ -58,7 +58,7 @@ def doubly_efficient(
 
     After Brown-Cohen, Irving and Piliouras 2023, and Holland and others 2026.
     """
-    from moot.experiments.doubly_efficient import reproduce
+    from moot.experiments.reproductions.doubly_efficient import reproduce
 
     _print(reproduce(plays, seed), json)
 
@@ -68,7 +68,7 @@ def dqc(json: Json = False) -> None:
 
     After Brown-Cohen, Irving, Marshall, Newman, Piliouras and Szegedy 2026.
     """
-    from moot.experiments.query_complexity import reproduce
+    from moot.experiments.reproductions.query_complexity import reproduce
 
     _print(reproduce(), json)
 
@@ -78,7 +78,7 @@ def obfuscation(seed: Seed = 0, json: Json = False) -> None:
 
     After Brown-Cohen, Irving and Piliouras 2025: a flaw that nobody can find in time.
     """
-    from moot.experiments.obfuscation import reproduce
+    from moot.experiments.reproductions.obfuscation import reproduce
 
     _print(reproduce(seed), json)
 
@@ -88,7 +88,7 @@ def persuasion(seed: Seed = 0, json: Json = False) -> None:
 
     After Khan and others 2024: what optimising for a judge does to its accuracy.
     """
-    from moot.experiments.persuasion import reproduce
+    from moot.experiments.reproductions.persuasion import reproduce
 
     _print(reproduce(seed=seed), json)
 
@@ -103,7 +103,7 @@ def nyu(
 
     After Michael and others 2023, from whatever part of their corpus is there.
     """
-    from moot.experiments.human_debates import reproduce
+    from moot.experiments.reproductions.human_debates import reproduce
 
     _print(reproduce(folder), json)
 

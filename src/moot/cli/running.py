@@ -10,11 +10,11 @@ import typer
 
 from moot.cli.frame import UNDECIDED, Bounds, Config, Interrupted, Json, Seats, report, say, tell, tell_json
 from moot.cli.plan import Plan, plan, sample_from, seated, settle
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from moot.protocols.base import Protocol
-    from moot.protocols.question import Sample
+    from moot.protocols.engine.base import Protocol
+    from moot.protocols.engine.question import Sample
     from moot.transcripts.transcript import Transcript
 
 
@@ -160,7 +160,7 @@ def seatings(protocol: Protocol) -> list[Protocol]:
 
 def samples_of(name: str) -> list[Sample]:
     """The built-in questions ("passages", or "passages:ID" for one passage), or those of a file."""
-    from moot.tasks.reading import load_set, samples
+    from moot.tasks.reading.reading import load_set, samples
 
     if name == "passages" or name.startswith("passages:"):
         return samples(name.partition(":")[2] or None)
@@ -170,7 +170,7 @@ def samples_of(name: str) -> list[Sample]:
 def play_one(planned: Plan, protocol: Protocol, sample: Sample, path: Path) -> Transcript:
     """Play one question, telling on stderr who speaks. Raises Interrupted, with what was kept, on Ctrl-C."""
     from moot.cli.watch import Watched, narrator
-    from moot.protocols.driver import run as run_play
+    from moot.play.driver import run as run_play
 
     agents = seated(planned.seats, planned.bounds, planned.config)
     told = narrator()
@@ -193,8 +193,8 @@ def kept(path: Path, seats: dict[str, str]) -> str:
 def report_both(first: Transcript, second: Transcript, json: bool) -> None:
     """Print both seatings side by side: the belief without the seats' influence, and that influence."""
     from moot.cli.frame import brief_of, safe
-    from moot.protocols.outcomes import Decided
-    from moot.transcripts.words import ending, percent, scored
+    from moot.protocols.engine.outcomes import Decided
+    from moot.transcripts.display.words import ending, percent, scored
 
     effect = seat_effect(first, second)
     if json:
@@ -225,7 +225,7 @@ def seat_effect(first: Transcript, second: Transcript) -> dict[str, Any]:
 
     Both are None unless both seatings were decided.
     """
-    from moot.protocols.outcomes import Decided
+    from moot.protocols.engine.outcomes import Decided
 
     one, two = first.outcome, second.outcome
     if not (isinstance(one, Decided) and isinstance(two, Decided)):

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from moot.cli.frame import Json, columns, tell, tell_json
 from moot.cli.plan import Plan
-from moot.protocols.errors import UsageError
+from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from moot.protocols.question import Sample
+    from moot.protocols.engine.question import Sample
 
 DEFAULT_SIZE = 16
 
@@ -40,7 +40,7 @@ def cast(planned: Plan, name: str, samples: Sequence[Sample]) -> Plan:
 
     UsageError when the task's programs do not play the protocol and somebody is missing.
     """
-    from moot.protocols.amplification import Amplification
+    from moot.protocols.amplification.amplification import Amplification
     from moot.tasks.catalogue import task_named
 
     task, protocol = task_named(name), planned.protocol
@@ -83,9 +83,9 @@ def _is_model(spec: str, agents: Mapping[str, Any]) -> bool:
 
 def tasks(json: Json = False) -> None:
     """List the tasks: families of questions whose true answer is computed, with the protocols that their programs play."""
-    from moot.protocols.base import known_protocols
+    from moot.protocols.engine.base import known_protocols
     from moot.tasks.catalogue import known_tasks
-    from moot.transcripts.show import table
+    from moot.transcripts.display.show import table
 
     rows = []
     for name, task in sorted(known_tasks().items()):

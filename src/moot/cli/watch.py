@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from moot.agents.base import act_of, close_all, describe, start_all
-from moot.protocols.view import Request
+from moot.protocols.engine.view import Request
 
 Told = Callable[[str, Request, Any], None]
 
@@ -49,7 +49,7 @@ def narrator() -> Told:
     if not sys.stderr.isatty():
         return lambda what, request, reply: None
     from moot.cli.frame import say
-    from moot.transcripts.scenes import one_line
+    from moot.transcripts.display.scenes import one_line
 
     begun: dict[str, float] = {}
 

@@ -12,15 +12,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from moot.testing import laws as laws
     from moot.testing import strategies as strategies
-    from moot.testing.check import LawBroken as LawBroken
-    from moot.testing.check import check_protocol as check_protocol
     from moot.testing.golden import check_golden as check_golden
     from moot.testing.golden import play_golden as play_golden
     from moot.testing.golden import puppet as puppet
+    from moot.testing.laws import laws as laws
+    from moot.testing.laws.check import LawBroken as LawBroken
+    from moot.testing.laws.check import check_protocol as check_protocol
     from moot.testing.machine import ProtocolMachine as ProtocolMachine
-    from moot.testing.server import MockOpenAI as MockOpenAI
+    from moot.testing.server.server import MockOpenAI as MockOpenAI
 
 _MODULES = ("laws", "strategies")
 _WHERE = {
@@ -46,7 +46,7 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] != "hypothesis":
             raise
-        from moot.protocols.errors import UsageError
+        from moot.protocols.engine.errors import UsageError
 
         raise UsageError(f"moot.testing.{name} needs Hypothesis: pip install 'moot[testing]'") from None
     value = getattr(module, name) if name in _WHERE else module

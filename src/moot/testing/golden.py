@@ -9,12 +9,12 @@ from __future__ import annotations
 from itertools import zip_longest
 from pathlib import Path
 
-from moot.protocols.base import Protocol
-from moot.protocols.driver import run
-from moot.protocols.errors import UsageError
-from moot.protocols.moves import Move
-from moot.protocols.question import Question
-from moot.protocols.view import Request
+from moot.play.driver import run
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Move
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Request
 from moot.testing.shapes import Seeded, move_of
 from moot.transcripts.events import PLAYED, EventLog, label, played_part
 from moot.transcripts.replay import replay

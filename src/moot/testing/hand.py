@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from moot.agents.base import act_of
-from moot.protocols.base import Protocol
-from moot.protocols.driver import header
-from moot.protocols.engine import Game
-from moot.protocols.errors import BudgetExceeded, Illegal, MootError, UsageError
-from moot.protocols.moves import Move
-from moot.protocols.question import Question, Sample
-from moot.protocols.view import Request
+from moot.play.driver import header
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.errors import BudgetExceeded, Illegal, MootError, UsageError
+from moot.protocols.engine.game import Game
+from moot.protocols.engine.moves import Move
+from moot.protocols.engine.question import Question, Sample
+from moot.protocols.engine.view import Request
 from moot.testing.shapes import Seeded, move_of
 from moot.testing.strategies import moves
 from moot.transcripts.events import EventLog, played_part

@@ -8,8 +8,8 @@ from typing import Any
 import anyio
 from hypothesis import strategies as st
 
-from moot.protocols.moves import Answer, Ask, Move, Speech, Stop, Verdict
-from moot.protocols.view import Request
+from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Stop, Verdict
+from moot.protocols.engine.view import Request
 from moot.testing.shapes import move_of
 
 FORGERIES = (

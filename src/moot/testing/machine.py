@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from moot.protocols.base import Protocol
-from moot.protocols.budget import MEASURES
-from moot.protocols.errors import BudgetExceeded, ProtocolError, UsageError
-from moot.protocols.question import Question
-from moot.protocols.view import Request
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.budget import MEASURES
+from moot.protocols.engine.errors import BudgetExceeded, ProtocolError, UsageError
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Request
 from moot.testing.hand import Hand, Script
 from moot.testing.strategies import hostile_replies, illegal_replies, moves, questions_for, samples
 from moot.transcripts.events import played_part

@@ -13,10 +13,10 @@ from typing import Protocol as Structural
 
 from pydantic import ValidationError
 
-from moot.protocols.errors import UsageError
-from moot.protocols.moves import Answer, Ask, Move, Speech, Verdict
-from moot.protocols.pixel_debate import Pixel, unseen
-from moot.protocols.view import Request
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Verdict
+from moot.protocols.engine.view import Request
+from moot.protocols.games.pixel_debate import Pixel, unseen
 
 T = TypeVar("T")
 WORDS = (

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hypothesis import strategies as st
 
-from moot.protocols.boolean_circuit import ARITY, Circuit, normal_form
-from moot.protocols.errors import UsageError
-from moot.protocols.moves import Move
-from moot.protocols.question import Question, Sample
-from moot.protocols.view import Request
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Move
+from moot.protocols.engine.question import Question, Sample
+from moot.protocols.engine.view import Request
+from moot.protocols.games.boolean_circuit import ARITY, Circuit, normal_form
 from moot.testing.hostile import Hanging as Hanging
 from moot.testing.hostile import Raises as Raises
 from moot.testing.hostile import hostile_replies as hostile_replies
@@ -20,7 +20,7 @@ from moot.testing.hostile import illegal_replies as illegal_replies
 from moot.testing.shapes import WORDS, move_of
 
 if TYPE_CHECKING:
-    from moot.protocols.base import Protocol
+    from moot.protocols.engine.base import Protocol
     from moot.transcripts.transcript import Transcript
 
 T = TypeVar("T")

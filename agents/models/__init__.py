@@ -1,0 +1,1 @@
+"""Language models: the agent, its endpoint, and the calls with their retries."""

@@ -1,0 +1,93 @@
+"""A cache of responses: stdlib sqlite3 in WAL mode, JSON values, safe for processes that run at the same time.
+
+The key is a hash of the whole request (endpoint, model, messages, parameters) with the step and the repetition, so
+that n repetitions of one play are n samples and not one answer n times.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+
+from moot.protocols.engine.errors import UsageError
+
+BUSY = 30.0  # seconds to wait while another process writes
+
+
+def key_of(endpoint: str, body: Mapping[str, Any], step: str, repetition: int) -> str:
+    """The key of a request: sha256, in hex, of its canonical JSON with the endpoint, the step and the repetition."""
+    whole = {"endpoint": endpoint, "body": body, "step": step, "repetition": repetition}
+    text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return sha256(text.encode()).hexdigest()
+
+
+class Cache:
+    """Responses by key in the file at `path`, which is made when it is not there.
+
+    Raises UsageError when the path cannot be written or holds something else.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._lock = threading.Lock()
+        try:
+            self._db = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+            self._shared()
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
+            )
+            self._db.execute("SELECT key, value FROM responses LIMIT 1").fetchone()
+        except sqlite3.Error as error:
+            raise UsageError(f"response cache {self.path}: {error}; name a new file in a folder that exists") from None
+
+    def _shared(self) -> None:
+        """Write ahead. sqlite does not wait for its turn here when several processes make a file at the same time."""
+        until = time.monotonic() + BUSY
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
+
+    async def get(self, key: str) -> Any | None:
+        """The JSON value stored under `key`, or None. A damaged value counts as none."""
+        return await anyio.to_thread.run_sync(self._get, key)
+
+    async def put(self, key: str, value: Any) -> None:
+        """Store a JSON value. The first value of a key stays: processes that race all read the same one later."""
+        await anyio.to_thread.run_sync(self._put, key, json.dumps(value, ensure_ascii=True, separators=(",", ":")))
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    def _get(self, key: str) -> Any | None:
+        with self._lock:
+            try:
+                row = self._db.execute("SELECT value FROM responses WHERE key = ?", (key,)).fetchone()
+            except sqlite3.Error as error:
+                raise UsageError(f"response cache {self.path}: {error}") from None
+        try:
+            return None if row is None else json.loads(row[0])
+        except ValueError:
+            return None
+
+    def _put(self, key: str, text: str) -> None:
+        with self._lock:
+            try:
+                self._db.execute("INSERT OR IGNORE INTO responses VALUES (?, ?)", (key, text))
+            except sqlite3.Error as error:
+                raise UsageError(f"response cache {self.path}: {error}") from None

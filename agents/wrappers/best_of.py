@@ -1,0 +1,135 @@
+"""Best of n: an agent that draws several moves and makes the one that a preference judge likes most.
+
+Optimises whatever sits in a seat for persuasion, as in Khan et al. 2024 (arXiv 2402.06782).
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from moot.agents.base import close_all, describe, start_all
+from moot.agents.wrappers.nested import agent_of, answer_of, best, copy_of, gathered, reply_of, standing, why
+from moot.protocols.engine.errors import AgentError, UsageError
+from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.view import Entry, Request
+
+Score = Callable[[Request, Move], float | Awaitable[float]]
+
+
+class BestOf:
+    """n candidates of `agent`, each with a seed of its own; the one with the highest score is the move.
+
+    by: a preference judge, which is any agent that gives verdicts (a model, a `ModelJudge`, a program). It is shown what
+    was said with the candidate as the last statement, without the source; the score is the probability that it gives
+    the answer which the seat defends, or one less that of the answer which it criticises. score: instead, a function of
+    the request and a candidate, plain or async, that returns a finite number.
+
+    Of equal scores the first wins. The candidates for n are the first n of those for n + 1, and the first is what the
+    agent alone would say, so that more candidates never lower the score of the one chosen, and n = 1 is the agent itself.
+    A candidate that fails, or breaks the limits of the brief, or that gets no score is never chosen: fewer than `least`
+    left is an AgentError. Only moves that argue are drawn n times; anything else (an answer, a vote) is asked for once.
+
+    Each attempt of a model is noted with its `candidate` or `judging` number and counts for the seat, and an event "chose" says
+    what there was to choose among. Raises UsageError on numbers that make no sense, or without anything to choose by.
+    """
+
+    def __init__(self, agent: Any, n: int, by: Any = None, *, score: Score | None = None, least: int = 1) -> None:
+        for name, number, low, high in (("n", n, 1, 10_000), ("least", least, 1, n)):
+            if isinstance(number, bool) or not isinstance(number, int) or not low <= number <= high:
+                raise UsageError(f"best of n: {name} is {number!r}; it must be a whole number from {low} to {high}")
+        if (by is None) == (score is None):
+            raise UsageError("best of n: give either by=, a judge that prefers, or score=, a function")
+        if score is not None and not callable(score):
+            raise UsageError(f"best of n: score is {score!r}; it must be a function of a request and a move")
+        self.agent, self.n, self.least, self.score = agent_of(agent), n, least, score
+        self.judge = None if by is None else agent_of(by)
+        self.bound = getattr(self.agent, "bound", None)
+
+    async def act(self, request: Request) -> Any:
+        """The best of the candidates. Raises AgentError when too few came, UsageError when the seat defends nothing that a
+        judge could prefer, and BudgetExceeded. With n = 1, what the agent returns or raises."""
+        if self.n == 1 or not any(kind.argues for kind in request.kinds):
+            return await reply_of(self.agent, request)
+        if self.judge is not None:
+            defended(request)
+        drawn = await gathered([partial(self._candidate, request, index) for index in range(self.n)], request)
+        places = [index for index, each in enumerate(drawn) if not isinstance(each, Exception)]
+        rated = await gathered([partial(self._rated, request, index, drawn[index]) for index in places], request)
+        scores: list[float | None] = [None] * self.n
+        failed = {index: why(each) for index, each in enumerate(drawn) if isinstance(each, Exception)}
+        for index, score in zip(places, rated, strict=True):
+            if isinstance(score, Exception):
+                failed[index] = f"no score: {why(score)}"
+            else:
+                scores[index] = score
+        enough = self.n - len(failed) >= self.least
+        chosen = best(scores) if enough else None
+        request.note({
+            "event": "chose", "of": self.n, "chosen": chosen, "scores": scores,
+            "candidates": [each.model_dump(mode="json") if isinstance(each, Move) else None for each in drawn],
+            "failed": {str(index): failed[index] for index in sorted(failed)},
+        })  # fmt: skip
+        move = None if chosen is None else drawn[chosen]
+        if not isinstance(move, Move):
+            raise AgentError(
+                f"step {request.step}: seat {request.seat}: {self.n - len(failed)} of {self.n} candidates came to a score, "
+                f"{self.least} are needed; candidate {min(failed)}: {failed[min(failed)]}"
+            )
+        return move
+
+    async def _candidate(self, request: Request, index: int) -> Move:
+        move = await answer_of(self.agent, copy_of(request, "candidate", index))
+        standing(move, request)
+        return move
+
+    async def _rated(self, request: Request, index: int, move: Any) -> float:
+        if self.score is not None:
+            given: Any = self.score(request, move)
+            score = await given if inspect.isawaitable(given) else given
+            if isinstance(score, bool) or not isinstance(score, (int, float)) or not math.isfinite(score):
+                raise AgentError(f"the score of candidate {index} is {score!r}, which is no finite number")
+            return float(score)
+        sign, answer = defended(request)
+        view = request.view.then(Entry(request.step, request.seat, standing(move, request)), hide=True)
+        asked = copy_of(
+            request, "judging", index, role="judge", kinds=(Verdict,), view=view, brief={"task": "verdict"},
+            attempt=0, problem=None,
+        )  # fmt: skip
+        verdict = await answer_of(self.judge, asked)
+        assert isinstance(verdict, Verdict)
+        if len(verdict.probabilities) != len(view.question.choices):
+            raise AgentError(f"the verdict has {len(verdict.probabilities)} probabilities")
+        belief = verdict.probabilities[answer]
+        return belief if sign > 0 else 1 - belief
+
+    async def start(self) -> None:
+        """Called once before a play."""
+        await start_all(self._held())
+
+    async def close(self) -> None:
+        """Called once after a play."""
+        await close_all(self._held())
+
+    def _held(self) -> list[Any]:
+        return [self.agent] if self.judge is None else [self.agent, self.judge]
+
+    def describe(self) -> dict[str, Any]:
+        """What is recorded: how many candidates, of whom, and what chooses."""
+        by = describe(self.judge) if self.judge is not None else {"score": describe(self.score)["name"]}
+        return {"agent": "best-of", "n": self.n, "least": self.least, "members": [describe(self.agent)], "by": by}
+
+
+def defended(request: Request) -> tuple[int, int]:
+    """1 and the answer that the seat defends, or -1 and the one that it criticises. Raises UsageError without either."""
+    count = len(request.view.question.choices)
+    for sign, key in ((1, "answer"), (-1, "against")):
+        answer = request.brief.get(key)
+        if isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < count:
+            return sign, answer
+    raise UsageError(
+        f"step {request.step}: best of n: seat {request.seat} defends no answer that a judge could prefer; give score="
+    )

@@ -1,0 +1,111 @@
+"""Asking others in the course of a move of one's own: what wrappers that draw several candidates have in common."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import anyio
+
+from moot.agents.base import act_of
+from moot.protocols.debate.parts import on_record
+from moot.protocols.engine.chance import seed_of
+from moot.protocols.engine.errors import AgentError, BudgetExceeded, UsageError
+from moot.protocols.engine.moves import Move, Speech
+from moot.protocols.engine.replies import typed
+from moot.protocols.engine.view import Request
+from moot.protocols.limits import Limit
+
+T = TypeVar("T")
+
+
+def agent_of(agent: Any) -> Any:
+    """An agent, or the one that a specification names. Raises UsageError when it is neither."""
+    if isinstance(agent, str):
+        from moot.agents.spec import agent_from
+
+        return agent_from(agent)
+    act_of(agent)
+    return agent
+
+
+def copy_of(request: Request, call: str, index: int, **changes: Any) -> Request:
+    """A request for a call within a move: `call` and `index` go into its seed, and into the note of each attempt.
+
+    The first candidate has the request's own seed, so that it is what the agent alone would have said.
+    """
+    seed = request.seed if (call, index) == ("candidate", 0) else seed_of(request.seed, f"{call}/{index}")
+    note = request.note
+    return replace(request, seed=seed, note=lambda event: note({**event, call: index}), **changes)
+
+
+async def reply_of(agent: Any, request: Request) -> Any:
+    """What the agent returns, whatever it is. Raises what it raises."""
+    reply: Any = act_of(agent)(request)
+    return await reply if not isinstance(reply, Move) and inspect.isawaitable(reply) else reply
+
+
+async def answer_of(agent: Any, request: Request) -> Move:
+    """A move of one of the kinds that the request asks for. Raises Illegal when something else comes, and what the agent
+    raises."""
+    return typed(await reply_of(agent, request), request.kinds)
+
+
+async def gathered(calls: Sequence[Callable[[], Awaitable[T]]], request: Request) -> list[T | Exception]:
+    """What each call returned, or why it failed, in their order; a call that failed stands for nothing else.
+
+    They run together, but one after another for a seat that is bounded, as each must see what the others have spent.
+    Raises BudgetExceeded and UsageError at once: these are no failures of one call.
+    """
+    found: list[T | Exception] = [AgentError("it was not made")] * len(calls)
+
+    async def one(index: int) -> None:
+        try:
+            found[index] = await calls[index]()
+        except (BudgetExceeded, UsageError):
+            raise
+        except Exception as error:
+            found[index] = error
+
+    if request.meter.left is not None or len(calls) == 1:
+        for index in range(len(calls)):
+            await one(index)
+        return found
+    try:
+        async with anyio.create_task_group() as group:
+            for index in range(len(calls)):
+                group.start_soon(one, index)
+    except ExceptionGroup as failures:
+        first: BaseException = failures
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
+    return found
+
+
+def standing(move: Move, request: Request) -> Move:
+    """A move as it would stand on the record, as far as the request tells: within the limits of its brief, and quotes
+    verified where the seat sees the passage. Raises Illegal."""
+    if not isinstance(move, Speech):
+        return move
+    limits = [
+        Limit(**given) if isinstance(given := request.brief.get(name), Mapping) else None
+        for name in ("limit", "quote_limit")
+    ]
+    passage = request.view.question.passage if request.view.source == "all" else None
+    if passage is None and limits == [None, None]:
+        return move
+    recorded = on_record(move, passage, *limits)
+    return recorded if passage is not None else recorded.model_copy(update={"quotes": ()})
+
+
+def why(failure: Exception) -> str:
+    """A failed call in a line."""
+    return str(failure) if isinstance(failure, AgentError) else f"{type(failure).__name__}: {failure}"
+
+
+def best(scores: Sequence[float | None]) -> int:
+    """The place of the highest score, the first among equals. Raises ValueError when there is none."""
+    return max((index for index, score in enumerate(scores) if score is not None), key=lambda i: (scores[i], -i))

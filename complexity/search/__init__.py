@@ -1,0 +1,1 @@
+"""Exact search over every move of a play."""

@@ -1,0 +1,91 @@
+"""Every move of a kind whose fields are finite, for searches that try them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+from functools import cache
+from itertools import islice, product
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Move
+
+MOST = 10_000
+"""The most moves of one kind that are listed."""
+
+
+class _Endless(Exception):
+    """A field that has no finite list of values."""
+
+
+@cache
+def every_move(kinds: tuple[type[Move], ...]) -> tuple[Move, ...]:
+    """Every move of `kinds`, in the order of fields and values.
+
+    Finite are Literal, bool, None, enumerations, integers bounded on both sides, and unions of these. A field that is not
+    finite stays at its default. Raises UsageError when it has none, or the moves are more than MOST.
+    """
+    return tuple(move for kind in kinds for move in _of(kind))
+
+
+def _of(kind: type[Move]) -> Iterator[Move]:
+    names, columns, count = [], [], 1
+    for name, field in kind.model_fields.items():
+        try:
+            values = list(islice(_values(field.annotation, tuple(field.metadata)), MOST + 1))
+        except _Endless:
+            if field.is_required():
+                raise UsageError(
+                    f"the moves of kind {kind.__name__} cannot be listed: its field {name!r} is neither finite nor has a "
+                    "default; give a function from the request to its moves instead of None"
+                ) from None
+            continue
+        names.append(name)
+        columns.append(values)
+        count *= len(values)
+        if count > MOST:
+            raise UsageError(
+                f"kind {kind.__name__} has more than {MOST} moves; give a function from the request to those worth trying "
+                "instead of None"
+            )
+    for row in product(*columns):
+        yield kind.model_validate(dict(zip(names, row, strict=True)))
+
+
+def _values(annotation: Any, metadata: tuple[Any, ...]) -> Iterator[Any]:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        inner, *more = get_args(annotation)
+        yield from _values(inner, (*metadata, *more))
+    elif origin is Literal:
+        yield from get_args(annotation)
+    elif origin in (Union, UnionType):
+        for part in get_args(annotation):
+            yield from _values(part, metadata)
+    elif annotation is bool:
+        yield from (False, True)
+    elif annotation is type(None):
+        yield None
+    elif isinstance(annotation, type) and issubclass(annotation, Enum):
+        yield from annotation
+    elif annotation is int:
+        yield from _integers(metadata)
+    else:
+        raise _Endless
+
+
+def _integers(metadata: tuple[Any, ...]) -> range:
+    low: list[int] = []
+    high: list[int] = []
+    for rule in (part for piece in metadata for part in getattr(piece, "metadata", (piece,))):
+        low += [
+            value + step for name, step in (("ge", 0), ("gt", 1)) if (value := getattr(rule, name, None)) is not None
+        ]
+        high += [
+            value - step for name, step in (("le", 0), ("lt", 1)) if (value := getattr(rule, name, None)) is not None
+        ]
+    if not low or not high:
+        raise _Endless
+    return range(max(low), min(high) + 1)

@@ -1,0 +1,50 @@
+"""Whether a free seat sees all that a search would let it answer: sequential search is right only where it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from moot.complexity.search.retrace import Taken
+from moot.protocols.engine.branch import Branch, Open
+from moot.protocols.engine.errors import UsageError
+
+
+def check_sight(
+    step: str, waiting: Open, free: Mapping[str, Any], trail: Sequence[Taken], flipped: Sequence[tuple[str, Branch]]
+) -> None:
+    """Raise UsageError when the seat asked at `step` cannot see another free seat's earlier move, or a coin.
+
+    Its own moves it knows, shown or not: branches of one free seat are one joint choice. The moves of fixed seats follow
+    from what it knows. Coins are public, but for those of branches that run at the same time.
+    """
+    seat, view = waiting.ask.seat, waiting.ask.view
+    if len(free) > 1 and len(view) < len(trail):
+        seen = {entry.step for entry in view}
+        for said in trail:
+            if said.seat != seat and said.seat in free and said.step not in seen:
+                raise UsageError(
+                    f"at step {step} seat {seat!r} does not see what {said.seat!r} said at step {said.step}, and a search "
+                    "would answer it all the same: leave one of the two free, and give the other an agent in seats"
+                )
+    for coin, branch in flipped:
+        if _beside(branch, waiting.branch):
+            raise UsageError(
+                f"at step {step} seat {seat!r} does not see the coin of step {coin}, which falls in a branch beside its own: "
+                "give the seat an agent in seats"
+            )
+
+
+def _beside(branch: Branch, asked: Branch) -> bool:
+    """Whether `branch` runs (or ran) at the same time as `asked`, and the two have not met again."""
+    above: set[int] = set()
+    place: Branch | None = asked
+    while place is not None:
+        above.add(id(place))
+        place = place.parent
+    below = branch
+    while id(below) not in above:
+        if below.parent is None:
+            return False
+        branch, below = below, below.parent
+    return branch is not below and branch in below.children

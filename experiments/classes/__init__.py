@@ -1,0 +1,1 @@
+"""The class table, its witnesses, and known failures."""

@@ -1,0 +1,155 @@
+"""Witnesses of debates: small instances searched for optimal play, and larger ones played by programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations, product
+from random import Random
+from typing import Any
+
+from moot.experiments.classes.evidence import Evidence, grown, played, random_ones
+from moot.experiments.classes.growth import exponential_growth
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Sample
+from moot.protocols.games.claims import ClaimGame
+from moot.tasks.base import Task
+from moot.tasks.catalogue import task_named
+
+
+def solved(
+    protocol: str, samples: Iterable[Sample], exhaustive: str, task: Task, moves: Any, sizes: Sequence[int]
+) -> Evidence:
+    """Search a debate for optimal play on both sides, the judge fixed and bounded; and let it be played to see what the
+    judge reads. The positions that the search visits are what grows."""
+    from moot.complexity.search.solve import solve
+
+    samples = list(samples)
+    found = played(task, protocol, samples, exhaustive)
+    right = 0
+    for sample in samples:
+        made, seats = task.staged(protocol, sample)
+        solution = solve(made, sample, moves={"a": moves, "b": moves}, seats={"judge": seats["judge"]})
+        outcome = solution.outcome
+        right += isinstance(outcome, Decided) and outcome.verdict.choice == sample.unseal()
+    ns, counts = [], []
+    for size in sizes:
+        most = 0
+        for seed in range(4):
+            sample = task.sample(size, seed)
+            made, seats = task.staged(protocol, sample)
+            most = max(
+                most, solve(made, sample, moves={"a": moves, "b": moves}, seats={"judge": seats["judge"]}).positions
+            )
+        ns.append(task.sample(size).question.size)
+        counts.append(max(1, most))
+    fit = exponential_growth(ns, counts)
+    return found.model_copy(
+        update={"right": min(right, found.right), "counted": "positions", "growth": fit, "claim": fit.low > 1}
+    )
+
+
+def small_formulas(full: bool = False) -> Iterator[Sample]:
+    """Every quantified formula of two variables with up to two clauses; full: with one or two, of both variables each."""
+    task, random = task_named("tqbf"), Random("every formula")
+    literals = [(x,) for x in (1, -1, 2, -2) if not full] + [(x, y) for x in (1, -1) for y in (2, -2)]
+    for first, second in product("ae", repeat=2):
+        for count in range(int(full), 3):
+            for clauses in combinations(literals, count):
+                data = {"prefix": [[first, [1]], [second, [2]]], "clauses": [list(clause) for clause in clauses]}
+                yield task.pose(data, "tqbf(**)", random, 2)
+
+
+def small_graphs(name: str) -> Iterator[Sample]:
+    """Every directed graph of three vertices without loops."""
+    task, random = task_named(name), Random("every graph")
+    arcs = [(u, v) for u in range(3) for v in range(3) if u != v]
+    for chosen in product((0, 1), repeat=len(arcs)):
+        edges = [[0] * 3 for _ in range(3)]
+        for (u, v), there in zip(arcs, chosen, strict=True):
+            edges[u][v] = there
+        data = {"vertices": 3, "start": 0, "goal": 1, "edges": edges}
+        yield task.pose(data, task.ask(data, random), random, 3)
+
+
+def tqbf(protocol: str) -> Evidence:
+    """PSPACE: a quantified formula, whose variables the debaters set in turn."""
+    task = task_named("tqbf")
+    samples = [*small_formulas(), *random_ones(task, (4, 6, 8), 6)]
+    return solved(protocol, samples, "2 variables, 2 clauses", task, None, (4, 6, 8, 10, 12))
+
+
+def recursive(protocol: str) -> Evidence:
+    """PSPACE: claims and main objections about a quantified formula. On formulas of two variables both sides try every
+    claim, of true and false, that the task's rule gives a form to. The questions that could be disputed are what grows."""
+    from moot.complexity.search.solve import solve
+    from moot.protocols.trees.recursive_debate import RecursiveDebate
+    from moot.tasks.programs.objecting import ChecksLine, every_claim, same_claims
+
+    task = task_named("tqbf")
+    small = list(small_formulas(full=True))
+    found = played(task, protocol, [*small, *random_ones(task, (3, 4, 6, 8, 10), 6)], "2 variables, 2 clauses of both")
+    made = RecursiveDebate(depth=3, objections=1, cites=0)
+    moves, missed = dict.fromkeys("ab", every_claim(task, ("true", "false"))), 0
+    for sample in small:
+        solution = solve(made, sample, moves=moves, seats={"judge": ChecksLine(task)}, key=same_claims)
+        outcome = solution.outcome
+        missed += not isinstance(outcome, Decided) or outcome.verdict.choice != sample.unseal()
+    ns, counts = grown(task, (3, 4, 6, 8, 10), 4)
+    fit = exponential_growth(ns, counts)
+    return found.model_copy(
+        update={"right": found.right - missed, "counted": "questions", "growth": fit, "claim": fit.low > 1}
+    )
+
+
+def reach(protocol: str) -> Evidence:
+    """PSPACE: a walk, halved until a single edge is left."""
+    from moot.protocols.games.reachability import middles
+
+    task = task_named("reach")
+    samples = [*small_graphs("reach"), *random_ones(task, (4, 5, 6), 4)]
+    return solved(protocol, samples, "3 vertices", task, middles, (2, 3, 5, 9))
+
+
+def geography(protocol: str) -> Evidence:
+    """PSPACE: generalized geography."""
+    from moot.protocols.games.geography import steps
+
+    task = task_named("geography")
+    samples = [*small_graphs("geography"), *random_ones(task, (4, 6, 8), 6)]
+    return solved(protocol, samples, "3 vertices", task, steps, (4, 6, 8, 10, 12))
+
+
+def small_colourings() -> Iterator[Sample]:
+    """Every graph of four vertices, all of its edges listed."""
+    task, random = task_named("colouring"), Random("every graph")
+    pairs = list(combinations(range(4), 2))
+    for chosen in product((False, True), repeat=len(pairs)):
+        edges = [list(pair) for pair, there in zip(pairs, chosen, strict=True) if there]
+        extra = edges + [[0, 0]] * (8 - len(edges))
+        yield task.pose({"k": 2, "maps": [[1, 0]] * 3, "class": [1, 0, 5], "extra": extra}, "colourable()", random, 2)
+
+
+def colouring(protocol: str) -> Evidence:
+    """NEXP: a colouring of 2^n vertices, which nobody can state and copies answer for. On four vertices the claimant tries
+    every colouring, and against the honest one the opponent tries every challenge. The cells of the colouring grow."""
+    from moot.complexity.search.solve import solve
+    from moot.tasks.graphs.colouring_programs import cells, challenges, colours
+
+    task = task_named("colouring")
+    small = list(small_colourings())
+    found = played(task, protocol, [*small, *random_ones(task, (3, 4, 5, 8, 12, 16, 20, 30), 8)], "4 vertices")
+    missed = 0
+    for sample in small:
+        made, seats = task.staged(protocol, sample)
+        assert isinstance(made, ClaimGame)
+        for free, moves in zip(made.sides(sample.question), (colours, challenges), strict=True):
+            others = {seat: agent for seat, agent in seats.items() if seat != free}
+            outcome = solve(made, sample, moves={free: moves}, seats=others).outcome
+            if not isinstance(outcome, Decided) or outcome.verdict.choice != sample.unseal():
+                missed += 1
+                break
+    sizes = (3, 4, 6, 8, 10)
+    fit = exponential_growth(sizes, [sum(1 for _ in cells(task.sample(size).question.data)) for size in sizes])
+    return found.model_copy(
+        update={"right": found.right - missed, "counted": "cells", "growth": fit, "claim": fit.low > 1}
+    )

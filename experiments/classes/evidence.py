@@ -1,0 +1,92 @@
+"""What a witness of a complexity class found, and how its instances are made and played.
+
+A claim is about every question of a family and every optimal play; a witness plays some of them. It says on how many
+instances the outcome was the truth, what the judge spent of its polynomial at most, and how the tree grew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from moot.experiments.classes.growth import Growth
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Sample
+from moot.tasks.base import Task, evaluate
+
+
+class Evidence(BaseModel):
+    """What a witness found. right of instances: of how many `what` holds. exhaustive: up to which size every instance
+    was among them. used, budget, n: the play in which the judge came closest to its budget. counted, growth: what grew,
+    and how; None where nothing was fitted. claim: whether the growth is as claimed. note: what else is to be known."""
+
+    model_config = ConfigDict(frozen=True)
+    instances: int
+    right: int
+    exhaustive: str
+    used: int | float
+    budget: int | float
+    n: int
+    measure: str
+    counted: str = ""
+    growth: Growth | None = None
+    claim: bool = True
+    what: str = "outcomes true"
+    note: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Right everywhere, within the polynomial, and grown as claimed."""
+        return 0 < self.instances == self.right and self.used <= self.budget and self.claim
+
+
+Change = Callable[[Protocol, Sample, dict[str, Any]], None]
+"""Puts other agents into the seats of a play, in place."""
+
+
+def played(
+    task: Task, protocol: str, samples: Iterable[Sample], exhaustive: str, change: Change | None = None, **fit: Any
+) -> Evidence:
+    """Play a protocol with the task's programs, the judge bounded, and compare every outcome with the truth.
+
+    change: who sits elsewhere than the task has it, such as a liar. fit: more of the evidence.
+    """
+    from moot.play.driver import run
+
+    instances = right = 0
+    used, budget, n, measure = 0.0, 1.0, 0, ""
+    for sample in samples:
+        made, seats = task.staged(protocol, sample)
+        if change is not None:
+            change(made, sample, seats)
+        transcript = run(made, sample, seats)
+        outcome, guarantee = transcript.outcome, transcript.guarantee
+        instances += 1
+        right += isinstance(outcome, Decided) and outcome.verdict.choice == sample.unseal() and guarantee.holds
+        if guarantee.used is not None and guarantee.budget and guarantee.used / guarantee.budget >= used / budget:
+            used, budget, n, measure = guarantee.used, guarantee.budget, guarantee.n, made.measure.replace("_", " ")
+    return Evidence(
+        instances=instances, right=right, exhaustive=exhaustive, used=used, budget=budget, n=n, measure=measure, **fit
+    )  # fmt: skip
+
+
+def grown(task: Task, sizes: Sequence[int], seeds: int) -> tuple[list[int], list[int]]:
+    """The declared n of instances of these sizes, and the most unique questions below one of them."""
+    ns, counts = [], []
+    for size in sizes:
+        most = 0
+        for question in (task.sample(size, seed).question for seed in range(seeds)):
+            memo: dict[str, str] = {}
+            evaluate(task, question.data, question.text, memo)
+            most = max(most, len(memo))
+        ns.append(task.sample(size).question.size)
+        counts.append(most)
+    return ns, counts
+
+
+def random_ones(task: Task, sizes: Iterable[int], seeds: int) -> Iterator[Sample]:
+    """Instances of each size, `seeds` of each."""
+    return (task.sample(size, seed) for size in sizes for seed in range(seeds))

@@ -1,0 +1,88 @@
+"""How a count grows with n: a fitted polynomial degree or exponential rate, with an interval. Evidence, and no proof."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from moot.protocols.engine.errors import UsageError
+
+_T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
+        2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042)  # fmt: skip
+"""Two-sided 95 % quantiles of Student's t with 1, 2, … 30 degrees of freedom."""
+
+
+class Growth(BaseModel):
+    """A fit of counts against n by least squares on logarithms.
+
+    kind: "polynomial", count ≈ c · n^rate, or "exponential", count ≈ c · rate^n. low, high: the 95 % interval of the rate
+    under the fit's own model, which small n may well break. residual: the standard deviation left, in natural logarithms;
+    of the two kinds the one with the smaller residual describes the counts better.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    kind: Literal["polynomial", "exponential"]
+    rate: float
+    low: float
+    high: float
+    residual: float
+    points: int
+
+    def __str__(self) -> str:
+        if self.kind == "polynomial":
+            return f"n^{self.rate:.2f} [{self.low:.2f}, {self.high:.2f}]"
+        return f"{self.rate:.3f}^n [{self.low:.3f}, {self.high:.3f}]"
+
+
+def polynomial_growth(sizes: Sequence[int], counts: Sequence[int | float]) -> Growth:
+    """The degree k of counts ≈ c · n^k. Raises UsageError with fewer than 3 sizes, or counts or sizes below 1."""
+    _check(sizes, counts)
+    slope, half, residual = _line([math.log(n) for n in sizes], [math.log(count) for count in counts])
+    return Growth(
+        kind="polynomial", rate=slope, low=slope - half, high=slope + half, residual=residual, points=len(sizes)
+    )
+
+
+def exponential_growth(sizes: Sequence[int], counts: Sequence[int | float]) -> Growth:
+    """The rate r of counts ≈ c · r^n. Raises like `polynomial_growth`."""
+    _check(sizes, counts)
+    slope, half, residual = _line([float(n) for n in sizes], [math.log(count) for count in counts])
+    low, rate, high = _exp(slope - half), _exp(slope), _exp(slope + half)
+    return Growth(kind="exponential", rate=rate, low=low, high=high, residual=residual, points=len(sizes))
+
+
+def growth(sizes: Sequence[int], counts: Sequence[int | float]) -> Growth:
+    """The better of the two fits."""
+    fits = polynomial_growth(sizes, counts), exponential_growth(sizes, counts)
+    return min(fits, key=lambda fit: fit.residual)
+
+
+def _check(sizes: Sequence[int], counts: Sequence[int | float]) -> None:
+    if len(sizes) != len(counts) or len(set(sizes)) < 3:
+        raise UsageError(f"a fit needs counts at three sizes or more; there are {len(counts)} at {sorted(set(sizes))}")
+    if not all(1 <= number < math.inf for number in (*sizes, *counts)):
+        raise UsageError("a fit on logarithms needs sizes and counts of at least 1, none of them infinite")
+
+
+def _exp(power: float) -> float:
+    """e^power; infinite where no float is that large."""
+    try:
+        return math.exp(power)
+    except OverflowError:
+        return math.inf
+
+
+def _line(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float, float]:
+    """Slope, half of its 95 % interval, and the standard deviation of what is left."""
+    count = len(xs)
+    mean_x, mean_y = math.fsum(xs) / count, math.fsum(ys) / count
+    spread = math.fsum((x - mean_x) ** 2 for x in xs)
+    slope = math.fsum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True)) / spread
+    left = math.fsum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in zip(xs, ys, strict=True))
+    free = count - 2
+    residual = math.sqrt(left / free)
+    quantile = _T95[min(free, len(_T95)) - 1]  # beyond 30 degrees a little too wide, and never too narrow
+    return slope, quantile * residual / math.sqrt(spread), residual

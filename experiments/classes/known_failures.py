@@ -1,0 +1,220 @@
+"""Where the theory says that a protocol guarantees nothing: the instance that shows it, played."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count, islice
+from typing import Any
+
+from moot.complexity.search.fixed_points import fixed_points, well_founded
+from moot.judges.bounded import Bounded
+from moot.play.driver import run
+from moot.protocols.engine.outcomes import Decided, Exhausted
+from moot.protocols.engine.question import Sample
+from moot.tasks.base import Task, evaluate
+from moot.tasks.catalogue import task_named
+
+
+@dataclass(frozen=True)
+class Failure:
+    """claim: what the theory says fails. shown: whether the instance showed it. found: what happened, in a sentence."""
+
+    claim: str
+    shown: bool
+    found: str
+
+
+def circle() -> Failure:
+    """Two questions that cite each other (Shah 2020): many models are fixed points, and nothing singles out the truth."""
+    counts, circles = [], []
+    for name in ("citing-pair", "citing-pair-grounded"):
+        task = task_named(name)
+        question = task.sample(1).question
+        digits = [str(digit) for digit in range(10)]
+        asked = list(task.questions(question.data))
+        counts.append(len(fixed_points(task, question.data, asked, digits)))
+        circles.append(well_founded(task, question.data, question.text).cycle)
+    outcome = _outcome(task_named("citing-pair"))
+    return Failure(
+        "market making and HCH on questions that cite each other",
+        counts[0] > 1 == counts[1] and bool(circles[0]) and not circles[1] and outcome == "forfeited",
+        f"{counts[0]} fixed points, the play {outcome} naming the circle; with a base case that is checked, {counts[1]}",
+    )
+
+
+def _outcome(task: Task) -> str:
+    sample = task.sample(1)
+    made, seats = task.staged("amplify", sample)
+    outcome = run(made, sample, seats).outcome
+    return outcome.kind if outcome is not None else "unfinished"
+
+
+def published_rule(machines: int = 200) -> Failure:
+    """The tableau rule to the letter of the post returns the symbol that was read where one was written."""
+    wrong = {"tableau-published": 0, "tableau": 0}
+    for name in wrong:
+        task = task_named(name)
+        for seed in range(machines):
+            question = task.sample(8, seed).question
+            memo: dict[str, str] = {}
+            evaluate(task, question.data, question.text, memo)
+            wrong[name] += any(task.truth(question.data, text) != answer for text, answer in memo.items())
+    return Failure(
+        "the tableau rule as published (the symbol read, not the one written)",
+        wrong["tableau-published"] > 0 == wrong["tableau"],
+        f"{wrong['tableau-published']} of {machines} random machines contradict their simulation; with the written symbol "
+        f"{wrong['tableau']}",
+    )
+
+
+def withheld_witness() -> Failure:
+    """Consultancy is NP and not coNP: a consultant for the other answer need only keep the witness to itself."""
+    task = task_named("sat")
+    sample = next(s for s in (task.sample(6, seed) for seed in range(99)) if _true(s) == "satisfiable")
+    lie = sample.question.choices.index("unsatisfiable")
+    made, seats = task.staged("consultancy", sample, answer=lie)
+    outcome = run(made, sample, seats).outcome
+    fooled = isinstance(outcome, Decided) and outcome.verdict.choice == lie
+    return Failure(
+        "consultancy beyond NP: the consultant may hide the witness",
+        fooled,
+        f"a satisfiable formula with {sample.question.size} variables was judged unsatisfiable",
+    )
+
+
+def _true(sample: Sample) -> str:
+    truth = sample.unseal()
+    return "" if truth is None else sample.question.choices[truth]
+
+
+def uncited_market() -> Failure:
+    """A market whose statements cite nothing must show the whole computation: NP, and not EXP (Shah 2020)."""
+    task = task_named("tableau")
+    sample = max((task.sample(127, seed) for seed in range(8)), key=lambda each: _questions(task, each))
+    made, seats = task.staged("market-uncited", sample)
+    transcript = run(made, sample, seats)
+    return Failure(
+        "market making without citation beyond NP: an exponential computation must be read",
+        isinstance(transcript.outcome, Exhausted) and not transcript.guarantee.holds,
+        f"a tableau of {_questions(task, sample)} questions at n = {transcript.ledger.n}; guarantee: {transcript.guarantee.because}",
+    )
+
+
+def _questions(task: Task, sample: Sample) -> int:
+    memo: dict[str, str] = {}
+    evaluate(task, sample.question.data, sample.question.text, memo)
+    return len(memo)
+
+
+def path_too_long() -> Failure:
+    """A debate's path must stay within the judge's polynomial; one that does not carries no guarantee."""
+    task = task_named("sum")
+    sample = task.sample(256, 1)
+    made, seats = task.staged("bisection", sample)
+    path = run(made, sample, seats).ledger.spent("judge", "reads")
+    seats["judge"] = Bounded(seats["judge"].agent, reads="log(n)")
+    transcript = run(made, sample, seats)
+    outcome, guarantee = transcript.outcome, transcript.guarantee
+    return Failure(
+        "a debate whose path is longer than the judge's polynomial",
+        isinstance(outcome, Exhausted) and not guarantee.holds,
+        f"the judge may read log(n) = {guarantee.budget} of a path of {path} cells; guarantee: {guarantee.because}",
+    )
+
+
+def call_too_large() -> Failure:
+    """Each call of the overseer must stay within its polynomial, however few there are."""
+    task = task_named("sum")
+    sample = task.sample(64)
+    made, seats = task.staged("amplify", sample)
+    seats["overseer"] = Bounded(seats["overseer"].agent, reads_per_call=1)
+    transcript = run(made, sample, seats)
+    return Failure(
+        "amplification whose single calls are over the overseer's polynomial",
+        isinstance(transcript.outcome, Exhausted) and not transcript.guarantee.holds,
+        f"one read a call is too few to add two numbers; guarantee: {transcript.guarantee.because}",
+    )
+
+
+def without_copies(each: int = 6) -> Failure:
+    """A claimant that sees the challenge fits its answers to it; a copy of it, which does not, is caught."""
+    task = task_named("colouring")
+    samples: list[Sample] = []
+    for size in (6, 12, 30):
+        made_so = (task.sample(size, seed) for seed in count())
+        samples += islice((sample for sample in made_so if _true(sample) == "no"), each)
+    fooled = dict.fromkeys(("cross-examination-uncopied", "cross-examination"), 0)
+    for protocol in fooled:
+        for sample in samples:
+            made, seats = task.staged(protocol, sample)
+            lie = sample.question.choices.index("yes")
+            seats["ab"[lie]] = task.programs()["adaptive"]()
+            outcome = run(made, sample, seats).outcome
+            fooled[protocol] += isinstance(outcome, Decided) and outcome.verdict.choice == lie
+    return Failure(
+        "cross-examination of a claimant that is no copy, and sees the challenge that it answers",
+        fooled["cross-examination-uncopied"] == len(samples) > 0 == fooled["cross-examination"],
+        f"{fooled['cross-examination-uncopied']} of {len(samples)} graphs that have no colouring were judged colourable; by "
+        f"copies, {fooled['cross-examination']}",
+    )
+
+
+def obfuscated() -> Failure:
+    """A false argument whose flaw its opponent cannot find (Barnes and Christiano 2020): one of m parts is wrong, and the
+    judge sees the one that the opponent guesses. An estimator need not find it (Brown-Cohen, Irving and Piliouras 2025)."""
+    from moot.experiments.reproductions.obfuscation import Always, expected
+    from moot.protocols.trees.decomposition_debate import DecompositionDebate
+    from moot.protocols.trees.prover_estimator import ProverEstimator
+    from moot.tasks.arithmetic.primality import Primality
+    from moot.tasks.arithmetic.primality_programs import ClaimJudge, Estimator, Prover
+
+    task, told, shown = Primality(), list[str](), True
+    for n, m in ((221, 4), (10_403, 8)):
+        sample = task.of(n)
+        seats: dict[str, Any] = {"a": Prover(task, lies=True, knows=False), "judge": ClaimJudge(task)}
+        debate = DecompositionDebate(width=m, source="metered")
+        found = sum(expected(debate, sample, {**seats, "b": Always(part)}) < 0 for part in range(1, m + 1))
+        paid = 1 - 2 * found / m
+        estimated = expected(ProverEstimator(width=m, source="metered"), sample, {**seats, "b": Estimator(task)})
+        shown &= found == 1 and paid > 0 and abs(estimated) < 1e-9
+        told.append(
+            f"of {n} = p·q it is found with probability {found}/{m}, and the lie is paid {paid:g}, against {estimated:g}"
+        )
+    return Failure(
+        'recursive debate on an obfuscated argument ("n is prime", m intervals free of divisors, the flaw in one unknown '
+        "to both)",
+        shown,
+        f"{'; '.join(told)} in prover-estimator debate",
+    )
+
+
+def leaked() -> Failure:
+    """A debater who moves every estimate by less than anybody tests for tells a bit to whoever counts the coins, and loses
+    nothing (Holland et al. 2026). What a debate decides is safe; what its transcript says besides is not."""
+    from moot.experiments.reproductions.doubly_efficient import recovered
+    from moot.protocols.games.doubly_efficient import constants
+    from moot.tasks.arithmetic.binomial import distribution, near
+
+    shares, caught = list[float](), list[float]()
+    for steps in (10, 100, 1000, 10_000):
+        rules = constants(1.0, steps)
+        drawn = distribution(rules.alice, 0.5)
+        missed = (
+            mass * (1 - near(rules.bob, 0.5, count / drawn.n + rules.c, rules.bob_within))
+            for count, mass in enumerate(drawn.mass, drawn.low)
+        )
+        caught.append((steps - 1) * sum(missed))
+        shares.append(recovered(steps - 1, rules.c))
+    return Failure(
+        "doubly-efficient debate as a channel: an honest side that moves every estimate but the last by c sends a bit",
+        shares == sorted(shares) and shares[-1] > 0.95 and max(caught) < 1e-6,
+        f"it is read off the coins with probability {', '.join(f'{share:.2f}' for share in shares)} after 10, 100, 1000, "
+        f"10,000 queries; an honest opponent challenges with probability {max(caught):.1g} at most, and the answer is as without",
+    )
+
+
+FAILURES: tuple[Callable[[], Failure], ...] = (
+    circle, published_rule, withheld_witness, uncited_market, path_too_long, call_too_large, without_copies, obfuscated,
+    leaked,
+)  # fmt: skip

@@ -1,0 +1,193 @@
+"""Witnesses of doubly-efficient debate: the honest side against every opponent, and a judge whose queries do not grow.
+
+What is checked is relative to an oracle: the judge asks it a number of times that the length of the computation has no part
+in. The classes are therefore P and NP with the oracle, and say nothing about those without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import product
+from random import Random
+from typing import Any
+
+from moot.complexity.polynomial import Polynomial
+from moot.experiments.classes.evidence import Change, Evidence, played, random_ones
+from moot.experiments.classes.growth import polynomial_growth
+from moot.protocols.engine.moves import Move
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Sample
+from moot.protocols.engine.view import Request
+from moot.protocols.games.claims import ClaimGame
+from moot.protocols.games.doubly_efficient_steps import Accept, Fault, Value, Witness, address
+from moot.tasks.base import Task
+from moot.tasks.catalogue import task_named
+
+LENGTHS = (2, 6, 20, 60, 180)
+"""Queries or items of the computations whose judge's queries are compared."""
+WON = 3 / 5
+SHIFTS = tuple(step / 2000 for step in range(-140, 141))
+"""By how much an estimate may be off that the best Alice is looked for among: from far within c to far over b."""
+
+
+def chain(protocol: str) -> Evidence:
+    """P, with a stochastic oracle: whoever is honest wins with probability 3/5 and more against any opponent, computed.
+
+    The computations are chains of bits, and walks. Against every Bob that is exact, as he accepts or does not; of Alices,
+    who may state any number, the best is found of 283 statements at each step. The judge's queries are those about chains,
+    for which K is 1 whatever their length."""
+    from moot.tasks.oracle.programs import Aborting
+
+    chances = list(_chances())
+    task = task_named("oracle-chain")
+
+    def challenged(made: Any, sample: Sample, seats: dict[str, Any]) -> None:
+        seats[made.sides(sample.question)[1]] = Aborting(-1)
+
+    counts = _queries(task, protocol, challenged)
+    fit = polynomial_growth(LENGTHS, counts)
+    return Evidence(
+        instances=len(chances), right=sum(chance >= WON for chance in chances), exhaustive="", used=max(counts),
+        budget=Polynomial.parse(task.bound(protocol))(LENGTHS[-1]), n=LENGTHS[-1], measure="queries",
+        counted="judge queries", growth=fit, claim=len(set(counts)) == 1,
+        what="honest sides win with probability ≥ 3/5",
+        note=f"the least is {min(chances):.3f}, computed on chains and walks against every Bob, and against every Alice who "
+        "states one of 283 estimates at each step",
+    )  # fmt: skip
+
+
+def tally(protocol: str) -> Evidence:
+    """P, with an oracle without noise: with one query, one step is done again. On every oracle of up to two items each side
+    tries everything against the honest other one: a table of values, or a step to challenge."""
+    return _steps(protocol, "oracle-tally", small_tallies())
+
+
+def subset(protocol: str) -> Evidence:
+    """NP, with such an oracle: a witness first. On one item and on two, every witness and every table is tried against
+    honest Bob, and every challenge against honest Alice."""
+    return _steps(protocol, "oracle-subset", small_subsets())
+
+
+def small_tallies() -> Iterator[Sample]:
+    """Every oracle of one or two items, and every number that is to be approved of, up to one more than there are."""
+    task, random = task_named("oracle-tally"), Random("every tally")
+    for items in (1, 2):
+        for bits in product((0, 1), repeat=items):
+            for least in range(items + 2):
+                oracle = {f"item({item})": bit for item, bit in enumerate(bits)}
+                data = {"machine": "tally", "input": {"items": items, "least": least}, "oracle": oracle}
+                yield task.pose(data, "answer()", random, items)
+
+
+def small_subsets() -> Iterator[Sample]:
+    """Every oracle of one item of weight 1, or of two of weights 1 and 2, and every target up to one above their sum."""
+    task, random = task_named("oracle-subset"), Random("every subset")
+    for weights in ([1], [1, 2]):
+        for bits in product((0, 1), repeat=len(weights)):
+            for target in range(1, sum(weights) + 2):
+                oracle = {f"item({item})": bit for item, bit in enumerate(bits)}
+                given = {"items": len(weights), "weights": weights, "target": target}
+                yield task.pose(
+                    {"machine": "subset", "input": given, "oracle": oracle}, "answer()", random, len(weights)
+                )
+
+
+def tables(request: Request) -> Iterator[Move]:
+    """Every witness, or every value of a step: what a search may try for Alice."""
+    if Witness in request.kinds:
+        count = request.brief["most"]["values"]
+        yield from (Witness(values=values) for values in product("01", repeat=count))
+    else:
+        yield from (Value(answer=value) for value in "01234")
+
+
+def challenges(request: Request) -> Iterator[Move]:
+    """Every step to challenge, and none: what a search may try for Bob. Against an Alice who is honest, and whose values are
+    those of one run, examining them first tells him nothing that he could use."""
+    yield Accept()
+    yield from (Fault(address=address(t)) for t in range(request.brief["steps"]))
+
+
+def _steps(protocol: str, name: str, small: Iterator[Sample]) -> Evidence:
+    from moot.complexity.search.solve import solve
+    from moot.tasks.oracle.steps import Lying
+
+    task: Any = task_named(name)
+
+    def opposed(made: Any, sample: Sample, seats: dict[str, Any]) -> None:
+        """A lying Alice where the truth is no, and where it is yes a Bob who challenges the last query."""
+        alice, bob = made.sides(sample.question)
+        if task.truth(sample.question.data, sample.question.text) == "no":
+            seats[alice] = Lying(task)
+        else:
+            seats[bob] = _last_query
+
+    found = played(task, protocol, random_ones(task, (1, 2, 5, 12, 40), 6), "", opposed)
+    instances = right = 0
+    for sample in small:
+        made, seats = task.staged(protocol, sample)
+        assert isinstance(made, ClaimGame)
+        instances += 1
+        lost = False
+        for free, moves in zip(made.sides(sample.question), (tables, challenges), strict=True):
+            others = {seat: agent for seat, agent in seats.items() if seat != free}
+            outcome = solve(made, sample, moves={free: moves}, seats=others).outcome
+            lost |= not isinstance(outcome, Decided) or outcome.verdict.choice != sample.unseal()
+        right += not lost
+    counts = _queries(task, protocol, opposed)
+    return found.model_copy(
+        update={
+            "instances": found.instances + instances, "right": found.right + right, "exhaustive": "2 items",
+            "counted": "judge queries", "growth": polynomial_growth(LENGTHS, counts), "claim": len(set(counts)) == 1,
+        }
+    )  # fmt: skip
+
+
+def _last_query(request: Request) -> Fault:
+    """A challenge of the last step that asks the oracle: the one before the end, or that of the last item chosen."""
+    t = request.brief["steps"] - 2
+    for entry in request.view:
+        if isinstance(entry.move, Witness) and "1" in entry.move.values:
+            chosen = len(entry.move.values) - 1 - entry.move.values[::-1].index("1")
+            t = len(entry.move.values) + chosen
+    return Fault(address=address(t))
+
+
+def _queries(task: Task, protocol: str, change: Change) -> list[int]:
+    """The most queries of the judge in a play with computations of each length, where somebody makes it ask."""
+    from moot.play.driver import run
+
+    counts = []
+    for length in LENGTHS:
+        most = 0
+        for sample in (task.sample(length, seed) for seed in range(20)):
+            made, seats = task.staged(protocol, sample)
+            change(made, sample, seats)
+            most = max(most, run(made, sample, seats).ledger.seats["judge"].queries)
+        counts.append(most)
+    return counts
+
+
+def _chances() -> Iterator[float]:
+    """How probably honest Alice wins against the best Bob where the truth is yes, and honest Bob against the best Alice
+    where it is no."""
+    from moot.experiments.reproductions.doubly_efficient import exact_chain
+    from moot.experiments.reproductions.doubly_exact import ExactDebate
+    from moot.protocols.games.computations import computation_named
+    from moot.protocols.games.doubly_efficient import constants
+
+    for steps in (1, 2, 5, 10, 20):
+        yield exact_chain("2/3", steps).against_best_bob()
+        yield 1 - exact_chain("1/3", steps).best_alice(SHIFTS)
+
+    def place(bits: tuple[bool, ...]) -> tuple[int, int]:
+        return len(bits), sum(bits)
+
+    walk = computation_named("walk")
+    for steps, far in ((1, Fraction(1, 6)), (3, Fraction(1, 8)), (5, Fraction(3, 32))):
+        x = {"n": steps}
+        rules = constants(walk.constant(x), steps)
+        for up in (Fraction(1, 2) + far, Fraction(1, 2) - far):
+            game = ExactDebate(walk, x, lambda query, up=up: up, rules, place)  # type: ignore[misc]
+            yield game.against_best_bob() if up > Fraction(1, 2) else 1 - game.best_alice(SHIFTS)

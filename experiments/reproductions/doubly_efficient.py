@@ -1,0 +1,277 @@
+"""Doubly-efficient debate, measured: samples, queries, win rates against strategies, and what an honest debater can leak.
+
+Brown-Cohen, Irving and Piliouras 2023 (arXiv 2311.14125), with the constants of its machine-checked proof. The leak is that
+of Holland et al. 2026, When honesty is not enough: a debater who bends its estimates by less than anybody tests for sends a
+message in the coins, and loses nothing by it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from moot.complexity.intervals import wilson
+from moot.experiments.reproductions.doubly_exact import ExactDebate
+from moot.experiments.statistics.report import Report, Row
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.game import Game
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Request
+from moot.protocols.games.computations import computation_named
+from moot.protocols.games.doubly_efficient import Constants, DoublyEfficientDebate, Probability, constants
+from moot.tasks.arithmetic.binomial import distribution
+from moot.tasks.oracle.noisy_oracle import chance
+from moot.tasks.oracle.programs import Aborting, Honest, Shifting, Vera
+
+SAMPLES = {(1, 0): (26492, 11775, 105967), (1, 9): (38005, 16891, 105967), (1, 99): (49518, 22008, 105967),
+           (2, 9): (152019, 67564, 423866), (5, 99): (1237936, 550194, 2649159)}  # fmt: skip
+"""From (K, t) to the samples of Alice, Bob and the judge for one query, a computation having t + 1 queries."""
+LAST = 9
+SHIFTS = tuple(step / 2000 for step in range(-140, 141))
+
+
+def reproduce(plays: int = 4000, seed: int = 0) -> Report:
+    """The report. plays: of each win rate; those of long computations are fewer. UsageError unless plays is at least 1."""
+    if plays < 1:
+        raise UsageError(f"doubly-efficient: {plays} plays; give at least 1")
+    rows = [*_samples(), *_rates(plays, seed), *_best(), *_leaks(plays, seed)]
+    return Report(
+        title="Doubly-efficient debate with a stochastic oracle",
+        source="Brown-Cohen, Irving and Piliouras 2023, arXiv 2311.14125",
+        rows=tuple(rows),
+        settings={"plays": plays, "seed": seed, "K": 1, "t": LAST},
+        notes=(
+            "Published: the constants and the bounds of the machine-checked theorems (win probability 3/5).",
+            "The computation is a chain of t + 1 bits, the last of which is 1 with probability 2/3 or 1/3.",
+            "A message is one bit, sent by moving every estimate but the last up or down by delta; it is read off the sum of "
+            "the coins by somebody who knows the oracle, or off the sum of the estimates. Psi is delta^2 T.",
+        ),
+    )
+
+
+def bounds(K: float, t: int) -> tuple[float, float, float]:
+    """What the theorems alice_fast, bob_fast and vera_fast allow for a whole play of t + 1 queries, in expectation."""
+    log = math.log(200 * (t + 1))
+    return (t + 1) * (5000 * K * K * log + 1), (t + 1) * (20000 / 9 * K * K * log + 1), 106000 * K * K + 1
+
+
+def chained(last: str, steps: int = LAST + 1, others: str = "1/2") -> Question:
+    """The question about a chain whose last bit has this probability, with Alice in seat a."""
+    oracle = {f"bit({step})": others for step in range(steps - 1)} | {f"bit({steps - 1})": last}
+    data: dict[str, Any] = {"computation": "chain", "input": {"n": steps}, "oracle": oracle}
+    return Question("likely()", ("yes", "no"), data=data, size=steps, unit="cells")
+
+
+@dataclass
+class Played:
+    """What many plays came to. queries: the most of any play, by seat. challenged: how many went to the judge. said, ones:
+    by play, the sum of all estimates but the last, and of their coins."""
+
+    plays: int
+    alice: int
+    challenged: int
+    undecided: int
+    queries: dict[str, int]
+    said: list[float]
+    ones: list[int]
+
+
+class _Tally:
+    """Counts what a game records of charges, estimates and coins."""
+
+    def __init__(self) -> None:
+        self.queries = {"a": 0, "b": 0, "judge": 0}
+        self.coins: list[int] = []
+
+    def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None:
+        if name == "charged":
+            self.queries[fields["seat"]] += fields["amount"]
+        elif name == "flipped":
+            self.coins.append(int(fields["value"]))
+
+    def moved(
+        self, step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str,
+        size: int, reads: int, meta: Mapping[str, Any] | None,
+    ) -> None:  # fmt: skip
+        """Moves are seen by those who make them."""
+
+
+def played(question: Question, alice: Any, bob: Any, plays: int, seed: int = 0) -> Played:
+    """Many debates between these two, Alice in seat a, before an honest judge; without transcripts."""
+    protocol, judge = DoublyEfficientDebate(), Vera()
+    agents = {"a": alice, "b": bob, "judge": judge}
+    found = Played(plays, 0, 0, 0, {"a": 0, "b": 0, "judge": 0}, [], [])
+    for play in range(plays):
+        tally = _Tally()
+        game = Game(protocol, question, seed=seed * 1_000_003 + play, recorder=tally).start()
+        said = last = 0.0
+        while game.outcome is None:
+            step = next(iter(game.open))
+            request = game.request(step)
+            move = agents[request.seat].act(request)
+            if isinstance(move, Probability):
+                said, last = said + move.p, move.p
+            game.answer(step, move)
+        if not isinstance(game.outcome, Decided):
+            found.undecided += 1
+            continue
+        found.alice += game.outcome.verdict.choice == 0
+        found.challenged += tally.queries["judge"] > 0
+        found.queries = {seat: max(most, tally.queries[seat]) for seat, most in found.queries.items()}
+        found.said.append(said - last)
+        found.ones.append(sum(tally.coins[:-1]))
+    return found
+
+
+def _samples() -> Iterator[Row]:
+    for (K, t), published in SAMPLES.items():
+        rules = constants(float(K), t + 1)
+        measured = (rules.alice, rules.bob, rules.judge)
+        yield Row(
+            name=f"samples a query, K = {K}, t = {t}: Alice, Bob, judge", measured="{:,} {:,} {:,}".format(*measured),
+            published="{:,} {:,} {:,}".format(*published), holds=measured == published,
+        )  # fmt: skip
+
+
+def _rates(plays: int, seed: int) -> Iterator[Row]:
+    rules = constants(1.0, LAST + 1)
+    yes, no, honest = chained("2/3"), chained("1/3"), Honest()
+    judged = 0
+    fair = played(yes, honest, honest, plays, seed)
+    yield _rate("honest Alice and Bob, truth yes: Alice wins", fair, fair.alice, 2 / 3, exactly=True)
+    for name, bob in (
+        ("Bob challenges at the first step", Aborting(0)),
+        ("Bob challenges at the last step", Aborting(-1)),
+        ("Bob challenges at random, 1 in 4", Aborting(None, 0.25)),
+        ("Bob accepts everything", Aborting(None)),
+    ):
+        found = played(yes, honest, bob, plays, seed)
+        yield _rate(f"{name}, truth yes: honest Alice wins", found, found.alice, 0.6)
+        judged = max(judged, found.queries["judge"])
+    for name, alice in (
+        ("Alice adds 1 at the last step", Shifting(1.0)),
+        ("Alice adds 0.99 b at the last step", Shifting(0.99 * rules.b)),
+        ("Alice adds s at the last step", Shifting(rules.s)),
+        ("Alice adds s at every step", Shifting(rules.s, None)),
+    ):
+        found = played(no, alice, honest, plays, seed)
+        decided = found.plays - found.undecided
+        yield _rate(f"{name}, truth no: honest Bob wins", found, decided - found.alice, 0.6)
+    spent = (*(fair.queries[seat] for seat in "ab"), judged)
+    for name, used, most in zip(("Alice's", "Bob's", "the judge's"), spent, bounds(1, LAST), strict=True):
+        yield Row(
+            name=f"{name} queries in a play, at most", measured=used, published=f"<= {most:,.0f}", holds=used <= most
+        )
+
+
+def _rate(name: str, found: Played, won: int, published: float, exactly: bool = False) -> Row:
+    decided = found.plays - found.undecided
+    low, high = wilson(won, decided, z=3.0)
+    holds: bool | None = low <= published <= high
+    if not exactly:  # too few plays say neither
+        holds = True if low >= published else False if high < published else None
+    return Row(
+        name=name, measured=won / decided, low=low, high=high, published=published, count=decided,
+        undecided=found.undecided, holds=holds,
+        note="interval of 3 standard deviations" if exactly else "at least; interval of 3 standard deviations",
+    )  # fmt: skip
+
+
+def exact_chain(last: str, steps: int = LAST + 1) -> ExactDebate:
+    """The debate about `chained(last, steps)`, to be computed."""
+    data: Any = chained(last, steps).data
+    made = computation_named("chain")
+    return ExactDebate(made, data["input"], lambda query: chance(data, query), constants(1.0, steps), key=_place)
+
+
+def _place(bits: tuple[bool, ...]) -> tuple[int, tuple[bool, ...]]:
+    """Where a chain stands: the bits before the last one matter no more."""
+    return len(bits), bits[-1:]
+
+
+def _best() -> Iterator[Row]:
+    yes = exact_chain("2/3").against_best_bob()
+    yield Row(
+        name="honest Alice against the best Bob there is, truth yes", measured=yes, published=0.6, holds=yes >= 0.6,
+        note="computed, not sampled",
+    )  # fmt: skip
+    no = 1 - exact_chain("1/3").best_alice(SHIFTS)
+    yield Row(
+        name="honest Bob against the best Alice, truth no", measured=no, published=0.6, holds=no >= 0.6,
+        note="computed; of 283 estimates a step",
+    )  # fmt: skip
+
+
+class Leaking(Honest):
+    """An honest Alice who moves each estimate but the last by delta, up for a message of 1 and down for 0; the message is
+    drawn for each play, from the seed of its first step."""
+
+    name = "leaking"
+
+    def __init__(self, delta: float, steps: int) -> None:
+        super().__init__()
+        self.delta, self.steps, self.sent = delta, steps, list[bool]()
+
+    def estimate(self, request: Request) -> Probability:
+        step = request.brief["step"]
+        if step == 0:
+            self.sent.append(Random(f"message {request.seed}").random() < 0.5)
+        said = super().estimate(request)
+        if step == self.steps - 1:
+            return said
+        moved = said.p + (self.delta if self.sent[-1] else -self.delta)
+        return said.model_copy(update={"p": min(1.0, max(0.0, moved))})
+
+
+def recovered(steps: int, delta: float) -> float:
+    """How often a reader of `steps` coins of probability 1/2, all moved by delta, guesses which way; exact. Ties are half."""
+    drawn = distribution(steps, 0.5 + delta)
+    tie = drawn.between(steps / 2 - 0.5, steps / 2 + 0.5) if steps % 2 == 0 else 0.0
+    return drawn.between(steps / 2 + 0.25, steps + 1) + tie / 2
+
+
+def paper_delta() -> float:
+    """What an estimate may be moved by under the paper's own constants for K = 1: 1 / (16 d), d = ceil(150 K)."""
+    return 1 / (16 * 150)
+
+
+def _leaks(plays: int, seed: int) -> Iterator[Row]:
+    for steps in (10, 100, 1000):
+        rules: Constants = constants(1.0, steps)
+        count = max(20, min(plays, plays * 10 // steps))
+        alice = Leaking(rules.c, steps)
+        found = played(chained("2/3", steps), alice, Honest(), count, seed)
+        decided = found.plays - found.undecided
+        middle = (steps - 1) / 2
+        about = f"T = {steps}, delta = c = {rules.c:g}"
+        yield _rate(f"leak, {about}: Alice wins", found, found.alice, 2 / 3, exactly=True)
+        yield Row(
+            name=f"leak, {about}: debates in which she is challenged", measured=found.challenged, published=0, count=decided,
+            holds=found.challenged == 0,
+        )  # fmt: skip
+        said = sum((sum_ > middle) == sent for sum_, sent in zip(found.said, alice.sent, strict=True))
+        coins = sum(
+            0.5 if ones == middle else float((ones > middle) == sent)
+            for ones, sent in zip(found.ones, alice.sent, strict=True)
+        )
+        low, high = wilson(round(coins), decided, z=3.0)
+        expected = recovered(steps - 1, rules.c)
+        yield Row(name=f"leak, {about}: message read off the estimates", measured=said / decided, count=decided)
+        yield Row(
+            name=f"leak, {about}: message read off the coins", measured=coins / decided, low=low, high=high,
+            published=expected, count=decided, holds=low <= expected <= high,
+            note=f"published: computed; Psi = {rules.c**2 * steps:.3g}",
+        )  # fmt: skip
+    for steps in (1000, 100_000, 10_000_000):
+        for name, delta in (("c", constants(1.0, steps).c), ("1/(16 d)", paper_delta())):
+            yield Row(
+                name=f"leak, T = {steps:,}, delta = {name} = {delta:.3g}: message read off the coins",
+                measured=recovered(steps, delta), note=f"computed; Psi = {delta**2 * steps:.3g}",
+            )  # fmt: skip
+
+
+__all__ = ["Leaking", "Played", "bounds", "chained", "exact_chain", "played", "recovered", "reproduce"]

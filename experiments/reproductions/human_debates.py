@@ -1,0 +1,203 @@
+"""The figures of the human debates: how well judges did in debate and consultancy, with people and with a model.
+
+Michael, Mahdi, Rein, Petty, Dirani, Padmakumar and Bowman 2023, Debate helps supervise unreliable experts (arXiv
+2311.08702), from their own records.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from moot.experiments.statistics import metrics
+from moot.experiments.statistics.intervals import BOOTSTRAP, Bootstrap, Estimate
+from moot.experiments.statistics.records import Judged, Kind, of
+from moot.experiments.statistics.report import Report, Row
+from moot.protocols.engine.errors import MootError, UsageError
+from moot.transcripts.transcript import Transcript, load
+
+Setting = tuple[bool, bool]
+"""Whether the debaters were people, and whether it was a debate (otherwise a consultancy)."""
+
+SETTINGS: dict[Setting, str] = {
+    (True, True): "human debate",
+    (True, False): "human consultancy",
+    (False, True): "AI debate",
+    (False, False): "AI consultancy",
+}
+
+PLAYS: dict[Setting, int] = {(True, True): 154, (True, False): 96, (False, True): 87, (False, False): 76}
+"""How many plays of each setting the paper has."""
+
+# Computed from the whole of the published records; the paper states the first two accuracies, as 84 % and 74 %.
+PUBLISHED: dict[str, dict[Setting, float]] = {
+    "accuracy": {(True, True): 130 / 154, (True, False): 71 / 96, (False, True): 68 / 87, (False, False): 61 / 76},
+    "mean (1 - p)^2": {(True, True): 0.1360, (True, False): 0.2067, (False, True): 0.1831, (False, False): 0.1685},
+    "mean p of the truth": {
+        (True, True): 0.794091, (True, False): 0.697292, (False, True): 0.753908, (False, False): 0.765000,
+    },
+    "mean reward": {
+        (True, True): -0.890685, (True, False): -1.235311, (False, True): -1.197003, (False, False): -1.162088,
+    },
+    "mean continues": {(True, True): 2.7468, (True, False): 4.0208, (False, True): 3.8161, (False, False): 4.1842},
+    "calibration error": {(True, True): 0.108, (True, False): 0.179, (False, True): 0.161, (False, False): 0.167},
+}  # fmt: skip
+DIGITS = {
+    "accuracy": 9, "mean (1 - p)^2": 4, "mean p of the truth": 6, "mean reward": 6, "mean continues": 4,
+    "calibration error": 3,
+}  # fmt: skip
+OFFLINE, OFFLINE_ACCURACY = 247, 0.858
+
+
+@dataclass
+class Corpus:
+    """What was found in a folder. plays: those that are in the paper, by setting. offline: the last judgment of everybody
+    who judged a play after its end, those in the paper or not. read: how many records there were; outside: how many of
+    them are not in the paper or say nothing of it; problems: what could not be read, each with its place."""
+
+    plays: dict[Setting, list[Judged]] = field(default_factory=lambda: {setting: [] for setting in SETTINGS})
+    offline: list[Judged] = field(default_factory=list)
+    read: int = 0
+    outside: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def reproduce(folder: Path | str, by: Bootstrap = BOOTSTRAP) -> Report:
+    """The figures of the paper's four settings from the records in `folder`, beside those of the whole corpus.
+
+    folder: one with `debates/*.json` and `debates-metadata.jsonl`, or one of imported transcripts (`*.jsonl`). Any part of
+    the corpus will do; a figure is held against the published one only where all plays of its setting are there.
+    Nothing is written. Raises UsageError when there is nothing to read.
+    """
+    corpus = read(Path(folder))
+    rows: list[Row] = []
+    for setting, name in SETTINGS.items():
+        records = corpus.plays[setting]
+        whole = len(records) == PLAYS[setting]
+        for figure, estimate in _figures(records, by).items():
+            published = PUBLISHED[figure][setting]
+            holds = _same(estimate.value, published, DIGITS[figure]) if whole else None
+            rows.append(estimate.row(f"{name}: {figure}", published, holds))
+    offline = metrics.accuracy(corpus.offline, by)
+    agrees = _same(offline.value, OFFLINE_ACCURACY, 3) if len(corpus.offline) == OFFLINE else None
+    rows.append(offline.row("offline judgments: accuracy", OFFLINE_ACCURACY, agrees))
+    return Report(
+        title="Judges of debate and consultancy",
+        source="Michael et al. 2023, arXiv 2311.08702",
+        rows=tuple(rows),
+        settings={"records": corpus.read, "resamples": by.resamples, "seed": by.seed, "confidence": by.confidence},
+        notes=tuple(_notes(corpus)),
+    )
+
+
+def _figures(records: list[Judged], by: Bootstrap) -> dict[str, Estimate]:
+    return {
+        "accuracy": metrics.accuracy(records, by),
+        "mean (1 - p)^2": metrics.mean(records, metrics.squared_error, by),
+        "mean p of the truth": metrics.mean(records, metrics.p_correct, by),
+        "mean reward": metrics.mean(records, metrics.reward, by),
+        "mean continues": metrics.mean(records, metrics.continues, by),
+        "calibration error": metrics.expected_calibration_error(records, by=by),
+    }
+
+
+def _same(measured: float | None, published: float, digits: int) -> bool:
+    """Whether a figure rounds to the published one."""
+    return measured is not None and abs(measured - published) <= 0.5000001 * 10**-digits
+
+
+def _notes(corpus: Corpus) -> Iterator[str]:
+    yield (
+        "p is what the judge gave the true answer at the end; the reward is log2 p - 0.05 for each time the judge went on. "
+        "The calibration error is of the chosen answer, in 10 bins of equal width. A play is counted where its metadata "
+        "says that it is in the paper."
+    )
+    yield (
+        "The paper states the accuracies of human debate and consultancy, as 84 % and 74 %; the other published figures "
+        "were computed from the whole of the published records."
+    )
+    missing = [
+        f"{len(corpus.plays[s])} of {PLAYS[s]} {SETTINGS[s]}" for s in SETTINGS if len(corpus.plays[s]) != PLAYS[s]
+    ]
+    if missing:
+        yield f"Only a part of the corpus is here, so these are shown beside what was published: {', '.join(missing)}."
+    if len(corpus.offline) != OFFLINE:
+        yield f"{len(corpus.offline)} of {OFFLINE} offline judgments are here."
+    ties = sum(r.outcome == "decided" and r.choice is None for r in corpus.offline)
+    if ties:
+        yield f"{ties} offline judgments gave both answers 0.5, and count as not correct."
+    if corpus.outside:
+        yield f"{corpus.outside} of {corpus.read} records are not in the paper; only their offline judgments are used."
+    if corpus.problems:
+        shown = "; ".join(corpus.problems[:5]) + ("; …" if len(corpus.problems) > 5 else "")
+        yield f"{len(corpus.problems)} problems: {shown}"
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def read(folder: Path) -> Corpus:
+    """Every record in a folder, as far as it can be read. Raises UsageError when there is none, or no metadata."""
+    corpus = Corpus()
+    for transcript, metadata in _transcripts(folder, corpus):
+        corpus.read += 1
+        _take(transcript, metadata, corpus)
+    if not corpus.read:
+        raise UsageError(
+            f"{folder} holds no debate that can be read"
+            + (f" ({corpus.problems[0]})" if corpus.problems else "")
+            + ": give a folder with debates/*.json and debates-metadata.jsonl, or one of transcripts imported from them"
+        )
+    return corpus
+
+
+def _transcripts(folder: Path, corpus: Corpus) -> Iterator[tuple[Transcript, Mapping[str, Any] | None]]:
+    from moot.transcripts.formats.nyu import METADATA, export_metadata, import_debate, lines_of_metadata
+
+    records = sorted((folder / "debates" if (folder / "debates").is_dir() else folder).glob("*.json"))
+    if records:
+        beside = next((f for f in (folder / METADATA, records[0].parent.parent / METADATA) if f.is_file()), None)
+        if beside is None:
+            raise UsageError(f"{folder} has records and no {METADATA}, which says what setting each is of")
+        lines, found = lines_of_metadata(beside)
+        corpus.problems += found
+        for file in records:
+            try:
+                yield import_debate(json.loads(file.read_bytes()), lines.get(file.stem)), lines.get(file.stem)
+            except (OSError, MootError, ValueError, RecursionError) as error:
+                corpus.problems.append(f"{file}: {error}")
+        return
+    for file in sorted([*folder.glob("*.jsonl"), *folder.glob("*.jsonl.zst")]):
+        if file.name == METADATA:
+            continue
+        try:
+            transcript = load(file)
+            yield transcript, export_metadata(transcript)
+        except (OSError, MootError) as error:
+            corpus.problems.append(f"{file}: {error}")
+
+
+def _take(transcript: Transcript, metadata: Mapping[str, Any] | None, corpus: Corpus) -> None:
+    from moot.transcripts.formats.nyu import offline_judgments
+
+    record, name = of(transcript), (metadata or {}).get("name") or transcript.name
+    try:
+        for judgment in offline_judgments(transcript):
+            last = judgment.verdicts[-1].probabilities if judgment.verdicts else None
+            kind: Kind = "unfinished" if last is None else "decided"
+            corpus.offline.append(Judged(record.question, last, transcript.sample.unseal(), kind))
+    except (MootError, ValueError) as error:
+        corpus.problems.append(f"{name}: offline judgments: {error}")
+    setting = (metadata or {}).get("setting")
+    if metadata is None or not metadata.get("includedInPaper") or not isinstance(setting, Mapping):
+        corpus.outside += 1
+        return
+    key = (setting.get("isHuman"), setting.get("isDebate"))
+    known = next((each for each in SETTINGS if each == key), None)
+    if known is None:
+        corpus.problems.append(f"{name}: its setting is {dict(setting)}")
+        return
+    corpus.plays[known].append(record)

@@ -1,0 +1,248 @@
+"""How many bits a judge must read: debates about growing circuits, measured against the bounds of their theorems.
+
+Brown-Cohen, Irving, Marshall, Newman, Piliouras and Szegedy 2026 (arXiv 2602.08630), Debate is efficient with your time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
+from random import Random
+from typing import Any
+
+from moot.experiments.statistics.report import Report, Row
+from moot.judges.bounded import Bounded
+from moot.play.driver import run
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Move
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.view import Request
+from moot.protocols.games.boolean_circuit import Circuit, circuit_of, normal_form
+from moot.protocols.games.circuit_debate import CircuitGame, CircuitPointer, CircuitWalk, Descend
+from moot.tasks.circuits.bench import parse_bench
+from moot.tasks.circuits.circuit_value import CircuitValue, Drawing
+from moot.tasks.circuits.netlist import Netlist
+
+C17 = """\
+INPUT(1)
+INPUT(2)
+INPUT(3)
+INPUT(6)
+INPUT(7)
+OUTPUT(22)
+OUTPUT(23)
+10 = NAND(1, 3)
+11 = NAND(3, 6)
+16 = NAND(2, 11)
+19 = NAND(11, 7)
+22 = NAND(10, 16)
+23 = NAND(16, 19)
+"""
+"""The smallest of the ISCAS 1985 benchmarks, in the BENCH format."""
+
+
+def parity(count: int) -> Circuit:
+    """Whether an odd number of `count` inputs is 1: a balanced tree of XOR gates."""
+    return _tree("XOR", count)
+
+
+def conjunction(count: int) -> Circuit:
+    """Whether all of `count` inputs are 1: a balanced tree of AND gates."""
+    return _tree("AND", count)
+
+
+def _tree(kind: str, count: int) -> Circuit:
+    inputs = tuple(f"x{i}" for i in range(count))
+    return Netlist(inputs, {"f": "f"}, {"f": (kind, *inputs)}).circuit()
+
+
+def majority(count: int) -> Circuit:
+    """Whether more than half of `count` inputs are 1: by all the sums "at least j of the first i"."""
+    inputs = tuple(f"x{i}" for i in range(count))
+    need = count // 2 + 1
+    gates: dict[str, tuple[str, ...]] = {}
+    before: dict[int, str] = {}
+    for i, bit in enumerate(inputs):
+        now: dict[int, str] = {}
+        for j in range(1, min(i + 1, need) + 1):
+            options = [before[j]] if j in before else []
+            if j == 1:
+                options.append(bit)
+            elif j - 1 in before:
+                gates[f"with{i}.{j}"] = ("AND", before[j - 1], bit)
+                options.append(f"with{i}.{j}")
+            gates[f"least{i}.{j}"] = ("OR", *options)
+            now[j] = f"least{i}.{j}"
+        before = now
+    return Netlist(inputs, {"f": before[need]}, gates).circuit()
+
+
+def adder(width: int) -> Circuit:
+    """The carry out of the sum of two numbers of `width` bits: a ripple of full adders."""
+    inputs = tuple(f"{name}{i}" for i in range(width) for name in "ab")
+    gates: dict[str, tuple[str, ...]] = {"c0": ("AND", "a0", "b0")}
+    for i in range(1, width):
+        gates[f"p{i}"] = ("XOR", f"a{i}", f"b{i}")
+        gates[f"g{i}"] = ("AND", f"a{i}", f"b{i}")
+        gates[f"t{i}"] = ("AND", f"p{i}", f"c{i - 1}")
+        gates[f"c{i}"] = ("OR", f"g{i}", f"t{i}")
+    return Netlist(inputs, {"f": f"c{width - 1}"}, gates).circuit()
+
+
+def c17(output: str) -> Circuit:
+    """One output of the benchmark, "22" or "23"."""
+    return parse_bench(C17, "c17").circuit(output)
+
+
+def drawn(depth: int) -> Circuit:
+    """A random circuit of the task circuit-value."""
+
+    return circuit_of(CircuitValue().data(depth, Random(f"query complexity/{depth}"))["circuit"])
+
+
+FAMILIES: dict[str, tuple[Callable[[Any], Circuit], tuple[int | str, ...]]] = {
+    "conjunction": (conjunction, (2, 4, 8, 16, 64)),
+    "parity": (parity, (2, 4, 8, 16, 64)),
+    "majority": (majority, (3, 5, 7, 9)),
+    "adder carry": (adder, (2, 4, 8, 16)),
+    "c17": (c17, ("22", "23")),
+    "random": (drawn, (3, 5, 7, 9)),
+}
+"""Families of circuits, each with the sizes that are measured by default."""
+
+
+def relevant(circuit: Circuit) -> int:
+    """How many inputs are seen to change the circuit's value, alone, on some input.
+
+    Up to 10 inputs all are tried, and the number is exact. Beyond that only ones followed by zeros or by either alternation
+    of the two are, and there may be more such inputs.
+    """
+    count = circuit.inputs
+    tried: set[tuple[int, ...]] = set()
+    if count <= 10:
+        tried.update(product((0, 1), repeat=count))
+    else:
+        for ones in range(count + 1):
+            for tail in ((0, 0), (0, 1), (1, 0)):
+                tried.add((1,) * ones + tuple(tail[i % 2] for i in range(count - ones)))
+    values = {bits: circuit.value(bits) for bits in tried}
+
+    def value(bits: tuple[int, ...]) -> int:
+        return values[bits] if bits in values else circuit.value(bits)
+
+    return sum(
+        any(value((*bits[:i], 1 - bits[i], *bits[i + 1 :])) != values[bits] for bits in tried) for i in range(count)
+    )
+
+
+def least_bits(inputs: int) -> int:
+    """⌈log2(inputs + 1)⌉: what a judge must read at least, for a function that depends on so many bits of its input.
+
+    A judge that reads at most k bits, each chosen in the light of those before, is a decision tree with at most 2^k − 1
+    inner nodes, and so looks at no more places in all its plays. A bit of the input at which it never looks cannot change
+    who wins, and the value of the debate does not depend on it.
+    """
+    return inputs.bit_length()
+
+
+def reproduce(
+    families: Mapping[str, Sequence[int | str]] | None = None, inputs: int = 16, draws: int = 4, seed: int = 0
+) -> Report:
+    """Both debates about each circuit of some families (None: all of `FAMILIES`), their judge held to the exact bound.
+
+    inputs: on how many inputs at most; all of them where they are as few, else drawn ones. On each input the debates are
+    played by two honest players, by a liar against an honest one, by two that take the longest walk, and `draws` times by two
+    that move at random; the first two kinds count as right or wrong, and all for the bits that the judge reads. Raises UsageError on an unknown
+    family, and on numbers below 1.
+    """
+    if inputs < 1 or draws < 0:
+        raise UsageError(
+            f"inputs is {inputs} and draws is {draws}; there must be at least 1 input, and 0 draws or more"
+        )
+    chosen = {name: sizes for name, (_, sizes) in FAMILIES.items()} if families is None else families
+    if unknown := next((name for name in chosen if name not in FAMILIES), None):
+        raise UsageError(f"no family of circuits is called {unknown!r}; there are {', '.join(FAMILIES)}")
+    rows: list[Row] = []
+    for name, sizes in chosen.items():
+        for size in sizes:
+            rows += _rows(f"{name} {size}", FAMILIES[name][0](size), inputs, draws, seed)
+    return Report(
+        title="Bits that the judge of a debate about a circuit reads",
+        source="Brown-Cohen, Irving, Marshall, Newman, Piliouras and Szegedy 2026, arXiv 2602.08630",
+        rows=tuple(rows),
+        settings={"inputs": inputs, "draws": draws, "seed": seed},
+        notes=(
+            "measured: the most bits, of the transcript and the input, that the judge read in any play. published: the "
+            "theorem's bound, depth + 1 for the walk and ⌈log2 size⌉ + 3 for the pointer. The judge's budget is this "
+            "bound; reading past it would end a play undecided.",
+            "depth counts AND and OR gates of two inputs, a XOR twice and a NOT never; size counts all gates.",
+            "of: plays that were decided. right: verdicts equal to the circuit's value, of plays with an honest player on "
+            "the true side. holds: no bit beyond the bound, and every such verdict right.",
+            "least: a judge of any debate about a function that depends on k bits of its input reads ⌈log2(k + 1)⌉ bits or "
+            "more in some play, as a decision tree of less depth does not look at all of them. It is the Ω(log n) for functions "
+            "of all n inputs, with this constant; k is how many inputs were seen to matter.",
+        ),
+    )
+
+
+def _rows(name: str, circuit: Circuit, inputs: int, draws: int, seed: int) -> Iterator[Row]:
+    matter = relevant(circuit)
+    games: tuple[CircuitGame, ...] = (CircuitWalk(), CircuitPointer())
+    for protocol in games:
+        most, undecided, decided, right, judged = 0, 0, 0, 0, 0
+        for bits in _inputs(circuit, inputs, seed):
+            for play in range(draws + 3):
+                kind = ("honest", "liar", "longest")[play] if play < 3 else "random"
+                reads, verdict = _played(protocol, circuit, bits, kind, seed + play)
+                if verdict is None:
+                    undecided += 1
+                    continue
+                decided, most = decided + 1, max(most, reads)
+                if play < 2:
+                    judged, right = judged + 1, right + verdict
+        bound = protocol.most_bits(circuit)
+        yield Row(
+            name=f"{name}: {protocol.name.removeprefix('circuit-')}", measured=most, published=bound, count=decided,
+            undecided=undecided, holds=most <= bound and right == judged and not undecided,
+            note=f"right {right} of {judged}; {circuit.inputs} inputs, {circuit.size} gates; least {least_bits(matter)}",
+        )  # fmt: skip
+
+
+def _inputs(circuit: Circuit, most: int, seed: int) -> list[tuple[int, ...]]:
+    if circuit.inputs < 20 and 2**circuit.inputs <= most:
+        return list(product((0, 1), repeat=circuit.inputs))
+    random = Random(f"{seed}/{circuit.inputs}")
+    return [tuple(random.randrange(2) for _ in range(circuit.inputs)) for _ in range(most)]
+
+
+class _Longest(Drawing):
+    """Walks to the deeper child, and points or writes at random."""
+
+    def act(self, request: Request) -> Move:
+        if Descend not in request.kinds:
+            return super().act(request)
+        data: Any = request.view.question.data
+        form = normal_form(circuit_of(data["circuit"]))
+        _, first, second = form.nodes[request.brief["node"]]
+        return Descend(which="first" if form.depths[first] >= form.depths[second] else "second")
+
+
+def _played(
+    protocol: CircuitGame, circuit: Circuit, bits: Sequence[int], kind: str, seed: int
+) -> tuple[int, bool | None]:
+    """The bits that the judge read in one play, and whether its verdict is right; None when the play was not decided."""
+    from moot.tasks.circuits.circuit_value import CircuitValue, Drawing
+
+    task = CircuitValue()
+    sample = task.sample_of(circuit, bits, protocol.name)
+    programs, truth = task.programs(), sample.unseal()
+    players = {"random": Drawing, "longest": _Longest}
+    seats: dict[str, Any] = {seat: players.get(kind, programs["honest"])() for seat in "ab"}
+    if kind == "liar":
+        seats["ba"[truth or 0]] = programs["liar"]()
+    seats["judge"] = Bounded(programs["bit-judge"](), reads=str(protocol.most_bits(circuit)))
+    transcript = run(protocol, sample, seats, seed=seed)
+    outcome, reads = transcript.outcome, transcript.ledger.seats["judge"].reads
+    if not isinstance(outcome, Decided) or reads is None:
+        return 0, None
+    return reads, outcome.verdict.choice == truth

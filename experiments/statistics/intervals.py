@@ -1,0 +1,115 @@
+"""An estimate with its interval, and the bootstrap that gives intervals where no formula does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from statistics import NormalDist
+from typing import TypeVar
+
+from moot.complexity.intervals import wilson
+from moot.experiments.statistics.report import Row
+from moot.protocols.engine.errors import UsageError
+
+Unit = TypeVar("Unit")
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure that was measured.
+
+    value: None when nothing was there to measure it by. low, high: its interval; None when there is none. count: how many
+    records, questions or pairs it is of, as its metric says. undecided: the records that are in no figure, by why
+    ("forfeited", "exhausted", "errored", "unfinished", "no truth", or "incomplete" where a counterpart is missing).
+    ties: how many of `count` had no single most probable choice. method: how the interval was made.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    count: int = 0
+    undecided: Mapping[str, int] = field(default_factory=dict)
+    ties: int = 0
+    method: str = ""
+
+    def row(self, name: str, published: float | None = None, holds: bool | None = None, note: str = "") -> Row:
+        """The estimate as a row of a report."""
+        left_out = sum(self.undecided.values())
+        return Row(
+            name=name, measured=self.value, low=self.low, high=self.high, published=published, count=self.count,
+            undecided=left_out, holds=holds, note=note,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """Percentile intervals (Efron 1979) from resamples of whole units, which are questions: records of one question are
+    not independent, so they are drawn together.
+
+    The same seed gives the same interval, whatever the questions are called and in whatever order they come.
+    Raises UsageError on a confidence outside (0, 1) or too few resamples for it.
+    """
+
+    resamples: int = 2000
+    seed: int = 0
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        if not 0 < self.confidence < 1:
+            raise UsageError(f"the confidence of an interval is {self.confidence}; it must lie between 0 and 1")
+        if self.resamples * (1 - self.confidence) / 2 < 1:
+            raise UsageError(
+                f"{self.resamples} resamples are too few for an interval of confidence {self.confidence}; "
+                f"take at least {math.ceil(2 / (1 - self.confidence))}"
+            )
+
+    @property
+    def z(self) -> float:
+        """How many standard errors an interval of this confidence reaches to either side."""
+        return NormalDist().inv_cdf(0.5 + self.confidence / 2)
+
+    def interval(
+        self, units: Sequence[Unit], statistic: Callable[[Sequence[Unit]], float | None], value: float | None
+    ) -> tuple[float | None, float | None]:
+        """The interval of `statistic`, whose value on all `units` is `value`; widened to hold it where it does not.
+
+        units: one for each question, comparable with each other. (None, None) with fewer than two units, and where some
+        resample has no value.
+        """
+        if value is None or len(units) < 2:
+            return None, None
+        random, ordered = Random(self.seed), sorted(units)  # type: ignore[type-var]
+        found: list[float] = []
+        for _ in range(self.resamples):
+            got = statistic(random.choices(ordered, k=len(ordered)))
+            if got is None:
+                return None, None
+            found.append(got)
+        return self.percentiles(found, value)
+
+    def percentiles(self, found: Sequence[float], value: float) -> tuple[float, float]:
+        """The middle of what resamples gave, by nearest rank: no interpolation, as values may be infinite."""
+        ordered = sorted(found)
+        cut = math.floor(len(ordered) * (1 - self.confidence) / 2 + 1e-9)
+        return min(ordered[cut], value), max(ordered[-1 - cut], value)
+
+
+BOOTSTRAP = Bootstrap()
+
+
+def ratio(units: Sequence[tuple[float, int]]) -> float | None:
+    """The mean of records that come as sums and counts, one pair for each question."""
+    return math.fsum(total for total, _ in units) / sum(count for _, count in units) if units else None
+
+
+def share(units: Sequence[tuple[float, int]], by: Bootstrap) -> tuple[float | None, float | None, str]:
+    """The interval of a share that comes as successes and trials for each question, and how it was made: Wilson's where
+    every question was tried once, otherwise by resampling questions."""
+    trials = sum(count for _, count in units)
+    if not trials:
+        return None, None, ""
+    if all(count == 1 for _, count in units):
+        return *wilson(round(math.fsum(total for total, _ in units)), trials, by.z), "Wilson"
+    return *by.interval(units, ratio, ratio(units)), "bootstrap over questions"

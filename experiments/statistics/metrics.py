@@ -1,0 +1,196 @@
+"""How good judgments are: accuracy, proper scores, calibration, and what the judge is paid.
+
+Each metric takes records (`moot.experiments.statistics.records`) and gives an `Estimate`. What was not decided is in no figure: it
+is counted apart, never as wrong and never as 0. No records, no value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from moot.experiments.statistics.intervals import BOOTSTRAP, Bootstrap, Estimate, ratio, share
+from moot.experiments.statistics.records import Judged, by_question, decided
+from moot.protocols import scoring
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.scoring import CLIP, ScoringRule
+
+Score = Callable[[Judged], float]
+"""A figure of one record that was decided and whose truth is known."""
+
+NYU = ScoringRule(rule="log", base=2, penalty=0.05)
+"""What the judges of Michael et al. 2023 (arXiv 2311.08702) were paid: log2 p − 0.05 · continues."""
+
+
+# -- scores of one record ----------------------------------------------------------------------------------------------
+
+
+def p_correct(record: Judged) -> float:
+    """The probability of the true choice, p."""
+    return record.believed[record.true]
+
+
+def squared_error(record: Judged) -> float:
+    """(1 − p)^2, in [0, 1], lower is better: the Brier score of Michael et al. 2023, which looks at the true choice alone.
+
+    With two choices it is half of the usual Brier score; with more it is not proper.
+    """
+    return (1 - p_correct(record)) ** 2
+
+
+def brier(record: Judged) -> float:
+    """− Σ_x (1[x = truth] − p_x)^2, in [−2, 0], higher is better: Pallavi Sudhir et al. 2025 (arXiv 2504.03731)."""
+    return scoring.score("brier", record.believed, record.true)
+
+
+def log_score(record: Judged) -> float:
+    """ln p, with p first clipped to [1e-4, 1 − 1e-4]: Pallavi Sudhir et al. 2025."""
+    return math.log(_clipped(p_correct(record)))
+
+
+def plain_log_score(record: Judged) -> float:
+    """ln p, −inf when the judge excluded the truth."""
+    return scoring.score("log", record.believed, record.true)
+
+
+def log_odds(record: Judged) -> float:
+    """ln(p / (1 − p)), with p first clipped to [1e-4, 1 − 1e-4]. Not proper: it pays a judge to exaggerate."""
+    p = _clipped(p_correct(record))
+    return math.log(p / (1 - p))
+
+
+def reward(record: Judged, rule: ScoringRule = NYU) -> float:
+    """What the judge is paid by `rule`: log2 p − 0.05 · continues unless another is given."""
+    return rule.reward(record.believed, record.true, record.continues)
+
+
+def continues(record: Judged) -> float:
+    """How often the judge went on."""
+    return record.continues
+
+
+def right(record: Judged) -> float:
+    """1 when the true choice is the single most probable one, otherwise 0; a tie is 0."""
+    return float(record.correct)
+
+
+def _clipped(p: float) -> float:
+    return min(max(p, CLIP), 1 - CLIP)
+
+
+# -- aggregates --------------------------------------------------------------------------------------------------------
+
+
+def mean(records: Iterable[Judged], score: Score, by: Bootstrap = BOOTSTRAP) -> Estimate:
+    """The mean of a score over records. Interval: bootstrap over questions."""
+    found, others = decided(records)
+    units = _units(found, score)
+    value = ratio(units)
+    return Estimate(
+        value, *by.interval(units, ratio, value), len(found), others, _ties(found), "bootstrap over questions"
+    )
+
+
+def accuracy(records: Iterable[Judged], by: Bootstrap = BOOTSTRAP) -> Estimate:
+    """The share of records in which the true choice is the single most probable one: with two choices, p > 0.5.
+
+    A tie (p = 0.5) is decided and not correct; `ties` says how many there are. Interval: Wilson where every question has
+    one record, otherwise bootstrap over questions.
+    """
+    found, others = decided(records)
+    units = _units(found, right)
+    low, high, method = share(units, by)
+    return Estimate(ratio(units), low, high, len(found), others, _ties(found), method)
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Records whose chosen answer was given a probability in [low, high), the last bin with its upper end.
+
+    confidence: the mean of that probability; accuracy: the share of right choices. Both None in an empty bin.
+    """
+
+    low: float
+    high: float
+    count: int
+    confidence: float | None
+    accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """error: the expected calibration error; bins: what it was made of."""
+
+    error: Estimate
+    bins: tuple[Bin, ...]
+
+
+def calibration(records: Iterable[Judged], bins: int = 10, by: Bootstrap = BOOTSTRAP) -> Calibration:
+    """The expected calibration error of the chosen answer, over `bins` bins of equal width on [0, 1].
+
+    Σ_b (n_b / n) · |accuracy_b − confidence_b| (Naeini, Cooper and Hauskrecht 2015), where the confidence is the largest
+    probability, and right means what it means in `accuracy`. A probability on an edge belongs to the bin above it.
+    Interval: bootstrap over questions, widened to hold the value: resamples are noisier, so their errors are larger.
+    """
+    if type(bins) is not int or bins < 1:
+        raise UsageError(f"calibration needs at least 1 bin, not {bins!r}")
+    found, others = decided(records)
+    # 1 − 0.3 is a little below 0.7, and belongs where 0.7 does.
+    placed = [(min(int(max(r.believed) * bins + 1e-9), bins - 1), max(r.believed), right(r)) for r in found]
+    by_name: dict[str, list[tuple[int, float, float]]] = {}
+    for record, place in zip(found, placed, strict=True):
+        by_name.setdefault(record.question, []).append(place)
+    units = [tuple(sorted(places)) for places in by_name.values()]
+
+    def error(sample: Sequence[tuple[tuple[int, float, float], ...]]) -> float | None:
+        gaps = [0.0] * bins
+        count = 0
+        for places in sample:
+            for index, confidence, was_right in places:
+                gaps[index] += was_right - confidence
+                count += 1
+        return math.fsum(map(abs, gaps)) / count if count else None
+
+    value = error(sorted(units))
+    estimate = Estimate(
+        value, *by.interval(units, error, value), len(found), others, _ties(found), "bootstrap over questions"
+    )
+    held: list[Bin] = []
+    for index in range(bins):
+        inside = [(confidence, was_right) for place, confidence, was_right in placed if place == index]
+        confidence, accurate = (_average([row[column] for row in inside]) for column in (0, 1))
+        held.append(Bin(index / bins, (index + 1) / bins, len(inside), confidence, accurate))
+    return Calibration(estimate, tuple(held))
+
+
+def expected_calibration_error(records: Iterable[Judged], bins: int = 10, by: Bootstrap = BOOTSTRAP) -> Estimate:
+    """The error of `calibration`, without its bins."""
+    return calibration(records, bins, by).error
+
+
+def summary(records: Iterable[Judged], by: Bootstrap = BOOTSTRAP) -> dict[str, Estimate]:
+    """Every metric of one set of records, by name."""
+    records = list(records)
+    scores: dict[str, Score] = {
+        "p_correct": p_correct, "squared_error": squared_error, "brier": brier, "log_score": log_score,
+        "plain_log_score": plain_log_score, "log_odds": log_odds, "reward": reward, "continues": continues,
+    }  # fmt: skip
+    return {
+        "accuracy": accuracy(records, by),
+        **{name: mean(records, score, by) for name, score in scores.items()},
+        "calibration_error": expected_calibration_error(records, by=by),
+    }
+
+
+def _units(found: list[Judged], score: Score) -> list[tuple[float, int]]:
+    """The sum of a score and the number of records, for each question."""
+    return [(math.fsum(map(score, group)), len(group)) for group in by_question(found).values()]
+
+
+def _average(values: list[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None
+
+
+def _ties(found: list[Judged]) -> int:
+    return sum(record.choice is None for record in found)

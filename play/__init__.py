@@ -1,0 +1,1 @@
+"""Driving a play: seating agents, running, resuming, forking, judging again."""

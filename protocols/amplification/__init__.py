@@ -1,0 +1,1 @@
+"""Amplification and its relatives."""

@@ -1,0 +1,333 @@
+"""Amplification: an overseer that answers a question by asking copies of itself, or a model, about its parts.
+
+HCH and iterated amplification: Christiano, Shlegeris and Amodei 2018 (arXiv 1810.08575). Questions and answers that are
+plain strings make it weak HCH, which accesses EXP; messages that hold pointers to messages make it strong HCH, which
+accesses R (Hubinger 2020, Alignment proposals and complexity classes; Weak HCH accesses EXP).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from moot.protocols.amplification.moves import Open as Open
+from moot.protocols.amplification.moves import Reply as Reply
+from moot.protocols.amplification.moves import Subquestions as Subquestions
+from moot.protocols.amplification.moves import Text as Text
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
+from moot.protocols.engine.outcomes import Decided, Forfeited
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import NOTHING, Entry, Source
+from moot.protocols.pointers import Store, pointers_in
+
+_WEAK = Subquestions | Reply
+_STRONG = Subquestions | Open | Reply
+
+
+class Node:
+    """A question on its way to its answer. `left` is its budget; `waits` who needs it; `missing` what it still needs."""
+
+    __slots__ = (
+        "text",
+        "level",
+        "left",
+        "under",
+        "closed",
+        "log",
+        "asked",
+        "turns",
+        "missing",
+        "waits",
+        "answer",
+        "sees",
+    )
+
+    def __init__(self, text: str, level: int, left: int | None, under: str | None, closed: bool) -> None:
+        self.text, self.level, self.left, self.under, self.closed = text, level, left, under, closed
+        self.log = NOTHING
+        self.asked: list[Node] = []
+        self.turns = 0
+        self.missing = 0
+        self.waits: list[Node] = []
+        self.answer: Entry | None = None
+        self.sees: set[str] = set()
+
+    def spend(self) -> None:
+        """Pay 1 for an answer or for opening a pointer; with nothing left an answer costs nothing."""
+        if self.left:
+            self.left -= 1
+
+
+class Amplification(Protocol):
+    """The overseer answers a question, or asks sub-questions first, which copies of it answer in the same way.
+
+    Equal questions are answered once: the tree becomes a DAG. Questions go out in waves: all that can be worked on are
+    asked at the same time. The overseer sees a question, what it asked and was answered there, and the cells of the data
+    that it looks at; each of its calls must stay within a polynomial (`reads_per_call`), while depth and the number of
+    questions may grow faster. The root's answer must be one of the question's choices, or "?", which decides nothing.
+
+    The defaults keep a language model to 43 questions and 57 calls (`generations`). Programs that decompose all the way
+    want depth=None and more of the rest (`Task.options` says what a task's do).
+
+    depth: levels below the root; at the last one an answer must be given at once. None: no limit. width: sub-questions
+    asked at a time; turns: calls for one question, the last of which must answer. questions: how many different ones
+    (with memo=False: how many in all) may ask, the root among them; those over it must be answered at once.
+    budget: that of the root by the rule of ALBA (Christiano 2017): a sub-question gets min(left - 1, what was requested
+    or left // 10) and costs 1 and what it spends, opening a pointer or answering costs 1, and with nothing left an answer
+    must be given at once. Sub-questions asked together are paid for one after the other, each leaving 1 for every one
+    behind it. None: no budgets. With depth or budget, questions are equal only if these are equal as well. memo: False
+    answers equal questions each time anew.
+    model: sub-questions go to the seat "model" (one step of iterated amplification) and not to copies of the overseer;
+    it sees the data whole. source: how the overseer sees the data: "metered" by single cells, at which programs and
+    humans can look, "all", which a language model needs and a bound is charged for at every call, or "none" for everybody.
+
+    Questions that wait for each other in a circle end the play in Forfeited, naming the circle, once nothing else can be
+    answered. A bound on the whole play (calls, reads, tokens) is dealt out in equal shares to the calls of each wave, so
+    that no order of answers matters: a wave of w calls may run dry once less than w times its dearest call is left.
+    `reads_per_call`, which the guarantee is about, is the same for every call and never dealt out.
+    """
+
+    name: ClassVar[str] = "amplify"
+    judge: ClassVar[str] = "overseer"
+    measure: ClassVar[str] = "reads_per_call"
+    access: ClassVar[str | None] = "EXP"
+    strong: ClassVar[bool] = False
+
+    depth: Annotated[int, Field(ge=0)] | None = 2
+    width: Annotated[int, Field(ge=1)] = 3
+    turns: Annotated[int, Field(ge=1)] = 3
+    questions: Annotated[int, Field(ge=1)] = 1000
+    budget: Annotated[int, Field(ge=0)] | None = None
+    memo: bool = True
+    model: bool = False
+    source: Source = "metered"
+
+    def roles(self, question: Question) -> dict[str, str]:
+        if len(question.choices) < 2:
+            raise UsageError(f"amplification decides between choices; {question.text!r} has none")
+        if self.strong:
+            try:
+                Store().intern(question.text)
+            except Illegal as error:
+                raise UsageError(f"{self.name}: the question {question.text!r} is no message: {error}") from None
+        return {"overseer": "overseer", **({"model": "model"} if self.model else {})}
+
+    async def play(self, floor: Floor, question: Question) -> Decided | Forfeited:  # type: ignore[override]
+        store = Store() if self.strong else None
+        root = self.node(question.text if store is None else store.intern(question.text), 0, self.budget, None, False)
+        known: dict[Any, Node] = {self.key(root): root}
+        wave = [root]
+        while wave:
+            if len(wave) == 1:
+                said = (await self.consult(floor, wave[0], wave[0] is root, store),)
+            else:
+                said = await floor.together(*(self.consult(floor, node, node is root, store) for node in wave))
+            ready: list[Node] = []
+            for node, entry in zip(wave, said, strict=True):
+                if isinstance(entry.move, Reply):
+                    ready += self.answered(node, entry)
+                elif isinstance(entry.move, Open):
+                    self.shown(node, entry)
+                    node.spend()
+                    ready.append(node)
+                else:
+                    ready += self.split(node, entry, known)
+            wave = ready
+        if root.answer is None:
+            return Forfeited(role="overseer", rule=f"questions wait for each other: {circle(root)}", step=floor.step)
+        return Decided(verdict_of(root.answer.move, question), step=root.answer.step)
+
+    async def consult(self, floor: Floor, node: Node, root: bool, store: Store | None) -> Entry:
+        """One call about a question: its answer, or what is asked first."""
+        choices = floor.question.choices if root else ()
+        seat = "model" if self.model and not root else "overseer"
+        node.turns += 1
+        final = (
+            node.closed
+            or seat == "model"
+            or node.turns >= self.turns
+            or (self.depth is not None and node.level >= self.depth)
+            or (node.left is not None and node.left < 1)
+        )
+        brief: dict[str, Any] = {"task": "amplify-strong" if self.strong else "amplify"}
+        if not final:
+            brief["most"] = {"questions": self.width}
+        if root:
+            brief["one_of"] = {"answer": [*choices, UNKNOWN]}
+        if node.left is not None:
+            brief["budget"] = node.left
+
+        def check(move: Subquestions | Open | Reply) -> Move:
+            plain = store is None or (isinstance(move, Reply) and move.answer in choices)  # choices are no messages
+            return self.legal(move if store is None or plain else behind(move, node, store), node, choices)
+
+        move = await floor.ask(
+            seat, Reply if final else _STRONG if self.strong else _WEAK,
+            view=floor.only(node.text, choices=choices, source=self.seen(seat), log=node.log),
+            check=check, say=False, to=("overseer",), under=node.under, relation="answers", **brief,
+        )  # fmt: skip
+        return Entry(floor.step, seat, move)
+
+    def seen(self, seat: str) -> Source:
+        """How a seat sees the data. A model sees all of it, as debaters do, unless nobody is to see any."""
+        return "all" if seat == "model" and self.source != "none" else self.source
+
+    def legal(self, move: Subquestions | Open | Reply, node: Node, choices: tuple[str, ...]) -> Move:
+        """The move as it goes on the record. Raises Illegal on what is no answer, or asks too much."""
+        if not all(text.strip() for text in (move.questions if isinstance(move, Subquestions) else ())):
+            raise Illegal("a sub-question is empty; ask something, or reply")
+        if isinstance(move, Reply):
+            if choices and move.answer not in (*choices, UNKNOWN):
+                raise Illegal(f"the answer must be one of {', '.join(choices)}, or {UNKNOWN}; it is {move.answer!r}")
+        elif isinstance(move, Subquestions):
+            if len(move.questions) > self.width:
+                raise Illegal(f"{len(move.questions)} questions at a time; there may be {self.width}")
+            if move.budgets is not None and len(move.budgets) != len(move.questions):
+                raise Illegal(f"{len(move.budgets)} budgets for {len(move.questions)} questions")
+            if node.left is not None and len(move.questions) > node.left:
+                raise Illegal(f"a budget of {node.left} does not pay for {len(move.questions)} questions, 1 each")
+            if self.depth is None and self.budget is None and node.text in move.questions:
+                raise Illegal(f"{node.text!r} was asked in order to answer {node.text!r} itself")
+        return move if move.of == node.text else move.model_copy(update={"of": node.text})
+
+    def node(self, text: str, level: int, left: int | None, under: str | None, closed: bool) -> Node:
+        """A question, with the pointers that it shows."""
+        node = Node(text, level, left, under, closed)
+        if self.strong:
+            node.sees.update(pointers_in(text))
+        return node
+
+    def shown(self, node: Node, entry: Entry) -> None:
+        """Give a question one more statement, and with it the pointers in it."""
+        node.log = node.log.then(entry)
+        if self.strong:
+            node.sees.update(pointers_in(entry.move.content()))
+
+    def key(self, node: Node) -> Any:
+        """What makes two questions the same one."""
+        if not self.memo:
+            return object()
+        if self.depth is None and node.left is None:
+            return node.text
+        return node.text, node.level if self.depth is not None else None, node.left
+
+    def split(self, node: Node, entry: Entry, known: dict[Any, Node]) -> list[Node]:
+        """Hand a question's sub-questions out. Returns what can be worked on next."""
+        move = entry.move
+        assert isinstance(move, Subquestions)
+        self.shown(node, entry)
+        ready: list[Node] = []
+        for index, text in enumerate(move.questions):
+            share = None
+            if node.left is not None:
+                wanted = move.budgets[index] if move.budgets else None
+                reserved = len(move.questions) - index - 1
+                share = min(node.left - reserved - 1, node.left // 10 if wanted is None else wanted)
+                node.left -= share + 1
+            child = self.node(text, node.level + 1, share, entry.step, False)
+            key = self.key(child)
+            if key in known:
+                child = known[key]
+            else:
+                child.closed = len(known) >= self.questions
+                known[key] = child
+                ready.append(child)
+            node.asked.append(child)
+            if child.answer is None:
+                child.waits.append(node)
+                node.missing += 1
+        node.under = entry.step
+        return ready + (self.resume(node) if node.missing == 0 else [])
+
+    def answered(self, node: Node, entry: Entry) -> list[Node]:
+        """Note an answer. Returns the questions that waited for nothing else."""
+        node.answer, node.log = entry, NOTHING
+        node.spend()
+        ready: list[Node] = []
+        for other in node.waits:
+            other.missing -= 1
+            if other.missing == 0:
+                ready += self.resume(other)
+        node.waits = []
+        return ready
+
+    def resume(self, node: Node) -> list[Node]:
+        """Give a question the answers that it waited for, in the order in which it asked."""
+        for child in node.asked:
+            assert child.answer is not None
+            self.shown(node, child.answer)
+            if node.left is not None and child.left is not None:
+                node.left += child.left
+        node.asked = []
+        return [node]
+
+    def generations(self, question: Question) -> dict[str, int] | None:
+        """An upper bound: every question asks for as many others as it may, and those that may not ask answer at once."""
+        parts = 0 if self.depth == 0 or self.budget == 0 else self.width * (self.turns - 1)
+        if self.model:
+            overseer = self.turns if parts else 1
+            return {"overseer": overseer, "model": parts if self.budget is None else min(parts, self.budget)}
+        asking, level = 0, 1  # questions that may ask, level by level
+        for _ in range(self.questions if self.depth is None else min(self.depth, self.questions)):
+            if not parts or asking >= self.questions:
+                break
+            asking, level = asking + level, level * parts
+        asking = min(asking, self.questions)
+        most = 1 + asking * (parts + self.turns - 1)
+        # each call that is no answer, and each question asked, costs 1 of the budget
+        return {"overseer": most if self.budget is None else min(most, 2 * self.budget + 1)}
+
+
+class StrongAmplification(Amplification):
+    """Amplification whose messages may hold pointers to messages of any size: strong HCH.
+
+    What an overseer puts in square brackets becomes a message of its own, and a pointer ("&" and 12 hex digits) stands in
+    its place; equal messages have equal pointers. Whoever is shown a pointer may open it, which is a read, or pass it on;
+    no other pointer is accepted, so none can be made up. Parameters as in Amplification.
+    """
+
+    name: ClassVar[str] = "amplify-strong"
+    access: ClassVar[str | None] = "R"
+    strong: ClassVar[bool] = True
+
+
+def behind(move: Subquestions | Open | Reply, node: Node, store: Store) -> Subquestions | Open | Reply:
+    """The move with its brackets as pointers, or with what is behind its own. Raises Illegal on pointers never shown."""
+
+    def stored(text: str) -> str:
+        if unseen := next((each for each in pointers_in(text) if each not in node.sees), None):
+            raise Illegal(f"{unseen} was not shown to whoever answers {node.text!r}")
+        return store.intern(text)
+
+    if isinstance(move, Open):
+        return move.model_copy(update={"pointer": stored(move.pointer), "text": store.open(move.pointer)})
+    if isinstance(move, Reply):
+        return move.model_copy(update={"answer": stored(move.answer)})
+    return move.model_copy(update={"questions": tuple(stored(text) for text in move.questions)})
+
+
+def verdict_of(reply: Move, question: Question) -> Verdict:
+    """All belief on the choice that was answered; even shares when it was "?"."""
+    assert isinstance(reply, Reply)
+    count = len(question.choices)
+    if reply.answer not in question.choices:
+        return Verdict(probabilities=(1 / count,) * count, text="the overseer does not know")
+    chosen = question.choices.index(reply.answer)
+    return Verdict(probabilities=tuple(float(i == chosen) for i in range(count)), text=reply.answer)
+
+
+def circle(root: Node) -> str:
+    """A circle of questions that wait for each other, as text."""
+    path: dict[int, Node] = {}
+    node = root
+    while id(node) not in path:
+        path[id(node)] = node
+        node = next(child for child in node.asked if child.answer is None)
+    nodes = list(path.values())
+    nodes = nodes[nodes.index(node) :]
+    shown = [each.text for each in (*nodes, node)]
+    return " -> ".join(shown if len(shown) <= 8 else [*shown[:4], "…", *shown[-3:]])

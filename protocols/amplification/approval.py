@@ -1,0 +1,144 @@
+"""Approval: a model answers, and an amplified overseer says whether it approves, with or without seeing the answer.
+
+In approval-based amplification the overseer sees the model's answer, which can sway it; in imitative amplification it does
+not (Christiano 2014, Approval-directed agents; the difference is discussed for the overseer of Learning the prior).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from moot.protocols.amplification.amplification import Reply, Subquestions, Text
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Entry, Source
+
+
+class Claim(Move):
+    """A model's answer to the question, and what it says for it."""
+
+    argues: ClassVar[bool] = True
+    kind: Literal["claim"] = "claim"
+    answer: Text
+    text: Annotated[str, Field(max_length=20_000)] = ""
+
+    def content(self) -> str:
+        return f"{self.answer}\n{self.text}" if self.text else self.answer
+
+    def cells(self) -> int:
+        return 1
+
+
+class Approve(Move):
+    """The overseer takes the answer that it was shown."""
+
+    argues: ClassVar[bool] = True
+    kind: Literal["approve"] = "approve"
+
+    def content(self) -> str:
+        return "approved"
+
+    def cells(self) -> int:
+        return 1
+
+
+class Approval(Protocol):
+    """The seat "model" claims an answer; the seat "overseer", which may ask the model sub-questions first, decides.
+
+    seen=True: the overseer is shown the claim, and approves it or answers itself. seen=False: it answers itself, and is
+    shown nothing that depends on the claim. Either way the claim is approved if it is the overseer's answer, and the
+    model is paid 1 for approval, else 0. turns: calls of the overseer, the last of which must decide. width: sub-questions
+    asked at a time. source: how the overseer sees the data; the model sees all of it, unless that is "none". An overseer
+    that approves what it works out itself by asking the model about smaller questions reaches EXP (Hubinger 2020).
+    """
+
+    name: ClassVar[str] = "approval"
+    judge: ClassVar[str] = "overseer"
+    measure: ClassVar[str] = "reads_per_call"
+    access: ClassVar[str | None] = "EXP"
+
+    seen: bool = True
+    turns: Annotated[int, Field(ge=1)] = 8
+    width: Annotated[int, Field(ge=1)] = 16
+    source: Source = "metered"
+
+    def roles(self, question: Question) -> dict[str, str]:
+        if len(question.choices) < 2:
+            raise UsageError(f"approval decides between choices; {question.text!r} has none")
+        return {"model": "model", "overseer": "overseer"}
+
+    async def play(self, floor: Floor, question: Question) -> Decided:
+        choices = question.choices
+
+        def among(move: Move) -> Move:
+            answer = getattr(move, "answer", UNKNOWN)
+            if answer not in (*choices, UNKNOWN):
+                raise Illegal(f"the answer must be one of {', '.join(choices)}, or {UNKNOWN}; it is {answer!r}")
+            if isinstance(move, Subquestions) and len(move.questions) > self.width:
+                raise Illegal(f"{len(move.questions)} questions at a time; there may be {self.width}")
+            return move.model_copy(update={"of": question.text}) if isinstance(move, Reply | Subquestions) else move
+
+        one_of = {"answer": [*choices, UNKNOWN]}
+        claim: Claim = await floor.ask(
+            "model", Claim, view=floor.only(question.text, choices=choices, source=self.known()), check=among,
+            say=False, to=("overseer",) if self.seen else (), task="claim", one_of=one_of,
+        )  # fmt: skip
+        shown = [Entry(floor.step, "model", claim)] if self.seen else []
+        under = floor.step if self.seen else None
+        kinds: Any = Approve | Reply if self.seen else Reply
+        for left in reversed(range(self.turns)):
+            brief: dict[str, Any] = {"task": "oversee", "one_of": one_of}
+            if left:
+                brief["most"] = {"questions": self.width}
+            said = await floor.ask(
+                "overseer", kinds | Subquestions if left else kinds,
+                view=floor.only(question.text, *shown, choices=choices, source=self.source), check=among,
+                say=False, to=("overseer",), under=under, relation="answers", **brief,
+            )  # fmt: skip
+            if not isinstance(said, Subquestions):
+                return self.decided(claim, said, choices, floor.step)
+            step = floor.step
+            shown.append(Entry(step, "overseer", said))
+            shown += await floor.together(*(self.part(floor, text, step) for text in said.questions))
+        raise AssertionError("the last turn asks for no sub-questions")
+
+    def decided(self, claim: Claim, said: Approve | Reply, choices: tuple[str, ...], step: str) -> Decided:
+        """The decision: all belief on the overseer's answer, or even shares for none; and whether the claim is approved."""
+        answer = claim.answer if isinstance(said, Approve) else said.answer
+        known = answer in choices
+        shares = [float(choice == answer) if known else 1 / len(choices) for choice in choices]
+        approved = isinstance(said, Approve) or (known and answer == claim.answer)
+        return Decided(Verdict(probabilities=tuple(shares), text=answer), {"model": float(approved)}, step=step)
+
+    def known(self) -> Source:
+        """How the model sees the data."""
+        return "none" if self.source == "none" else "all"
+
+    async def part(self, floor: Floor, text: str, under: str) -> Entry:
+        """The model's answer to a sub-question. It sees neither the claim nor the other sub-questions."""
+
+        def of(move: Reply) -> Reply:
+            return move.model_copy(update={"of": text})
+
+        view = floor.only(text, source=self.known())
+        move = await floor.ask(
+            "model",
+            Reply,
+            view=view,
+            check=of,
+            say=False,
+            to=("overseer",),
+            under=under,
+            relation="answers",
+            task="amplify",
+        )
+        return Entry(floor.step, "model", move)
+
+    def generations(self, question: Question) -> dict[str, int] | None:
+        return {"model": 1 + self.width * (self.turns - 1), "overseer": self.turns}

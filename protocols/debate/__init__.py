@@ -1,0 +1,1 @@
+"""Debate and what it is compared with."""

@@ -1,0 +1,184 @@
+"""Oversight of a clue in a word game: the overseer pays for every comparison of two words that it has made.
+
+After the experiments of Crazytieguy 2025, codenames-oversight: giving a clue is harder than finding what is wrong with it,
+and that is harder than judging what was found.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from moot.protocols.debate.parts import fits
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Clue(Move):
+    """A clue, and the good words that it is meant for."""
+
+    argues: ClassVar[bool] = True
+    kind: Literal["clue"] = "clue"
+    clue: str
+    targets: tuple[str, ...] = ()
+
+    def content(self) -> str:
+        return f"{self.clue}: {', '.join(self.targets)}"
+
+    def cells(self) -> int:
+        return 1 + len(self.targets)
+
+
+class ClueCritique(Move):
+    """The claim that a bad word is at least as close to the clue as one of its targets."""
+
+    argues: ClassVar[bool] = True
+    kind: Literal["clue-critique"] = "clue-critique"
+    bad_word: str
+    target: str
+
+    def content(self) -> str:
+        return f"{self.bad_word} > {self.target}"
+
+    def cells(self) -> int:
+        return 2
+
+
+class WordComparison(Move):
+    """Which of two words is closer to the clue? `closer` is filled in: "first" only where it is strictly closer.
+
+    first_weight, second_weight: what the asker multiplies the similarities by; other than 1 for one who misjudges.
+    """
+
+    filled: ClassVar[tuple[str, ...]] = ("closer",)
+    kind: Literal["word-comparison"] = "word-comparison"
+    first: str
+    second: str
+    first_weight: Weight = 1.0
+    second_weight: Weight = 1.0
+    closer: Literal["first", "second"] | None = None
+
+    def content(self) -> str:
+        nearer, other = (self.first, self.second) if self.closer == "first" else (self.second, self.first)
+        return f"{nearer} rather than {other}"
+
+    def cells(self) -> int:
+        return 1
+
+
+class ClueOversight(Protocol):
+    """One seat gives a clue, critics may object, and the judge says how many good words it will find.
+
+    question.data is {"good_words": […], "bad_words": […], "similarities": {clue: {word: number}}}. The choices are the
+    scores "0" to as many as there are good words. The judge sees the words, the clue and the critiques, never a similarity;
+    each comparison that it has made is charged to its "queries". A judge that ignores the targets and compares all words
+    is the baseline, one that checks the targets is consultancy, and one that checks only what critics said is critiques.
+
+    critiques: how many critiques there are, each made without sight of the others. comparisons: the most that the judge
+    may ask for; None: one for each pair of words and one for each critique. The seat of the clue is paid the expected score.
+    """
+
+    name: ClassVar[str] = "clue-oversight"
+    measure: ClassVar[str] = "queries"
+
+    critiques: Annotated[int, Field(ge=0)] = 0
+    comparisons: Annotated[int, Field(ge=0)] | None = None
+
+    def roles(self, question: Question) -> dict[str, str]:
+        if (problem := unfit(question)) is not None:
+            raise UsageError(f"{self.name}: question {question.text!r}: {problem}")
+        critic = {"critic": "critic"} if self.critiques else {}
+        return {"cluer": "cluer", **critic, "judge": "judge"}
+
+    async def play(self, floor: Floor, question: Question) -> Decided:
+        data: Any = question.data
+        table, words = data["similarities"], {"good_words": data["good_words"], "bad_words": data["bad_words"]}
+        clue = await floor.ask(
+            "cluer",
+            Clue,
+            view=floor.said(source="all"),
+            check=_one_of(table),
+            task="clue",
+            one_of={"clue": list(table), "targets": data["good_words"]},
+        )
+        given = floor.step
+        if self.critiques:
+            named = {"bad_word": data["bad_words"], "target": list(clue.targets) or data["good_words"]}
+            await floor.together(
+                *(floor.ask("critic", ClueCritique, view=floor.said(source="all"), under=given, relation="attacks",
+                            task="critique", clue=clue.clue, one_of=named) for _ in range(self.critiques))
+            )  # fmt: skip
+        compared, count = _compared(table[clue.clue]), fits(floor)
+        one_of = {side: [*data["good_words"], *data["bad_words"]] for side in ("first", "second")}
+        left = self._most(question)
+        while True:
+            move: WordComparison | Verdict = await floor.ask(
+                "judge", WordComparison | Verdict if left else Verdict, task="oversee" if left else "verdict", left=left,
+                check=lambda move: count(move) if isinstance(move, Verdict) else compared(move), one_of=one_of, **words,
+            )  # fmt: skip
+            if isinstance(move, Verdict):
+                expected = math.fsum(score * probability for score, probability in enumerate(move.probabilities))
+                return Decided(move, payoffs={"cluer": expected}, step=floor.step)
+            await floor.charge("judge", "queries", 1)
+            left -= 1
+
+    def stakes(self, question: Question) -> float:
+        return float(len(question.choices) - 1)
+
+    def generations(self, question: Question) -> dict[str, int]:
+        critic = {"critic": self.critiques} if self.critiques else {}
+        return {"cluer": 1, **critic, "judge": self._most(question) + 1}
+
+    def _most(self, question: Question) -> int:
+        data: Any = question.data
+        words = len(data["good_words"]) + len(data["bad_words"])
+        return math.comb(words, 2) + self.critiques if self.comparisons is None else self.comparisons
+
+
+def unfit(question: Question) -> str | None:
+    """What is wrong with the question's data and choices; None when nothing is."""
+    data: Any = question.data
+    if not isinstance(data, dict) or not {"good_words", "bad_words", "similarities"} <= set(data):
+        return 'data is no game; give {"good_words": [...], "bad_words": [...], "similarities": {clue: {word: number}}}'
+    for side in ("good_words", "bad_words"):
+        words = data[side]
+        if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
+            return f"{side} must be a list of words, at least one"
+    table = data["similarities"]
+    if not isinstance(table, dict) or not table or not all(isinstance(row, dict) for row in table.values()):
+        return "similarities must give, for each clue, numbers for words"
+    for clue, row in table.items():
+        for word, number in row.items():
+            if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+                return f"similarities of {clue!r}: {word!r} has {number!r}, which is no number"
+    scores = tuple(str(score) for score in range(len(data["good_words"]) + 1))
+    return None if question.choices == scores else f"the choices must be the scores {', '.join(scores)}, in order"
+
+
+def _one_of(table: Mapping[str, Any]) -> Any:
+    def check(move: Clue) -> Clue:
+        if move.clue not in table:
+            raise Illegal(f"{move.clue!r} is none of the {len(table)} clues whose similarities are known")
+        return move
+
+    return check
+
+
+def _compared(row: Mapping[str, float]) -> Any:
+    def check(move: WordComparison) -> WordComparison:
+        for word in (move.first, move.second):
+            if word not in row:
+                raise Illegal(f"how close {word!r} is to the clue is not known")
+        first, second = move.first_weight * row[move.first], move.second_weight * row[move.second]
+        return move.model_copy(update={"closer": "first" if first > second else "second"})
+
+    return check

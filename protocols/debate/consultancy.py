@@ -1,0 +1,78 @@
+"""Consultancy, open consultancy, and the judge alone: what debate is compared with.
+
+Michael et al. 2023 (arXiv 2311.08702), Kenton et al. 2024 (arXiv 2407.04622).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from moot.protocols.debate.debate import Debate, choose
+from moot.protocols.debate.parts import fits
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.moves import Verdict
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+from moot.protocols.scoring import ScoringRule
+
+
+class Consultancy(Debate):
+    """One consultant argues for one answer to a judge who does not see the source. Parameters as in Debate.
+
+    answer: the index of the choice that the consultant is given. The judge reads everything that is said: NP.
+    Nobody is paid against anybody, so there are no payoffs.
+    """
+
+    access: ClassVar[str | None] = "NP"
+    symmetric: ClassVar[bool] = False
+    zero_sum: ClassVar[bool] = False
+
+    answer: int = 0
+
+    def roles(self, question: Question) -> dict[str, str]:
+        super().roles(question)
+        if not 0 <= self.answer < len(question.choices):
+            raise UsageError(f"consultancy: answer {self.answer} is none of the {len(question.choices)} choices")
+        return {"consultant": "consultant", "judge": "judge"}
+
+    def payoffs(self, verdict: Verdict, answers: dict[str, int]) -> dict[str, float]:
+        return {}
+
+    async def answers(self, floor: Floor, question: Question) -> dict[str, int]:
+        return {"consultant": self.answer}
+
+
+class OpenConsultancy(Consultancy):
+    """The consultant chooses the answer it argues for (Kenton et al. 2024)."""
+
+    async def answers(self, floor: Floor, question: Question) -> dict[str, int]:
+        return {"consultant": await choose(floor, question, "consultant")}
+
+    def generations(self, question: Question) -> dict[str, int] | None:
+        counts = super().generations(question)
+        return None if counts is None else {**counts, "consultant": counts["consultant"] + 1}
+
+
+class DirectQA(Protocol):
+    """The judge alone, without the source or (source=True) with it: what the judge can do by itself."""
+
+    name: ClassVar[str] = "direct-qa"
+    access: ClassVar[str | None] = "P"
+
+    source: bool = False
+    scoring: ScoringRule = ScoringRule()
+
+    def roles(self, question: Question) -> dict[str, str]:
+        if len(question.choices) < 2:
+            raise UsageError(f"direct QA needs choices to decide between; {question.text!r} has none")
+        return {"judge": "judge"}
+
+    async def play(self, floor: Floor, question: Question) -> Decided:
+        view = floor.said(source="all" if self.source else "none")
+        verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
+        return Decided(verdict, step=floor.step)
+
+    def generations(self, question: Question) -> dict[str, int] | None:
+        return {"judge": 1}

@@ -1,0 +1,78 @@
+"""Critique: one agent argues for an answer, a critic points out what is wrong with it, and the judge decides.
+
+Critiques as help for those who evaluate: Saunders, Yeh, Wu, Bills, Ouyang, Ward and Leike 2022 (arXiv 2206.05802). The
+critic defends no answer of its own, which is what sets it apart from a debater.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from moot.protocols.debate.debate import choose
+from moot.protocols.debate.parts import Speeches, Turn, fits, limits
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.moves import Speech, Verdict
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Source
+from moot.protocols.limits import Limit
+from moot.protocols.scoring import ScoringRule, zero_sum
+
+
+class Critique(Protocol):
+    """The consultant argues, the critic, who sees the source too, criticises, and with `reply` the consultant replies.
+
+    answer: the index of the choice that the consultant is given; None lets it choose, in public. reply: whether it may
+    reply to the critique. limit, quote_limit: of each of these speeches. judge_source, scoring: as in Debate.
+
+    Payoffs are zero-sum: the consultant gets the score of its answer less the mean over the answers, the critic what it
+    loses. The judge reads all: NP. As the game of two moves that it is, exists and for all, it even holds the second
+    level of the polynomial hierarchy (Irving, Christiano and Amodei 2018), of which no budget here speaks.
+    """
+
+    access: ClassVar[str | None] = "NP"
+    zero_sum: ClassVar[bool] = True
+
+    answer: Annotated[int, Field(ge=0)] | None = 0
+    reply: bool = False
+    limit: Limit | None = None
+    quote_limit: Limit | None = None
+    judge_source: Source = "none"
+    scoring: ScoringRule = ScoringRule()
+
+    def roles(self, question: Question) -> dict[str, str]:
+        if len(question.choices) < 2:
+            raise UsageError(f"a critique is of one of two or more choices; {question.text!r} has none")
+        if self.answer is not None and self.answer >= len(question.choices):
+            raise UsageError(f"critique: answer {self.answer} is none of the {len(question.choices)} choices")
+        return {"consultant": "consultant", "critic": "critic", "judge": "judge"}
+
+    async def play(self, floor: Floor, question: Question) -> Decided:
+        answer = self.answer if self.answer is not None else await choose(floor, question, "consultant")
+        argument = Speeches(limit=self.limit, quote_limit=self.quote_limit)
+        turn = Turn(round=1, rounds=1 + self.reply)
+        await argument.hold(floor, {"consultant": answer}, turn)
+        await floor.ask(
+            "critic", Speech, view=floor.said("critic", source="all"), check=argument.check(question.passage),
+            under=turn.last["consultant"], relation="attacks", task="critique", against=answer,
+            **limits(self.limit, self.quote_limit),
+        )  # fmt: skip
+        if self.reply:
+            turn.round, turn.last["consultant"] = 2, floor.step
+            await argument.hold(floor, {"consultant": answer}, turn)
+        view = floor.said("judge", source=self.judge_source)
+        verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
+        return Decided(verdict, payoffs=self.payoffs(verdict, answer), step=floor.step)
+
+    def payoffs(self, verdict: Verdict, answer: int) -> dict[str, float]:
+        """What consultant and critic are paid for the verdict on this answer."""
+        places = [str(choice) for choice in range(len(verdict.probabilities))]
+        earned = zero_sum(self.scoring, verdict.probabilities, places)[str(answer)]
+        return {"consultant": earned, "critic": -earned}
+
+    def generations(self, question: Question) -> dict[str, int] | None:
+        return {"consultant": 1 + self.reply + (self.answer is None), "critic": 1, "judge": 1}

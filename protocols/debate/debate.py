@@ -1,0 +1,166 @@
+"""Debate, and open debate.
+
+Irving, Christiano and Amodei 2018 (arXiv 1805.00899); parts and scoring of human debates after Michael et al. 2023
+(arXiv 2311.08702); the open variant, in which the first debater chooses its answer, after Kenton et al. 2024
+(arXiv 2407.04622).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterator
+from string import ascii_lowercase
+from typing import ClassVar, Literal
+
+from moot.protocols.debate.parts import (
+    AnyPart,
+    Feedback,
+    Negotiate,
+    Questions,
+    Speeches,
+    SpeechesOrConcessions,
+    Turn,
+    fits,
+)
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.moves import Answer, Verdict
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Source
+from moot.protocols.limits import Limit
+from moot.protocols.scoring import ScoringRule, zero_sum
+
+
+class Debate(Protocol):
+    """One debater per choice, each defending its own; a bounded judge who does not see the source decides.
+
+    rounds: how often the repeated part is held (None: until the judge ends it or the debaters agree to).
+    order, limit, quote_limit: of the speeches. questions: the judge may ask between rounds. concede: of two answers, a
+    debater may give its own up instead of speaking, and the rival's is then the verdict.
+    opening, repeat, closing: parts instead of plain rounds. swap: the debaters defend the choices in reverse order.
+    judge_source: whether the judge sees the source ("none", "metered" cell by cell, "all").
+    scoring: the proper scoring rule of payoffs and of the judge's reward, with its penalty per round.
+
+    The payoffs are zero-sum: each debater gets its answer's score less the mean over the answers.
+    """
+
+    access: ClassVar[str | None] = "PSPACE"
+    symmetric: ClassVar[bool] = True
+    zero_sum: ClassVar[bool] = True
+
+    rounds: int | None = 2
+    order: Literal["simultaneous", "sequential"] = "simultaneous"
+    limit: Limit | None = None
+    quote_limit: Limit | None = None
+    questions: bool = False
+    concede: bool = False
+    opening: tuple[AnyPart, ...] = ()
+    repeat: tuple[AnyPart, ...] | None = None
+    closing: tuple[AnyPart, ...] = ()
+    swap: bool = False
+    judge_source: Source = "none"
+    scoring: ScoringRule = ScoringRule()
+
+    def roles(self, question: Question) -> dict[str, str]:
+        if not 2 <= len(question.choices) <= 26:
+            raise UsageError(f"a debate needs 2 to 26 choices; {question.text!r} has {len(question.choices)}")
+        if self.rounds is None and not any(isinstance(part, (Feedback, Negotiate)) for part in self.repeated()):
+            raise UsageError(
+                "a debate with rounds=None never ends: repeat a Feedback or a Negotiate part, or set rounds"
+            )
+        if self.rounds is not None and self.rounds < 0:
+            raise UsageError(f"a debate cannot have {self.rounds} rounds")
+        if len(question.choices) != 2 and any(
+            isinstance(part, SpeechesOrConcessions) for part in (*self.opening, *self.repeated(), *self.closing)
+        ):
+            raise UsageError(
+                f"debaters can concede where there are two answers; {question.text!r} has {len(question.choices)}"
+            )
+        return {**{ascii_lowercase[i]: "debater" for i in range(len(question.choices))}, "judge": "judge"}
+
+    async def play(self, floor: Floor, question: Question) -> Decided:
+        answers = await self.answers(floor, question)
+        verdict: Verdict | bool | None = None
+        for part, turn in self.parts():
+            verdict = await part.hold(floor, answers, turn)
+            if verdict:
+                break
+        if not isinstance(verdict, Verdict):
+            verdict = await self.verdict(floor)
+        return Decided(verdict, payoffs=self.payoffs(verdict, answers), step=floor.step)
+
+    def verdict(self, floor: Floor) -> Awaitable[Verdict]:
+        """The judge's decision, once everything is said."""
+        view = floor.said("judge", source=self.judge_source)
+        return floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
+
+    def payoffs(self, verdict: Verdict, answers: dict[str, int]) -> dict[str, float]:
+        """What each debater is paid for the verdict."""
+        return zero_sum(self.scoring, verdict.probabilities, sorted(answers, key=lambda seat: answers[seat]))
+
+    async def answers(self, floor: Floor, question: Question) -> dict[str, int]:
+        """Which choice each debater defends."""
+        seats = floor.seats("debater")
+        order = range(len(seats))
+        return dict(zip(seats, reversed(order) if self.swap else order, strict=True))
+
+    def repeated(self) -> tuple[AnyPart, ...]:
+        """The parts of one round."""
+        if self.repeat is not None:
+            return self.repeat
+        made = SpeechesOrConcessions if self.concede else Speeches
+        speeches = made(order=self.order, limit=self.limit, quote_limit=self.quote_limit)
+        return (speeches, Questions()) if self.questions else (speeches,)
+
+    def parts(self) -> Iterator[tuple[AnyPart, Turn]]:
+        """Every part in order, with where it stands; endless when rounds is None."""
+        turn, repeated = Turn(round=0, rounds=self.rounds), self.repeated()
+        for part in self.opening:
+            yield part, turn
+        while self.rounds is None or turn.round < self.rounds:
+            turn.round += 1
+            final = turn.round == self.rounds and not self.closing
+            for part in repeated:
+                if not (final and isinstance(part, Questions)):
+                    yield part, turn
+        for part in self.closing:
+            yield part, turn
+
+    def generations(self, question: Question) -> dict[str, int] | None:
+        if self.rounds is None:
+            return None
+        counts = dict.fromkeys(self.roles(question), 0)
+        for part, _ in self.parts():
+            for seat, role in self.roles(question).items():
+                counts[seat] += (role == "judge") == isinstance(part, (Feedback, Questions))
+        counts["judge"] += 1
+        return counts
+
+
+class OpenDebate(Debate):
+    """Debater a chooses the answer it defends; the others defend what is left, in order (Kenton et al. 2024)."""
+
+    symmetric: ClassVar[bool] = False
+
+    async def answers(self, floor: Floor, question: Question) -> dict[str, int]:
+        first, *others = floor.seats("debater")
+        chosen = await choose(floor, question, first)
+        left = (choice for choice in range(len(question.choices)) if choice != chosen)
+        return {first: chosen, **dict(zip(others, left, strict=True))}
+
+    def generations(self, question: Question) -> dict[str, int] | None:
+        counts = super().generations(question)
+        return None if counts is None else {**counts, "a": counts["a"] + 1}
+
+
+async def choose(floor: Floor, question: Question, seat: str) -> int:
+    """Ask a seat which choice it will defend; its answer is public."""
+
+    def check(move: Answer) -> Answer:
+        if move.choice >= len(question.choices):
+            raise Illegal(f"answer {move.choice} is none of the {len(question.choices)} choices")
+        return move
+
+    answer = await floor.ask(seat, Answer, view=floor.said(seat, source="all"), check=check, task="answer")
+    return answer.choice

@@ -1,0 +1,81 @@
+"""Double consultancy: a consultant for each answer, none of whom knows what the others say, and one judge.
+
+Arnesen, Rein and Michael 2024 (arXiv 2409.16636). In their code the speeches of two separate consultancies are put one
+after the other into one transcript, which the judge of a debate reads: what debate adds to it is that debaters hear
+each other. `judged="apart"` is ours.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from moot.protocols.debate.debate import Debate
+from moot.protocols.debate.parts import Speeches, Turn, fits
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.moves import Verdict
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Source
+from moot.protocols.limits import Limit
+from moot.protocols.scoring import ScoringRule, zero_sum
+
+
+class DoubleConsultancy(Protocol):
+    """A consultant per choice argues for it in `rounds` speeches, and is shown nothing but its own.
+
+    judged: "together", the judge reads first all of one, then all of the next, and decides once; "apart", it decides in
+    every consultancy without knowing of the others, and the verdict is the mean of its beliefs. limit, quote_limit: of
+    each speech. judge_source, scoring: as in Debate.
+
+    The judge reads all that is said: NP. Payoffs are zero-sum: each consultant gets its answer's score less the mean.
+    """
+
+    access: ClassVar[str | None] = "NP"
+    symmetric: ClassVar[bool] = True
+    zero_sum: ClassVar[bool] = True
+
+    rounds: Annotated[int, Field(ge=0)] = 2
+    limit: Limit | None = None
+    quote_limit: Limit | None = None
+    judged: Literal["together", "apart"] = "together"
+    judge_source: Source = "none"
+    scoring: ScoringRule = ScoringRule()
+
+    def roles(self, question: Question) -> dict[str, str]:
+        seats = Debate(rounds=0).roles(question)
+        return {seat: "consultant" if role == "debater" else role for seat, role in seats.items()}
+
+    async def play(self, floor: Floor, question: Question) -> Decided:
+        seats = floor.seats("consultant")
+        beliefs = await floor.together(*(self.consult(floor, seat, choice) for choice, seat in enumerate(seats)))
+        if self.judged == "together":
+            verdict = await self.verdict(floor)
+        else:
+            columns = zip(*(belief.probabilities for belief in beliefs), strict=True)
+            verdict = Verdict(probabilities=tuple(math.fsum(column) / len(beliefs) for column in columns))
+        return Decided(verdict, payoffs=zero_sum(self.scoring, verdict.probabilities, seats), step=floor.step)
+
+    async def consult(self, floor: Floor, seat: str, choice: int) -> Verdict | None:
+        """One consultancy, in a branch of its own: nothing of the others is in what it is shown."""
+        speech, turn = Speeches(limit=self.limit, quote_limit=self.quote_limit), Turn(round=0, rounds=self.rounds)
+        while turn.round < self.rounds:
+            turn.round += 1
+            await speech.hold(floor, {seat: choice}, turn)
+        return await self.verdict(floor) if self.judged == "apart" else None
+
+    async def verdict(self, floor: Floor) -> Verdict:
+        """The judge's belief by what was said in this branch, or after it in all of them."""
+        view = floor.said("judge", source=self.judge_source)
+        return await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
+
+    def generations(self, question: Question) -> dict[str, int] | None:
+        seats = self.roles(question)
+        consultants = len(seats) - 1
+        return {
+            seat: self.rounds if role == "consultant" else consultants if self.judged == "apart" else 1
+            for seat, role in seats.items()
+        }

@@ -1,0 +1,54 @@
+"""Debate with somebody who asks: the judge itself, or a cross-examiner in its stead.
+
+The judge who asks: Michael et al. 2023 (arXiv 2311.08702). The cross-examiner in a seat of its own, who asks before every
+round but the first: the code of Khan et al. 2024 (arXiv 2402.06782).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from moot.protocols.debate.debate import Debate
+from moot.protocols.debate.parts import AnyPart, Questions, Turn
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.question import Question
+
+
+class ExaminerQuestions(Questions):
+    """The questions of an examiner, which are charged to it."""
+
+    asker: ClassVar[str] = "examiner"
+
+
+class InteractiveDebate(Debate):
+    """Debate in which somebody asks a question between rounds, of one debater or of all. Parameters as in Debate.
+
+    examiner: False, the judge asks; True, a seat "examiner" does, who reads what the judge reads, and the judge does
+    nothing but decide. Each question is a query, charged to whoever asks.
+    """
+
+    questions: bool = True
+    examiner: bool = False
+
+    def roles(self, question: Question) -> dict[str, str]:
+        roles = super().roles(question)
+        if not any(isinstance(part, Questions) for part in (*self.opening, *self.repeated(), *self.closing)):
+            raise UsageError(
+                "an interactive debate without a Questions part: nobody would ask; leave questions at true"
+            )
+        return {**roles, "examiner": "examiner"} if self.examiner else roles
+
+    def parts(self) -> Iterator[tuple[AnyPart, Turn]]:
+        """Every part in order, the questions being those of whoever asks."""
+        for part, turn in super().parts():
+            if self.examiner and isinstance(part, Questions):
+                part = ExaminerQuestions(limit=part.limit)
+            yield part, turn
+
+    def generations(self, question: Question) -> dict[str, int] | None:
+        counts = super().generations(question)
+        if counts is None or not self.examiner:
+            return counts
+        asked = sum(isinstance(part, ExaminerQuestions) for part, _ in self.parts())
+        return {**counts, "judge": counts["judge"] - asked, "examiner": asked}

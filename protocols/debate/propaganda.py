@@ -1,0 +1,55 @@
+"""Propaganda: one agent gives one argument for one answer, and the judge decides.
+
+Pallavi Sudhir, Kaunismaa and Panickssery 2025 (arXiv 2504.03731). It is consultancy of a single speech.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from moot.protocols.debate.parts import Speeches, Turn, fits
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.moves import Verdict
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Source
+from moot.protocols.limits import Limit
+from moot.protocols.scoring import ScoringRule
+
+
+class Propaganda(Protocol):
+    """The consultant argues once for the answer that it is given; nobody answers it, and the judge asks nothing.
+
+    answer: the index of that choice. limit, quote_limit: of the speech. judge_source: whether the judge sees the source
+    ("none", "metered" cell by cell, "all"). scoring: of the judge's reward. The judge reads all that is said: NP. There
+    are no payoffs, as in consultancy.
+    """
+
+    access: ClassVar[str | None] = "NP"
+
+    answer: Annotated[int, Field(ge=0)] = 0
+    limit: Limit | None = None
+    quote_limit: Limit | None = None
+    judge_source: Source = "none"
+    scoring: ScoringRule = ScoringRule()
+
+    def roles(self, question: Question) -> dict[str, str]:
+        if len(question.choices) < 2:
+            raise UsageError(f"propaganda is for one of two or more choices; {question.text!r} has none")
+        if self.answer >= len(question.choices):
+            raise UsageError(f"propaganda: answer {self.answer} is none of the {len(question.choices)} choices")
+        return {"consultant": "consultant", "judge": "judge"}
+
+    async def play(self, floor: Floor, question: Question) -> Decided:
+        speech = Speeches(limit=self.limit, quote_limit=self.quote_limit)
+        await speech.hold(floor, {"consultant": self.answer}, Turn(round=1, rounds=1))
+        view = floor.said("judge", source=self.judge_source)
+        verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
+        return Decided(verdict, step=floor.step)
+
+    def generations(self, question: Question) -> dict[str, int] | None:
+        return {"consultant": 1, "judge": 1}

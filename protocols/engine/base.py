@@ -1,0 +1,117 @@
+"""The base of every protocol."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+
+
+class Protocol(BaseModel):
+    """A protocol is a pure script with parameters.
+
+    Subclass it, declare parameters as fields, say in `roles` who sits where, and write `play`, which awaits nothing
+    but its floor: no clock, no randomness, no I/O. `moot.testing.check_protocol` checks the rest.
+
+    judge: the role that is bounded; measure: what it spends that must stay polynomial for the guarantee; access: the complexity class that optimal
+    play then reaches ("P^O": relative to an oracle). symmetric: swapping the debaters' seats swaps the outcome. zero_sum: payoffs sum to zero.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ClassVar[str] = "protocol"
+    judge: ClassVar[str] = "judge"
+    measure: ClassVar[str] = "reads"
+    access: ClassVar[str | None] = None
+    symmetric: ClassVar[bool] = False
+    zero_sum: ClassVar[bool] = False
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            known = ", ".join(type(self).model_fields) or "none"
+            raise UsageError(f"{type(self).__name__}: {where}: {first['msg']} (its parameters: {known})") from None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" not in cls.__dict__:
+            cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+
+    def roles(self, question: Question) -> dict[str, str]:
+        """Seat to role, in order: {"a": "debater", "b": "debater", "judge": "judge"}. UsageError on an unfit question."""
+        raise UsageError(f"{type(self).__name__} does not say who sits where: define roles(question)")
+
+    async def play(self, floor: Floor, question: Question) -> Decided:
+        """The script. Await only the floor; return what was decided."""
+        raise UsageError(f"{type(self).__name__} has no play(floor, question)")
+
+    def stances(self, question: Question) -> Mapping[str, int]:
+        """Seat to the index of the choice that it defends all along, where that is so without being said in its asks."""
+        return {}
+
+    def shortfall(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
+        """Why the parameters, on this question, or the play, whose moves are given as they are recorded, fall short of what
+        the class rests on; None when nothing is known against them."""
+        return None
+
+    def implied(self, question: Question) -> int | None:
+        """How many nodes the whole tree has of which a play writes one path (or a part); None when nobody can say."""
+        return None
+
+    def stakes(self, question: Question) -> float | None:
+        """The most that a seat can win or lose, for searches that may then stop early; None when nobody can say."""
+        return None
+
+    def generations(self, question: Question) -> dict[str, int] | None:
+        """An upper bound on the moves of each seat, for estimates before a run; None when there is no bound."""
+        return None
+
+
+def record_of(protocol: Protocol) -> dict[str, Any]:
+    """A protocol as it is recorded: its name and the parameters that are not at their defaults, those in full."""
+    changed = set(protocol.model_dump(exclude_defaults=True))
+    return {"name": protocol.name, "params": protocol.model_dump(mode="json", include=changed)}
+
+
+def known_protocols() -> dict[str, type[Protocol]]:
+    """Every protocol that can be named: moot's own, those of installed plug-ins (entry points `moot.protocols`), and
+    whatever subclass has been imported."""
+    from importlib.metadata import entry_points
+
+    for plugin in entry_points(group="moot.protocols"):
+        plugin.load()
+    return _imported()
+
+
+def protocol_named(name: str, params: dict[str, Any] | None = None) -> Protocol:
+    """The protocol called `name`, with parameters. Raises UsageError naming the known ones."""
+    known = _imported()
+    if name not in known:  # plug-ins are looked for only then, as that reads the metadata of every installed package
+        known = known_protocols()
+    if name not in known:
+        raise UsageError(
+            f"no protocol is called {name!r}; known: {', '.join(sorted(known))} (import the module that defines yours first)"
+        )
+    return known[name](**(params or {}))
+
+
+def _imported() -> dict[str, type[Protocol]]:
+    import moot.protocols.catalogue  # noqa: F401  (imports moot's own families)
+
+    return {cls.name: cls for cls in _subclasses(Protocol) if cls.play is not Protocol.play}
+
+
+def _subclasses(cls: type[Protocol]) -> Iterator[type[Protocol]]:
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from _subclasses(sub)

@@ -1,0 +1,400 @@
+"""The engine: runs a protocol one step at a time, synchronously. It does no I/O and knows no event loop.
+
+    game = Game(protocol, question, seed=7)
+    while game.outcome is None:
+        step, request = next(iter(game.requests().items()))
+        game.answer(step, some_move)
+
+The driver, replay, exhaustive search and Hypothesis all drive a protocol through these few methods. A step's identity is
+its path ("2.0.1": the second step of the first branch of the third step), so the order of answers changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from typing import Any
+
+from pydantic_core import to_json
+
+from moot.protocols.engine.base import Protocol, record_of
+from moot.protocols.engine.branch import Branch, Open, line_of
+from moot.protocols.engine.budget import Account
+from moot.protocols.engine.chance import drawn, seed_of
+from moot.protocols.engine.errors import BudgetExceeded, Illegal, ProtocolError, UsageError
+from moot.protocols.engine.floor import (
+    AskEffect,
+    ChargeEffect,
+    Effect,
+    FlipEffect,
+    Floor,
+    PlayEffect,
+    TogetherEffect,
+    as_coroutine,
+)
+from moot.protocols.engine.moves import Move
+from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.recorder import Recorder
+from moot.protocols.engine.replies import printable, recorded, typed, written
+from moot.protocols.engine.view import Log, Meter, Request, View
+
+Ending = Decided | Forfeited | Exhausted | Errored
+_NOTHING = Log(None, None)
+"""The chain of a play in which nothing has been said. Links are never changed, so that all plays share it."""
+
+
+class Game:
+    """One play of a protocol, driven from outside.
+
+    bounds: per seat, the numbers that it may spend of each measure. recorder: told of every event. chance: gives the
+    value of a coin (an index into the weights, or a number in [0, 1) when they are None); by default it follows from
+    the seed and the step alone. lean: keep statements as JSON until somebody reads them, as in a replay nobody may.
+
+    Raises UsageError when the question does not fit, ProtocolError when the protocol awaits something that is not its
+    floor or fails itself.
+    """
+
+    def __init__(
+        self,
+        protocol: Protocol,
+        question: Question,
+        *,
+        seed: int = 0,
+        bounds: Mapping[str, Mapping[str, int | float]] | None = None,
+        recorder: Recorder | None = None,
+        chance: Callable[[str, tuple[float, ...] | None], int | float] | None = None,
+        lean: bool = False,
+    ) -> None:
+        self.protocol, self.question, self.seed = protocol, question, seed
+        self.roles = protocol.roles(question)
+        for seat in self.roles:
+            if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", seat):
+                raise ProtocolError(f"protocol {protocol.name}: seat {seat!r}: letters, digits, _ . - only, at most 64")
+        self.recorder, self.lean = recorder, lean
+        self._cells = question.unit == "cells"
+        self.chance = chance or (lambda step, weights: drawn(seed, step, weights))
+        self.current: Branch | None = None
+        self.outcome: Ending | None = None
+        self.open: dict[str, Open] = {}
+        self._heads: dict[tuple[str, tuple[type[Move], ...], str, int], tuple[Question, bytes]] = {}
+        self._hashed: deque[tuple[Question, bytes]] = deque(maxlen=2)
+        self._ready: deque[tuple[Branch, Any]] = deque()
+        self._branches: set[Branch] = set()
+        self._bounds = bounds or {}
+        self._floor = Floor(self, question, self.roles, {})
+        self._begin()
+
+    # -- what the driver calls ---------------------------------------------------------------------------------------
+
+    def start(self) -> Game:
+        """Run the protocol up to its first asks."""
+        self._run()
+        return self
+
+    def request(self, step: str, note: Callable[[dict[str, Any]], None] | None = None) -> Request:
+        """The request that is open at `step`, with a fresh meter."""
+        waiting = self.open[step]
+        ask = waiting.ask
+        accounts = waiting.branch.accounts
+        account = accounts.get(ask.seat) if accounts else None
+        view, meter = ask.view, Meter(account.check if account else None)
+        if account is not None:
+            view = view.metered(meter)
+        request = Request(step, ask.seat, self.roles.get(ask.seat, ask.seat), ask.kinds, view, ask.brief, "", 0,
+                          waiting.attempt, waiting.problem, meter).postponed(
+            lambda name: seed_of(self.seed, step) if name == "seed" else waiting.digest or self._digest(ask)
+        )  # fmt: skip
+        if note is not None:
+            request.note = note
+        return request
+
+    def requests(self) -> dict[str, Request]:
+        """Every open request by step, in the order of their paths' opening."""
+        return {step: self.request(step) for step in self.open}
+
+    def account(self, step: str) -> Account | None:
+        """The account of the seat that is asked at `step`, as far as this branch may spend it."""
+        waiting = self.open[step]
+        accounts = waiting.branch.accounts
+        return accounts.get(waiting.ask.seat) if accounts else None
+
+    def answer(
+        self,
+        step: str,
+        reply: Any,
+        *,
+        reads: int = 0,
+        spent: Mapping[str, int | float] | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Give the move for an open step. True when it was accepted; False when it was illegal, which is recorded and
+        leaves the play as it was (the step stays open, unless its seat has now forfeited).
+
+        reads, spent: what the seat read and spent for it. Raises ProtocolError when no such step is open.
+        """
+        waiting = self.open.get(step)
+        if waiting is None:
+            raise ProtocolError(f"step {step} is not open; open: {', '.join(self.open) or 'none'}")
+        ask, branch = waiting.ask, waiting.branch
+        if branch.accounts and (account := branch.accounts.get(ask.seat)) is not None:
+            try:
+                account.spend("calls", 1)
+                if reads:
+                    account.spend("reads", reads)
+                for measure, amount in (spent or {}).items():
+                    account.spend(measure, amount)
+            except BudgetExceeded as error:
+                self.exhaust(step, error)
+                return False
+        try:
+            given = typed(reply, ask.kinds)
+            move = given if ask.check is None else ask.check(given)
+            payload = written(move)
+            raw = None if move is given or move == given else written(given)
+        except Illegal as error:
+            self._reject(step, waiting, reply, str(error), reads, meta)
+            return False
+        del self.open[step]
+        seat = ask.seat
+        if self.recorder is not None:
+            under = ask.under
+            if under is None and move.argues:
+                under = "q"
+            size = 0 if under is None else move.cells() if self._cells else move.reading()
+            self.recorder.moved(step, seat, waiting.digest, payload, raw, under, ask.relation, size, reads, meta)
+        branch.last = step
+        if ask.say:
+            branch.say((step, seat, (type(move), payload) if self.lean else move), payload + seat.encode(), ask.to)
+        self._ready.append((branch, move))
+        self._run()
+        return True
+
+    def exhaust(self, step: str, error: BudgetExceeded, reads: int = 0) -> None:
+        """End the play: the seat that is asked at `step` would cross its budget, after reading `reads` for it."""
+        seat = self.open[step].ask.seat
+        self.end(
+            Exhausted(role=seat, measure=error.measure, used=error.used, limit=error.limit, step=step),
+            failed=step,
+            reads=reads,
+        )
+
+    def fail(self, step: str, cause: str, reads: int = 0) -> None:
+        """End the play: what should have answered `step` failed."""
+        self.end(Errored(step=step, cause=printable(cause)), failed=step, reads=reads)
+
+    def end(self, outcome: Ending, failed: str | None = None, reads: int = 0) -> None:
+        """End the play with `outcome`; nothing is asked after it. `failed`: the step at which the world gave out, after
+        its seat had read `reads`."""
+        if self.outcome is not None:
+            return
+        if self.recorder is not None:
+            fields = {"outcome": outcome.model_dump(mode="json")}
+            if failed is not None:
+                said = {"step": failed, "seat": self.open[failed].ask.seat, **fields}
+                self.recorder.event("failed", {**said, "reads": reads} if reads else said)
+            self.recorder.event("ended", fields)
+        self.outcome = outcome
+        self.close()
+
+    def close(self) -> None:
+        """Drop the protocol's coroutines; the outcome, if there is one, stays."""
+        self.current = None
+        self.open.clear()
+        self._ready.clear()
+        branches, self._branches = self._branches, set()
+        asking: Branch | None = None
+        for branch in branches:
+            try:
+                branch.coro.close()
+            except RuntimeError:  # it awaited something on its way out
+                asking = branch
+        if asking is not None:
+            raise ProtocolError(
+                f"protocol {self.protocol.name} awaits its floor after the play has ended (in a finally or except block, "
+                f"after step {asking.last or 'none'}); nothing can be asked then"
+            )
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """Put the play at its beginning, before its first step."""
+        self.accounts = {seat: Account(limits) for seat, limits in self._bounds.items()}
+        root = Branch(self.protocol.play(self._floor, self.question), "", {None: _NOTHING})
+        root.accounts = self.accounts or None
+        self._branches.add(root)
+        self._ready.append((root, None))
+
+    def _run(self) -> None:
+        ready = self._ready
+        while ready and self.outcome is None:
+            branch, value = ready.popleft()
+            self.current = branch
+            try:
+                effect = branch.coro.send(value)
+            except StopIteration as stop:
+                self._finished(branch, stop.value)
+                continue
+            except (ProtocolError, UsageError):
+                self.close()
+                raise
+            except Exception as error:
+                self.close()
+                raise ProtocolError(
+                    f"protocol {self.protocol.name} failed at {line_of(error, self.protocol)}, "
+                    f"after step {branch.last or 'none'}: {type(error).__name__}: {error}"
+                ) from error
+            if type(effect) is AskEffect:
+                step = f"{branch.prefix}{branch.next}"
+                branch.next += 1
+                self.open[step] = Open(branch, effect, "" if self.recorder is None else self._digest(effect))
+            elif isinstance(effect, Effect):
+                self._carry_out(branch, effect)
+            else:
+                where = self._where(branch)
+                self.close()
+                raise ProtocolError(
+                    f"{where} awaits something that is not its floor ({effect!r}); moves, coins and sub-plays all come "
+                    "from floor.ask, floor.flip, floor.together and floor.play"
+                )
+        self.current = None
+        if not self.open and not ready and self.outcome is None and self._branches:
+            raise ProtocolError(f"protocol {self.protocol.name} waits for nothing and has not ended")
+
+    def _carry_out(self, branch: Branch, effect: Effect) -> None:
+        step = branch.step()
+        if isinstance(effect, FlipEffect):
+            value = self.chance(step, effect.weights)
+            if self.recorder is not None:
+                self.recorder.event("flipped", {"step": step, "weights": effect.weights, "value": value})
+            self._ready.append((branch, value))
+        elif isinstance(effect, ChargeEffect):
+            if self.recorder is not None:
+                fields = {"step": step, "seat": effect.seat, "measure": effect.measure, "amount": effect.amount}
+                self.recorder.event("charged", fields)
+            account = branch.accounts.get(effect.seat) if branch.accounts else None
+            try:
+                if account is not None:
+                    account.spend(effect.measure, effect.amount)
+            except BudgetExceeded as error:
+                self.end(
+                    Exhausted(role=effect.seat, measure=error.measure, used=error.used, limit=error.limit, step=step)
+                )
+                return
+            self._ready.append((branch, None))
+        elif isinstance(effect, TogetherEffect):
+            self._split(branch, step, effect)
+        elif isinstance(effect, PlayEffect):
+            self._enter(branch, step, effect)
+
+    def _split(self, branch: Branch, step: str, effect: TogetherEffect) -> None:
+        count = len(effect.branches)
+        if not count:
+            self._ready.append((branch, ()))
+            return
+        branch.results, branch.left, branch.children = [None] * count, count, []
+        shares = {seat: account.split(count) for seat, account in (branch.accounts or {}).items()}
+        for index, awaitable in enumerate(effect.branches):
+            child = Branch(as_coroutine(awaitable), f"{step}.{index}.", dict(branch.heads))
+            child.parent, child.index, child.last = branch, index, branch.last
+            child.accounts = {seat: parts[index] for seat, parts in shares.items()} or None
+            branch.children.append(child)
+            self._branches.add(child)
+            self._ready.append((child, None))
+
+    def _enter(self, branch: Branch, step: str, effect: PlayEffect) -> None:
+        inner = effect.protocol.roles(effect.question)
+        outer = effect.seats or {}
+        mapped = {seat: outer.get(seat, seat) for seat in inner}
+        missing = [seat for seat in mapped.values() if seat not in self.roles]
+        if missing:
+            raise ProtocolError(
+                f"step {step}: {effect.protocol.name} inside {self.protocol.name} needs seat {missing[0]!r}; "
+                f"the outer play has {', '.join(self.roles)}"
+            )
+        if self.recorder is not None:
+            self.recorder.event("entered", {
+                "step": step, "protocol": record_of(effect.protocol),
+                "question": effect.question.model_dump(mode="json", exclude_defaults=True), "seats": mapped,
+            })  # fmt: skip
+        floor = Floor(self, effect.question, inner, mapped)
+        child = Branch(effect.protocol.play(floor, effect.question), f"{step}.", {None: Log(None, None)})
+        child.parent, child.play, child.accounts = branch, step, branch.accounts
+        self._branches.add(child)
+        self._ready.append((child, None))
+
+    def _finished(self, branch: Branch, value: Any) -> None:
+        self._branches.discard(branch)
+        parent = branch.parent
+        if parent is None or branch.play is not None:
+            if not isinstance(value, (Decided, Forfeited, Exhausted, Errored)):
+                raise ProtocolError(f"protocol {self.protocol.name} returned {value!r}; play must return an outcome")
+            if parent is None:
+                self.end(value)
+                return
+            if self.recorder is not None:
+                self.recorder.event("left", {"step": branch.play, "outcome": value.model_dump(mode="json")})
+            parent.last = branch.play or ""
+            if isinstance(value, Decided):
+                self._ready.append((parent, value))
+            else:
+                self.end(value)
+            return
+        parent.results[branch.index] = value
+        parent.left -= 1
+        if parent.left == 0:
+            for child in parent.children:
+                for entry, payload, to in child.added:
+                    parent.say(entry, payload, to)
+            for seat, account in (parent.accounts or {}).items():
+                account.join([child.accounts[seat] for child in parent.children if child.accounts])
+            last = parent.children[-1].last
+            parent.last = last or parent.last
+            parent.children = []
+            self._ready.append((parent, tuple(parent.results)))
+
+    def _reject(
+        self, step: str, waiting: Open, reply: Any, rule: str, reads: int, meta: Mapping[str, Any] | None
+    ) -> None:
+        ask = waiting.ask
+        data, rule = recorded(reply, ask.kinds, ask.check, rule)
+        waiting.attempt += 1
+        waiting.problem = rule
+        if self.recorder is not None:
+            fields = {"step": step, "seat": ask.seat, "request": waiting.digest, "move": data, "rule": rule}
+            self.recorder.event("rejected", {**fields, "reads": reads} if reads else fields, meta)
+        if waiting.attempt > ask.repairs:
+            self.end(Forfeited(role=ask.seat, rule=rule, step=step))
+
+    def _digest(self, ask: AskEffect) -> str:
+        view: View = ask.view
+        question = view.question
+        key = (ask.seat, ask.kinds, view.source, id(question))
+        known = self._heads.get(key)
+        if known is None:
+            kinds = ",".join(kind.__name__ for kind in ask.kinds)
+            head = f"{ask.seat}|{kinds}|{view.source}|".encode() + self._hash(question)
+            known = (question, head)
+            if len(self._heads) < 64:  # those shown first come again; the questions of a large DAG do not
+                self._heads[key] = known
+        return blake2b(known[1] + view.digest + to_json(ask.brief), digest_size=16).hexdigest()
+
+    def _hash(self, question: Question) -> bytes:
+        """The hash of a question; those of the last two are remembered, as seats and kinds change more often."""
+        found = next((digest for known, digest in self._hashed if known is question), None)
+        if found is None:
+            found = blake2b(to_json(question), digest_size=16).digest()
+            self._hashed.append((question, found))
+        return found
+
+    def _where(self, branch: Branch) -> str:
+        """The protocol and the line of its own file at which `branch` stands."""
+        own, place = type(self.protocol).play.__code__.co_filename, ""
+        inner: Any = branch.coro
+        while (frame := getattr(inner, "cr_frame", None)) is not None:
+            if frame.f_code.co_filename == own or not place:
+                place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            inner = getattr(inner, "cr_await", None)
+        return f"protocol {self.protocol.name} at {place or own}"

@@ -1,0 +1,57 @@
+"""How a play can end. The kinds are disjoint, and only `Decided` carries a verdict: a failure is never one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from moot.protocols.engine.moves import Verdict
+
+
+class _Outcome(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Decided(_Outcome):
+    """The judge decided. `payoffs` maps seats to what the protocol pays them for it."""
+
+    kind: Literal["decided"] = "decided"
+    verdict: Verdict
+    payoffs: dict[str, float] = {}
+    step: str = ""
+
+    def __init__(self, verdict: Verdict, payoffs: dict[str, float] | None = None, **fields: object) -> None:
+        BaseModel.__init__(self, verdict=verdict, payoffs=payoffs or {}, **fields)
+
+
+class Forfeited(_Outcome):
+    """`role` broke `rule` and did not mend it when asked again."""
+
+    kind: Literal["forfeited"] = "forfeited"
+    role: str
+    rule: str
+    step: str = ""
+
+
+class Exhausted(_Outcome):
+    """`role` would have spent `used` of `measure`, over its `limit`."""
+
+    kind: Literal["exhausted"] = "exhausted"
+    role: str
+    measure: str
+    used: int | float
+    limit: int | float
+    step: str = ""
+
+
+class Errored(_Outcome):
+    """Something failed at `step`: an endpoint, an agent, a protocol. `cause` says what."""
+
+    kind: Literal["errored"] = "errored"
+    step: str
+    cause: str
+
+
+Outcome = Annotated[Decided | Forfeited | Exhausted | Errored, Field(discriminator="kind")]
+outcome_adapter: TypeAdapter[Decided | Forfeited | Exhausted | Errored] = TypeAdapter(Outcome)

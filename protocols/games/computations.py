@@ -1,0 +1,140 @@
+"""Computations with an oracle, written as Python functions: what doubly-efficient debate is about.
+
+    @computation(worst=lambda x: x["n"], lipschitz=lambda x: x["n"])
+    async def parity(ask: Ask, x: Any) -> bool:
+        return sum([await ask(f"bit({i})") for i in range(x["n"])]) % 2 == 1
+
+A computation awaits nothing but its oracle. Whoever runs it decides what a query's bit is: a debate, an exact sum over all
+bits, a sampler. Transcripts name the computation and hold its input, so that a replay finds both.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine, Generator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from moot.protocols.engine.base import known_protocols
+from moot.protocols.engine.errors import UsageError
+
+
+class Asked:
+    """One query to the oracle, awaited for its bit."""
+
+    __slots__ = ("query",)
+
+    def __init__(self, query: str) -> None:
+        self.query = query
+
+    def __await__(self) -> Generator[Asked, bool, bool]:
+        return (yield self)
+
+
+Ask = Callable[[str], Asked]
+"""What a computation is given to ask its oracle with: `bit = await ask("item(3)")`, True with the oracle's probability."""
+
+Function = Callable[[Ask, Any], Coroutine[Any, Any, bool]]
+
+
+@dataclass(frozen=True)
+class Computation:
+    """A registered computation. worst: from an input to the most queries that it makes on any path. lipschitz: from an
+    input to K, where moving every probability of the oracle by at most e moves that of the answer True by at most K e.
+    Each query is moved on its own, also one that is asked again, and by what came before it: so may a debater. The number
+    of queries is always such a K, and is taken when nothing better is known (None)."""
+
+    name: str
+    function: Function
+    worst: Callable[[Any], int]
+    lipschitz: Callable[[Any], float] | None = None
+
+    def queries(self, x: Any) -> int:
+        """The most queries on input x, at least 1. UsageError when x is no input of this computation."""
+        most = self._of(self.worst, x)
+        if not isinstance(most, int) or isinstance(most, bool) or most < 1:
+            raise UsageError(f"computation {self.name}: worst({x!r}) is {most!r}; it must be an integer of at least 1")
+        return most
+
+    def constant(self, x: Any) -> float:
+        """The Lipschitz constant K on input x. UsageError when x is no input of this computation, or K is not above 0."""
+        k = float(self.queries(x) if self.lipschitz is None else self._of(self.lipschitz, x))
+        if not 0 < k < float("inf"):
+            raise UsageError(f"computation {self.name}: lipschitz({x!r}) is {k}; it must be a number above 0")
+        return k
+
+    def _of(self, function: Callable[[Any], Any], x: Any) -> Any:
+        try:
+            return function(x)
+        except UsageError:
+            raise
+        except Exception as error:
+            raise UsageError(
+                f"computation {self.name}: its input cannot be {x!r} ({type(error).__name__}: {error})"
+            ) from None
+
+    def run(self, x: Any) -> Generator[str, bool, bool]:
+        """The computation on input x as a generator: it yields each query, is sent the bit, and returns the answer.
+
+        UsageError when it awaits anything but its oracle, asks what is no text, or does not answer True or False.
+        """
+        running = self.function(Asked, x)
+        bit: bool | None = None
+        try:
+            while True:
+                asked: Any = running.send(bit)
+                if type(asked) is not Asked:
+                    raise UsageError(
+                        f"computation {self.name} awaited {asked!r}; it may await nothing but `ask(query)`"
+                    )
+                if type(asked.query) is not str or not asked.query:
+                    raise UsageError(f"computation {self.name} asked {asked.query!r}; a query is a text")
+                bit = yield asked.query
+        except StopIteration as stop:
+            answer = stop.value
+        finally:
+            running.close()
+        if type(answer) is not bool:
+            raise UsageError(f"computation {self.name} answered {answer!r}; its answer is True or False")
+        return answer
+
+
+_KNOWN: dict[str, Computation] = {}
+_OWN = "moot.tasks.oracle.computations"
+"""The module that registers moot's own."""
+
+
+def computation(
+    *, worst: Callable[[Any], int], lipschitz: Callable[[Any], float] | None = None, name: str | None = None
+) -> Callable[[Function], Computation]:
+    """Register an async function of `ask` and an input as a computation, called as the function is unless `name` says
+    otherwise. A later one of the same name and module takes its place. UsageError when it is no async function, and when
+    another module has one of this name."""
+
+    def made(function: Function) -> Computation:
+        if not inspect.iscoroutinefunction(function):
+            raise UsageError(f"computation: {function!r} is no async function of ask and an input")
+        called = name or function.__name__
+        if function.__module__ != _OWN:
+            import_module(_OWN)
+        if (known := _KNOWN.get(called)) is not None and known.function.__module__ != function.__module__:
+            raise UsageError(f"computation {called!r} is one of {known.function.__module__}; give yours another name=…")
+        _KNOWN[called] = Computation(called, function, worst, lipschitz)
+        return _KNOWN[called]
+
+    return made
+
+
+def computation_named(name: str) -> Computation:
+    """The computation called `name`: one of moot's own, or of a module that was imported. UsageError naming the known."""
+    if name not in _KNOWN:
+        import_module(_OWN)
+    if name not in _KNOWN:
+        known_protocols()  # which loads plug-ins
+    if name not in _KNOWN:
+        raise UsageError(
+            f"no computation is called {name!r}; known: {', '.join(sorted(_KNOWN))} (import the module that registers yours "
+            "first, or announce it as an entry point of the group moot.protocols)"
+        )
+    return _KNOWN[name]

@@ -1,0 +1,90 @@
+"""Generalized geography: two players walk through a graph in turn, never twice to one vertex; who is stuck has lost.
+
+Deciding who wins is PSPACE-complete (Schaefer 1978). It is the plainest debate on a tree of unbounded branching.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
+from moot.protocols.debate.parts import fits
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Request
+from moot.protocols.games.claims import ClaimGame, square
+
+
+class Go(Move):
+    """A step along an edge, to a vertex that was not visited. The judge checks that it is one."""
+
+    argues: ClassVar[bool] = True
+    kind: Literal["go"] = "go"
+    vertex: int
+
+    def reading(self) -> int:
+        return 1
+
+
+class Stuck(Move):
+    """The player has nowhere to go, or gives up: it loses."""
+
+    argues: ClassVar[bool] = True
+    kind: Literal["stuck"] = "stuck"
+
+    def reading(self) -> int:
+        return 1
+
+
+class Geography(ClaimGame):
+    """Does the player who moves first win? The claimant of "yes" is that player.
+
+    question.data is {"start": 0, "edges": [[0, 1, …], …]}: edges[u][v] is 1 where an edge leads from u to v. The start
+    counts as visited. Any step is put on the record; the maker of the first illegal one loses, and if there is none the
+    player who is stuck. With N vertices nobody can make an N-th legal step, so N turns end it, and the judge, who
+    checks every step, reads at most 2N + 1.
+    """
+
+    async def play(self, floor: Floor, question: Question) -> Decided:
+        players = self.sides(question)
+        data: Any = question.data
+        at, under = data["start"], None
+        for turn in range(len(data["edges"])):
+            step: Go | Stuck = await floor.ask(
+                players[turn % 2], Go | Stuck, view=floor.said(source="all"), under=under,
+                relation="attacks" if turn % 2 else "supports", task="go", at=at,
+            )  # fmt: skip
+            if isinstance(step, Stuck):
+                break
+            at, under = step.vertex, floor.step
+        verdict = await floor.ask(
+            "judge", Verdict, view=floor.said(source="metered"), check=fits(floor), task="verdict"
+        )
+        return self.decided(floor, verdict)
+
+    def fit(self, question: Question) -> str | None:
+        data: Any = question.data
+        if not isinstance(data, dict) or not {"start", "edges"} <= set(data) or not square(data["edges"]):
+            return 'data is no graph with a start; give {"start": 0, "edges": [[0, 1], [0, 0]]}'
+        if data["start"] not in range(len(data["edges"])):
+            return f"there is no vertex {data['start']!r} among {len(data['edges'])}"
+        return None
+
+    def generations(self, question: Question) -> dict[str, int] | None:
+        first, second = self.sides(question)
+        count = len(question.data["edges"])  # type: ignore[index, call-overload, arg-type]
+        return {first: (count + 1) // 2, second: count // 2, "judge": 1}
+
+
+def steps(request: Request) -> Iterator[Move]:
+    """Every legal step, and giving up where there is none: what a search may try, as nothing else can win."""
+    data: Any = request.view.question.data
+    at = request.brief["at"]
+    seen = {data["start"], *(entry.move.vertex for entry in request.view if isinstance(entry.move, Go))}
+    count = len(data["edges"])
+    legal = [v for v in range(count) if v not in seen and at in range(count) and data["edges"][at][v]]
+    yield from (Go(vertex=vertex) for vertex in legal)
+    if not legal:
+        yield Stuck()

@@ -1,0 +1,97 @@
+"""The debate about a walk in a graph: whoever says that there is one names its middle, and only one half is looked at.
+
+Irving, Christiano and Amodei 2018 (arXiv 1805.00899), the Reach example, after Savitch 1970: a walk of 2^k steps is
+settled in k rounds, by a judge that looks up one edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
+from moot.protocols.debate.parts import fits
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Request
+from moot.protocols.games.claims import ClaimGame, square
+
+
+class Middle(Move):
+    """The vertex in the middle of the claimed walk. One that the graph does not have has no edges."""
+
+    argues: ClassVar[bool] = True
+    kind: Literal["middle"] = "middle"
+    vertex: int
+
+    def reading(self) -> int:
+        return 1
+
+
+class Half(Move):
+    """The half of the walk that the opponent disputes."""
+
+    argues: ClassVar[bool] = True
+    kind: Literal["half"] = "half"
+    half: Literal["first", "second"]
+
+    def reading(self) -> int:
+        return 1
+
+
+class Reachability(ClaimGame):
+    """Does a walk lead from start to goal? The claimant of "yes" names middle vertices, its opponent picks halves.
+
+    question.data is {"start": 0, "goal": 3, "edges": [[0, 1, …], …]}: edges[u][v] is 1 where an edge leads from u to v.
+    With N vertices there are ⌈log2(N − 1)⌉ rounds, as a shortest walk has at most N − 1 steps. The judge reads start, goal,
+    those rounds and one edge: 2·⌈log2(N − 1)⌉ + 3 reads, of a tree that has (2N)^rounds leaves. Under optimal play the true
+    answer wins: a walk has a middle with walks on both sides, and without one each middle leaves a half that is none.
+    """
+
+    async def play(self, floor: Floor, question: Question) -> Decided:
+        claimant, opponent = self.sides(question)
+        start, goal, under = question.data["start"], question.data["goal"], None  # type: ignore[index, call-overload]
+        for left in range(rounds(question.data), 0, -1):
+            where: dict[str, Any] = {"start": start, "goal": goal, "steps": 2**left}
+            view = floor.said(source="all")
+            middle: Middle = await floor.ask(claimant, Middle, view=view, under=under, task="middle", **where)
+            view, where["middle"] = floor.said(source="all"), middle.vertex
+            half = await floor.ask(
+                opponent, Half, view=view, under=floor.step, relation="attacks", task="half", **where
+            )
+            under = floor.step
+            start, goal = (start, middle.vertex) if half.half == "first" else (middle.vertex, goal)
+        verdict = await floor.ask(
+            "judge", Verdict, view=floor.said(source="metered"), check=fits(floor), task="verdict"
+        )
+        return self.decided(floor, verdict)
+
+    def fit(self, question: Question) -> str | None:
+        data: Any = question.data
+        if not isinstance(data, dict) or not {"start", "goal", "edges"} <= set(data) or not square(data["edges"]):
+            return 'data is no graph with start and goal; give {"start": 0, "goal": 1, "edges": [[0, 1], [0, 0]]}'
+        count = len(data["edges"])
+        outside = [data[end] for end in ("start", "goal") if data[end] not in range(count)]
+        return f"there is no vertex {outside[0]!r} among {count}" if outside else None
+
+    def implied(self, question: Question) -> int | None:
+        count = len(question.data["edges"])  # type: ignore[index, call-overload, arg-type]
+        return 1 + sum(int((2 * count) ** level) * 3 * count for level in range(rounds(question.data)))
+
+    def generations(self, question: Question) -> dict[str, int] | None:
+        return {"a": rounds(question.data), "b": rounds(question.data), "judge": 1}
+
+
+def rounds(data: Any) -> int:
+    """How often the walk is halved: up to one step, from the N − 1 that a shortest walk has at most."""
+    return max(0, len(data["edges"]) - 2).bit_length()
+
+
+def middles(request: Request) -> Iterator[Move]:
+    """Every vertex as the middle, or both halves: what a search may try."""
+    if Half in request.kinds:
+        yield from (Half(half="first"), Half(half="second"))
+    else:
+        data: Any = request.view.question.data
+        yield from (Middle(vertex=vertex) for vertex in range(len(data["edges"])))

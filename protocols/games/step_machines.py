@@ -1,0 +1,116 @@
+"""Machines that compute in steps, each from a few earlier values and at most one query to an oracle that gives no noise."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+from typing import Protocol as Structural
+
+from moot.protocols.engine.base import known_protocols
+from moot.protocols.engine.errors import UsageError
+
+
+class Look(Structural):
+    """One cell of the machine's input by its address: `look("weights", 3)`."""
+
+    def __call__(self, *address: int | str) -> Any: ...
+
+
+class StepMachine(ABC):
+    """A computation of steps 0, 1, …, the last of which says "1" when the answer is yes. Subclasses are stateless.
+
+    Each step has a value, a text of at most `width` characters, that follows from the values of the earlier steps in
+    `inputs`, a few cells of the input, and the bit of at most one oracle query. The first `free` steps are the witness:
+    their values are for the prover to choose. A subclass with a `name` is known by it once it is imported.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def steps(self, look: Look) -> int:
+        """How many steps there are, those of the witness included."""
+
+    def free(self, look: Look) -> int:
+        """How many values the witness has."""
+        return 0
+
+    @abstractmethod
+    def width(self, look: Look) -> int:
+        """The most characters of a value."""
+
+    @abstractmethod
+    def inputs(self, look: Look, t: int) -> tuple[int, ...]:
+        """The steps, all before t, from whose values step t follows."""
+
+    def query(self, look: Look, t: int, values: Sequence[str]) -> str | None:
+        """What step t asks the oracle, given the values of its inputs; None for nothing."""
+        return None
+
+    @abstractmethod
+    def value(self, look: Look, t: int, values: Sequence[str], bit: bool | None) -> str:
+        """The value of step t, given those of its inputs and the oracle's bit. ValueError, or another of NO_VALUE, when they are
+        none."""
+
+
+Oracle = Callable[[str], bool]
+"""The oracle's answer to a query."""
+
+NO_VALUE = (ValueError, LookupError, ArithmeticError, TypeError)
+"""What a machine may raise when it is given texts that are no values of its steps, as a liar may write them."""
+
+
+def query_of(machine: StepMachine, look: Look, t: int, values: Sequence[str]) -> str | None:
+    """What step t asks the oracle; None also where the values of its inputs are no values."""
+    try:
+        return machine.query(look, t, values)
+    except NO_VALUE:
+        return None
+
+
+def redone(machine: StepMachine, look: Look, t: int, values: Sequence[str], oracle: Oracle) -> str | None:
+    """The value of step t, worked out again with at most one query; None where the values of its inputs are no values."""
+    asked = query_of(machine, look, t, values)
+    try:
+        return machine.value(look, t, values, None if asked is None else oracle(asked))
+    except NO_VALUE:
+        return None
+
+
+def run_of(machine: StepMachine, look: Look, oracle: Oracle, witness: Sequence[str] = ()) -> list[str]:
+    """The value of every step, in order, from a witness of `free` values. UsageError when it has another length, or a step
+    has no value."""
+    if len(witness) != machine.free(look):
+        raise UsageError(
+            f"machine {machine.name} takes a witness of {machine.free(look)} values, not of {len(witness)}"
+        )
+    values = list(witness)
+    for t in range(len(values), machine.steps(look)):
+        value = redone(machine, look, t, [values[each] for each in machine.inputs(look, t)], oracle)
+        if value is None:
+            raise UsageError(f"machine {machine.name}: step {t} has no value after these witness values: {witness}")
+        values.append(value)
+    return values
+
+
+def machine_named(name: str) -> StepMachine:
+    """The machine called `name`: one of moot's own, or of a module that was imported. UsageError naming the known."""
+    import moot.tasks.oracle.machines  # noqa: F401  (moot's own)
+
+    if name not in (known := _machines()):
+        known_protocols()  # which loads plug-ins
+        known = _machines()
+    if name not in known:
+        raise UsageError(
+            f"no step machine is called {name!r}; known: {', '.join(sorted(known))} (import the module that defines yours "
+            "first, or announce it as an entry point of the group moot.protocols)"
+        )
+    return known[name]()
+
+
+def _machines() -> dict[str, type[StepMachine]]:
+    return {cls.name: cls for cls in _subclasses(StepMachine) if "name" in cls.__dict__}
+
+
+def _subclasses(cls: Any) -> list[Any]:
+    return [found for sub in cls.__subclasses__() for found in (sub, *_subclasses(sub))]

@@ -1,0 +1,341 @@
+"""AI safety via market making (Hubinger 2020): a market predicts the judge, an adversary says what moves it most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from moot.protocols.amplification.amplification import Open, Reply
+from moot.protocols.debate.parts import fits
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Entry, Source
+from moot.protocols.limits import Limit
+from moot.protocols.market.moves import Citation, Examine, Price, Query, Statement
+from moot.protocols.market.payoffs import Belief, Last, Losses, Reward, distance, losses
+from moot.protocols.market.pointers import received, shown
+from moot.protocols.pointers import Store
+from moot.protocols.scoring import ScoringRule
+
+
+class Record:
+    """What was said in one play. public: what market and judge see. seen: what the adversary sees, which adds prices and
+    the answers to its queries. turns: by the step of each statement, what its author saw, and the statement. memo: what
+    the market and the frozen copies have answered. price: the latest one, by which a citation of the question itself is
+    checked. text: the question's; store: the messages behind pointers, where there may be any."""
+
+    __slots__ = ("text", "store", "public", "seen", "turns", "memo", "price")
+
+    def __init__(self, text: str, store: Store | None) -> None:
+        self.text = text if store is None else store.intern(text)
+        self.store = store
+        self.public: list[Entry] = []
+        self.seen: list[Entry] = []
+        self.turns: dict[str, tuple[tuple[Entry, ...], Entry]] = {}
+        self.memo: dict[tuple[Any, ...], Entry] = {}
+        self.price: Entry | None = None
+
+
+class MarketMaking(Protocol):
+    """The market M prices the judge's final belief over the choices; the adversary speaks; and so on until prices settle
+    or the horizon is reached. Only then is the judge asked, once, with the question and the statements in order.
+
+    Both are paid step by step (`losses`): M by a proper score against the judge's belief, the adversary for moving M.
+    Payoffs are what those losses sum to, negated. Before it speaks the adversary may ask M anything: any question, whose
+    modal answer it is told, and the price after a statement that it might make. M and adversary see the data; the judge
+    looks at single cells of it.
+
+    The judge may hold M to one local rule: a statement may cite "M(q) = a", and the protocol asks M whether it says so.
+    A judge that checks nothing but how the answer follows from cited ones then reaches EXP, provided that the questions
+    cited do not wait for each other in a circle (`moot.complexity.citations`).
+
+    horizon: most statements. tolerance: prices have settled once one lies within this total variation of the one before;
+    None: never. queries: questions of the adversary at a turn, to M or to frozen copies. citations: most in a statement.
+    examine: whether the adversary may cross-examine the author of an earlier statement: a copy that sees what it saw
+    then, and that statement. Equal questions get equal answers; judge and market see the exchange.
+    reward, last, b: how the adversary is paid; scoring: how the market is (`losses`). limit: on a statement's text.
+    judge_source: how the judge sees the data.
+    """
+
+    name: ClassVar[str] = "market"
+    measure: ClassVar[str] = "reads_per_call"
+    access: ClassVar[str | None] = "EXP"
+    citing: ClassVar[bool] = True
+    pointers: ClassVar[bool] = False
+
+    horizon: Annotated[int, Field(ge=0)] = 4
+    tolerance: Annotated[float, Field(ge=0, le=1)] | None = 0.01
+    queries: Annotated[int, Field(ge=0)] = 16
+    citations: Annotated[int, Field(ge=0)] = 16
+    examine: bool = False
+    reward: Reward = "abs_move"
+    last: Last = "judge"
+    b: Annotated[float, Field(gt=0, le=1e9)] = 1.0
+    scoring: ScoringRule = ScoringRule()
+    limit: Limit | None = None
+    judge_source: Source = "metered"
+
+    def roles(self, question: Question) -> dict[str, str]:
+        if len(question.choices) < 2:
+            raise UsageError(f"a market is made between choices; {question.text!r} has none")
+        return {"market": "market", "adversary": "adversary", "judge": "judge"}
+
+    async def play(self, floor: Floor, question: Question) -> Decided:
+        record = Record(question.text, Store() if self.pointers else None)
+        prices = [await self.price(floor, record)]
+        while len(record.turns) < self.horizon and not self.settled(prices):
+            await self.argue(floor, record)
+            prices.append(await self.price(floor, record))
+        said = await self.ask(floor, record, "judge", Verdict, record.public, check=fits(floor), to=(), task="verdict")
+        final: Verdict = said.move  # type: ignore[assignment]
+        paid = self.losses([price.probabilities for price in prices], final.probabilities)
+        payoffs = {"market": 0.0 - sum(paid.market), "adversary": 0.0 - sum(paid.adversary)}
+        return Decided(final, payoffs=payoffs, step=said.step)
+
+    def settled(self, prices: list[Price]) -> bool:
+        """Whether the last statement no longer moved the price."""
+        if len(prices) < 2 or self.tolerance is None:
+            return False
+        return distance(prices[-2].probabilities, prices[-1].probabilities) <= self.tolerance
+
+    def losses(self, prices: Sequence[Belief], final: Belief) -> Losses:
+        """`losses` with this protocol's parameters."""
+        return losses(prices, final, scoring=self.scoring, reward=self.reward, last=self.last, b=self.b)
+
+    async def ask(
+        self, floor: Floor, record: Record, seat: str, kind: Any, entries: Sequence[Entry],
+        **about: Any,
+    ) -> Entry:  # fmt: skip
+        """Ask a seat, with these statements before it; where messages hold pointers it may open some of them first."""
+        opened: list[Entry] = []
+        while True:
+            may = len(opened) < self.opening()
+            entry = await self.put(floor, record, seat, kind, [*entries, *opened], may, **about)
+            if not isinstance(entry.move, Open):
+                return entry
+            opened.append(entry)
+
+    async def put(
+        self, floor: Floor, record: Record, seat: str, kind: Any, entries: Sequence[Entry], opens: bool, *,
+        check: Callable[[Any], Move], text: str | None = None, one_of: dict[str, list[str]] | None = None, **more: Any,
+    ) -> Entry:  # fmt: skip
+        """One ask, about the question that is played or another text. opens: whether a pointer may be opened instead."""
+        store, named, legal = record.store, dict(one_of or {}), check
+        if store is not None:
+            visible = shown(text or record.text, entries)
+            more["pointers"] = True
+            if opens and visible:
+                kind, named["pointer"] = kind | Open, visible
+            legal = partial(pointed, store=store, visible=visible, check=check)
+        if named:
+            more["one_of"] = named
+        view = floor.only(
+            text or record.text, *entries, choices=() if text else floor.question.choices,
+            source=self.judge_source if seat == "judge" else "all",
+        )  # fmt: skip
+        move = await floor.ask(seat, kind, view=view, check=legal, say=False, **more)
+        return Entry(floor.step, seat, move)
+
+    def opening(self) -> int:
+        """How many pointers a seat may open before it answers."""
+        return 0
+
+    # -- the market ----------------------------------------------------------------------------------------------------
+
+    async def price(self, floor: Floor, record: Record) -> Price:
+        """M(Q_t): the market's price, which the adversary is told."""
+        record.price = await self.ask(
+            floor, record, "market", Price, record.public, check=fits(floor), to=("adversary",), **self.turn(record)
+        )
+        record.seen.append(record.price)
+        return record.price.move  # type: ignore[return-value]
+
+    def turn(self, record: Record, more: int = 0) -> dict[str, Any]:
+        return {"task": "price", "round": len(record.turns) + more, "rounds": self.horizon}
+
+    async def answer(self, floor: Floor, record: Record, query: Query, relation: str) -> Entry:
+        """M at any question: a price for the one that is played, the modal answer for another. Equal ones are asked once."""
+        main = query.question == record.text
+        if main and not query.suppose and record.price is not None:
+            return record.price
+        key = (query.question, query.suppose, len(record.public) if main else 0)
+        if key not in record.memo:
+            entries = [*record.public] if main else []
+            if query.suppose:
+                entries.append(Entry(floor.step, "adversary", Statement(text=query.suppose)))
+            asked: dict[str, Any] = {"to": ("adversary",), "under": floor.step, "relation": relation}
+            if main:
+                kind: Any = Price
+                asked |= {"check": fits(floor), **self.turn(record, more=1)}
+            else:
+                kind = Reply
+                asked |= {"check": of(query.question), "text": query.question, "task": "query"}
+            record.memo[key] = await self.ask(floor, record, "market", kind, entries, **asked)
+        return record.memo[key]
+
+    # -- the adversary -------------------------------------------------------------------------------------------------
+
+    async def argue(self, floor: Floor, record: Record) -> None:
+        """x_t: what the adversary says, after as many questions as it likes to put and may."""
+        for left in range(self.queries, -1, -1):
+            kinds: Any = Statement | Query if left else Statement
+            brief: dict[str, Any] = {"task": "statement", "round": len(record.turns) + 1, "rounds": self.horizon}
+            if left:
+                brief["queries"] = left
+                if self.examine and record.turns:
+                    kinds, brief["one_of"] = kinds | Examine, {"turn": list(record.turns)}
+            brief["most"] = {"cites": self.citations if self.citing else 0}
+            if self.limit is not None:
+                brief["limit"] = self.limit.model_dump(exclude_none=True)
+            entry = await self.put(
+                floor, record, "adversary", kinds, record.seen, left > 0,
+                check=partial(self.legal, floor, record), to=("market", "judge"), **brief,
+            )  # fmt: skip
+            move = entry.move
+            if isinstance(move, Statement):
+                await self.state(floor, record, entry)
+                return
+            if isinstance(move, Open):
+                record.seen.append(entry)
+                continue
+            await floor.charge("adversary", "queries", 1)
+            if isinstance(move, Query):
+                record.seen += [entry, await self.answer(floor, record, move, "answers")]
+            else:
+                assert isinstance(move, Examine)
+                exchange = [entry, await self.examined(floor, record, move)]
+                record.public += exchange
+                record.seen += exchange
+
+    def legal(self, floor: Floor, record: Record, move: Statement | Query | Examine) -> Statement | Query | Examine:
+        """The move as it goes on the record. Raises Illegal with the rule that it breaks."""
+        if isinstance(move, Examine):
+            if move.turn not in record.turns:
+                raise Illegal(
+                    f"no statement was made at step {move.turn}; there are those of {', '.join(record.turns)}"
+                )
+            return move
+        if isinstance(move, Query):
+            return move
+        if move.answer is None and not move.text.strip():
+            raise Illegal("the statement is empty: give a text, or the answer that you claim")
+        if move.cites and not self.citing:
+            raise Illegal("this market does not take citations; argue without them")
+        if len(move.cites) > self.citations:
+            raise Illegal(f"{len(move.cites)} citations in a statement; there may be {self.citations}")
+        if self.limit is not None and move.text:
+            text = self.limit.apply(move.text)
+            move = move if text == move.text else move.model_copy(update={"text": text})
+        return stamped(move, partial(self.modal, floor, record))
+
+    async def state(self, floor: Floor, record: Record, entry: Entry) -> None:
+        """Put a statement before the judge and the market, its citations checked: for each the judge spends a query."""
+        statement: Any = entry.move
+        unknown = dict.fromkeys(cite.question for cite in statement.cites if cite.verified is None)
+        if unknown:
+            await floor.together(
+                *(self.answer(floor, record, Query(question=question), "checks") for question in unknown)
+            )
+            statement = stamped(statement, partial(self.modal, floor, record))
+        if statement.cites:
+            await floor.charge("judge", "queries", len(statement.cites))
+        entry = entry._replace(move=statement)
+        record.turns[entry.step] = tuple(record.seen), entry
+        record.public.append(entry)
+        record.seen.append(entry)
+
+    def modal(self, floor: Floor, record: Record, question: str) -> str | None:
+        """The modal M(question), where M has said it."""
+        if question == record.text and record.price is not None:
+            price: Any = record.price.move
+            return UNKNOWN if price.choice is None else floor.question.choices[price.choice]
+        known: Any = record.memo.get((question, "", 0))
+        return None if known is None else known.move.answer
+
+    async def examined(self, floor: Floor, record: Record, asked: Examine) -> Entry:
+        """The answer of the adversary as it was at an earlier turn: it sees what it saw then, and nothing since."""
+        key = (asked.turn, asked.question)
+        if key not in record.memo:
+            saw, said = record.turns[asked.turn]
+            record.memo[key] = await self.ask(
+                floor, record, "adversary", Reply, saw, check=of(asked.question), to=("market", "judge"),
+                under=floor.step, relation="answers", task="examine", asks=asked.question, said=said.move.content(),
+            )  # fmt: skip
+        return record.memo[key]
+
+    def generations(self, question: Question) -> dict[str, int] | None:
+        each, opens = self.horizon * self.queries, self.opening() + 1
+        checks = self.horizon * self.citations if self.citing else 0
+        return {
+            "market": (1 + self.horizon + each + checks) * opens,
+            "adversary": self.horizon + each * (1 + opens if self.examine else 1),
+            "judge": opens,
+        }
+
+
+class UncitedMarketMaking(MarketMaking):
+    """Market making whose statements may not cite the market: the judge must read the whole argument, and gets to NP
+    (Shah 2020, in the comments on Hubinger 2020)."""
+
+    name: ClassVar[str] = "market-uncited"
+    measure: ClassVar[str] = "reads"
+    access: ClassVar[str | None] = "NP"
+    citing: ClassVar[bool] = False
+
+
+class PointerMarketMaking(MarketMaking):
+    """Market making whose messages may hold pointers to messages of any size, which gets to R (Hubinger 2020, Alignment
+    proposals and complexity classes).
+
+    What stands in square brackets becomes a message of its own, with a pointer ("&" and 12 hex digits) in its place.
+    Whoever is shown a pointer may open it, which is a read, or pass it on. opens: most in one answer.
+    """
+
+    name: ClassVar[str] = "market-pointers"
+    access: ClassVar[str | None] = "R"
+    pointers: ClassVar[bool] = True
+
+    opens: Annotated[int, Field(ge=0)] = 16
+
+    def roles(self, question: Question) -> dict[str, str]:
+        try:
+            Store().intern(question.text)
+        except Illegal as error:
+            raise UsageError(f"{error}; brackets and pointers in a question of {self.name} must be whole") from None
+        return super().roles(question)
+
+    def opening(self) -> int:
+        return self.opens
+
+
+def stamped(statement: Statement, modal: Callable[[str], str | None]) -> Statement:
+    """The statement with each citation marked verified or not, or None where it is not known what the market says."""
+
+    def stamp(cite: Citation) -> Citation:
+        says = modal(cite.question)
+        return cite.model_copy(update={"verified": None if says is None else says == cite.answer})
+
+    cites = tuple(map(stamp, statement.cites))
+    return statement if cites == statement.cites else statement.model_copy(update={"cites": cites})
+
+
+def pointed(move: Any, store: Store, visible: list[str], check: Callable[[Any], Move]) -> Move:
+    """The check of any move where messages hold pointers: its brackets stored, then its own check."""
+    move = received(move, store, visible)
+    return move if isinstance(move, Open) else check(move)
+
+
+def of(question: str) -> Callable[[Reply], Reply]:
+    """The check of a reply: it is put down as the answer to `question`."""
+
+    def check(reply: Reply) -> Reply:
+        return reply if reply.of == question else reply.model_copy(update={"of": question})
+
+    return check

@@ -1,0 +1,87 @@
+"""The moves of market making: prices, statements with citations, queries of the market, cross-examination."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
+
+from moot.protocols.amplification.amplification import Text
+from moot.protocols.engine.moves import Move, Verdict
+
+
+class Price(Verdict):
+    """The market's prediction of the judge's final belief: `probabilities[i]` for choice i."""
+
+    kind: Literal["price"] = "price"  # type: ignore[assignment]
+
+
+class Citation(BaseModel):
+    """ "M(question) = answer": what the market says to a question. verified: whether it does, once that was checked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", revalidate_instances="always")
+    question: Text
+    answer: Text
+    verified: SkipJsonSchema[bool | None] = None
+
+    def __str__(self) -> str:
+        mark = "" if self.verified is None else " (verified)" if self.verified else " (not what M says)"
+        return f"M({self.question}) = {self.answer}{mark}"
+
+
+class Statement(Move):
+    """What the adversary says to the judge. answer: the answer that it claims, if any. cites: what the market says.
+
+    Whatever the adversary says about verification is replaced by what the protocol finds.
+    """
+
+    argues: ClassVar[bool] = True
+    kind: Literal["statement"] = "statement"
+    text: Annotated[str, Field(max_length=400_000)] = ""
+    answer: Text | None = None
+    cites: tuple[Citation, ...] = ()
+
+    def content(self) -> str:
+        claim = [] if self.answer is None else [f"Claimed answer: {self.answer}"]
+        return "\n".join([*filter(None, [self.text]), *claim, *map(str, self.cites)])
+
+    def reading(self) -> int:
+        texts = [self.text, self.answer or "", *(text for cite in self.cites for text in (cite.question, cite.answer))]
+        return sum(map(len, texts))
+
+    def cells(self) -> int:
+        """A cell for each word of the text, for the claimed answer, and for each cited answer (the reader knows which
+        questions its rule asks)."""
+        return len(self.text.split()) + (self.answer is not None) + len(self.cites)
+
+
+class Query(Move):
+    """A question that the adversary puts to the market. suppose: what it might say, which the market is shown as said."""
+
+    argues: ClassVar[bool] = True
+    kind: Literal["query"] = "query"
+    question: Text
+    suppose: Annotated[str, Field(max_length=20_000)] = ""
+
+    def content(self) -> str:
+        return f"{self.question}\nSuppose it is said: {self.suppose}" if self.suppose else self.question
+
+    def cells(self) -> int:
+        """0: who asked knows what it asked."""
+        return 0
+
+
+class Examine(Move):
+    """A question to the adversary as it was when it made a statement. turn: the step of that statement."""
+
+    argues: ClassVar[bool] = True
+    kind: Literal["examine"] = "examine"
+    turn: str
+    question: Text
+
+    def content(self) -> str:
+        return f"To the author of the statement of step {self.turn}: {self.question}"
+
+    def cells(self) -> int:
+        return len(self.question.split())

@@ -1,0 +1,1 @@
+"""Debates over a tree of claims."""

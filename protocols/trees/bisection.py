@@ -1,0 +1,96 @@
+"""Bisection: a recursive debate about a sum, on an argument tree of which only one path is ever written.
+
+The halving idea of Irving, Christiano and Amodei 2018 (arXiv 1805.00899, the Reach example): a claim about N cells is
+split into claims about its halves; the opponent picks the half that it disputes; at a single cell the judge looks.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from moot.protocols.debate.parts import fits
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+from moot.protocols.scoring import ScoringRule, zero_sum
+
+
+class Split(Move):
+    """The claimant's split of a claim: cells [start, middle) sum to `left`, cells [middle, end) to `right`."""
+
+    argues: ClassVar[bool] = True
+    kind: Literal["split"] = "split"
+    left: int
+    right: int
+
+    def reading(self) -> int:
+        return 2
+
+
+class Dispute(Move):
+    """The half that the opponent disputes."""
+
+    argues: ClassVar[bool] = True
+    kind: Literal["dispute"] = "dispute"
+    half: Literal["left", "right"]
+
+    def reading(self) -> int:
+        return 1
+
+
+class Bisection(Protocol):
+    """Two answers to "what is the sum of these N integers?"; a claims the first, b disputes it.
+
+    a splits its claim in halves, b picks the half that is wrong, down to one cell. The judge reads that path, adds two
+    numbers at each level and looks at one cell: 3·⌈log2 N⌉ + 1 reads, of a tree of 2N − 1 claims. Under optimal play the
+    true answer wins: a wrong claim has a wrong half, and a right one has none.
+
+    question.data is the list of integers and question.choices are the two claimed sums. Raises UsageError otherwise.
+    """
+
+    access: ClassVar[str | None] = "PSPACE"
+    zero_sum: ClassVar[bool] = True
+
+    scoring: ScoringRule = ScoringRule(rule="brier")
+
+    def roles(self, question: Question) -> dict[str, str]:
+        data = question.data
+        if not isinstance(data, list) or not data or not all(isinstance(x, int) for x in data):
+            raise UsageError(f"bisection needs data, a list of integers; {question.text!r} has {type(data).__name__}")
+        if len(question.choices) != 2 or not all(choice.lstrip("-").isdigit() for choice in question.choices):
+            raise UsageError(f"bisection needs two integers as choices, not {question.choices}")
+        return {"a": "debater", "b": "debater", "judge": "judge"}
+
+    def stances(self, question: Question) -> dict[str, int]:
+        return {"a": 0, "b": 1}
+
+    async def play(self, floor: Floor, question: Question) -> Decided:
+        assert isinstance(question.data, list)
+        start, end, claim, under = 0, len(question.data), int(question.choices[0]), None
+        while end - start > 1:
+            middle = (start + end) // 2
+            where: dict[str, Any] = {"start": start, "middle": middle, "end": end, "claim": claim}
+            view = floor.said(source="all")
+            split: Split = await floor.ask("a", Split, view=view, under=under, task="split", **where)
+            halves: dict[str, Any] = {"left": split.left, "right": split.right}
+            view = floor.said(source="all")
+            dispute = await floor.ask(
+                "b", Dispute, view=view, under=floor.step, relation="attacks", task="dispute", **where, **halves
+            )
+            under = floor.step
+            start, end = (start, middle) if dispute.half == "left" else (middle, end)
+            claim = halves[dispute.half]
+        view = floor.said(source="metered")
+        verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
+        payoffs = zero_sum(self.scoring, verdict.probabilities, ("a", "b"))
+        return Decided(verdict, payoffs=payoffs, step=floor.step)
+
+    def implied(self, question: Question) -> int | None:
+        return 2 * len(question.data) - 1 if isinstance(question.data, list) else None
+
+    def generations(self, question: Question) -> dict[str, int] | None:
+        depth = (len(question.data) - 1).bit_length() if isinstance(question.data, list) else 0
+        return {"a": depth, "b": depth, "judge": 1}

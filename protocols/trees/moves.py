@@ -1,0 +1,119 @@
+"""The moves of argument trees: claims that cite earlier ones, responses to a claim, and reactions at any of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Container
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from moot.protocols.amplification.moves import Text
+from moot.protocols.engine.errors import Illegal
+from moot.protocols.engine.moves import Move
+from moot.protocols.limits import Limit
+
+Label = Literal["yes", "yes but", "secondary objection", "main objection"]
+"""What a debater thinks of a claim: it agrees; it agrees, and something of weight is left out; it objects on the
+side; this is what it objects to above all. The labels are those of the recursive debates that people wrote
+(dc-debates, 2026)."""
+
+RELATIONS = {
+    "yes": "supports", "yes but": "adds to", "no": "attacks", "secondary objection": "secondary objection",
+    "main objection": "main objection", "": "supports",
+}  # fmt: skip
+"""How a claim that follows a response stands to the claim that was responded to."""
+
+
+class Assertion(Move):
+    """A claim, a node of the argument tree. cites: ids (steps) of earlier claims that it rests on.
+
+    The protocol fills in `to` and `label`, the claim that it stands under ("" for the question) and the response that
+    it follows; and in `missing`, the cited ids that name no claim made before it.
+    """
+
+    argues: ClassVar[bool] = True
+    filled: ClassVar[tuple[str, ...]] = ("to", "label", "missing")
+    kind: Literal["assertion"] = "assertion"
+    text: Annotated[str, Field(max_length=400_000)]
+    cites: tuple[Text, ...] = ()
+    to: str = ""
+    label: str = ""
+    missing: tuple[str, ...] = ()
+
+    @field_validator("cites", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """Ids as models and people write them: one text, numbers, nothing."""
+        if isinstance(value, (str, int, float)) or value is None:
+            return tuple(re.findall(r"[\w.\-]+", "" if value is None else str(value)))
+        if not isinstance(value, (list, tuple)):
+            return value
+        return tuple(str(each) if isinstance(each, (int, float)) else each for each in value)
+
+    def content(self) -> str:
+        cited = ", ".join(f"{each} (no claim)" if each in self.missing else each for each in self.cites)
+        return f"{self.text}\n(cites {cited})" if cited else self.text
+
+    def reading(self) -> int:
+        return len(self.text) + sum(map(len, self.cites))
+
+    def cells(self) -> int:
+        """A cell for each word, and for each citation."""
+        return len(self.text.split()) + len(self.cites)
+
+
+class Response(Move):
+    """What a debater says to the claim of the step `to`, which the protocol fills in."""
+
+    filled: ClassVar[tuple[str, ...]] = ("to",)
+    kind: Literal["response"] = "response"
+    label: Label
+    to: str = ""
+
+    def content(self) -> str:
+        return f"{self.label}, to claim {self.to}"
+
+    def cells(self) -> int:
+        return 1
+
+
+class Reaction(Move):
+    """What a seat does in an argument tree: a response to the claim `to` ("q": the question), or none (""), and how
+    many claims of its own it then puts under it."""
+
+    kind: Literal["reaction"] = "reaction"
+    to: Text
+    label: Literal["", "yes", "no", "yes but", "secondary objection", "main objection"] = ""
+    claims: Annotated[int, Field(ge=0, le=16)] = 0
+
+    def content(self) -> str:
+        words = [self.label] if self.label else list[str]()
+        words += [f"{self.claims} claims" if self.claims != 1 else "1 claim"] if self.claims else []
+        return f"{', '.join(words) or 'nothing'}, to {'the question' if self.to == 'q' else f'claim {self.to}'}"
+
+    def cells(self) -> int:
+        return 1
+
+
+KINDS: dict[str, type[Move]] = {"assertion": Assertion, "response": Response, "reaction": Reaction}
+
+
+def stated(
+    known: Container[str], most: int, limit: Limit | None, to: str, label: str
+) -> Callable[[Assertion], Assertion]:
+    """The check of a claim under `to`, after the response `label`: it says something, within the limit, and cites at
+    most `most` claims, which are looked up in `known`, the claims made before it. Nothing can then rest on itself by
+    its citations: each leads to an earlier step."""
+
+    def check(move: Assertion) -> Assertion:
+        if not move.text.strip():
+            raise Illegal("the claim is empty")
+        if len(move.cites) > most:
+            raise Illegal(f"at most {most} claims may be cited, not {len(move.cites)}")
+        text = move.text if limit is None else limit.apply(move.text)
+        missing = tuple(each for each in dict.fromkeys(move.cites) if each not in known)
+        filled = {"text": text, "to": to, "label": label, "missing": missing}
+        return move.model_copy(update=filled)
+
+    return check

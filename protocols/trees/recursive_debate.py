@@ -1,0 +1,123 @@
+"""Recursive debate: a claim, the main objection to it, the main objection to that, and so on down one path of a tree.
+
+The form in which people wrote such trees by hand (dc-debates, 2026), after the recursion of Irving, Christiano and
+Amodei 2018 (arXiv 1805.00899): each debater knows answers to all that could be objected, and one path of it is ever
+said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from moot.protocols.debate.parts import fits, limits
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.moves import Verdict
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Entry, Source
+from moot.protocols.limits import Limit
+from moot.protocols.scoring import ScoringRule, zero_sum
+from moot.protocols.trees.moves import RELATIONS, Assertion, Response, stated
+
+
+class RecursiveDebate(Protocol):
+    """a claims the first answer; b says yes, or objects; a says yes to the main objection, or objects to that; and so
+    on.
+
+    Each response is a label: "yes", "yes but" (it leaves out something of weight), "secondary objection" or "main
+    objection". All but "yes" are followed by a claim of its own under the one that is responded to. Only the main
+    objection is answered in turn; what is said on the side is a leaf of the tree. A "yes" ends the line.
+
+    The judge reads one path: the first claim, the main objections below it, and the yes at its end if there is one; at
+    most depth + 1 statements of the tree of main objections that could have been made. It may look at the data.
+
+    depth: main objections in a row. objections: to one claim, the main one included. limit: of a claim. cites: how many
+    earlier claims a claim may cite, by their steps. judge_source: whether the judge sees the source. Raises UsageError
+    on a question without two choices.
+    """
+
+    access: ClassVar[str | None] = "PSPACE"
+    zero_sum: ClassVar[bool] = True
+
+    depth: Annotated[int, Field(ge=0)] = 4
+    objections: Annotated[int, Field(ge=1)] = 2
+    limit: Limit | None = None
+    cites: Annotated[int, Field(ge=0)] = 4
+    judge_source: Source = "metered"
+    scoring: ScoringRule = ScoringRule(rule="brier")
+
+    def roles(self, question: Question) -> dict[str, str]:
+        if len(question.choices) != 2:
+            raise UsageError(f"a recursive debate needs 2 choices; {question.text!r} has {len(question.choices)}")
+        return {"a": "debater", "b": "debater", "judge": "judge"}
+
+    async def play(self, floor: Floor, question: Question) -> Decided:
+        said: list[str] = []  # the steps of all claims, in order
+        speaker, rival = "a", "b"
+        claim = await self._claim(floor, speaker, None, "", said)
+        line = [claim]
+        for _ in range(self.depth):
+            answer = await self._respond(floor, rival, claim.step, said)
+            line.append(answer)
+            if isinstance(answer.move, Response):  # agreement
+                break
+            claim, speaker, rival = answer, rival, speaker
+        view = floor.only(question.text, *line, choices=question.choices, source=self.judge_source)
+        verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
+        payoffs = zero_sum(self.scoring, verdict.probabilities, ("a", "b"))
+        return Decided(verdict, payoffs=payoffs, step=floor.step)
+
+    async def _respond(self, floor: Floor, seat: str, to: str, said: list[str]) -> Entry:
+        """The seat's main objection to a claim, or its yes, after what it says on the side."""
+        left = self.objections
+        while True:
+            labels = ["yes", "main objection", *(["secondary objection", "yes but"] if left > 1 else [])]
+            response = await floor.ask(
+                seat, Response, view=floor.said(source="all"), check=_labelled(to, labels), task="respond", claim=to,
+                answer="ab".index(seat), one_of={"label": labels},
+            )  # fmt: skip
+            if response.label == "yes":
+                return Entry(floor.step, seat, response)
+            objection = await self._claim(floor, seat, to, response.label, said)
+            if response.label == "main objection":
+                return objection
+            left -= 1
+
+    async def _claim(self, floor: Floor, seat: str, to: str | None, label: str, said: list[str]) -> Entry:
+        where: dict[str, Any] = {} if to is None else {"claim": to, "label": label}
+        where |= {"one_of": {"cites": [*said]}} if said and self.cites else {}
+        move = await floor.ask(
+            seat, Assertion, view=floor.said(source="all"), under=to, relation=RELATIONS[label],
+            check=stated(said, self.cites, self.limit, to or "", label), task="claim", answer="ab".index(seat),
+            most={"cites": min(self.cites, len(said))}, **limits(self.limit, None), **where,
+        )  # fmt: skip
+        said.append(floor.step)
+        return Entry(floor.step, seat, move)
+
+    def shortfall(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
+        if any(move["kind"] == "response" and move["label"] == "yes" for move in moves):
+            return None
+        return f"the line was cut at depth {self.depth}: its last claim could not be objected to"
+
+    def stakes(self, question: Question) -> float:
+        return max(zero_sum(self.scoring, (1.0, 0.0), ("a", "b")).values())
+
+    def generations(self, question: Question) -> dict[str, int] | None:
+        turns = 2 * self.objections  # a label and a claim each
+        return {"a": 1 + turns * (self.depth // 2), "b": turns * -(-self.depth // 2), "judge": 1}
+
+
+def _labelled(to: str, labels: list[str]) -> Callable[[Response], Response]:
+    """The check of a response: one of these labels, and about this claim."""
+
+    def check(move: Response) -> Response:
+        if move.label not in labels:
+            raise Illegal(f"the response {move.label!r} is not to be had here: it is one of {', '.join(labels)}")
+        return move if move.to == to else move.model_copy(update={"to": to})
+
+    return check

@@ -1,0 +1,93 @@
+"""Sees a protocol read the clock, chance or the world while it is stepped: calls of C functions, with their line."""
+
+from __future__ import annotations
+
+import gc
+import random
+import sys
+from contextlib import AbstractContextManager
+from types import FrameType, TracebackType
+from typing import Any
+
+from moot.protocols.engine.base import Protocol
+
+_MODULES = {
+    "time": "reads the clock",
+    "_random": "draws randomness",
+    "posix": "asks the operating system",
+    "nt": "asks the operating system",
+    "io": "opens a file",
+    "_io": "opens a file",
+    "_socket": "uses the network",
+    "_thread": "uses threads",
+    "select": "waits for the world",
+}
+_METHODS = {"now", "utcnow", "today"}
+_HARMLESS = {"get_ident", "fspath", "fsdecode", "allocate_lock", "RLock"}
+_CURE = "; moves, coins and sub-plays all come from the floor (floor.ask, floor.flip, floor.draw, floor.uniform)"
+
+
+class Watch(AbstractContextManager[None]):
+    """`with watch():` around each stepping of a game; `found` then says what the protocol did, and where."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self.own = type(protocol).play.__code__.co_filename
+        self.found: list[str] = []
+        self._before: Any = None
+        self._collects = False
+
+    def __call__(self) -> Watch:
+        return self
+
+    def __enter__(self) -> None:
+        # Callbacks of the garbage collector run in whatever frame stands there, and may read the clock.
+        self._collects = gc.isenabled()
+        gc.disable()
+        self._before = sys.getprofile()
+        sys.setprofile(self._see)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        sys.setprofile(self._before)
+        if self._collects:
+            gc.enable()
+
+    def _see(self, frame: FrameType, event: str, called: Any) -> None:
+        if event != "c_call":
+            return
+        what = _what(called)
+        if what is not None and (place := self._place(frame)) is not None:
+            name = getattr(called, "__qualname__", repr(called))
+            self.found.append(f"{place} {what} ({name}){_CURE}")
+
+    def _place(self, frame: FrameType | None) -> str | None:
+        """The line of the protocol's file behind a call; None when an import (of the protocol's own needs) makes it."""
+        first, line = None, None
+        while frame is not None:
+            name = frame.f_code.co_filename
+            if name.startswith("<frozen importlib"):
+                return None
+            if name.replace("\\", "/").endswith("moot/testing/hand.py"):
+                break
+            first = first or f"{name}:{frame.f_lineno}"
+            if line is None and name == self.own:
+                line = f"{name}:{frame.f_lineno}"
+            frame = frame.f_back
+        return line or first
+
+
+def _what(called: Any) -> str | None:
+    owner = getattr(called, "__self__", None)
+    name = getattr(called, "__name__", "")
+    if name in _METHODS and isinstance(owner, type) and owner.__module__ == "datetime":
+        return "reads the clock"
+    if isinstance(owner, random.Random):
+        return (
+            "draws randomness"
+            if owner is getattr(random, "_inst", None) or isinstance(owner, random.SystemRandom)
+            else None
+        )
+    if name in _HARMLESS:
+        return None
+    return _MODULES.get(getattr(called, "__module__", None) or "")

@@ -1,0 +1,311 @@
+"""The laws that every protocol keeps, each a function: `laws.replays(MyProtocol())`. `check_protocol` examines them all.
+
+Here: what a play does and how it is recorded. In `laws_of_sight`: what the seats may see, spend and win.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+from hypothesis import strategies as st
+
+from moot.play.driver import in_loop
+from moot.play.driver import play as drive
+from moot.play.rerun import resume
+from moot.protocols.engine.base import record_of
+from moot.protocols.engine.errors import ProtocolError
+from moot.protocols.engine.outcomes import Decided, outcome_adapter
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Request
+from moot.testing.hand import Hand, shown
+from moot.testing.hostile import hostile_replies, illegal_replies
+from moot.testing.laws.check import LAWS as LAWS
+from moot.testing.laws.check import Case, law
+from moot.testing.laws.check import LawBroken as LawBroken
+from moot.testing.laws.impure import Watch
+from moot.transcripts.events import path_of, played_part
+from moot.transcripts.replay import replay, verify
+from moot.transcripts.transcript import Transcript
+
+
+@law("every play comes to an outcome, whatever legal moves are made")
+def ends(case: Case) -> None:
+    """And after it nothing is asked: neither by the play itself, nor by code of it that runs as it is closed."""
+    hand = case.play(case.order())
+    game, outcome = hand.game, hand.game.outcome
+    if game.open:
+        case.broken(f"steps {', '.join(game.open)} are still open after the outcome")
+    if isinstance(outcome, Decided):
+        strange = [seat for seat in outcome.payoffs if seat not in game.roles]
+        if strange:
+            case.broken(f"payoffs name seat {strange[0]!r}; the seats are {', '.join(game.roles)}")
+        infinite = [seat for seat, payoff in outcome.payoffs.items() if not math.isfinite(payoff)]
+        if infinite:
+            case.broken(f"the payoff of {infinite[0]} is {outcome.payoffs[infinite[0]]}")
+    if not hand.order:
+        return
+    step = hand.order[-1]
+    try:
+        game.answer(step, {})
+        case.broken("a step could be answered after the outcome")
+    except ProtocolError:
+        pass
+    broken_off = case.hand()
+    for _ in range(case.draw(st.integers(0, len(hand.order) - 1))):
+        if broken_off.game.outcome is None:
+            case.attempt(lambda: broken_off.step(next(iter(broken_off.game.open))))
+    if broken_off.game.outcome is None:
+        case.attempt(lambda: broken_off.game.fail(next(iter(broken_off.game.open)), "the world gave out"))
+        if broken_off.game.open:
+            case.broken(f"after a failure steps {', '.join(broken_off.game.open)} are still open")
+
+
+@law("a protocol reads no clock, no randomness, no file and no network")
+def pure(case: Case) -> None:
+    """Calls of `time`, `datetime.now`, the global `random`, `os` and `open` from the protocol are seen, with their line."""
+    watch = Watch(case.protocol)
+    case.play(case.order(), watch=watch)
+    if watch.found:
+        case.broken(watch.found[0])
+
+
+@law("the same moves give the same play")
+def deterministic(case: Case) -> None:
+    first = case.play()
+    case.same(first, case.play(), "played again on the same moves")
+    case.same(first, case.play(), "played a third time on the same moves")
+
+
+@law("replay gives the identical digest")
+def replays(case: Case) -> None:
+    transcript = case.play(case.order()).transcript
+    again = case.attempt(lambda: replay(transcript, case.protocol))
+    if again.digest != transcript.digest:
+        case.broken(f"the digest is {transcript.digest}, that of the replay {again.digest}")
+    whole = verify(transcript)
+    if not whole.ended or whole.digest != transcript.digest:
+        case.broken(f"verification found {whole}")
+
+
+@law("what is encoded and decoded is what it was")
+def encodes(case: Case) -> None:
+    """The protocol with its parameters, the question, every move that was accepted, and the outcome."""
+    protocol = case.protocol
+    record = record_of(protocol)
+    made = case.attempt(lambda: type(protocol)(**record["params"]))
+    if made != protocol:
+        case.broken(f"the protocol came back from its record {record} as {made!r}")
+    question = case.question
+    if Question(**question.model_dump(mode="json", exclude_defaults=True)) != question:
+        case.broken("the question did not come back from its record")
+    hand = case.play()
+    outcome = hand.game.outcome
+    assert outcome is not None
+    if outcome_adapter.validate_json(outcome.model_dump_json()) != outcome:
+        case.broken(f"the outcome did not come back from its record: {outcome!r}")
+    kinds = {step: asked.request.kinds for (step, _), asked in hand.asked.items()}
+    for step in hand.transcript.steps():
+        for form in filter(None, (step.move, step.raw)):
+            kind = next((kind for kind in kinds[step.step] if kind.model_fields["kind"].default == form["kind"]), None)
+            if kind is None:
+                continue  # a check may put a kind of its own on the record
+            move = case.attempt(partial(kind.model_validate, form))
+            if move.model_dump(mode="json") != form:
+                case.broken(f"the move of step {step.step} was recorded as {form}, and reads back as {shown(move)}")
+
+
+@law("the order in which calls come back changes nothing")
+def order_free(case: Case) -> None:
+    """Stepped by hand in two drawn orders, and with async agents that answer in a drawn order on a real event loop."""
+    first = case.play()
+    order = case.order()
+    reverse = [5 - turn for turn in order] or [5, 4, 3, 2, 1]
+    for other in (order, reverse):
+        case.same(first, case.play(other), "with its calls answered in another order")
+    live = case.attempt(lambda: _live(case, order))
+    if live.digest != first.transcript.digest:
+        _first_difference(case, first, live)
+
+
+def _live(case: Case, order: list[int]) -> Transcript:
+    """The case played by the driver, with async agents that a gatekeeper lets answer in the given order."""
+    waiting: dict[str, anyio.Event] = {}
+    turns = iter(order)
+
+    async def act(request: Request) -> Any:
+        gate = waiting[request.step] = anyio.Event()
+        await gate.wait()
+        return case.script.agent(request)
+
+    async def keep() -> None:
+        while True:
+            for _ in range(3):
+                await anyio.lowlevel.checkpoint()
+            if waiting:
+                waiting.pop(list(waiting)[next(turns, 0) % len(waiting)]).set()
+
+    async def both() -> Transcript:
+        transcript: Transcript | None = None
+        async with anyio.create_task_group() as group:
+            group.start_soon(keep)
+            seats = dict.fromkeys(case.protocol.roles(case.question), act)
+            transcript = await drive(case.protocol, case.question, seats, seed=case.seed)
+            group.cancel_scope.cancel()
+        assert transcript is not None
+        return transcript
+
+    transcript: Transcript = in_loop(both)
+    return transcript
+
+
+def _first_difference(case: Case, hand: Hand, live: Transcript) -> None:
+    bodies = hand.bodies
+    for line, event in live.pairs():
+        if event["event"] in ("moved", "rejected", "flipped", "charged", "ended", "started"):
+            body = played_part(line)
+            if body not in bodies.get(event.get("step", ""), ()):
+                case.broken(
+                    f"with async agents answering in another order, this came out differently: {body.decode()[:600]}"
+                )
+    case.broken("with async agents answering in another order, the digest came out differently")
+
+
+@law("a play that is cut off at any moment and resumed is the play that was not")
+def resumes(case: Case) -> None:
+    """The log is cut after a drawn event, and in the middle of a drawn line; no call that was recorded is made again."""
+    first = case.play(case.order())
+    lines = first.lines
+    if len(lines) < 2:
+        return
+    kept = case.draw(st.integers(1, len(lines) - 1))
+    torn = case.draw(st.integers(0, len(lines[kept]) - 1))
+    calls: list[str] = []
+
+    def agent(request: Request) -> Any:
+        calls.append(request.step)
+        return case.script.agent(request)
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cut.jsonl"
+        path.write_bytes(b"".join(lines[:kept]) + lines[kept][:torn])
+        seats = dict.fromkeys(case.protocol.roles(case.question), agent)
+        resumed = case.attempt(lambda: resume(path, seats, protocol=case.protocol))
+        if resumed.digest != first.transcript.digest:
+            _first_difference(case, first, resumed)
+    done = [event["step"] for event in Transcript(lines[:kept]).events() if event["event"] in ("moved", "rejected")]
+    for step in set(done):
+        if calls.count(step) > len(case.script.replies[step]) - done.count(step):
+            case.broken(f"resumed after {kept} events, step {step} was asked again although its answer was recorded")
+
+
+@law("an illegal move changes nothing, and is recorded")
+def rejects(case: Case) -> None:
+    """A reply that no protocol may accept, or a hostile one, comes before the legal answer of a drawn step."""
+    first = case.play()
+    once = [step for step in first.order if len(case.script.replies[step]) == 1]
+    if not once:
+        return
+    at = case.draw(st.sampled_from(once))
+    hand = case.hand()
+    while at not in hand.game.open:
+        case.attempt(lambda: hand.step(next(iter(hand.game.open))))
+    request = hand.look(at)
+    illegal = case.draw(st.booleans())
+    reply = case.draw(illegal_replies(request) if illegal else hostile_replies(request, most=1000))
+    before = {step: waiting.digest for step, waiting in hand.game.open.items()}
+    count = len(hand.lines)
+    taken = case.attempt(lambda: hand.game.answer(at, reply))
+    if taken:
+        if illegal:
+            case.broken(
+                f"step {at} accepted {shown(reply)}, which is no {' or '.join(k.__name__ for k in request.kinds)}"
+            )
+        return
+    events = list(Transcript(hand.lines).events())[count:]
+    if [event["event"] for event in events][:1] != ["rejected"] or events[0]["step"] != at:
+        case.broken(f"step {at} was answered with {shown(reply)}; recorded was {[event['event'] for event in events]}")
+    if hand.game.outcome is not None:
+        return
+    if {step: waiting.digest for step, waiting in hand.game.open.items()} != before or len(events) > 1:
+        case.broken(f"after the illegal {shown(reply)} at step {at} other steps were open than before")
+    script = case.script.replies[at]
+    case.script.replies[at] = [reply, *script]
+    try:
+        case.attempt(lambda: hand.run())
+        _same_but(case, first, hand, at, reply)
+        case.attempt(lambda: replay(hand.transcript, case.protocol))
+    finally:
+        case.script.replies[at] = script
+
+
+def _same_but(case: Case, first: Hand, hand: Hand, at: str, reply: Any) -> None:
+    one, other = first.bodies, hand.bodies
+    other[at] = [body for body in other[at] if not body.startswith(b'{"event":"rejected"')]
+    for step in sorted({*one, *other} - {""}, key=path_of):
+        if one.get(step) != other.get(step):
+            case.broken(f"after an illegal {shown(reply)} at step {at}, mended at once, step {step} came out differently:\n"
+                        f"    {one.get(step)}\n    {other.get(step)}")  # fmt: skip
+    if one[""] != other[""]:
+        case.broken(f"after an illegal {shown(reply)} at step {at}, mended at once, the outcome came out differently")
+
+
+@law("the argument tree is rooted and acyclic, and the ledger counts it as networkx does")
+def tree(case: Case) -> None:
+    import networkx
+
+    transcript = case.play(case.order()).transcript
+    for graph, size in (case.attempt(lambda: (transcript.tree, transcript.ledger.tree)),):
+        if not networkx.is_arborescence(graph):
+            case.broken(f"the tree is no tree with one root: edges {list(graph.edges)}")
+        root = graph.graph["root"]
+        if graph.in_degree(root) != 0:
+            case.broken(f"the root {root} answers something: {list(graph.pred[root])}")
+        sizes = {node: 0 if data["kind"] == "question" else data["size"] for node, data in graph.nodes(data=True)}
+        depths = networkx.single_source_shortest_path_length(graph, root)
+        paths = {root: 0}
+        for parent, node in networkx.bfs_edges(graph, root):
+            paths[node] = paths[parent] + sizes[node]
+        counted: dict[str, Any] = {
+            "nodes": len(graph), "depth": max(depths.values()), "branching": max(dict(graph.out_degree).values()),
+            "largest": max(sizes.values()), "longest_path": max(paths.values()), "total": sum(sizes.values()),
+        }  # fmt: skip
+        for name, value in counted.items():
+            if getattr(size, name) != value:
+                case.broken(f"the ledger counts {name} {getattr(size, name)}; networkx {value}")
+
+
+@law("generations() is an upper bound on the moves of each seat")
+def estimates(case: Case) -> None:
+    """For protocols that give one."""
+    most = case.attempt(lambda: case.protocol.generations(case.question))
+    if most is None:
+        return
+    made: dict[str, int] = {}
+    for step in case.play().transcript.steps():
+        made[step.seat] = made.get(step.seat, 0) + 1
+    for seat, count in made.items():
+        if count > most.get(seat, 0):
+            case.broken(f"seat {seat} made {count} moves; generations() allows for {most.get(seat, 0)}")
+
+
+from moot.testing.laws.laws_of_sight import (  # noqa: E402  (after the laws above, so that these are examined first)
+    blind as blind,
+)
+from moot.testing.laws.laws_of_sight import (  # noqa: E402
+    bounded_judge as bounded_judge,
+)
+from moot.testing.laws.laws_of_sight import sealed as sealed  # noqa: E402
+from moot.testing.laws.laws_of_sight import symmetric as symmetric  # noqa: E402
+from moot.testing.laws.laws_of_sight import within_budget as within_budget  # noqa: E402
+from moot.testing.laws.laws_of_sight import zero_sum as zero_sum  # noqa: E402
+
+__all__ = [
+    "blind", "bounded_judge", "deterministic", "encodes", "ends", "estimates", "order_free", "pure", "rejects", "replays",
+    "resumes", "sealed", "symmetric", "tree", "within_budget", "zero_sum",
+]  # fmt: skip

@@ -1,0 +1,323 @@
+"""The laws of what seats may see, spend and win."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from hypothesis import strategies as st
+from pydantic_core import to_json
+
+from moot.judges.bounded import Bounded
+from moot.play.driver import run
+from moot.protocols.engine.budget import MEASURES
+from moot.protocols.engine.moves import Answer, Ask, Move, Verdict
+from moot.protocols.engine.outcomes import Decided, Exhausted
+from moot.protocols.engine.question import Question, Sample
+from moot.protocols.engine.view import Request, cells_of
+from moot.testing.hand import Hand, accepted
+from moot.testing.laws.check import Case, law
+from moot.testing.strategies import takes
+from moot.transcripts.transcript import Transcript
+
+MARK = "\u27e6the source\u27e7"
+
+
+@law("no seat sees what it may not: what is said at the same time, or to others, or the source")
+def blind(case: Case) -> None:
+    """Every request is searched: its view, its question and its brief. The source is marked, and so is every statement."""
+    question = _marked(case)
+    said: dict[str, str] = {}
+
+    def mark(request: Request, move: Move) -> Move:
+        token = f"\u27e6{request.step}\u27e7"
+        for name, field in type(move).model_fields.items():
+            if field.annotation is str:
+                changed = move.model_copy(update={name: f"{getattr(move, name)} {token}"})
+                if accepted(changed, hand.game.open[request.step].ask.check):
+                    said[request.step] = token
+                    return changed
+        return move
+
+    case.script = case.fresh(mark)
+    hand = case.hand(question=question)
+    turns = iter(case.order())
+    while hand.game.outcome is None and len(hand.order) < 200:
+        for step in hand.game.open:
+            hand.look(step)
+        steps = list(hand.game.open)
+        case.attempt(partial(hand.step, steps[next(turns, 0) % len(steps)]))
+    plays = frozenset(event["step"] for event in hand.transcript.events() if event["event"] == "entered")
+    spoken = any(MARK in str(reply) for replies in case.script.replies.values() for reply in replies)
+    for (step, _), (request, _, _) in hand.asked.items():
+        _addressed(case, hand, plays, request)
+        text = _text(request)
+        for other, token in said.items():
+            if token in text and apart(step, other, plays):
+                case.broken(
+                    f"the request of step {step} to {request.seat} holds what is said at the same time at step {other}"
+                )
+        if request.view.source != "all":
+            shown = request.view.question
+            if shown.passage is not None or shown.data is not None or (MARK in text and not spoken):
+                case.broken(f"the request of step {step} shows seat {request.seat} the source of the question, and its view "
+                            f'says source="{request.view.source}"')  # fmt: skip
+
+
+def _marked(case: Case) -> Question:
+    passage = f"{case.question.passage or ''} {MARK}"
+    question = case.question.model_copy(update={"passage": passage})
+    return question if takes(case.protocol, question) else case.question
+
+
+def _text(request: Request) -> str:
+    """All that a request shows, as text."""
+    view = request.view
+    shown = [view.question.model_dump(mode="json"), [entry.move.model_dump(mode="json") for entry in view]]
+    return json.dumps(shown, ensure_ascii=False) + to_json(dict(request.brief)).decode() + (request.problem or "")
+
+
+def _addressed(case: Case, hand: Hand, plays: frozenset[str], request: Request) -> None:
+    asks = {step: asked for (step, _), asked in hand.asked.items()}
+    for entry in request.view:
+        where = f"the view of step {request.step} gives seat {request.seat} the move of step {entry.step}"
+        asked = asks.get(entry.step)
+        if asked is None:
+            case.broken(f"{where}, which nobody was asked for")
+        if apart(request.step, entry.step, plays):
+            case.broken(f"{where}, which is made at the same time")
+        if not asked.say and asked.to is None:
+            case.broken(f"{where}, which was asked for with say=False")
+        if asked.to is not None and request.seat not in asked.to:
+            case.broken(f"{where}, which is only for {', '.join(asked.to)}")
+
+
+def apart(one: str, other: str, plays: frozenset[str]) -> bool:
+    """Whether two steps lie in branches that run at the same time. plays: the steps that are sub-plays."""
+    first, second = one.split("."), other.split(".")
+    branch = False
+    for depth, (left, right) in enumerate(zip(first, second, strict=False)):
+        if left != right:
+            return branch
+        branch = not branch and ".".join(first[: depth + 1]) not in plays
+    return False
+
+
+@law("the truth reaches no request")
+def sealed(case: Case) -> None:
+    """The play is the same whichever answer is true, and when nobody knows: nothing in it can depend on the truth."""
+    hand = case.play()
+    bodies = {body for each in hand.bodies.values() for body in each}
+    seats = dict.fromkeys(case.protocol.roles(case.question), case.script.agent)
+    for truth in (None, *range(len(case.question.choices))):
+        transcript: Transcript = case.attempt(
+            partial(run, case.protocol, Sample(case.question, truth), seats, seed=case.seed)
+        )
+        if transcript.digest == hand.transcript.digest:
+            continue
+        for line, event in transcript.pairs():
+            body = line[: line.rindex(b',"meta":')]
+            if body not in bodies:
+                case.broken(f"with choice {truth} as the sealed truth, step {event.get('step', '(outcome)')} came out as "
+                            f"{body.decode()[:600]}; without, otherwise")  # fmt: skip
+        case.broken(f"with choice {truth} as the sealed truth the play came out otherwise")
+
+
+@law("what a seat has spent is within its limits at every moment")
+def within_budget(case: Case) -> None:
+    """Drawn limits for every seat and measure. A play that would cross one ends in Exhausted, before it does."""
+    free = case.play()
+    seats = list(free.game.roles)
+    limits = st.fixed_dictionaries({}, optional={measure: st.integers(0, 40) for measure in MEASURES})
+    bounds = {seat: case.draw(limits) for seat in seats}
+    for key in free.asked:
+        case.script.reads[key] = case.draw(st.integers(0, 4))
+    hand = case.hand(bounds=bounds)
+    turns = iter(case.order())
+    while hand.game.outcome is None:
+        steps = list(hand.game.open)
+        step = steps[next(turns, 0) % len(steps)]
+        spent = {"tokens": case.draw(st.integers(0, 9)), "seconds": case.draw(st.integers(0, 3))}
+        case.attempt(partial(hand.step, step, spent=spent))
+    used = {seat: dict.fromkeys(MEASURES, 0) for seat in seats}
+    for event in hand.transcript.events():
+        if event["event"] in ("moved", "rejected"):
+            spending = {"calls": 1, "reads": event.get("reads", 0), **(event["meta"].get("spent") or {})}
+        elif event["event"] == "charged":
+            if event["amount"] < 0:
+                case.broken(
+                    f"step {event['step']} charges {event['amount']} {event['measure']}: a charge cannot give back"
+                )
+            spending = {event["measure"]: event["amount"]}
+        else:
+            continue
+        seat = event["seat"]
+        for measure, amount in spending.items():
+            used[seat][measure] = used[seat].get(measure, 0) + amount
+            limit = bounds[seat].get(measure)
+            over = limit is not None and used[seat][measure] > limit
+            if over and event["event"] != "charged":
+                case.broken(f"at step {event['step']} seat {seat} has spent {used[seat][measure]} {measure} of {limit}")
+            if over and not isinstance(hand.game.outcome, Exhausted):
+                case.broken(
+                    f"the charge of step {event['step']} takes seat {seat} to {used[seat][measure]} {measure} of {limit}"
+                )
+    _exhausted(case, hand.game.outcome, bounds)
+
+
+def _exhausted(case: Case, outcome: Any, bounds: Mapping[str, Mapping[str, int | float]]) -> None:
+    if isinstance(outcome, Exhausted):
+        limit = bounds.get(outcome.role, {}).get(outcome.measure)
+        if limit is None or outcome.used <= outcome.limit or outcome.limit > limit:
+            case.broken(f"the play ended in {outcome!r}; the limits were {bounds}")
+
+
+@law("a bounded judge reads no more than its bound")
+def bounded_judge(case: Case) -> None:
+    """The judge reads all that it is shown, in a drawn bound; the ledger and the guarantee say what came of it."""
+    free = case.play()
+    judges = [seat for seat, role in free.game.roles.items() if role == case.protocol.judge]
+    if not judges:
+        return
+    most = case.draw(st.integers(0, 200))
+    opened = dict.fromkeys(judges, 0)
+
+    def judge(request: Request) -> Any:
+        question = request.view.question
+        opened[request.seat] += len(question.passage or "") + (0 if question.data is None else cells_of(question.data))
+        for entry in request.view:
+            opened[request.seat] += entry.move.cost(request.view.question.unit)
+        return case.script.agent(request)
+
+    seats: dict[str, Any] = dict.fromkeys(free.game.roles, case.script.agent)
+    seats.update({seat: Bounded(judge, reads=most) for seat in judges})
+    transcript: Transcript = case.attempt(lambda: run(case.protocol, case.question, seats, seed=case.seed))
+    outcome, guarantee = transcript.outcome, transcript.guarantee
+    for seat in judges:
+        reads = transcript.ledger.spent(seat, "reads")
+        if reads is None or reads > most:
+            case.broken(f"the judge {seat} read {reads} in a bound of {most}")
+        if opened[seat] > most:
+            case.broken(
+                f"the judge {seat} was shown {opened[seat]} in a bound of {most}, and {reads} of it was counted"
+            )
+    _exhausted(case, outcome, {seat: {"reads": most} for seat in judges})
+    if not isinstance(outcome, (Decided, Exhausted)) and type(outcome) is not type(free.game.outcome):
+        case.broken(f"under a bound the play ended in {outcome!r}")
+    if guarantee.holds and not (isinstance(outcome, Decided) and case.protocol.access):
+        case.broken(f"a guarantee is claimed for a play that ended in {outcome!r}: {guarantee!r}")
+    reads_count = case.protocol.measure == "reads" and case.protocol.access is not None
+    short = case.protocol.shortfall(case.question, (step.move for step in transcript.steps()))
+    if guarantee.holds and short is not None:
+        case.broken(f"a guarantee is claimed, and the protocol falls short: {short}")
+    if reads_count and isinstance(outcome, Decided) and short is None and not guarantee.holds:
+        case.broken(f"the judge kept its bound of {most}, and no guarantee is given: {guarantee.because}")
+
+
+@law("payoffs sum to zero")
+def zero_sum(case: Case) -> None:
+    """For protocols that declare `zero_sum`."""
+    if not case.protocol.zero_sum:
+        return
+    outcome = case.play(case.order()).game.outcome
+    if isinstance(outcome, Decided):
+        payoffs = outcome.payoffs
+        if not payoffs:
+            case.broken("the protocol declares zero_sum and pays nobody")
+        largest = max(1.0, *map(abs, payoffs.values()))
+        if abs(math.fsum(payoffs.values())) > 1e-9 * largest * len(payoffs):
+            case.broken(f"the payoffs {payoffs} sum to {math.fsum(payoffs.values())}")
+
+
+@law("swapping the seats swaps the outcome")
+def symmetric(case: Case) -> None:
+    """For protocols that declare `symmetric`: the choices are listed in another order, each seat says what the seat that
+    defended its choice said before, and the judge says of each choice what it said before."""
+    if not case.protocol.symmetric:
+        return
+    first = case.play()
+    seats = _swapped_seats(first.game.roles, len(case.question.choices))
+    turn: list[int] = case.draw(st.permutations(range(len(seats))))
+    choices = case.question.choices
+    by_choice = len(seats) == len(choices)
+    to = {seat: seats[turn[index]] for index, seat in enumerate(seats)}
+    held = _defended(first, seats) if by_choice else []
+    now_at = {held[index]: held[turn[index]] for index in range(len(held))}
+    listed = [choices[next(old for old, new in now_at.items() if new == place)] for place in range(len(choices))]
+    question = case.question.model_copy(update={"choices": tuple(listed)}) if by_choice else case.question
+    if not takes(case.protocol, question):
+        return
+    sayings: dict[str, list[list[Any]]] = {}
+    for step in sorted(first.order, key=lambda step: tuple(map(int, step.split(".")))):
+        if (replies := case.script.replies[step]) and step not in sayings.get("", ()):
+            sayings.setdefault("", []).append(step)  # type: ignore[arg-type]
+            seat = case.script.seats[step]
+            sayings.setdefault(to.get(seat, seat), []).append([_swap(reply, to, now_at) for reply in replies])
+    asked: dict[str, list[str]] = {}
+
+    def agent(request: Request) -> Any:
+        steps = asked.setdefault(request.seat, [])
+        if request.step not in steps:
+            steps.append(request.step)
+        told = sayings.get(request.seat, [])
+        if len(steps) > len(told) or request.attempt >= len(told[steps.index(request.step)]):
+            case.broken(
+                f"with seats {to} swapped, {request.seat} is asked more often than {_back(to, request.seat)} was before"
+            )
+        return told[steps.index(request.step)][request.attempt]
+
+    script, case.script = case.script, case.fresh()
+    case.script.acts = dict.fromkeys(first.game.roles, agent)
+    second = case.play(question=question)
+    case.script = script
+    _swapped(case, first.game.outcome, second.game.outcome, to, now_at)
+
+
+def _swapped_seats(roles: Mapping[str, str], choices: int) -> list[str]:
+    """The seats that can be swapped: those of the role held by as many seats as there are choices, or by most."""
+    held: dict[str, list[str]] = {}
+    for seat, role in roles.items():
+        held.setdefault(role, []).append(seat)
+    return next((seats for seats in held.values() if len(seats) == choices), max(held.values(), key=len))
+
+
+def _defended(hand: Hand, seats: list[str]) -> list[int]:
+    """Which choice each seat defends: what its briefs say under `answer`; where they do not, the choice in its place."""
+    told: dict[str, int] = {}
+    for request, _, _ in hand.asked.values():
+        if request.seat in seats and isinstance(answer := request.brief.get("answer"), int):
+            told.setdefault(request.seat, answer)
+    order = list(range(len(seats)))
+    return [told[seat] for seat in seats] if sorted(told.values()) == order else order
+
+
+def _back(to: Mapping[str, str], seat: str) -> str:
+    return next((old for old, new in to.items() if new == seat), seat)
+
+
+def _swap(reply: Any, to: Mapping[str, str], now_at: Mapping[int, int]) -> Any:
+    if isinstance(reply, Verdict) and now_at and len(reply.probabilities) == len(now_at):
+        moved = {now_at[index]: p for index, p in enumerate(reply.probabilities)}
+        return reply.model_copy(update={"probabilities": tuple(moved[index] for index in range(len(moved)))})
+    if isinstance(reply, Ask) and reply.to is not None and reply.to in to:
+        return reply.model_copy(update={"to": to[reply.to]})
+    if isinstance(reply, Answer) and reply.choice in now_at:
+        return reply.model_copy(update={"choice": now_at[reply.choice]})
+    return reply
+
+
+def _swapped(case: Case, first: Any, second: Any, to: Mapping[str, str], now_at: Mapping[int, int]) -> None:
+    how = f"with seats {dict(to)} swapped"
+    if type(first) is not type(second):
+        case.broken(f"{how} the outcome is {second!r}; before it was {first!r}")
+    if not isinstance(first, Decided):
+        return
+    if _swap(first.verdict, to, now_at).probabilities != second.verdict.probabilities:
+        case.broken(f"{how} the verdict is {second.verdict.probabilities}; before it was {first.verdict.probabilities}")
+    for seat, payoff in first.payoffs.items():
+        now = second.payoffs.get(to.get(seat, seat))
+        if now is None or not math.isclose(now, payoff, rel_tol=1e-9, abs_tol=1e-9):
+            case.broken(f"{how} the payoffs are {second.payoffs}; before they were {first.payoffs}")

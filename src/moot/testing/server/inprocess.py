@@ -1,0 +1,30 @@
+"""The way to a mock server without a socket, with the time-outs and broken connections of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import httpx2
+
+from moot.testing.server.wire import CutOff
+
+
+class InProcess(httpx2.ASGITransport):
+    """httpx2's transport to an ASGI app, which alone knows no time-outs and fails on a half answer."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        patience = request.extensions.get("timeout", {}).get("read")
+        with anyio.move_on_after(patience):
+            try:
+                return await super().handle_async_request(request)
+            except CutOff as error:
+                raise httpx2.RemoteProtocolError(
+                    "peer closed connection without sending complete message body", request=request
+                ) from error
+        raise httpx2.ReadTimeout(f"no answer within {patience} s", request=request)
+
+
+def client(app: Any) -> httpx2.AsyncClient:
+    """An asynchronous client of `app`."""
+    return httpx2.AsyncClient(transport=InProcess(app=app))

@@ -1,0 +1,1 @@
+"""Questions about Boolean circuits, and the files that hold them."""

@@ -1,0 +1,128 @@
+"""Combinational netlists with named signals, as circuit files hold them, and the circuits of fan-in two made of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.games.boolean_circuit import Circuit, Gate
+
+WIDE = {"AND": "AND", "OR": "OR", "XOR": "XOR", "NAND": "AND", "NOR": "OR", "XNOR": "XOR"}
+"""Gates that take one signal or more, each with the gate whose value, or its negation, it gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Netlist:
+    """Signals by name, each an input or the output of a gate.
+
+    inputs: in the order of the file, in which the bits of an input are given. outputs: name to signal. gates: signal to
+    kind and the signals that it takes; AND, OR, XOR, NAND, NOR and XNOR take one or more. lines: where each signal
+    is defined, for errors; name: what errors call the netlist.
+
+    `ordered` raises UsageError on a signal that is nowhere defined, and on signals that wait for each other.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: Mapping[str, str]
+    gates: Mapping[str, tuple[str, ...]]
+    lines: Mapping[str, int] = field(default_factory=dict)
+    name: str = "netlist"
+
+    def circuit(self, output: str | None = None) -> Circuit:
+        """The circuit of one output: the gates that it depends on, of fan-in two, and all inputs.
+
+        A gate with k > 2 inputs becomes a balanced tree of k − 1 gates, one with a single input a BUF or a NOT. output:
+        its name; None where there is only one. Raises UsageError when there is no such output.
+        """
+        if output is None:
+            if len(self.outputs) != 1:
+                raise UsageError(f"{self.name}: which output? name one of {_some(self.outputs)}")
+            (output,) = self.outputs
+        if output not in self.outputs:
+            raise UsageError(f"{self.name}: no output is called {output!r}; there are {_some(self.outputs)}")
+        numbers = {signal: number for number, signal in enumerate(self.inputs)}
+        made: list[Gate] = []
+
+        def gate(kind: str, *taken: int) -> int:
+            made.append((kind, *taken))
+            return len(self.inputs) + len(made) - 1
+
+        for signal in self.ordered(self.outputs[output]):
+            if signal in numbers:
+                continue
+            kind, *names = self.gates[signal]
+            taken = [numbers[name] for name in names]
+            if kind not in WIDE:
+                numbers[signal] = gate(kind, *taken)
+            elif len(taken) == 1:
+                numbers[signal] = gate("BUF" if kind in ("AND", "OR", "XOR") else "NOT", *taken)
+            else:
+                while len(taken) > 2:  # neighbours in pairs, level by level
+                    taken = [gate(WIDE[kind], *taken[i : i + 2]) if i + 1 < len(taken) else taken[i]
+                             for i in range(0, len(taken), 2)]  # fmt: skip
+                numbers[signal] = gate(kind, *taken)
+        return Circuit(len(self.inputs), tuple(made), numbers[self.outputs[output]])
+
+    def ordered(self, *roots: str) -> Iterator[str]:
+        """The signals that these depend on, and they themselves, each after those that it takes."""
+        done: set[str] = set()
+        inputs = set(self.inputs)
+        waiting: dict[str, None] = {}
+        todo = [(root, False) for root in reversed(roots)]
+        while todo:
+            signal, ready = todo.pop()
+            if ready:
+                del waiting[signal]
+                done.add(signal)
+                yield signal
+            elif signal in waiting:
+                circle = list(waiting)[list(waiting).index(signal) :]
+                raise UsageError(
+                    f"{self._where(signal)}signal {signal!r} depends on itself, through {_some([*circle, signal], ' <- ')}; "
+                    "only combinational circuits have values"
+                )
+            elif signal not in done:
+                if signal not in inputs and signal not in self.gates:
+                    user = next((name for name, gate in self.gates.items() if signal in gate[1:]), signal)
+                    raise UsageError(f"{self._where(user)}signal {signal!r} is used and nowhere defined")
+                waiting[signal] = None
+                todo.append((signal, True))
+                if signal not in inputs:
+                    todo += [(name, False) for name in reversed(self.gates[signal][1:])]
+
+    def _where(self, signal: str) -> str:
+        line = self.lines.get(signal)
+        return f"{self.name}, line {line}: " if line else f"{self.name}: "
+
+
+def read_netlist(path: str | Path) -> Netlist:
+    """The netlist in a file: AIGER, ASCII or binary, which begins with "aag" or "aig" and a number, or else BENCH.
+
+    Raises UsageError, which names the file and the line, on a file that cannot be read or is in none of these formats.
+    """
+    from moot.tasks.circuits.aiger import parse_aiger
+    from moot.tasks.circuits.bench import parse_bench
+
+    try:
+        content = Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    if re.match(rb"a[ai]g\s+\d", content):
+        return parse_aiger(content, str(path))
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{path} is neither AIGER nor text (byte {error.start}); a circuit file is BENCH or AIGER"
+        ) from None
+    return parse_bench(text, str(path))
+
+
+def _some(names: Mapping[str, str] | list[str], between: str = ", ", most: int = 12) -> str:
+    listed = list(names)
+    if not listed:
+        return "none"
+    return between.join(listed if len(listed) <= most else [*listed[: most - 1], "…", listed[-1]])

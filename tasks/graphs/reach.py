@@ -1,0 +1,152 @@
+"""Reachability in a directed graph: the claim that halving settles (Savitch 1970; Irving et al. 2018, arXiv 1805.00899).
+
+On a graph that is written out, as here, it is easy without a debate; the debate looks up one edge. The same debate decides
+graphs of 2^n vertices that only a program describes, which is all of PSPACE.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any, ClassVar
+
+from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.view import Request
+from moot.protocols.games.reachability import Half, Middle, middles, rounds
+from moot.tasks.base import UNKNOWN, Look, Rule, Task
+from moot.tasks.programs.games import Player, ruled
+
+YES, NO = "yes", "no"
+LARGEST = 128
+_ASKED = re.compile(r"reach\((\d+),(\d+),(\d+)\)")
+
+
+class Reach(Task):
+    """Does a walk lead from one vertex to another? n vertices, every edge there with probability 1.1 / n.
+
+    The rule: a walk of at most 1 step is an edge, or none is needed; one of at most 2 k has a middle with walks of at most k
+    on both sides.
+    """
+
+    name: ClassVar[str] = "reach"
+    access: ClassVar[str] = "P"
+    about: ClassVar[str] = (
+        "The data is a directed graph of so many vertices: edges[u][v] is 1 where an edge leads from u to v, and 0 where none does. "
+        "reach(u,v,k) asks whether a walk of at most k steps leads from u to v; k is a power of 2, and no step is needed "
+        "from a vertex to itself. The answer is yes or no."
+    )
+    reads: ClassVar[str] = "2*n + 3"
+    source: ClassVar[str] = "Savitch 1970, Relationships between nondeterministic and deterministic tape complexities"
+
+    def data(self, size: int, random: Random) -> dict[str, Any]:
+        if not 2 <= size <= LARGEST:
+            raise UsageError(f"task reach has sizes 2 to {LARGEST} (vertices), not {size}")
+        edges = [[int(u != v and random.random() < 1.1 / size) for v in range(size)] for u in range(size)]
+        start, goal = random.sample(range(size), 2)
+        return {"vertices": size, "start": start, "goal": goal, "edges": edges}
+
+    def ask(self, data: Any, random: Random) -> str:
+        return f"reach({data['start']},{data['goal']},{2 ** rounds(data)})"
+
+    def truth(self, data: Any, text: str) -> str:
+        start, goal, steps = self.claim(text)
+        edges = data["edges"]
+        if max(start, goal) >= len(edges):
+            raise UsageError(f"{text!r} names a vertex that this graph of {len(edges)} does not have")
+        reached, frontier = {start}, [start]
+        for _ in range(min(steps, len(edges))):
+            frontier = [v for v in range(len(edges)) if v not in reached and any(edges[u][v] for u in frontier)]
+            reached.update(frontier)
+        return YES if goal in reached else NO
+
+    def wrong(self, data: Any, text: str, random: Random) -> str:
+        return NO if self.truth(data, text) == YES else YES
+
+    def rule(self, text: str, look: Look) -> Rule:
+        start, goal, steps = self.claim(text)
+        if steps == 1:
+            return YES if start == goal or look("edges", start, goal) else NO
+        count = look("vertices")
+        half = steps // 2
+        parts = [f"reach({u},{v},{half})" for m in range(count) for u, v in ((start, m), (m, goal))]
+        answers = yield tuple(parts)
+        pairs = list(zip(answers[::2], answers[1::2], strict=True))
+        if (YES, YES) in pairs:
+            return YES
+        return NO if all(NO in pair for pair in pairs) else UNKNOWN
+
+    def questions(self, data: Any) -> Iterator[str]:
+        count, steps = len(data["edges"]), 2 ** rounds(data)
+        while steps:
+            yield from (f"reach({u},{v},{steps})" for u in range(count) for v in range(count))
+            steps //= 2
+
+    def claim(self, text: str) -> tuple[int, int, int]:
+        """Start, goal and steps of a question. UsageError when it is none."""
+        found = _ASKED.fullmatch(text)
+        if found is None or (steps := int(found[3])) < 1 or steps & (steps - 1):
+            raise UsageError(f"{text!r} is no question about a walk; write reach(0,5,8), with a power of 2 as steps")
+        return int(found[1]), int(found[2]), steps
+
+    def programs(self) -> dict[str, Callable[[], Any]]:
+        mine: dict[str, Callable[[], Any]] = {
+            "honest": lambda: Player(self.truth, self.after),
+            "liar": lambda: Player(self.truth, self.after, lies=True),
+            "edge-judge": EdgeJudge,
+        }
+        return {**super().programs(), **mine}
+
+    def cast(self, protocol: str) -> dict[str, str]:
+        if protocol == "reachability":
+            return {"a": "honest", "b": "honest", "judge": "edge-judge"}
+        return super().cast(protocol)
+
+    def after(self, request: Request) -> Iterator[tuple[Move, str]]:
+        """Every middle, with whether both halves hold; or both halves, with whether each holds."""
+        data: Any = request.view.question.data
+        brief = request.brief
+        start, goal, half = brief["start"], brief["goal"], brief["steps"] // 2
+
+        def walk(u: int, v: int) -> str:
+            # A vertex that the graph does not have can be named, and has no edges.
+            known = max(u, v) < len(data["edges"]) and min(u, v) >= 0
+            return self.truth(data, f"reach({u},{v},{half})") if known else (YES if u == v else NO)
+
+        for move in middles(request):
+            if isinstance(move, Middle):
+                yield move, YES if walk(start, move.vertex) == walk(move.vertex, goal) == YES else NO
+            elif isinstance(move, Half):
+                ends = (start, brief["middle"]) if move.half == "first" else (brief["middle"], goal)
+                yield move, walk(*ends)
+
+
+class EdgeJudge:
+    """Follows the disputed halves and looks up the one edge that they end in.
+
+    It reads start and goal, 2 moves a round and one cell: 2 * ceil(log2(N - 1)) + 3 at most.
+    """
+
+    def act(self, request: Request) -> Verdict:
+        view = request.view
+        start, goal, middle = view.look("start"), view.look("goal"), 0
+        for entry in view:
+            move = entry.move
+            if isinstance(move, Middle):
+                middle = move.vertex
+            elif isinstance(move, Half):
+                start, goal = (start, middle) if move.half == "first" else (middle, goal)
+        there = start == goal or self._edge(request, start, goal)
+        why = f"{'a' if there else 'no'} step leads from {start} to {goal}"
+        return ruled(view.question, YES, there, why)
+
+    @staticmethod
+    def _edge(request: Request, start: int, goal: int) -> bool:
+        try:
+            return min(start, goal) >= 0 and request.view.look("edges", start, goal) == 1
+        except Illegal:
+            return False
+
+    def describe(self) -> dict[str, Any]:
+        return {"agent": "program", "name": "edge judge"}

@@ -1,0 +1,1 @@
+"""Questions about formulas, and the files that hold them."""

@@ -1,0 +1,138 @@
+"""Programs that debate a computation with a noisy oracle: honest ones, those that lie or challenge, and the judge.
+
+They hold the oracle's probabilities as the sampler that they draw from. Samples are drawn as binomial numbers, seeded by
+the step, so that a play takes milliseconds whatever their count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from random import Random
+from typing import Any
+
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.view import Request
+from moot.protocols.games.computations import computation_named
+from moot.protocols.games.doubly_efficient import Check, Probability
+from moot.tasks.arithmetic.binomial import binomial
+from moot.tasks.oracle.noisy_oracle import number_of
+from moot.tasks.programs.games import ruled
+
+
+def oracle_p(request: Request) -> float:
+    """The oracle's probability of a 1 for the query of this step; for those who see the data."""
+    data: Any = request.view.question.data
+    query = request.brief["query"]
+    try:
+        return number_of(data["oracle"][query])
+    except (KeyError, TypeError):
+        raise UsageError(f"step {request.step}: the data has no oracle that answers {query!r}") from None
+
+
+@lru_cache(maxsize=256)
+def _checked(accept: bool, queries: int) -> Check:
+    return Check(accept=accept, queries=queries)
+
+
+class Honest:
+    """Both debaters as the theorem has them: Alice states a mean of samples, Bob holds a mean of his own against it.
+
+    draws: where its samples come from, given the request; by default the step's seed.
+    """
+
+    name = "honest"
+
+    def __init__(self, draws: Callable[[Request], Random] | None = None) -> None:
+        self.draws = draws or (lambda request: Random(request.seed))
+
+    def act(self, request: Request) -> Move:
+        if Probability in request.kinds:
+            return self.estimate(request)
+        if Check in request.kinds:
+            return self.check(request)
+        raise UsageError(
+            f"step {request.step}: this program states estimates and checks them, and was asked for neither"
+        )
+
+    def mean(self, request: Request) -> float:
+        """The mean of as many samples as the protocol prescribes."""
+        count: int = request.brief["samples"]
+        return binomial(self.draws(request), count, oracle_p(request)) / count
+
+    def estimate(self, request: Request) -> Probability:
+        brief = request.brief
+        return Probability(of=brief["query"], p=self.mean(request), queries=brief["samples"])
+
+    def check(self, request: Request) -> Check:
+        said = request.view[-1].move
+        assert isinstance(said, Probability)
+        near = abs(said.p - self.mean(request)) < request.brief["within"]
+        return _checked(near, request.brief["samples"])
+
+    def describe(self) -> dict[str, Any]:
+        return {"agent": "program", "name": self.name}
+
+
+def step_at(request: Request, at: int | None) -> bool:
+    """Whether this is step `at`; a negative one is counted from the most steps that the computation can have."""
+    if at is None or at >= 0:
+        return bool(request.brief["step"] == at)
+    data: Any = request.view.question.data
+    return bool(request.brief["step"] == computation_named(data["computation"]).queries(data["input"]) + at)
+
+
+class Shifting(Honest):
+    """An Alice whose estimates are off by `shift`, cut to [0, 1]: at step `at` only (from the end when negative), or at
+    every step (None). exactly: she shifts the oracle's own probability, and asks nothing."""
+
+    name = "shifting"
+
+    def __init__(self, shift: float = 1.0, at: int | None = -1, exactly: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.shift, self.at, self.exactly = shift, at, exactly
+
+    def estimate(self, request: Request) -> Probability:
+        here = self.at is None or step_at(request, self.at)
+        said = (
+            Probability(of=request.brief["query"], p=oracle_p(request)) if self.exactly else super().estimate(request)
+        )
+        return said.model_copy(update={"p": min(1.0, max(0.0, said.p + self.shift))}) if here else said
+
+    def describe(self) -> dict[str, Any]:
+        return {**super().describe(), "shift": self.shift, "at": self.at, "exactly": self.exactly}
+
+
+class Aborting(Honest):
+    """A Bob who asks the oracle nothing and challenges at step `at` (from the end when negative), or with `chance` at each
+    step, drawn from its seed; at=None and no chance accept everything."""
+
+    name = "aborting"
+
+    def __init__(self, at: int | None = 0, chance: float = 0.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.at, self.chance = at, chance
+
+    def check(self, request: Request) -> Check:
+        here = step_at(request, self.at)
+        return Check(accept=not here and not (self.chance and self.draws(request).random() < self.chance))
+
+    def describe(self) -> dict[str, Any]:
+        return {**super().describe(), "at": self.at, "chance": self.chance}
+
+
+class Vera(Honest):
+    """The judge, Vera: samples the one probability that is challenged, and finds for Alice when she was near enough."""
+
+    name = "vera"
+
+    def act(self, request: Request) -> Verdict:
+        view, brief = request.view, request.brief
+        said = view[-1].move
+        assert isinstance(said, Probability)
+        count = brief["samples"]
+        p = number_of(view.look("oracle", brief["query"]))
+        mean = binomial(self.draws(request), count, p) / count
+        holds = abs(said.p - mean) < brief["within"]
+        return ruled(view.question, "yes", holds, f"{count} samples: {mean:.6g} against {said.p:.6g}")

@@ -1,0 +1,1 @@
+"""Program agents that play any task."""

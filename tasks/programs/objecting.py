@@ -1,0 +1,196 @@
+"""Programs that hold a recursive debate about any question with a local rule: debaters, and a judge of one path.
+
+A claim is written as lines "question=answer": what is claimed, then each answer that it follows from by the task's
+rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from random import Random
+from typing import Any, NamedTuple
+
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.view import Request
+from moot.protocols.trees.moves import Assertion, Response
+from moot.tasks.base import Task, looker
+from moot.tasks.programs.market_programs import Followed, follow, told
+
+
+class Stated(NamedTuple):
+    """A claim taken apart: the question, the answer claimed for it, and the answers that it is said to follow from."""
+
+    question: str
+    answer: str
+    parts: dict[str, str]
+
+    def __str__(self) -> str:
+        return "\n".join(f"{question}={answer}" for question, answer in [self[:2], *self.parts.items()])
+
+
+class Objecting:
+    """A debater that defends its seat's answer. To a claim it objects at the first part that is false, with the truth
+    and what that follows from; where there is none, it lies about a part so that the lie follows from others, and
+    where none does it says yes. Its own wrong answer it bases on such lies.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def act(self, request: Request) -> Move:
+        question = request.view.question
+        if request.seat not in ("a", "b") or len(question.choices) != 2:
+            raise UsageError(
+                f"step {request.step}: this program debates two choices, from seat a or b, not {request.seat}"
+            )
+        disputed = request.brief.get("claim")
+        if disputed is None:
+            return Assertion(text=str(self.based(request, question.text, question.choices["ab".index(request.seat)])))
+        claim = next(entry.move for entry in request.view if entry.step == disputed)
+        assert isinstance(claim, Assertion)
+        objection = self.objection(request, stated(claim.text))
+        if Response in request.kinds:
+            return Response(label="yes" if objection is None else "main objection")
+        return Assertion(text=str(objection))
+
+    def objection(self, request: Request, claim: Stated) -> Stated | None:
+        """The claim to set against another one; None when there is none to be found."""
+        for part, answer in claim.parts.items():
+            if (true := self.truth(request, part)) != answer:
+                return self.based(request, part, true)
+        if claim.answer != (true := self.truth(request, claim.question)):
+            return self.based(request, claim.question, true)  # it does not follow: the judge will see
+        random = Random(request.seed)
+        for part, answer in claim.parts.items():
+            for lie in lies(answer, random, request.view.question.choices):
+                based = self.based(request, part, lie)
+                if follow(self.task, part, self.look(request), based.parts)[:2] == (based.parts, lie):
+                    return based
+        return None
+
+    def based(self, request: Request, text: str, answer: str) -> Stated:
+        """A claim with what it follows from: truths, or all of them but one; truths, too, where no such lie is
+        found."""
+        true = self.followed(request, text, {})
+        if true.answer != answer:
+            random = Random(request.seed)
+            for part, truth in true.used.items():
+                for lie in lies(truth, random, request.view.question.choices, true.answer, answer):
+                    if (found := self.followed(request, text, {part: lie})).answer == answer:
+                        return Stated(text, answer, found.used)
+        return Stated(text, answer, true.used)
+
+    def followed(self, request: Request, text: str, known: dict[str, str]) -> Followed:
+        """The rule of a question from the truth about all that it asks but what is `known`."""
+        known = dict(known)
+        while missing := (found := follow(self.task, text, self.look(request), known)).missing:
+            known.update({part: self.truth(request, part) for part in missing})
+        return found
+
+    def truth(self, request: Request, text: str) -> str:
+        return told(self.task, request.view.question.model_copy(update={"text": text}))
+
+    def look(self, request: Request) -> Any:
+        return looker(request.view.question.data)
+
+    def describe(self) -> dict[str, Any]:
+        return {"agent": "program", "name": "objecting", "task": self.task.name}
+
+
+class ChecksLine:
+    """A judge that reads one line of claims. A claim loses that does not follow by the rule from what it is said to
+    follow from, or that speaks of nothing in the claim before it; if there is no such claim, the last one wins."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def act(self, request: Request) -> Verdict:
+        view, claimed = request.view, {request.view.question.text: request.view.question.choices[1]}
+        winner, why = "", "nothing was claimed"
+        for entry in view:
+            if not isinstance(entry.move, Assertion):
+                continue
+            claim, winner = stated(entry.move.text), entry.seat
+            rival = "b" if entry.seat == "a" else "a"
+            if claimed.get(claim.question, claim.answer) == claim.answer:
+                winner, why = rival, f"the claim of step {entry.step} objects to nothing that was said"
+                break
+            found = follow(self.task, claim.question, view.look, claim.parts)
+            if found.answer != claim.answer or found.used != claim.parts:
+                winner, why = rival, f"the claim of step {entry.step} does not follow"
+                break
+            claimed, why = claim.parts, f"the claim of step {entry.step} stands"
+        first = 0.5 if not winner else float(winner == "a")
+        return Verdict(probabilities=(first, 1 - first), text=why)
+
+    def describe(self) -> dict[str, Any]:
+        return {"agent": "program", "name": "checks-line", "task": self.task.name}
+
+
+def stated(text: str) -> Stated:
+    """A claim as these programs write it; lines without "=" say nothing."""
+    lines = [
+        (question, answer) for question, mark, answer in (line.rpartition("=") for line in text.split("\n")) if mark
+    ]
+    return Stated(*lines[0], dict(lines[1:])) if lines else Stated("", "", {})
+
+
+def lies(
+    true: str, random: Random, choices: tuple[str, ...], got: str | None = None, wanted: str | None = None
+) -> Iterator[str]:
+    """Answers other than the true one that could pass for it. choices: of the debate. got, wanted: what follows from
+    the truth, and what should."""
+    from moot.tasks.programs.programs import slip
+
+    yield slip(true, random)
+    if got and wanted and all(text.removeprefix("-").isdecimal() for text in (true, got, wanted)):
+        off = int(wanted) - int(got)
+        yield from (str(int(true) + off), str(int(true) - off))
+    if true in choices or not true.removeprefix("-").isdecimal():
+        yield from (choice for choice in choices if choice != true)
+
+
+def every_claim(task: Task, domain: tuple[str, ...]) -> Callable[[Request], Iterator[Move]]:
+    """What a search may try for both debaters: every claim about what is disputed whose answers are among `domain`.
+
+    Each answer is claimed to follow from every set of answers to what the task's rule asks, and from none. The only
+    responses are yes and the main objection.
+    """
+
+    def moves(request: Request) -> Iterator[Move]:
+        if Response in request.kinds:
+            yield from (Response(label="main objection"), Response(label="yes"))
+            return
+        question, disputed = request.view.question, request.brief.get("claim")
+        about = [question.text]
+        if disputed is not None:
+            before = request.view.at(str(disputed)).move
+            assert isinstance(before, Assertion)
+            about = [*stated(before.text).parts, stated(before.text).question]
+        look = looker(question.data)
+        for text in about:
+            yield from (Assertion(text=str(claim)) for claim in _claims(task, text, look, domain))
+
+    return moves
+
+
+def _claims(task: Task, text: str, look: Any, domain: tuple[str, ...]) -> Iterator[Stated]:
+    """Every claim about a question."""
+    followed: list[dict[str, str]] = [{}]
+    todo: list[dict[str, str]] = [{}]
+    while todo:
+        known = todo.pop()
+        found = follow(task, text, look, known)
+        if not found.missing:
+            followed += [found.used] if found.used else []
+            continue
+        todo += ({**known, **dict(zip(found.missing, answers, strict=True))}
+                 for answers in product(domain, repeat=len(found.missing)))  # fmt: skip
+    yield from (Stated(text, answer, parts) for answer in domain for parts in followed)
+
+
+def same_claims(request: Request) -> Any:
+    """The key of a position for a search: where the same claims stand on the line, the rest of the play is the same."""
+    return (request.kinds, tuple(entry.move.text for entry in request.view if isinstance(entry.move, Assertion)))

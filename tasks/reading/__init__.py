@@ -1,0 +1,1 @@
+"""Questions about a source that only some roles may read."""

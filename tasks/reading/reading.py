@@ -1,0 +1,199 @@
+"""Questions about a passage that only some roles may read: the ten passages that ship with moot, and a user's own sets.
+
+The setting is hidden-passage reading (Parrish et al. 2022; Michael et al. 2023): debaters hold the passage and may
+quote it, and the judge sees only what they say. The passages were written for moot, and their licence is CC0-1.0.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+from math import isfinite
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.question import Question, Sample
+
+Text = Annotated[str, Field(pattern=r"\S")]
+
+
+class PassageQuestion(BaseModel):
+    """A question whose answer is in the passage: exactly one of `choices` is true by the text.
+
+    truth: the index of the true choice.
+    evidence: spans of the passage, verbatim, that together settle it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Text
+    text: Text
+    choices: tuple[Text, ...]
+    truth: int
+    evidence: tuple[Text, ...]
+
+
+class Passage(BaseModel):
+    """A passage of 400 to 1,500 words and its questions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Text
+    title: Text
+    text: Text
+    licence: Text
+    questions: tuple[PassageQuestion, ...]
+
+
+@cache
+def passages() -> tuple[Passage, ...]:
+    """Every passage that ships with moot, in order of id.
+
+    Raises UsageError when the installation has lost its passage files.
+    """
+    folder = resources.files("moot.tasks").joinpath("passages")
+    files = [file for file in folder.iterdir() if file.name.endswith(".json")] if folder.is_dir() else []
+    if not files:
+        raise UsageError("this installation of moot has no passages (moot/tasks/passages/*.json); reinstall moot")
+    read = (Passage.model_validate_json(file.read_bytes()) for file in files)
+    return tuple(sorted(read, key=lambda passage: passage.id))
+
+
+def samples(passage_id: str | None = None) -> list[Sample]:
+    """The questions of one passage, or of all ten, each with its passage and its sealed truth.
+
+    A question's id is "passage/question", as in "harbour-inquiry/speed". Raises UsageError on an unknown passage.
+    """
+    chosen = [passage for passage in passages() if passage_id is None or passage.id == passage_id]
+    if not chosen:
+        known = ", ".join(passage.id for passage in passages())
+        raise UsageError(f"there is no passage {passage_id!r}; the passages are: {known}")
+    return [
+        Sample(Question(q.text, q.choices, passage=passage.text, id=f"{passage.id}/{q.id}"), q.truth)
+        for passage in chosen
+        for q in passage.questions
+    ]
+
+
+def load_set(path: str | Path) -> list[Sample]:
+    """Read a question set: JSON Lines in UTF-8, one object a line; blank lines are passed over.
+
+    Each object has "question" (or "text"), and may have "choices" (a list of two or more answers), "truth" (the index
+    of the true one), "passage" or "passage_file" (a UTF-8 text file, relative to the set), "id", "size", "data" and
+    "unit", as in `Question`. A question without an id is named after the file and its line: "FILE-LINE".
+
+    Raises UsageError, which names the file and the line, on anything that cannot be read as such an object, on an
+    unknown field, on an id that was used before, and on a file that is missing or has no question.
+    """
+    path = Path(path)
+    found: list[Sample] = []
+    lines: dict[str, int] = {}
+    for number, line in enumerate(_read(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            sample = _sample(line, path, f"{path.stem}-{number}")
+            name = str(sample.question.id)
+            if name in lines:
+                raise UsageError(f"the id {name!r} was already used on line {lines[name]}; ids must differ")
+        except UsageError as error:
+            raise UsageError(f"{path}, line {number}: {error}") from None
+        lines[name] = number
+        found.append(sample)
+    if not found:
+        raise UsageError(f"{path} has no question; give one JSON object a line")
+    return found
+
+
+class _Line(BaseModel):
+    """One line of a set, as written; strict, because a truth of "1" or true is more likely a slip than an index."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    question: str | None = None
+    text: str | None = None
+    choices: list[str] = []
+    truth: int | None = None
+    passage: str | None = None
+    passage_file: str | None = None
+    id: Text | None = None
+    size: int | None = None
+    data: JsonValue = None
+    unit: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> _Line:
+        if (self.question is None) == (self.text is None):
+            raise ValueError('give the question as "question" or as "text", one of the two')
+        if self.passage is not None and self.passage_file is not None:
+            raise ValueError('give "passage" or "passage_file", not both')
+        return self
+
+
+def _sample(line: str, path: Path, default_id: str) -> Sample:
+    try:
+        value = json.loads(line, object_pairs_hook=_once, parse_float=_finite, parse_constant=_finite)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text: no file or model can hold it
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"this is not JSON that moot can read: {error}") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"expected a JSON object, in braces; found {type(value).__name__}")
+    try:
+        read = _Line.model_validate(value)
+    except ValidationError as error:
+        raise UsageError("; ".join(_problems(error))) from None
+    passage = read.passage
+    if read.passage_file is not None:
+        passage = _read(path.parent / read.passage_file)
+    given = {"size": read.size, "unit": read.unit}
+    question = Question(
+        read.question if read.question is not None else read.text or "",
+        tuple(read.choices),
+        passage=passage,
+        data=read.data,
+        id=read.id or default_id,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    return Sample(question, read.truth)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except ValueError as error:
+        raise UsageError(f"cannot read {str(path)!r}: {error}") from None
+
+
+def _problems(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors():
+        field = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            known = ", ".join(_Line.model_fields)
+            yield f"unknown field {field!r}; the fields are: {known}"
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            yield f"{field}: {message}" if field else message
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} is given twice")
+        found[key] = value
+    return found
+
+
+def _finite(number: str) -> float:
+    if not isfinite(value := float(number)):
+        raise ValueError(f"{number} is not a finite number")
+    return value

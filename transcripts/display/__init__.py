@@ -1,0 +1,1 @@
+"""Transcripts, trees and ledgers as text and HTML."""

@@ -1,0 +1,131 @@
+"""Transcripts, ledgers and trees as HTML for notebooks. Every text is escaped, no script runs, nothing is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from moot.transcripts.display.scenes import Piece, Scene, cast, one_line, scenes, visible
+from moot.transcripts.display.words import COLUMNS, budgets, ending, number, percent, scored, setting
+
+if TYPE_CHECKING:
+    import networkx
+
+    from moot.complexity.ledger import Ledger
+    from moot.transcripts.transcript import Transcript
+
+_HUES = (200, 320, 140, 30, 260)
+_MOST = 500  # statements shown in a notebook; the rest is counted
+
+
+def _text(text: str) -> str:
+    return escape(visible(text))
+
+
+def as_html(transcript: Transcript) -> str:
+    """The transcript as a self-contained piece of HTML, with the same content as `as_text`."""
+    shown = scenes(transcript)
+    people = cast(transcript, shown)
+    hues = {person.seat: _HUES[i % len(_HUES)] for i, person in enumerate(people)}
+    question = transcript.question
+    out = ['<div style="max-width:60em;line-height:1.4">', f"<p><b>{_text(question.text)}</b></p>"]
+    if question.choices:
+        choices = "".join(f"<li>{_text(choice)}</li>" for choice in question.choices)
+        out.append(f'<ol start="0" style="margin:0">{choices}</ol>')
+    out.append(f"<p>{_text(setting(transcript))}</p><ul>")
+    for person in people:
+        line = f"{person.role}: {person.agent}"
+        if person.defends is not None:
+            line += f"; defends {person.defends}"
+        for measure, limit in person.bound.items():
+            line += f"; at most {number(limit)} {measure.replace('_', ' ')}"
+        out.append(f"<li>{_name(person.seat, hues)} {_text(line)}</li>")
+    out.append("</ul>")
+    heading = ""
+    for scene in shown[:_MOST]:
+        if scene.heading and scene.heading != heading:
+            heading = scene.heading
+            out.append(f'<p style="border-bottom:1px solid #8888;margin-top:1em"><b>{_text(heading)}</b></p>')
+        out.append(_scene(scene, hues))
+    if len(shown) > _MOST:
+        out.append(f"<p>… and {len(shown) - _MOST} more statements, in steps()</p>")
+    out.append('<p style="border-bottom:1px solid #8888;margin-top:1em"><b>Outcome</b></p>')
+    out.append(f"<p><b>{_text(ending(transcript))}</b></p>")
+    out.extend(f"<p>{_text(line)}</p>" for line in scored(transcript))
+    out.append(f'<p style="opacity:.6">digest <code>{_text(transcript.digest)}</code></p></div>')
+    return "".join(out)
+
+
+def _name(seat: str, hues: dict[str, int]) -> str:
+    return f'<b style="color:hsl({hues.get(seat, 0)},70%,40%)">{_text(seat)}</b>'
+
+
+def _scene(scene: Scene, hues: dict[str, int]) -> str:
+    if scene.note is not None:
+        return f'<p style="opacity:.6">({_text(one_line(scene.note, 500))})</p>'
+    head = f"· {scene.kind}"
+    if scene.defends is not None:
+        head += f" for {scene.defends}"
+    head += f" · step {scene.step}" + (f" · {scene.extra}" if scene.extra else "")
+    body = _bars(scene.choices, scene.beliefs)
+    if scene.rule is not None:
+        body = f'<div style="color:#c33">rejected: {_text(one_line(scene.rule, 500))}</div>'
+    elif any(piece.text.strip() for piece in scene.pieces):
+        body = f'<div style="white-space:pre-wrap">{"".join(map(_piece, scene.pieces))}</div>' + body
+    hue = hues.get(scene.seat, 0)
+    frame = f"border-left:3px solid hsl({hue},70%,60%);padding-left:.7em;margin:.6em 0"
+    return f'<div style="{frame}"><div>{_name(scene.seat, hues)} {_text(head)}</div>{body}</div>'
+
+
+def _piece(piece: Piece) -> str:
+    if not piece.quote:
+        return _text(piece.text)
+    mark, colour = {True: ("✓", "#2a7d2a"), False: ("✗", "#c33"), None: ("?", "#a80")}[piece.verified]
+    return f'<span style="color:{colour}">“{_text(piece.text)}”{mark}</span>'
+
+
+def _bars(choices: Sequence[str], beliefs: Sequence[float]) -> str:
+    rows = []
+    for index, belief in enumerate(beliefs):
+        name = choices[index] if index < len(choices) else str(index)
+        wide = max(0.0, min(100.0, 100 * belief))
+        inner = f'<div style="width:{wide:.1f}%;background:#58a;height:.8em"></div>'
+        rows.append(f"<tr><td>{_text(one_line(name, 60))}</td>"
+                    f'<td style="width:20em"><div style="background:#8883">{inner}</div></td>'
+                    f"<td>{percent(belief)}</td></tr>")  # fmt: skip
+    return f"<table>{''.join(rows)}</table>" if rows else ""
+
+
+def ledger_html(ledger: Ledger) -> str:
+    """A ledger as an HTML table by seat, with budgets and the size of the tree under it."""
+    head = "".join(f"<th>{title}</th>" for title, _ in COLUMNS)
+    rows = [
+        f"<tr><th>{_text(seat)}</th>"
+        + "".join(f"<td>{number(getattr(spent, name))}</td>" for _, name in COLUMNS)
+        + "</tr>"
+        for seat, spent in ledger.seats.items()
+    ]
+    below = "".join(f"<div>{_text(line)}</div>" for line in budgets(ledger))
+    return f"<div><table><tr><th>seat</th>{head}</tr>{''.join(rows)}</table>{below}</div>"
+
+
+def tree_html(graph: networkx.DiGraph[str], most: int = 500) -> str:
+    """An argument tree as indented HTML, `most` nodes of it."""
+    from moot.transcripts.display.show import walk
+
+    lines, count = [], 0
+    depths: dict[str, int] = {}
+    for node, _, relation, again in walk(graph):
+        parents = [depths[parent] for parent in graph.predecessors(node) if parent in depths]
+        depth = depths.setdefault(node, min(parents) + 1 if parents else 0)
+        attributes, count = graph.nodes[node], count + 1
+        if count > most:
+            continue
+        who = f"{attributes.get('seat') or ''} {attributes.get('kind', '')}".strip()
+        text = "see above" if again else one_line(str(attributes.get("text", "")), 300)
+        how = f" <i>{_text(relation)}</i>" if relation else ""
+        lines.append(f'<div style="margin-left:{min(depth, 24) * 1.5}em"><code>{_text(str(node))}</code> '
+                     f"<b>{_text(who)}</b>{how}: {_text(text)}</div>")  # fmt: skip
+    more = f"<div>… and {count - most} more nodes</div>" if count > most else ""
+    return f"<div>{''.join(lines)}{more}</div>"

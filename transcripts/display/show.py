@@ -1,0 +1,236 @@
+"""Transcripts, ledgers and trees as people like to read them, in plain text or in colour."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from io import StringIO
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+from moot.transcripts.display.notebook import as_html as as_html
+from moot.transcripts.display.notebook import ledger_html as ledger_html
+from moot.transcripts.display.notebook import tree_html as tree_html
+from moot.transcripts.display.scenes import Piece, Scene, cast, one_line, scenes, visible
+from moot.transcripts.display.words import COLUMNS, budgets, ending, number, percent, scored, setting
+
+if TYPE_CHECKING:
+    import networkx
+    from rich.text import Text
+
+    from moot.complexity.guarantee import Guarantee
+    from moot.complexity.ledger import Ledger
+    from moot.transcripts.transcript import Transcript
+
+_SEATS = ("cyan", "magenta", "green", "blue", "yellow")
+
+
+class _Page:
+    """Lines of styled text, wrapped to a width. Markup is never interpreted: what agents say is only ever text."""
+
+    def __init__(self, width: int, colour: bool) -> None:
+        from rich.console import Console
+
+        self.width = max(20, width)
+        self._out = StringIO()
+        self._console = Console(
+            file=self._out, width=self.width, force_terminal=colour, color_system="standard" if colour else None,
+            markup=False, highlight=False, emoji=False, legacy_windows=False, no_color=not colour, _environ={},
+        )  # fmt: skip
+
+    def add(self, text: Text | str = "", style: str = "", indent: int = 0) -> None:
+        from rich.text import Text
+
+        text = Text(visible(text), style=style) if isinstance(text, str) else text
+        text.expand_tabs(4)
+        for line in text.wrap(self._console, self.width - indent, tab_size=4) or [Text()]:
+            line.rstrip()
+            self._console.print(Text(" " * indent) + line if line else Text(), soft_wrap=True)
+
+    def rule(self, title: str) -> None:
+        self.add()
+        self.add(f"── {title} " + "─" * max(0, min(self.width, 100) - len(title) - 4), style="bold")
+
+    def text(self) -> str:
+        return self._out.getvalue()
+
+
+def as_text(transcript: Transcript, width: int = 100, colour: bool = False) -> str:
+    """The transcript as text of at most `width` columns (20 at least): question, choices, who sat where, every
+    statement with its step, its speaker and the answer it defends, quotes marked ✓ (verified) or ✗ (not), verdicts as
+    bars, the outcome, and the judge's reward when the truth is known.
+
+    colour: with ANSI colours. Control characters in what agents said are shown, never obeyed.
+    Raises TranscriptError when the file is damaged.
+    """
+    page, shown = _Page(width, colour), scenes(transcript)
+    question = transcript.question
+    page.add(one_line(question.text, 2000), style="bold")
+    for index, choice in enumerate(question.choices):
+        page.add(f"{index}  {one_line(choice, 500)}", indent=2)
+    page.add()
+    page.add(setting(transcript))
+    people = cast(transcript, shown)
+    styles = {person.seat: _SEATS[i % len(_SEATS)] for i, person in enumerate(people)}
+    for person in people:
+        line = f"{person.seat}  {person.role}: {person.agent}"
+        if person.defends is not None:
+            line += f"; defends {person.defends}"
+        if person.bound:
+            line += "; at most " + ", ".join(
+                f"{number(limit)} {measure.replace('_', ' ')}" for measure, limit in person.bound.items()
+            )
+        page.add(line, style=styles[person.seat], indent=2)
+    heading = ""
+    for scene in shown:
+        if scene.heading and scene.heading != heading:
+            heading = scene.heading
+            page.rule(heading)
+        _add_scene(page, scene, styles)
+    _add_ending(page, transcript)
+    return page.text()
+
+
+def _add_scene(page: _Page, scene: Scene, styles: Mapping[str, str]) -> None:
+    page.add()
+    if scene.note is not None:
+        page.add(f"({one_line(scene.note, 500)})", style="dim", indent=2)
+        return
+    head = f"{scene.seat} · {scene.kind}"
+    if scene.defends is not None:
+        head += f" for {scene.defends}"
+    head += f" · step {scene.step}" + (f" · {scene.extra}" if scene.extra else "")
+    page.add(head, style=f"bold {styles.get(scene.seat, '')}".strip())
+    if scene.rule is not None:
+        page.add(f"rejected: {one_line(scene.rule, 500)}", style="red", indent=2)
+        return
+    if any(piece.text.strip() for piece in scene.pieces):
+        page.add(_worded(scene.pieces), indent=2)
+    _add_bars(page, scene.choices, scene.beliefs)
+
+
+def _worded(pieces: Sequence[Piece]) -> Text:
+    from rich.text import Text
+
+    text = Text()
+    for piece in pieces:
+        if not piece.quote:
+            text.append(visible(piece.text))
+            continue
+        mark, style = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}[piece.verified]
+        text.append(f"“{visible(piece.text)}”{mark}", style=style)
+    text.rstrip()
+    return text
+
+
+def _add_bars(page: _Page, choices: Sequence[str], beliefs: Sequence[float]) -> None:
+    if not beliefs:
+        return
+    names = [one_line(choice, 30) for choice in choices] + [str(i) for i in range(len(choices), len(beliefs))]
+    wide = max(map(len, names))
+    full = max(5, min(40, page.width - wide - 14))
+    for name, belief in zip(names, beliefs, strict=False):
+        page.add(f"{name:<{wide}}  {bar(belief, full)} {percent(belief):>6}", indent=2)
+
+
+def bar(value: float, full: int) -> str:
+    """A bar of `full` cells, filled in proportion to a value in [0, 1], to an eighth of a cell."""
+    eighths = round(max(0.0, min(1.0, value)) * full * 8) if math.isfinite(value) else 0
+    whole, rest = divmod(eighths, 8)
+    filled = "█" * whole + ("▏▎▍▌▋▊▉"[rest - 1] if rest else "")
+    return filled + "·" * (full - len(filled))
+
+
+def _add_ending(page: _Page, transcript: Transcript) -> None:
+    page.rule("Outcome")
+    kind = transcript.outcome.kind if transcript.outcome is not None else ""
+    page.add(ending(transcript), style={"decided": "bold green", "errored": "red"}.get(kind, "yellow"))
+    for line in scored(transcript):
+        page.add(line)
+    page.add(f"digest {transcript.digest}", style="dim")
+
+
+def ledger_text(ledger: Ledger, guarantee: Guarantee | None = None) -> str:
+    """The ledger as a table, by seat; then budgets, tree and guarantee. What is unknown says so, and is never 0."""
+    rows: list[list[str]] = [["seat", *(title for title, _ in COLUMNS)]]
+    for seat, spending in ledger.seats.items():
+        rows.append([seat, *(number(getattr(spending, name)) for _, name in COLUMNS)])
+    if len(ledger.seats) > 1:
+        rows.append(["all", *(number(ledger.total(n) if n != "longest" else _longest(ledger)) for _, n in COLUMNS)])
+    shown = [i for i, (_, name) in enumerate(COLUMNS, 1) if i < 3 or any(row[i] != "0" for row in rows[1:])]
+    lines = table([[row[0], *(row[i] for i in shown)] for row in rows])
+    lines += ["", *budgets(ledger)]
+    if guarantee is not None:
+        lines += ["", f"guarantee: {'holds' if guarantee.holds else 'none'}: {one_line(guarantee.because, 300)}"]
+        if guarantee.access is not None:
+            lines.append(f"  under optimal play {guarantee.protocol} reaches {guarantee.access}, "
+                         f"if {guarantee.measure} stay polynomial in n = {guarantee.n}")  # fmt: skip
+    return visible("\n".join(lines)) + "\n"
+
+
+def _longest(ledger: Ledger) -> float:
+    return max((spending.longest for spending in ledger.seats.values()), default=0.0)
+
+
+def table(rows: Sequence[Sequence[str]], left: int = 1, width: int | None = None) -> list[str]:
+    """Rows of cells as aligned lines: the first `left` columns flush left, the others right, a line under the head.
+
+    width: columns that the last cell of a row is wrapped to fit into, on lines of its own below the first.
+    """
+    from rich.cells import cell_len
+
+    if width is not None:
+        before = sum(max(map(cell_len, column)) + 2 for column in list(zip(*rows, strict=True))[:-1])
+        wrapped = [(row, wrap(row[-1], max(20, width - before), break_on_hyphens=False) or [""]) for row in rows]
+        rows = [
+            [*(row[:-1] if i == 0 else [""] * (len(row) - 1)), line]
+            for row, lines in wrapped
+            for i, line in enumerate(lines)
+        ]
+    wide = [max(cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]
+
+    def line(row: Sequence[str]) -> str:
+        cells = []
+        for index, cell in enumerate(row):
+            gap = " " * (wide[index] - cell_len(cell))
+            cells.append(cell + gap if index < left else gap + cell)
+        return "  ".join(cells).rstrip()
+
+    return [line(rows[0]), "─" * (sum(wide) + 2 * (len(wide) - 1)), *map(line, rows[1:])]
+
+
+def tree_text(graph: networkx.DiGraph[str], width: int = 100) -> str:
+    """An argument tree as indented text, one node a line; a node that stands in two places is written out once."""
+    lines = []
+    for node, stem, relation, again in walk(graph):
+        attributes: dict[str, Any] = graph.nodes[node]
+        who = " ".join(filter(None, (str(attributes.get("seat") or ""), one_line(str(attributes.get("kind", "")), 30))))
+        how = f" ({one_line(relation, 30)})" if relation else ""
+        head = f"{stem}{node} {who}{how}: "
+        text = "see above" if again else one_line(str(attributes.get("text", "")), max(20, width - len(head)))
+        lines.append(visible(head + text))
+    return "\n".join(lines) + "\n"
+
+
+def walk(graph: networkx.DiGraph[str], deepest: int = 24) -> Iterator[tuple[str, str, str, bool]]:
+    """The nodes from the root down: node, the stem drawn before it, its relation, whether it was there before.
+
+    Below `deepest` levels the stem gives the depth as a number and grows no longer.
+    """
+    from moot.transcripts.events import path_of
+
+    root = graph.graph["root"]
+    seen: set[str] = set()
+    stack: list[tuple[str, str, str, int, str]] = [(root, "", "", 0, "")]
+    while stack:
+        node, stem, below, depth, relation = stack.pop()
+        yield node, stem if depth <= deepest else f"{below[: 3 * deepest]}⋯{depth} ", relation, node in seen
+        if node in seen:
+            continue
+        seen.add(node)
+        children = sorted(graph.successors(node), key=lambda child: path_of(child) if child != "q" else ())
+        for index in range(len(children) - 1, -1, -1):
+            last = index == len(children) - 1
+            inner = below + ("   " if last else "│  ") if depth < deepest else below
+            relation = str(graph.edges[node, children[index]].get("relation", ""))
+            stack.append((children[index], below + ("└─ " if last else "├─ "), inner, depth + 1, relation))

@@ -1,0 +1,1 @@
+"""Importers: files that others saved, as transcripts."""

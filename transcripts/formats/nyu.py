@@ -1,0 +1,308 @@
+"""Human debates of Michael et al. 2023 (arXiv 2311.08702) as transcripts.
+
+A record's rules become a protocol (`nyu_rules`), and its rounds are played through the engine move by move
+(`nyu_rounds`), so that every limit, order and blindness holds, or is reported as a problem of that record. The record
+itself is kept in an `imported` event, as there is more in it (surveys, scratchpads, offline judgments) than a play says.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic_core import from_json, to_json
+
+from moot.agents.base import act_of
+from moot.play.driver import header
+from moot.protocols.engine.errors import MootError, UsageError
+from moot.protocols.engine.game import Game
+from moot.protocols.engine.moves import Verdict
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question, Sample
+from moot.protocols.engine.view import Request
+from moot.transcripts.events import EventLog
+from moot.transcripts.formats.importing import (
+    Format,
+    Imported,
+    Play,
+    Record,
+    files_to_read,
+    json_value,
+    refuse_constants,
+    save,
+)
+from moot.transcripts.formats.nyu_passage import Passage, tokens_of
+from moot.transcripts.formats.nyu_rounds import OfflineJudgment, clock, offline_judgment, play_rounds, seats_of
+from moot.transcripts.formats.nyu_rules import protocol_of, read_record
+from moot.transcripts.replay import Replay, no_collection
+from moot.transcripts.reward import continues, judge_reward
+from moot.transcripts.transcript import Transcript
+
+SOURCE = "nyu-debate"
+METADATA = "debates-metadata.jsonl"
+
+
+class NyuDebates(Format):
+    """A folder with `debates/*.json` and `debates-metadata.jsonl`, a folder of such records, or one of them."""
+
+    name: ClassVar[str] = "nyu"
+    about: ClassVar[str] = "human and model debates of Michael et al. 2023, one JSON file each"
+
+    def files(self, path: Path) -> list[Path]:
+        return super().files(_records_of(path))
+
+    def imports(self, path: Path, out: Path) -> Iterator[Imported]:
+        return import_folder(path, out)
+
+    def plays(self, record: Record) -> Iterable[Play]:
+        raise UsageError("these records are imported by their folder: import_folder(source, out)")
+
+
+def import_debate(
+    record: Mapping[str, Any], metadata: Mapping[str, Any] | None = None, out: Path | None = None
+) -> Transcript:
+    """One record, and its line of metadata where there is one, as a transcript; saved to `out` when that is given.
+
+    The truth is sealed. What breaks the record's own rules ends the play there, unfinished, and `problems` lists it.
+    Raises UsageError, naming the place, on a record that cannot be read or whose rules no protocol holds to, and when
+    `out` exists.
+    """
+    with no_collection():
+        transcript = _imported(record, metadata)
+    if out is None:
+        return transcript
+    save(list(transcript.lines()), Path(out))
+    return Transcript(path=out)
+
+
+def _imported(record: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> Transcript:
+    given = read_record(record)
+    setup, protocol = given.setup, protocol_of(given.setup)
+    ((material, source),) = setup.sourceMaterial.items()
+    passage = Passage.of(source.contents)
+    question = Question(setup.question, choices=tuple(setup.answers), passage=passage.text)
+    sample = Sample(question, setup.correctAnswerIndex)
+    seats = {role: seat for seat, role in seats_of(protocol, question).items()}
+    people = {seats[role]: {"agent": "human", "name": name} for role, name in setup.roles.items() if role in seats}
+    lines: list[bytes] = []
+    log = EventLog(lines.append)
+    game = Game(protocol, question, recorder=log)
+    try:
+        meta = {**clock(setup.creationTime), "seats": people, "sealed": {"truth": sample.unseal()}}
+        log.event("started", header(protocol, question), meta)
+        found = play_rounds(game.start(), protocol, given.rounds, passage)
+        play = Transcript(lines, written=True)
+        vars(play).update(protocol=protocol, question=question, sample=sample)  # which it need not read again
+        kept = {"source": SOURCE, "record": _without_tokens(record), "contents": passage.recorded}
+        if metadata is not None:
+            kept["metadata"] = dict(metadata)
+            found += _contradictions(_status(play, protocol, record), metadata)
+        log.event("imported", {**kept, "problems": found})
+        refuse_constants(lines[-1][: -len(passage.text)])  # all but the tokens, in which they are words
+    except ValueError as error:
+        raise UsageError(f"the record holds what JSON in UTF-8 cannot: {error}") from None
+    finally:
+        game.close()
+    return play
+
+
+def read_json(text: bytes) -> Any:
+    """A record as JSON. Raises ValueError, as `json_value` does, that says where it ends to be one."""
+    try:
+        return from_json(text, allow_inf_nan=False, cache_strings="keys")
+    except ValueError:
+        return json_value(text)  # says what is wrong, and takes what is nested deeply
+
+
+def export_debate(transcript: Transcript) -> dict[str, Any]:
+    """The record that a transcript was imported from, the same to the last field. Raises UsageError when it was not
+    imported."""
+    imported = _import_of(transcript)
+    record: dict[str, Any] = imported["record"]
+    ((material, source),) = record["setup"]["sourceMaterial"].items()
+    sources = {material: {**source, "contents": tokens_of(imported["contents"])}}
+    return {**record, "setup": {**record["setup"], "sourceMaterial": sources}}
+
+
+def export_metadata(transcript: Transcript) -> dict[str, Any] | None:
+    """The line of metadata that came with the record; None when none did. Raises UsageError like `export_debate`."""
+    metadata: dict[str, Any] | None = _import_of(transcript).get("metadata")
+    return metadata
+
+
+def problems(transcript: Transcript) -> list[str]:
+    """What the import found wrong with the record, each with its place. Raises UsageError like `export_debate`."""
+    return list(_import_of(transcript)["problems"])
+
+
+def offline_judgments(transcript: Transcript) -> list[OfflineJudgment]:
+    """The beliefs of those who judged the debate after its end, by judge. Raises UsageError like `export_debate`."""
+    found = []
+    for held in read_record(export_debate(transcript)).rounds:
+        if held.OfflineJudgments is not None:
+            found += [offline_judgment(judge, given) for judge, given in held.OfflineJudgments.judgments.items()]
+    return found
+
+
+class OfflineJudge:
+    """A judge for `moot.rejudge` of a debate whose speakers have left: it hears what was said, and ends it with the
+    last judgment that was asked for, because nobody would answer it.
+
+        moot.rejudge(transcript, OfflineJudge(judge, transcript), stale=True)
+    """
+
+    def __init__(self, judge: Any, transcript: Transcript) -> None:
+        self.judge, self._act = judge, act_of(judge)
+        game = Replay(transcript).game
+        asked = [step.step for step in transcript.steps() if step.seat == "judge"]
+        asked += [step for step, waiting in game.open.items() if waiting.ask.seat == "judge"]
+        game.close()
+        self.last = asked[-1] if asked else None
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "judge":
+            raise AttributeError(name)
+        return getattr(self.judge, name)
+
+    def act(self, request: Request) -> Any:
+        reply = self._act(request)
+        if request.step != self.last:
+            return reply
+        return _ended_later(reply) if inspect.isawaitable(reply) else _ended(reply)
+
+
+def _ended(reply: Any) -> Any:
+    if isinstance(reply, Verdict):
+        return reply.model_copy(update={"end": True})
+    return {**reply, "end": True} if isinstance(reply, Mapping) else reply
+
+
+async def _ended_later(reply: Any) -> Any:
+    return _ended(await reply)
+
+
+# -- folders of records ------------------------------------------------------------------------------------------------
+
+
+def import_folder(source: Path, out: Path) -> Iterator[Imported]:
+    """Import every record in `source` into the folder `out`, as NAME.jsonl, one after the other as they are asked for.
+
+    source: a folder that holds `debates/` with records and `debates-metadata.jsonl`, a folder of records, or one record
+    (its metadata is looked for beside it and above). What is wrong with one record is reported with it, and the rest goes
+    on; a transcript that exists already is left as it is. Raises UsageError when there is no record, or `out` is no
+    folder.
+    """
+    source, out = Path(source), Path(out)
+    return _imports(source, files_to_read(NyuDebates(), source, out), out)
+
+
+def _records_of(source: Path) -> Path:
+    """The folder that holds the records, or the one record."""
+    return source / "debates" if (source / "debates").is_dir() else source
+
+
+def _imports(source: Path, files: list[Path], out: Path) -> Iterator[Imported]:
+    folder, beside = _records_of(source), files[0].parent
+    described = next((at / METADATA for at in (beside, beside.parent, source) if (at / METADATA).is_file()), None)
+    metadata, found = lines_of_metadata(described) if described is not None else ({}, [])
+    if found:
+        yield Imported(METADATA, None, found)
+    for file in files:
+        folders = () if source.is_file() else file.relative_to(folder).parts[:-1]
+        path = out / f"{'-'.join([*folders, file.stem])}.jsonl"
+        yield _import_file(file, metadata.pop(file.stem, None), path, described is not None)
+    if not source.is_file():
+        for name in metadata:
+            yield Imported(name, None, [f"{described}: describes {name!r}, and there is no {beside / name}.json"])
+
+
+def _import_file(file: Path, metadata: dict[str, Any] | None, path: Path, described: bool) -> Imported:
+    missing = [f"{file}: no line of {METADATA} describes it"] if described and metadata is None else []
+    try:
+        if path.exists():
+            raise UsageError(f"{path} exists already and was left as it is; remove it to import the record again")
+        record = read_json(file.read_bytes())
+        if not isinstance(record, dict):
+            raise UsageError(f"it holds a {type(record).__name__}, not a record")
+        transcript = import_debate(record, metadata, path)
+    except OSError as error:
+        return Imported(path.stem, None, [f"{file}: {error.strerror}"])
+    except (MootError, ValueError, RecursionError) as error:
+        return Imported(path.stem, None, [f"{file}: {error}"])
+    return Imported(path.stem, path, [*missing, *(f"{file}: {problem}" for problem in problems(transcript))])
+
+
+def lines_of_metadata(file: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """The lines of a metadata file by name, and what is wrong with others."""
+    lines: dict[str, dict[str, Any]] = {}
+    found: list[str] = []
+    try:
+        for number, text in enumerate(file.read_bytes().splitlines(), 1):
+            try:
+                if not text.strip():
+                    continue
+                line = json_value(text)
+                name = line["name"]
+                if not isinstance(name, str) or name in lines:
+                    raise UsageError(f"its name is {name!r}: not a name, or one that was there before")
+                lines[name] = line
+            except (KeyError, TypeError, ValueError, RecursionError, UsageError) as error:
+                found.append(f"{file}: line {number}: not the metadata of a record: {type(error).__name__}: {error}")
+    except OSError as error:
+        found.append(f"{file}: {error.strerror}")
+    return lines, found
+
+
+# -- what is kept of a record ------------------------------------------------------------------------------------------
+
+
+def _import_of(transcript: Transcript) -> dict[str, Any]:
+    """The event that keeps the record."""
+    for event in transcript.events():
+        if event["event"] == "imported" and event.get("source") == SOURCE:
+            return event
+    raise UsageError(f"{transcript.name} was not imported from a human debate, so it cannot be exported as one")
+
+
+def _without_tokens(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with nothing in the place of its source's tokens."""
+    setup = record["setup"]
+    sources = {material: {**source, "contents": None} for material, source in setup["sourceMaterial"].items()}
+    return {**record, "setup": {**setup, "sourceMaterial": sources}}
+
+
+def _status(play: Transcript, protocol: Any, record: Mapping[str, Any]) -> dict[str, Any]:
+    """How the play ended, as a line of metadata says it."""
+    held = [each for each in record["rounds"] if "OfflineJudgments" not in each]
+    truth, outcome, judging = play.sample.unseal(), play.outcome, None
+    if isinstance(outcome, Decided):
+        ended = "JudgeDecided"
+        judging = {
+            "correctAnswerIndex": truth, "numContinues": continues(play),
+            "finalJudgement": list(outcome.verdict.probabilities), "judgeReward": judge_reward(play),
+        }  # fmt: skip
+    elif held and "NegotiateEnd" in held[-1] and all(held[-1]["NegotiateEnd"]["votes"].values()):
+        ended = "MutualAgreement"
+    elif protocol.rounds is not None and len(held) == sum(
+        (len(protocol.opening), protocol.rounds * len(protocol.repeated()), len(protocol.closing))
+    ):
+        ended = "TimeUp"
+    else:
+        return {"InProgress": {}} if held else {"WaitingToBegin": {}}
+    return {"Complete": {"result": {"correctAnswerIndex": truth, "endedBy": {ended: {}}, "judgingInfo": judging}}}
+
+
+def _contradictions(ours: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[str]:
+    """Where the metadata says something else of the result than the play does."""
+    found = []
+    theirs = metadata.get("status")
+    if not isinstance(theirs, dict) or list(ours) != list(theirs):
+        return [f"metadata.status is {theirs!r:.80}; by the record's rules and rounds it is {next(iter(ours))}"]
+    ours, theirs = (status.get("Complete", {}).get("result") or {} for status in (ours, theirs))
+    for name in ("endedBy", "correctAnswerIndex", "judgingInfo"):
+        if to_json(ours.get(name)) != to_json(theirs.get(name)):
+            place = f"metadata.status.Complete.result.{name}"
+            found.append(f"{place} is {theirs.get(name)}; the play gives {ours.get(name)}")
+    return found

@@ -187,7 +187,7 @@ def _local(path: str | None, options: Mapping[str, Any]) -> Any:
 
 
 def _of_task(target: str) -> Any:
-    from moot.tasks.catalogue import task_named
+    from moot.tasks.base import task_named
 
     name, _, program = target.partition(":")
     programs = task_named(name).programs()

@@ -46,7 +46,7 @@ async def ours(url: str) -> None:
             for number in range(DEBATES):
                 out = Path(folder) / f"{number}.jsonl"
                 group.create_task(
-                    decided(moot.play(moot.Debate(rounds=ROUNDS), QUESTION, sitting, seed=number, out=out))
+                    decided(moot.arun(moot.Debate(rounds=ROUNDS), QUESTION, sitting, seed=number, out=out))
                 )
 
 
@@ -110,7 +110,7 @@ from benchmarks.offline import QUESTION, SEATS
 def resident(): return int(re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
 async def main():
     for number in range(600):
-        await moot.play(moot.Debate(rounds=10), QUESTION, SEATS, seed=number, out=f"{sys.argv[1]}/{number}.jsonl")
+        await moot.arun(moot.Debate(rounds=10), QUESTION, SEATS, seed=number, out=f"{sys.argv[1]}/{number}.jsonl")
         if number == 99: early = resident()
     print(resident() - early)
 asyncio.run(main())

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from random import Random
 
 from benchmarks.timing import Row
-from moot.tasks.catalogue import task_named
+from moot.tasks.base import task_named
 from moot.tasks.curriculum import CurriculumTask, sweep
 
 NAMES = (

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.market.moves import Citation, Statement
 from moot.protocols.pointers import Store
-from moot.tasks.base import Circle, Task, evaluate
-from moot.tasks.catalogue import known_tasks
+from moot.tasks.base import Circle, Task, evaluate, known_tasks
 
 if TYPE_CHECKING:
     from moot.transcripts.transcript import Transcript

@@ -21,7 +21,7 @@ class Guarantee(BaseModel):
     measure: what must stay polynomial in n, as "seat measure". used: what was spent of it (None: unknown). budget: its
     limit at this n (None: nobody set one, so nothing is guaranteed). access: the complexity class that the protocol
     then reaches under optimal play. holds: a decided play, a known spending, a budget, used ≤ budget, and parameters that
-    the class can rest on (see `Protocol.shortfall`).
+    the class can rest on (see `Protocol.unmet_assumption`).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -31,7 +31,7 @@ class Guarantee(BaseModel):
     used: int | float | None
     budget: int | float | None
     holds: bool
-    access: str | None
+    complexity_class: str | None
     because: str
 
 
@@ -52,7 +52,7 @@ def guarantee_of(transcript: Transcript, task: Task | None = None) -> Guarantee:
         because = f"the {end.role} would have spent {end.used} {end.measure.replace('_', ' ')} of {end.limit}"
     elif not decided:
         because = "the play was not decided"
-    elif protocol.access is None:
+    elif protocol.complexity_class is None:
         because = "no theorem is claimed for this protocol"
     elif budget is None:
         because = f"the {protocol.judge}'s {what} were not bounded"
@@ -62,7 +62,9 @@ def guarantee_of(transcript: Transcript, task: Task | None = None) -> Guarantee:
         because = f"the {protocol.judge} spent {used} {what} of {budget}"
     else:
         because = f"the {protocol.judge} spent {used} {what} of at most {budget} at n = {ledger.n}"
-    holds = decided and protocol.access is not None and budget is not None and used is not None and used <= budget
+    holds = (
+        decided and protocol.complexity_class is not None and budget is not None and used is not None and used <= budget
+    )
     if holds and (short := _shortfall(transcript)) is not None:
         holds, because = False, short
     if holds and getattr(protocol, "citing", False):
@@ -72,13 +74,13 @@ def guarantee_of(transcript: Transcript, task: Task | None = None) -> Guarantee:
             holds, because = False, fault
     return Guarantee(
         protocol=protocol.name, measure=f"{seat} {protocol.measure}", n=ledger.n, used=used, budget=budget, holds=holds,
-        access=protocol.access, because=because,
+        complexity_class=protocol.complexity_class, because=because,
     )  # fmt: skip
 
 
 def _shortfall(transcript: Transcript) -> str | None:
     moves = (step.move for step in transcript.steps())
     try:
-        return transcript.protocol.shortfall(transcript.question, moves)
+        return transcript.protocol.unmet_assumption(transcript.question, moves)
     except UsageError as error:  # what the question names is not known here
         return str(error)

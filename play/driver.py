@@ -262,7 +262,7 @@ def check_seats(roles: Mapping[str, str], seats: Seats, name: str) -> None:
             raise UsageError(f"{name}: nobody sits at {seat!r}; its seats: {wanted}")
 
 
-async def play(
+async def arun(
     protocol: Protocol,
     sample: Sample | Question,
     seats: Seats,
@@ -324,7 +324,7 @@ def header(
     }  # fmt: skip
     if limits:
         fields["bounds"] = dict(limits)
-    if (implied := protocol.implied(question)) is not None:
+    if (implied := protocol.full_tree_size(question)) is not None:
         fields["implied"] = implied
     return fields
 
@@ -353,7 +353,7 @@ def in_loop(call: Callable[[], Coroutine[Any, Any, Any]], backend: str = "asynci
 
 
 def run(protocol: Protocol, sample: Sample | Question, seats: Seats, **options: Any) -> Transcript:
-    """`play`, from ordinary code or a notebook cell. Takes what `play` takes, and `backend="asyncio"|"trio"`."""
+    """`arun`, from ordinary code or a notebook cell. Takes what `arun` takes, and `backend="asyncio"|"trio"`."""
     backend = options.pop("backend", "asyncio")
-    result: Transcript = in_loop(lambda: play(protocol, sample, seats, **options), backend)
+    result: Transcript = in_loop(lambda: arun(protocol, sample, seats, **options), backend)
     return result

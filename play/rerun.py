@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from moot.play.driver import Driver, Seats, _seated, bounds_of, check_seats, in_loop, now, play
+from moot.play.driver import Driver, Seats, _seated, arun, bounds_of, check_seats, in_loop, now
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.transcripts.events import EventLog
@@ -15,7 +15,7 @@ from moot.transcripts.store import Writer, repair
 from moot.transcripts.transcript import Transcript
 
 
-async def resume_play(path: Path | str, seats: Seats, *, protocol: Protocol | None = None) -> Transcript:
+async def aresume(path: Path | str, seats: Seats, *, protocol: Protocol | None = None) -> Transcript:
     """Take up an unfinished transcript where it broke off; no call that was completed is made again.
 
     A torn last line is cut off first. A play that ended in Errored is taken up at the step that failed.
@@ -51,7 +51,7 @@ async def resume_play(path: Path | str, seats: Seats, *, protocol: Protocol | No
     return Transcript(path=path)
 
 
-async def fork_play(
+async def afork(
     transcript: Transcript, at: str, seats: Seats, *, out: Path | str | None = None, protocol: Protocol | None = None
 ) -> Transcript:
     """Play the recording up to step `at`, then go on live with `seats`, into a new transcript.
@@ -62,13 +62,13 @@ async def fork_play(
     recording = Recording(transcript, before=at)
     seated = {seat: _seated(agent) for seat, agent in seats.items()}
     bounds = {**transcript.bounds, **bounds_of(seated, transcript.question)}
-    return await play(
+    return await arun(
         protocol or transcript.protocol, transcript.sample, seated, seed=transcript.seed, out=out, recording=recording,
         bounds=bounds, parent=_parent(transcript, at),
     )  # fmt: skip
 
 
-async def rejudge_play(
+async def arejudge(
     transcript: Transcript,
     judge: Any,
     *,
@@ -93,7 +93,7 @@ async def rejudge_play(
         )
     seated = {**{s: _seated(a) for s, a in (seats or {}).items()}, **dict.fromkeys(judges, _seated(judge))}
     kept = {seat: limits for seat, limits in transcript.bounds.items() if seat not in judges}
-    return await play(
+    return await arun(
         protocol, transcript.sample, seated, seed=transcript.seed, out=out, recording=Recording(transcript, without=judges),
         bounds={**kept, **bounds_of(seated, transcript.question)}, stale=stale, parent=_parent(transcript, "judge"),
     )  # fmt: skip
@@ -104,18 +104,18 @@ def _parent(transcript: Transcript, at: str) -> dict[str, Any]:
 
 
 def resume(path: Path | str, seats: Seats, *, backend: str = "asyncio", **options: Any) -> Transcript:
-    """`resume_play`, from ordinary code or a notebook cell."""
-    result: Transcript = in_loop(lambda: resume_play(path, seats, **options), backend)
+    """`aresume`, from ordinary code or a notebook cell."""
+    result: Transcript = in_loop(lambda: aresume(path, seats, **options), backend)
     return result
 
 
 def fork(transcript: Transcript, at: str, seats: Seats, *, backend: str = "asyncio", **options: Any) -> Transcript:
-    """`fork_play`, from ordinary code or a notebook cell."""
-    result: Transcript = in_loop(lambda: fork_play(transcript, at, seats, **options), backend)
+    """`afork`, from ordinary code or a notebook cell."""
+    result: Transcript = in_loop(lambda: afork(transcript, at, seats, **options), backend)
     return result
 
 
 def rejudge(transcript: Transcript, judge: Any, *, backend: str = "asyncio", **options: Any) -> Transcript:
-    """`rejudge_play`, from ordinary code or a notebook cell."""
-    result: Transcript = in_loop(lambda: rejudge_play(transcript, judge, **options), backend)
+    """`arejudge`, from ordinary code or a notebook cell."""
+    result: Transcript = in_loop(lambda: arejudge(transcript, judge, **options), backend)
     return result

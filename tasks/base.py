@@ -18,6 +18,7 @@ from typing import Protocol as Structural
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN as UNKNOWN
 from moot.protocols.engine.question import Question, Sample
+from moot.protocols.engine.registry import everything, find, register
 from moot.protocols.pointers import Store
 
 if TYPE_CHECKING:
@@ -53,13 +54,18 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
-    access: ClassVar[str]
+    complexity_class: ClassVar[str]
     about: ClassVar[str]
     reads: ClassVar[str]
     source: ClassVar[str]
     well_founded: ClassVar[bool] = True
     messages: ClassVar[Messages] = "plain"
     largest: ClassVar[int] = 1_000_000
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if isinstance(cls.__dict__.get("name"), str):
+            register("task", cls.name, cls)
 
     @abstractmethod
     def data(self, size: int, random: Random) -> Any:
@@ -273,3 +279,14 @@ def _opened(task: Task, question: str, pointer: str, store: Store | None) -> str
 
 def _as_it_is(text: str) -> str:
     return text
+
+
+def known_tasks() -> dict[str, Task]:
+    """moot's own tasks, those of plug-ins, and every subclass that was imported, by name."""
+    return {name: cls() for name, cls in everything("task").items()}
+
+
+def task_named(name: str) -> Task:
+    """The task called `name`. Raises UsageError when there is none."""
+    made: Task = find("task", name)()
+    return made

@@ -28,7 +28,7 @@ class CitingPair(Task):
     name: ClassVar[str] = "citing-pair"
     well_founded: ClassVar[bool] = False
     largest: ClassVar[int] = 1000
-    access: ClassVar[str] = "P"
+    complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The answer to both questions is one digit. What is 8 - 5? is 3 because 3 plus 5 is 8; What plus 5 is 8? is 3 because "
         "8 - 5 is 3."

@@ -28,7 +28,7 @@ class Two(Protocol):
         return await self.verdict(floor)
 
     async def speeches(self, floor: Floor) -> None:
-        await floor.together(*(floor.ask(seat, Speech, view=floor.said(seat, source="all")) for seat in "ab"))
+        await floor.parallel(*(floor.ask(seat, Speech, view=floor.said(seat, source="all")) for seat in "ab"))
 
     async def verdict(self, floor: Floor, **brief: Any) -> Decided:
         verdict = await floor.ask("judge", Verdict, **brief)
@@ -105,7 +105,7 @@ class Arrival(Two):
             await floor.ask(seat, Speech)
             came.append(seat)
 
-        await floor.together(speak("a"), speak("b"))
+        await floor.parallel(speak("a"), speak("b"))
 
     async def verdict(self, floor: Floor, **brief: Any) -> Decided:
         return await super().verdict(floor, first=self.__dict__["_came"][0])
@@ -121,7 +121,7 @@ class TellsRival(Two):
             heard[seat] = (await floor.ask(seat, Speech)).text
             await floor.ask(seat, Speech, rival=heard.get("b" if seat == "a" else "a", ""))
 
-        await floor.together(speak("a"), speak("b"))
+        await floor.parallel(speak("a"), speak("b"))
 
 
 class LeaksSource(Two):
@@ -239,5 +239,5 @@ class Loses(Two):
 
 
 class Underestimates(Two):
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"a": 1, "judge": 1}

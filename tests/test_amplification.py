@@ -25,7 +25,7 @@ class Counting(Task):
     """Questions "n": the number of partitions of n steps into ones and twos (Fibonacci), or a circle where data says so."""
 
     name: ClassVar[str] = "counting-steps"
-    access: ClassVar[str] = "P"
+    complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = "how many ways"
     reads: ClassVar[str] = "2"
     source: ClassVar[str] = "a test"
@@ -75,7 +75,9 @@ def test_the_rule_gives_the_truth_in_play_and_each_question_is_answered_once(siz
     assert isinstance(t.outcome, moot.Decided) and t.outcome.verdict.choice == sample.unseal()
     answered = list(asked(t))
     assert len(answered) == len(set(answered)) == 2 * size - 1
-    assert t.guarantee.holds and t.guarantee.measure == "overseer reads_per_call" and t.guarantee.access == "EXP"
+    assert (
+        t.guarantee.holds and t.guarantee.measure == "overseer reads_per_call" and t.guarantee.complexity_class == "EXP"
+    )
     assert t.ledger.seats["overseer"].reads_per_call == (1 if size == 1 else 2)
     assert moot.replay(t).digest == t.digest
 

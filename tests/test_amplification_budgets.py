@@ -46,7 +46,7 @@ class Greedy:
 def test_the_defaults_keep_a_model_to_what_they_say() -> None:
     t = moot.run(Amplification(), QUESTION, {"overseer": Greedy()})
     assert t.ledger.questions is not None and t.ledger.questions.unique == 43
-    assert calls(t) == 57 and Amplification().generations(QUESTION) == {"overseer": 57}
+    assert calls(t) == 57 and Amplification().most_moves(QUESTION) == {"overseer": 57}
     assert "43 questions and 57 calls" in str(Amplification.__doc__)
 
 
@@ -61,7 +61,7 @@ def test_no_overseer_calls_for_more_than_the_bound(
     protocol = Amplification(
         depth=depth, width=width, turns=turns, questions=questions, budget=budget, memo=memo, model=model
     )
-    bound = protocol.generations(QUESTION)
+    bound = protocol.most_moves(QUESTION)
     assert bound is not None
     random = Random(seed)
 
@@ -194,7 +194,7 @@ def test_the_order_of_answers_changes_nothing_not_even_which_circle(backend: str
 
     def play(random: Random) -> moot.Transcript:
         async def main() -> moot.Transcript:
-            return await moot.play(Amplification(depth=None), QUESTION, {"overseer": overseer(random)})
+            return await moot.arun(Amplification(depth=None), QUESTION, {"overseer": overseer(random)})
 
         return anyio.run(main, backend=backend)
 

@@ -25,8 +25,7 @@ from moot.protocols.amplification.amplification import Amplification, Open, Repl
 from moot.protocols.engine.errors import AgentError
 from moot.protocols.engine.view import NOTHING, Entry, View
 from moot.tasks.arithmetic.sums import Sum
-from moot.tasks.base import UNKNOWN, Task, evaluate
-from moot.tasks.catalogue import known_tasks, task_named
+from moot.tasks.base import UNKNOWN, Task, evaluate, known_tasks, task_named
 from moot.tasks.programs.programs import Overseer
 
 KINDS = (Subquestions, Open, Reply)

@@ -15,8 +15,7 @@ from moot.protocols.engine.errors import UsageError
 from moot.tasks.arithmetic.assignments import Assignments, AssignmentsSum
 from moot.tasks.arithmetic.permutation import PermutationPower
 from moot.tasks.arithmetic.wildcards import Wildcard
-from moot.tasks.base import UNKNOWN, evaluate, looker
-from moot.tasks.catalogue import task_named
+from moot.tasks.base import UNKNOWN, evaluate, looker, task_named
 from moot.tasks.curriculum import CurriculumTask, apply_rule, number, sweep
 from moot.tasks.graphs.rounds import RoundsTask
 from moot.tasks.graphs.shortest_path import PublishedShortestPath, ShortestPath

@@ -219,7 +219,7 @@ def test_nobody_is_paid_for_parts_from_which_nothing_follows(n: int, claimed: st
         act = staticmethod(saboteur)
 
     paid = expected(protocol, sample, seats(Saboteur(), Estimator(TASK)))
-    assert paid == -protocol.stakes(sample.question) < 0
+    assert paid == -protocol.utility_bound(sample.question) < 0
 
 
 GARBAGE = (
@@ -257,7 +257,7 @@ def test_claims_that_say_nothing_do_not_save_a_liar(task: Any, answer: str) -> N
         if len(said) > 1:  # it would follow from that
             assert said[1] == 0 and text == "free(2,9999)", (text, said)
         else:
-            assert played.outcome.payoffs["a"] == -ProverEstimator().stakes(sample.question)
+            assert played.outcome.payoffs["a"] == -ProverEstimator().utility_bound(sample.question)
 
 
 def test_a_decomposition_reads_as_its_claims() -> None:

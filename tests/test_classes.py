@@ -16,8 +16,7 @@ from moot.experiments.classes.evidence import Evidence, played
 from moot.experiments.classes.known_failures import FAILURES, Failure
 from moot.experiments.classes.witnesses import WITNESSES
 from moot.protocols.engine.base import known_protocols
-from moot.tasks.base import Task
-from moot.tasks.catalogue import known_tasks, task_named
+from moot.tasks.base import Task, known_tasks, task_named
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.protocol}-{row.task}")
@@ -25,7 +24,7 @@ def test_every_row_holds(row: Row) -> None:
     found = WITNESSES[row.protocol, row.task](row.protocol)
     assert found.holds, found
     assert found.instances >= 16 and 0 < found.used <= found.budget
-    assert known_protocols()[row.protocol].access == row.access
+    assert known_protocols()[row.protocol].complexity_class == row.complexity_class
     assert known_protocols()[row.protocol].measure.replace("_", " ") == found.measure
 
 
@@ -90,9 +89,9 @@ def test_honest_sides_are_not_said_to_win_more_often_than_they_do(monkeypatch: p
 
 
 def test_classes_with_an_oracle_are_written_so() -> None:
-    written = {row.access for row in ROWS if row.protocol.startswith("doubly-efficient")}
+    written = {row.complexity_class for row in ROWS if row.protocol.startswith("doubly-efficient")}
     assert written == {"P^O", "NP^O"}
-    assert not any("^" in row.access for row in ROWS if not row.protocol.startswith("doubly-efficient"))
+    assert not any("^" in row.complexity_class for row in ROWS if not row.protocol.startswith("doubly-efficient"))
 
 
 def test_evidence_needs_every_part() -> None:
@@ -109,7 +108,7 @@ def test_every_witness_stands_in_the_table() -> None:
 def test_every_task_says_what_it_is() -> None:
     for name, task in known_tasks().items():
         if type(task).__module__.startswith("moot."):
-            assert task.access in ("P", "NP", "#P", "PSPACE", "EXP", "NEXP", "R"), name
+            assert task.complexity_class in ("P", "NP", "#P", "PSPACE", "EXP", "NEXP", "R"), name
             assert task.about and task.source and moot.Polynomial.parse(task.reads)(8) >= 1
 
 

@@ -15,7 +15,7 @@ import moot
 from moot.experiments.classes.classes import ROWS, UNCHECKED, check
 from moot.experiments.classes.known_failures import without_copies
 from moot.protocols.amplification.amplification import Reply
-from moot.tasks.catalogue import task_named
+from moot.tasks.base import task_named
 from moot.tasks.graphs.colouring import colour_of, neighbours
 from moot.tasks.graphs.colouring_programs import Adaptive, Cross, Spoilt, cell, cells, vertex_of
 
@@ -224,7 +224,12 @@ def test_the_judges_reading_does_not_grow_with_the_graph() -> None:
         used = []
         for least in (0, 10, 20, 30):
             guarantee = examined(sample_of(size, "no", least), Cross()).guarantee
-            assert guarantee.holds and guarantee.access == "NEXP" and guarantee.n == size and guarantee.budget == 31
+            assert (
+                guarantee.holds
+                and guarantee.complexity_class == "NEXP"
+                and guarantee.n == size
+                and guarantee.budget == 31
+            )
             used.append(guarantee.used)
         most[size] = max(used)
     assert max(most.values()) <= 31
@@ -315,7 +320,7 @@ def test_a_lie_too_deep_to_search_for_is_refuted_once_it_is_named(size: int) -> 
 
 
 def test_the_class_table_has_a_witness_and_its_negative_case() -> None:
-    rows = tuple(row for row in ROWS if row.access == "NEXP")
+    rows = tuple(row for row in ROWS if row.complexity_class == "NEXP")
     assert [row.protocol for row in rows] == [PLAIN] and not any(access == "NEXP" for access, _, _ in UNCHECKED)
     (found,) = check(rows)
     assert found.evidence.holds and found.evidence.instances >= 64 + 8

@@ -103,7 +103,7 @@ def test_cancellation_keeps_all_that_was_said(backend: str, tmp_path: Path) -> N
 
     async def cut() -> None:
         with anyio.move_on_after(0.3):
-            await moot.play(DEBATE, QUESTION, everywhere(DEBATE, act), seed=3, out=path)
+            await moot.arun(DEBATE, QUESTION, everywhere(DEBATE, act), seed=3, out=path)
 
     anyio.run(cut, backend=backend)
     left = moot.load(path)
@@ -126,7 +126,7 @@ def test_inside_a_running_loop() -> None:
     assert isinstance(asyncio.run(notebook()).outcome, moot.Decided)
 
     async def awaited() -> moot.Transcript:
-        return await moot.play(DEBATE, QUESTION, everywhere(DEBATE, Slow()))
+        return await moot.arun(DEBATE, QUESTION, everywhere(DEBATE, Slow()))
 
     assert isinstance(asyncio.run(awaited()).outcome, moot.Decided)
 

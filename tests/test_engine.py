@@ -108,9 +108,9 @@ def test_steps_are_paths_whatever_the_order() -> None:
 
     async def nested(floor: Floor) -> None:
         async def inner() -> Any:
-            return await floor.together(twice(floor), twice(floor))
+            return await floor.parallel(twice(floor), twice(floor))
 
-        found.append(await floor.together(twice(floor), inner(), twice(floor)))
+        found.append(await floor.parallel(twice(floor), inner(), twice(floor)))
 
     game = game_of(nested)
     assert list(game.open) == ["0.0.0", "0.2.0", "0.1.0.0.0", "0.1.0.1.0"]
@@ -123,7 +123,7 @@ def test_steps_are_paths_whatever_the_order() -> None:
 
 def test_nothing_together_is_nothing() -> None:
     async def none(floor: Floor) -> None:
-        assert await floor.together() == ()
+        assert await floor.parallel() == ()
 
     assert list(game_of(none).open) == ["1"]
 
@@ -212,7 +212,7 @@ def test_branches_draw_on_equal_shares() -> None:
             for _ in range(2):
                 await floor.ask("judge", moot.Speech)
 
-        await floor.together(reads(), reads())
+        await floor.parallel(reads(), reads())
 
     game = game_of(shares, bounds={"judge": {"calls": 3}})
     assert game.answer("0.0.0", SAY) and not game.answer("0.0.1", SAY)
@@ -304,7 +304,7 @@ def test_to_and_say() -> None:
         await floor.ask("judge", moot.Speech, to=("a",))
         await floor.ask("judge", moot.Speech, say=False)
         await floor.ask("judge", moot.Speech)
-        await floor.together(*(floor.ask(seat, moot.Speech) for seat in ("a", "b")))
+        await floor.parallel(*(floor.ask(seat, moot.Speech) for seat in ("a", "b")))
 
     game = game_of(whispers)
     for step in ("0", "1", "2"):

@@ -19,8 +19,7 @@ from moot.protocols.engine.base import Protocol, protocol_named
 from moot.protocols.games.geography import Go, Stuck, steps
 from moot.protocols.games.qbf import Assign
 from moot.protocols.games.reachability import Half, Middle, middles
-from moot.tasks.base import UNKNOWN, Task, evaluate
-from moot.tasks.catalogue import task_named
+from moot.tasks.base import UNKNOWN, Task, evaluate, task_named
 from moot.testing.strategies import formulas, graphs
 
 FEW = settings(deadline=None, max_examples=40)
@@ -304,7 +303,7 @@ def test_the_truth_wins_through_the_driver(name: str, lies: bool) -> None:
         assert isinstance(transcript.outcome, moot.Decided), transcript.outcome
         assert transcript.outcome.payoffs[true_seat(sample)] == 1
         guarantee = transcript.guarantee
-        assert guarantee.holds and guarantee.access == "PSPACE", guarantee
+        assert guarantee.holds and guarantee.complexity_class == "PSPACE", guarantee
 
 
 @pytest.mark.parametrize("name", GAMES)

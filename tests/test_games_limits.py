@@ -9,7 +9,7 @@ import pytest
 
 import moot
 from moot.protocols.engine.base import protocol_named
-from moot.tasks.catalogue import task_named
+from moot.tasks.base import task_named
 from moot.tasks.logic.tqbf import TQBF
 
 

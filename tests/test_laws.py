@@ -14,7 +14,7 @@ import moot
 from moot.protocols.amplification.approval import Approval
 from moot.protocols.engine.base import Protocol
 from moot.protocols.games.claims import ClaimGame
-from moot.testing.laws.laws import LAWS, LawBroken
+from moot.testing.checks.laws import LAWS, LawBroken
 from moot.testing.strategies import questions, sums
 
 FAST = 15
@@ -164,14 +164,14 @@ def test_check_protocol_catches_every_broken_one(protocol: Protocol) -> None:
 
 
 def test_every_law_is_public_and_caught_breaking() -> None:
-    assert set(moot.testing.laws.laws.__all__) == set(LAWS)
+    assert set(moot.testing.checks.laws.__all__) == set(LAWS)
     caught = {law for _, law, _ in BROKEN}
     assert set(LAWS) == caught, "every law has a protocol that breaks it"
 
 
 def test_the_message_holds_a_small_example() -> None:
     with pytest.raises(LawBroken) as caught:
-        moot.testing.laws.laws.zero_sum(broken.NotZeroSum())
+        moot.testing.checks.laws.zero_sum(broken.NotZeroSum())
     assert len(str(caught.value).splitlines()) <= 9
 
 

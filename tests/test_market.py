@@ -43,7 +43,7 @@ def test_the_sum_is_settled_in_one_step_whatever_its_size(size: int) -> None:
         path = price_path(transcript)
         assert (len(path.statements), path.converged, path.queries) == (1, 1, 2)
         assert transcript.ledger.spent("judge", "reads") == 3 and transcript.ledger.spent("judge", "queries") == 2
-        assert transcript.guarantee.holds and transcript.guarantee.access == "EXP"
+        assert transcript.guarantee.holds and transcript.guarantee.complexity_class == "EXP"
         assert moot.replay(transcript).digest == transcript.digest
 
 
@@ -56,7 +56,7 @@ def test_without_citation_the_judge_reads_it_all() -> None:
             "judge": moot.Bounded(task.programs()["checks-witness"](), reads=task.bound("market-uncited")),
         })  # fmt: skip
         assert decided(transcript).verdict.choice == sample.unseal()
-        assert transcript.guarantee.holds and transcript.guarantee.access == "NP"
+        assert transcript.guarantee.holds and transcript.guarantee.complexity_class == "NP"
         reads.append(transcript.ledger.spent("judge", "reads"))
     assert reads == [3 * 4, 3 * 16, 3 * 64]  # 2N - 1 lines and the claim, and N cells
 
@@ -198,7 +198,7 @@ def test_a_run_that_nothing_bounds_is_settled_in_one_step(size: int) -> None:
     sample = task.sample(size, size)
     transcript = _settle(task, sample)
     assert decided(transcript).verdict.choice == sample.unseal()
-    assert transcript.guarantee.holds and transcript.guarantee.access == "R"
+    assert transcript.guarantee.holds and transcript.guarantee.complexity_class == "R"
     assert transcript.ledger.spent("judge", "reads_per_call") == size + 5  # the input, length, state; citation, claim
     assert circle_of(transcript, task) == ()
 
@@ -294,7 +294,7 @@ def test_every_law_holds_where_questions_meet(protocol: MarketMaking) -> None:
 def test_names() -> None:
     given: Mapping[str, Any] = {"horizon": 1, "reward": "lmsr", "examine": True}
     assert moot.protocols.engine.base.protocol_named("market", dict(given)) == MarketMaking(**given)
-    assert MarketMaking().access == "EXP" and UncitedMarketMaking().access == "NP"
+    assert MarketMaking().complexity_class == "EXP" and UncitedMarketMaking().complexity_class == "NP"
     with pytest.raises(moot.UsageError, match="horizon"):
         MarketMaking(horizon=-1)
 

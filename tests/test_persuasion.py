@@ -15,7 +15,7 @@ import moot
 from moot.agents.wrappers.best_of import BestOf
 from moot.experiments.reproductions.persuasion import PROTOCOLS, reproduce, turned
 from moot.protocols.engine.moves import Speech, Verdict
-from moot.tasks.catalogue import task_named
+from moot.tasks.base import task_named
 from moot.tasks.reading.evidence import probability
 from moot.tasks.reading.persuasion import PLAYED, Candid, Persuasion, Swayed, Talker, claims, persuasiveness
 

@@ -100,7 +100,7 @@ def test_pixels_come_in_turn_are_distinct_and_hold_what_the_image_does(
     assert len(set(shown)) == len(shown) == pixels
     made = {seat: hand.transcript.ledger.seats[seat].calls for seat in "ab"}
     made["judge"] = hand.transcript.ledger.seats["judge"].calls
-    assert made == protocol.generations(question)
+    assert made == protocol.most_moves(question)
 
 
 # -- what may be revealed, and what the judge reads ------------------------------------------------------------------

@@ -70,7 +70,7 @@ def test_payoffs_by_hand(
     assert t.outcome.payoffs == pytest.approx({"a": paid, "b": -paid})
     assert len(said) == sum(map(abs, signs))
     assert t.outcome.verdict.probabilities == pytest.approx((first, (1 - first) / 2, (1 - first) / 2))
-    assert abs(paid) <= protocol.stakes(question) + 1e-9
+    assert abs(paid) <= protocol.utility_bound(question) + 1e-9
 
 
 def test_a_right_sign_pays_and_a_wrong_one_costs() -> None:

@@ -16,7 +16,7 @@ from moot.agents.prompts.forms import Form
 from moot.agents.prompts.render import statement
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.trees.moves import Assertion, Response
-from moot.tasks.catalogue import known_tasks, task_named
+from moot.tasks.base import known_tasks, task_named
 from moot.tasks.programs.objecting import ChecksLine, every_claim, same_claims
 from moot.transcripts.display.claims import citation_graph, responses, support_circle
 from moot.transcripts.display.show import as_text
@@ -44,7 +44,7 @@ def test_the_truth_wins_and_the_judge_stays_within_its_bound(name: str) -> None:
         outcome = transcript.outcome
         assert isinstance(outcome, moot.Decided), outcome
         assert outcome.verdict.choice == sample.unseal()
-        assert transcript.guarantee.holds and transcript.guarantee.access == "PSPACE"
+        assert transcript.guarantee.holds and transcript.guarantee.complexity_class == "PSPACE"
         count += 1
     assert count >= 8
 

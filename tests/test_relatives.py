@@ -179,7 +179,7 @@ def test_questions_come_before_every_round_but_the_first(examiner: bool) -> None
     assert order == ["a", "b", who, "a", "b", who, "a", "b", "judge"]
     assert transcript.ledger.spent(who, "queries") == 1  # an empty text asks nothing
     made = {seat: order.count(seat) for seat in protocol.roles(QUESTION)}
-    assert protocol.generations(QUESTION) == made
+    assert protocol.most_moves(QUESTION) == made
     asker = asks if examiner else judge
     assert asker.asked[0].view.question.passage is None and (who, "Where?") in seats["a"].saw[1]
 
@@ -323,7 +323,7 @@ def test_the_belief_and_the_payoffs_are_means(p: float, q: float, exchange: Any)
 
 def test_both_seatings_are_estimated_and_named(tmp_path: Path) -> None:
     protocol = moot.SideSwapped(protocol="interactive-debate", params={"rounds": 2, "examiner": True})
-    assert protocol.generations(QUESTION) == {"a": 4, "b": 4, "judge": 2, "examiner": 2}
+    assert protocol.most_moves(QUESTION) == {"a": 4, "b": 4, "judge": 2, "examiner": 2}
     seats = {"a": Seat(say("x")), "b": Seat(say("y")), "judge": Seat(verdict(0.5)), "examiner": Seat(Ask(text="Why?"))}
     path = tmp_path / "both.jsonl"
     moot.run(protocol, QUESTION, seats, out=path)
@@ -344,7 +344,7 @@ def test_two_consultancies_read_both_ways_cost_the_judge_what_it_reads() -> None
         protocol = moot.DoubleConsultancy(rounds=2, judged=judged)
         transcript = decided(protocol, **seats, judge=moot.Bounded(judge, reads="40*n"))
         assert transcript.ledger.spent("judge", "reads") == 16
-        assert transcript.guarantee.holds and transcript.guarantee.access == "NP"
+        assert transcript.guarantee.holds and transcript.guarantee.complexity_class == "NP"
 
 
 # -- what a model is told ----------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import moot
 import moot.protocols
 from moot.protocols.engine.base import known_protocols
 from moot.protocols.engine.moves import Move
-from moot.tasks.catalogue import known_tasks
+from moot.tasks.base import known_tasks
 from moot.transcripts.display.saying import text_of
 from moot.transcripts.display.scenes import scenes
 from moot.transcripts.display.show import as_html, as_text, ledger_text

@@ -62,7 +62,7 @@ class ZeroSumTree(Tree):
 
 
 class StakedTree(ZeroSumTree):
-    def stakes(self, question: Question) -> float:
+    def utility_bound(self, question: Question) -> float:
         return 2.0
 
 

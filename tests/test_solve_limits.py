@@ -60,15 +60,15 @@ def test_one_free_seat_in_branches_is_a_joint_choice_unless_a_coin_falls_beside_
         return await floor.flip()
 
     async def joint(floor: Floor) -> moot.Decided:
-        x, y = await floor.together(asks(floor), asks(floor))
+        x, y = await floor.parallel(asks(floor), asks(floor))
         return moot.Decided(FAIR, payoffs={"a": 1.0 if (x, y) == (2, 1) else 0.0})
 
     async def beside(floor: Floor) -> moot.Decided:
-        await floor.together(flips(floor), asks(floor))
+        await floor.parallel(flips(floor), asks(floor))
         return await ends(floor)
 
     async def before(floor: Floor) -> moot.Decided:
-        heads, _ = await floor.together(flips(floor), flips(floor))
+        heads, _ = await floor.parallel(flips(floor), flips(floor))
         return moot.Decided(FAIR, payoffs={"a": float((await asks(floor) == 2) == heads)})
 
     rest = {"moves": {"a": WORDS["a"]}, "seats": {"b": lambda r: r, "judge": lambda r: FAIR}}

@@ -16,7 +16,7 @@ from rule_kit import is_sampled_well, refuses, verdict_of
 import moot
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.arithmetic.coins import Coins, belief, earnings, price
-from moot.tasks.catalogue import task_named
+from moot.tasks.base import task_named
 from moot.tasks.reading.evidence import Advocate, Bayesian, Evidence, Inventor, net, path_length, prices, probability
 
 COINS, EVIDENCE = Coins(), Evidence()

@@ -17,8 +17,7 @@ from rule_kit import is_sampled_well, keeps_the_rules, one_step, refuses, verdic
 import moot
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.arithmetic.counting import CountSat
-from moot.tasks.base import looker
-from moot.tasks.catalogue import task_named
+from moot.tasks.base import looker, task_named
 from moot.tasks.logic.dimacs import Formula, parse_dimacs, read_dimacs, write_dimacs
 from moot.tasks.logic.satisfiability import (
     SATISFIABLE,

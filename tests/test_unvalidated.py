@@ -18,7 +18,7 @@ from moot.protocols.games.doubly_efficient_steps import Value
 from moot.protocols.market.moves import Citation, Statement
 from moot.protocols.trees.decomposition_debate import Claim, Decomposition
 from moot.protocols.trees.prover_estimator import Call, Estimate
-from moot.tasks.catalogue import task_named
+from moot.tasks.base import task_named
 
 VERDICT = moot.Verdict(probabilities=(1.0, 0.0))
 CASES: list[tuple[str, str, moot.Move]] = [

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.catalogue import task_named
+from moot.tasks.base import task_named
 from moot.tasks.curriculum import CurriculumTask
 from moot.training.curriculum import split, strata_of, unasked
 from moot.training.iterated import Progress, Settings, train

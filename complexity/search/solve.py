@@ -115,7 +115,7 @@ class _Search:
         self.protocol, self.moves, self.key, self.limit = protocol, moves, key, limit
         self.acts = {seat: act_of(agent) for seat, agent in fixed.items()}
         self.game = Retraced(protocol, question, seed=seed, bounds=bounds_of(fixed, question), chance=self._coin)
-        stakes = protocol.stakes(question)
+        stakes = protocol.utility_bound(question)
         self.stakes = math.inf if stakes is None else stakes
         self.first = next(iter(moves))
         self.pair = pruned and protocol.zero_sum and len(moves) == 2

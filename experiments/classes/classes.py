@@ -21,7 +21,7 @@ class Row:
     """A line of the table. access: the class. proposal: what the theory calls it. protocol, task: what is played.
     source: where the claim stands. P^O and NP^O are relative to an oracle, which judge and debaters may ask."""
 
-    access: str
+    complexity_class: str
     proposal: str
     protocol: str
     task: str

@@ -12,8 +12,7 @@ from moot.experiments.classes.growth import exponential_growth
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Sample
 from moot.protocols.games.claims import ClaimGame
-from moot.tasks.base import Task
-from moot.tasks.catalogue import task_named
+from moot.tasks.base import Task, task_named
 
 
 def solved(

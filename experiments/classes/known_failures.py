@@ -12,8 +12,7 @@ from moot.judges.bounded import Bounded
 from moot.play.driver import run
 from moot.protocols.engine.outcomes import Decided, Exhausted
 from moot.protocols.engine.question import Sample
-from moot.tasks.base import Task, evaluate
-from moot.tasks.catalogue import task_named
+from moot.tasks.base import Task, evaluate, task_named
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,7 @@ from moot.protocols.engine.question import Sample
 from moot.protocols.engine.view import Request
 from moot.protocols.games.claims import ClaimGame
 from moot.protocols.games.doubly_efficient_steps import Accept, Fault, Value, Witness, address
-from moot.tasks.base import Task
-from moot.tasks.catalogue import task_named
+from moot.tasks.base import Task, task_named
 
 LENGTHS = (2, 6, 20, 60, 180)
 """Queries or items of the computations whose judge's queries are compared."""

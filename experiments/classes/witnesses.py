@@ -17,8 +17,7 @@ from moot.experiments.classes.oracle_witnesses import chain, subset, tally
 from moot.protocols.engine.moves import UNKNOWN
 from moot.protocols.engine.question import Sample
 from moot.protocols.pointers import Store
-from moot.tasks.base import Task
-from moot.tasks.catalogue import task_named
+from moot.tasks.base import Task, task_named
 
 
 def only_the_truth(task: Task, sample: Sample) -> bool:

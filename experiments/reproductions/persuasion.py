@@ -13,7 +13,7 @@ from typing import Any
 from moot.agents.wrappers.best_of import BestOf
 from moot.complexity.intervals import wilson
 from moot.experiments.statistics.report import Report, Row
-from moot.play.driver import play
+from moot.play.driver import arun
 from moot.protocols.engine.base import Protocol, protocol_named
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.outcomes import Decided
@@ -96,7 +96,7 @@ async def _row(
         protocol = protocol_named(name, Persuasion().options(name, sample.question))
         for seating in (sample, turned(sample)):
             seats = _seats(protocol, seating, true, false)
-            outcome = (await play(protocol, seating, {**seats, "judge": judge}, seed=number)).outcome
+            outcome = (await arun(protocol, seating, {**seats, "judge": judge}, seed=number)).outcome
             if not isinstance(outcome, Decided):
                 undecided += 1
                 continue

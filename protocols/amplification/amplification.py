@@ -94,7 +94,7 @@ class Amplification(Protocol):
     name: ClassVar[str] = "amplify"
     judge: ClassVar[str] = "overseer"
     measure: ClassVar[str] = "reads_per_call"
-    access: ClassVar[str | None] = "EXP"
+    complexity_class: ClassVar[str | None] = "EXP"
     strong: ClassVar[bool] = False
 
     depth: Annotated[int, Field(ge=0)] | None = 2
@@ -125,7 +125,7 @@ class Amplification(Protocol):
             if len(wave) == 1:
                 said = (await self.consult(floor, wave[0], wave[0] is root, store),)
             else:
-                said = await floor.together(*(self.consult(floor, node, node is root, store) for node in wave))
+                said = await floor.parallel(*(self.consult(floor, node, node is root, store) for node in wave))
             ready: list[Node] = []
             for node, entry in zip(wave, said, strict=True):
                 if isinstance(entry.move, Reply):
@@ -265,7 +265,7 @@ class Amplification(Protocol):
         node.asked = []
         return [node]
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         """An upper bound: every question asks for as many others as it may, and those that may not ask answer at once."""
         parts = 0 if self.depth == 0 or self.budget == 0 else self.width * (self.turns - 1)
         if self.model:
@@ -291,7 +291,7 @@ class StrongAmplification(Amplification):
     """
 
     name: ClassVar[str] = "amplify-strong"
-    access: ClassVar[str | None] = "R"
+    complexity_class: ClassVar[str | None] = "R"
     strong: ClassVar[bool] = True
 
 

@@ -61,7 +61,7 @@ class Approval(Protocol):
     name: ClassVar[str] = "approval"
     judge: ClassVar[str] = "overseer"
     measure: ClassVar[str] = "reads_per_call"
-    access: ClassVar[str | None] = "EXP"
+    complexity_class: ClassVar[str | None] = "EXP"
 
     seen: bool = True
     turns: Annotated[int, Field(ge=1)] = 8
@@ -105,7 +105,7 @@ class Approval(Protocol):
                 return self.decided(claim, said, choices, floor.step)
             step = floor.step
             shown.append(Entry(step, "overseer", said))
-            shown += await floor.together(*(self.part(floor, text, step) for text in said.questions))
+            shown += await floor.parallel(*(self.part(floor, text, step) for text in said.questions))
         raise AssertionError("the last turn asks for no sub-questions")
 
     def decided(self, claim: Claim, said: Approve | Reply, choices: tuple[str, ...], step: str) -> Decided:
@@ -140,5 +140,5 @@ class Approval(Protocol):
         )
         return Entry(floor.step, "model", move)
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"model": 1 + self.width * (self.turns - 1), "overseer": self.turns}

@@ -113,7 +113,7 @@ class ClueOversight(Protocol):
         given = floor.step
         if self.critiques:
             named = {"bad_word": data["bad_words"], "target": list(clue.targets) or data["good_words"]}
-            await floor.together(
+            await floor.parallel(
                 *(floor.ask("critic", ClueCritique, view=floor.said(source="all"), under=given, relation="attacks",
                             task="critique", clue=clue.clue, one_of=named) for _ in range(self.critiques))
             )  # fmt: skip
@@ -131,10 +131,10 @@ class ClueOversight(Protocol):
             await floor.charge("judge", "queries", 1)
             left -= 1
 
-    def stakes(self, question: Question) -> float:
+    def utility_bound(self, question: Question) -> float:
         return float(len(question.choices) - 1)
 
-    def generations(self, question: Question) -> dict[str, int]:
+    def most_moves(self, question: Question) -> dict[str, int]:
         critic = {"critic": self.critiques} if self.critiques else {}
         return {"cluer": 1, **critic, "judge": self._most(question) + 1}
 

@@ -25,7 +25,7 @@ class Consultancy(Debate):
     Nobody is paid against anybody, so there are no payoffs.
     """
 
-    access: ClassVar[str | None] = "NP"
+    complexity_class: ClassVar[str | None] = "NP"
     symmetric: ClassVar[bool] = False
     zero_sum: ClassVar[bool] = False
 
@@ -47,11 +47,13 @@ class Consultancy(Debate):
 class OpenConsultancy(Consultancy):
     """The consultant chooses the answer it argues for (Kenton et al. 2024)."""
 
+    name: ClassVar[str] = "open-consultancy"
+
     async def answers(self, floor: Floor, question: Question) -> dict[str, int]:
         return {"consultant": await choose(floor, question, "consultant")}
 
-    def generations(self, question: Question) -> dict[str, int] | None:
-        counts = super().generations(question)
+    def most_moves(self, question: Question) -> dict[str, int] | None:
+        counts = super().most_moves(question)
         return None if counts is None else {**counts, "consultant": counts["consultant"] + 1}
 
 
@@ -59,7 +61,7 @@ class DirectQA(Protocol):
     """The judge alone, without the source or (source=True) with it: what the judge can do by itself."""
 
     name: ClassVar[str] = "direct-qa"
-    access: ClassVar[str | None] = "P"
+    complexity_class: ClassVar[str | None] = "P"
 
     source: bool = False
     scoring: ScoringRule = ScoringRule()
@@ -74,5 +76,5 @@ class DirectQA(Protocol):
         verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
         return Decided(verdict, step=floor.step)
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"judge": 1}

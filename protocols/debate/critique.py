@@ -34,7 +34,8 @@ class Critique(Protocol):
     level of the polynomial hierarchy (Irving, Christiano and Amodei 2018), of which no budget here speaks.
     """
 
-    access: ClassVar[str | None] = "NP"
+    name: ClassVar[str] = "critique"
+    complexity_class: ClassVar[str | None] = "NP"
     zero_sum: ClassVar[bool] = True
 
     answer: Annotated[int, Field(ge=0)] | None = 0
@@ -74,5 +75,5 @@ class Critique(Protocol):
         earned = zero_sum(self.scoring, verdict.probabilities, places)[str(answer)]
         return {"consultant": earned, "critic": -earned}
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"consultant": 1 + self.reply + (self.answer is None), "critic": 1, "judge": 1}

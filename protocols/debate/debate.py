@@ -45,7 +45,8 @@ class Debate(Protocol):
     The payoffs are zero-sum: each debater gets its answer's score less the mean over the answers.
     """
 
-    access: ClassVar[str | None] = "PSPACE"
+    name: ClassVar[str] = "debate"
+    complexity_class: ClassVar[str | None] = "PSPACE"
     symmetric: ClassVar[bool] = True
     zero_sum: ClassVar[bool] = True
 
@@ -127,7 +128,7 @@ class Debate(Protocol):
         for part in self.closing:
             yield part, turn
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         if self.rounds is None:
             return None
         counts = dict.fromkeys(self.roles(question), 0)
@@ -141,6 +142,7 @@ class Debate(Protocol):
 class OpenDebate(Debate):
     """Debater a chooses the answer it defends; the others defend what is left, in order (Kenton et al. 2024)."""
 
+    name: ClassVar[str] = "open-debate"
     symmetric: ClassVar[bool] = False
 
     async def answers(self, floor: Floor, question: Question) -> dict[str, int]:
@@ -149,8 +151,8 @@ class OpenDebate(Debate):
         left = (choice for choice in range(len(question.choices)) if choice != chosen)
         return {first: chosen, **dict(zip(others, left, strict=True))}
 
-    def generations(self, question: Question) -> dict[str, int] | None:
-        counts = super().generations(question)
+    def most_moves(self, question: Question) -> dict[str, int] | None:
+        counts = super().most_moves(question)
         return None if counts is None else {**counts, "a": counts["a"] + 1}
 
 

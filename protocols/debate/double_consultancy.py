@@ -34,7 +34,8 @@ class DoubleConsultancy(Protocol):
     The judge reads all that is said: NP. Payoffs are zero-sum: each consultant gets its answer's score less the mean.
     """
 
-    access: ClassVar[str | None] = "NP"
+    name: ClassVar[str] = "double-consultancy"
+    complexity_class: ClassVar[str | None] = "NP"
     symmetric: ClassVar[bool] = True
     zero_sum: ClassVar[bool] = True
 
@@ -51,7 +52,7 @@ class DoubleConsultancy(Protocol):
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         seats = floor.seats("consultant")
-        beliefs = await floor.together(*(self.consult(floor, seat, choice) for choice, seat in enumerate(seats)))
+        beliefs = await floor.parallel(*(self.consult(floor, seat, choice) for choice, seat in enumerate(seats)))
         if self.judged == "together":
             verdict = await self.verdict(floor)
         else:
@@ -72,7 +73,7 @@ class DoubleConsultancy(Protocol):
         view = floor.said("judge", source=self.judge_source)
         return await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         seats = self.roles(question)
         consultants = len(seats) - 1
         return {

@@ -28,6 +28,8 @@ class InteractiveDebate(Debate):
     nothing but decide. Each question is a query, charged to whoever asks.
     """
 
+    name: ClassVar[str] = "interactive-debate"
+
     questions: bool = True
     examiner: bool = False
 
@@ -46,8 +48,8 @@ class InteractiveDebate(Debate):
                 part = ExaminerQuestions(limit=part.limit)
             yield part, turn
 
-    def generations(self, question: Question) -> dict[str, int] | None:
-        counts = super().generations(question)
+    def most_moves(self, question: Question) -> dict[str, int] | None:
+        counts = super().most_moves(question)
         if counts is None or not self.examiner:
             return counts
         asked = sum(isinstance(part, ExaminerQuestions) for part, _ in self.parts())

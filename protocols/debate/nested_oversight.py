@@ -44,6 +44,7 @@ class NestedOversight(Protocol):
     (1 + v) / 2. There is no judge; the guard is the role that a bound is for.
     """
 
+    name: ClassVar[str] = "nested-oversight"
     judge: ClassVar[str] = "guard"
     zero_sum: ClassVar[bool] = True
 
@@ -80,10 +81,10 @@ class NestedOversight(Protocol):
         """The general Elo that the chain has come to before this step."""
         return self.start + self.gap * step / self.steps
 
-    def stakes(self, question: Question) -> float:
+    def utility_bound(self, question: Question) -> float:
         return 1.0
 
-    def generations(self, question: Question) -> dict[str, int]:
+    def most_moves(self, question: Question) -> dict[str, int]:
         return {"guard": self.steps, "houdini": self.steps}
 
 

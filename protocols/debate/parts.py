@@ -68,7 +68,7 @@ class Speaking(Part):
             last[seat] = floor.step
 
         if self.order == "simultaneous" and len(answers) > 1:
-            await floor.together(*(speak(seat) for seat in answers))
+            await floor.parallel(*(speak(seat) for seat in answers))
         else:
             for seat in answers:
                 await speak(seat)
@@ -155,7 +155,7 @@ class Negotiate(Part):
     part: Literal["negotiate"] = "negotiate"
 
     async def hold(self, floor: Floor, answers: Mapping[str, int], turn: Turn) -> Verdict | bool | None:
-        votes = await floor.together(
+        votes = await floor.parallel(
             *(floor.ask(seat, Stop, view=floor.said(seat, source="all"), task="stop", round=turn.round, rounds=turn.rounds)
               for seat in answers)
         )  # fmt: skip

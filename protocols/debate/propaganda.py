@@ -29,7 +29,8 @@ class Propaganda(Protocol):
     are no payoffs, as in consultancy.
     """
 
-    access: ClassVar[str | None] = "NP"
+    name: ClassVar[str] = "propaganda"
+    complexity_class: ClassVar[str | None] = "NP"
 
     answer: Annotated[int, Field(ge=0)] = 0
     limit: Limit | None = None
@@ -51,5 +52,5 @@ class Propaganda(Protocol):
         verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
         return Decided(verdict, step=floor.step)
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"consultant": 1, "judge": 1}

@@ -32,6 +32,7 @@ class SideSwapped(Protocol):
     Raises UsageError for a protocol that is not symmetric, and for other than two answers.
     """
 
+    name: ClassVar[str] = "side-swapped"
     symmetric: ClassVar[bool] = True
 
     protocol: str = "debate"
@@ -68,7 +69,7 @@ class SideSwapped(Protocol):
     async def play(self, floor: Floor, question: Question) -> Decided:
         inner, places = self.inner, self.swapped(question)
         turned = question.model_copy(update={"choices": question.choices[::-1]})
-        first, second = await floor.together(floor.play(inner, question), floor.play(inner, turned, places))
+        first, second = await floor.parallel(floor.play(inner, question), floor.play(inner, turned, places))
         pairs = zip(first.verdict.probabilities, reversed(second.verdict.probabilities), strict=True)
         verdict = Verdict(probabilities=tuple((one + other) / 2 for one, other in pairs))
         payoffs = {seat: (paid + second.payoffs[places[seat]]) / 2 for seat, paid in first.payoffs.items()}
@@ -84,11 +85,11 @@ class SideSwapped(Protocol):
         one, other = (seat for seat, role in roles.items() if held.count(role) == 2)
         return {**stay, one: other, other: one}
 
-    def stakes(self, question: Question) -> float | None:
-        return self.inner.stakes(question)
+    def utility_bound(self, question: Question) -> float | None:
+        return self.inner.utility_bound(question)
 
-    def generations(self, question: Question) -> dict[str, int] | None:
-        counts = self.inner.generations(question)
+    def most_moves(self, question: Question) -> dict[str, int] | None:
+        counts = self.inner.most_moves(question)
         if counts is None:
             return None
         return {seat: count + counts[self.swapped(question)[seat]] for seat, count in counts.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -12,6 +12,7 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
+from moot.protocols.engine.registry import everything, find, register
 
 
 class Protocol(BaseModel):
@@ -29,7 +30,7 @@ class Protocol(BaseModel):
     name: ClassVar[str] = "protocol"
     judge: ClassVar[str] = "judge"
     measure: ClassVar[str] = "reads"
-    access: ClassVar[str | None] = None
+    complexity_class: ClassVar[str | None] = None
     symmetric: ClassVar[bool] = False
     zero_sum: ClassVar[bool] = False
 
@@ -46,6 +47,8 @@ class Protocol(BaseModel):
         super().__init_subclass__(**kwargs)
         if "name" not in cls.__dict__:
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+        if cls.play is not Protocol.play:
+            register("protocol", cls.name, cls)
 
     def roles(self, question: Question) -> dict[str, str]:
         """Seat to role, in order: {"a": "debater", "b": "debater", "judge": "judge"}. UsageError on an unfit question."""
@@ -59,20 +62,20 @@ class Protocol(BaseModel):
         """Seat to the index of the choice that it defends all along, where that is so without being said in its asks."""
         return {}
 
-    def shortfall(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
+    def unmet_assumption(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
         """Why the parameters, on this question, or the play, whose moves are given as they are recorded, fall short of what
         the class rests on; None when nothing is known against them."""
         return None
 
-    def implied(self, question: Question) -> int | None:
+    def full_tree_size(self, question: Question) -> int | None:
         """How many nodes the whole tree has of which a play writes one path (or a part); None when nobody can say."""
         return None
 
-    def stakes(self, question: Question) -> float | None:
+    def utility_bound(self, question: Question) -> float | None:
         """The most that a seat can win or lose, for searches that may then stop early; None when nobody can say."""
         return None
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         """An upper bound on the moves of each seat, for estimates before a run; None when there is no bound."""
         return None
 
@@ -84,34 +87,11 @@ def record_of(protocol: Protocol) -> dict[str, Any]:
 
 
 def known_protocols() -> dict[str, type[Protocol]]:
-    """Every protocol that can be named: moot's own, those of installed plug-ins (entry points `moot.protocols`), and
-    whatever subclass has been imported."""
-    from importlib.metadata import entry_points
-
-    for plugin in entry_points(group="moot.protocols"):
-        plugin.load()
-    return _imported()
+    """Every protocol that can be named: moot's own, those of plug-ins, and every subclass that was imported."""
+    return everything("protocol")
 
 
 def protocol_named(name: str, params: dict[str, Any] | None = None) -> Protocol:
-    """The protocol called `name`, with parameters. Raises UsageError naming the known ones."""
-    known = _imported()
-    if name not in known:  # plug-ins are looked for only then, as that reads the metadata of every installed package
-        known = known_protocols()
-    if name not in known:
-        raise UsageError(
-            f"no protocol is called {name!r}; known: {', '.join(sorted(known))} (import the module that defines yours first)"
-        )
-    return known[name](**(params or {}))
-
-
-def _imported() -> dict[str, type[Protocol]]:
-    import moot.protocols.catalogue  # noqa: F401  (imports moot's own families)
-
-    return {cls.name: cls for cls in _subclasses(Protocol) if cls.play is not Protocol.play}
-
-
-def _subclasses(cls: type[Protocol]) -> Iterator[type[Protocol]]:
-    for sub in cls.__subclasses__():
-        yield sub
-        yield from _subclasses(sub)
+    """The protocol called `name`, with parameters. Raises UsageError when there is none."""
+    made: Protocol = find("protocol", name)(**(params or {}))
+    return made

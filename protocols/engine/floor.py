@@ -51,7 +51,7 @@ class AskEffect(Effect):
         self.say, self.to, self.under, self.relation, self.repairs = say, to, under, relation, repairs
 
 
-class TogetherEffect(Effect):
+class ParallelEffect(Effect):
     __slots__ = ("branches",)
 
     def __init__(self, branches: tuple[Awaitable[Any], ...]) -> None:
@@ -80,7 +80,7 @@ class PlayEffect(Effect):
 
 
 class Floor:
-    """One play's floor. Every method that is awaited is one step (or, for `together` and `play`, a branch of steps)."""
+    """One play's floor. Every method that is awaited is one step (or, for `parallel` and `play`, a branch of steps)."""
 
     __slots__ = ("_game", "question", "_roles", "_outer", "_open")
 
@@ -180,9 +180,9 @@ class Floor:
             to = tuple(self._outer.get(other, other) for other in (*to, seat)) if self._outer else (*to, seat)
         return AskEffect(outer, kinds, view, brief, check, say, to, under, relation, repairs)
 
-    def together(self, *branches: Awaitable[Any]) -> Awaitable[tuple[Any, ...]]:
+    def parallel(self, *branches: Awaitable[Any]) -> Awaitable[tuple[Any, ...]]:
         """Run branches (coroutines that await this floor) at the same time, blind to each other; results in their order."""
-        return TogetherEffect(branches)
+        return ParallelEffect(branches)
 
     async def flip(self, probability: float = 0.5) -> bool:
         """A public coin: True with the given probability."""
@@ -241,7 +241,7 @@ def _kinds(kind: Any) -> tuple[type[Move], ...]:
 
 
 def as_coroutine(branch: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
-    """A branch of `together` as a coroutine that can be stepped."""
+    """A branch of `parallel` as a coroutine that can be stepped."""
     if isinstance(branch, Coroutine):
         return branch
 

@@ -30,8 +30,8 @@ from moot.protocols.engine.floor import (
     Effect,
     FlipEffect,
     Floor,
+    ParallelEffect,
     PlayEffect,
-    TogetherEffect,
     as_coroutine,
 )
 from moot.protocols.engine.moves import Move
@@ -257,7 +257,7 @@ class Game:
                 self.close()
                 raise ProtocolError(
                     f"{where} awaits something that is not its floor ({effect!r}); moves, coins and sub-plays all come "
-                    "from floor.ask, floor.flip, floor.together and floor.play"
+                    "from floor.ask, floor.flip, floor.parallel and floor.play"
                 )
         self.current = None
         if not self.open and not ready and self.outcome is None and self._branches:
@@ -284,12 +284,12 @@ class Game:
                 )
                 return
             self._ready.append((branch, None))
-        elif isinstance(effect, TogetherEffect):
+        elif isinstance(effect, ParallelEffect):
             self._split(branch, step, effect)
         elif isinstance(effect, PlayEffect):
             self._enter(branch, step, effect)
 
-    def _split(self, branch: Branch, step: str, effect: TogetherEffect) -> None:
+    def _split(self, branch: Branch, step: str, effect: ParallelEffect) -> None:
         count = len(effect.branches)
         if not count:
             self._ready.append((branch, ()))

@@ -74,7 +74,7 @@ class CircuitGame(ClaimGame):
     and of the data for each that it looks at. The text must not tell the input, as texts are read for nothing.
     """
 
-    access: ClassVar[str | None] = "P"
+    complexity_class: ClassVar[str | None] = "P"
     claims: ClassVar[tuple[str, str]] = ("1", "0")
 
     def fit(self, question: Question) -> str | None:
@@ -133,7 +133,7 @@ class CircuitWalk(CircuitGame):
     def most_bits(self, circuit: Circuit) -> int:
         return normal_form(circuit).depth + 1
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         depth = normal_form(circuit_of(question.data["circuit"])).depth  # type: ignore[index, call-overload]
         return {"a": depth, "b": depth, "judge": 1}
 
@@ -174,7 +174,7 @@ class CircuitPointer(CircuitGame):
     def most_bits(self, circuit: Circuit) -> int:
         return circuit.number_bits + 3
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"a": 1, "b": 1, "judge": 1}
 
 

@@ -20,7 +20,7 @@ class ClaimGame(Protocol):
     Seat a defends choice 0 and seat b choice 1; whoever defends `claims[0]` is the claimant.
     """
 
-    access: ClassVar[str | None] = "PSPACE"
+    complexity_class: ClassVar[str | None] = "PSPACE"
     zero_sum: ClassVar[bool] = True
     claims: ClassVar[tuple[str, str]] = ("yes", "no")
 
@@ -48,7 +48,7 @@ class ClaimGame(Protocol):
         """What the judge's verdict, given in this step, pays."""
         return Decided(verdict, payoffs=self._pay(verdict.probabilities), step=floor.step)
 
-    def stakes(self, question: Question) -> float:
+    def utility_bound(self, question: Question) -> float:
         return max(self._pay((1.0, 0.0)).values())
 
     def _pay(self, probabilities: tuple[float, ...]) -> dict[str, float]:

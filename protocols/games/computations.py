@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from moot.protocols.engine.base import known_protocols
 from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.registry import everything
 
 
 class Asked:
@@ -131,7 +131,7 @@ def computation_named(name: str) -> Computation:
     if name not in _KNOWN:
         import_module(_OWN)
     if name not in _KNOWN:
-        known_protocols()  # which loads plug-ins
+        everything("protocol")  # which loads plug-ins
     if name not in _KNOWN:
         raise UsageError(
             f"no computation is called {name!r}; known: {', '.join(sorted(_KNOWN))} (import the module that registers yours "

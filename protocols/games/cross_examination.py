@@ -64,7 +64,7 @@ class CrossExamination(ClaimGame):
     """
 
     name: ClassVar[str] = "cross-examination"
-    access: ClassVar[str | None] = "NEXP"
+    complexity_class: ClassVar[str | None] = "NEXP"
     copies: ClassVar[bool] = True
 
     queries: Annotated[int, Field(ge=0)] = 0
@@ -89,7 +89,7 @@ class CrossExamination(ClaimGame):
             await floor.charge(payer, "queries", len(move.addresses))
             asked = [address for address in dict.fromkeys(move.addresses) if not (self.copies and address in table)]
             if self.copies:
-                await floor.together(*(self._answer(floor, claimant, each, said.step, table) for each in asked))
+                await floor.parallel(*(self._answer(floor, claimant, each, said.step, table) for each in asked))
             else:
                 for each in asked:
                     await self._answer(floor, claimant, each, said.step, table)
@@ -114,7 +114,7 @@ class CrossExamination(ClaimGame):
 
         return check
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         claimant, opponent = self.sides(question)
         return {claimant: self.queries + self.window, opponent: self.queries + 1, "judge": 1}
 
@@ -126,5 +126,5 @@ class UncopiedExamination(CrossExamination):
     """
 
     name: ClassVar[str] = "cross-examination-uncopied"
-    access: ClassVar[str | None] = None
+    complexity_class: ClassVar[str | None] = None
     copies: ClassVar[bool] = False

@@ -181,7 +181,7 @@ class DoublyEfficientDebate(ClaimGame):
     """
 
     name: ClassVar[str] = "doubly-efficient"
-    access: ClassVar[str | None] = "P^O"
+    complexity_class: ClassVar[str | None] = "P^O"
     measure: ClassVar[str] = "queries"
 
     computation: str | None = None
@@ -226,7 +226,7 @@ class DoublyEfficientDebate(ClaimGame):
             K, made.queries(x), w=self.w, d=self.d, c=self.c, s=self.s, b=self.b, q=self.q, v=self.v
         )  # fmt: skip
 
-    def shortfall(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
+    def unmet_assumption(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
         made, x = self.computed(question)
         if made.lipschitz is not None and self.K is not None and self.K < (declared := made.constant(x)):
             return f"K = {self.K:g} is below the {declared:g} that computation {made.name} declares"
@@ -287,7 +287,7 @@ class DoublyEfficientDebate(ClaimGame):
         )  # fmt: skip
         return self.decided(floor, verdict)
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         alice, bob = self.sides(question)
         most = self.constants(question).queries
         return {alice: most, bob: most, "judge": 1}

@@ -117,7 +117,7 @@ class DeterministicDoublyEfficientDebate(ClaimGame):
     """
 
     name: ClassVar[str] = "doubly-efficient-deterministic"
-    access: ClassVar[str | None] = "P^O"
+    complexity_class: ClassVar[str | None] = "P^O"
     measure: ClassVar[str] = "queries"
     witnessed: ClassVar[bool] = False
 
@@ -198,7 +198,7 @@ class DeterministicDoublyEfficientDebate(ClaimGame):
         )
         return self.decided(floor, verdict)
 
-    def shortfall(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
+    def unmet_assumption(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
         machine, look = self.computed(question)
         computed = machine.steps(look) - machine.free(look)
         if self.examined is None or self.examined >= computed:
@@ -207,7 +207,7 @@ class DeterministicDoublyEfficientDebate(ClaimGame):
             f"the opponent may examine {self.examined} of {computed} steps, and so need not find the one that is wrong"
         )
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         alice, bob = self.sides(question)
         machine, look = self.computed(question)
         steps = machine.steps(look)
@@ -224,7 +224,7 @@ class WitnessedDoublyEfficientDebate(DeterministicDoublyEfficientDebate):
     """
 
     name: ClassVar[str] = "doubly-efficient-witness"
-    access: ClassVar[str | None] = "NP^O"
+    complexity_class: ClassVar[str | None] = "NP^O"
     witnessed: ClassVar[bool] = True
 
 
@@ -250,7 +250,7 @@ class _Table:
         """Ask the copies for the values of these steps that are not known yet, all at the same time."""
         missing = [t for t in dict.fromkeys(wanted) if t not in self.held]
         if missing:
-            await self.floor.together(*(self._copy(t, under) for t in missing))
+            await self.floor.parallel(*(self._copy(t, under) for t in missing))
 
     async def value(self, t: int, under: str | None) -> str:
         await self.ask([t], under)

@@ -47,6 +47,8 @@ class Geography(ClaimGame):
     checks every step, reads at most 2N + 1.
     """
 
+    name: ClassVar[str] = "geography"
+
     async def play(self, floor: Floor, question: Question) -> Decided:
         players = self.sides(question)
         data: Any = question.data
@@ -72,7 +74,7 @@ class Geography(ClaimGame):
             return f"there is no vertex {data['start']!r} among {len(data['edges'])}"
         return None
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         first, second = self.sides(question)
         count = len(question.data["edges"])  # type: ignore[index, call-overload, arg-type]
         return {first: (count + 1) // 2, second: count // 2, "judge": 1}

@@ -75,7 +75,7 @@ class PixelDebate(Protocol):
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         if self.precommit:
-            claims = await floor.together(self._claim(floor, "a"), self._claim(floor, "b"))
+            claims = await floor.parallel(self._claim(floor, "a"), self._claim(floor, "b"))
         else:
             claims = (await self._claim(floor, "a"),)
         shown, under = dict[tuple[int, int], int](), dict[str, str]()
@@ -108,10 +108,10 @@ class PixelDebate(Protocol):
         other = probabilities[claims[1]] if self.precommit else max(_without(probabilities, claims[0]))
         return float((mine > other) - (mine < other))
 
-    def stakes(self, question: Question) -> float:
+    def utility_bound(self, question: Question) -> float:
         return 1.0
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         later, sooner = self.pixels // 2, (self.pixels + 1) // 2
         a, b = (sooner, later) if self.first == "a" else (later, sooner)
         return {"a": a + 1, "b": b + self.precommit, "judge": 1}

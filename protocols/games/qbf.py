@@ -64,10 +64,10 @@ class QBFDebate(ClaimGame):
         )
         return self.decided(floor, verdict)
 
-    def implied(self, question: Question) -> int | None:
+    def full_tree_size(self, question: Question) -> int | None:
         return (2 << len(variables(question.data))) - 1
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         exists, forall = self.sides(question)
         by = [quantifier for quantifier, _ in variables(question.data)]
         return {exists: by.count("e"), forall: by.count("a"), "judge": 1}

@@ -49,6 +49,8 @@ class Reachability(ClaimGame):
     answer wins: a walk has a middle with walks on both sides, and without one each middle leaves a half that is none.
     """
 
+    name: ClassVar[str] = "reachability"
+
     async def play(self, floor: Floor, question: Question) -> Decided:
         claimant, opponent = self.sides(question)
         start, goal, under = question.data["start"], question.data["goal"], None  # type: ignore[index, call-overload]
@@ -75,11 +77,11 @@ class Reachability(ClaimGame):
         outside = [data[end] for end in ("start", "goal") if data[end] not in range(count)]
         return f"there is no vertex {outside[0]!r} among {count}" if outside else None
 
-    def implied(self, question: Question) -> int | None:
+    def full_tree_size(self, question: Question) -> int | None:
         count = len(question.data["edges"])  # type: ignore[index, call-overload, arg-type]
         return 1 + sum(int((2 * count) ** level) * 3 * count for level in range(rounds(question.data)))
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"a": rounds(question.data), "b": rounds(question.data), "judge": 1}
 
 

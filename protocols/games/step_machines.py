@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 from typing import Protocol as Structural
 
-from moot.protocols.engine.base import known_protocols
 from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.registry import find, register
 
 
 class Look(Structural):
@@ -26,6 +26,11 @@ class StepMachine(ABC):
     """
 
     name: ClassVar[str]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if isinstance(cls.__dict__.get("name"), str):
+            register("machine", cls.name, cls)
 
     @abstractmethod
     def steps(self, look: Look) -> int:
@@ -94,23 +99,6 @@ def run_of(machine: StepMachine, look: Look, oracle: Oracle, witness: Sequence[s
 
 
 def machine_named(name: str) -> StepMachine:
-    """The machine called `name`: one of moot's own, or of a module that was imported. UsageError naming the known."""
-    import moot.tasks.oracle.machines  # noqa: F401  (moot's own)
-
-    if name not in (known := _machines()):
-        known_protocols()  # which loads plug-ins
-        known = _machines()
-    if name not in known:
-        raise UsageError(
-            f"no step machine is called {name!r}; known: {', '.join(sorted(known))} (import the module that defines yours "
-            "first, or announce it as an entry point of the group moot.protocols)"
-        )
-    return known[name]()
-
-
-def _machines() -> dict[str, type[StepMachine]]:
-    return {cls.name: cls for cls in _subclasses(StepMachine) if "name" in cls.__dict__}
-
-
-def _subclasses(cls: Any) -> list[Any]:
-    return [found for sub in cls.__subclasses__() for found in (sub, *_subclasses(sub))]
+    """The machine called `name`. Raises UsageError when there is none."""
+    made: StepMachine = find("machine", name)()
+    return made

@@ -66,7 +66,7 @@ class MarketMaking(Protocol):
 
     name: ClassVar[str] = "market"
     measure: ClassVar[str] = "reads_per_call"
-    access: ClassVar[str | None] = "EXP"
+    complexity_class: ClassVar[str | None] = "EXP"
     citing: ClassVar[bool] = True
     pointers: ClassVar[bool] = False
 
@@ -240,7 +240,7 @@ class MarketMaking(Protocol):
         statement: Any = entry.move
         unknown = dict.fromkeys(cite.question for cite in statement.cites if cite.verified is None)
         if unknown:
-            await floor.together(
+            await floor.parallel(
                 *(self.answer(floor, record, Query(question=question), "checks") for question in unknown)
             )
             statement = stamped(statement, partial(self.modal, floor, record))
@@ -270,7 +270,7 @@ class MarketMaking(Protocol):
             )  # fmt: skip
         return record.memo[key]
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         each, opens = self.horizon * self.queries, self.opening() + 1
         checks = self.horizon * self.citations if self.citing else 0
         return {
@@ -286,7 +286,7 @@ class UncitedMarketMaking(MarketMaking):
 
     name: ClassVar[str] = "market-uncited"
     measure: ClassVar[str] = "reads"
-    access: ClassVar[str | None] = "NP"
+    complexity_class: ClassVar[str | None] = "NP"
     citing: ClassVar[bool] = False
 
 
@@ -299,7 +299,7 @@ class PointerMarketMaking(MarketMaking):
     """
 
     name: ClassVar[str] = "market-pointers"
-    access: ClassVar[str | None] = "R"
+    complexity_class: ClassVar[str | None] = "R"
     pointers: ClassVar[bool] = True
 
     opens: Annotated[int, Field(ge=0)] = 16

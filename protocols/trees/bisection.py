@@ -51,7 +51,8 @@ class Bisection(Protocol):
     question.data is the list of integers and question.choices are the two claimed sums. Raises UsageError otherwise.
     """
 
-    access: ClassVar[str | None] = "PSPACE"
+    name: ClassVar[str] = "bisection"
+    complexity_class: ClassVar[str | None] = "PSPACE"
     zero_sum: ClassVar[bool] = True
 
     scoring: ScoringRule = ScoringRule(rule="brier")
@@ -88,9 +89,9 @@ class Bisection(Protocol):
         payoffs = zero_sum(self.scoring, verdict.probabilities, ("a", "b"))
         return Decided(verdict, payoffs=payoffs, step=floor.step)
 
-    def implied(self, question: Question) -> int | None:
+    def full_tree_size(self, question: Question) -> int | None:
         return 2 * len(question.data) - 1 if isinstance(question.data, list) else None
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         depth = (len(question.data) - 1).bit_length() if isinstance(question.data, list) else 0
         return {"a": depth, "b": depth, "judge": 1}

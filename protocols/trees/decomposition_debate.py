@@ -167,7 +167,7 @@ class ClaimTree(Protocol):
         verdict = await floor.ask("judge", Verdict, view=view, check=_two, task=task)
         return verdict.probabilities[0]
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"a": 1 + self.rounds, "b": self.rounds, "judge": 1}
 
 
@@ -201,7 +201,7 @@ class DecompositionDebate(ClaimTree):
         verdict = believed(right, choice, len(question.choices))
         return Decided(verdict, payoffs={"a": 2 * right - 1, "b": 1 - 2 * right}, step=floor.step)
 
-    def stakes(self, question: Question) -> float:
+    def utility_bound(self, question: Question) -> float:
         return 1.0
 
 

@@ -113,7 +113,7 @@ class ProverEstimator(ClaimTree):
             parts = await self.parts(floor, claim, t, under)
             given = (part.entry("a") for part in parts)
             if await self.judged(floor, claim, *given, task="follows") < 1 / 2:
-                paid = -self.stakes(question)
+                paid = -self.utility_bound(question)
                 break
             estimates, samples = list[tuple[float, str]](), list[Entry]()
             for part in parts:
@@ -163,10 +163,10 @@ class ProverEstimator(ClaimTree):
 
         return stability(claims, self.epsilon, self.rho)
 
-    def stakes(self, question: Question) -> float:
+    def utility_bound(self, question: Question) -> float:
         return 1 + sum(self.growth**t * (1 + self.epsilon) for t in range(1, self.rounds + 2))
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"a": 2 + 3 * self.rounds, "b": 1 + self.rounds * self.width, "judge": 1 + 2 * self.rounds}
 
 

@@ -41,7 +41,8 @@ class RecursiveDebate(Protocol):
     on a question without two choices.
     """
 
-    access: ClassVar[str | None] = "PSPACE"
+    name: ClassVar[str] = "recursive-debate"
+    complexity_class: ClassVar[str | None] = "PSPACE"
     zero_sum: ClassVar[bool] = True
 
     depth: Annotated[int, Field(ge=0)] = 4
@@ -99,15 +100,15 @@ class RecursiveDebate(Protocol):
         said.append(floor.step)
         return Entry(floor.step, seat, move)
 
-    def shortfall(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
+    def unmet_assumption(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
         if any(move["kind"] == "response" and move["label"] == "yes" for move in moves):
             return None
         return f"the line was cut at depth {self.depth}: its last claim could not be objected to"
 
-    def stakes(self, question: Question) -> float:
+    def utility_bound(self, question: Question) -> float:
         return max(zero_sum(self.scoring, (1.0, 0.0), ("a", "b")).values())
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         turns = 2 * self.objections  # a label and a claim each
         return {"a": 1 + turns * (self.depth // 2), "b": turns * -(-self.depth // 2), "judge": 1}
 

@@ -34,6 +34,7 @@ class TreeDebate(Protocol):
     tree, and no class is claimed. Raises UsageError on a question without two choices.
     """
 
+    name: ClassVar[str] = "tree-debate"
     zero_sum: ClassVar[bool] = True
 
     turns: Annotated[str, Field(pattern=r"^[ab]*$")] = "abab"
@@ -71,7 +72,7 @@ class TreeDebate(Protocol):
         payoffs = zero_sum(self.scoring, verdict.probabilities, ("a", "b"))
         return Decided(verdict, payoffs=payoffs, step=floor.step)
 
-    def generations(self, question: Question) -> dict[str, int] | None:
+    def most_moves(self, question: Question) -> dict[str, int] | None:
         each = 1 + self.most
         return {"a": each * self.turns.count("a"), "b": each * self.turns.count("b"), "judge": 1}
 

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from moot.judges.bounded import Bounded as Bounded
     from moot.judges.model import ModelJudge as ModelJudge
     from moot.judges.panel import Panel as Panel
-    from moot.play.driver import play as play
+    from moot.play.driver import arun as arun
     from moot.play.driver import run as run
+    from moot.play.rerun import afork as afork
+    from moot.play.rerun import arejudge as arejudge
+    from moot.play.rerun import aresume as aresume
     from moot.play.rerun import fork as fork
-    from moot.play.rerun import fork_play as fork_play
     from moot.play.rerun import rejudge as rejudge
-    from moot.play.rerun import rejudge_play as rejudge_play
     from moot.play.rerun import resume as resume
-    from moot.play.rerun import resume_play as resume_play
     from moot.protocols.amplification.amplification import Amplification as Amplification
     from moot.protocols.amplification.amplification import StrongAmplification as StrongAmplification
     from moot.protocols.debate.clue_oversight import Clue as Clue
@@ -146,7 +146,7 @@ if TYPE_CHECKING:
 _WHERE = {
     name: module
     for module, name in re.findall(
-        r"^    from (moot\.\S+) import (\w+) as", __loader__.get_source(__name__) or "", re.MULTILINE
+        r"^    from (moot\.\S+) import (?:\(\s*)?(\w+) as", __spec__.loader.get_source(__name__), re.MULTILINE
     )
 }
 

@@ -28,7 +28,7 @@ class Assignments(CurriculumTask):
 
     name: ClassVar[str] = "assignments"
     largest: ClassVar[int] = 20_000
-    access: ClassVar[str] = "P"
+    complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is a list of variables x0, x1, …; each is a constant or f of two others, its first and second argument. "
         "V(z) asks for the value of variable z, a number. A(z) asks for the first argument of z, B(z) for the second; for "

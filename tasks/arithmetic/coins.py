@@ -22,7 +22,7 @@ class Coins(Task):
     """Do heads make a strict majority of N coins? The judge's prior: independent, fair coins. A tie is a no."""
 
     name: ClassVar[str] = "coins"
-    access: ClassVar[str] = "P"
+    complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is a list of coins, 1 for heads and 0 for tails. majority(n) asks whether more than half of the n coins "
         "show heads. The answer is yes or no."

@@ -24,7 +24,7 @@ class CountSat(Task):
     """
 
     name: ClassVar[str] = "count-sat"
-    access: ClassVar[str] = "#P"
+    complexity_class: ClassVar[str] = "#P"
     about: ClassVar[str] = (
         "The data is a formula in conjunctive normal form: clauses of literals, v for variable v and -v for its negation; "
         "a 0 fills a row up and means nothing. count(1*0) asks how many assignments that begin with 1 and end with 0 make "

@@ -21,7 +21,7 @@ class Expression(Task):
     """The value of a random expression over n integers from -9 to 9 with +, - and *, held as a tree of 2n - 1 nodes."""
 
     name: ClassVar[str] = "expression"
-    access: ClassVar[str] = "P"
+    complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         'The data is a list of nodes. ["int", 7] is the integer 7; ["-", 3, 4] is the value of node 3 less that of node 4, '
         "and so for + and *; the nodes of an operator have higher numbers than its own. val(3) asks for the value of node "

@@ -25,7 +25,7 @@ class PermutationPower(CurriculumTask):
     """
 
     name: ClassVar[str] = "perm-power"
-    access: ClassVar[str] = "P"
+    complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is a permutation sigma of the numbers from 0 to size - 1. sigma^n(x) asks for the number that x becomes "
         "when sigma is applied n times."

@@ -34,7 +34,7 @@ class PrimeTask(Task):
     What both decompositions share. `split` says which parts a question has, `join` what follows from their answers.
     """
 
-    access: ClassVar[str] = "P"
+    complexity_class: ClassVar[str] = "P"
 
     @abstractmethod
     def split(self, text: str, look: Look, width: int) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ class Sum(Task):
     """The sum of N integers in [-99, 99]. The rule: a stretch of one cell is read, a longer one is the sum of its halves."""
 
     name: ClassVar[str] = "sum"
-    access: ClassVar[str] = "P"
+    complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is a list of integers. sum[i:j] asks for the sum of the integers from position i up to, not including, "
         "position j; positions count from 0. The answer is an integer."

@@ -27,7 +27,7 @@ class Wildcard(CurriculumTask):
     """
 
     name: ClassVar[str] = "wildcard"
-    access: ClassVar[str] = "P"
+    complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is a function from all strings of one length over a and b to -1 and 1, listed in alphabetical order. "
         "sum(ab*) asks for the sum of the function over the strings that match the pattern, where * stands for a or b. "

@@ -45,7 +45,7 @@ class CircuitValue(Task):
     """
 
     name: ClassVar[str] = "circuit-value"
-    access: ClassVar[str] = "P"
+    complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "A circuit has nodes: its inputs, numbered from 0 on, and then its gates in their order. A gate is written as its "
         "kind and the nodes that it takes, as in ['AND', 0, 4]; the value of the output is what the circuit gives. The answer "

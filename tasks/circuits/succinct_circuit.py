@@ -32,7 +32,7 @@ class Circuit(Task):
     """
 
     name: ClassVar[str] = "circuit"
-    access: ClassVar[str] = "EXP"
+    complexity_class: ClassVar[str] = "EXP"
     about: ClassVar[str] = (
         "A circuit has the gates 0 to 2^k - 1; gate(5) asks for the value of gate 5, 0 or 1. gate(0) is 0 and gate(1) is 1. "
         "Any other gate g has two inputs. The data holds k, a prime p and pairs (a, b) called type, near and far; each "

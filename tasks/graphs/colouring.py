@@ -39,7 +39,7 @@ class Colouring(Task):
     """
 
     name: ClassVar[str] = "colouring"
-    access: ClassVar[str] = "NEXP"
+    complexity_class: ClassVar[str] = "NEXP"
     about: ClassVar[str] = (
         "A graph has the vertices 0 to 2^k - 1. The data holds k, three maps (a, b), the numbers (c, d, p) called class, "
         "and eight extra edges. The class of vertex v is ((c*v + d) mod p) mod 3. Vertices u and v are joined when they are "

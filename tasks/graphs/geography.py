@@ -26,7 +26,7 @@ class GeographyGame(Task):
     """
 
     name: ClassVar[str] = "geography"
-    access: ClassVar[str] = "PSPACE"
+    complexity_class: ClassVar[str] = "PSPACE"
     about: ClassVar[str] = (
         "The data is a directed graph of so many vertices: edges[u][v] is 1 where an edge leads from u to v, and 0 where none "
         "does. Two players walk along its edges in turn, never to a vertex where the walk has been; who cannot move loses. "

@@ -23,7 +23,7 @@ class PathCheck(Task):
 
     name: ClassVar[str] = "path"
     largest: ClassVar[int] = 2000
-    access: ClassVar[str] = "P"
+    complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is an undirected graph (edges[u][v] is 1 where u and v are joined, 0 where not; vertices count from 0) and "
         "a walk, a list of vertices, with the number of its steps. path(u,v) asks whether the walk begins at u, ends at v "

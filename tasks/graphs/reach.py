@@ -31,7 +31,7 @@ class Reach(Task):
     """
 
     name: ClassVar[str] = "reach"
-    access: ClassVar[str] = "P"
+    complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is a directed graph of so many vertices: edges[u][v] is 1 where an edge leads from u to v, and 0 where none does. "
         "reach(u,v,k) asks whether a walk of at most k steps leads from u to v; k is a power of 2, and no step is needed "

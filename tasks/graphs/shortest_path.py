@@ -32,7 +32,7 @@ class ShortestPath(RoundsTask):
 
     name: ClassVar[str] = "shortest-path"
     largest: ClassVar[int] = 4000
-    access: ClassVar[str] = "P"
+    complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is a directed graph with vertices v0, v1, … . D(a,b) asks for the number of edges on a shortest path of "
         "at least one edge from a to b, S(a,b) for the first vertex after a on it, the smallest-numbered one of several. "

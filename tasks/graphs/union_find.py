@@ -31,7 +31,7 @@ class UnionFind(RoundsTask):
 
     name: ClassVar[str] = "union-find"
     largest: ClassVar[int] = 4000
-    access: ClassVar[str] = "P"
+    complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is a list of equations between variables x0, x1, …, and of values c0, c1, … given for some of them. The "
         "equations join the variables into trees, and one variable of each tree, its root, has a value given. V(x) asks "

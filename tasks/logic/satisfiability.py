@@ -65,7 +65,7 @@ class Satisfiability(Task):
     """
 
     name: ClassVar[str] = "sat"
-    access: ClassVar[str] = "NP"
+    complexity_class: ClassVar[str] = "NP"
     about: ClassVar[str] = (
         "The data is a formula in conjunctive normal form: clauses of literals, v for variable v and -v for its negation; "
         "a 0 fills a row up and means nothing. sat() asks whether all clauses can be true at once. A witness is an "

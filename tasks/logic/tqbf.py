@@ -37,7 +37,7 @@ class TQBF(Task):
     """
 
     name: ClassVar[str] = "tqbf"
-    access: ClassVar[str] = "PSPACE"
+    complexity_class: ClassVar[str] = "PSPACE"
     about: ClassVar[str] = (
         "The data is a quantified Boolean formula: its prefix in blocks, [quantifier, variables] with a for all and e for "
         "exists, and its clauses, with literals v and -v. tqbf(10**) asks whether it is true once the first two variables "

@@ -31,7 +31,7 @@ class Halting(Task):
     """
 
     name: ClassVar[str] = "halting"
-    access: ClassVar[str] = "R"
+    complexity_class: ClassVar[str] = "R"
     about: ClassVar[str] = (
         "The data is a Turing machine that halts. In its table, the row of 'state,symbol' says which state follows, which "
         "symbol is written, and by how much the head moves (-1 or 1); a state with no rows halts. The input lies on the "

@@ -34,7 +34,7 @@ class Tableau(Task):
 
     name: ClassVar[str] = "tableau"
     largest: ClassVar[int] = 2000
-    access: ClassVar[str] = "EXP"
+    complexity_class: ClassVar[str] = "EXP"
     about: ClassVar[str] = (
         "The data is a Turing machine. In its table, the row of 'state,symbol' says which state follows, which symbol is "
         "written, and by how much the head moves (-1, 0 or 1). The input lies on the tape from position 0, where the head "

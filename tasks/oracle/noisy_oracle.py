@@ -31,7 +31,7 @@ class OracleTask(Task):
     exact fraction in a text.
     """
 
-    access: ClassVar[str] = "P"
+    complexity_class: ClassVar[str] = "P"
     reads: ClassVar[str] = "3"
     source: ClassVar[str] = "Brown-Cohen, Irving and Piliouras 2023, arXiv 2311.14125"
     computed: ClassVar[str]

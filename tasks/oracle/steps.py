@@ -69,7 +69,7 @@ class OracleTally(StepTask):
     """Does the oracle approve of at least m of n items? Half of the instances are one item short."""
 
     name: ClassVar[str] = "oracle-tally"
-    access: ClassVar[str] = "P"
+    complexity_class: ClassVar[str] = "P"
     machine: ClassVar[type[StepMachine]] = Tally
     played: ClassVar[str] = "doubly-efficient-deterministic"
     about: ClassVar[str] = (
@@ -95,7 +95,7 @@ class OracleSubset(StepTask):
     """
 
     name: ClassVar[str] = "oracle-subset"
-    access: ClassVar[str] = "NP"
+    complexity_class: ClassVar[str] = "NP"
     largest: ClassVar[int] = 200
     machine: ClassVar[type[StepMachine]] = Subset
     played: ClassVar[str] = "doubly-efficient-witness"

@@ -169,6 +169,6 @@ def cast_of(task: Task, protocol: str) -> dict[str, str]:
         return {"model": "truthful", "overseer": "overseer"}
     if protocol == "market-uncited":
         return {"market": "predictor", "adversary": "witness", "judge": "checks-witness"}
-    if protocol == "recursive-debate" and task.well_founded and task.access in _SHALLOW:
+    if protocol == "recursive-debate" and task.well_founded and task.complexity_class in _SHALLOW:
         return {"debater": "objecting", "judge": "checks-line"}
     return {}

@@ -50,7 +50,7 @@ class Evidence(Task):
     """
 
     name: ClassVar[str] = "evidence"
-    access: ClassVar[str] = "P"
+    complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is a list of items of evidence, each a whole number: the log-odds that it adds to the claim. supported(n) "
         "asks whether the n items together make the claim more likely than not; the prior is even. The answer is yes or no. "

@@ -162,8 +162,8 @@ def ledger_text(ledger: Ledger, guarantee: Guarantee | None = None) -> str:
     lines += ["", *budgets(ledger)]
     if guarantee is not None:
         lines += ["", f"guarantee: {'holds' if guarantee.holds else 'none'}: {one_line(guarantee.because, 300)}"]
-        if guarantee.access is not None:
-            lines.append(f"  under optimal play {guarantee.protocol} reaches {guarantee.access}, "
+        if guarantee.complexity_class is not None:
+            lines.append(f"  under optimal play {guarantee.protocol} reaches {guarantee.complexity_class}, "
                          f"if {guarantee.measure} stay polynomial in n = {guarantee.n}")  # fmt: skip
     return visible("\n".join(lines)) + "\n"
 

@@ -24,6 +24,7 @@ from moot.protocols.engine.errors import MootError, TranscriptError, UsageError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question, Sample
+from moot.protocols.engine.registry import everything, find, register
 from moot.transcripts.events import EventLog
 from moot.transcripts.store import Writer
 from moot.transcripts.transcript import Transcript
@@ -80,6 +81,11 @@ class Format(ABC):
     name: ClassVar[str]
     about: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]] = (".json",)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if isinstance(cls.__dict__.get("name"), str):
+            register("format", cls.name, cls)
 
     def files(self, path: Path) -> list[Path]:
         """The files to read: `path` itself, or every file below the folder with one of the suffixes, in order. What is
@@ -192,7 +198,7 @@ def files_to_read(form: Format, path: Path, out: Path) -> list[Path]:
         raise UsageError(f"cannot import {path} to {out}: {error.strerror}") from None
     if not files:
         raise UsageError(f"{path} holds no {' or '.join(form.suffixes)} file, which {form.name} is read from")
-    if not os.access(out, os.W_OK):
+    if not os.complexity_class(out, os.W_OK):
         raise UsageError(f"cannot import {path} to {out}: it may not be written to")
     return files
 
@@ -341,26 +347,11 @@ def save(lines: Iterable[bytes], path: Path) -> None:
 
 
 def known_formats() -> dict[str, type[Format]]:
-    """Every format by name: moot's own, those of installed plug-ins (entry points `moot.formats`), and any subclass that
-    was imported."""
-    from importlib.metadata import entry_points
-
-    import moot.transcripts.formats.catalogue  # noqa: F401  (imports moot's own)
-
-    for plugin in entry_points(group="moot.formats"):
-        plugin.load()
-    return {cls.name: cls for cls in _subclasses(Format) if isinstance(cls.__dict__.get("name"), str)}
+    """Every format by name: moot's own, those of plug-ins, and every subclass that was imported."""
+    return everything("format")
 
 
 def format_named(name: str) -> Format:
-    """The format called `name`. Raises UsageError naming the known ones."""
-    known = known_formats()
-    if name not in known:
-        raise UsageError(f"no format is called {name!r}; known: {', '.join(sorted(known))}")
-    return known[name]()
-
-
-def _subclasses(cls: Any) -> Iterator[Any]:
-    for sub in cls.__subclasses__():
-        yield sub
-        yield from _subclasses(sub)
+    """The format called `name`. Raises UsageError when there is none."""
+    made: Format = find("format", name)()
+    return made

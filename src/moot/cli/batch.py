@@ -17,8 +17,8 @@ from moot.cli.board import Board, board
 from moot.cli.frame import OK, UNDECIDED, Interrupted, innermost, tell, tell_json
 from moot.cli.plan import Plan, seated
 from moot.cli.watch import Watched
-from moot.play.driver import play
-from moot.play.rerun import resume_play
+from moot.play.driver import arun
+from moot.play.rerun import aresume
 from moot.protocols.engine.base import Protocol, record_of
 from moot.protocols.engine.errors import MootError, UsageError
 from moot.protocols.engine.outcomes import Decided
@@ -137,9 +137,9 @@ async def _one(job: Job, agents: Mapping[str, Any], shown: Board) -> Row:
         else:
             watched = {seat: Watched(agent, shown.watch(str(job.path))) for seat, agent in agents.items()}
             if how == "resumed":
-                transcript = await resume_play(path, watched, protocol=job.protocol)
+                transcript = await aresume(path, watched, protocol=job.protocol)
             else:
-                transcript = await play(job.protocol, job.sample, watched, seed=job.seed, out=path)
+                transcript = await arun(job.protocol, job.sample, watched, seed=job.seed, out=path)
         outcome = transcript.outcome
         problem = getattr(outcome, "cause", None) or getattr(outcome, "rule", None)
         return Row(

@@ -171,7 +171,15 @@ def protocols(json: Json = False) -> None:
         found = parameters(made)
         if json:
             params = {each.name: {"type": each.type, "default": each.default} for each in found}
-            tell_json({"name": name, "about": about, "access": made.access, "measure": made.measure, "params": params})
+            tell_json(
+                {
+                    "name": name,
+                    "about": about,
+                    "access": made.complexity_class,
+                    "measure": made.measure,
+                    "params": params,
+                }
+            )
             continue
         tell(f"{name}: {about}")
         for each in found:

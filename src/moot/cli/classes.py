@@ -61,4 +61,4 @@ def _row(checked: Checked) -> list[str]:
     spent = f"judge: {found.used:g} {within} {found.budget:g} {found.measure} at n = {found.n}"
     growth = f"; {found.counted} grow as {found.growth}" if found.growth is not None else ""
     about = f"{row.proposal}: {instances}; {spent}{growth}{f'; {found.note}' if found.note else ''}"
-    return [row.access, row.protocol, row.task, "yes" if found.holds else "NO", about]
+    return [row.complexity_class, row.protocol, row.task, "yes" if found.holds else "NO", about]

@@ -151,7 +151,7 @@ def _of_play(
     protocol: Protocol, question: Question, agents: Mapping[str, Profile], notes: dict[str, None]
 ) -> dict[str, dict[str, int | None]]:
     roles = protocol.roles(question)
-    moves = protocol.generations(question)
+    moves = protocol.most_moves(question)
     if moves is None:
         notes[f"unbounded: {protocol.name} with these parameters has no last round"] = None
         return {seat: dict.fromkeys(FIELDS) for seat in roles}

@@ -21,7 +21,7 @@ DEFAULT_SIZE = 16
 
 def samples_of_task(name: str, size: int | None, seed: int, count: int) -> list[Sample]:
     """Instances of a task: that of the run's seed, and of the seeds after it."""
-    from moot.tasks.catalogue import task_named
+    from moot.tasks.base import task_named
 
     task = task_named(name)
     return [task.sample(DEFAULT_SIZE if size is None else size, seed + index) for index in range(count)]
@@ -29,7 +29,7 @@ def samples_of_task(name: str, size: int | None, seed: int, count: int) -> list[
 
 def sample_in_file(name: str, path: Path, text: str | None, protocol: str) -> Sample:
     """What a task asks about the instance in a file; text: the question about it, in the task's own notation."""
-    from moot.tasks.catalogue import task_named
+    from moot.tasks.base import task_named
 
     return task_named(name).read(path, text, protocol)
 
@@ -41,7 +41,7 @@ def cast(planned: Plan, name: str, samples: Sequence[Sample]) -> Plan:
     UsageError when the task's programs do not play the protocol and somebody is missing.
     """
     from moot.protocols.amplification.amplification import Amplification
-    from moot.tasks.catalogue import task_named
+    from moot.tasks.base import task_named
 
     task, protocol = task_named(name), planned.protocol
     made = type(protocol)
@@ -84,13 +84,13 @@ def _is_model(spec: str, agents: Mapping[str, Any]) -> bool:
 def tasks(json: Json = False) -> None:
     """List the tasks: families of questions whose true answer is computed, with the protocols that their programs play."""
     from moot.protocols.engine.base import known_protocols
-    from moot.tasks.catalogue import known_tasks
+    from moot.tasks.base import known_tasks
     from moot.transcripts.display.show import table
 
     rows = []
     for name, task in sorted(known_tasks().items()):
         plays = [protocol for protocol in sorted(known_protocols()) if task.cast(protocol)]
-        rows.append({"task": name, "class": task.access, "reads": task.reads, "protocols": plays,
+        rows.append({"task": name, "class": task.complexity_class, "reads": task.reads, "protocols": plays,
                      "programs": sorted(task.programs()), "source": task.source})  # fmt: skip
     if json:
         tell_json(rows)

@@ -18,8 +18,8 @@ from moot.protocols.engine.moves import Answer, Ask, Move, Verdict
 from moot.protocols.engine.outcomes import Decided, Exhausted
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request, cells_of
+from moot.testing.checks.check import Case, law
 from moot.testing.hand import Hand, accepted
-from moot.testing.laws.check import Case, law
 from moot.testing.strategies import takes
 from moot.transcripts.transcript import Transcript
 
@@ -207,10 +207,10 @@ def bounded_judge(case: Case) -> None:
     _exhausted(case, outcome, {seat: {"reads": most} for seat in judges})
     if not isinstance(outcome, (Decided, Exhausted)) and type(outcome) is not type(free.game.outcome):
         case.broken(f"under a bound the play ended in {outcome!r}")
-    if guarantee.holds and not (isinstance(outcome, Decided) and case.protocol.access):
+    if guarantee.holds and not (isinstance(outcome, Decided) and case.protocol.complexity_class):
         case.broken(f"a guarantee is claimed for a play that ended in {outcome!r}: {guarantee!r}")
-    reads_count = case.protocol.measure == "reads" and case.protocol.access is not None
-    short = case.protocol.shortfall(case.question, (step.move for step in transcript.steps()))
+    reads_count = case.protocol.measure == "reads" and case.protocol.complexity_class is not None
+    short = case.protocol.unmet_assumption(case.question, (step.move for step in transcript.steps()))
     if guarantee.holds and short is not None:
         case.broken(f"a guarantee is claimed, and the protocol falls short: {short}")
     if reads_count and isinstance(outcome, Decided) and short is None and not guarantee.holds:

@@ -15,20 +15,20 @@ import anyio
 import anyio.lowlevel
 from hypothesis import strategies as st
 
+from moot.play.driver import arun as drive
 from moot.play.driver import in_loop
-from moot.play.driver import play as drive
 from moot.play.rerun import resume
 from moot.protocols.engine.base import record_of
 from moot.protocols.engine.errors import ProtocolError
 from moot.protocols.engine.outcomes import Decided, outcome_adapter
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
+from moot.testing.checks.check import LAWS as LAWS
+from moot.testing.checks.check import Case, law
+from moot.testing.checks.check import LawBroken as LawBroken
+from moot.testing.checks.impure import Watch
 from moot.testing.hand import Hand, shown
 from moot.testing.hostile import hostile_replies, illegal_replies
-from moot.testing.laws.check import LAWS as LAWS
-from moot.testing.laws.check import Case, law
-from moot.testing.laws.check import LawBroken as LawBroken
-from moot.testing.laws.impure import Watch
 from moot.transcripts.events import path_of, played_part
 from moot.transcripts.replay import replay, verify
 from moot.transcripts.transcript import Transcript
@@ -280,10 +280,10 @@ def tree(case: Case) -> None:
                 case.broken(f"the ledger counts {name} {getattr(size, name)}; networkx {value}")
 
 
-@law("generations() is an upper bound on the moves of each seat")
+@law("most_moves() is an upper bound on the moves of each seat")
 def estimates(case: Case) -> None:
     """For protocols that give one."""
-    most = case.attempt(lambda: case.protocol.generations(case.question))
+    most = case.attempt(lambda: case.protocol.most_moves(case.question))
     if most is None:
         return
     made: dict[str, int] = {}
@@ -291,19 +291,19 @@ def estimates(case: Case) -> None:
         made[step.seat] = made.get(step.seat, 0) + 1
     for seat, count in made.items():
         if count > most.get(seat, 0):
-            case.broken(f"seat {seat} made {count} moves; generations() allows for {most.get(seat, 0)}")
+            case.broken(f"seat {seat} made {count} moves; most_moves() allows for {most.get(seat, 0)}")
 
 
-from moot.testing.laws.laws_of_sight import (  # noqa: E402  (after the laws above, so that these are examined first)
+from moot.testing.checks.laws_of_sight import (  # noqa: E402  (after the laws above, so that these are examined first)
     blind as blind,
 )
-from moot.testing.laws.laws_of_sight import (  # noqa: E402
+from moot.testing.checks.laws_of_sight import (  # noqa: E402
     bounded_judge as bounded_judge,
 )
-from moot.testing.laws.laws_of_sight import sealed as sealed  # noqa: E402
-from moot.testing.laws.laws_of_sight import symmetric as symmetric  # noqa: E402
-from moot.testing.laws.laws_of_sight import within_budget as within_budget  # noqa: E402
-from moot.testing.laws.laws_of_sight import zero_sum as zero_sum  # noqa: E402
+from moot.testing.checks.laws_of_sight import sealed as sealed  # noqa: E402
+from moot.testing.checks.laws_of_sight import symmetric as symmetric  # noqa: E402
+from moot.testing.checks.laws_of_sight import within_budget as within_budget  # noqa: E402
+from moot.testing.checks.laws_of_sight import zero_sum as zero_sum  # noqa: E402
 
 __all__ = [
     "blind", "bounded_judge", "deterministic", "encodes", "ends", "estimates", "order_free", "pure", "rejects", "replays",

@@ -236,7 +236,7 @@ def check_protocol(
     examples: int = 50,
     seats: Mapping[str, Any] | None = None,
 ) -> None:
-    """Examine `protocol` under every law that moot's own protocols keep (`moot.testing.laws.laws`).
+    """Examine `protocol` under every law that moot's own protocols keep (`moot.testing.checks.laws`).
 
         def test_mine(): moot.testing.check_protocol(MyProtocol())
 
@@ -248,7 +248,7 @@ def check_protocol(
     Raises LawBroken with the law, the protocol and the smallest play found that breaks it; UsageError when no question
     fits or a kind of move cannot be made.
     """
-    import moot.testing.laws.laws  # noqa: F401  (registers them)
+    import moot.testing.checks.laws  # noqa: F401  (registers them)
 
     asked = _asked(protocol, questions)
     for examine in LAWS.values():

@@ -143,12 +143,11 @@ if TYPE_CHECKING:
     from moot.transcripts.transcript import load as load
 
 # Type checkers read the imports above; at run time each name is imported from the module that stands there, when it is first used.
-_WHERE = {
-    name: module
-    for module, name in re.findall(
-        r"^    from (moot\.\S+) import (?:\(\s*)?(\w+) as", __spec__.loader.get_source(__name__), re.MULTILINE
-    )
-}
+with open(__file__, encoding="utf-8") as _source:
+    _WHERE = {
+        name: module
+        for module, name in re.findall(r"^    from (moot\.\S+) import (?:\(\s*)?(\w+) as", _source.read(), re.MULTILINE)
+    }
 
 __all__ = ["testing", *sorted(_WHERE)]
 

@@ -198,7 +198,7 @@ def files_to_read(form: Format, path: Path, out: Path) -> list[Path]:
         raise UsageError(f"cannot import {path} to {out}: {error.strerror}") from None
     if not files:
         raise UsageError(f"{path} holds no {' or '.join(form.suffixes)} file, which {form.name} is read from")
-    if not os.complexity_class(out, os.W_OK):
+    if not os.access(out, os.W_OK):
         raise UsageError(f"cannot import {path} to {out}: it may not be written to")
     return files
 

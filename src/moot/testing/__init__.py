@@ -25,12 +25,11 @@ if TYPE_CHECKING:
     from moot.testing.machine import ProtocolMachine as ProtocolMachine
     from moot.testing.server.server import MockOpenAI as MockOpenAI
 
-_WHERE = {
-    name: module
-    for module, name in re.findall(
-        r"^    from (moot\.\S+) import (\w+) as", __spec__.loader.get_source(__name__), re.MULTILINE
-    )
-}
+with open(__file__, encoding="utf-8") as _source:
+    _WHERE = {
+        name: module
+        for module, name in re.findall(r"^    from (moot\.\S+) import (?:\(\s*)?(\w+) as", _source.read(), re.MULTILINE)
+    }
 
 __all__ = sorted(_WHERE)
 

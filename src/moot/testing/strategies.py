@@ -215,7 +215,9 @@ def transcripts(
 
     of: the questions. rejections: now and then a seat says something illegal first.
     """
-    from moot.protocols.catalogue import Bisection, Consultancy, Debate, DirectQA, OpenDebate
+    from moot.protocols.debate.consultancy import Consultancy, DirectQA
+    from moot.protocols.debate.debate import Debate, OpenDebate
+    from moot.protocols.trees.bisection import Bisection
     from moot.testing.hand import Hand, Script
 
     if protocol is None:

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
+from moot.complexity.rules import looker
 from moot.protocols.games.doubly_efficient_steps import Accept, Fault, Value, Witness, address, step_of
 from moot.protocols.games.step_machines import StepMachine, machine_named, redone, run_of
-from moot.tasks.base import looker, task_named
+from moot.tasks.base import task_named
 from moot.tasks.oracle.machines import Subset, Tally
 from moot.tasks.oracle.steps import Lying, Redoer, Stepper
 

@@ -15,7 +15,7 @@ from moot.complexity.play import path_of
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import ReplayDivergence, TranscriptError
 from moot.protocols.engine.game import Game
-from moot.protocols.engine.outcomes import Errored, Exhausted, outcome_adapter
+from moot.protocols.engine.outcomes import Errored, Exhausted, Unreadable, outcome_adapter
 from moot.protocols.engine.question import Question
 from moot.transcripts.events import Digest, event_body, moved_body, played, played_part
 from moot.transcripts.transcript import Transcript
@@ -113,7 +113,7 @@ class Replay:
             if event["step"] in game.open:
                 game.end(outcome, failed=event["step"], reads=event.get("reads", 0))
         elif name == "ended" and isinstance(
-            outcome := outcome_adapter.validate_python(event["outcome"]), (Errored, Exhausted)
+            outcome := outcome_adapter.validate_python(event["outcome"]), (Errored, Exhausted, Unreadable)
         ):
             game.end(outcome)
 

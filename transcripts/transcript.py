@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from moot.complexity.play import Step as Step
 from moot.protocols.engine.base import Protocol, protocol_named
-from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited, outcome_adapter
+from moot.protocols.engine.outcomes import Decided, Outcome, outcome_adapter
 from moot.protocols.engine.question import Question, Sample
 from moot.transcripts.events import Digest, played, played_part
 from moot.transcripts.store import checked, parsed, read_lines
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from moot.complexity.guarantee import Guarantee
     from moot.complexity.spending import Ledger
     from moot.transcripts.graph import ArgumentTree
-
-Ending = Decided | Forfeited | Exhausted | Errored
 
 
 class Transcript:
@@ -126,7 +124,7 @@ class Transcript:
         return Sample(self.question, meta.get("sealed", {}).get("truth"), meta.get("task"))
 
     @cached_property
-    def _ending(self) -> Ending | None:
+    def _ending(self) -> Outcome | None:
         last = None
         for event in self.events(kept=False):
             if event["event"] == "ended":
@@ -136,7 +134,7 @@ class Transcript:
         return None if last is None else outcome_adapter.validate_python(last)
 
     @property
-    def outcome(self) -> Ending | None:
+    def outcome(self) -> Outcome | None:
         """How the play ended; None while it has not."""
         return self._ending
 
@@ -188,7 +186,7 @@ class Transcript:
         return as_html(self)
 
 
-def _brief(outcome: Ending | None) -> str:
+def _brief(outcome: Outcome | None) -> str:
     if outcome is None:
         return "not ended"
     if isinstance(outcome, Decided):

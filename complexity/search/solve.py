@@ -17,7 +17,7 @@ from moot.complexity.search.options import every_move
 from moot.complexity.search.retrace import Retraced, Taken
 from moot.complexity.search.sight import check_sight
 from moot.play.driver import bounds_of, cause, check_seats
-from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.base import Protocol, payoffs_of
 from moot.protocols.engine.errors import AgentError, BudgetExceeded, Illegal, ProtocolError, UsageError
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided, Forfeited
@@ -294,7 +294,9 @@ class _Search:
                 f"{self.protocol.name}: seat {outcome.seat!r} forfeited at step {outcome.step} ({outcome.rule}); without "
                 "exactly one rival in its role nobody wins by that, and the play has no value"
             )
-        return {outcome.seat: -self.stakes, rivals[0]: self.stakes}
+        lost = payoffs_of(outcome, self.protocol, self.game.question)[outcome.seat]
+        assert lost is not None
+        return {outcome.seat: lost, rivals[0]: -lost}
 
     @staticmethod
     def _payoff(payoffs: Payoffs, seat: str) -> float:

@@ -80,7 +80,8 @@ def find(kind: str, name: str) -> Any:
         if name in known:
             return find(kind, name)
         raise UsageError(
-            f"no {kind} is called {name!r}{near(name, known)} (known: {', '.join(known)}; import the module that defines yours first)"
+            f"no {kind} is called {name!r}{near(name, known)} (known: {', '.join(known)}; import the module that defines yours first, or "
+            f"announce it as an entry point of the group {KINDS[kind].group})"
         )
     if len(found) > 1:
         raise UsageError(f"two {kind}s are called {name!r}: {' and '.join(map(_place, found))}; rename one of them")

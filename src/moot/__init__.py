@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from moot.protocols.debate.propaganda import Propaganda as Propaganda
     from moot.protocols.debate.side_swapped import SideSwapped as SideSwapped
     from moot.protocols.engine.base import Protocol as Protocol
+    from moot.protocols.engine.base import payoffs_of as payoffs_of
     from moot.protocols.engine.errors import AgentError as AgentError
     from moot.protocols.engine.errors import BudgetExceeded as BudgetExceeded
     from moot.protocols.engine.errors import Illegal as Illegal

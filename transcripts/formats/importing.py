@@ -131,7 +131,7 @@ def transcript_of(play: Play, source: str, record: Any, out: Path | None = None)
     try:
         game = Game(play.protocol, question, recorder=log, chance=chance)
         try:
-            meta = {"seats": {seat: dict(who) for seat, who in play.seats.items()}, "sealed": sealed, "imported": True}
+            meta = {"seats": {seat: dict(who) for seat, who in play.seats.items()}, "sealed": sealed}
             log.event("started", header(play.protocol, question), meta)
             found = [*play.problems, *_played(game.start(), play)]
             log.event("imported", {"source": source, "record": record, "problems": found})

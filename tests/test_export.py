@@ -16,7 +16,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from moot.protocols.engine.errors import UsageError
-from moot.transcripts.export import from_json, to_dot, to_graphml, to_json, to_mermaid
+from moot.transcripts.exporters.document import Tree
+from moot.transcripts.exporters.dot import Dot
+from moot.transcripts.exporters.graphml import GraphML
+from moot.transcripts.exporters.json_tree import Json, from_json
+from moot.transcripts.exporters.mermaid import Mermaid
+
+to_json, to_graphml = Json().tree, GraphML().tree
+
+
+def to_dot(graph: Tree, width: int = 40, lines: int = 8) -> str:
+    return Dot(width, lines).tree(graph)
+
+
+def to_mermaid(graph: Tree, width: int = 40, lines: int = 8) -> str:
+    return Mermaid(width, lines).tree(graph)
+
 
 HOSTILE = [
     'say "hi" \\" \\',
@@ -41,17 +56,10 @@ texts = st.sampled_from(HOSTILE) | st.text(max_size=80) | st.text(alphabet='"\\]
 def trees(draw: st.DrawFn) -> nx.DiGraph[str]:
     graph: nx.DiGraph[str] = nx.DiGraph(question=draw(texts), root="q")
     names = ["q"]
-    seats = st.none() | st.sampled_from(["a", "b"]) | texts.filter(bool)
+    seats = st.fixed_dictionaries({}, optional={"seat": texts, "role": st.sampled_from(["a", "b"]) | texts})
 
     def add(name: str) -> None:
-        graph.add_node(
-            name,
-            seat=draw(seats),
-            role=draw(seats),
-            kind=draw(texts),
-            text=draw(texts),
-            size=draw(st.integers(0, 2**70)),
-        )
+        graph.add_node(name, **draw(seats), kind=draw(texts), text=draw(texts), size=draw(st.integers(0, 2**70)))
 
     add("q")
     for number in range(draw(st.integers(0, 7))):
@@ -113,7 +121,7 @@ def test_graphml_is_read_by_networkx(graph: nx.DiGraph[str]) -> None:
     again = nx.read_graphml(io.BytesIO(to_graphml(graph).encode()))
 
     def expected(attributes: dict[str, Any]) -> dict[str, Any]:
-        return {key: visible(value) for key, value in attributes.items() if value is not None}
+        return {key: visible(value) for key, value in attributes.items()}
 
     assert again.is_directed() and not again.is_multigraph()
     assert {n: dict(d) for n, d in again.nodes(data=True)} == {n: expected(d) for n, d in graph.nodes(data=True)}
@@ -153,9 +161,9 @@ def test_dot_labels_are_closed_and_within_their_width(graph: nx.DiGraph[str], wi
 
 def all_hostile() -> nx.DiGraph[str]:
     graph: nx.DiGraph[str] = nx.DiGraph(question=HOSTILE[1], root="q")
-    graph.add_node("q", seat=None, role=None, kind="question", text=HOSTILE[1], size=3)
+    graph.add_node("q", kind="question", text=HOSTILE[1], size=3)
     for number, text in enumerate(HOSTILE):
-        graph.add_node(str(number), seat=text or None, role=None, kind="speech", text=text, size=len(text))
+        graph.add_node(str(number), seat=text, kind="speech", text=text, size=len(text))
         graph.add_edge("q", str(number), relation=text)
     return graph
 
@@ -195,7 +203,7 @@ def squeezed(text: str) -> str:
 
 def test_examples() -> None:
     graph: nx.DiGraph[str] = nx.DiGraph(question="Who?", root="q")
-    graph.add_node("q", seat=None, role=None, kind="question", text="Who?", size=4)
+    graph.add_node("q", kind="question", text="Who?", size=4)
     graph.add_node("10", seat="b", role="debater", kind="speech", text='No: "a storm" & rain.', size=21)
     graph.add_node("2", seat="a", role="debater", kind="speech", text="The admiral did it, and then he left.", size=37)
     graph.add_edge("q", "2", relation="answers")
@@ -224,7 +232,7 @@ def test_examples() -> None:
 def test_graphs_of_another_form_are_refused() -> None:
     def tree(**node: Any) -> nx.DiGraph[Any]:
         graph: nx.DiGraph[Any] = nx.DiGraph(question="Who?", root="q")
-        graph.add_node("q", **{"seat": None, "role": None, "kind": "question", "text": "Who?", "size": 4, **node})
+        graph.add_node("q", **{"kind": "question", "text": "Who?", "size": 4, **node})
         return graph
 
     to_json(tree())
@@ -276,7 +284,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 def test_lone_surrogates_are_replaced() -> None:
     graph: nx.DiGraph[str] = nx.DiGraph(question="\ud800", root="q")
-    graph.add_node("q", seat=None, role=None, kind="question", text="a\udfffb", size=3)
+    graph.add_node("q", kind="question", text="a\udfffb", size=3)
     assert from_json(to_json(graph)).nodes["q"]["text"] == "a\ufffdb"
     for export in (to_json, to_graphml, to_dot, to_mermaid):
         export(graph).encode()

@@ -89,7 +89,9 @@ def test_fork_takes_what_came_before(whole: moot.Transcript, tmp_path: Path) -> 
     before, after = {s.step: s.move for s in whole.steps()}, {s.step: s.move for s in forked.steps()}
     assert {step for step in before if before[step] == after[step]} == {"0.0.0", "0.1.0", "1.0.0"}
     assert forked.outcome != whole.outcome and moot.load(out).digest == forked.digest == moot.replay(forked).digest
-    assert forked.started["meta"]["parent"] == {"digest": whole.digest, "at": "1.1.0", "seats": whole.seats}
+    assert forked.parent == {
+        "digest": whole.digest, "at": "1.1.0", "seats": whole.seats, "path": str(whole.path),
+    }  # fmt: skip
     assert forked.ledger.seats["a"].recorded == 2 and forked.ledger.seats["a"].calls == 3
     assert forked.sample.unseal() == 0
 

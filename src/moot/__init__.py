@@ -10,8 +10,6 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
     from moot import testing as testing
     from moot.agents.models.lm import LM as LM
@@ -84,6 +82,7 @@ if TYPE_CHECKING:
     from moot.protocols.engine.outcomes import Forfeited as Forfeited
     from moot.protocols.engine.question import Question as Question
     from moot.protocols.engine.question import Sample as Sample
+    from moot.protocols.engine.version import __version__ as __version__
     from moot.protocols.engine.view import Entry as Entry
     from moot.protocols.engine.view import Request as Request
     from moot.protocols.engine.view import View as View

@@ -7,7 +7,9 @@ import json
 import re
 import shutil
 import subprocess
-from typing import Any
+import warnings
+from pathlib import Path
+from typing import Any, ClassVar
 from xml.etree import ElementTree
 
 import networkx as nx
@@ -15,7 +17,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import moot
+from moot.cli import reading
 from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.registry import everything, find
+from moot.transcripts.exporters.base import Exporter
 from moot.transcripts.exporters.document import Tree
 from moot.transcripts.exporters.dot import Dot
 from moot.transcripts.exporters.graphml import GraphML
@@ -199,6 +205,55 @@ def test_dot_is_drawn_by_graphviz_with_the_text_intact(graph: nx.DiGraph[str]) -
 
 def squeezed(text: str) -> str:
     return "".join(text.split())
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parent / "golden").rglob("*.jsonl")), ids=lambda path: path.stem
+)
+def test_the_tree_of_a_play_goes_through_every_writer_of_networkx(path: Path, tmp_path: Path) -> None:
+    tree = moot.load(path).tree
+    given = [dict(tree.graph), *(d for _, d in tree.nodes(data=True)), *(d for *_, d in tree.edges(data=True))]
+    assert {type(value) for attributes in given for value in attributes.values()} <= {str, int, float, bool}
+    out = tmp_path / "tree"
+    for write, read in (
+        (nx.write_graphml, nx.read_graphml), (nx.write_gml, nx.read_gml), (nx.write_gexf, nx.read_gexf),
+        (nx.write_edgelist, None), (nx.write_multiline_adjlist, None), (nx.write_latex, None),
+    ):  # fmt: skip
+        write(tree, out)
+        if read is not None:
+            again = read(out)
+            assert set(again) == set(tree) and set(again.edges) == set(tree.edges)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pajek has no numbers, and networkx does not escape for it
+        nx.write_pajek(tree, out)
+    for data in (nx.node_link_data(tree), nx.cytoscape_data(tree)):
+        json.dumps(data)
+    assert nx.node_link_graph(nx.node_link_data(tree)).nodes == tree.nodes
+
+
+def test_an_exporter_of_ones_own_is_found_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Loud(Exporter):
+        name: ClassVar[str] = "loud"
+
+        def text(self, transcript: moot.Transcript) -> str:
+            return transcript.question.text.upper()
+
+    class Packed(Exporter):
+        name: ClassVar[str] = "packed"
+
+        def text(self, transcript: moot.Transcript) -> bytes:
+            return b"\x00\xff"
+
+    path, out = str(Path(__file__).parent / "golden" / "debate.jsonl"), tmp_path / "out"
+    reading.export(Path(path), "loud", out)
+    assert out.read_text() == "WHAT SANK THE SHIPS?\n"
+    reading.export(Path(path), "packed", tmp_path / "bytes")
+    assert (tmp_path / "bytes").read_bytes() == b"\x00\xff"
+    with pytest.raises(UsageError, match="loud is no form of a tree"):
+        reading.tree(Path(path), "loud")
+    assert find("exporter", "loud") is Loud and {"dot", "graphml", "json", "jsonl", "mermaid"} <= set(
+        everything("exporter")
+    )
 
 
 def test_examples() -> None:

@@ -207,3 +207,10 @@ def test_a_file_that_changes_after_it_was_found_good_is_checked_again(tmp_path: 
         moot.replay(transcript)
     with pytest.raises(moot.TranscriptError, match="line 2"):
         moot.verify(transcript)
+
+
+def test_a_transcript_is_shown_by_its_file_and_not_read_for_that(path: Path) -> None:
+    transcript = moot.Transcript(path=path)
+    path.unlink()
+    assert repr(transcript) == f"<Transcript {path}>"
+    assert repr(moot.Transcript([b"no event"])) == "<Transcript of 1 events>"

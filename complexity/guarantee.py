@@ -45,7 +45,7 @@ def guarantee_of(transcript: Play, task: Ruled | None = None) -> Guarantee:
     decided = isinstance(transcript.outcome, Decided)
     if isinstance(transcript.outcome, Exhausted):
         end = transcript.outcome
-        because = f"the {end.role} would have spent {end.used} {end.measure.replace('_', ' ')} of {end.limit}"
+        because = f"the {end.seat} would have spent {end.used} {end.measure.replace('_', ' ')} of {end.limit}"
     elif not decided:
         because = "the play was not decided"
     elif protocol.complexity_class is None:

@@ -96,7 +96,8 @@ def _ask(graph: QuestionGraph, move: Mapping[str, Any], root: str) -> None:
 
 def _opened(started: Mapping[str, Any], seat: str) -> Any:
     """A seat's `Spending` while it is counted, as an object whose fields can be set quickly."""
-    metered = 0 if seat in (started.get("bounds") or {}) else None
+    known = seat in (started.get("bounds") or {}) or (started["version"] > 1 and not started["meta"].get("imported"))
+    metered = 0 if known else None
     return SimpleNamespace(**dict(Spending(reads=metered, reads_per_call=metered)))
 
 
@@ -106,9 +107,9 @@ def _lose(spending: Any) -> None:
 
 
 def _read(spending: Any, event: Mapping[str, Any]) -> None:
-    if spending.reads is not None:
+    if spending.reads is not None or "reads" in event:
         reads = event.get("reads", 0)
-        spending.reads += reads
+        spending.reads = (spending.reads or 0) + reads
         spending.reads_per_call = max(spending.reads_per_call or 0, reads)
 
 

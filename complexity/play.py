@@ -13,7 +13,7 @@ from typing import Protocol as Structural
 
 from moot.complexity.spending import Ledger
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited
+from moot.protocols.engine.outcomes import Outcome
 from moot.protocols.engine.question import Question, Sample
 
 ROOT = "q"
@@ -56,7 +56,7 @@ class Play(Structural):
     @property
     def seats(self) -> dict[str, Any]: ...
     @property
-    def outcome(self) -> Decided | Forfeited | Exhausted | Errored | None: ...
+    def outcome(self) -> Outcome | None: ...
     @property
     def digest(self) -> str: ...
     @property

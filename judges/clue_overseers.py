@@ -248,7 +248,8 @@ def _case_of(request: Request) -> tuple[Case, list[bool]]:
             critiques.append(move)
         elif isinstance(move, WordComparison):
             answers.append(move.closer == "first")
-    words = (request.brief.get("good_words"), request.brief.get("bad_words"))
+    told = request.brief.get("details", {})
+    words = (told.get("good_words"), told.get("bad_words"))
     if clue is None or words[0] is None or words[1] is None:
         raise UsageError(
             f"step {request.step} is no request of clue-oversight: there is no clue, or no words, to judge by"

@@ -126,10 +126,10 @@ class Driver:
             try:
                 reply = act(request)
             except BudgetExceeded as error:
-                game.exhaust(step, error, request.meter.reads)
+                game.exhaust(step, error, request.budget.reads)
                 return None
             except Exception as error:
-                game.fail(step, cause(error, request), request.meter.reads)
+                game.fail(step, cause(error, request), request.budget.reads)
                 return None
             if not isinstance(reply, Move) and inspect.isawaitable(reply):
                 self._asked.add(step)
@@ -138,7 +138,7 @@ class Driver:
             spent = None
             if account is not None and account.left("seconds") is not None:
                 spent = {"seconds": time.perf_counter() - begun}
-            game.answer(step, reply, reads=request.meter.reads, spent=spent, meta={"spent": spent} if spent else None)
+            game.answer(step, reply, reads=request.budget.reads, spent=spent, meta={"spent": spent} if spent else None)
         return None
 
     async def _finish(self, step: str, request: Request, reply: Awaitable[Any]) -> None:
@@ -152,24 +152,24 @@ class Driver:
                 move = await (reply if left is None else _within(reply, left))
             except BudgetExceeded as error:
                 if game.outcome is None:
-                    game.exhaust(step, error, request.meter.reads)
+                    game.exhaust(step, error, request.budget.reads)
                 return
             except Exception as error:
                 if game.outcome is None:
-                    game.fail(step, cause(error, request), request.meter.reads)
+                    game.fail(step, cause(error, request), request.budget.reads)
                 return
             finally:
                 self._asked.discard(step)
             if game.outcome is not None:
                 return
             seconds = time.perf_counter() - begun
-            spent: dict[str, float] = dict(request.meter.spent) if account is not None else {}
+            spent: dict[str, float] = dict(request.budget.spent) if account is not None else {}
             if left is not None:
                 spent["seconds"] = min(seconds, float(left))
             meta: dict[str, Any] = {"seconds": round(seconds, 6)}
             if spent:
                 meta["spent"] = spent
-            if game.answer(step, move, reads=request.meter.reads, spent=spent, meta=meta) or step not in game.open:
+            if game.answer(step, move, reads=request.budget.reads, spent=spent, meta=meta) or step not in game.open:
                 return
             again = self._begin(step)
             if again is None:

@@ -110,6 +110,12 @@ def zero_sum(
     return {seat: math.fsum(s - t for t in scores) / len(scores) for seat, s in zip(seats, scores, strict=True)}
 
 
+def most_paid(rule: ScoringRule | Rule, choices: int) -> float:
+    """The most that `zero_sum` gives to a seat, or takes from it: what a certain verdict pays the seat that it is for."""
+    certain = [1.0, *[0.0] * (choices - 1)]
+    return zero_sum(rule, certain, [str(choice) for choice in range(choices)])["0"]
+
+
 def _distribution(probabilities: Sequence[float]) -> list[float]:
     ps = list(probabilities)
     if len(ps) < 2 or not all(0 <= p <= 1 for p in ps) or not math.isclose(math.fsum(ps), 1.0, abs_tol=1e-6):

@@ -87,7 +87,7 @@ class ExactMarket:
         view = request.view
         items: Any = view.question.data
         shown = positions(view)
-        more = min(int(request.brief["rounds"]), len(items)) - len(shown)
+        more = min(int(request.brief["rounds"] or 0), len(items)) - len(shown)
         left = [items[at] for at in range(len(items)) if at not in shown]
         seen = [items[at] for at in shown]
         ends = [self.belief(tuple(sorted([*seen, *rest])), len(items)) for rest in combinations(left, more)]

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from typing import Protocol as Structural
 
 from moot.protocols.engine.errors import AgentError
-from moot.protocols.engine.game import Ending, Game
+from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
-from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.outcomes import Decided, Outcome
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
 from moot.protocols.market.market_making import MarketMaking
@@ -32,7 +32,7 @@ class Played(NamedTuple):
     claims: tuple[str, ...]
     final: Belief | None
     losses: Losses | None
-    outcome: Ending
+    outcome: Outcome
 
     @property
     def gains(self) -> tuple[float, ...]:

@@ -142,7 +142,7 @@ class LearningEstimator:
 
 def place_of(request: Request) -> Hashable:
     """The place of a claim, its claimed answer and the coins before it: what a prover who knows no more can go by."""
-    coins = tuple((coin["answer"], coin["holds"]) for coin in request.brief["coins"])
+    coins = tuple((coin["answer"], coin["holds"]) for coin in request.brief["details"]["coins"])
     return request.brief["round"], len(coins), request.brief["claimed"], coins
 
 

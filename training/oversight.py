@@ -15,9 +15,9 @@ from moot.protocols.amplification.amplification import Subquestions
 from moot.protocols.amplification.approval import Approval, Approve, Claim
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.game import Ending, Game
+from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import UNKNOWN, Move
-from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.outcomes import Decided, Outcome
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
 from moot.tasks.curriculum import CurriculumTask
@@ -67,7 +67,7 @@ class Persuadable:
         return {"agent": "program", "name": "persuadable", "p": self.p, "overseer": self.overseer.describe()}
 
 
-def play_once(protocol: Protocol, question: Question, seats: dict[str, Any], seed: int = 0) -> Ending:
+def play_once(protocol: Protocol, question: Question, seats: dict[str, Any], seed: int = 0) -> Outcome:
     """The outcome of a play by agents that answer at once, without recording."""
     game = Game(protocol, question, seed=seed).start()
     while game.outcome is None:

@@ -24,7 +24,7 @@ _CHUNK = 65536
 class Summary(BaseModel):
     """What a listing says of one transcript.
 
-    outcome: "decided", "forfeited", "exhausted", "errored", or None while the play has not ended. verdict: the
+    outcome: "decided", "forfeited", "exhausted", "unreadable", "errored", or None while the play has not ended. verdict: the
     probabilities of a decided play. digest and events are known of sealed files only (None otherwise: they would take
     reading the whole file). problem: why the file cannot be read as a transcript; then nothing else is known of it.
     """

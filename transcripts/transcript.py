@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from moot.complexity.play import Step as Step
 from moot.protocols.engine.base import Protocol, protocol_named
 from moot.protocols.engine.errors import TranscriptError
-from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited, outcome_adapter
+from moot.protocols.engine.outcomes import Outcome, outcome_adapter
 from moot.protocols.engine.question import Question, Sample
 from moot.transcripts.events import Digest, chain_of, played, played_part
 from moot.transcripts.store import checked, parsed, read_lines
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from moot.complexity.guarantee import Guarantee
     from moot.complexity.spending import Ledger
     from moot.transcripts.tree import ArgumentTree
-
-Ending = Decided | Forfeited | Exhausted | Errored
 
 
 class Transcript:
@@ -154,7 +152,7 @@ class Transcript:
         return Sample(self.question, seal.get("truth"), task)
 
     @cached_property
-    def _ending(self) -> Ending | None:
+    def _ending(self) -> Outcome | None:
         last = None
         for event in self.events(kept=False):
             if event["event"] == "ended":
@@ -164,7 +162,7 @@ class Transcript:
         return None if last is None else outcome_of(last, self.name)
 
     @property
-    def outcome(self) -> Ending | None:
+    def outcome(self) -> Outcome | None:
         """How the play ended; None while it has not."""
         return self._ending
 
@@ -216,7 +214,7 @@ class Transcript:
         return as_html(self)
 
 
-def outcome_of(recorded: Any, name: str) -> Ending:
+def outcome_of(recorded: Any, name: str) -> Outcome:
     """A recorded outcome. Raises TranscriptError when it is of no kind that this moot knows."""
     try:
         return outcome_adapter.validate_python(recorded)

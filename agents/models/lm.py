@@ -216,28 +216,32 @@ class LM:
         **fields: Any,
     ) -> T:
         """One answer of the model, read by `read`. What it may cost is checked against the seat's budget before, and
-        what it did cost is settled after. An option that the endpoint does not know is left out from then on."""
+        what it did cost is charged after. An option that the endpoint does not know is left out from then on."""
         endpoint = await self.ready()
         most = self.max_tokens if max_tokens is None else max_tokens
         bound = MARGIN + most + sum(len(m["content"].encode("utf-8", "replace")) for m in messages)
         if response_format is not None:
             bound += len(json.dumps(response_format))
 
-        def settled(completion: Completion, extra: dict[str, Any]) -> T:
+        took = 0
+
+        def counted(completion: Completion, extra: dict[str, Any]) -> T:
+            nonlocal took
             usage = completion.usage
             known = usage.prompt_tokens is not None and usage.completion_tokens is not None
-            total = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0) if known else bound
-            request.meter.settle("tokens", total)
+            took = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0) if known else bound
             return read(completion, extra)
 
-        call.reserve = lambda: request.meter.reserve("tokens", bound)
-        call.lost = lambda: request.meter.settle("tokens", bound)
+        call.reserve = lambda: request.budget.reserve("tokens", bound)
+        call.lost = lambda: request.budget.charge("tokens", bound)
         while True:
             body = self._body(request, messages, most, response_format, fields)
             try:
-                return await endpoint.complete(body, settled, call, prices=self.prices, cache=self._cache)
+                return await endpoint.complete(body, counted, call, prices=self.prices, cache=self._cache)
             except Refused as error:
                 self._adapt(error, body)
+            finally:
+                request.budget.charge("tokens", took)
 
     def _body(
         self, request: Request, messages: Messages, most: int, response_format: Mapping[str, Any] | None, fields: Any

@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from moot.agents.people.terminal import printable as printable
 from moot.agents.people.terminal import shown_move, terminal, terminal_input, terminal_output
-from moot.agents.prompts.render import about, extra, kind_name, limit_of
+from moot.agents.prompts.render import about, kind_name, limit_of
 from moot.protocols.amplification.moves import Open, Reply, Subquestions
 from moot.protocols.engine.errors import AgentError, Illegal
 from moot.protocols.engine.moves import UNKNOWN, Answer, Ask, Move, Speech, Stop, Verdict
@@ -99,7 +99,7 @@ class Human:
             else:
                 said = "the question" if claim == "q" else f"the claim of step {claim}"
             self._output(f"This is about {printable(said + label)}.")
-        for key, value in extra(brief).items():
+        for key, value in brief.get("details", {}).items():
             told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
             self._output(printable(f"{key.replace('_', ' ')}: {told}"))
         for key, what in (("limit", "Say at most"), ("quote_limit", "Quote at most")):

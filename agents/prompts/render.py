@@ -232,18 +232,9 @@ def _claim(brief: Mapping[str, Any], entries: Iterable[Entry]) -> str:
     return f"This is about the claim of step {escape(claim)}{shown or '.'}{response} "
 
 
-_KNOWN = {"task", "answer", "against", "round", "rounds", "limit", "quote_limit", "asks", "to_seats", "one_of", "most",
-          "least", "below", "budget", "claim", "claimed", "label"}  # fmt: skip
-
-
-def extra(brief: Mapping[str, Any]) -> dict[str, Any]:
-    """What a brief says beside the things that every agent knows how to show."""
-    return {key: value for key, value in brief.items() if key not in _KNOWN}
-
-
 def _details(brief: Mapping[str, Any]) -> str:
     """What else the protocol says about this turn, as it says it."""
-    more = extra(brief)
+    more = brief.get("details")
     return f"Details: <details>{escape(json.dumps(more, ensure_ascii=False, default=str))}</details>" if more else ""
 
 

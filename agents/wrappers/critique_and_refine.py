@@ -14,7 +14,7 @@ from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.moves import Move, Speech, Verdict
 from moot.protocols.engine.question import reworded
 from moot.protocols.engine.replies import typed
-from moot.protocols.engine.view import Entry, Request
+from moot.protocols.engine.view import Brief, Entry, Request
 
 ASKED = "Which of these critiques of the last statement would help its author most to improve it?"
 
@@ -64,10 +64,9 @@ class CritiqueAndRefine:
 
     async def _refined(self, request: Request, draft: Move, recorded: Move, turn: int) -> Any:
         drafted = Entry(request.step, request.seat, recorded)
-        brief: dict[str, Any] = {key: value for key, value in request.brief.items() if key != "answer"}
-        brief["task"] = "critique"
-        if "answer" in request.brief:
-            brief["against"] = request.brief["answer"]
+        brief: Brief = {**request.brief, "task": "critique"}
+        if "answer" in brief:
+            brief["against"] = brief.pop("answer")
 
         async def critique(index: int) -> Speech:
             asked = copy_of(

@@ -11,10 +11,10 @@ import anyio
 
 from moot.agents.base import act_of
 from moot.protocols.debate.parts import on_record
-from moot.protocols.engine.chance import seed_of
 from moot.protocols.engine.errors import AgentError, BudgetExceeded, UsageError
 from moot.protocols.engine.moves import Move, Speech
 from moot.protocols.engine.replies import typed
+from moot.protocols.engine.steps import seed_of
 from moot.protocols.engine.view import Request
 from moot.protocols.limits import Limit
 
@@ -69,7 +69,7 @@ async def gathered(calls: Sequence[Callable[[], Awaitable[T]]], request: Request
         except Exception as error:
             found[index] = error
 
-    if request.meter.left is not None or len(calls) == 1:
+    if request.budget.account is not None or len(calls) == 1:
         for index in range(len(calls)):
             await one(index)
         return found

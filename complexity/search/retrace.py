@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from moot.protocols.engine.branch import Branch, Open
 from moot.protocols.engine.errors import BudgetExceeded, ProtocolError
-from moot.protocols.engine.floor import AskEffect
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
-from moot.protocols.engine.replies import typed, written
+from moot.protocols.engine.replies import accepted
+from moot.protocols.engine.steps import AskEffect, Branch, Waiting
 from moot.protocols.engine.view import Log
 
 
@@ -53,10 +52,8 @@ class Retraced(Game):
 
     def vet(self, step: str, reply: Any) -> tuple[Move, bytes]:
         """The move as it would go on the record at `step`, and its JSON; changes nothing. Raises Illegal."""
-        ask = self.open[step].ask
-        given = typed(reply, ask.kinds)
-        move = given if ask.check is None else ask.check(given)
-        return move, written(move)
+        _, move, payload = accepted(reply, self.open[step].ask)
+        return move, payload
 
     def repeat(self, taken: Taken) -> None:
         """Give the open step `taken.step` a move that `vet` passed in this position. Spending is charged as in `answer`.
@@ -72,8 +69,8 @@ class Retraced(Game):
         ask, branch = waiting.ask, waiting.branch
         if branch.accounts and (account := branch.accounts.get(ask.seat)) is not None:
             try:
-                account.spend("calls", 1)
-                account.spend("reads", taken.reads)
+                account.charge("calls", 1)
+                account.charge("reads", taken.reads)
             except BudgetExceeded as error:
                 self.exhaust(step, error)
                 return
@@ -108,7 +105,7 @@ class Retraced(Game):
                 return done
             ask, step = effect, branch.step()
         self.current = None
-        self.open[step] = Open(branch, ask, "")
+        self.open[step] = Waiting(branch, ask, "")
         return done
 
     def _impure(self, step: str) -> ProtocolError:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moot.complexity.search.retrace import Taken
-from moot.protocols.engine.branch import Branch, Open
 from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.steps import Branch, Waiting
 
 
 def check_sight(
-    step: str, waiting: Open, free: Mapping[str, Any], trail: Sequence[Taken], flipped: Sequence[tuple[str, Branch]]
+    step: str, waiting: Waiting, free: Mapping[str, Any], trail: Sequence[Taken], flipped: Sequence[tuple[str, Branch]]
 ) -> None:
     """Raise UsageError when the seat asked at `step` cannot see another free seat's earlier move, or a coin.
 

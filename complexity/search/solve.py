@@ -17,12 +17,12 @@ from moot.complexity.search.options import every_move
 from moot.complexity.search.retrace import Retraced, Taken
 from moot.complexity.search.sight import check_sight
 from moot.play.driver import bounds_of, cause, check_seats
-from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.branch import Branch, Open
+from moot.protocols.engine.base import Protocol, payoffs_of
 from moot.protocols.engine.errors import AgentError, BudgetExceeded, Illegal, ProtocolError, UsageError
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided, Forfeited
 from moot.protocols.engine.question import Question, Sample
+from moot.protocols.engine.steps import Branch, Waiting
 from moot.protocols.engine.view import Entry, Request
 
 Options = Callable[[Request], Iterable[Move]] | None
@@ -172,7 +172,7 @@ class _Search:
         finally:
             del self.trail[mark:]
 
-    def _best(self, step: str, waiting: Open, low: float, high: float) -> _Found:
+    def _best(self, step: str, waiting: Waiting, low: float, high: float) -> _Found:
         seat = waiting.ask.seat
         self.positions += 1
         if self.limit is not None and self.positions > self.limit:
@@ -222,7 +222,7 @@ class _Search:
             self.table[name] = (*best, least, most)
         return best
 
-    def _options(self, step: str, waiting: Open) -> list[tuple[Move, bytes]]:
+    def _options(self, step: str, waiting: Waiting) -> list[tuple[Move, bytes]]:
         kinds, choose = waiting.ask.kinds, self.moves[waiting.ask.seat]
         offered: Iterable[Any] = every_move(kinds) if choose is None else choose(self.game.request(step))
         legal, why = [], "it offers none"
@@ -288,13 +288,15 @@ class _Search:
 
     def _forfeited(self, outcome: Forfeited) -> Payoffs:
         roles = self.game.roles
-        rivals = [seat for seat, role in roles.items() if role == roles[outcome.role] and seat != outcome.role]
+        rivals = [seat for seat, role in roles.items() if role == roles[outcome.seat] and seat != outcome.seat]
         if len(rivals) != 1:
             raise AgentError(
-                f"{self.protocol.name}: seat {outcome.role!r} forfeited at step {outcome.step} ({outcome.rule}); without "
+                f"{self.protocol.name}: seat {outcome.seat!r} forfeited at step {outcome.step} ({outcome.rule}); without "
                 "exactly one rival in its role nobody wins by that, and the play has no value"
             )
-        return {outcome.role: -self.stakes, rivals[0]: self.stakes}
+        lost = payoffs_of(outcome, self.protocol, self.game.question)[outcome.seat]
+        assert lost is not None
+        return {outcome.seat: lost, rivals[0]: -lost}
 
     @staticmethod
     def _payoff(payoffs: Payoffs, seat: str) -> float:
@@ -302,7 +304,7 @@ class _Search:
 
     # -- moving about -------------------------------------------------------------------------------------------------
 
-    def _next(self) -> tuple[str, Open]:
+    def _next(self) -> tuple[str, Waiting]:
         """The open step to go on with: one of a fixed seat, if there is any."""
         waiting = self.game.open
         if len(waiting) > 1:
@@ -333,7 +335,7 @@ class _Search:
                     account.check("calls", 1)
                 reply = self.acts[request.seat](request)
             except BudgetExceeded as error:
-                game.exhaust(step, error, request.meter.reads)
+                game.exhaust(step, error, request.budget.reads)
                 return
             except Exception as error:
                 raise AgentError(f"step {step}: {cause(error, request)}") from error
@@ -343,7 +345,7 @@ class _Search:
                 raise UsageError(
                     f"seat {request.seat!r} answers with an awaitable; solve seats programs that answer at once"
                 )
-            reads = request.meter.reads
+            reads = request.budget.reads
             try:
                 move, payload = game.vet(step, reply)
             except Illegal:

@@ -105,7 +105,7 @@ def challenges(request: Request) -> Iterator[Move]:
     """Every step to challenge, and none: what a search may try for Bob. Against an Alice who is honest, and whose values are
     those of one run, examining them first tells him nothing that he could use."""
     yield Accept()
-    yield from (Fault(address=address(t)) for t in range(request.brief["steps"]))
+    yield from (Fault(address=address(t)) for t in range(request.brief["details"]["steps"]))
 
 
 def _steps(protocol: str, name: str, small: Iterator[Sample]) -> Evidence:
@@ -145,7 +145,7 @@ def _steps(protocol: str, name: str, small: Iterator[Sample]) -> Evidence:
 
 def _last_query(request: Request) -> Fault:
     """A challenge of the last step that asks the oracle: the one before the end, or that of the last item chosen."""
-    t = request.brief["steps"] - 2
+    t = request.brief["details"]["steps"] - 2
     for entry in request.view:
         if isinstance(entry.move, Witness) and "1" in entry.move.values:
             chosen = len(entry.move.values) - 1 - entry.move.values[::-1].index("1")

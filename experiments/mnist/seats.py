@@ -41,7 +41,7 @@ class SparseVerdict:
         places = np.array([[pixel.row * width + pixel.column for pixel in pixels]], np.int64)
         values = np.array([[pixel.value / 255 for pixel in pixels]], np.float32)
         logits = self.judge.logits(places, values)[0].astype(np.float64)
-        claimed = set(request.brief.get("claims", ()))
+        claimed = set(request.brief.get("details", {}).get("claims", ()))
         if len(claimed) == 2:
             logits[[label for label in range(len(logits)) if label not in claimed]] = -np.inf
         return Verdict(probabilities=tuple(float(share) for share in _softmax(logits)))
@@ -94,12 +94,12 @@ class PixelDebater:
                 f"{image.shape[1:]}, of up to {image.max()}"
             )
         shown = [entry.move for entry in request.view if isinstance(entry.move, Pixel)]
-        claims = list(request.brief["claims"])
+        claims = list(request.brief["details"]["claims"])
         turn = "ab".index(request.seat)
         standing = Standing(
             self.judge, boards_of(image.astype(np.uint8)),
             Claims(np.array(claims[:1]), np.array(claims[1:]) if len(claims) > 1 else None),
-            [(request.seed,)], first=(turn + len(shown)) % 2, revealed=len(shown) + int(request.brief["left"]),
+            [(request.seed,)], first=(turn + len(shown)) % 2, revealed=len(shown) + int(request.brief["details"]["left"]),
         )  # fmt: skip
         for pixel in shown:
             slot = int(np.flatnonzero(standing.boards.places[0] == pixel.row * self.judge.shape[1] + pixel.column)[0])

@@ -217,7 +217,7 @@ class Leaking(Honest):
         self.delta, self.steps, self.sent = delta, steps, list[bool]()
 
     def estimate(self, request: Request) -> Probability:
-        step = request.brief["step"]
+        step = request.brief["details"]["step"]
         if step == 0:
             self.sent.append(Random(f"message {request.seed}").random() < 0.5)
         said = super().estimate(request)

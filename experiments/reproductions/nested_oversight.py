@@ -83,7 +83,7 @@ def playing(curve: Curve) -> Callable[[Request], Strength]:
     """A program for either seat of the protocol `nested-oversight`: it plays at the domain Elo of its general Elo."""
 
     def act(request: Request) -> Strength:
-        return Strength(elo=curve(float(request.brief[request.seat])))
+        return Strength(elo=curve(float(request.brief["details"][request.seat])))
 
     return act
 

@@ -232,7 +232,7 @@ class Follower(Prover):
     def _sign(self, view: View, brief: Mapping[str, Any]) -> int:
         seen = self.seen.get(brief["round"], [1.0])  # too low, until a play has shown otherwise
         mean = sum(seen) / len(seen)
-        return LOW if mean > brief["estimate"] else HIGH
+        return LOW if mean > brief["details"]["estimate"] else HIGH
 
     def learn(self, transcript: Transcript) -> float:
         """Remember how claims came out in a play. Returns what its calls were paid in it, without the stake."""

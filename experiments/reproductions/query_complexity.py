@@ -223,7 +223,7 @@ class _Longest(Drawing):
             return super().act(request)
         data: Any = request.view.question.data
         form = normal_form(circuit_of(data["circuit"]))
-        _, first, second = form.nodes[request.brief["node"]]
+        _, first, second = form.nodes[request.brief["details"]["node"]]
         return Descend(which="first" if form.depths[first] >= form.depths[second] else "second")
 
 

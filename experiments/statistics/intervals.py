@@ -22,7 +22,7 @@ class Estimate:
 
     value: None when nothing was there to measure it by. low, high: its interval; None when there is none. count: how many
     records, questions or pairs it is of, as its metric says. undecided: the records that are in no figure, by why
-    ("forfeited", "exhausted", "errored", "unfinished", "no truth", or "incomplete" where a counterpart is missing).
+    ("forfeited", "exhausted", "unreadable", "errored", "unfinished", "no truth", or "incomplete" where a counterpart is missing).
     ties: how many of `count` had no single most probable choice. method: how the interval was made.
     """
 

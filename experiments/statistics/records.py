@@ -14,7 +14,7 @@ from moot.protocols.scoring import score
 if TYPE_CHECKING:
     from moot.transcripts.transcript import Transcript
 
-Kind = Literal["decided", "forfeited", "exhausted", "errored", "unfinished"]
+Kind = Literal["decided", "forfeited", "exhausted", "unreadable", "errored", "unfinished"]
 Key = TypeVar("Key", bound=Hashable)
 
 

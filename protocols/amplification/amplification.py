@@ -21,7 +21,7 @@ from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.outcomes import Decided, Forfeited
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import NOTHING, Entry, Source
+from moot.protocols.engine.view import NOTHING, Brief, Entry, Source
 from moot.protocols.pointers import Store, pointers_in
 
 _WEAK = Subquestions | Reply
@@ -85,7 +85,7 @@ class Amplification(Protocol):
     it sees the data whole. source: how the overseer sees the data: "metered" by single cells, at which programs and
     humans can look, "all", which a language model needs and a bound is charged for at every call, or "none" for everybody.
 
-    Questions that wait for each other in a circle end the play in Forfeited, naming the circle, once nothing else can be
+    Nobody is paid. Questions that wait for each other in a circle end the play in Forfeited, naming the circle, once nothing else can be
     answered. A bound on the whole play (calls, reads, tokens) is dealt out in equal shares to the calls of each wave, so
     that no order of answers matters: a wave of w calls may run dry once less than w times its dearest call is left.
     `reads_per_call`, which the guarantee is about, is the same for every call and never dealt out.
@@ -138,7 +138,7 @@ class Amplification(Protocol):
                     ready += self.split(node, entry, known)
             wave = ready
         if root.answer is None:
-            return Forfeited(role="overseer", rule=f"questions wait for each other: {circle(root)}", step=floor.step)
+            return Forfeited(seat="overseer", rule=f"questions wait for each other: {circle(root)}", step=floor.step)
         return Decided(verdict_of(root.answer.move, question), step=root.answer.step)
 
     async def consult(self, floor: Floor, node: Node, root: bool, store: Store | None) -> Entry:
@@ -153,7 +153,7 @@ class Amplification(Protocol):
             or (self.depth is not None and node.level >= self.depth)
             or (node.left is not None and node.left < 1)
         )
-        brief: dict[str, Any] = {"task": "amplify-strong" if self.strong else "amplify"}
+        brief: Brief = {"task": "amplify-strong" if self.strong else "amplify"}
         if not final:
             brief["most"] = {"questions": self.width}
         if root:

@@ -17,7 +17,7 @@ from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Entry, Source
+from moot.protocols.engine.view import Brief, Entry, Source
 
 
 class Claim(Move):
@@ -93,7 +93,7 @@ class Approval(Protocol):
         under = floor.step if self.seen else None
         kinds: Any = Approve | Reply if self.seen else Reply
         for left in reversed(range(self.turns)):
-            brief: dict[str, Any] = {"task": "oversee", "one_of": one_of}
+            brief: Brief = {"task": "oversee", "one_of": one_of}
             if left:
                 brief["most"] = {"questions": self.width}
             said = await floor.ask(
@@ -139,6 +139,9 @@ class Approval(Protocol):
             task="amplify",
         )
         return Entry(floor.step, "model", move)
+
+    def utility_bound(self, question: Question) -> float:
+        return 1.0
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"model": 1 + self.width * (self.turns - 1), "overseer": self.turns}

@@ -12,7 +12,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from moot.protocols.debate.parts import fits
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
@@ -115,15 +114,16 @@ class ClueOversight(Protocol):
             named = {"bad_word": data["bad_words"], "target": list(clue.targets) or data["good_words"]}
             await floor.parallel(
                 *(floor.ask("critic", ClueCritique, view=floor.said(source="all"), under=given, relation="attacks",
-                            task="critique", clue=clue.clue, one_of=named) for _ in range(self.critiques))
+                            task="critique", details={"clue": clue.clue}, one_of=named) for _ in range(self.critiques))
             )  # fmt: skip
-        compared, count = _compared(table[clue.clue]), fits(floor)
+        compared = _compared(table[clue.clue])
         one_of = {side: [*data["good_words"], *data["bad_words"]] for side in ("first", "second")}
         left = self._most(question)
         while True:
             move: WordComparison | Verdict = await floor.ask(
-                "judge", WordComparison | Verdict if left else Verdict, task="oversee" if left else "verdict", left=left,
-                check=lambda move: count(move) if isinstance(move, Verdict) else compared(move), one_of=one_of, **words,
+                "judge", WordComparison | Verdict if left else Verdict, task="oversee" if left else "verdict",
+                check=lambda move: move if isinstance(move, Verdict) else compared(move), one_of=one_of,
+                details={"left": left, **words},
             )  # fmt: skip
             if isinstance(move, Verdict):
                 expected = math.fsum(score * probability for score, probability in enumerate(move.probabilities))

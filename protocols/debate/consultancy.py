@@ -5,10 +5,11 @@ Michael et al. 2023 (arXiv 2311.08702), Kenton et al. 2024 (arXiv 2407.04622).
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from moot.protocols.debate.debate import Debate, choose
-from moot.protocols.debate.parts import fits
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
@@ -29,16 +30,19 @@ class Consultancy(Debate):
     symmetric: ClassVar[bool] = False
     zero_sum: ClassVar[bool] = False
 
-    answer: int = 0
+    answer: Annotated[int, Field(ge=0)] = 0
 
     def roles(self, question: Question) -> dict[str, str]:
         super().roles(question)
-        if not 0 <= self.answer < len(question.choices):
+        if self.answer >= len(question.choices):
             raise UsageError(f"consultancy: answer {self.answer} is none of the {len(question.choices)} choices")
         return {"consultant": "consultant", "judge": "judge"}
 
     def payoffs(self, verdict: Verdict, answers: dict[str, int]) -> dict[str, float]:
         return {}
+
+    def utility_bound(self, question: Question) -> None:
+        return None
 
     async def answers(self, floor: Floor, question: Question) -> dict[str, int]:
         return {"consultant": self.answer}
@@ -58,7 +62,7 @@ class OpenConsultancy(Consultancy):
 
 
 class DirectQA(Protocol):
-    """The judge alone, without the source or (source=True) with it: what the judge can do by itself."""
+    """The judge alone, without the source or (source=True) with it: what the judge can do by itself. Nobody is paid."""
 
     name: ClassVar[str] = "direct-qa"
     complexity_class: ClassVar[str | None] = "P"
@@ -73,7 +77,7 @@ class DirectQA(Protocol):
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         view = floor.said(source="all" if self.source else "none")
-        verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
+        verdict = await floor.ask("judge", Verdict, view=view, task="verdict")
         return Decided(verdict, step=floor.step)
 
     def most_moves(self, question: Question) -> dict[str, int] | None:

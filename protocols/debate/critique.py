@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from moot.protocols.debate.debate import choose
-from moot.protocols.debate.parts import Speeches, Turn, fits, limits
+from moot.protocols.debate.parts import Speeches, Turn, limits
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
@@ -20,7 +20,7 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Source
 from moot.protocols.limits import Limit
-from moot.protocols.scoring import ScoringRule, zero_sum
+from moot.protocols.scoring import ScoringRule, most_paid, zero_sum
 
 
 class Critique(Protocol):
@@ -66,7 +66,7 @@ class Critique(Protocol):
             turn.round, turn.last["consultant"] = 2, floor.step
             await argument.hold(floor, {"consultant": answer}, turn)
         view = floor.said("judge", source=self.judge_source)
-        verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
+        verdict = await floor.ask("judge", Verdict, view=view, task="verdict")
         return Decided(verdict, payoffs=self.payoffs(verdict, answer), step=floor.step)
 
     def payoffs(self, verdict: Verdict, answer: int) -> dict[str, float]:
@@ -74,6 +74,9 @@ class Critique(Protocol):
         places = [str(choice) for choice in range(len(verdict.probabilities))]
         earned = zero_sum(self.scoring, verdict.probabilities, places)[str(answer)]
         return {"consultant": earned, "critic": -earned}
+
+    def utility_bound(self, question: Question) -> float:
+        return most_paid(self.scoring, len(question.choices))
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"consultant": 1 + self.reply + (self.answer is None), "critic": 1, "judge": 1}

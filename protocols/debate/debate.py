@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
 from string import ascii_lowercase
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from moot.protocols.debate.parts import (
     AnyPart,
@@ -19,7 +21,6 @@ from moot.protocols.debate.parts import (
     Speeches,
     SpeechesOrConcessions,
     Turn,
-    fits,
 )
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal, UsageError
@@ -29,7 +30,7 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Source
 from moot.protocols.limits import Limit
-from moot.protocols.scoring import ScoringRule, zero_sum
+from moot.protocols.scoring import ScoringRule, most_paid, zero_sum
 
 
 class Debate(Protocol):
@@ -50,7 +51,7 @@ class Debate(Protocol):
     symmetric: ClassVar[bool] = True
     zero_sum: ClassVar[bool] = True
 
-    rounds: int | None = 2
+    rounds: Annotated[int, Field(ge=0)] | None = 2
     order: Literal["simultaneous", "sequential"] = "simultaneous"
     limit: Limit | None = None
     quote_limit: Limit | None = None
@@ -70,8 +71,6 @@ class Debate(Protocol):
             raise UsageError(
                 "a debate with rounds=None never ends: repeat a Feedback or a Negotiate part, or set rounds"
             )
-        if self.rounds is not None and self.rounds < 0:
-            raise UsageError(f"a debate cannot have {self.rounds} rounds")
         if len(question.choices) != 2 and any(
             isinstance(part, SpeechesOrConcessions) for part in (*self.opening, *self.repeated(), *self.closing)
         ):
@@ -94,7 +93,7 @@ class Debate(Protocol):
     def verdict(self, floor: Floor) -> Awaitable[Verdict]:
         """The judge's decision, once everything is said."""
         view = floor.said("judge", source=self.judge_source)
-        return floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
+        return floor.ask("judge", Verdict, view=view, task="verdict")
 
     def payoffs(self, verdict: Verdict, answers: dict[str, int]) -> dict[str, float]:
         """What each debater is paid for the verdict."""
@@ -127,6 +126,9 @@ class Debate(Protocol):
                     yield part, turn
         for part in self.closing:
             yield part, turn
+
+    def utility_bound(self, question: Question) -> float | None:
+        return most_paid(self.scoring, len(question.choices))
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         if self.rounds is None:

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from moot.protocols.debate.debate import Debate
-from moot.protocols.debate.parts import Speeches, Turn, fits
+from moot.protocols.debate.parts import Speeches, Turn
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Verdict
@@ -21,7 +21,7 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Source
 from moot.protocols.limits import Limit
-from moot.protocols.scoring import ScoringRule, zero_sum
+from moot.protocols.scoring import ScoringRule, most_paid, zero_sum
 
 
 class DoubleConsultancy(Protocol):
@@ -71,7 +71,10 @@ class DoubleConsultancy(Protocol):
     async def verdict(self, floor: Floor) -> Verdict:
         """The judge's belief by what was said in this branch, or after it in all of them."""
         view = floor.said("judge", source=self.judge_source)
-        return await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
+        return await floor.ask("judge", Verdict, view=view, task="verdict")
+
+    def utility_bound(self, question: Question) -> float:
+        return most_paid(self.scoring, len(question.choices))
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         seats = self.roles(question)

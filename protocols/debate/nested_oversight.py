@@ -61,12 +61,10 @@ class NestedOversight(Protocol):
         held, under = True, None
         for step in range(self.steps):
             weak, strong = self.at(step), self.at(step + 1)
-            guard: Strength = await floor.ask(
-                "guard", Strength, under=under, task="guard", step=step, guard=weak, houdini=strong
-            )
+            told = {"step": step, "guard": weak, "houdini": strong}
+            guard: Strength = await floor.ask("guard", Strength, under=under, task="guard", details=told)
             houdini: Strength = await floor.ask(
-                "houdini", Strength, under=floor.step, relation="attacks", task="houdini", step=step,
-                guard=weak, houdini=strong,
+                "houdini", Strength, under=floor.step, relation="attacks", task="houdini", details=told,
             )  # fmt: skip
             under = floor.step
             held = await floor.flip(wins(guard.elo, houdini.elo))

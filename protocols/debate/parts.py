@@ -6,11 +6,11 @@ others', are parameters and not code.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
@@ -53,13 +53,13 @@ class Speaking(Part):
     quote_limit: Limit | None = None
 
     async def hold(self, floor: Floor, answers: Mapping[str, int], turn: Turn) -> Verdict | bool | None:
-        check, brief, last = self.check(floor.question.passage), limits(self.limit, self.quote_limit), turn.last
+        check, told, last = self.check(floor.question.passage), limits(self.limit, self.quote_limit), turn.last
         conceded: set[str] = set()
 
         def speech(seat: str) -> Awaitable[Move]:
             return floor.ask(
                 seat, self.kinds, view=floor.said(seat, source="all"), check=check, under=last.get(seat), task=self.task,
-                answer=answers[seat], round=turn.round, rounds=turn.rounds, **brief,
+                answer=answers[seat], round=turn.round, rounds=turn.rounds, **told,
             )  # fmt: skip
 
         async def speak(seat: str) -> None:
@@ -120,7 +120,7 @@ class Feedback(Part):
 
     async def hold(self, floor: Floor, answers: Mapping[str, int], turn: Turn) -> Verdict | bool | None:
         verdict = await floor.ask(
-            "judge", Verdict, check=fits(floor, self.limit), task="feedback", round=turn.round, rounds=turn.rounds,
+            "judge", Verdict, check=_shortened(self.limit), task="feedback", round=turn.round, rounds=turn.rounds,
             **limits(self.limit, None),
         )  # fmt: skip
         return verdict if verdict.end else None
@@ -178,21 +178,27 @@ def yielded(floor: Floor, given_up: list[int]) -> Verdict | bool:
     return Verdict(probabilities=(float(given_up[0] != 0), float(given_up[0] != 1)), text="conceded")
 
 
-def limits(limit: Limit | None, quote_limit: Limit | None) -> dict[str, Any]:
+class Limits(TypedDict, total=False):
+    """The limits of a brief."""
+
+    limit: Mapping[str, JsonValue]
+    quote_limit: Mapping[str, JsonValue]
+
+
+def limits(limit: Limit | None, quote_limit: Limit | None) -> Limits:
     """Limits as they stand in a brief."""
-    if limit is quote_limit is None:
-        return {}
-    named = {"limit": limit, "quote_limit": quote_limit}
-    return {name: each.model_dump(exclude_none=True) for name, each in named.items() if each is not None}
+    told: Limits = {}
+    if limit is not None:
+        told["limit"] = limit.model_dump(exclude_none=True)
+    if quote_limit is not None:
+        told["quote_limit"] = quote_limit.model_dump(exclude_none=True)
+    return told
 
 
-def fits(floor: Floor, limit: Limit | None = None) -> Any:
-    """The check of a verdict: one probability per choice, and its words within the limit."""
-    count = len(floor.question.choices)
+def _shortened(limit: Limit | None) -> Callable[[Verdict], Verdict]:
+    """The check of a verdict: its words are within the limit."""
 
     def check(verdict: Verdict) -> Verdict:
-        if len(verdict.probabilities) != count:
-            raise Illegal(f"the verdict has {len(verdict.probabilities)} probabilities for {count} choices")
         if limit is None or not verdict.text:
             return verdict
         text = limit.apply(verdict.text)

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from moot.protocols.debate.parts import Speeches, Turn, fits
+from moot.protocols.debate.parts import Speeches, Turn
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
@@ -49,7 +49,7 @@ class Propaganda(Protocol):
         speech = Speeches(limit=self.limit, quote_limit=self.quote_limit)
         await speech.hold(floor, {"consultant": self.answer}, Turn(round=1, rounds=1))
         view = floor.said("judge", source=self.judge_source)
-        verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
+        verdict = await floor.ask("judge", Verdict, view=view, task="verdict")
         return Decided(verdict, step=floor.step)
 
     def most_moves(self, question: Question) -> dict[str, int] | None:

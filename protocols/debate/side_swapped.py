@@ -72,7 +72,7 @@ class SideSwapped(Protocol):
         first, second = await floor.parallel(floor.play(inner, question), floor.play(inner, turned, places))
         pairs = zip(first.verdict.probabilities, reversed(second.verdict.probabilities), strict=True)
         verdict = Verdict(probabilities=tuple((one + other) / 2 for one, other in pairs))
-        payoffs = {seat: (paid + second.payoffs[places[seat]]) / 2 for seat, paid in first.payoffs.items()}
+        payoffs = {seat: (paid + second.payoffs[seat]) / 2 for seat, paid in first.payoffs.items()}
         return Decided(verdict, payoffs=payoffs, step=floor.step)
 
     def swapped(self, question: Question) -> dict[str, str]:

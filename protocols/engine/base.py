@@ -1,4 +1,7 @@
-"""The base of every protocol."""
+"""The base of every protocol, what is recorded of one, and what the end of a play pays.
+
+Rule of this file: what a protocol declares; how it is run stands in `game.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,12 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.errors import ProtocolError, UsageError, near
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.outcomes import Decided, Errored, Forfeited, Outcome
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.registry import everything, find, register
+from moot.protocols.engine.replies import misfit
 
 
 class Protocol(BaseModel):
@@ -72,7 +76,8 @@ class Protocol(BaseModel):
         return None
 
     def utility_bound(self, question: Question) -> float | None:
-        """The most that a seat can win or lose, for searches that may then stop early; None when nobody can say."""
+        """The most that a seat can win or lose by any play: where searches may stop, and what a seat that forfeits loses.
+        None where nothing is paid, or nothing bounds what is."""
         return None
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
@@ -84,6 +89,41 @@ def record_of(protocol: Protocol) -> dict[str, Any]:
     """A protocol as it is recorded: its name and the parameters that are not at their defaults, those in full."""
     changed = set(protocol.model_dump(exclude_defaults=True))
     return {"name": protocol.name, "params": protocol.model_dump(mode="json", include=changed)}
+
+
+def payoffs_of(outcome: Outcome | None, protocol: Protocol, question: Question) -> dict[str, float | None]:
+    """What the end of a play pays each seat; None to a seat that it pays nothing.
+
+    A decided play pays what its protocol says. A seat that forfeited loses the utility bound, which is never better than
+    losing, and the others are paid None; as is everybody where the play ended otherwise, or has not ended.
+    """
+    paid: dict[str, float | None] = dict.fromkeys(protocol.roles(question))
+    if isinstance(outcome, Decided):
+        paid |= outcome.payoffs
+    elif isinstance(outcome, Forfeited) and (bound := protocol.utility_bound(question)) is not None:
+        paid[outcome.seat] = -bound
+    return paid
+
+
+def fitting(value: Any, protocol: Protocol, question: Question, seats: Mapping[str, Any]) -> Outcome:
+    """What a script returned, as the outcome of its play. Raises ProtocolError when it is none, its verdict is over other
+    choices than the question's, or it names a seat that there is not."""
+    named: list[str] = []
+    if not isinstance(value, Outcome):
+        raise ProtocolError(f"protocol {protocol.name} returned {value!r}; play must return an outcome")
+    if isinstance(value, Decided):
+        if (problem := misfit(value.verdict, len(question.choices))) is not None:
+            raise ProtocolError(f"protocol {protocol.name} decided {question.text!r}: {problem}")
+        named += value.payoffs
+    elif not isinstance(value, Errored):
+        named.append(value.seat)
+    for seat in named:
+        if seat not in seats:
+            what = "paid" if isinstance(value, Decided) else "ended the play by"
+            raise ProtocolError(
+                f"protocol {protocol.name} {what} seat {seat!r}{near(seat, seats)}; its seats are {', '.join(seats)}"
+            )
+    return value
 
 
 def known_protocols() -> dict[str, type[Protocol]]:

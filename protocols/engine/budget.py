@@ -1,10 +1,17 @@
-"""What a bounded seat may spend during a play. Spending is checked before and settled after."""
+"""What a seat may spend during a play, and what one of its requests has spent of it.
+
+Rule of this file: it counts and refuses, and knows nothing of views, moves or protocols.
+
+    check, reserve    raise BudgetExceeded when so much more would cross a limit; nothing is counted
+    charge            check, then count
+    left, limit       what may still be spent, and what might be in all; None without a limit
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from moot.protocols.engine.errors import BudgetExceeded
+from moot.protocols.engine.errors import BudgetExceeded, UsageError
 
 MEASURES = ("reads", "queries", "calls", "tokens", "seconds", "reads_per_call")
 PER_CALL = {"reads": "reads_per_call"}
@@ -31,7 +38,7 @@ class Account:
             if would > limit:
                 raise BudgetExceeded(measure, would, limit)
 
-    def spend(self, measure: str, amount: int | float) -> None:
+    def charge(self, measure: str, amount: int | float) -> None:
         """Check, then count."""
         self.check(measure, amount)
         self.used[measure] = self.used.get(measure, 0) + amount
@@ -56,3 +63,48 @@ class Account:
         for share in shares:
             for measure, amount in share.used.items():
                 self.used[measure] = self.used.get(measure, 0) + amount
+
+
+class Meter:
+    """What one request spends, within what its seat's account still allows; without an account, without limits.
+
+    reads: in the question's unit. spent: of every other measure. The account is charged with both when the move is given.
+    """
+
+    __slots__ = ("account", "reads", "spent")
+
+    def __init__(self, account: Account | None = None) -> None:
+        self.account = account
+        self.reads = 0
+        self.spent: dict[str, int] = {}
+
+    def reserve(self, measure: str, amount: int) -> None:
+        """Check an upper bound (for instance the tokens of prompt and answer) before a call. Raises BudgetExceeded."""
+        if self.account is not None:
+            self.account.check(measure, self._used(measure) + amount)
+
+    def charge(self, measure: str, amount: int) -> None:
+        """Check, then count. Raises BudgetExceeded; a view charges what it shows before it shows it."""
+        self.reserve(measure, amount)
+        if measure == "reads":
+            self.reads += amount
+        else:
+            self.spent[measure] = self.spent.get(measure, 0) + amount
+
+    def left(self, measure: str) -> int | float | None:
+        """What this request may still spend ("seconds": as of its beginning; "calls": this one counts); None when nothing
+        limits it. Raises UsageError when there is no such measure."""
+        limit = self.limit(measure)
+        if limit is None or self.account is None:
+            return None
+        whole = next((play for play, call in PER_CALL.items() if call == measure), measure)
+        return limit - self.account.used.get(measure, 0) - self._used(whole)
+
+    def limit(self, measure: str) -> int | float | None:
+        """What the seat may spend in all, in this branch of the play; None when nothing limits it. Raises like `left`."""
+        if measure not in MEASURES:
+            raise UsageError(f"no measure is called {measure!r}; there are {', '.join(MEASURES)}")
+        return None if self.account is None else self.account.limits.get(measure)
+
+    def _used(self, measure: str) -> int:
+        return self.reads if measure == "reads" else self.spent.get(measure, 0)

@@ -1,6 +1,12 @@
-"""What can go wrong, split by who is to blame. Every message says what happened, where, and what to do."""
+"""What can go wrong, split by who is to blame. Every message says what happened, where, and what to do.
+
+Rule of this file: exceptions, and what their messages share; it imports nothing of moot.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class MootError(Exception):
@@ -46,3 +52,9 @@ class ReplayDivergence(MootError):
             f"replay diverged at step {step or '(whole play)'}: {field} was {expected!r} in the recording and is {got!r} now"
         )
         self.step, self.field, self.expected, self.got = step, field, expected, got
+
+
+def near(name: object, known: Iterable[str]) -> str:
+    """ "; did you mean …?" with the known name that is most like this one; nothing where none is like it."""
+    found = get_close_matches(str(name), list(known), 1)
+    return f"; did you mean {found[0]!r}?" if found else ""

@@ -1,82 +1,42 @@
-"""The floor: the only thing a protocol may await. It hands each request to whatever drives the play."""
+"""The floor: the only thing a protocol may await. It hands each request to whatever drives the play.
+
+Rule of this file: it checks what a script asks for and makes effects of it; carrying them out is the game's part.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from types import UnionType
+from typing import Any, ClassVar, TypeVar, Unpack, get_args
+from typing import Protocol as Structural
 
 from pydantic import JsonValue
 
 from moot.protocols.engine.budget import MEASURES, PER_CALL
-from moot.protocols.engine.errors import ProtocolError
+from moot.protocols.engine.errors import ProtocolError, near
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question, reworded
-from moot.protocols.engine.view import NOTHING, Entry, Log, Source, View
-
-if TYPE_CHECKING:
-    from moot.protocols.engine.base import Protocol
-    from moot.protocols.engine.branch import Branch
-    from moot.protocols.engine.game import Game
+from moot.protocols.engine.steps import AskEffect, Branch, ChargeEffect, FlipEffect, ParallelEffect, PlayEffect
+from moot.protocols.engine.view import NOTHING, Brief, Entry, Log, Source, View
 
 M = TypeVar("M", bound=Move)
 
 
-class Effect:
-    """What a protocol yields to the engine when it awaits its floor."""
+class Stage(Structural):
+    """What a floor needs of the game that it belongs to: the branch that is being stepped."""
 
-    __slots__ = ()
-
-    def __await__(self) -> Generator[Effect, Any, Any]:
-        return (yield self)
+    current: Branch | None
 
 
-class AskEffect(Effect):
-    __slots__ = ("seat", "kinds", "view", "brief", "check", "say", "to", "under", "relation", "repairs")
+class Script(Structural):
+    """What can be played inside a play, by structure: a Protocol."""
 
-    def __init__(
-        self,
-        seat: str,
-        kinds: tuple[type[Move], ...],
-        view: View,
-        brief: dict[str, Any],
-        check: Callable[[Any], Move] | None,
-        say: bool,
-        to: tuple[str, ...] | None,
-        under: str | None,
-        relation: str,
-        repairs: int,
-    ) -> None:
-        self.seat, self.kinds, self.view, self.brief, self.check = seat, kinds, view, brief, check
-        self.say, self.to, self.under, self.relation, self.repairs = say, to, under, relation, repairs
+    name: ClassVar[str]
 
+    def roles(self, question: Question) -> dict[str, str]: ...
 
-class ParallelEffect(Effect):
-    __slots__ = ("branches",)
-
-    def __init__(self, branches: tuple[Awaitable[Any], ...]) -> None:
-        self.branches = branches
-
-
-class FlipEffect(Effect):
-    __slots__ = ("weights",)
-
-    def __init__(self, weights: tuple[float, ...] | None) -> None:
-        self.weights = weights
-
-
-class ChargeEffect(Effect):
-    __slots__ = ("seat", "measure", "amount")
-
-    def __init__(self, seat: str, measure: str, amount: int) -> None:
-        self.seat, self.measure, self.amount = seat, measure, amount
-
-
-class PlayEffect(Effect):
-    __slots__ = ("protocol", "question", "seats")
-
-    def __init__(self, protocol: Protocol, question: Question, seats: Mapping[str, str] | None) -> None:
-        self.protocol, self.question, self.seats = protocol, question, seats
+    def play(self, floor: Any, question: Question) -> Coroutine[Any, Any, Any]: ...
 
 
 class Floor:
@@ -84,7 +44,7 @@ class Floor:
 
     __slots__ = ("_game", "question", "_roles", "_outer", "_open")
 
-    def __init__(self, game: Game, question: Question, roles: Mapping[str, str], outer: Mapping[str, str]) -> None:
+    def __init__(self, game: Stage, question: Question, roles: Mapping[str, str], outer: Mapping[str, str]) -> None:
         self._game = game
         self.question = question
         self._roles = dict(roles)
@@ -149,7 +109,7 @@ class Floor:
     def ask(
         self,
         seat: str,
-        kind: type[M] | Any,
+        kind: type[M] | UnionType,
         *,
         view: View | None = None,
         check: Callable[[M], Move] | None = None,
@@ -158,17 +118,22 @@ class Floor:
         under: str | None = None,
         relation: str = "supports",
         repairs: int = 1,
-        **brief: Any,
+        **brief: Unpack[Brief],
     ) -> Awaitable[M]:
         """Ask `seat` for a move of `kind` (a Move class, or a union of them) and put it on the record.
 
         view: what the seat sees; by default all that was said to it, without the source. check: returns the move to
         put on the record, or raises Illegal, after which the seat is asked again, `repairs` times, and then forfeits.
         say: whether the move joins the statements; to: who may be shown it, these seats and its author, and no other.
-        under, relation: its
-        place in the argument tree, the step it answers (the question itself when None) and how. Everything else is the
-        brief: JSON values that tell the seat about its turn.
+        under, relation: its place in the argument tree, the step it answers (the question itself when None) and how.
+        The rest is the brief, which tells the seat about its turn: the keys of `Brief`, and whatever else in `details`.
+        Raises TypeError on any other keyword.
         """
+        if not brief.keys() <= _KEYS:
+            wrong = next(key for key in brief if key not in _KEYS)
+            raise TypeError(
+                f"floor.ask has no keyword {wrong!r}{near(wrong, _KEYWORDS)}; what is yours alone goes into details={{…}}"
+            )
         roles = self._roles
         if seat not in roles:
             raise ProtocolError(f"the protocol asked seat {seat!r}; its seats are {', '.join(roles)}")
@@ -214,19 +179,28 @@ class Floor:
             )
         await ChargeEffect(self._outer.get(seat, seat), measure, amount)
 
-    async def play(self, protocol: Protocol, question: Question, seats: Mapping[str, str] | None = None) -> Decided:
-        """Play another protocol inside this one. `seats` maps its seats to ours (the same names when None).
+    async def play(self, protocol: Script, question: Question, seats: Mapping[str, str] | None = None) -> Decided:
+        """Play another protocol inside this one. `seats` maps its seats to ours (the same names when None, or left out).
 
-        Returns its decision; when it ends otherwise (forfeit, exhaustion, error), so does this play.
+        Returns its decision, its payoffs those of our seats; when it ends otherwise (forfeit, exhaustion, error), so does
+        this play.
         """
-        return await PlayEffect(protocol, question, self._mapped(seats))  # type: ignore[no-any-return]
+        outer, ours = self._outer, seats or {}
+        mapped = {seat: ours.get(seat, seat) for seat in protocol.roles(question)}
+        if missing := [seat for seat in mapped.values() if seat not in self._roles]:
+            raise ProtocolError(
+                f"{protocol.name} inside another protocol needs seat {missing[0]!r}; that has {', '.join(self._roles)}"
+            )
+        within = {inner: outer.get(seat, seat) for inner, seat in mapped.items()}
+        decided: Decided = await PlayEffect(protocol, question, within)
+        paid: dict[str, float] = {}
+        for inner, amount in decided.payoffs.items():
+            paid[mapped[inner]] = paid.get(mapped[inner], 0.0) + amount
+        return decided if paid == decided.payoffs else decided.model_copy(update={"payoffs": paid})
 
-    def _mapped(self, seats: Mapping[str, str] | None) -> dict[str, str] | None:
-        if seats is None:
-            return dict(self._outer) or None
-        return {inner: self._outer.get(ours, ours) for inner, ours in seats.items()}
 
-
+_KEYS = Brief.__annotations__.keys()
+_KEYWORDS = (*_KEYS, "view", "check", "say", "to", "under", "relation", "repairs")
 _KINDS: dict[Any, tuple[type[Move], ...]] = {}
 
 

@@ -1,12 +1,13 @@
-"""The engine: runs a protocol one step at a time, synchronously. It does no I/O and knows no event loop.
+"""The engine: runs a protocol one step at a time, synchronously.
 
     game = Game(protocol, question, seed=7)
     while game.outcome is None:
         step, request = next(iter(game.requests().items()))
         game.answer(step, some_move)
 
-The driver, replay, exhaustive search and Hypothesis all drive a protocol through these few methods. A step's identity is
-its path ("2.0.1": the second step of the first branch of the third step), so the order of answers changes nothing.
+Rule of this file: it does no I/O, knows no event loop, and no protocol by name. The driver, replay, exhaustive search and
+Hypothesis all drive a protocol through these few methods. A step's identity is its path ("2.0.1": the second step of the
+first branch of the third step), so the order of answers changes nothing.
 """
 
 from __future__ import annotations
@@ -16,34 +17,43 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
+from typing import Protocol as Structural
 
 from pydantic_core import to_json
 
-from moot.protocols.engine.base import Protocol, record_of
-from moot.protocols.engine.branch import Branch, Open, line_of
-from moot.protocols.engine.budget import Account
-from moot.protocols.engine.chance import drawn, seed_of
-from moot.protocols.engine.errors import BudgetExceeded, Illegal, ProtocolError, UsageError
-from moot.protocols.engine.floor import (
+from moot.protocols.engine.base import Protocol, fitting, record_of
+from moot.protocols.engine.budget import MEASURES, Account, Meter
+from moot.protocols.engine.errors import BudgetExceeded, Illegal, ProtocolError, UsageError, near
+from moot.protocols.engine.floor import Floor, as_coroutine
+from moot.protocols.engine.moves import Move
+from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited, Outcome, Unreadable
+from moot.protocols.engine.places import line_of, where_of
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.replies import accepted, printable, recorded, written
+from moot.protocols.engine.steps import (
     AskEffect,
+    Branch,
     ChargeEffect,
     Effect,
     FlipEffect,
-    Floor,
     ParallelEffect,
     PlayEffect,
-    as_coroutine,
+    Waiting,
+    drawn,
+    seed_of,
 )
-from moot.protocols.engine.moves import Move
-from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited
-from moot.protocols.engine.question import Question
-from moot.protocols.engine.recorder import Recorder
-from moot.protocols.engine.replies import printable, recorded, typed, written
-from moot.protocols.engine.view import Log, Meter, Request, View
+from moot.protocols.engine.view import NOTHING, Request, View
 
-Ending = Decided | Forfeited | Exhausted | Errored
-_NOTHING = Log(None, None)
-"""The chain of a play in which nothing has been said. Links are never changed, so that all plays share it."""
+
+class Recorder(Structural):
+    """Who is told what happens. `moved` is apart because it is the hot path."""
+
+    def moved(
+        self, step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str,
+        size: int, reads: int, meta: Mapping[str, Any] | None,
+    ) -> None: ...  # fmt: skip
+
+    def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None: ...
 
 
 class Game:
@@ -53,8 +63,8 @@ class Game:
     value of a coin (an index into the weights, or a number in [0, 1) when they are None); by default it follows from
     the seed and the step alone. lean: keep statements as JSON until somebody reads them, as in a replay nobody may.
 
-    Raises UsageError when the question does not fit, ProtocolError when the protocol awaits something that is not its
-    floor or fails itself.
+    Raises UsageError when the question does not fit or an argument is of the wrong type, ProtocolError when the protocol
+    awaits something that is not its floor, decides what cannot be, or fails itself.
     """
 
     def __init__(
@@ -68,8 +78,20 @@ class Game:
         chance: Callable[[str, tuple[float, ...] | None], int | float] | None = None,
         lean: bool = False,
     ) -> None:
+        for name, given, kind in (
+            ("protocol", protocol, Protocol),
+            ("question", question, Question),
+            ("seed", seed, int),
+        ):
+            if not isinstance(given, kind) or isinstance(given, bool):
+                raise UsageError(f"a game's {name} is {given!r}; it must be of type {kind.__name__}")
         self.protocol, self.question, self.seed = protocol, question, seed
         self.roles = protocol.roles(question)
+        for seat, limits in (bounds or {}).items():
+            if seat not in self.roles:
+                raise UsageError(f"{protocol.name} has no seat {seat!r} to bound{near(seat, self.roles)}")
+            if wrong := [measure for measure in limits if measure not in MEASURES]:
+                raise UsageError(f"seat {seat}: no measure is called {wrong[0]!r}; there are {', '.join(MEASURES)}")
         for seat in self.roles:
             if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", seat):
                 raise ProtocolError(f"protocol {protocol.name}: seat {seat!r}: letters, digits, _ . - only, at most 64")
@@ -77,8 +99,8 @@ class Game:
         self._cells = question.unit == "cells"
         self.chance = chance or (lambda step, weights: drawn(seed, step, weights))
         self.current: Branch | None = None
-        self.outcome: Ending | None = None
-        self.open: dict[str, Open] = {}
+        self.outcome: Outcome | None = None
+        self.open: dict[str, Waiting] = {}
         self._heads: dict[tuple[str, tuple[type[Move], ...], str, int], tuple[Question, bytes]] = {}
         self._hashed: deque[tuple[Question, bytes]] = deque(maxlen=2)
         self._ready: deque[tuple[Branch, Any]] = deque()
@@ -100,11 +122,9 @@ class Game:
         ask = waiting.ask
         accounts = waiting.branch.accounts
         account = accounts.get(ask.seat) if accounts else None
-        view, meter = ask.view, Meter(account.check if account else None)
-        if account is not None:
-            view = view.metered(meter)
-        request = Request(step, ask.seat, self.roles.get(ask.seat, ask.seat), ask.kinds, view, ask.brief, "", 0,
-                          waiting.attempt, waiting.problem, meter).postponed(
+        meter = Meter(account)
+        request = Request(step, ask.seat, self.roles.get(ask.seat, ask.seat), ask.kinds, ask.view.metered(meter), ask.brief,
+                          "", 0, waiting.attempt, waiting.problem, meter).postponed(
             lambda name: seed_of(self.seed, step) if name == "seed" else waiting.digest or self._digest(ask)
         )  # fmt: skip
         if note is not None:
@@ -141,18 +161,16 @@ class Game:
         ask, branch = waiting.ask, waiting.branch
         if branch.accounts and (account := branch.accounts.get(ask.seat)) is not None:
             try:
-                account.spend("calls", 1)
+                account.charge("calls", 1)
                 if reads:
-                    account.spend("reads", reads)
+                    account.charge("reads", reads)
                 for measure, amount in (spent or {}).items():
-                    account.spend(measure, amount)
+                    account.charge(measure, amount)
             except BudgetExceeded as error:
                 self.exhaust(step, error)
                 return False
         try:
-            given = typed(reply, ask.kinds)
-            move = given if ask.check is None else ask.check(given)
-            payload = written(move)
+            given, move, payload = accepted(reply, ask)
             raw = None if move is given or move == given else written(given)
         except Illegal as error:
             self._reject(step, waiting, reply, str(error), reads, meta)
@@ -174,18 +192,18 @@ class Game:
 
     def exhaust(self, step: str, error: BudgetExceeded, reads: int = 0) -> None:
         """End the play: the seat that is asked at `step` would cross its budget, after reading `reads` for it."""
-        seat = self.open[step].ask.seat
-        self.end(
-            Exhausted(role=seat, measure=error.measure, used=error.used, limit=error.limit, step=step),
-            failed=step,
-            reads=reads,
-        )
+        self.end(_exhausted(self.open[step].ask.seat, error, step), failed=step, reads=reads)
 
     def fail(self, step: str, cause: str, reads: int = 0) -> None:
         """End the play: what should have answered `step` failed."""
         self.end(Errored(step=step, cause=printable(cause)), failed=step, reads=reads)
 
-    def end(self, outcome: Ending, failed: str | None = None, reads: int = 0) -> None:
+    def unreadable(self, step: str, reason: str, reads: int = 0) -> None:
+        """End the play: what came back for `step` could not be read as a move, not even when its seat was told why."""
+        seat = self.open[step].ask.seat
+        self.end(Unreadable(step=step, seat=seat, reason=printable(reason)), failed=step, reads=reads)
+
+    def end(self, outcome: Outcome, failed: str | None = None, reads: int = 0) -> None:
         """End the play with `outcome`; nothing is asked after it. `failed`: the step at which the world gave out, after
         its seat had read `reads`."""
         if self.outcome is not None:
@@ -222,7 +240,7 @@ class Game:
     def _begin(self) -> None:
         """Put the play at its beginning, before its first step."""
         self.accounts = {seat: Account(limits) for seat, limits in self._bounds.items()}
-        root = Branch(self.protocol.play(self._floor, self.question), "", {None: _NOTHING})
+        root = Branch(self.protocol.play(self._floor, self.question), "", {None: NOTHING})
         root.accounts = self.accounts or None
         self._branches.add(root)
         self._ready.append((root, None))
@@ -249,11 +267,11 @@ class Game:
             if type(effect) is AskEffect:
                 step = f"{branch.prefix}{branch.next}"
                 branch.next += 1
-                self.open[step] = Open(branch, effect, "" if self.recorder is None else self._digest(effect))
+                self.open[step] = Waiting(branch, effect, "" if self.recorder is None else self._digest(effect))
             elif isinstance(effect, Effect):
                 self._carry_out(branch, effect)
             else:
-                where = self._where(branch)
+                where = where_of(branch, self.protocol)
                 self.close()
                 raise ProtocolError(
                     f"{where} awaits something that is not its floor ({effect!r}); moves, coins and sub-plays all come "
@@ -277,11 +295,9 @@ class Game:
             account = branch.accounts.get(effect.seat) if branch.accounts else None
             try:
                 if account is not None:
-                    account.spend(effect.measure, effect.amount)
+                    account.charge(effect.measure, effect.amount)
             except BudgetExceeded as error:
-                self.end(
-                    Exhausted(role=effect.seat, measure=error.measure, used=error.used, limit=error.limit, step=step)
-                )
+                self.end(_exhausted(effect.seat, error, step))
                 return
             self._ready.append((branch, None))
         elif isinstance(effect, ParallelEffect):
@@ -305,42 +321,38 @@ class Game:
             self._ready.append((child, None))
 
     def _enter(self, branch: Branch, step: str, effect: PlayEffect) -> None:
-        inner = effect.protocol.roles(effect.question)
-        outer = effect.seats or {}
-        mapped = {seat: outer.get(seat, seat) for seat in inner}
-        missing = [seat for seat in mapped.values() if seat not in self.roles]
-        if missing:
-            raise ProtocolError(
-                f"step {step}: {effect.protocol.name} inside {self.protocol.name} needs seat {missing[0]!r}; "
-                f"the outer play has {', '.join(self.roles)}"
-            )
+        protocol, question = effect.protocol, effect.question
+        if not isinstance(protocol, Protocol):
+            raise ProtocolError(f"{where_of(branch, self.protocol)} plays {protocol!r}; floor.play takes a Protocol")
+        effect.step = step
         if self.recorder is not None:
             self.recorder.event("entered", {
-                "step": step, "protocol": record_of(effect.protocol),
-                "question": effect.question.model_dump(mode="json", exclude_defaults=True), "seats": mapped,
+                "step": step, "protocol": record_of(protocol),
+                "question": question.model_dump(mode="json", exclude_defaults=True), "seats": effect.seats,
             })  # fmt: skip
-        floor = Floor(self, effect.question, inner, mapped)
-        child = Branch(effect.protocol.play(floor, effect.question), f"{step}.", {None: Log(None, None)})
-        child.parent, child.play, child.accounts = branch, step, branch.accounts
+        floor = Floor(self, question, protocol.roles(question), effect.seats)
+        child = Branch(protocol.play(floor, question), f"{step}.", {None: NOTHING})
+        child.parent, child.play, child.accounts = branch, effect, branch.accounts
         self._branches.add(child)
         self._ready.append((child, None))
 
     def _finished(self, branch: Branch, value: Any) -> None:
         self._branches.discard(branch)
-        parent = branch.parent
-        if parent is None or branch.play is not None:
-            if not isinstance(value, (Decided, Forfeited, Exhausted, Errored)):
-                raise ProtocolError(f"protocol {self.protocol.name} returned {value!r}; play must return an outcome")
-            if parent is None:
-                self.end(value)
-                return
+        parent, inner = branch.parent, branch.play
+        if parent is None:
+            self.end(fitting(value, self.protocol, self.question, self.roles))
+            return
+        if inner is not None:
+            outcome = fitting(value, inner.protocol, inner.question, inner.seats)
+            if isinstance(outcome, Forfeited | Exhausted | Unreadable):  # by the name that the script has for its seat
+                outcome = outcome.model_copy(update={"seat": inner.seats[outcome.seat]})
             if self.recorder is not None:
-                self.recorder.event("left", {"step": branch.play, "outcome": value.model_dump(mode="json")})
-            parent.last = branch.play or ""
-            if isinstance(value, Decided):
-                self._ready.append((parent, value))
+                self.recorder.event("left", {"step": inner.step, "outcome": outcome.model_dump(mode="json")})
+            parent.last = inner.step
+            if isinstance(outcome, Decided):
+                self._ready.append((parent, outcome))
             else:
-                self.end(value)
+                self.end(outcome)
             return
         parent.results[branch.index] = value
         parent.left -= 1
@@ -356,17 +368,17 @@ class Game:
             self._ready.append((parent, tuple(parent.results)))
 
     def _reject(
-        self, step: str, waiting: Open, reply: Any, rule: str, reads: int, meta: Mapping[str, Any] | None
+        self, step: str, waiting: Waiting, reply: Any, rule: str, reads: int, meta: Mapping[str, Any] | None
     ) -> None:
         ask = waiting.ask
-        data, rule = recorded(reply, ask.kinds, ask.check, rule)
+        data, rule = recorded(reply, ask, rule)
         waiting.attempt += 1
         waiting.problem = rule
         if self.recorder is not None:
             fields = {"step": step, "seat": ask.seat, "request": waiting.digest, "move": data, "rule": rule}
             self.recorder.event("rejected", {**fields, "reads": reads} if reads else fields, meta)
         if waiting.attempt > ask.repairs:
-            self.end(Forfeited(role=ask.seat, rule=rule, step=step))
+            self.end(Forfeited(seat=ask.seat, rule=rule, step=step))
 
     def _digest(self, ask: AskEffect) -> str:
         view: View = ask.view
@@ -389,12 +401,6 @@ class Game:
             self._hashed.append((question, found))
         return found
 
-    def _where(self, branch: Branch) -> str:
-        """The protocol and the line of its own file at which `branch` stands."""
-        own, place = type(self.protocol).play.__code__.co_filename, ""
-        inner: Any = branch.coro
-        while (frame := getattr(inner, "cr_frame", None)) is not None:
-            if frame.f_code.co_filename == own or not place:
-                place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-            inner = getattr(inner, "cr_await", None)
-        return f"protocol {self.protocol.name} at {place or own}"
+
+def _exhausted(seat: str, error: BudgetExceeded, step: str) -> Exhausted:
+    return Exhausted(seat=seat, measure=error.measure, used=error.used, limit=error.limit, step=step)

@@ -1,4 +1,7 @@
-"""How a play can end. The kinds are disjoint, and only `Decided` carries a verdict: a failure is never one."""
+"""How a play can end. The kinds are disjoint, and only `Decided` carries a verdict: a failure is never one.
+
+Rule of this file: data alone. What an outcome pays is said by `payoffs_of` in `base.py`, as it depends on the protocol.
+"""
 
 from __future__ import annotations
 
@@ -26,23 +29,33 @@ class Decided(_Outcome):
 
 
 class Forfeited(_Outcome):
-    """`role` broke `rule` and did not mend it when asked again."""
+    """`seat` broke `rule` and did not mend it when asked again."""
 
     kind: Literal["forfeited"] = "forfeited"
-    role: str
+    seat: str
     rule: str
     step: str = ""
 
 
 class Exhausted(_Outcome):
-    """`role` would have spent `used` of `measure`, over its `limit`."""
+    """`seat` would have spent `used` of `measure`, over its `limit`."""
 
     kind: Literal["exhausted"] = "exhausted"
-    role: str
+    seat: str
     measure: str
     used: int | float
     limit: int | float
     step: str = ""
+
+
+class Unreadable(_Outcome):
+    """What came back from `seat` at `step` could not be read as a move, not even when it was told why; `reason` says what
+    was wrong with it."""
+
+    kind: Literal["unreadable"] = "unreadable"
+    step: str
+    seat: str
+    reason: str
 
 
 class Errored(_Outcome):
@@ -53,5 +66,5 @@ class Errored(_Outcome):
     cause: str
 
 
-Outcome = Annotated[Decided | Forfeited | Exhausted | Errored, Field(discriminator="kind")]
-outcome_adapter: TypeAdapter[Decided | Forfeited | Exhausted | Errored] = TypeAdapter(Outcome)
+Outcome = Decided | Forfeited | Exhausted | Unreadable | Errored
+outcome_adapter: TypeAdapter[Outcome] = TypeAdapter(Annotated[Outcome, Field(discriminator="kind")])

@@ -17,14 +17,13 @@ import sys
 import weakref
 from collections import defaultdict
 from collections.abc import Iterator
-from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.errors import UsageError, near
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -80,10 +79,8 @@ def find(kind: str, name: str) -> Any:
         known = sorted(everything(kind))
         if name in known:
             return find(kind, name)
-        near = get_close_matches(str(name), known, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
         raise UsageError(
-            f"no {kind} is called {name!r}{hint} (known: {', '.join(known)}; import the module that defines yours first, or "
+            f"no {kind} is called {name!r}{near(name, known)} (known: {', '.join(known)}; import the module that defines yours first, or "
             f"announce it as an entry point of the group {KINDS[kind].group})"
         )
     if len(found) > 1:

@@ -1,8 +1,10 @@
-"""From whatever an agent returned to a move, and to what is recorded of it."""
+"""From whatever an agent returned to a move, and to what is recorded of it.
+
+Rule of this file: functions of a reply and the ask that it answers; nothing here changes a play.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -10,7 +12,27 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from moot.protocols.engine.errors import Illegal
-from moot.protocols.engine.moves import Move
+from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.steps import AskEffect
+
+
+def accepted(reply: Any, ask: AskEffect) -> tuple[Move, Move, bytes]:
+    """A reply as the move that was given, the move as it goes on the record, and that as JSON.
+
+    Raises Illegal when it is none of the kinds asked for, a verdict over other choices than those of the question that the
+    seat was shown, or against the ask's own check.
+    """
+    given = typed(reply, ask.kinds)
+    if isinstance(given, Verdict) and (problem := misfit(given, len(ask.view.question.choices))) is not None:
+        raise Illegal(problem)
+    move = given if ask.check is None else ask.check(given)
+    return given, move, written(move)
+
+
+def misfit(verdict: Verdict, choices: int) -> str | None:
+    """What is wrong with a verdict where there are so many choices; None when nothing is."""
+    count = len(verdict.probabilities)
+    return None if count == choices else f"the verdict has {count} probabilities for {choices or 'no'} choices"
 
 
 def typed(reply: Any, kinds: tuple[type[Move], ...]) -> Move:
@@ -50,17 +72,14 @@ def _name_of(kind: type[Move]) -> Any:
     return kind.model_fields["kind"].default
 
 
-def recorded(
-    reply: Any, kinds: tuple[type[Move], ...], check: Callable[[Any], Move] | None, rule: str
-) -> tuple[Any, str]:
+def recorded(reply: Any, ask: AskEffect, rule: str) -> tuple[Any, str]:
     """An illegal reply as JSON values, with the rule that this form breaks: what replay will be given, and must find.
 
     rule: the one that the reply itself broke, for when its JSON form breaks none.
     """
     for form in (as_data(reply), {"repr": shown(reply)}):
         try:
-            given = typed(form, kinds)
-            written(given if check is None else check(given))
+            accepted(form, ask)
         except Illegal as error:
             return form, printable(str(error))
     return as_data(reply), printable(rule)

@@ -1,4 +1,6 @@
-"""What a seat is shown: the request, its view, and the meter that counts what it reads.
+"""What a seat is shown: the request, its brief, and its view, which charges what is opened to the request's budget.
+
+Rule of this file: nothing here knows what a protocol is, or who answers.
 
 Statements are kept in a persistent chain (`Log`): adding one is O(1), a view is a pointer to a link, and the hash of
 everything said so far is the hash of the last link. A play of 10,000 steps pays the same per step as one of ten.
@@ -6,13 +8,16 @@ everything said so far is the hash of the last link. A play of 10,000 steps pays
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, overload
 
+from pydantic import JsonValue
 from pydantic_core import to_json
 
+from moot.protocols.engine.budget import Meter
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question
@@ -72,32 +77,6 @@ class Log:
         return found
 
 
-class Meter:
-    """What one request reads, checked against what its seat may still spend. Unbounded when `left` is None."""
-
-    __slots__ = ("left", "reads", "spent")
-
-    def __init__(self, left: Callable[[str, int], None] | None = None) -> None:
-        self.left = left
-        self.reads = 0
-        self.spent: dict[str, int] = {}
-
-    def read(self, amount: int) -> None:
-        """Charge `amount` units of reading. Raises BudgetExceeded before anything is shown."""
-        if self.left is not None:
-            self.left("reads", self.reads + amount)
-        self.reads += amount
-
-    def reserve(self, measure: str, amount: int) -> None:
-        """Check an upper bound (for instance tokens of prompt and answer) before a call is made. Raises BudgetExceeded."""
-        if self.left is not None:
-            self.left(measure, self.spent.get(measure, 0) + amount)
-
-    def settle(self, measure: str, amount: int) -> None:
-        """Count what a call really spent (or, when nobody knows, the bound that was reserved for it)."""
-        self.spent[measure] = self.spent.get(measure, 0) + amount
-
-
 NOTHING = Log(None, None)
 """The chain before anything was said."""
 
@@ -105,8 +84,8 @@ NOTHING = Log(None, None)
 class View(Sequence[Entry]):
     """What a role may see: a question (with its source only if the protocol says so) and statements, oldest first.
 
-    Under a bound each statement is charged when it is first opened, by its `reading()` size, and a source that is shown
-    whole when the question is: a unit for each cell of the data and each character of the passage.
+    In a request each statement is charged to its budget when it is first opened, by its `reading()` size, and a source that
+    is shown whole when the question is: a unit for each cell of the data and each character of the passage.
     """
 
     __slots__ = ("_question", "_source", "_log", "_cached", "_opened", "_meter", "_full", "_unpaid")
@@ -131,7 +110,7 @@ class View(Sequence[Entry]):
     def then(self, *entries: Entry, hide: bool = False, asking: Question | None = None) -> View:
         """This view with more statements, for another reader. hide: without the source. asking: about another question.
 
-        Under a bound what that reader opens is charged to the same meter, and anew.
+        In a request what that reader opens is charged to the same budget, and anew.
         """
         log = self._log
         for entry in entries:
@@ -147,8 +126,7 @@ class View(Sequence[Entry]):
         """What is asked, with the passage and the data where this view shows them."""
         if self._unpaid:
             assert self._meter is not None
-            data, passage = self._question.data, self._question.passage
-            self._meter.read((0 if data is None else cells_of(data)) + len(passage or ""))
+            self._meter.charge("reads", source_size(self._question))
             self._unpaid = False
         return self._question
 
@@ -171,7 +149,7 @@ class View(Sequence[Entry]):
     def _open(self, index: int, entry: Entry) -> Entry:
         if self._opened is not None and index not in self._opened:
             assert self._meter is not None
-            self._meter.read(entry.move.cost(self._full.unit))
+            self._meter.charge("reads", entry.move.cost(self._full.unit))
             self._opened.add(index)
         return entry
 
@@ -220,7 +198,7 @@ class View(Sequence[Entry]):
             except (KeyError, IndexError, TypeError):
                 raise Illegal(f"there is no cell {'.'.join(map(str, address))} in the data") from None
         if (meter := self._charging()) is not None:
-            meter.read(cells_of(cell))
+            meter.charge("reads", cells_of(cell))
         return cell
 
     def excerpt(self, start: int, end: int) -> str:
@@ -228,11 +206,11 @@ class View(Sequence[Entry]):
         self._may_look()
         text = (self._full.passage or "")[start:end]
         if (meter := self._charging()) is not None:
-            meter.read(len(text))
+            meter.charge("reads", len(text))
         return text
 
     def _charging(self) -> Meter | None:
-        """The meter that a look is charged to; None without a bound, and where the whole source was paid for."""
+        """What a look is charged to; None outside a request, and where the whole source was paid for."""
         return self._meter if self._source != "all" or self._unpaid else None
 
     def _may_look(self) -> None:
@@ -247,15 +225,63 @@ def cells_of(value: Any) -> int:
     return max(1, sum(map(cells_of, value.values() if isinstance(value, dict) else value)))
 
 
+def source_size(question: Question) -> int:
+    """The cells of a question's data and the characters of its passage. Those of the last few are remembered, as every seat
+    that sees the source is charged for it at every call."""
+    data, passage = question.data, question.passage
+    for known, text, size in _sizes:
+        if known is data and text is passage:
+            return size
+    size = (0 if data is None else cells_of(data)) + len(passage or "")
+    _sizes.append((data, passage, size))
+    return size
+
+
+_sizes: deque[tuple[Any, str | None, int]] = deque(maxlen=4)
+
+
+class Brief(TypedDict, total=False):
+    """What a protocol tells a seat about its turn. Prompts, forms, the terminal and `moot.testing` know these keys; only those
+    that were given are there.
+
+    task: what the turn is ("speech"), by which instructions are chosen. answer, against: the index of the choice that the
+    seat defends, or criticises. round, rounds: where the play stands, and how many there are (None: nobody knows). limit,
+    quote_limit: on its words, and on what it quotes, as `Limit` is written. asks: a question put to it. to_seats: whom a
+    question may go to. one_of: field to the texts that it, or an entry of it, may be. least, most: field to how long the list
+    is. below: field to the first whole number that is too large. budget: what it may hand on to sub-questions. claim: the
+    step, or "q" for the question, that the turn is about; with claimed, a question of which that answer is disputed. label:
+    the response to it. details: what else there is, in the protocol's own words.
+    """
+
+    task: str
+    answer: int
+    against: int
+    round: int
+    rounds: int | None
+    limit: Mapping[str, JsonValue]
+    quote_limit: Mapping[str, JsonValue]
+    asks: str
+    to_seats: Sequence[str]
+    one_of: Mapping[str, Sequence[str]]
+    least: Mapping[str, int]
+    most: Mapping[str, int]
+    below: Mapping[str, int]
+    budget: int
+    claim: str
+    claimed: str
+    label: str
+    details: Mapping[str, Any]
+
+
 @dataclass(slots=True)
 class Request:
     """What an agent is asked for, and all that it may know.
 
     step: the path of this step ("0.2.1"). seat: who is asked ("a", "judge"). role: what the seat is ("debater").
     kinds: the move types that may be returned. view: what this seat may see. brief: what the protocol tells this seat
-    about its turn ({"task": …, "answer": 0, "limit": {...}, …}; JSON values). seed: a number of this step's own, equal in
-    every run with the same seed. attempt: 0, then 1 and up when an earlier answer to this request was rejected;
-    problem: why it was. meter: what the seat may still spend. note: records an event of the call (an attempt, with cost).
+    about its turn. seed: a number of this step's own, equal in every run with the same seed. attempt: 0, then 1 and up when
+    an earlier answer to this request was rejected; problem: why it was. budget: what the seat may still spend
+    (`budget.left("reads")`). note: records an event of the call (an attempt, with cost).
     """
 
     step: str
@@ -263,12 +289,12 @@ class Request:
     role: str
     kinds: tuple[type[Move], ...]
     view: View
-    brief: Mapping[str, Any]
+    brief: Brief
     digest: str
     seed: int = 0
     attempt: int = 0
     problem: str | None = None
-    meter: Meter = field(default_factory=Meter)
+    budget: Meter = field(default_factory=Meter)
     note: Callable[[dict[str, Any]], None] = lambda event: None
     later: Callable[[str], Any] | None = field(default=None, repr=False, compare=False)
 

@@ -13,7 +13,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from moot.protocols.debate.parts import fits
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Move, Verdict
@@ -123,11 +122,11 @@ class CircuitWalk(CircuitGame):
             seat, relation = (claimant, "supports") if node[0] == "or" else (opponent, "attacks")
             step: Descend = await floor.ask(
                 seat, Descend, view=floor.said(source="all"), under=under, relation=relation,
-                task="descend", gate=node[0], node=at,
+                task="descend", details={"gate": node[0], "node": at},
             )  # fmt: skip
             at, under = node[1 if step.which == "first" else 2], floor.step
         view = floor.said(source="metered")
-        verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict", circuit=circuit)
+        verdict = await floor.ask("judge", Verdict, view=view, task="verdict", details={"circuit": circuit})
         return self.decided(floor, verdict)
 
     def most_bits(self, circuit: Circuit) -> int:
@@ -166,9 +165,7 @@ class CircuitPointer(CircuitGame):
             question.text, Entry(floor.step, opponent, pointer), choices=question.choices, source="metered",
             data={**data, "values": list(written.values)},
         )  # fmt: skip
-        verdict = await floor.ask(
-            "judge", Verdict, view=view, check=fits(floor), task="verdict", circuit=data["circuit"]
-        )
+        verdict = await floor.ask("judge", Verdict, view=view, task="verdict", details={"circuit": data["circuit"]})
         return self.decided(floor, verdict)
 
     def most_bits(self, circuit: Circuit) -> int:

@@ -11,7 +11,7 @@ from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
-from moot.protocols.scoring import ScoringRule, zero_sum
+from moot.protocols.scoring import ScoringRule, most_paid, zero_sum
 
 
 class ClaimGame(Protocol):
@@ -49,7 +49,7 @@ class ClaimGame(Protocol):
         return Decided(verdict, payoffs=self._pay(verdict.probabilities), step=floor.step)
 
     def utility_bound(self, question: Question) -> float:
-        return max(self._pay((1.0, 0.0)).values())
+        return most_paid(self.scoring, 2)
 
     def _pay(self, probabilities: tuple[float, ...]) -> dict[str, float]:
         scoring: Any = self.scoring  # frozen, and so hashable

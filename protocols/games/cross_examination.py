@@ -12,7 +12,6 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from moot.protocols.amplification.amplification import Reply, Text
-from moot.protocols.debate.parts import fits
 from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Move, Verdict
@@ -80,8 +79,8 @@ class CrossExamination(ClaimGame):
         while True:
             move: Asks = await floor.ask(
                 opponent, Challenge | Examination if left else Challenge, view=floor.said(source="all"),
-                check=self._within(left), relation="attacks", task="examine" if left else "challenge", left=left,
-                window=self.window, most={"addresses": min(left or self.window, self.window)},
+                check=self._within(left), relation="attacks", task="examine" if left else "challenge",
+                details={"left": left, "window": self.window}, most={"addresses": min(left or self.window, self.window)},
             )  # fmt: skip
             said = Entry(floor.step, opponent, move)
             payer = "judge" if isinstance(move, Challenge) else opponent
@@ -97,12 +96,14 @@ class CrossExamination(ClaimGame):
                 break
         shown = (said, *(table[address] for address in dict.fromkeys(move.addresses)))
         view = floor.only(question.text, *shown, choices=question.choices, source="metered")
-        verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
+        verdict = await floor.ask("judge", Verdict, view=view, task="verdict")
         return self.decided(floor, verdict)
 
     async def _answer(self, floor: Floor, claimant: str, address: str, under: str, table: dict[str, Entry]) -> None:
         view = floor.only(address, source="all") if self.copies else floor.said(source="all")
-        reply = await floor.ask(claimant, Reply, view=view, check=of(address), under=under, task="cell", cell=address)
+        reply = await floor.ask(
+            claimant, Reply, view=view, check=of(address), under=under, task="cell", details={"cell": address}
+        )
         table[address] = Entry(floor.step, claimant, reply)
 
     def _within(self, left: int) -> Callable[[Asks], Asks]:

@@ -15,7 +15,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
-from moot.protocols.debate.parts import fits
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Move, Verdict
@@ -254,12 +253,12 @@ class DoublyEfficientDebate(ClaimGame):
                 raise UsageError(f"computation {made.name} asks more than its worst({x!r}) = {rules.queries} queries")
             said: Probability = await floor.ask(
                 alice, Probability, view=floor.said(source="all"), check=_of(query), under=before, task="estimate",
-                query=query, step=number, samples=rules.alice,
+                details={"query": query, "step": number, "samples": rules.alice},
             )  # fmt: skip
             before = floor.step
             check: Check = await floor.ask(
                 bob, Check, view=floor.said(source="all"), under=before, relation="checks", task="check",
-                query=query, step=number, samples=rules.bob, within=rules.bob_within,
+                details={"query": query, "step": number, "samples": rules.bob, "within": rules.bob_within},
             )  # fmt: skip
             asked[alice] += said.queries
             asked[bob] += check.queries
@@ -282,8 +281,8 @@ class DoublyEfficientDebate(ClaimGame):
         data = of_oracle(question.data, said.move.of)
         view = floor.only(question.text, said, choices=question.choices, source="metered", data=data)
         verdict = await floor.ask(
-            "judge", Verdict, view=view, check=fits(floor), task="test", query=said.move.of, samples=rules.judge,
-            within=rules.judge_within,
+            "judge", Verdict, view=view, task="test",
+            details={"query": said.move.of, "samples": rules.judge, "within": rules.judge_within},
         )  # fmt: skip
         return self.decided(floor, verdict)
 

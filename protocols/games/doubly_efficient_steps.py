@@ -13,7 +13,6 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, JsonValue
 
 from moot.protocols.amplification.amplification import Text
-from moot.protocols.debate.parts import fits
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
@@ -169,8 +168,8 @@ class DeterministicDoublyEfficientDebate(ClaimGame):
         while True:
             move: Examination | Fault | Accept = await floor.ask(
                 bob, Examination | Fault | Accept if left else Fault | Accept, view=floor.said(source="all"),
-                check=_within(left), relation="attacks", task="examine" if left else "challenge", left=left,
-                steps=steps, most={"addresses": left},
+                check=_within(left), relation="attacks", task="examine" if left else "challenge",
+                details={"left": left, "steps": steps}, most={"addresses": left},
             )  # fmt: skip
             named = Entry(floor.step, bob, move)
             if not isinstance(move, Examination):
@@ -193,9 +192,7 @@ class DeterministicDoublyEfficientDebate(ClaimGame):
             question.text, named, *(table.held[each] for each in dict.fromkeys((*inputs, t))), choices=question.choices,
             source="metered", data=of_oracle(question.data, query),
         )  # fmt: skip
-        verdict = await floor.ask(
-            "judge", Verdict, view=view, check=fits(floor), task="redo", step=t, inputs=list(inputs)
-        )
+        verdict = await floor.ask("judge", Verdict, view=view, task="redo", details={"step": t, "inputs": list(inputs)})
         return self.decided(floor, verdict)
 
     def unmet_assumption(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
@@ -261,7 +258,7 @@ class _Table:
     async def _copy(self, t: int, under: str | None) -> None:
         view = self.floor.only(address(t), source="all", log=self.shown)
         said = await self.floor.ask(
-            self.alice, Value, view=view, check=self._check(t), under=under, task="step", step=t
+            self.alice, Value, view=view, check=self._check(t), under=under, task="step", details={"step": t}
         )  # fmt: skip
         step = self.floor.step
         if said.queries:

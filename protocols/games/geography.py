@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
-from moot.protocols.debate.parts import fits
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
@@ -56,14 +55,12 @@ class Geography(ClaimGame):
         for turn in range(len(data["edges"])):
             step: Go | Stuck = await floor.ask(
                 players[turn % 2], Go | Stuck, view=floor.said(source="all"), under=under,
-                relation="attacks" if turn % 2 else "supports", task="go", at=at,
+                relation="attacks" if turn % 2 else "supports", task="go", details={"at": at},
             )  # fmt: skip
             if isinstance(step, Stuck):
                 break
             at, under = step.vertex, floor.step
-        verdict = await floor.ask(
-            "judge", Verdict, view=floor.said(source="metered"), check=fits(floor), task="verdict"
-        )
+        verdict = await floor.ask("judge", Verdict, view=floor.said(source="metered"), task="verdict")
         return self.decided(floor, verdict)
 
     def fit(self, question: Question) -> str | None:
@@ -83,7 +80,7 @@ class Geography(ClaimGame):
 def steps(request: Request) -> Iterator[Move]:
     """Every legal step, and giving up where there is none: what a search may try, as nothing else can win."""
     data: Any = request.view.question.data
-    at = request.brief["at"]
+    at = request.brief["details"]["at"]
     seen = {data["start"], *(entry.move.vertex for entry in request.view if isinstance(entry.move, Go))}
     count = len(data["edges"])
     legal = [v for v in range(count) if v not in seen and at in range(count) and data["edges"][at][v]]

@@ -11,7 +11,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from moot.protocols.debate.parts import fits
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
@@ -83,11 +82,13 @@ class PixelDebate(Protocol):
             seat = "ab"[(turn + (self.first == "b")) % 2]
             pixel = await floor.ask(
                 seat, Pixel, view=floor.said(source="all"), check=_unseen(question.data, shown), under=under.get(seat),
-                relation="supports" if seat == "a" else "attacks", task="pixel", claims=list(claims), left=self.pixels - turn,
+                relation="supports" if seat == "a" else "attacks", task="pixel",
+                details={"claims": list(claims), "left": self.pixels - turn},
             )  # fmt: skip
             shown[pixel.row, pixel.column], under[seat] = pixel.value, floor.step
         verdict = await floor.ask(
-            "judge", Verdict, view=floor.said(), check=_between(fits(floor), claims), task="verdict", claims=list(claims),
+            "judge", Verdict, view=floor.said(), check=_between(claims), task="verdict",
+            details={"claims": list(claims)},
         )  # fmt: skip
         paid = self._won(verdict.probabilities, claims)
         return Decided(verdict, payoffs={"a": paid, "b": -paid}, step=floor.step)
@@ -136,11 +137,10 @@ def _unseen(data: Any, shown: dict[tuple[int, int], int]) -> Callable[[Pixel], P
     return check
 
 
-def _between(fit: Callable[[Verdict], Verdict], claims: tuple[int, ...]) -> Callable[[Verdict], Verdict]:
+def _between(claims: tuple[int, ...]) -> Callable[[Verdict], Verdict]:
     """The check of a verdict: with two claims, what it gives to them alone, out of 1; evenly where it gives them nothing."""
 
-    def check(move: Verdict) -> Verdict:
-        verdict = fit(move)
+    def check(verdict: Verdict) -> Verdict:
         if len(claims) < 2:
             return verdict
         named = sorted(set(claims))

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, ClassVar, Literal
 
-from moot.protocols.debate.parts import fits
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
@@ -56,12 +55,10 @@ class QBFDebate(ClaimGame):
             seat, relation = (exists, "supports") if quantifier == "e" else (forall, "attacks")
             await floor.ask(
                 seat, Assign, view=floor.said(source="all"), check=_sets(variable), under=under, relation=relation,
-                task="assign", quantifier=quantifier, variable=variable,
+                task="assign", details={"quantifier": quantifier, "variable": variable},
             )  # fmt: skip
             under = floor.step
-        verdict = await floor.ask(
-            "judge", Verdict, view=floor.said(source="metered"), check=fits(floor), task="verdict"
-        )
+        verdict = await floor.ask("judge", Verdict, view=floor.said(source="metered"), task="verdict")
         return self.decided(floor, verdict)
 
     def full_tree_size(self, question: Question) -> int | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
-from moot.protocols.debate.parts import fits
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
@@ -55,18 +54,16 @@ class Reachability(ClaimGame):
         claimant, opponent = self.sides(question)
         start, goal, under = question.data["start"], question.data["goal"], None  # type: ignore[index, call-overload]
         for left in range(rounds(question.data), 0, -1):
-            where: dict[str, Any] = {"start": start, "goal": goal, "steps": 2**left}
+            where = {"start": start, "goal": goal, "steps": 2**left}
             view = floor.said(source="all")
-            middle: Middle = await floor.ask(claimant, Middle, view=view, under=under, task="middle", **where)
-            view, where["middle"] = floor.said(source="all"), middle.vertex
+            middle: Middle = await floor.ask(claimant, Middle, view=view, under=under, task="middle", details=where)
             half = await floor.ask(
-                opponent, Half, view=view, under=floor.step, relation="attacks", task="half", **where
-            )
+                opponent, Half, view=floor.said(source="all"), under=floor.step, relation="attacks", task="half",
+                details={**where, "middle": middle.vertex},
+            )  # fmt: skip
             under = floor.step
             start, goal = (start, middle.vertex) if half.half == "first" else (middle.vertex, goal)
-        verdict = await floor.ask(
-            "judge", Verdict, view=floor.said(source="metered"), check=fits(floor), task="verdict"
-        )
+        verdict = await floor.ask("judge", Verdict, view=floor.said(source="metered"), task="verdict")
         return self.decided(floor, verdict)
 
     def fit(self, question: Question) -> str | None:

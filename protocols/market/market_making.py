@@ -9,7 +9,6 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from moot.protocols.amplification.amplification import Open, Reply
-from moot.protocols.debate.parts import fits
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
@@ -19,7 +18,7 @@ from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry, Source
 from moot.protocols.limits import Limit
 from moot.protocols.market.moves import Citation, Examine, Price, Query, Statement
-from moot.protocols.market.payoffs import Belief, Last, Losses, Reward, distance, losses
+from moot.protocols.market.payoffs import Belief, Last, Losses, Reward, distance, losses, most_lost
 from moot.protocols.market.pointers import received, shown
 from moot.protocols.pointers import Store
 from moot.protocols.scoring import ScoringRule
@@ -93,7 +92,7 @@ class MarketMaking(Protocol):
         while len(record.turns) < self.horizon and not self.settled(prices):
             await self.argue(floor, record)
             prices.append(await self.price(floor, record))
-        said = await self.ask(floor, record, "judge", Verdict, record.public, check=fits(floor), to=(), task="verdict")
+        said = await self.ask(floor, record, "judge", Verdict, record.public, to=(), task="verdict")
         final: Verdict = said.move  # type: ignore[assignment]
         paid = self.losses([price.probabilities for price in prices], final.probabilities)
         payoffs = {"market": 0.0 - sum(paid.market), "adversary": 0.0 - sum(paid.adversary)}
@@ -124,18 +123,21 @@ class MarketMaking(Protocol):
 
     async def put(
         self, floor: Floor, record: Record, seat: str, kind: Any, entries: Sequence[Entry], opens: bool, *,
-        check: Callable[[Any], Move], text: str | None = None, one_of: dict[str, list[str]] | None = None, **more: Any,
+        check: Callable[[Any], Move] | None = None, text: str | None = None, one_of: dict[str, list[str]] | None = None,
+        details: dict[str, Any] | None = None, **more: Any,
     ) -> Entry:  # fmt: skip
         """One ask, about the question that is played or another text. opens: whether a pointer may be opened instead."""
-        store, named, legal = record.store, dict(one_of or {}), check
+        store, named, told, legal = record.store, dict(one_of or {}), dict(details or {}), check
         if store is not None:
             visible = shown(text or record.text, entries)
-            more["pointers"] = True
+            told["pointers"] = True
             if opens and visible:
                 kind, named["pointer"] = kind | Open, visible
             legal = partial(pointed, store=store, visible=visible, check=check)
         if named:
             more["one_of"] = named
+        if told:
+            more["details"] = told
         view = floor.only(
             text or record.text, *entries, choices=() if text else floor.question.choices,
             source=self.judge_source if seat == "judge" else "all",
@@ -152,7 +154,7 @@ class MarketMaking(Protocol):
     async def price(self, floor: Floor, record: Record) -> Price:
         """M(Q_t): the market's price, which the adversary is told."""
         record.price = await self.ask(
-            floor, record, "market", Price, record.public, check=fits(floor), to=("adversary",), **self.turn(record)
+            floor, record, "market", Price, record.public, to=("adversary",), **self.turn(record)
         )
         record.seen.append(record.price)
         return record.price.move  # type: ignore[return-value]
@@ -173,7 +175,7 @@ class MarketMaking(Protocol):
             asked: dict[str, Any] = {"to": ("adversary",), "under": floor.step, "relation": relation}
             if main:
                 kind: Any = Price
-                asked |= {"check": fits(floor), **self.turn(record, more=1)}
+                asked |= self.turn(record, more=1)
             else:
                 kind = Reply
                 asked |= {"check": of(query.question), "text": query.question, "task": "query"}
@@ -188,7 +190,7 @@ class MarketMaking(Protocol):
             kinds: Any = Statement | Query if left else Statement
             brief: dict[str, Any] = {"task": "statement", "round": len(record.turns) + 1, "rounds": self.horizon}
             if left:
-                brief["queries"] = left
+                brief["details"] = {"queries": left}
                 if self.examine and record.turns:
                     kinds, brief["one_of"] = kinds | Examine, {"turn": list(record.turns)}
             brief["most"] = {"cites": self.citations if self.citing else 0}
@@ -266,9 +268,12 @@ class MarketMaking(Protocol):
             saw, said = record.turns[asked.turn]
             record.memo[key] = await self.ask(
                 floor, record, "adversary", Reply, saw, check=of(asked.question), to=("market", "judge"),
-                under=floor.step, relation="answers", task="examine", asks=asked.question, said=said.move.content(),
+                under=floor.step, relation="answers", task="examine", asks=asked.question, details={"said": said.move.content()},
             )  # fmt: skip
         return record.memo[key]
+
+    def utility_bound(self, question: Question) -> float:
+        return most_lost(self.horizon, scoring=self.scoring, reward=self.reward, b=self.b)
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         each, opens = self.horizon * self.queries, self.opening() + 1
@@ -326,10 +331,10 @@ def stamped(statement: Statement, modal: Callable[[str], str | None]) -> Stateme
     return statement if cites == statement.cites else statement.model_copy(update={"cites": cites})
 
 
-def pointed(move: Any, store: Store, visible: list[str], check: Callable[[Any], Move]) -> Move:
+def pointed(move: Any, store: Store, visible: list[str], check: Callable[[Any], Move] | None) -> Move:
     """The check of any move where messages hold pointers: its brackets stored, then its own check."""
     move = received(move, store, visible)
-    return move if isinstance(move, Open) else check(move)
+    return move if isinstance(move, Open) or check is None else check(move)
 
 
 def of(question: str) -> Callable[[Reply], Reply]:

@@ -55,6 +55,18 @@ def losses(
     return Losses(tuple(-expected(rule, price, final) for price in prices), moved)
 
 
+def most_lost(horizon: int, *, scoring: ScoringRule, reward: Reward, b: float) -> float:
+    """The most that market or adversary can lose or gain in a play of at most `horizon` statements.
+
+    A price scores within the range of its rule, for each of horizon + 1 prices. A move is at most 1 in total variation; the
+    trades of the adversary add up to b times one fall of KL(p* || p), which is at most -log(CLIP) where it starts.
+    """
+    score = {"log": math.log(CLIP) / math.log(scoring.base), "brier": -2.0, "spherical": 1.0}[scoring.rule]
+    ends = (scoring.constant, scoring.constant + scoring.coefficient * score)
+    adversary = horizon if reward == "abs_move" else -b * math.log(CLIP)
+    return max((horizon + 1) * max(map(abs, ends)), adversary)
+
+
 def expected(rule: ScoringRule, price: Belief, final: Belief) -> float:
     """The expected reward of reporting `price` when the outcome is drawn from `final`."""
     if rule.rule == "log":

@@ -6,16 +6,15 @@ split into claims about its halves; the opponent picks the half that it disputes
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from moot.protocols.debate.parts import fits
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
-from moot.protocols.scoring import ScoringRule, zero_sum
+from moot.protocols.scoring import ScoringRule, most_paid, zero_sum
 
 
 class Split(Move):
@@ -73,21 +72,30 @@ class Bisection(Protocol):
         start, end, claim, under = 0, len(question.data), int(question.choices[0]), None
         while end - start > 1:
             middle = (start + end) // 2
-            where: dict[str, Any] = {"start": start, "middle": middle, "end": end, "claim": claim}
+            where = {"start": start, "middle": middle, "end": end, "claim": claim}
             view = floor.said(source="all")
-            split: Split = await floor.ask("a", Split, view=view, under=under, task="split", **where)
-            halves: dict[str, Any] = {"left": split.left, "right": split.right}
+            split: Split = await floor.ask("a", Split, view=view, under=under, task="split", details=where)
+            halves = {"left": split.left, "right": split.right}
             view = floor.said(source="all")
             dispute = await floor.ask(
-                "b", Dispute, view=view, under=floor.step, relation="attacks", task="dispute", **where, **halves
+                "b",
+                Dispute,
+                view=view,
+                under=floor.step,
+                relation="attacks",
+                task="dispute",
+                details={**where, **halves},
             )
             under = floor.step
             start, end = (start, middle) if dispute.half == "left" else (middle, end)
             claim = halves[dispute.half]
         view = floor.said(source="metered")
-        verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
+        verdict = await floor.ask("judge", Verdict, view=view, task="verdict")
         payoffs = zero_sum(self.scoring, verdict.probabilities, ("a", "b"))
         return Decided(verdict, payoffs=payoffs, step=floor.step)
+
+    def utility_bound(self, question: Question) -> float:
+        return most_paid(self.scoring, 2)
 
     def full_tree_size(self, question: Question) -> int | None:
         return 2 * len(question.data) - 1 if isinstance(question.data, list) else None

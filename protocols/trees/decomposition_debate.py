@@ -164,7 +164,7 @@ class ClaimTree(Protocol):
         """How probable it is to the judge that the claim is right; it is shown the claim, what is given, and no more."""
         shown = (claim.entry("a"), *given)
         view = floor.only(ASKED[task], *shown, choices=(RIGHT, WRONG), source=self.judge_source)
-        verdict = await floor.ask("judge", Verdict, view=view, check=_two, task=task)
+        verdict = await floor.ask("judge", Verdict, view=view, task=task)
         return verdict.probabilities[0]
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
@@ -209,9 +209,3 @@ def believed(probability: float, choice: int, count: int) -> Verdict:
     """The verdict that gives one choice this probability, and each other one an equal share of the rest."""
     rest = (1 - probability) / (count - 1)
     return Verdict(probabilities=tuple(probability if index == choice else rest for index in range(count)))
-
-
-def _two(verdict: Verdict) -> Verdict:
-    if len(verdict.probabilities) != 2:
-        raise Illegal(f"the verdict has {len(verdict.probabilities)} probabilities; give two, for {RIGHT} and {WRONG}")
-    return verdict

@@ -140,7 +140,7 @@ class ProverEstimator(ClaimTree):
         made: Estimate = await floor.ask(
             "b", Estimate, view=floor.said(source=self.source), under=under, relation="attacks", task="estimate",
             check=_about(claim), claim=claim.question,
-            claimed=claim.answer, coins=told, round=t, rounds=self.rounds,
+            claimed=claim.answer, round=t, rounds=self.rounds, details={"coins": told},
         )  # fmt: skip
         return made.probability, floor.step
 
@@ -148,8 +148,8 @@ class ProverEstimator(ClaimTree):
         """What the prover says of the estimate of the claim at hand."""
         made: Call = await floor.ask(
             "a", Call, view=floor.said(source=self.source), under=under, relation="attacks", task="call",
-            claim=claim.question, claimed=claim.answer, estimate=p, round=t, rounds=self.rounds, forgiven=self.epsilon,
-            signs=SIGNS,
+            claim=claim.question, claimed=claim.answer, round=t, rounds=self.rounds,
+            details={"estimate": p, "forgiven": self.epsilon, "signs": SIGNS},
         )  # fmt: skip
         return made.sign
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from moot.protocols.debate.parts import fits, limits
+from moot.protocols.debate.parts import limits
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
@@ -21,7 +21,7 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry, Source
 from moot.protocols.limits import Limit
-from moot.protocols.scoring import ScoringRule, zero_sum
+from moot.protocols.scoring import ScoringRule, most_paid, zero_sum
 from moot.protocols.trees.moves import RELATIONS, Assertion, Response, stated
 
 
@@ -69,7 +69,7 @@ class RecursiveDebate(Protocol):
                 break
             claim, speaker, rival = answer, rival, speaker
         view = floor.only(question.text, *line, choices=question.choices, source=self.judge_source)
-        verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
+        verdict = await floor.ask("judge", Verdict, view=view, task="verdict")
         payoffs = zero_sum(self.scoring, verdict.probabilities, ("a", "b"))
         return Decided(verdict, payoffs=payoffs, step=floor.step)
 
@@ -91,7 +91,8 @@ class RecursiveDebate(Protocol):
 
     async def _claim(self, floor: Floor, seat: str, to: str | None, label: str, said: list[str]) -> Entry:
         where: dict[str, Any] = {} if to is None else {"claim": to, "label": label}
-        where |= {"one_of": {"cites": [*said]}} if said and self.cites else {}
+        if said and self.cites:
+            where["one_of"] = {"cites": [*said]}
         move = await floor.ask(
             seat, Assertion, view=floor.said(source="all"), under=to, relation=RELATIONS[label],
             check=stated(said, self.cites, self.limit, to or "", label), task="claim", answer="ab".index(seat),
@@ -106,7 +107,7 @@ class RecursiveDebate(Protocol):
         return f"the line was cut at depth {self.depth}: its last claim could not be objected to"
 
     def utility_bound(self, question: Question) -> float:
-        return max(zero_sum(self.scoring, (1.0, 0.0), ("a", "b")).values())
+        return most_paid(self.scoring, 2)
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         turns = 2 * self.objections  # a label and a claim each

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from moot.protocols.debate.parts import fits, limits
+from moot.protocols.debate.parts import limits
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
@@ -20,7 +20,7 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Source
 from moot.protocols.limits import Limit
-from moot.protocols.scoring import ScoringRule, zero_sum
+from moot.protocols.scoring import ScoringRule, most_paid, zero_sum
 from moot.protocols.trees.moves import RELATIONS, Assertion, Reaction, stated
 
 ROOT = "q"
@@ -68,9 +68,12 @@ class TreeDebate(Protocol):
                 )  # fmt: skip
                 claims[floor.step] = None
         view = floor.said(source=self.judge_source)
-        verdict = await floor.ask("judge", Verdict, view=view, check=fits(floor), task="verdict")
+        verdict = await floor.ask("judge", Verdict, view=view, task="verdict")
         payoffs = zero_sum(self.scoring, verdict.probabilities, ("a", "b"))
         return Decided(verdict, payoffs=payoffs, step=floor.step)
+
+    def utility_bound(self, question: Question) -> float:
+        return most_paid(self.scoring, 2)
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         each = 1 + self.most

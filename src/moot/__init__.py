@@ -59,7 +59,9 @@ if TYPE_CHECKING:
     from moot.protocols.debate.propaganda import Propaganda as Propaganda
     from moot.protocols.debate.side_swapped import SideSwapped as SideSwapped
     from moot.protocols.engine.base import Protocol as Protocol
+    from moot.protocols.engine.base import payoffs_of as payoffs_of
     from moot.protocols.engine.errors import AgentError as AgentError
+    from moot.protocols.engine.errors import BudgetExceeded as BudgetExceeded
     from moot.protocols.engine.errors import Illegal as Illegal
     from moot.protocols.engine.errors import MootError as MootError
     from moot.protocols.engine.errors import ProtocolError as ProtocolError
@@ -80,9 +82,12 @@ if TYPE_CHECKING:
     from moot.protocols.engine.outcomes import Errored as Errored
     from moot.protocols.engine.outcomes import Exhausted as Exhausted
     from moot.protocols.engine.outcomes import Forfeited as Forfeited
+    from moot.protocols.engine.outcomes import Outcome as Outcome
+    from moot.protocols.engine.outcomes import Unreadable as Unreadable
     from moot.protocols.engine.question import Question as Question
     from moot.protocols.engine.question import Sample as Sample
     from moot.protocols.engine.version import __version__ as __version__
+    from moot.protocols.engine.view import Brief as Brief
     from moot.protocols.engine.view import Entry as Entry
     from moot.protocols.engine.view import Request as Request
     from moot.protocols.engine.view import View as View

@@ -87,13 +87,13 @@ class Honest:
     """Splits as the numbers are, and disputes the half that is wrong; with nothing wrong to dispute, the right half."""
 
     def act(self, request: Request) -> Move:
-        brief = request.brief
+        told = request.brief["details"]
         cells: Any = request.view.question.data
-        left, right = sum(cells[brief["start"] : brief["middle"]]), sum(cells[brief["middle"] : brief["end"]])
+        left, right = sum(cells[told["start"] : told["middle"]]), sum(cells[told["middle"] : told["end"]])
         if Split in request.kinds:
             # A claim that is not the true sum cannot be split honestly: the numbers stand, and the judge sees it.
             return Split(left=left, right=right)
-        return Dispute(half="left" if brief["left"] != left else "right")
+        return Dispute(half="left" if told["left"] != left else "right")
 
     def describe(self) -> dict[str, Any]:
         return {"agent": "program", "name": "honest"}
@@ -104,15 +104,15 @@ class Liar:
     as the opponent it disputes a half at random."""
 
     def act(self, request: Request) -> Move:
-        brief, random = request.brief, Random(request.seed)
+        told, random = request.brief["details"], Random(request.seed)
         if Split not in request.kinds:
             return Dispute(half=random.choice(["left", "right"]))
         cells: Any = request.view.question.data
-        left = sum(cells[brief["start"] : brief["middle"]])
+        left = sum(cells[told["start"] : told["middle"]])
         if random.random() < 0.5:
-            return Split(left=left, right=brief["claim"] - left)
-        right = sum(cells[brief["middle"] : brief["end"]])
-        return Split(left=brief["claim"] - right, right=right)
+            return Split(left=left, right=told["claim"] - left)
+        right = sum(cells[told["middle"] : told["end"]])
+        return Split(left=told["claim"] - right, right=right)
 
     def describe(self) -> dict[str, Any]:
         return {"agent": "program", "name": "liar"}

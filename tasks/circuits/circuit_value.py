@@ -155,7 +155,7 @@ def after(request: Request) -> Iterator[tuple[Move, str]]:
     circuit, bits = circuit_of(data["circuit"]), data["input"]
     if Descend in request.kinds:
         form = normal_form(circuit)
-        _, first, second = form.nodes[request.brief["node"]]
+        _, first, second = form.nodes[request.brief["details"]["node"]]
         values = form.values(bits)
         yield Descend(which="first"), str(values[first])
         yield Descend(which="second"), str(values[second])
@@ -201,7 +201,7 @@ class BitJudge:
     """
 
     def act(self, request: Request) -> Verdict:
-        view, circuit = request.view, circuit_of(request.brief["circuit"])
+        view, circuit = request.view, circuit_of(request.brief["details"]["circuit"])
         moves = [entry.move for entry in view]
         if len(moves) == 1 and isinstance(pointer := moves[0], GateNumber):
             kind, *taken = circuit.gates[pointer.gate]

@@ -65,12 +65,12 @@ class Cross:
         if Reply not in request.kinds:
             return self.attack(request)
         data: Any = request.view.question.data
-        v = vertex_of(request.brief["cell"], 2 ** data["k"])
+        v = vertex_of(request.brief["details"]["cell"], 2 ** data["k"])
         return Reply(answer=UNKNOWN if v is None else str(self.colour(data, v)))
 
     def attack(self, request: Request) -> Move:
         data: Any = request.view.question.data
-        left = request.brief["left"]
+        left = request.brief["details"]["left"]
         said = {
             entry.move.of: colour_said(entry.move.answer) for entry in request.view if isinstance(entry.move, Reply)
         }

@@ -107,8 +107,8 @@ class Reach(Task):
     def after(self, request: Request) -> Iterator[tuple[Move, str]]:
         """Every middle, with whether both halves hold; or both halves, with whether each holds."""
         data: Any = request.view.question.data
-        brief = request.brief
-        start, goal, half = brief["start"], brief["goal"], brief["steps"] // 2
+        told = request.brief["details"]
+        start, goal, half = told["start"], told["goal"], told["steps"] // 2
 
         def walk(u: int, v: int) -> str:
             # A vertex that the graph does not have can be named, and has no edges.
@@ -119,7 +119,7 @@ class Reach(Task):
             if isinstance(move, Middle):
                 yield move, YES if walk(start, move.vertex) == walk(move.vertex, goal) == YES else NO
             elif isinstance(move, Half):
-                ends = (start, brief["middle"]) if move.half == "first" else (brief["middle"], goal)
+                ends = (start, told["middle"]) if move.half == "first" else (told["middle"], goal)
                 yield move, walk(*ends)
 
 

@@ -24,7 +24,7 @@ from moot.tasks.programs.games import ruled
 def oracle_p(request: Request) -> float:
     """The oracle's probability of a 1 for the query of this step; for those who see the data."""
     data: Any = request.view.question.data
-    query = request.brief["query"]
+    query = request.brief["details"]["query"]
     try:
         return number_of(data["oracle"][query])
     except (KeyError, TypeError):
@@ -58,18 +58,18 @@ class Honest:
 
     def mean(self, request: Request) -> float:
         """The mean of as many samples as the protocol prescribes."""
-        count: int = request.brief["samples"]
+        count: int = request.brief["details"]["samples"]
         return binomial(self.draws(request), count, oracle_p(request)) / count
 
     def estimate(self, request: Request) -> Probability:
-        brief = request.brief
-        return Probability(of=brief["query"], p=self.mean(request), queries=brief["samples"])
+        told = request.brief["details"]
+        return Probability(of=told["query"], p=self.mean(request), queries=told["samples"])
 
     def check(self, request: Request) -> Check:
         said = request.view[-1].move
         assert isinstance(said, Probability)
-        near = abs(said.p - self.mean(request)) < request.brief["within"]
-        return _checked(near, request.brief["samples"])
+        near = abs(said.p - self.mean(request)) < request.brief["details"]["within"]
+        return _checked(near, request.brief["details"]["samples"])
 
     def describe(self) -> dict[str, Any]:
         return {"agent": "program", "name": self.name}
@@ -78,9 +78,9 @@ class Honest:
 def step_at(request: Request, at: int | None) -> bool:
     """Whether this is step `at`; a negative one is counted from the most steps that the computation can have."""
     if at is None or at >= 0:
-        return bool(request.brief["step"] == at)
+        return bool(request.brief["details"]["step"] == at)
     data: Any = request.view.question.data
-    return bool(request.brief["step"] == computation_named(data["computation"]).queries(data["input"]) + at)
+    return bool(request.brief["details"]["step"] == computation_named(data["computation"]).queries(data["input"]) + at)
 
 
 class Shifting(Honest):
@@ -96,7 +96,9 @@ class Shifting(Honest):
     def estimate(self, request: Request) -> Probability:
         here = self.at is None or step_at(request, self.at)
         said = (
-            Probability(of=request.brief["query"], p=oracle_p(request)) if self.exactly else super().estimate(request)
+            Probability(of=request.brief["details"]["query"], p=oracle_p(request))
+            if self.exactly
+            else super().estimate(request)
         )
         return said.model_copy(update={"p": min(1.0, max(0.0, said.p + self.shift))}) if here else said
 
@@ -128,11 +130,11 @@ class Vera(Honest):
     name = "vera"
 
     def act(self, request: Request) -> Verdict:
-        view, brief = request.view, request.brief
+        view, told = request.view, request.brief["details"]
         said = view[-1].move
         assert isinstance(said, Probability)
-        count = brief["samples"]
-        p = number_of(view.look("oracle", brief["query"]))
+        count = told["samples"]
+        p = number_of(view.look("oracle", told["query"]))
         mean = binomial(self.draws(request), count, p) / count
-        holds = abs(said.p - mean) < brief["within"]
+        holds = abs(said.p - mean) < told["within"]
         return ruled(view.question, "yes", holds, f"{count} samples: {mean:.6g} against {said.p:.6g}")

@@ -159,7 +159,7 @@ class Stepper:
 
     def copy(self, request: Request) -> Value:
         """A copy's answer for one step. It counts the query of that step; those before it are counted where they are made."""
-        machine, t, values = self.task.machine(), request.brief["step"], self.values(request)
+        machine, t, values = self.task.machine(), request.brief["details"]["step"], self.values(request)
         data: Any = request.view.question.data
         look = looker(data["input"])
         asked = query_of(machine, look, t, [values[each] for each in machine.inputs(look, t)])
@@ -181,14 +181,14 @@ class Stepper:
     def attack(self, request: Request) -> Move:
         data: Any = request.view.question.data
         machine, look = self.task.machine(), looker(data["input"])
-        steps, witness = request.brief["steps"], _witness(request)
+        steps, witness = request.brief["details"]["steps"], _witness(request)
         said = dict(enumerate(witness))
         for entry in request.view:
             if isinstance(entry.move, Value) and (t := step_of(entry.move.of, steps)) is not None:
                 said[t] = entry.move.answer
         unknown = [t for t in range(len(witness), steps) if t not in said]
-        if unknown and request.brief["left"]:
-            return Examination(addresses=tuple(map(address, unknown[: request.brief["left"]])))
+        if unknown and request.brief["details"]["left"]:
+            return Examination(addresses=tuple(map(address, unknown[: request.brief["details"]["left"]])))
         count = 0
         for t in range(len(witness), steps):
             inputs = machine.inputs(look, t)
@@ -216,10 +216,10 @@ class Redoer:
     """The judge: does the one step that is challenged again, from the values of its inputs and the oracle's one bit."""
 
     def act(self, request: Request) -> Verdict:
-        view, t = request.view, request.brief["step"]
+        view, t = request.view, request.brief["details"]["step"]
         machine = machine_named(view.look("machine"))
         said = {entry.move.of: entry.move.answer for entry in view[1:] if isinstance(entry.move, Value)}
-        values = [said[address(each)] for each in request.brief["inputs"]]
+        values = [said[address(each)] for each in request.brief["details"]["inputs"]]
 
         def look(*cell: int | str) -> Any:
             return view.look("input", *cell)

@@ -230,7 +230,7 @@ def follow(
 def followed(task: Task, request: Request, known: Mapping[str, str]) -> Followed:
     """The rule of the question of a request, as far as `known` answers and what was opened take it."""
     view = request.view
-    behind = opened(view) if request.brief.get("pointers") else None
+    behind = opened(view) if request.brief.get("details", {}).get("pointers") else None
     return follow(task, view.question.text, view.look, known, behind)
 
 

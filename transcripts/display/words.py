@@ -9,7 +9,7 @@ from moot.complexity.play import Play
 from moot.complexity.reward import correct, judge_reward
 from moot.complexity.spending import number, percent
 from moot.protocols.engine.errors import MootError, TranscriptError
-from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited
+from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited, Unreadable
 from moot.protocols.text import one_line
 
 
@@ -45,12 +45,14 @@ def ending(transcript: Play) -> str:
         name = one_line(choices[best], 200) if best < len(choices) else f"answer {best}"
         return f"Decided: {name} ({percent(outcome.verdict.probabilities[best])})"
     if isinstance(outcome, Forfeited):
-        return f"Forfeited by {one_line(outcome.role, 64)} at step {outcome.step}: {one_line(outcome.rule, 500)}"
+        return f"Forfeited by {one_line(outcome.seat, 64)} at step {outcome.step}: {one_line(outcome.rule, 500)}"
     if isinstance(outcome, Exhausted):
         return (
-            f"Exhausted at step {outcome.step}: {one_line(outcome.role, 64)} would have spent "
+            f"Exhausted at step {outcome.step}: {one_line(outcome.seat, 64)} would have spent "
             f"{number(outcome.used)} {one_line(outcome.measure, 40).replace('_', ' ')} of {number(outcome.limit)}"
         )
+    if isinstance(outcome, Unreadable):
+        return f"Unreadable at step {outcome.step}: what {one_line(outcome.seat, 64)} said: {one_line(outcome.reason, 500)}"
     assert isinstance(outcome, Errored)
     cause = outcome.cause.removeprefix(f"step {outcome.step}: ")
     return f"Errored at step {outcome.step}: {one_line(cause, 1000)}"

@@ -190,11 +190,11 @@ class Hand:
             self.order.append(step)
             self.script.read(request)
         except BudgetExceeded as error:
-            self.game.exhaust(step, error, request.meter.reads)
+            self.game.exhaust(step, error, request.budget.reads)
             return False
         meta = {"spent": dict(spent)} if spent else None
         with self.watch():
-            return self.game.answer(step, reply, reads=request.meter.reads, spent=spent, meta=meta)
+            return self.game.answer(step, reply, reads=request.budget.reads, spent=spent, meta=meta)
 
     def look(self, step: str) -> Request:
         """The request that is open at `step`, kept among those asked."""

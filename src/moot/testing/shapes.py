@@ -98,14 +98,9 @@ def _told(request: Request, kind: type[Move], form: dict[str, Any], choose: Choo
     most), and what numbers lie below (below)."""
     for name in kind.filled:
         form.pop(name, None)
-    told = request.brief.get("one_of")
-    one_of: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
-    told = request.brief.get("most")
-    most: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
-    told = request.brief.get("least")
-    least: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
-    told = request.brief.get("below")
-    below: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
+    brief = request.brief
+    one_of, below = brief.get("one_of", {}), brief.get("below", {})
+    least, most = brief.get("least", {}), brief.get("most", {})
     for name in form:
         listed = isinstance(form[name], list)
         if name in one_of and not listed:

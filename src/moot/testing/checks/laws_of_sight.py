@@ -170,7 +170,7 @@ def within_budget(case: Case) -> None:
 
 def _exhausted(case: Case, outcome: Any, bounds: Mapping[str, Mapping[str, int | float]]) -> None:
     if isinstance(outcome, Exhausted):
-        limit = bounds.get(outcome.role, {}).get(outcome.measure)
+        limit = bounds.get(outcome.seat, {}).get(outcome.measure)
         if limit is None or outcome.used <= outcome.limit or outcome.limit > limit:
             case.broken(f"the play ended in {outcome!r}; the limits were {bounds}")
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from players import QUESTION, everywhere, speak
 
 import moot
+from moot.play.driver import header
 from moot.protocols.engine.base import Protocol
 from moot.testing.strategies import transcripts
 from moot.transcripts.display.show import as_text
@@ -174,6 +175,25 @@ def test_an_agent_notes_what_is_reserved() -> None:
     assert (
         moot.verify(play).unknown == 0 and play.digest == moot.run(DEBATE, QUESTION, everywhere(DEBATE, speak)).digest
     )
+
+
+def test_an_unreadable_answer_ends_a_play_that_replays(tmp_path: Path) -> None:
+    lines: list[bytes] = []
+    log = EventLog(lines.append)
+    log.event("started", header(DEBATE, QUESTION))
+    game = moot.Game(DEBATE, QUESTION, recorder=log).start()
+    game.answer("0.0.0", moot.Speech(text="a storm"))
+    game.unreadable("0.1.0", "no JSON")
+    play = moot.Transcript(lines)
+    assert play.outcome == moot.Unreadable(step="0.1.0", seat="b", reason="no JSON") and moot.verify(play).ended
+    assert moot.replay(play).digest == play.digest and "no JSON" in as_text(play)
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(b"".join(lines))
+    assert summary_of(path).outcome == "unreadable"
+    with pytest.raises(moot.UsageError, match="has ended .unreadable"):
+        moot.resume(path, everywhere(DEBATE, speak))
+    forked = moot.fork(play, "0.0.0", everywhere(DEBATE, speak))
+    assert forked.digest == moot.run(DEBATE, QUESTION, everywhere(DEBATE, speak)).digest
 
 
 # -- the truth beside the file -------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from moot.testing.strategies import transcripts
 from moot.transcripts.display.show import as_text
 from moot.transcripts.events import chain_of, check_line, played, played_part
 from moot.transcripts.exporters.json_tree import Json, from_json
+from moot.transcripts.version1 import translate
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.jsonl"))
 SAME = pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
@@ -155,11 +156,12 @@ def test_an_answer_to_what_was_not_asked_this_time_is_still_found() -> None:
     assert any(event["meta"].get("stale") for event in stale.events() if event["event"] == "moved")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(play=transcripts(), data=st.data())
 def test_what_version_1_would_have_written_reads_as_the_same_play(play: moot.Transcript, data: st.DataObject) -> None:
     old = moot.Transcript(rewritten(play, as_version_1))
-    assert (old.outcome, old.ledger, old.question) == (play.outcome, play.ledger, play.question)
+    assert (old.outcome, old.question, old.bounds) == (play.outcome, play.question, play.bounds)
+    assert (old.ledger.tree, old.ledger.flips) == (play.ledger.tree, play.ledger.flips)
     assert [(s.step, s.move, s.raw) for s in old.steps()] == [(s.step, s.move, s.raw) for s in play.steps()]
     assert list(old.tree.nodes(data=True)) == list(play.tree.nodes(data=True)) and as_text(old)
     assert not moot.replay(old).requests_compared
@@ -173,6 +175,31 @@ def test_what_version_1_would_have_written_reads_as_the_same_play(play: moot.Tra
         seats = dict.fromkeys(play.started["roles"], lambda request: dict(said[request.step]))
         forked = moot.fork(old, at, seats)
         assert {step.step: step.move for step in forked.steps()} == said and forked.outcome == play.outcome
+
+
+def test_the_role_of_an_outcome_is_its_seat() -> None:
+    debate = moot.Debate(rounds=1)
+
+    def never(request: moot.Request) -> str:
+        return "no move"
+
+    forfeited = moot.run(debate, QUESTION, everywhere(debate, speak, b=never))
+    exhausted = moot.run(debate, QUESTION, everywhere(debate, speak), bounds={"judge": {"calls": 0}})
+    for play, seat in ((forfeited, "b"), (exhausted, "judge")):
+        lines = rewritten(play, as_version_1)
+        assert f'"role":"{seat}"'.encode() in b"".join(lines)
+        old = moot.Transcript(lines)
+        assert old.outcome == play.outcome and getattr(old.outcome, "seat", None) == seat
+        assert moot.replay(old).digest == old.digest != play.digest
+
+
+def test_an_outcome_inside_a_play_is_translated_too() -> None:
+    left = {"event": "left", "outcome": {"kind": "forfeited", "role": "a", "rule": "none", "step": "0"}}
+    noted = {"event": "dreamt", "outcome": {"role": "a"}}
+    translate(left)
+    translate(noted)
+    assert left["outcome"] == {"kind": "forfeited", "seat": "a", "rule": "none", "step": "0"}
+    assert noted["outcome"] == {"role": "a"}
 
 
 @settings(max_examples=20, deadline=None)

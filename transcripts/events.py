@@ -26,7 +26,7 @@ previous chain value and this line up to it. Views are not stored: `request` is 
 
 The meta of `started`, every field optional: `moot`, the version of moot that played; `at`, the clock; `seats`, who sat
 where; `task`; `parent`, of a fork or rejudgement: `{"digest", "at", "seats", "path"}` of the play that it was derived from;
-`sealed`: `{"truth": index}`, or the truth beside the file (`transcripts/truth.py`).
+`imported`, that it is of another's record; `sealed`: `{"truth": index}`, or the truth beside the file (`transcripts/truth.py`).
 
 Which events are the play is settled for version 2: those marked yes. Any other name is optional. Readers pass over what
 they do not know, and `verify` counts it; a new part of the play takes version 3.

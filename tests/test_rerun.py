@@ -102,8 +102,9 @@ def test_fork_with_the_same_agents_is_the_same_play(whole: moot.Transcript) -> N
 
 
 def test_fork_at_no_step(whole: moot.Transcript) -> None:
-    with pytest.raises(moot.TranscriptError, match="no move was recorded at step 8"):
-        moot.fork(whole, "8", everywhere(DEBATE, speak))
+    for step in ("8", "x", ""):
+        with pytest.raises(moot.TranscriptError, match=f"no move was recorded at step {step};"):
+            moot.fork(whole, step, everywhere(DEBATE, speak))
 
 
 def test_rejudge_asks_the_judge_alone(whole: moot.Transcript) -> None:

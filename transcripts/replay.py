@@ -211,7 +211,7 @@ _ANSWERED = ("moved", "rejected")
 
 
 class Recording:
-    """Recorded answers by step, to be played again in part: those steps that `keep` accepts."""
+    """Recorded answers by step, to be played again in part."""
 
     def __init__(
         self,
@@ -224,8 +224,9 @@ class Recording:
 
         The requests of a recording in version 1 are hashed anew, by running `protocol` (or the recorded one) on all of it.
         """
-        steps = {event["step"] for event in transcript.events(kept=False) if event["event"] in _ANSWERED}
-        if before is not None and before not in steps:
+        if before is not None and all(
+            event.get("step") != before for event in transcript.events(kept=False) if event["event"] in _ANSWERED
+        ):
             raise TranscriptError(
                 f"{transcript.name}: no move was recorded at step {before}; moot show lists the steps"
             )

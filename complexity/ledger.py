@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from moot.complexity.play import ROOT, scope_of
+from moot.complexity.play import ROOT, reads_in, scope_of
 from moot.complexity.questions import QuestionGraph
 from moot.complexity.spending import Ledger, Questions, Size, Spending
 
@@ -77,7 +77,7 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
     question = started["question"]
     return Ledger(
         n=question["size"], unit=question.get("unit", "characters"), bounds=started.get("bounds") or {}, flips=flips,
-        seats={seat: Spending(**vars(spending)) for seat, spending in seats.items()},
+        seats={seat: _closed(spending) for seat, spending in seats.items()},
         tree=Size(**{**vars(tree), "full_tree_size": started.get("full_tree_size")}),
         questions=Questions.model_validate(graph, from_attributes=True) if graph.unique else None,
     )  # fmt: skip
@@ -96,9 +96,12 @@ def _ask(graph: QuestionGraph, move: Mapping[str, Any], root: str) -> None:
 
 def _opened(started: Mapping[str, Any], seat: str) -> Any:
     """A seat's `Spending` while it is counted, as an object whose fields can be set quickly."""
-    known = seat in (started.get("bounds") or {}) or (started["version"] > 1 and not started["meta"].get("imported"))
-    metered = 0 if known else None
-    return SimpleNamespace(**dict(Spending(reads=metered, reads_per_call=metered)))
+    return SimpleNamespace(**dict(Spending()), bounded=seat in (started.get("bounds") or {}))
+
+
+def _closed(spending: Any) -> Spending:
+    del spending.bounded
+    return Spending(**vars(spending))
 
 
 def _lose(spending: Any) -> None:
@@ -107,10 +110,12 @@ def _lose(spending: Any) -> None:
 
 
 def _read(spending: Any, event: Mapping[str, Any]) -> None:
-    if spending.reads is not None or "reads" in event:
-        reads = event.get("reads", 0)
-        spending.reads = (spending.reads or 0) + reads
-        spending.reads_per_call = max(spending.reads_per_call or 0, reads)
+    reads = reads_in(event)
+    if reads is None and not spending.bounded:
+        spending.reads = spending.reads_per_call = None
+    elif spending.reads is not None and reads:
+        spending.reads += reads
+        spending.reads_per_call = max(spending.reads_per_call, reads)
 
 
 def _unknown(spending: Any) -> None:

@@ -34,6 +34,12 @@ class Step:
     reads: int
 
 
+def reads_in(event: Mapping[str, Any]) -> int | None:
+    """What a seat read for a recorded answer, or before it failed; None where nobody counted."""
+    reads: int | None = event.get("reads", event["meta"].get("reads"))
+    return reads
+
+
 class Play(Structural):
     """What was recorded of one play; `moot.Transcript` is one."""
 

@@ -17,8 +17,7 @@ class Spending(BaseModel):
 
     calls: accepted and rejected answers. recorded: how many of them came from an earlier recording, at no cost.
     attempts: requests sent to an endpoint, failures included. lost: calls in flight when the process was killed, of
-    unknown cost. reads: in the question's unit; None where nobody counted, in imported plays and in seats
-    without a bound of files of version 1; reads_per_call: the most for one of its
+    unknown cost. reads: in the question's unit; None where nobody counted what it read; reads_per_call: the most for one of its
     calls. queries: charged by the protocol. seconds: waiting for answers, summed;
     longest: the longest single wait. cost: in the currency of the prices that were given.
     """

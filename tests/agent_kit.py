@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 import httpx2
 from starlette.applications import Starlette
@@ -12,9 +12,10 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
+from moot.protocols.engine.budget import Account, Meter
 from moot.protocols.engine.moves import Move, Speech
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Entry, Log, Meter, Request, View
+from moot.protocols.engine.view import Brief, Entry, Log, Request, View
 
 QUESTION = Question("Who sank the fleet?", choices=("a storm", "the admiral"), passage="A storm rose. Nine ships sank.")
 Answerer = Callable[[dict[str, Any], int], Any]
@@ -27,6 +28,19 @@ def log_of(*entries: tuple[str, Move]) -> Log:
     return log
 
 
+class Checked(Account):
+    """An account that asks a function whether so much may be spent."""
+
+    __slots__ = ("ask",)
+
+    def __init__(self, ask: Callable[[str, int], None]) -> None:
+        super().__init__({})
+        self.ask = ask
+
+    def check(self, measure: str, amount: int | float) -> None:
+        self.ask(measure, int(amount))
+
+
 def request_for(
     *kinds: type[Move],
     log: Log | None = None,
@@ -37,13 +51,12 @@ def request_for(
     left: Callable[[str, int], None] | None = None,
     seed: int = 7,
     source: Any = "all",
-    **brief: Any,
+    **brief: Unpack[Brief],
 ) -> Request:
-    view, meter = View(question, log or Log(None, None), source), Meter(left)
-    if left is not None:
-        view = view.metered(meter)
+    budget = Meter(None if left is None else Checked(left))
+    view = View(question, log or Log(None, None), source).metered(budget)
     listener = notes.append if notes is not None else lambda event: None
-    return Request("0.9", seat, role, kinds or (Speech,), view, brief, "digest", seed, meter=meter, note=listener)
+    return Request("0.9", seat, role, kinds or (Speech,), view, brief, "digest", seed, budget=budget, note=listener)
 
 
 def completion(text: str | None, finish: str = "stop", usage: Any = None, **message: Any) -> dict[str, Any]:

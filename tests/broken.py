@@ -30,31 +30,31 @@ class Two(Protocol):
     async def speeches(self, floor: Floor) -> None:
         await floor.parallel(*(floor.ask(seat, Speech, view=floor.said(seat, source="all")) for seat in "ab"))
 
-    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
-        verdict = await floor.ask("judge", Verdict, **brief)
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
+        verdict = await floor.ask("judge", Verdict, view=view, details=details)
         return Decided(verdict, payoffs={"a": verdict.probabilities[0], "b": 1 - verdict.probabilities[0]})
 
 
 class UsesRandom(Two):
-    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
         return await super().verdict(floor, lucky=random.random())
 
 
 class UsesTime(Two):
-    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
         return await super().verdict(floor, at=time.time_ns())
 
 
 class ReadsClockQuietly(Two):
     """The clock changes nothing here, and is read all the same."""
 
-    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
         late = time.time() > 4e9
         return await super().verdict(floor, late=late)
 
 
 class OpensFile(Two):
-    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
         with open(__file__) as file:  # noqa: ASYNC230 (that is what is wrong with it)
             return await super().verdict(floor, first=file.readline())
 
@@ -65,7 +65,7 @@ _PLAYS = [0]
 class CountsPlays(Two):
     """Keeps state between plays."""
 
-    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
         _PLAYS[0] += 1
         return await super().verdict(floor, play=_PLAYS[0])
 
@@ -90,7 +90,7 @@ class AsksWhenClosed(Two):
 
 
 class PaysStrangers(Two):
-    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
         decided = await super().verdict(floor)
         return Decided(decided.verdict, payoffs={"audience": 1.0})
 
@@ -107,7 +107,7 @@ class Arrival(Two):
 
         await floor.parallel(speak("a"), speak("b"))
 
-    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
         return await super().verdict(floor, first=self.__dict__["_came"][0])
 
 
@@ -119,7 +119,7 @@ class TellsRival(Two):
 
         async def speak(seat: str) -> None:
             heard[seat] = (await floor.ask(seat, Speech)).text
-            await floor.ask(seat, Speech, rival=heard.get("b" if seat == "a" else "a", ""))
+            await floor.ask(seat, Speech, details={"rival": heard.get("b" if seat == "a" else "a", "")})
 
         await floor.parallel(speak("a"), speak("b"))
 
@@ -127,7 +127,7 @@ class TellsRival(Two):
 class LeaksSource(Two):
     """The passage goes to the judge in the brief."""
 
-    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
         return await super().verdict(floor, hint=(floor.question.passage or "")[-40:])
 
 
@@ -148,7 +148,7 @@ class Unmetered(View):
 
 
 class ReadsForFree(Two):
-    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
         return await super().verdict(floor, view=Unmetered(floor.question, floor.said()._log))
 
 
@@ -163,7 +163,7 @@ class ShowsSecrets(Two):
 class LeaksTruth(Two):
     """Walks up the stack to the sealed sample."""
 
-    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
         frame, truth = sys._getframe(), None
         while frame is not None and truth is None:
             sample = frame.f_locals.get("sample")
@@ -186,7 +186,7 @@ class NotSymmetric(Two):
 
     symmetric: ClassVar[bool] = True
 
-    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
         verdict: Verdict = await floor.ask("judge", Verdict)
         return Decided(verdict, payoffs={"a": 2 * verdict.probabilities[0], "b": verdict.probabilities[1]})
 
@@ -201,7 +201,7 @@ class NotSymmetric(Two):
 class GivesBack(Two):
     """A charge of less than nothing."""
 
-    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
         await floor.charge("judge", "queries", -5)
         return await super().verdict(floor)
 
@@ -209,7 +209,7 @@ class GivesBack(Two):
 class CountsMistakes(Two):
     """The check of an ask remembers illegal moves, and the play goes another way after them."""
 
-    async def verdict(self, floor: Floor, **brief: Any) -> Decided:
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
         mistakes = []
 
         def check(answer: Answer) -> Answer:

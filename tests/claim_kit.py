@@ -25,7 +25,7 @@ def by_place(odds: list[float]) -> Callable[[moot.Request], Estimate]:
     that fell against a claim."""
 
     def act(request: moot.Request) -> Estimate:
-        coins = request.brief["coins"]
+        coins = request.brief["details"]["coins"]
         place = 0 if not request.brief["round"] else 1 + len(coins)
         turned = any(not coin["holds"] for coin in coins)
         return Estimate(probability=odds[(place + 3 * turned) % len(odds)])

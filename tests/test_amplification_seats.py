@@ -139,13 +139,12 @@ def test_a_schema_bounds_texts_only_where_a_grammar_holds_the_model_to_it() -> N
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.integers(), min_size=1, max_size=9), st.text(max_size=9), st.integers(0, 12))
 def test_a_source_shown_whole_is_paid_for_once_and_then_free(cells: list[int], passage: str, limit: int) -> None:
-    from moot.protocols.engine.budget import Account
+    from moot.protocols.engine.budget import Account, Meter
     from moot.protocols.engine.errors import BudgetExceeded
-    from moot.protocols.engine.view import Meter
 
     question = moot.Question("q", data=cells, passage=passage or None)
     whole = len(cells) + len(passage)
-    meter = Meter(Account({"reads_per_call": limit}).check)
+    meter = Meter(Account({"reads_per_call": limit}))
     view = View(question, NOTHING, "all").metered(meter)
     if whole > limit:
         with pytest.raises(BudgetExceeded):

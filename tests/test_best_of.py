@@ -226,7 +226,7 @@ def test_a_bounded_seat_stops_before_the_candidate_that_is_too_much() -> None:
         mock.count = 0
         transcript = debate(moot.Bounded(BestOf(lm, 50, score=number), tokens=20_000))
     outcome = transcript.outcome
-    assert isinstance(outcome, moot.Exhausted) and (outcome.role, outcome.measure) == ("a", "tokens")
+    assert isinstance(outcome, moot.Exhausted) and (outcome.seat, outcome.measure) == ("a", "tokens")
     assert 0 < mock.count < 50
     used = sum((event["prompt_tokens"] or 0) + (event["completion_tokens"] or 0)
                for event in transcript.events() if event["event"] == "attempted")  # fmt: skip

@@ -213,7 +213,7 @@ def test_the_list_is_looked_at_and_never_shown() -> None:
     seats = {"a": said, "b": said, "judge": moot.Bounded(judge, reads="n")}
     transcript = moot.run(moot.CircuitPointer(), asked(circuit, (1, 0)).model_copy(update={"size": 4}), seats)
     assert seen == ["gate-number"]
-    assert transcript.outcome == moot.Exhausted(role="judge", measure="reads", used=5, limit=4, step="2")
+    assert transcript.outcome == moot.Exhausted(seat="judge", measure="reads", used=5, limit=4, step="2")
 
 
 def test_other_data_is_only_for_looking_at() -> None:

@@ -44,7 +44,7 @@ def test_a_division_is_charged_and_the_budget_is_kept() -> None:
     t = moot.run(protocol, sample, {**seats(liar, 0), "b": moot.Bounded(Searcher(TASK), reads=4 + 11)})
     assert isinstance(t.outcome, moot.Decided) and t.outcome.payoffs["b"] == 1 and t.ledger.seats["b"].reads == 15
     t = moot.run(protocol, sample, {**seats(liar, 0), "b": moot.Bounded(Searcher(TASK), reads=14)})
-    assert isinstance(t.outcome, moot.Exhausted) and (t.outcome.role, t.outcome.measure) == ("b", "reads")
+    assert isinstance(t.outcome, moot.Exhausted) and (t.outcome.seat, t.outcome.measure) == ("b", "reads")
     bounded = moot.Bounded(Estimator(TASK, divisions=3), reads=60)
     t = moot.run(ProverEstimator(width=4, source="metered"), sample, seats(liar, bounded))
     assert isinstance(t.outcome, moot.Decided) and t.ledger.seats["b"].reads == 15  # three for each of five estimates
@@ -126,7 +126,7 @@ def test_illegal_moves_are_said_to_be() -> None:
             return moot.Verdict(probabilities=(1.0, 0.0))
 
         t = moot.run(ProverEstimator(width=2), question, {"a": prover, "b": by_place([0.5]), "judge": judge})
-        assert isinstance(t.outcome, moot.Forfeited) and t.outcome.role == "a" and says in t.outcome.rule
+        assert isinstance(t.outcome, moot.Forfeited) and t.outcome.seat == "a" and says in t.outcome.rule
 
 
 def test_models_are_told_the_form_of_each_move() -> None:

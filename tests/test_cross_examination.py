@@ -144,7 +144,7 @@ def test_the_claimant_is_shown_a_cell_and_nothing_that_was_said() -> None:
     sample = sample_of(6, "no")
     examined(sample, watched)
     assert len(shown) > 4
-    assert all(length == 0 and brief == {"task": "cell", "cell": text} for text, length, brief in shown)
+    assert all(length == 0 and brief == {"task": "cell", "details": {"cell": text}} for text, length, brief in shown)
     assert {text for text, _, _ in shown} <= set(cells(sample.question.data))
 
 
@@ -250,7 +250,7 @@ def test_examined_cells_are_charged_to_the_opponent_and_a_bound_on_them_holds() 
     assert ledger.seats[claimant].calls == 32 and ledger.seats[claimant].queries == 0
     seats[opponent] = moot.Bounded(seats[opponent], queries="n")
     outcome = moot.run(made, sample, seats).outcome
-    assert isinstance(outcome, moot.Exhausted) and (outcome.role, outcome.measure) == (opponent, "queries")
+    assert isinstance(outcome, moot.Exhausted) and (outcome.seat, outcome.measure) == (opponent, "queries")
 
 
 def test_without_queries_the_opponent_believes_the_honest_claimant() -> None:
@@ -293,7 +293,7 @@ def test_a_window_has_at_most_so_many_cells_and_an_examination_what_is_left() ->
 
     some_left = examined(sample, Cross(), opponent=greedy, queries=3)
     assert isinstance(some_left.outcome, moot.Forfeited) and "at most 1 addresses" in some_left.outcome.rule
-    assert some_left.ledger.seats[some_left.outcome.role].queries == 2
+    assert some_left.ledger.seats[some_left.outcome.seat].queries == 2
     none_left = examined(sample, Cross(), opponent=greedy, queries=0).outcome
     assert isinstance(none_left, moot.Forfeited)
     with pytest.raises(moot.UsageError, match="window"):

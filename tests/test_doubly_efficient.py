@@ -120,9 +120,9 @@ def test_the_judges_queries_are_a_budget() -> None:
 
     short = run(question, Honest(), Aborting(1), moot.Bounded(judge, queries=105966))
     assert isinstance(short.outcome, moot.Exhausted) and not asked, "she is stopped before she asks the oracle anything"
-    assert (short.outcome.role, short.outcome.used, short.outcome.limit) == ("judge", 105967, 105966)
+    assert (short.outcome.seat, short.outcome.used, short.outcome.limit) == ("judge", 105967, 105966)
     debater = run(question, moot.Bounded(Honest(), queries=100), Honest())
-    assert isinstance(debater.outcome, moot.Exhausted) and debater.outcome.role == "a"
+    assert isinstance(debater.outcome, moot.Exhausted) and debater.outcome.seat == "a"
 
 
 def test_the_judge_sees_one_estimate_and_one_cell_of_the_oracle() -> None:
@@ -265,7 +265,7 @@ def test_moves_of_the_debate() -> None:
     with pytest.raises(ValueError):
         Check(accept=True, queries=-1)
     forfeit = run(chained("1/2", 1), lambda request: {"p": math.nan}, Honest()).outcome
-    assert isinstance(forfeit, moot.Forfeited) and forfeit.role == "a"
+    assert isinstance(forfeit, moot.Forfeited) and forfeit.seat == "a"
 
 
 # -- the reproduction --------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ class Bound(Stepper):
     def act(self, request: moot.Request) -> moot.Move:
         if Witness in request.kinds:
             return Witness(values=self.chosen)
-        return Value(answer=self.table[request.brief["step"]])
+        return Value(answer=self.table[request.brief["details"]["step"]])
 
 
 def debated(task: Any, sample: Any, alice: Any = None, bob: Any = None, **params: Any) -> Any:
@@ -342,7 +342,7 @@ def test_a_machine_that_fails_on_what_a_liar_writes() -> None:
             return str(4 // int(values[0])) if t else "4"
 
     def alice(request: moot.Request) -> moot.Move:
-        return Value(answer=["0", "1"][request.brief["step"]])
+        return Value(answer=["0", "1"][request.brief["details"]["step"]])
 
     seen: list[Any] = []
 

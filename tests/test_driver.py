@@ -137,7 +137,7 @@ def test_a_hanging_judge_runs_out_of_seconds(backend: str) -> None:
     judge = Bounded(Hanging(), seconds=0.1)
     outcome = moot.run(protocol, QUESTION, {"judge": judge}, backend=backend).outcome
     assert isinstance(outcome, moot.Exhausted)
-    assert (outcome.role, outcome.measure, outcome.limit, outcome.step) == ("judge", "seconds", 0.1, "0")
+    assert (outcome.seat, outcome.measure, outcome.limit, outcome.step) == ("judge", "seconds", 0.1, "0")
     assert outcome.used > outcome.limit
 
 

@@ -90,7 +90,7 @@ def test_an_unknown_seat_is_the_protocols_fault() -> None:
 
 def test_what_is_no_kind_is_the_protocols_fault() -> None:
     async def asks(floor: Floor) -> None:
-        await floor.ask("a", str)
+        await floor.ask("a", str)  # type: ignore[type-var]
 
     with pytest.raises(moot.ProtocolError, match="a kind is a subclass of Move"):
         game_of(asks)
@@ -216,7 +216,7 @@ def test_branches_draw_on_equal_shares() -> None:
 
     game = game_of(shares, bounds={"judge": {"calls": 3}})
     assert game.answer("0.0.0", SAY) and not game.answer("0.0.1", SAY)
-    assert game.outcome == moot.Exhausted(role="judge", measure="calls", used=2, limit=1, step="0.0.1")
+    assert game.outcome == moot.Exhausted(seat="judge", measure="calls", used=2, limit=1, step="0.0.1")
     game = game_of(shares, bounds={"judge": {"calls": 5}})
     for step in ("0.1.0", "0.1.1", "0.0.0", "0.0.1"):
         assert game.answer(step, SAY)
@@ -237,10 +237,10 @@ def test_each_measure_runs_out(measure: str) -> None:
     used = 6
     assert isinstance(game.outcome, (moot.Exhausted, moot.Decided))
     if measure == "calls":
-        assert game.outcome == moot.Exhausted(role="judge", measure="calls", used=6, limit=5, step="10")
+        assert game.outcome == moot.Exhausted(seat="judge", measure="calls", used=6, limit=5, step="10")
     else:
         assert isinstance(game.outcome, moot.Exhausted)
-        assert (game.outcome.role, game.outcome.measure, game.outcome.used, game.outcome.limit) == (
+        assert (game.outcome.seat, game.outcome.measure, game.outcome.used, game.outcome.limit) == (
             "judge",
             measure,
             used,
@@ -270,7 +270,7 @@ def test_repairs_and_then_forfeit() -> None:
         assert "verdict" in (request.problem or "")
     assert not game.answer("0", {"kind": "speech", "text": 3})
     assert isinstance(game.outcome, moot.Forfeited)
-    assert (game.outcome.role, game.outcome.step) == ("a", "0") and "text" in game.outcome.rule
+    assert (game.outcome.seat, game.outcome.step) == ("a", "0") and "text" in game.outcome.rule
 
 
 class Unprintable:
@@ -288,7 +288,7 @@ class Unprintable:
 def test_whatever_is_sent_is_rejected_and_written_down(reply: Any) -> None:
     protocol = moot.Debate(rounds=1)
     transcript = moot.run(protocol, QUESTION, everywhere(protocol, speak, a=lambda request: reply))
-    assert isinstance(transcript.outcome, moot.Forfeited) and transcript.outcome.role == "a"
+    assert isinstance(transcript.outcome, moot.Forfeited) and transcript.outcome.seat == "a"
     assert [event["event"] for event in transcript.events()].count("rejected") == 2
     assert moot.replay(transcript).digest == transcript.digest
 

@@ -259,7 +259,7 @@ def test_geography_with_merged_positions() -> None:
     question = moot.Question("wins(0)", ("yes", "no"), data={"start": 0, "edges": complete}, size=7, unit="cells")
 
     def key(request: moot.Request) -> Any:
-        return request.brief["at"], frozenset(e.move.vertex for e in request.view if isinstance(e.move, Go))
+        return request.brief["details"]["at"], frozenset(e.move.vertex for e in request.view if isinstance(e.move, Go))
 
     merged = moot.solve(protocol, question, moves=moves, seats=seats, key=key)
     whole = moot.solve(protocol, question, moves=moves, seats=seats)

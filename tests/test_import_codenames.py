@@ -238,7 +238,7 @@ def test_a_live_play() -> None:
 def test_more_comparisons_than_the_protocol_allows_forfeit() -> None:
     seats = {"cluer": lambda request: moot.Clue(clue="fur", targets=("SEAL",)), "judge": Robust()}
     outcome = moot.run(moot.ClueOversight(comparisons=0), question(), seats).outcome
-    assert isinstance(outcome, Forfeited) and outcome.role == "judge"
+    assert isinstance(outcome, Forfeited) and outcome.seat == "judge"
 
 
 @pytest.mark.parametrize(

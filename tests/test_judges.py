@@ -176,12 +176,12 @@ def test_each_measure_of_a_bound_is_enforced(measure: str, bound: dict[str, Any]
     async def reader(request: Any) -> Verdict:
         list(request.view)
         if measure == "tokens":
-            request.meter.reserve("tokens", 10)
+            request.budget.reserve("tokens", 10)
         await anyio.sleep(5 if measure == "seconds" else 0)
         return Verdict(probabilities=(1, 0))
 
     outcome = play(Bounded(reader, **bound), backend).outcome
-    assert isinstance(outcome, moot.Exhausted) and (outcome.role, outcome.measure) == ("judge", measure)
+    assert isinstance(outcome, moot.Exhausted) and (outcome.seat, outcome.measure) == ("judge", measure)
     assert outcome.used > outcome.limit
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import moot
+from moot.play.driver import header
 from moot.tasks.arithmetic.sums import AddsTwo, Honest, Liar, Sum
 from moot.testing.server.faults import Fault
 from moot.testing.server.server import MockOpenAI
+from moot.transcripts.events import EventLog
 
 QUESTION = moot.Question("Who?", ("a", "b"))
 
@@ -28,11 +32,43 @@ def test_an_awaited_agent_that_reports_nothing_cost_nobody_knows_what() -> None:
     assert program.prompt_tokens == 0 and program.cost == 0.0
 
 
-def test_reading_that_nobody_meters_is_unknown() -> None:
-    t = moot.run(moot.Debate(rounds=1), QUESTION, {"a": speak, "b": speak, "judge": decide})
-    assert t.ledger.seats["judge"].reads is None and not t.guarantee.holds
-    bounded = {"a": speak, "b": speak, "judge": moot.Bounded(decide, reads=100)}
-    assert moot.run(moot.Debate(rounds=1), QUESTION, bounded).ledger.seats["judge"].reads == 0
+def test_what_a_seat_reads_is_counted_with_a_bound_and_without_one() -> None:
+    """The same number in the ledger; in a seat without a bound it takes no part in the play, and changes no digest."""
+
+    def reads_all(request: moot.Request) -> moot.Move:
+        assert sum(len(entry.move.content()) for entry in request.view) == request.budget.reads
+        return decide(request)
+
+    def played(judge: Any) -> moot.Transcript:
+        return moot.run(moot.Debate(rounds=1), QUESTION, {"a": speak, "b": speak, "judge": judge})
+
+    bare, idle, bounded = played(reads_all), played(decide), played(moot.Bounded(reads_all, reads=1000))
+    said = sum(len(step.move["text"]) for step in bare.steps() if step.seat in "ab")
+    for t, reads in ((bare, said), (idle, 0), (bounded, said)):
+        assert (t.ledger.seats["judge"].reads, t.ledger.seats["judge"].reads_per_call) == (reads, reads)
+        assert [step.reads for step in t.steps() if step.seat == "judge"] == [reads]
+        assert moot.replay(t).digest == t.digest
+    assert bare.digest == idle.digest and not bare.guarantee.holds and bounded.guarantee.holds
+    forked = moot.fork(bare, at="1", seats={"judge": decide})
+    assert forked.ledger.seats["judge"].reads == 0
+    assert moot.rejudge(forked, reads_all).ledger.seats["judge"].reads == said
+
+
+def test_reading_that_nobody_counted_is_unknown() -> None:
+    log = EventLog((lines := list[bytes]()).append)
+    game = moot.Game(moot.DirectQA(), QUESTION, recorder=log)
+    log.event("started", header(moot.DirectQA(), QUESTION))
+    game.start().answer("0", moot.Verdict(probabilities=(0.5, 0.5)))
+    assert moot.Transcript(lines).ledger.seats["judge"].reads is None
+
+
+def test_what_a_bare_seat_read_before_it_failed_is_counted() -> None:
+    def fails(request: moot.Request) -> moot.Move:
+        raise RuntimeError(request.view[0].move.content())
+
+    t = moot.run(moot.Debate(rounds=1), QUESTION, {"a": speak, "b": speak, "judge": fails})
+    assert t.ledger.seats["judge"].reads == len(next(t.steps()).move["text"])
+    assert moot.replay(t).digest == t.digest
 
 
 def test_what_was_read_before_the_bound_was_crossed_is_counted_and_replays() -> None:

@@ -63,7 +63,7 @@ def test_queries_are_private_limited_charged_and_asked_once() -> None:
     def adversary(request: moot.Request) -> moot.Move:
         note(request)
         if Query in request.kinds:
-            return Query(question=["2+2", YES_NO.text][request.brief["queries"] % 2])
+            return Query(question=["2+2", YES_NO.text][request.brief["details"]["queries"] % 2])
         return Statement(text="so", cites=(Citation(question="2+2", answer="4"), Citation(question="1+1", answer="3")))
 
     def judge(request: moot.Request) -> moot.Verdict:
@@ -84,10 +84,10 @@ def test_queries_are_private_limited_charged_and_asked_once() -> None:
     assert (ledger.spent("adversary", "queries"), ledger.spent("judge", "queries")) == (4, 2)
     seats["adversary"] = moot.Bounded(adversary, queries=3)
     outcome = moot.run(MarketMaking(queries=4), YES_NO, seats).outcome
-    assert isinstance(outcome, moot.Exhausted) and (outcome.role, outcome.measure) == ("adversary", "queries")
+    assert isinstance(outcome, moot.Exhausted) and (outcome.seat, outcome.measure) == ("adversary", "queries")
     seats["adversary"], seats["judge"] = adversary, moot.Bounded(judge, queries=1)
     outcome = moot.run(MarketMaking(queries=4), YES_NO, seats).outcome
-    assert isinstance(outcome, moot.Exhausted) and (outcome.role, outcome.measure) == ("judge", "queries")
+    assert isinstance(outcome, moot.Exhausted) and (outcome.seat, outcome.measure) == ("judge", "queries")
 
 
 def test_a_citation_of_the_question_itself_is_held_to_the_latest_price() -> None:
@@ -130,7 +130,7 @@ def test_an_adversary_cannot_mark_its_own_citations() -> None:
 def test_a_statement_that_breaks_a_rule_forfeits(protocol: MarketMaking, statement: Statement, rule: str) -> None:
     seats = {"market": Prior(), "adversary": lambda request: statement, "judge": Prior()}
     outcome = moot.run(protocol, YES_NO, seats).outcome
-    assert isinstance(outcome, moot.Forfeited) and outcome.role == "adversary" and rule in outcome.rule
+    assert isinstance(outcome, moot.Forfeited) and outcome.seat == "adversary" and rule in outcome.rule
 
 
 def test_with_no_horizon_the_judge_decides_alone() -> None:

@@ -220,7 +220,7 @@ def test_what_the_seats_are_told() -> None:
     told: list[tuple[str, float, float]] = []
 
     def note(request: moot.Request) -> moot.Strength:
-        told.append((request.seat, request.brief["guard"], request.brief["houdini"]))
+        told.append((request.seat, request.brief["details"]["guard"], request.brief["details"]["houdini"]))
         return moot.Strength(elo=1e6 if request.seat == "guard" else -1e6)
 
     moot.run(moot.NestedOversight(steps=2, start=1000, gap=300), QUESTION, {"guard": note, "houdini": note})
@@ -234,4 +234,4 @@ def test_what_it_refuses() -> None:
         moot.NestedOversight(steps=0)
     beyond = moot.run(moot.NestedOversight(), QUESTION, {"guard": lambda r: {"kind": "strength", "elo": math.inf},
                                                          "houdini": playing(Line(1))})  # fmt: skip
-    assert isinstance(beyond.outcome, moot.Forfeited) and beyond.outcome.role == "guard"
+    assert isinstance(beyond.outcome, moot.Forfeited) and beyond.outcome.seat == "guard"

@@ -118,7 +118,7 @@ def test_pixels_come_in_turn_are_distinct_and_hold_what_the_image_does(
 def test_what_may_not_be_revealed(pixel: tuple[int, int], says: str) -> None:
     seats = {"a": debater(0, (2, 1)), "b": debater(1, pixel, pixel), "judge": judge(1.0, 0.0, 0.0)}
     outcome = moot.run(moot.PixelDebate(pixels=4), QUESTION, seats).outcome
-    assert isinstance(outcome, moot.Forfeited) and outcome.role == "b" and says in outcome.rule
+    assert isinstance(outcome, moot.Forfeited) and outcome.seat == "b" and says in outcome.rule
 
 
 def test_a_value_is_what_the_image_holds_whatever_was_said() -> None:

@@ -168,7 +168,7 @@ def test_true_conditional_probabilities_can_be_exploited() -> None:
     with probability 2/3, and after one that does not with 1, in truth; in the world at hand it is 3/4 in any case."""
 
     def conditional(request: moot.Request) -> Estimate:
-        coins = request.brief["coins"]
+        coins = request.brief["details"]["coins"]
         if not request.brief["round"]:
             return Estimate(probability=0.5)
         return Estimate(probability=0.75 if not coins else 2 / 3 if coins[0]["holds"] else 1.0)

@@ -122,7 +122,7 @@ def test_wrappers_hold_each_other_and_start_and_close_once() -> None:
 def test_an_illegal_draft_is_the_protocols_to_reject() -> None:
     for agent in (CritiqueAndRefine(lambda r: "nonsense", draws), BestOf(lambda r: "nonsense", 1, score=number)):
         outcome = debate(agent).outcome
-        assert isinstance(outcome, moot.Forfeited) and outcome.role == "a"
+        assert isinstance(outcome, moot.Forfeited) and outcome.seat == "a"
 
 
 # -- by name -----------------------------------------------------------------------------------------------------------

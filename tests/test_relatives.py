@@ -192,7 +192,7 @@ def test_an_examiner_is_not_the_judge() -> None:
     bounded = {"examiner": moot.Bounded(Seat(Ask(text="Where?")), queries=0)}
     seats = {"a": Seat(say("x")), "b": Seat(say("y")), "judge": Seat(verdict(0.5)), **bounded}
     outcome = moot.run(protocol, QUESTION, seats).outcome
-    assert isinstance(outcome, moot.Exhausted) and (outcome.role, outcome.measure) == ("examiner", "queries")
+    assert isinstance(outcome, moot.Exhausted) and (outcome.seat, outcome.measure) == ("examiner", "queries")
 
 
 # -- concession --------------------------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ def test_a_concession_ends_the_debate_with_the_rivals_answer(
 def test_nobody_who_was_not_offered_it_can_concede() -> None:
     seats = {"a": Seat(Concession()), "b": Seat(say("y")), "judge": Seat(verdict(0.5))}
     outcome = moot.run(moot.Debate(), QUESTION, seats).outcome
-    assert isinstance(outcome, moot.Forfeited) and outcome.role == "a"
+    assert isinstance(outcome, moot.Forfeited) and outcome.seat == "a"
 
 
 def test_concession_as_a_part_of_its_own() -> None:

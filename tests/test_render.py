@@ -61,7 +61,7 @@ def test_a_parser_gives_back_exactly_the_statements(
     said: list[tuple[str, Move]], question: str, passage: str, asks: str, other: str
 ) -> None:
     asked = Question(question, choices=("yes" + other, "no"), passage=passage)
-    prompt = rendered(said, asked, task="speech", asks=asks, answer=0, more=other)
+    prompt = rendered(said, asked, task="speech", asks=asks, answer=0, details={"more": other})
     root = ET.fromstring(f"<r>{prompt.messages()[1]['content']}</r>")
     assert [e.tag for e in root] == ["question", "choices", "passage", *["statement"] * len(said), "turn"]
     assert root.findtext("question") == shown(question)

@@ -111,9 +111,9 @@ def test_agents_that_wait_or_fail() -> None:
         solved(judged, seats={"judge": slow})
     with pytest.raises(moot.AgentError, match="step 1: seat judge failed: KeyError"):
         solved(judged, seats={"judge": fails})
-    with pytest.raises(moot.AgentError, match=r"ended in Forfeited\(.*role='judge'"):
+    with pytest.raises(moot.AgentError, match=r"ended in Forfeited\(.*seat='judge'"):
         solved(judged, seats={"judge": lambda request: {"no": "verdict"}})
-    with pytest.raises(moot.AgentError, match=r"ended in Exhausted\(.*role='judge'"):
+    with pytest.raises(moot.AgentError, match=r"ended in Exhausted\(.*seat='judge'"):
         solved(judged, seats={"judge": moot.Bounded(lambda request: list(request.view), reads=0)})
     with pytest.raises(moot.UsageError, match="pays seat 'a' nothing"):
         solved(judged)
@@ -153,7 +153,7 @@ def test_who_forfeits_loses_the_stakes_and_who_mends_goes_on() -> None:
         return [moot.Speech(text=text) for text in ("too long", "x", "yy")]
 
     lost = moot.solve(Words(), YES_OR_NO, moves={"b": free}, seats={"a": stubborn, "judge": counts})
-    assert lost.value == {"a": -1.0, "b": 1.0} and lost.outcome.kind == "forfeited" and lost.outcome.role == "a"
+    assert lost.value == {"a": -1.0, "b": 1.0} and lost.outcome.kind == "forfeited" and lost.outcome.seat == "a"
     bound = moot.Bounded(mends, calls=4)
     mended = moot.solve(Words(), YES_OR_NO, moves={"b": free}, seats={"a": bound, "judge": counts})
     assert [entry.move.content() for entry in mended.line] == ["xx", "yy", "xx", ""]

@@ -11,7 +11,7 @@ previous chain value and this line up to it. Views are not stored: `request` is 
 | started | format, version, protocol, question, seed, roles, bounds, full_tree_size | yes |
 | asked, attempted | a call went out; it came back or failed, with its cost: step, seat, … | no |
 | chose, refined | what an agent that draws several candidates had to choose among; a draft and its critiques | no |
-| moved | a move was accepted: step, seat, request, move, raw (as given, where a check altered it), under, relation, size, reads | yes |
+| moved | a move was accepted: step, seat, request, move, raw (as given, where a check altered it), under, relation, size, reads (of a bounded seat; of others in the meta) | yes |
 | rejected | a move was illegal: step, seat, request, move, rule, reads | yes |
 | flipped, charged | a coin: step, weights, value; a charge on a budget: step, seat, measure, amount | yes |
 | entered, left | a sub-play began: step, protocol, question, seats; ended: step, outcome | yes |
@@ -26,7 +26,7 @@ previous chain value and this line up to it. Views are not stored: `request` is 
 
 The meta of `started`, every field optional: `moot`, the version of moot that played; `at`, the clock; `seats`, who sat
 where; `task`; `parent`, of a fork or rejudgement: `{"digest", "at", "seats", "path"}` of the play that it was derived from;
-`imported`, that it is of another's record; `sealed`: `{"truth": index}`, or the truth beside the file (`transcripts/truth.py`).
+`sealed`: `{"truth": index}`, or the truth beside the file (`transcripts/truth.py`).
 
 Which events are the play is settled for version 2: those marked yes. Any other name is optional. Readers pass over what
 they do not know, and `verify` counts it; a new part of the play takes version 3.

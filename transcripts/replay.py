@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from moot.complexity.play import path_of
+from moot.complexity.play import path_of, reads_in
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import ReplayDivergence, TranscriptError
 from moot.protocols.engine.game import Game
@@ -203,7 +203,7 @@ class Recorded:
 
     reply: Mapping[str, Any]
     request: str
-    reads: int
+    reads: int | None
     spent: Mapping[str, Any] | None
 
 
@@ -240,7 +240,7 @@ class Recording:
             if event["seat"] in without or (limit is not None and path_of(event["step"]) >= limit):
                 continue
             reply = event.get("raw") or event["move"]
-            recorded = Recorded(reply, request, event.get("reads", 0), event["meta"].get("spent"))
+            recorded = Recorded(reply, request, reads_in(event), event["meta"].get("spent"))
             self.answers.setdefault(event["step"], deque()).append(recorded)
 
     def next(self, step: str) -> Recorded | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from moot.complexity.play import Step as Step
+from moot.complexity.play import reads_in
 from moot.protocols.engine.base import Protocol, protocol_named
 from moot.protocols.engine.errors import TranscriptError
 from moot.protocols.engine.outcomes import Outcome, outcome_adapter
@@ -180,7 +181,7 @@ class Transcript:
             if event["event"] == "moved":
                 yield Step(
                     event["step"], event["seat"], event["move"], event.get("raw"), event.get("under"),
-                    event.get("relation"), event.get("size", 0), event["request"], event.get("reads", 0),
+                    event.get("relation"), event.get("size", 0), event["request"], reads_in(event) or 0,
                 )  # fmt: skip
 
     @cached_property

@@ -17,7 +17,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
-from typing import Protocol as Structural
 
 from pydantic_core import to_json
 
@@ -38,22 +37,12 @@ from moot.protocols.engine.steps import (
     FlipEffect,
     ParallelEffect,
     PlayEffect,
+    Recorder,
     Waiting,
     drawn,
     seed_of,
 )
 from moot.protocols.engine.view import NOTHING, Request, View
-
-
-class Recorder(Structural):
-    """Who is told what happens. `moved` is apart because it is the hot path."""
-
-    def moved(
-        self, step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str,
-        size: int, reads: int, meta: Mapping[str, Any] | None,
-    ) -> None: ...  # fmt: skip
-
-    def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None: ...
 
 
 class Game:
@@ -146,24 +135,28 @@ class Game:
         step: str,
         reply: Any,
         *,
-        reads: int = 0,
+        reads: int | None = None,
         spent: Mapping[str, int | float] | None = None,
         meta: Mapping[str, Any] | None = None,
     ) -> bool:
         """Give the move for an open step. True when it was accepted; False when it was illegal, which is recorded and
         leaves the play as it was (the step stays open, unless its seat has now forfeited).
 
-        reads, spent: what the seat read and spent for it. Raises ProtocolError when no such step is open.
+        reads, spent: what the seat read (None: nobody counted) and spent for it. The reads of a seat without a bound, on
+        which nothing rests, are recorded as meta. Raises ProtocolError when no such step is open.
         """
         waiting = self.open.get(step)
         if waiting is None:
             raise ProtocolError(f"step {step} is not open; open: {', '.join(self.open) or 'none'}")
         ask, branch = waiting.ask, waiting.branch
-        if branch.accounts and (account := branch.accounts.get(ask.seat)) is not None:
+        account = branch.accounts.get(ask.seat) if branch.accounts else None
+        if account is None:
+            if reads is not None and self.recorder is not None:
+                meta, reads = {**(meta or {}), "reads": reads}, None
+        else:
             try:
                 account.charge("calls", 1)
-                if reads:
-                    account.charge("reads", reads)
+                account.charge("reads", reads or 0)
                 for measure, amount in (spent or {}).items():
                     account.charge(measure, amount)
             except BudgetExceeded as error:
@@ -173,16 +166,14 @@ class Game:
             given, move, payload = accepted(reply, ask)
             raw = None if move is given or move == given else written(given)
         except Illegal as error:
-            self._reject(step, waiting, reply, str(error), reads, meta)
+            self._reject(step, waiting, reply, str(error), reads or 0, meta)
             return False
         del self.open[step]
         seat = ask.seat
         if self.recorder is not None:
-            under = ask.under
-            if under is None and move.argues:
-                under = "q"
+            under = "q" if ask.under is None and move.argues else ask.under
             size = 0 if under is None else move.cells() if self._cells else move.reading()
-            self.recorder.moved(step, seat, waiting.digest, payload, raw, under, ask.relation, size, reads, meta)
+            self.recorder.moved(step, seat, waiting.digest, payload, raw, under, ask.relation, size, reads or 0, meta)
         branch.last = step
         if ask.say:
             branch.say((step, seat, (type(move), payload) if self.lean else move), payload + seat.encode(), ask.to)
@@ -212,7 +203,11 @@ class Game:
             fields = {"outcome": outcome.model_dump(mode="json")}
             if failed is not None:
                 said = {"step": failed, "seat": self.open[failed].ask.seat, **fields}
-                self.recorder.event("failed", {**said, "reads": reads} if reads else said)
+                counted = {"reads": reads}
+                if self.account(failed) is None:
+                    self.recorder.event("failed", said, counted)
+                else:
+                    self.recorder.event("failed", said | counted if reads else said)
             self.recorder.event("ended", fields)
         self.outcome = outcome
         self.close()
@@ -362,8 +357,7 @@ class Game:
                     parent.say(entry, payload, to)
             for seat, account in (parent.accounts or {}).items():
                 account.join([child.accounts[seat] for child in parent.children if child.accounts])
-            last = parent.children[-1].last
-            parent.last = last or parent.last
+            parent.last = parent.children[-1].last or parent.last
             parent.children = []
             self._ready.append((parent, tuple(parent.results)))
 

@@ -1,4 +1,4 @@
-"""The steps of a play: what a script yields to the engine, where each branch stands, and what a coin shows.
+"""The steps of a play: what a script yields to the engine, where each branch stands, who is told, and what a coin shows.
 
 Rule of this file: plain records without behaviour of their own. `floor.py` makes the effects, `game.py` carries them out.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from hashlib import blake2b
 from typing import Any
+from typing import Protocol as Structural
 
 from moot.protocols.engine.budget import Account
 from moot.protocols.engine.moves import Move
@@ -123,6 +124,17 @@ class Waiting:
         self.branch, self.ask, self.digest = branch, ask, digest
         self.attempt = 0
         self.problem: str | None = None
+
+
+class Recorder(Structural):
+    """Who is told what happens. `moved` is apart because it is the hot path."""
+
+    def moved(
+        self, step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str,
+        size: int, reads: int, meta: Mapping[str, Any] | None,
+    ) -> None: ...  # fmt: skip
+
+    def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None: ...
 
 
 def seed_of(seed: int, step: str) -> int:

@@ -133,7 +133,7 @@ def transcript_of(play: Play, source: str, record: Any, out: Path | None = None)
         game = Game(play.protocol, question, recorder=log, chance=chance)
         try:
             seats = {seat: dict(who) for seat, who in play.seats.items()}
-            meta = {"moot": __version__, "seats": seats, "imported": True, **sealed(play.question)}
+            meta = {"moot": __version__, "seats": seats, **sealed(play.question)}
             log.event("started", header(play.protocol, question), meta)
             found = [*play.problems, *_played(game.start(), play)]
             log.event("imported", {"source": source, "record": record, "problems": found})

@@ -78,7 +78,7 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
     return Ledger(
         n=question["size"], unit=question.get("unit", "characters"), bounds=started.get("bounds") or {}, flips=flips,
         seats={seat: _closed(spending) for seat, spending in seats.items()},
-        tree=Size(**{**vars(tree), "implied": started.get("implied")}),
+        tree=Size(**{**vars(tree), "full_tree_size": started.get("full_tree_size")}),
         questions=Questions.model_validate(graph, from_attributes=True) if graph.unique else None,
     )  # fmt: skip
 

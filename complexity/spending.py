@@ -43,7 +43,7 @@ class Spending(BaseModel):
 class Size(BaseModel):
     """How large the argument tree grew: nodes with the root, unique nodes (equal statements merged), depth in edges,
     the widest branching, the largest node, the largest sum of sizes from root to leaf, and the sum over all nodes;
-    sizes in the question's unit, the root's own text not counted. implied: nodes of the whole tree of which the play
+    sizes in the question's unit, the root's own text not counted. full_tree_size: nodes of the whole tree of which the play
     wrote a part, where the protocol can say (a debate of depth d and branching b writes one path of b^d)."""
 
     model_config = ConfigDict(extra="forbid")
@@ -54,7 +54,7 @@ class Size(BaseModel):
     largest: int = 0
     longest_path: int = 0
     total: int = 0
-    implied: int | None = None
+    full_tree_size: int | None = None
 
 
 class Questions(BaseModel):
@@ -151,8 +151,8 @@ def budgets(ledger: Ledger) -> list[str]:
         f"{number(size.branching)}; largest node {number(size.largest)}, longest path {number(size.longest_path)}, "
         f"all {number(size.total)} {ledger.unit}"
     )
-    if size.implied is not None:
-        lines.append(f"      it is part of a tree of {number(size.implied)} nodes, which nobody had to write")
+    if size.full_tree_size is not None:
+        lines.append(f"      it is part of a tree of {number(size.full_tree_size)} nodes, which nobody had to write")
     if (asked := ledger.questions) is not None:
         down = f"depth {number(asked.depth)}" if asked.depth is not None else "some of them leading back to themselves"
         line = (

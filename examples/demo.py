@@ -44,12 +44,12 @@ def programs(out: Path) -> None:
             assert isinstance(t.outcome, moot.Decided), t.outcome
             right = t.outcome.verdict.choice == sample.unseal()
             table.add_row(
-                f"{size:,}", liar, t.outcome.verdict.text, "yes" if right else "NO", f"{t.ledger.tree.implied:,}",
+                f"{size:,}", liar, t.outcome.verdict.text, "yes" if right else "NO", f"{t.ledger.tree.full_tree_size:,}",
                 str(t.ledger.tree.depth), str(t.guarantee.used), str(t.guarantee.budget),
             )  # fmt: skip
     console.print(table)
     console.print(
-        f"Why the judge could be right: {t.guarantee.because}, on one path of {t.ledger.tree.implied:,} claims."
+        f"Why the judge could be right: {t.guarantee.because}, on one path of {t.ledger.tree.full_tree_size:,} claims."
     )
     console.print("Every transcript was replayed to the identical digest.\n")
 

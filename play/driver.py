@@ -20,10 +20,12 @@ from moot.protocols.engine.errors import BudgetExceeded, MootError, ReplayDiverg
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question, Sample
+from moot.protocols.engine.version import __version__
 from moot.protocols.engine.view import Request
-from moot.transcripts.events import FORMAT, VERSION, EventLog
+from moot.transcripts.events import FORMAT, PLAYED, VERSION, EventLog
 from moot.transcripts.store import Writer
 from moot.transcripts.transcript import Transcript
+from moot.transcripts.truth import sealed
 
 if TYPE_CHECKING:
     from moot.transcripts.replay import Recording
@@ -200,6 +202,10 @@ class Driver:
         def note(event: dict[str, Any]) -> None:
             fields = dict(event)
             name = str(fields.pop("event", "attempted"))
+            if name in PLAYED or name == "resumed":
+                raise UsageError(
+                    f"seat {seat} notes an event {name!r}, which the play itself records; give it another name"
+                )
             self.log.event(name, {"step": step, "seat": seat, **fields}, {"at": now()})
 
         return note
@@ -298,11 +304,14 @@ async def arun(
     try:
         game = Game(protocol, question, seed=seed, bounds=limits, recorder=log)
         fields = header(protocol, question, seed, limits)
-        meta: dict[str, Any] = {"at": now(), "seats": {seat: describe(agent) for seat, agent in seats.items()}}
+        meta: dict[str, Any] = {
+            "moot": __version__,
+            "at": now(),
+            "seats": {seat: describe(agent) for seat, agent in seats.items()},
+        }
         if parent:
             meta["parent"] = dict(parent)
-        if (truth := sample.unseal()) is not None:
-            meta["sealed"] = {"truth": truth}
+        meta |= sealed(sample)
         if sample.task is not None:
             meta["task"] = sample.task
         log.event("started", fields, meta)
@@ -324,8 +333,8 @@ def header(
     }  # fmt: skip
     if limits:
         fields["bounds"] = dict(limits)
-    if (implied := protocol.full_tree_size(question)) is not None:
-        fields["implied"] = implied
+    if (nodes := protocol.full_tree_size(question)) is not None:
+        fields["full_tree_size"] = nodes
     return fields
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from moot.complexity.play import path_of
 from moot.play.driver import Driver, Seats, _seated, arun, bounds_of, check_seats, in_loop, now
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
-from moot.transcripts.events import EventLog
+from moot.transcripts.events import VERSION, EventLog, chain_of
 from moot.transcripts.replay import Recording, Replay
 from moot.transcripts.store import Writer, repair
 from moot.transcripts.transcript import Transcript
@@ -19,7 +20,8 @@ async def aresume(path: Path | str, seats: Seats, *, protocol: Protocol | None =
     """Take up an unfinished transcript where it broke off; no call that was completed is made again.
 
     A torn last line is cut off first. A play that ended in Errored is taken up at the step that failed.
-    Raises UsageError when it has ended otherwise, ReplayDivergence when the protocol no longer does what was recorded.
+    Raises UsageError when it has ended otherwise or is of an older version (a file holds one version; fork it),
+    ReplayDivergence when the protocol no longer does what was recorded.
     """
     path = Path(path)
     if path.suffix == ".zst":
@@ -28,8 +30,14 @@ async def aresume(path: Path | str, seats: Seats, *, protocol: Protocol | None =
         raise UsageError(f"there is no transcript {path}")
     writer = Writer(path, append=True)
     try:
-        cut = repair(path)
         transcript = Transcript(path=path)
+        if transcript.version != VERSION:
+            last = max((step.step for step in transcript.steps()), key=path_of, default="")
+            instead = f"moot fork {path} --at {last} -o FILE" if last else "play it again: nobody has moved yet"
+            raise UsageError(
+                f"{path} is in version {transcript.version} of the format, and no file holds two; instead: {instead}"
+            )
+        cut = repair(path)
         replay = Replay(transcript, protocol, reopen=True)
         game = replay.game
         if game.outcome is not None and not replay.unwritten:
@@ -39,7 +47,7 @@ async def aresume(path: Path | str, seats: Seats, *, protocol: Protocol | None =
         chain, count = b"", 0
         for line in transcript.lines():
             count += 1
-            chain = line[-35:-3]
+            chain = chain_of(line)
         log = EventLog(writer, chain, count)
         log.event("resumed", {"events": count, "cut": cut}, {"at": now()})
         for body in replay.unwritten:
@@ -59,7 +67,7 @@ async def afork(
     Steps that come before `at` in the order of paths are taken from the recording. Raises TranscriptError when no move
     was recorded at `at`.
     """
-    recording = Recording(transcript, before=at)
+    recording = Recording(transcript, before=at, protocol=protocol)
     seated = {seat: _seated(agent) for seat, agent in seats.items()}
     bounds = {**transcript.bounds, **bounds_of(seated, transcript.question)}
     return await arun(
@@ -94,13 +102,14 @@ async def arejudge(
     seated = {**{s: _seated(a) for s, a in (seats or {}).items()}, **dict.fromkeys(judges, _seated(judge))}
     kept = {seat: limits for seat, limits in transcript.bounds.items() if seat not in judges}
     return await arun(
-        protocol, transcript.sample, seated, seed=transcript.seed, out=out, recording=Recording(transcript, without=judges),
+        protocol, transcript.sample, seated, seed=transcript.seed, out=out, recording=Recording(transcript, without=judges, protocol=protocol),
         bounds={**kept, **bounds_of(seated, transcript.question)}, stale=stale, parent=_parent(transcript, "judge"),
     )  # fmt: skip
 
 
 def _parent(transcript: Transcript, at: str) -> dict[str, Any]:
-    return {"digest": transcript.digest, "at": at, "seats": transcript.seats}
+    parent = {"digest": transcript.digest, "at": at, "seats": transcript.seats}
+    return parent if transcript.path is None else {**parent, "path": str(transcript.path)}
 
 
 def resume(path: Path | str, seats: Seats, *, backend: str = "asyncio", **options: Any) -> Transcript:

@@ -62,7 +62,9 @@ pytestmark = pytest.mark.usefixtures("folder")
         (("show", "none.jsonl"), "there is no transcript none.jsonl"),
         (("show", "."), "is a folder"),
         (("verify", "none.jsonl"), "there is no transcript none.jsonl"),
-        (("tree", "good.jsonl", "--format", "pdf"), "--format pdf"),
+        (("tree", "good.jsonl", "--format", "pdf"), "no exporter is called 'pdf'"),
+        (("tree", "good.jsonl", "--format", "jsonl"), "no form of a tree"),
+        (("export", "good.jsonl", "-f", "dot", "--json"), "name it with -o"),
         (("seal", "none.jsonl"), "there is no transcript"),
         (("list", "none"), "there is no folder none"),
         (("list", "good.jsonl"), "is a file"),
@@ -91,7 +93,7 @@ def test_torn_edited_and_newer_transcripts() -> None:
     from moot.transcripts.events import EventLog, played_part
 
     newer: list[bytes] = []
-    EventLog(newer.append).line(played_part(lines[0]).replace(b'"version":1', b'"version":99'))
+    EventLog(newer.append).line(played_part(lines[0]).replace(b'"version":2', b'"version":99'))
     Path("newer.jsonl").write_bytes(newer[0])
     Path("other.jsonl").write_bytes(b'{"some": "json"}\n')
     Path("empty.jsonl").write_bytes(b"")

@@ -43,7 +43,7 @@ def test_ctrl_c_keeps_what_was_said_and_says_how_to_go_on(folder: Path) -> None:
     assert f"all that was said is kept ({kept} moves)" in line and "go on with: moot resume d.jsonl --seat a=" in line
     again = line.split("go on with: moot ")[1].replace("cli_agents:slow", "cli_agents:speaker").split()
     assert "Decided" in said(*again)
-    assert moot.replay(moot.load("d.jsonl")).ledger.seats["a"].calls == 200
+    assert moot.replay(moot.load("d.jsonl")).transcript.ledger.seats["a"].calls == 200
 
 
 def test_ctrl_c_in_a_set(folder: Path) -> None:

@@ -7,7 +7,9 @@ import json
 import re
 import shutil
 import subprocess
-from typing import Any
+import warnings
+from pathlib import Path
+from typing import Any, ClassVar
 from xml.etree import ElementTree
 
 import networkx as nx
@@ -15,8 +17,27 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import moot
+from moot.cli import reading
 from moot.protocols.engine.errors import UsageError
-from moot.transcripts.export import from_json, to_dot, to_graphml, to_json, to_mermaid
+from moot.protocols.engine.registry import everything, find
+from moot.transcripts.exporters.base import Exporter
+from moot.transcripts.exporters.document import Tree
+from moot.transcripts.exporters.dot import Dot
+from moot.transcripts.exporters.graphml import GraphML
+from moot.transcripts.exporters.json_tree import Json, from_json
+from moot.transcripts.exporters.mermaid import Mermaid
+
+to_json, to_graphml = Json().tree, GraphML().tree
+
+
+def to_dot(graph: Tree, width: int = 40, lines: int = 8) -> str:
+    return Dot(width, lines).tree(graph)
+
+
+def to_mermaid(graph: Tree, width: int = 40, lines: int = 8) -> str:
+    return Mermaid(width, lines).tree(graph)
+
 
 HOSTILE = [
     'say "hi" \\" \\',
@@ -41,17 +62,10 @@ texts = st.sampled_from(HOSTILE) | st.text(max_size=80) | st.text(alphabet='"\\]
 def trees(draw: st.DrawFn) -> nx.DiGraph[str]:
     graph: nx.DiGraph[str] = nx.DiGraph(question=draw(texts), root="q")
     names = ["q"]
-    seats = st.none() | st.sampled_from(["a", "b"]) | texts.filter(bool)
+    seats = st.fixed_dictionaries({}, optional={"seat": texts, "role": st.sampled_from(["a", "b"]) | texts})
 
     def add(name: str) -> None:
-        graph.add_node(
-            name,
-            seat=draw(seats),
-            role=draw(seats),
-            kind=draw(texts),
-            text=draw(texts),
-            size=draw(st.integers(0, 2**70)),
-        )
+        graph.add_node(name, **draw(seats), kind=draw(texts), text=draw(texts), size=draw(st.integers(0, 2**70)))
 
     add("q")
     for number in range(draw(st.integers(0, 7))):
@@ -113,7 +127,7 @@ def test_graphml_is_read_by_networkx(graph: nx.DiGraph[str]) -> None:
     again = nx.read_graphml(io.BytesIO(to_graphml(graph).encode()))
 
     def expected(attributes: dict[str, Any]) -> dict[str, Any]:
-        return {key: visible(value) for key, value in attributes.items() if value is not None}
+        return {key: visible(value) for key, value in attributes.items()}
 
     assert again.is_directed() and not again.is_multigraph()
     assert {n: dict(d) for n, d in again.nodes(data=True)} == {n: expected(d) for n, d in graph.nodes(data=True)}
@@ -153,9 +167,9 @@ def test_dot_labels_are_closed_and_within_their_width(graph: nx.DiGraph[str], wi
 
 def all_hostile() -> nx.DiGraph[str]:
     graph: nx.DiGraph[str] = nx.DiGraph(question=HOSTILE[1], root="q")
-    graph.add_node("q", seat=None, role=None, kind="question", text=HOSTILE[1], size=3)
+    graph.add_node("q", kind="question", text=HOSTILE[1], size=3)
     for number, text in enumerate(HOSTILE):
-        graph.add_node(str(number), seat=text or None, role=None, kind="speech", text=text, size=len(text))
+        graph.add_node(str(number), seat=text, kind="speech", text=text, size=len(text))
         graph.add_edge("q", str(number), relation=text)
     return graph
 
@@ -193,9 +207,56 @@ def squeezed(text: str) -> str:
     return "".join(text.split())
 
 
+@pytest.mark.parametrize("path", sorted((Path(__file__).parent / "golden").glob("*.jsonl")), ids=lambda path: path.stem)
+def test_the_tree_of_a_play_goes_through_every_writer_of_networkx(path: Path, tmp_path: Path) -> None:
+    tree = moot.load(path).tree
+    given = [dict(tree.graph), *(d for _, d in tree.nodes(data=True)), *(d for *_, d in tree.edges(data=True))]
+    assert {type(value) for attributes in given for value in attributes.values()} <= {str, int, float, bool}
+    out = tmp_path / "tree"
+    for write, read in (
+        (nx.write_graphml, nx.read_graphml), (nx.write_gml, nx.read_gml), (nx.write_gexf, nx.read_gexf),
+        (nx.write_edgelist, None), (nx.write_multiline_adjlist, None), (nx.write_latex, None),
+    ):  # fmt: skip
+        write(tree, out)
+        if read is not None:
+            again = read(out)
+            assert set(again) == set(tree) and set(again.edges) == set(tree.edges)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pajek has no numbers, and networkx does not escape for it
+        nx.write_pajek(tree, out)
+    for data in (nx.node_link_data(tree), nx.cytoscape_data(tree)):
+        json.dumps(data)
+    assert nx.node_link_graph(nx.node_link_data(tree)).nodes == tree.nodes
+
+
+def test_an_exporter_of_ones_own_is_found_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Loud(Exporter):
+        name: ClassVar[str] = "loud"
+
+        def text(self, transcript: moot.Transcript) -> str:
+            return transcript.question.text.upper()
+
+    class Packed(Exporter):
+        name: ClassVar[str] = "packed"
+
+        def text(self, transcript: moot.Transcript) -> bytes:
+            return b"\x00\xff"
+
+    path, out = str(Path(__file__).parent / "golden" / "debate.jsonl"), tmp_path / "out"
+    reading.export(Path(path), "loud", out)
+    assert out.read_text() == "WHAT SANK THE SHIPS?\n"
+    reading.export(Path(path), "packed", tmp_path / "bytes")
+    assert (tmp_path / "bytes").read_bytes() == b"\x00\xff"
+    with pytest.raises(UsageError, match="loud is no form of a tree"):
+        reading.tree(Path(path), "loud")
+    assert find("exporter", "loud") is Loud and {"dot", "graphml", "json", "jsonl", "mermaid"} <= set(
+        everything("exporter")
+    )
+
+
 def test_examples() -> None:
     graph: nx.DiGraph[str] = nx.DiGraph(question="Who?", root="q")
-    graph.add_node("q", seat=None, role=None, kind="question", text="Who?", size=4)
+    graph.add_node("q", kind="question", text="Who?", size=4)
     graph.add_node("10", seat="b", role="debater", kind="speech", text='No: "a storm" & rain.', size=21)
     graph.add_node("2", seat="a", role="debater", kind="speech", text="The admiral did it, and then he left.", size=37)
     graph.add_edge("q", "2", relation="answers")
@@ -224,7 +285,7 @@ def test_examples() -> None:
 def test_graphs_of_another_form_are_refused() -> None:
     def tree(**node: Any) -> nx.DiGraph[Any]:
         graph: nx.DiGraph[Any] = nx.DiGraph(question="Who?", root="q")
-        graph.add_node("q", **{"seat": None, "role": None, "kind": "question", "text": "Who?", "size": 4, **node})
+        graph.add_node("q", **{"kind": "question", "text": "Who?", "size": 4, **node})
         return graph
 
     to_json(tree())
@@ -276,7 +337,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 def test_lone_surrogates_are_replaced() -> None:
     graph: nx.DiGraph[str] = nx.DiGraph(question="\ud800", root="q")
-    graph.add_node("q", seat=None, role=None, kind="question", text="a\udfffb", size=3)
+    graph.add_node("q", kind="question", text="a\udfffb", size=3)
     assert from_json(to_json(graph)).nodes["q"]["text"] == "a\ufffdb"
     for export in (to_json, to_graphml, to_dot, to_mermaid):
         export(graph).encode()

@@ -223,7 +223,7 @@ def test_golden(name: str, update_golden: bool) -> None:
         question = question.model_copy(update={"choices": question.choices[:2]})
     elif isinstance(OURS[name], moot.PixelDebate):
         question = moot.Question("Which digit is this?", ("0", "1", "7"), data=IMAGE, size=4, unit="cells")
-    path = Path(__file__).parent / "golden" / f"{name.replace(' ', '-')}.jsonl"
+    path = Path(__file__).parent / "golden" / "v2" / f"{name.replace(' ', '-')}.jsonl"
     moot.testing.check_golden(path, OURS[name], question, seed=7, update=update_golden)
 
 

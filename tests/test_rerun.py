@@ -89,7 +89,9 @@ def test_fork_takes_what_came_before(whole: moot.Transcript, tmp_path: Path) -> 
     before, after = {s.step: s.move for s in whole.steps()}, {s.step: s.move for s in forked.steps()}
     assert {step for step in before if before[step] == after[step]} == {"0.0.0", "0.1.0", "1.0.0"}
     assert forked.outcome != whole.outcome and moot.load(out).digest == forked.digest == moot.replay(forked).digest
-    assert forked.started["meta"]["parent"] == {"digest": whole.digest, "at": "1.1.0", "seats": whole.seats}
+    assert forked.parent == {
+        "digest": whole.digest, "at": "1.1.0", "seats": whole.seats, "path": str(whole.path),
+    }  # fmt: skip
     assert forked.ledger.seats["a"].recorded == 2 and forked.ledger.seats["a"].calls == 3
     assert forked.sample.unseal() == 0
 
@@ -100,8 +102,9 @@ def test_fork_with_the_same_agents_is_the_same_play(whole: moot.Transcript) -> N
 
 
 def test_fork_at_no_step(whole: moot.Transcript) -> None:
-    with pytest.raises(moot.TranscriptError, match="no move was recorded at step 8"):
-        moot.fork(whole, "8", everywhere(DEBATE, speak))
+    for step in ("8", "x", ""):
+        with pytest.raises(moot.TranscriptError, match=f"no move was recorded at step {step};"):
+            moot.fork(whole, step, everywhere(DEBATE, speak))
 
 
 def test_rejudge_asks_the_judge_alone(whole: moot.Transcript) -> None:

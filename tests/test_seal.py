@@ -15,7 +15,8 @@ import moot
 from moot.protocols.engine.errors import MootError, TranscriptError, UsageError
 from moot.transcripts import index
 from moot.transcripts.index import lines_from_end, summaries, summary_of
-from moot.transcripts.seal import seal, sealed_summary, unsealed
+from moot.transcripts.seal import seal
+from moot.transcripts.sealed import sealed_summary, unsealed
 
 QUESTION = moot.Question("Who sank the fleet?", ("a storm", "the admiral"), passage="The storm came at night.")
 SEATS = {"a": cli_agents.speaker, "b": cli_agents.speaker, "judge": cli_agents.judge}
@@ -45,13 +46,13 @@ def test_lines_from_the_end_are_the_whole_lines_reversed(
 def test_sealing_keeps_every_byte_and_removes_the_original(tmp_path: Path) -> None:
     path = tmp_path / "d.jsonl"
     before = played(path)
-    lines, digest = list(before.lines()), before.digest
+    lines, digest, outcome = list(before.lines()), before.digest, before.outcome
     sealed = seal(path)
     assert sealed == tmp_path / "d.jsonl.zst"
     assert [entry.name for entry in tmp_path.iterdir()] == ["d.jsonl.zst"]
     assert list(unsealed(sealed)) == lines
     after = moot.load(sealed)
-    assert after.digest == digest and after.outcome == before.outcome
+    assert after.digest == digest and after.outcome == outcome
     assert moot.replay(after).digest == digest
     summary = sealed_summary(sealed)
     assert (summary["digest"], summary["events"], summary["outcome"]) == (digest, len(lines), "decided")
@@ -159,7 +160,7 @@ def test_summaries_report_broken_files_and_go_on(tmp_path: Path) -> None:
     (tmp_path / "d.jsonl").write_bytes(b"")
     (tmp_path / "e.jsonl").write_bytes(lines[0][:30])
     (tmp_path / "f.jsonl").write_bytes(b"\xff\xfenot json\n")
-    (tmp_path / "g.jsonl").write_bytes(lines[0].replace(b'"version":1', b'"version":9', 1))
+    (tmp_path / "g.jsonl").write_bytes(lines[0].replace(b'"version":2', b'"version":9', 1))
     (tmp_path / "h.jsonl.zst").write_bytes(b"(\xb5/\xfd")
     (tmp_path / "i.jsonl").write_bytes(b'{"event":"started","format":"moot-transcript","version":1}\n')
     (tmp_path / "notes.txt").write_text("not listed")

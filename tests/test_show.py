@@ -204,12 +204,15 @@ def test_a_tree_is_a_frozen_graph_that_shows_itself() -> None:
 
 
 def test_every_export_takes_the_tree_of_a_play() -> None:
-    from moot.transcripts.export import from_json, to_dot, to_graphml, to_json, to_mermaid
+    from moot.transcripts.exporters.dot import Dot
+    from moot.transcripts.exporters.graphml import GraphML
+    from moot.transcripts.exporters.json_tree import Json, from_json
+    from moot.transcripts.exporters.mermaid import Mermaid
 
     tree = played(rounds=2).tree
-    again = from_json(to_json(tree))
+    again = from_json(Json().tree(tree))
     assert {node: again.nodes[node] for node in again} == {node: tree.nodes[node] for node in tree}
-    for write in (to_dot, to_graphml, to_mermaid):
+    for write in (Dot().tree, GraphML().tree, Mermaid().tree):
         assert "nobody" in write(tree)
 
 

@@ -92,8 +92,8 @@ def _written(path: Path, **fields: Any) -> None:
 
 
 def test_a_newer_version_is_refused(path: Path) -> None:
-    _written(path, format="moot-transcript", version=99)
-    with pytest.raises(moot.TranscriptError, match="format version 99; this moot reads up to 1: upgrade moot"):
+    _written(path, format="moot-transcript", version=3)
+    with pytest.raises(moot.TranscriptError, match="written in version 3; this moot reads up to 2: upgrade moot"):
         moot.load(path)
 
 
@@ -207,3 +207,10 @@ def test_a_file_that_changes_after_it_was_found_good_is_checked_again(tmp_path: 
         moot.replay(transcript)
     with pytest.raises(moot.TranscriptError, match="line 2"):
         moot.verify(transcript)
+
+
+def test_a_transcript_is_shown_by_its_file_and_not_read_for_that(path: Path) -> None:
+    transcript = moot.Transcript(path=path)
+    path.unlink()
+    assert repr(transcript) == f"<Transcript {path}>"
+    assert repr(moot.Transcript([b"no event"])) == "<Transcript of 1 events>"

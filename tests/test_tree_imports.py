@@ -17,7 +17,8 @@ from moot.testing.strategies import hostile_text
 from moot.transcripts.display.claims import citation_graph, responses, support_circle
 from moot.transcripts.display.notebook import as_html
 from moot.transcripts.display.show import as_text
-from moot.transcripts.export import from_json, to_graphml, to_json
+from moot.transcripts.exporters.graphml import GraphML
+from moot.transcripts.exporters.json_tree import Json, from_json
 from moot.transcripts.formats.importing import Imported, Record, format_named, problems, record_of_import, transcript_of
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -165,7 +166,7 @@ def test_deep_trees(levels: int, why: str, tmp_path: Path) -> None:
     else:
         assert found.path is not None
         tree = moot.load(found.path).tree
-        assert len(tree) == levels + 1 and from_json(to_json(tree)).nodes == tree.nodes and to_graphml(tree)
+        assert len(tree) == levels + 1 and from_json(Json().tree(tree)).nodes == tree.nodes and GraphML().tree(tree)
 
 
 @st.composite

@@ -1,21 +1,35 @@
 """The event log: one JSON line per event, in the order in which they happened, each chained to the one before.
 
-A line is `{"event": …, fields…, "meta": {…}, "chain": "…"}`. What stands before `"meta"` is what the play was; meta is how
+Rule of this file: what a line is, in bytes, and nothing of where lines are kept or what is folded from them.
+
+A line is `{"event": …, fields…, "meta": {…}, "chain": "…"}`. What stands before `"meta"` in a line is the play; meta is how
 it came about (clock readings, costs, attempts) and takes no part in a play's digest. `chain` is the blake2b hash of the
 previous chain value and this line up to it. Views are not stored: `request` is the hash of what the seat was shown.
 
-| event | what it says | part of the play |
+| event | fields | part of the play |
 |---|---|---|
-| started | protocol, question, seed, bounds; meta: seats, clock, sealed truth | yes |
-| asked, attempted | a call went out; it came back or failed, with its cost | no |
+| started | format, version, protocol, question, seed, roles, bounds, full_tree_size | yes |
+| asked, attempted | a call went out; it came back or failed, with its cost: step, seat, … | no |
 | chose, refined | what an agent that draws several candidates had to choose among; a draft and its critiques | no |
-| moved | a move was accepted | yes |
-| rejected | a move was illegal, by which rule | yes |
-| flipped, charged | a coin; a charge on a seat's budget | yes |
-| entered, left | a sub-play began; ended | yes |
-| failed | a seat ran out of budget or failed | yes, unless the play was resumed after it |
+| moved | a move was accepted: step, seat, request, move, raw (as given, where a check altered it), under, relation, size, reads (of a bounded seat; of others in the meta) | yes |
+| rejected | a move was illegal: step, seat, request, move, rule, reads | yes |
+| flipped, charged | a coin: step, weights, value; a charge on a budget: step, seat, measure, amount | yes |
+| entered, left | a sub-play began: step, protocol, question, seats; ended: step, outcome | yes |
+| failed | a seat ran out of budget or failed: step, seat, outcome, reads | yes, unless the play was resumed after it |
 | cancelled, resumed, imported | interruption; taking up again; what an import keeps of its source | no |
-| ended | the outcome | yes, likewise |
+| ended | outcome | yes, likewise |
+| thought | private thinking: step, seat, attempt, text | no (reserved) |
+| answered | the raw text of an answer: step, seat, attempt, text | no (reserved) |
+| shown | what a seat was shown: step, seat, attempt, messages | no (reserved) |
+| told | words of the protocol itself: step, text | no (reserved) |
+| tool | a tool call: step, seat, attempt, name, arguments, result | no (reserved) |
+
+The meta of `started`, every field optional: `moot`, the version of moot that played; `at`, the clock; `seats`, who sat
+where; `task`; `parent`, of a fork or rejudgement: `{"digest", "at", "seats", "path"}` of the play that it was derived from;
+`sealed`: `{"truth": index}`, or the truth beside the file (`transcripts/truth.py`).
+
+Which events are the play is settled for version 2: those marked yes. Any other name is optional. Readers pass over what
+they do not know, and `verify` counts it; a new part of the play takes version 3.
 """
 
 from __future__ import annotations
@@ -31,12 +45,14 @@ from moot.complexity.play import path_of
 from moot.protocols.engine.errors import TranscriptError
 
 FORMAT = "moot-transcript"
-VERSION = 1
+VERSION = 2
 
 PLAYED = frozenset({"started", "moved", "rejected", "flipped", "charged", "entered", "left", "failed", "ended"})
 """The events that make up the play itself: replay must produce each of them again."""
+RESERVED = frozenset({"thought", "answered", "shown", "told", "tool"})
+KNOWN = PLAYED | RESERVED | {"asked", "attempted", "chose", "refined", "cancelled", "resumed", "imported"}
 
-CHAIN = b',"chain":"'
+_CHAIN = b',"chain":"'
 _META = b',"meta":'
 KEPT = b'{"event":"imported",'
 """How a line begins that holds what an import keeps of its source."""
@@ -97,14 +113,20 @@ def played_part(line: bytes) -> bytes:
     return line[: line.rindex(_META)]
 
 
+def chain_of(line: bytes) -> bytes:
+    """The chain value that a whole line carries."""
+    return line[-35:-3]
+
+
 def check_line(line: bytes, number: int, chain: bytes, name: str) -> bytes:
     """The chain value of a line, after checking it against `chain`, that of the line before.
 
     Raises TranscriptError naming file, line and event when the line was edited, reordered or is no event at all.
     """
-    if line[-45:-35] == CHAIN and line[-3:] == b'"}\n':
-        if blake2b(chain + line[:-45], digest_size=16).hexdigest().encode() == line[-35:-3]:
-            return line[-35:-3]
+    own = line[-35:-3]
+    if line[-45:-35] == _CHAIN and blake2b(chain + line[:-45], digest_size=16).hexdigest().encode() == own:
+        return own
+    if line[-45:-35] == _CHAIN and line[-3:] == b'"}\n':
         raise TranscriptError(
             f"{name}: line {number} ({label(line)}): the hash chain breaks here: this line or one before it was edited, "
             "removed or reordered; keep an untouched copy, or `moot fork` from a step before it"
@@ -137,10 +159,10 @@ def check_header(event: Mapping[str, Any], name: str) -> None:
     """Raise TranscriptError unless `event` opens a transcript of a version that this moot reads."""
     if event.get("event") != "started" or event.get("format") != FORMAT:
         raise TranscriptError(f"{name}: line 1 does not open a moot transcript (its format is {event.get('format')!r})")
-    if not isinstance(event.get("version"), int) or event["version"] > VERSION:
-        raise TranscriptError(
-            f"{name}: written in format version {event.get('version')!r}; this moot reads up to {VERSION}: upgrade moot"
-        )
+    if type(version := event.get("version")) is not int or version < 1:
+        raise TranscriptError(f"{name}: line 1 gives no version of the format, but {version!r}")
+    if version > VERSION:
+        raise TranscriptError(f"{name}: written in version {version}; this moot reads up to {VERSION}: upgrade moot")
 
 
 def played(lines: Iterable[tuple[bytes, dict[str, Any]]]) -> Iterator[tuple[bytes, dict[str, Any]]]:

@@ -1,5 +1,8 @@
 """Listing transcripts without reading them: the first and the last line of a file, or the summary that a sealed one
-carries at its start. Nothing here checks hash chains; `verify` does."""
+carries at its start.
+
+Rule of this file: nothing here reads a transcript whole or checks hash chains; `verify` does.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 
 from moot.protocols.engine.errors import MootError, TranscriptError, UsageError
-from moot.transcripts.events import check_header
+from moot.transcripts.events import PLAYED, check_header
+from moot.transcripts.sealed import sealed_summary
 
 _CHUNK = 65536
 
@@ -68,8 +72,6 @@ def summary_of(path: Path | str) -> Summary:
     try:
         size = path.stat().st_size
         if path.suffix == ".zst":
-            from moot.transcripts.seal import sealed_summary
-
             return Summary.model_validate({**sealed_summary(path), "path": path, "size": size, "sealed": True})
         return _of_lines(path, size)
     except (MootError, OSError, ValidationError) as error:
@@ -102,7 +104,7 @@ def _of_lines(path: Path, size: int) -> Summary:
             event = _event(line, None)
             if event["event"] == "ended":
                 outcome = event["outcome"]
-            if event["event"] != "imported":
+            if event["event"] in PLAYED or event["event"] == "resumed":
                 break
         try:
             return Summary.model_validate({**described(started, outcome), "path": path, "size": size})

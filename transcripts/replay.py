@@ -1,4 +1,7 @@
-"""Verify, replay, and what fork, rejudge and resume take from a recording. Nothing here runs anything live."""
+"""Verify, replay, and what fork, rejudge and resume take from a recording.
+
+Rule of this file: the protocol runs again on what was recorded; nothing here runs anything live.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,35 @@ from moot.complexity.play import path_of, reads_in
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import ReplayDivergence, TranscriptError
 from moot.protocols.engine.game import Game
-from moot.protocols.engine.outcomes import Errored, Exhausted, Unreadable, outcome_adapter
+from moot.protocols.engine.outcomes import Decided, Forfeited
 from moot.protocols.engine.question import Question
-from moot.transcripts.events import Digest, event_body, moved_body, played, played_part
-from moot.transcripts.transcript import Transcript
+from moot.transcripts.events import KNOWN, VERSION, Digest, event_body, moved_body, played, played_part
+from moot.transcripts.transcript import Transcript, outcome_of
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What verification found: a whole chain over `events` events; whether the play has ended; its digest."""
+    """What verification found: a whole chain over `events` events, `unknown` of them of kinds that this moot does not know
+    and passes over; whether the play has ended; its digest."""
 
     events: int
     ended: bool
     digest: str
+    unknown: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A transcript whose play was run again and came out as recorded. requests_compared: whether the hash of every request
+    was compared too; those of an older version of the file format are not computed any more."""
+
+    transcript: Transcript
+    requests_compared: bool
+
+    @property
+    def digest(self) -> str:
+        """The digest of the play."""
+        return self.transcript.digest
 
 
 class _Again:
@@ -50,7 +69,8 @@ class _Again:
 
 class Replay:
     """A play driven by its recording. `game` stands where the recording ends; `unwritten` holds the events that follow
-    from the last recorded one and were not yet written when it broke off."""
+    from the last recorded one and were not yet written when it broke off. requests: the hash of every request that a
+    recorded answer was given to, as it is computed today, when the recording is of an older version; otherwise None."""
 
     def __init__(self, transcript: Transcript, protocol: Protocol | None = None, reopen: bool = False) -> None:
         """reopen: stop before a recorded failure, so that the play can be taken up again where it failed."""
@@ -58,6 +78,7 @@ class Replay:
         self.transcript, self.reopen = transcript, reopen
         self.protocol = protocol or transcript.protocol
         self._again = _Again()
+        self.requests: list[str] | None = None if transcript.version == VERSION else []
         self.game = Game(
             self.protocol, Question(**started["question"]), seed=started["seed"], bounds=started.get("bounds"),
             recorder=self._again, lean=True,
@@ -91,15 +112,22 @@ class Replay:
             if not bodies:
                 raise ReplayDivergence(event.get("step", ""), "event", event["event"], "nothing")
             again = bodies.popleft()
-            if not line.startswith(again) or line[len(again) : len(again) + 8] != b',"meta":':
-                _differ(again, event)
+            if self.requests is not None:
+                _compare(again, event)
+            elif not line.startswith(again) or line[len(again) : len(again) + 8] != b',"meta":':
+                _compare(again, event, requests=True)
+                raise ReplayDivergence(
+                    event.get("step", ""), "encoding", "the recorded bytes", "other bytes for equal values"
+                )
 
     def _answer(self, event: dict[str, Any]) -> None:
         step = event["step"]
         waiting = self.game.open.get(step)
         if waiting is None:
             raise ReplayDivergence(step, "open steps", step, ", ".join(self.game.open) or "none (the play has ended)")
-        if waiting.digest != event["request"]:
+        if self.requests is not None:
+            self.requests.append(waiting.digest)
+        elif waiting.digest != event["request"]:
             raise ReplayDivergence(step, "request", event["request"], waiting.digest)
         reply = event["raw"] if "raw" in event else event["move"]
         self.game.answer(step, reply, reads=event.get("reads", 0), spent=event["meta"].get("spent"))
@@ -109,13 +137,13 @@ class Replay:
         if name == "rejected":
             self._answer(event)
         elif name == "failed":
-            outcome = outcome_adapter.validate_python(event["outcome"])
             if event["step"] in game.open:
+                outcome = outcome_of(event["outcome"], self.transcript.name)
                 game.end(outcome, failed=event["step"], reads=event.get("reads", 0))
-        elif name == "ended" and isinstance(
-            outcome := outcome_adapter.validate_python(event["outcome"]), (Errored, Exhausted, Unreadable)
-        ):
-            game.end(outcome)
+        elif name == "ended":
+            outcome = outcome_of(event["outcome"], self.transcript.name)
+            if not isinstance(outcome, (Decided, Forfeited)):
+                game.end(outcome)
 
 
 @contextmanager
@@ -130,40 +158,43 @@ def no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _differ(again: bytes, event: dict[str, Any]) -> None:
+def _compare(again: bytes, event: dict[str, Any], requests: bool = False) -> None:
+    """Raise ReplayDivergence at the first field in which a replayed event differs from the recorded one."""
     got = from_json(again + b"}")
-    step = str(event.get("step", ""))
     for field in dict.fromkeys((*event, *got)):
-        if field not in ("meta", "chain") and event.get(field) != got.get(field):
-            raise ReplayDivergence(step, field, event.get(field), got.get(field))
-    raise ReplayDivergence(step, "encoding", "the recorded bytes", "other bytes for equal values")
+        if field in ("meta", "chain") or (field == "request" and not requests):
+            continue
+        if event.get(field) != got.get(field):
+            raise ReplayDivergence(str(event.get("step", "")), field, event.get(field), got.get(field))
 
 
-def replay(transcript: Transcript, protocol: Protocol | None = None) -> Transcript:
+def replay(transcript: Transcript, protocol: Protocol | None = None) -> Replayed:
     """Run the protocol again on the recorded moves and compare every event, every request's hash included.
 
-    Returns the transcript, verified: its digest is that of the replayed play, which produced the same bytes.
-    protocol: the one to run, when it cannot be found by its recorded name.
+    Of a recording in version 1 moves, coins, charges and outcomes are compared, and the result says that requests were
+    not. protocol: the one to run, when it cannot be found by its recorded name.
     Raises ReplayDivergence(step, field, expected, got) at the first difference, TranscriptError on a broken chain.
     """
-    Replay(transcript, protocol).game.close()
-    return transcript
+    again = Replay(transcript, protocol)
+    again.game.close()
+    return Replayed(transcript, again.requests is None)
 
 
 def verify(transcript: Transcript) -> Verified:
     """Fold the log and check its chain, without running the protocol. Raises TranscriptError naming line and event."""
-    count, ended, digest = 0, False, Digest()
+    count, unknown, ended, digest = 0, 0, False, Digest()
 
     def counted() -> Iterator[tuple[bytes, dict[str, Any]]]:
-        nonlocal count, ended
+        nonlocal count, unknown, ended
         for line, event in transcript.check():
             count += 1
+            unknown += event["event"] not in KNOWN
             ended = event["event"] == "ended" or (ended and event["event"] != "resumed")
             yield line, event
 
     for line, event in played(counted()):
         digest.add(played_part(line), event)
-    return Verified(count, ended, digest.hex())
+    return Verified(count, ended, digest.hex(), unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,29 +207,41 @@ class Recorded:
     spent: Mapping[str, Any] | None
 
 
+_ANSWERED = ("moved", "rejected")
+
+
 class Recording:
-    """Recorded answers by step, to be played again in part: those steps that `keep` accepts."""
+    """Recorded answers by step, to be played again in part."""
 
     def __init__(
-        self, transcript: Transcript, before: str | None = None, without: frozenset[str] = frozenset()
+        self,
+        transcript: Transcript,
+        before: str | None = None,
+        without: frozenset[str] = frozenset(),
+        protocol: Protocol | None = None,
     ) -> None:
-        """before: only steps that come before this one, in the order of paths. without: not the steps of these seats."""
-        self.answers: dict[str, deque[Recorded]] = {}
-        limit = path_of(before) if before is not None else None
-        known = False
-        for _, event in played(transcript.pairs(kept=False)):
-            if event["event"] not in ("moved", "rejected"):
-                continue
-            known = known or event["step"] == before
-            if event["seat"] in without or (limit is not None and path_of(event["step"]) >= limit):
-                continue
-            reply = event.get("raw") or event["move"]
-            recorded = Recorded(reply, event["request"], reads_in(event), event["meta"].get("spent"))
-            self.answers.setdefault(event["step"], deque()).append(recorded)
-        if before is not None and not known:
+        """before: only steps that come before this one, in the order of paths. without: not the steps of these seats.
+
+        The requests of a recording in version 1 are hashed anew, by running `protocol` (or the recorded one) on all of it.
+        """
+        if before is not None and all(
+            event.get("step") != before for event in transcript.events(kept=False) if event["event"] in _ANSWERED
+        ):
             raise TranscriptError(
                 f"{transcript.name}: no move was recorded at step {before}; moot show lists the steps"
             )
+        anew = None if transcript.version == VERSION else iter(Replay(transcript, protocol).requests or ())
+        self.answers: dict[str, deque[Recorded]] = {}
+        limit = path_of(before) if before is not None else None
+        for _, event in played(transcript.pairs(kept=False)):
+            if event["event"] not in _ANSWERED:
+                continue
+            request = event["request"] if anew is None else next(anew)
+            if event["seat"] in without or (limit is not None and path_of(event["step"]) >= limit):
+                continue
+            reply = event.get("raw") or event["move"]
+            recorded = Recorded(reply, request, reads_in(event), event["meta"].get("spent"))
+            self.answers.setdefault(event["step"], deque()).append(recorded)
 
     def next(self, step: str) -> Recorded | None:
         """The next recorded answer for a step, and use it up; None when there is none left."""

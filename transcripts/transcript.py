@@ -1,4 +1,7 @@
-"""A transcript: an append-only log of events, and what is folded from it."""
+"""A transcript: an append-only log of events, and what is folded from it.
+
+Rule of this file: everything that a transcript offers is computed from its events; nothing is kept beside them.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from moot.complexity.play import Step as Step
 from moot.complexity.play import reads_in
 from moot.protocols.engine.base import Protocol, protocol_named
-from moot.protocols.engine.outcomes import Decided, Outcome, outcome_adapter
+from moot.protocols.engine.errors import TranscriptError
+from moot.protocols.engine.outcomes import Outcome, outcome_adapter
 from moot.protocols.engine.question import Question, Sample
-from moot.transcripts.events import Digest, played, played_part
+from moot.transcripts.events import Digest, chain_of, played, played_part
 from moot.transcripts.store import checked, parsed, read_lines
+from moot.transcripts.truth import SealedBeside
+from moot.transcripts.version1 import as_version_2, translate
 
 if TYPE_CHECKING:
     from moot.complexity.guarantee import Guarantee
     from moot.complexity.spending import Ledger
-    from moot.transcripts.graph import ArgumentTree
+    from moot.transcripts.tree import ArgumentTree
 
 
 class Transcript:
@@ -53,21 +61,25 @@ class Transcript:
         if self._lines is not None and not check:
             return self._remembered(kept)
         if not check and self._good is not None and self._good == self._state():
-            return parsed(self.lines(), self.name, kept)
-        return checked(self.lines(), self.name, kept)
+            return as_version_2(parsed(self.lines(), self.name, kept))
+        return as_version_2(checked(self.lines(), self.name, kept))
 
     def _remembered(self, kept: bool) -> Iterator[tuple[bytes, dict[str, Any]]]:
         """`pairs` of lines in memory: each is read, and its chain checked, once for all folds. More may be added."""
         assert self._lines is not None
         if (known := self._known) < len(self._lines):
-            new, chain = iter(self._lines[known:]), self._lines[known - 1][-35:-3] if known else b""
-            self._pairs += (
+            new, chain = iter(self._lines[known:]), chain_of(self._lines[known - 1]) if known else b""
+            more = list(
                 parsed(new, self.name, False) if self._written else checked(new, self.name, False, chain, known)
             )
+            self._pairs += more
+            if self._pairs[0][1].get("version") == 1:
+                for _, event in more:
+                    translate(event)
             self._known = len(self._lines)
         if not kept or len(self._pairs) == len(self._lines):
             return iter(self._pairs)
-        return parsed(iter(self._lines), self.name)
+        return as_version_2(parsed(iter(self._lines), self.name))
 
     def check(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
         """`pairs`, the chain checked; once it has run to its end, later passes need not check again."""
@@ -93,6 +105,18 @@ class Transcript:
     def started(self) -> dict[str, Any]:
         """The opening event: protocol, question, seed, bounds, and in its meta the seats."""
         return next(self.events(kept=False))
+
+    @property
+    def version(self) -> int:
+        """The version of the file format that it was written in. Events of an older one are given as today's say it."""
+        return int(self.started["version"])
+
+    @property
+    def parent(self) -> dict[str, Any] | None:
+        """What a fork or a rejudgement was derived from: `digest`, `at` (a step, or "judge"), `seats`, and the `path` where
+        there was one. None for a play that began by itself."""
+        parent: dict[str, Any] | None = self.started["meta"].get("parent")
+        return parent
 
     @cached_property
     def question(self) -> Question:
@@ -122,7 +146,11 @@ class Transcript:
     def sample(self) -> Sample:
         """The question with its sealed truth, when it was recorded. For scoring."""
         meta = self.started["meta"]
-        return Sample(self.question, meta.get("sealed", {}).get("truth"), meta.get("task"))
+        seal, task = meta.get("sealed") or {}, meta.get("task")
+        if "file" in seal:
+            folder = None if self.path is None else self.path.parent
+            return SealedBeside(self.question, task, seal, folder, self.name)
+        return Sample(self.question, seal.get("truth"), task)
 
     @cached_property
     def _ending(self) -> Outcome | None:
@@ -132,7 +160,7 @@ class Transcript:
                 last = event["outcome"]
             elif event["event"] == "resumed":
                 last = None
-        return None if last is None else outcome_adapter.validate_python(last)
+        return None if last is None else outcome_of(last, self.name)
 
     @property
     def outcome(self) -> Outcome | None:
@@ -178,8 +206,8 @@ class Transcript:
         return guarantee_of(self)
 
     def __repr__(self) -> str:
-        question = self.started["question"]["text"]
-        return f"Transcript({self.started['protocol']['name']}, {question!r}, {_brief(self.outcome)})"
+        """Its file, or how many events it holds in memory; nothing is read for it."""
+        return f"<Transcript of {len(self._lines)} events>" if self._lines is not None else f"<Transcript {self.name}>"
 
     def _repr_html_(self) -> str:
         from moot.transcripts.display.notebook import as_html
@@ -187,12 +215,12 @@ class Transcript:
         return as_html(self)
 
 
-def _brief(outcome: Outcome | None) -> str:
-    if outcome is None:
-        return "not ended"
-    if isinstance(outcome, Decided):
-        return f"decided {outcome.verdict.probabilities}"
-    return outcome.kind
+def outcome_of(recorded: Any, name: str) -> Outcome:
+    """A recorded outcome. Raises TranscriptError when it is of no kind that this moot knows."""
+    try:
+        return outcome_adapter.validate_python(recorded)
+    except ValidationError:
+        raise TranscriptError(f"{name}: holds an outcome that this moot cannot read: {recorded!r:.200}") from None
 
 
 def load(path: Path | str) -> Transcript:

@@ -1,27 +1,49 @@
-"""The argument tree: a fold over events."""
+"""The argument tree: a fold over events, as a graph that shows itself.
+
+Rule of this file: it needs networkx, so it is imported when somebody asks for a tree; counting has no need of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import networkx
+
 from moot.complexity.play import ROOT, scope_of
+from moot.transcripts.display.notebook import tree_html
 from moot.transcripts.display.saying import text_of
+from moot.transcripts.display.show import tree_text
 
 if TYPE_CHECKING:
-    from moot.transcripts.graph import ArgumentTree
+    _Graph = networkx.DiGraph[str]
+else:
+    _Graph = networkx.DiGraph
+
+
+class ArgumentTree(_Graph):
+    """A `networkx.DiGraph` whose nodes are steps; see `argument_tree` for its attributes.
+
+    `print(tree)` gives it as indented text, a notebook shows it. Whatever networkx offers works on it.
+    """
+
+    def __str__(self) -> str:
+        return tree_text(self)
+
+    def __repr__(self) -> str:
+        return f"<ArgumentTree of {len(self)} nodes on {self.graph.get('question')!r}>"
+
+    def _repr_html_(self) -> str:
+        return tree_html(self)
 
 
 def argument_tree(events: Iterable[Mapping[str, Any]]) -> ArgumentTree:
     """The frozen tree of a play. Nodes are step paths ("q" is the question), edges run from a node to what answers it.
 
-    Node attributes: seat and role (str, or None for a question), kind, text, size (in the question's unit).
-    Edge attribute: relation. Graph attributes: question, root.
+    Node attributes: kind (str), text (str), size (int, in the question's unit); of what a seat said also seat and role
+    (str). Edge attribute: relation (str). Graph attributes: question, root (str). Nothing is None, so that every writer of
+    networkx takes the tree.
     """
-    import networkx
-
-    from moot.transcripts.graph import ArgumentTree
-
     graph = ArgumentTree()
     scopes: list[str] = []
     roles: Mapping[str, str] = {}
@@ -30,19 +52,19 @@ def argument_tree(events: Iterable[Mapping[str, Any]]) -> ArgumentTree:
         if name == "started":
             text, roles = event["question"]["text"], event["roles"]
             graph.graph.update(question=text, root=ROOT)
-            graph.add_node(ROOT, seat=None, role=None, kind="question", text=text, size=len(text))
+            graph.add_node(ROOT, kind="question", text=text, size=len(text))
         elif name == "entered":
             step, text = event["step"], event["question"]["text"]
-            graph.add_node(step, seat=None, role=None, kind="question", text=text, size=len(text))
+            graph.add_node(step, kind="question", text=text, size=len(text))
             graph.add_edge(scope_of(step, scopes), step, relation="asks")
             scopes.append(step)
         elif name == "moved" and "under" in event:
             step, move = event["step"], event["move"]
             under = event["under"]
             parent = scope_of(step, scopes) if under == ROOT else under
-            seat = event["seat"]
+            seat, kind = event["seat"], move.get("kind", "")
             graph.add_node(
-                step, seat=seat, role=roles.get(seat), kind=move.get("kind", ""), text=text_of(move), size=event["size"]
+                step, seat=seat, role=roles.get(seat, seat), kind=kind, text=text_of(move), size=event["size"]
             )
             graph.add_edge(parent, step, relation=event["relation"])
     networkx.freeze(graph)

@@ -10,8 +10,6 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
     from moot import testing as testing
     from moot.agents.models.lm import LM as LM
@@ -88,6 +86,7 @@ if TYPE_CHECKING:
     from moot.protocols.engine.outcomes import Unreadable as Unreadable
     from moot.protocols.engine.question import Question as Question
     from moot.protocols.engine.question import Sample as Sample
+    from moot.protocols.engine.version import __version__ as __version__
     from moot.protocols.engine.view import Brief as Brief
     from moot.protocols.engine.view import Entry as Entry
     from moot.protocols.engine.view import Request as Request

@@ -8,7 +8,7 @@ from typing import Any
 from moot.complexity.play import Play
 from moot.complexity.reward import correct, judge_reward
 from moot.complexity.spending import number, percent
-from moot.protocols.engine.errors import MootError
+from moot.protocols.engine.errors import MootError, TranscriptError
 from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited, Unreadable
 from moot.protocols.text import one_line
 
@@ -65,7 +65,10 @@ def scored(transcript: Play) -> list[str]:
         lines.append(
             "payoffs: " + ", ".join(f"{one_line(seat, 64)} {pay:+.4g}" for seat, pay in outcome.payoffs.items())
         )
-    truth, choices = transcript.sample.unseal(), transcript.question.choices
+    try:
+        truth, choices = transcript.sample.unseal(), transcript.question.choices
+    except TranscriptError as error:  # it is sealed in a file that is not here
+        return [*lines, one_line(str(error), 500)]
     if truth is None or not 0 <= truth < len(choices):
         return lines
     line = f"true answer: {one_line(choices[truth], 200)}"

@@ -25,9 +25,11 @@ from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.registry import everything, find, register
+from moot.protocols.engine.version import __version__
 from moot.transcripts.events import EventLog
 from moot.transcripts.store import Writer
 from moot.transcripts.transcript import Transcript
+from moot.transcripts.truth import sealed
 
 Said = Move | Mapping[str, Any]
 """A move, or what a move is recorded as: {"kind": …, fields…}."""
@@ -123,7 +125,6 @@ def transcript_of(play: Play, source: str, record: Any, out: Path | None = None)
     exists.
     """
     question = play.question.question if isinstance(play.question, Sample) else play.question
-    sealed = {"truth": play.question.unseal()} if isinstance(play.question, Sample) else {}
     lines: list[bytes] = []
     log = EventLog(lines.append)
     coins = deque(play.chance)
@@ -131,7 +132,8 @@ def transcript_of(play: Play, source: str, record: Any, out: Path | None = None)
     try:
         game = Game(play.protocol, question, recorder=log, chance=chance)
         try:
-            meta = {"seats": {seat: dict(who) for seat, who in play.seats.items()}, "sealed": sealed}
+            seats = {seat: dict(who) for seat, who in play.seats.items()}
+            meta = {"moot": __version__, "seats": seats, **sealed(play.question)}
             log.event("started", header(play.protocol, question), meta)
             found = [*play.problems, *_played(game.start(), play)]
             log.event("imported", {"source": source, "record": record, "problems": found})

@@ -22,6 +22,7 @@ from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question, Sample
+from moot.protocols.engine.version import __version__
 from moot.protocols.engine.view import Request
 from moot.transcripts.events import EventLog
 from moot.transcripts.formats.importing import (
@@ -39,6 +40,7 @@ from moot.transcripts.formats.nyu_rounds import OfflineJudgment, clock, offline_
 from moot.transcripts.formats.nyu_rules import protocol_of, read_record
 from moot.transcripts.replay import Replay, no_collection
 from moot.transcripts.transcript import Transcript
+from moot.transcripts.truth import sealed
 
 SOURCE = "nyu-debate"
 METADATA = "debates-metadata.jsonl"
@@ -90,7 +92,7 @@ def _imported(record: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> 
     log = EventLog(lines.append)
     game = Game(protocol, question, recorder=log)
     try:
-        meta = {**clock(setup.creationTime), "seats": people, "sealed": {"truth": sample.unseal()}}
+        meta = {"moot": __version__, **clock(setup.creationTime), "seats": people, **sealed(sample)}
         log.event("started", header(protocol, question), meta)
         found = play_rounds(game.start(), protocol, given.rounds, passage)
         play = Transcript(lines, written=True)

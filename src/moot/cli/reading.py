@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +25,9 @@ from moot.cli.frame import (
     tell_json,
 )
 from moot.protocols.engine.errors import MootError, UsageError
+
+if TYPE_CHECKING:
+    from moot.transcripts.exporters.base import Exporter
 
 Width = Annotated[
     int | None, typer.Option("--width", min=20, metavar="N", help="Columns; the terminal's unless given.")
@@ -46,22 +49,17 @@ def show(path: TranscriptPath, width: Width = None, json: Json = False) -> None:
     tell(as_text(transcript, width or columns(), coloured()), end="")
 
 
-def _drawn(transcript: Any, form: str) -> str:
-    from moot.transcripts import export as exports
+def _exporter(form: str) -> Exporter:
+    from moot.protocols.engine.registry import find
 
-    writers: dict[str, Callable[[Any], str]] = {
-        "json": exports.to_json, "dot": exports.to_dot, "mermaid": exports.to_mermaid, "graphml": exports.to_graphml,
-    }  # fmt: skip
-    if form not in writers:
-        raise UsageError(f"--format {form}: there are text (tree), jsonl (export), {', '.join(writers)}")
-    text = writers[form](transcript.tree)
-    return text if text.endswith("\n") else text + "\n"
+    exporter: Exporter = find("exporter", form)()
+    return exporter
 
 
 def tree(
     path: TranscriptPath,
     form: Annotated[
-        str, typer.Option("--format", "-f", metavar="FORM", help="text, json, dot, mermaid or graphml.")
+        str, typer.Option("--format", "-f", metavar="FORM", help="text, json, dot, mermaid, graphml, or a plug-in's.")
     ] = "text",
     width: Width = None,
     json: Json = False,
@@ -75,7 +73,13 @@ def tree(
 
         tell(tree_text(transcript.tree, width or columns()), end="")
         return
-    tell(_drawn(transcript, form), end="")
+    from moot.transcripts.exporters.document import TreeExporter
+
+    exporter = _exporter(form)
+    if not isinstance(exporter, TreeExporter):
+        raise UsageError(f"--format {form} is no form of a tree; moot export writes it")
+    drawn = exporter.text(transcript)
+    tell(drawn, end="" if drawn.endswith("\n") else "\n")
 
 
 def export(
@@ -83,15 +87,21 @@ def export(
     form: Annotated[
         str,
         typer.Option(
-            "--format", "-f", metavar="FORM", help="json, dot, mermaid, graphml (the tree), or jsonl (the events)."
+            "--format",
+            "-f",
+            metavar="FORM",
+            help="json, dot, mermaid, graphml (the tree), jsonl (the events), or a plug-in's.",
         ),
     ],
     out: To = None,
     json: Json = False,
 ) -> None:
     """Write a transcript's argument tree, or its events, in another form."""
-    transcript = opened(path)
-    content = b"".join(transcript.lines()) if form == "jsonl" else _drawn(transcript, form).encode()
+    if json and out is None:
+        raise UsageError("--json reports on the file that is written: name it with -o (for the tree as JSON: -f json)")
+    content = _exporter(form).text(opened(path))
+    if isinstance(content, str):
+        content = (content if content.endswith("\n") else content + "\n").encode()
     if out is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
@@ -151,23 +161,35 @@ def verify(paths: TranscriptPaths, json: Json = False) -> None:
         found = verify_now(opened(path))
         state = "ended" if found.ended else "not ended"
         line = f"{path}: {found.events} events, an unbroken chain, {state}; digest {found.digest}"
-        return line, {"events": found.events, "ended": found.ended, "digest": found.digest}
+        if found.unknown:
+            line += f"; {found.unknown} event{'s' * (found.unknown > 1)} of kinds that this moot does not know"
+        return line, {
+            "events": found.events, "ended": found.ended, "digest": found.digest, "unknown": found.unknown,
+        }  # fmt: skip
 
     _each(paths, json, check)
 
 
 def replay(paths: TranscriptPaths, json: Json = False) -> None:
-    """Run the protocol again on the recorded moves and compare every request and event, byte for byte."""
+    """Run the protocol again on the recorded moves and compare every request and event, byte for byte.
+
+    Of a transcript in an older version of the format, the moves and all that follows from them are compared.
+    """
 
     def check(path: Path) -> tuple[str, dict[str, Any]]:
         from moot.transcripts.replay import replay as replay_now
 
-        transcript = replay_now(opened(path))
+        again = replay_now(opened(path))
+        transcript = again.transcript
         steps = sum(1 for _ in transcript.steps())
         ended = transcript.outcome.kind if transcript.outcome is not None else None
         how = ended or "as far as it goes"
         line = f"{path}: {steps} moves replayed to the identical digest {transcript.digest} ({how})"
-        return line, {"moves": steps, "outcome": ended, "digest": transcript.digest}
+        if not again.requests_compared:
+            line = f"{path}: {steps} moves replayed alike ({how}); requests were not compared: version {transcript.version}"
+        return line, {
+            "moves": steps, "outcome": ended, "digest": transcript.digest, "requests_compared": again.requests_compared,
+        }  # fmt: skip
 
     _each(paths, json, check)
 

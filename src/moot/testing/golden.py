@@ -1,7 +1,8 @@
 """Golden transcripts: plays by deterministic programs, kept in files, made again and compared byte for byte.
 
 They show in a diff what a change of protocol, engine or format does to a play. A golden file is a transcript like any
-other (`moot.load` reads it), without clock readings or anything else that is no part of the play.
+other (`moot.load` reads it), without clock readings or anything else that is no part of the play. Those of one version of
+the format say nothing of the next: a new version has a folder of its own, and `pytest --update-golden` writes it.
 """
 
 from __future__ import annotations

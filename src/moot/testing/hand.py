@@ -22,6 +22,7 @@ from moot.testing.shapes import Seeded, move_of
 from moot.testing.strategies import moves
 from moot.transcripts.events import EventLog, played_part
 from moot.transcripts.transcript import Transcript
+from moot.transcripts.truth import sealed
 
 _LATE = 40  # moves after which drawn moves ask to end, so that plays without a fixed length come to one
 _TRIES = 3
@@ -214,9 +215,3 @@ class Hand:
             event = json.loads(line)
             found.setdefault(event.get("step", "") if event["event"] != "failed" else "", []).append(played_part(line))
         return found
-
-
-def sealed(sample: Sample) -> dict[str, Any]:
-    """The truth as it is recorded: in the meta of the opening event, for scoring alone."""
-    truth = sample.unseal()
-    return {} if truth is None else {"sealed": {"truth": truth}}

@@ -1,0 +1,149 @@
+"""An argument tree as checked data, which all exporters of trees write.
+
+The tree is a `networkx.DiGraph`. Its attributes: question (str), root (a node). Its nodes are step paths ("q" for the
+question, then "0", "2.0.1", …) with attributes kind (str), text (str), size (int, 0 or more, in the question's unit of
+reading), and those that a seat said with seat and role (str). Its edges lead from what was said to what was said about it,
+with the attribute relation ("supports", "attacks", "answers", "cites", …). Every node is reached from the root, and no path
+leads back. Statements that one node cites can make it a DAG and not a tree.
+
+Rule of this file: what a tree must be, and nothing of the forms that it is written in. Nodes and edges are in the order of
+their steps, so that equal trees give equal text. Lone surrogates, which no encoding can write, become U+FFFD.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from typing import Annotated, Any, Literal, TypeAlias
+
+import networkx as nx
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from moot.protocols.engine.errors import UsageError
+from moot.transcripts.exporters.base import Exporter
+from moot.transcripts.transcript import Transcript
+
+Tree: TypeAlias = "nx.DiGraph[Any]"
+VERSION = 1
+
+_STEP = re.compile(r"[A-Za-z0-9_.\-]+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+class TreeExporter(Exporter):
+    """An exporter of argument trees. `tree` takes any graph of the form above, and raises UsageError on another."""
+
+    def text(self, transcript: Transcript) -> str:
+        return self.tree(transcript.tree)
+
+    @abstractmethod
+    def tree(self, graph: Tree) -> str:
+        """The tree in this form."""
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Node(Model):
+    """One node; seat and role are None where nobody said it."""
+
+    id: Annotated[str, Field(pattern=rf"^(?:{_STEP.pattern})$")]
+    seat: str | None = None
+    role: str | None = None
+    kind: str
+    text: str
+    size: Annotated[int, Field(ge=0)]
+
+    def attributes(self) -> dict[str, Any]:
+        """What the node of the graph carries."""
+        return self.model_dump(exclude={"id"}, exclude_none=True)
+
+
+class Edge(Model):
+    parent: str
+    child: str
+    relation: str
+
+
+class Document(Model):
+    format: Literal["moot-tree"]
+    version: Annotated[int, Field(ge=1)]
+    question: str
+    root: str
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+
+
+def document(graph: Tree) -> Document:
+    """The graph as checked data, nodes and edges in the order of their steps."""
+    nodes = [_node(name, attributes) for name, attributes in graph.nodes(data=True)]
+    nodes.sort(key=lambda node: _order(node.id))
+    edges = [_edge(parent, child, attributes) for parent, child, attributes in graph.edges(data=True)]
+    edges.sort(key=lambda edge: (_order(edge.parent), _order(edge.child)))
+    check_shape(graph)
+    return Document(
+        format="moot-tree",
+        version=VERSION,
+        question=_text(graph.graph["question"]),
+        root=graph.graph["root"],
+        nodes=tuple(nodes),
+        edges=tuple(edges),
+    )
+
+
+def _node(name: Any, attributes: dict[str, Any]) -> Node:
+    try:
+        return Node(id=name, **{str(key): _text(value) for key, value in attributes.items()})
+    except (ValidationError, TypeError) as error:
+        problem = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
+        where = ".".join(str(part) for part in problem["loc"])
+        raise UsageError(f"this graph is not an argument tree: node {name!r}: {where}: {problem['msg']}") from None
+
+
+def _edge(parent: str, child: str, attributes: dict[str, Any]) -> Edge:
+    if set(attributes) != {"relation"} or not isinstance(attributes["relation"], str):
+        raise UsageError(
+            f"this graph is not an argument tree: edge {parent!r} to {child!r} needs one attribute, relation (a text); "
+            f"it has {sorted(map(str, attributes))}"
+        )
+    return Edge(parent=parent, child=child, relation=_text(attributes["relation"]))
+
+
+def check_shape(graph: Tree) -> None:
+    """Raise UsageError unless the graph is rooted and without cycles."""
+    root, question = graph.graph.get("root"), graph.graph.get("question")
+    if not isinstance(question, str) or not isinstance(root, str) or root not in graph:
+        raise UsageError(
+            "this graph is not an argument tree: it needs the attributes question (a text) and root (a node)"
+        )
+    if not graph.is_directed() or graph.is_multigraph() or not nx.is_directed_acyclic_graph(graph):
+        raise UsageError("this graph is not an argument tree: it must be a DiGraph without cycles")
+    lost = set(graph) - {root} - nx.descendants(graph, root)
+    if lost:
+        raise UsageError(f"this graph is not an argument tree: {min(lost)} cannot be reached from the root {root}")
+
+
+def _text(value: Any) -> Any:
+    return _SURROGATE.sub("\ufffd", value) if isinstance(value, str) else value
+
+
+def _order(step: str) -> list[tuple[int, int, str, str]]:
+    """The question first, then numbered steps by number (2 before 10), then names."""
+    return [] if step == "q" else [_part(part) for part in step.split(".")]
+
+
+def _part(part: str) -> tuple[int, int, str, str]:
+    digits = part.lstrip("0")
+    return (0, len(digits), digits, part) if part.isdigit() else (1, 0, "", part)
+
+
+def visible(text: str) -> str:
+    """Control characters other than white space, and non-characters, as pictures."""
+    return _NOT_IN_XML.sub(_picture, text)
+
+
+def _picture(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return chr(0x2400 + code) if code < 0x20 else "\ufffd"

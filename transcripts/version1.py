@@ -1,0 +1,37 @@
+"""Version 1 of the file format, said as version 2 says it.
+
+Rule of this file: it changes parsed events alone, for folds and replay. Lines, their chain and the digest of the play stay
+as they were recorded. What version 1 says otherwise: an outcome's `role` holds the seat, the header's `implied` is
+`full_tree_size`, and a request's hash was made in a way that is not computed any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+Pairs = Iterator[tuple[bytes, dict[str, Any]]]
+
+
+def as_version_2(pairs: Pairs) -> Pairs:
+    """Lines with their events, from the first line on, the events of a version 1 file translated."""
+    first = next(pairs, None)
+    if first is None:
+        return
+    if first[1].get("version") != 1:
+        yield first
+        yield from pairs
+        return
+    for line, event in chain([first], pairs):
+        translate(event)
+        yield line, event
+
+
+def translate(event: dict[str, Any]) -> None:
+    """Give one event of a version 1 file the form of version 2, in place."""
+    name = event["event"]
+    if name in ("left", "failed", "ended") and "role" in event["outcome"]:
+        event["outcome"] = {"seat" if field == "role" else field: value for field, value in event["outcome"].items()}
+    elif name == "started" and "implied" in event:
+        event["full_tree_size"] = event.pop("implied")

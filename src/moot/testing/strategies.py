@@ -33,11 +33,16 @@ _LETTERS = dict(zip("abcdefghijklm", WORDS, strict=True))
 """A letter for each word: one drawn text is then a sentence, where a list of words would be a draw for each of them."""
 
 
+def _sentences(most: int) -> st.SearchStrategy[str]:
+    """One to `most` words."""
+    letters = st.text("".join(_LETTERS), min_size=1, max_size=most)
+    return letters.map(lambda drawn: " ".join(_LETTERS[letter] for letter in drawn))
+
+
 @lru_cache(maxsize=256)
 def texts(least: int = 0, most: int = 60) -> st.SearchStrategy[str]:
     """Texts as people write them, and as they do not: words, and any characters that are text at all."""
-    words = st.text("".join(_LETTERS), min_size=1, max_size=6).map(lambda drawn: " ".join(map(_LETTERS.__getitem__, drawn)))
-    plain = words.filter(lambda text: least <= len(text) <= most)
+    plain = _sentences(6).filter(lambda text: least <= len(text) <= most)
     wild = st.text(st.characters(exclude_categories=["Cs"]), min_size=least, max_size=most)
     return (plain | wild) if least <= 8 and most >= 12 else wild
 
@@ -84,7 +89,7 @@ def questions(draw: st.DrawFn, choices: int | None = None, passage: bool | None 
     wording = st.sampled_from(WORDS[:10]).flatmap(lambda word: st.just(f"Is it {word}?"))
     named = draw(st.lists(st.text("abcxyz ", min_size=1, max_size=6), min_size=count, max_size=count, unique=True))
     with_passage = draw(st.booleans()) if passage is None else passage
-    source = draw(st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".join)) if with_passage else None
+    source = draw(_sentences(12)) if with_passage else None
     return Question(draw(wording), tuple(named), passage=source, size=draw(st.integers(1, 50)))
 
 

@@ -87,7 +87,11 @@ def _package(folder: Path, sources: dict[str, str]) -> Path:
 
 @pytest.mark.parametrize("source", UPWARD.values(), ids=list(UPWARD))
 def test_an_import_upwards_is_seen_wherever_it_stands(parts: ModuleType, tmp_path: Path, source: str) -> None:
-    sound = {"agents.spec": "from moot.protocols.engine.floor import Floor\n", "protocols.engine.floor": "", "__init__": ""}
+    sound = {
+        "agents.spec": "from moot.protocols.engine.floor import Floor\n",
+        "protocols.engine.floor": "",
+        "__init__": "",
+    }
     assert parts.upward(parts.edges(_package(tmp_path / "sound", sound))) == []
     graph = parts.edges(_package(tmp_path / "wrong", {**sound, "protocols.engine.floor": source}))
     (wrong,) = parts.upward(graph)

@@ -2,3 +2,6 @@
 
 Rule of this room: no protocol's rules. An agent reads its request, and what moves say of themselves.
 """
+
+if not __name__.startswith("moot."):
+    raise ImportError(f"{__name__} is a part of moot, and is imported as moot.{__name__}", name=__name__)

@@ -1,5 +1,9 @@
-"""How amplification fails: circles, errors that add up, budgets that buy nothing, overseers that are persuaded. Offline."""
+"""How amplification fails: circles, errors that add up, budgets that buy nothing, overseers that are persuaded. Offline.
 
+python examples/amplification_failures.py [--quick]        --quick: smaller instances and fewer plays
+"""
+
+import sys
 from random import Random
 
 import moot
@@ -12,6 +16,9 @@ from moot.training.iterated import Settings, train
 from moot.training.learners import Tabular, as_agent
 from moot.training.oversight import PERSUASION, Persuadable, anchoring, train_by_approval
 
+QUICK = "--quick" in sys.argv
+SIZE, PLAYS = (8, 20) if QUICK else (16, 100)
+
 print("1. A question whose published rule asks for itself: refused, with the circle.")
 union = PublishedUnionFind()
 sample = union.sample(16, seed=1)
@@ -19,11 +26,11 @@ whole = Amplification(depth=None, width=20, turns=8, questions=1000)
 print(moot.run(whole, sample, {"overseer": Overseer(union)}).outcome)
 
 print("\n2. An overseer that slips in 2 % of its answers; any wrong sub-answer makes the answer wrong.")
-print(report(failure_curve(0.02, range(6), plays=100)))
+print(report(failure_curve(0.02, range(6), plays=PLAYS)))
 
 print("\n3. The same in training, at 5 %: a table of the latest target, and one of the majority of the latest 9.")
 task = PermutationPower()
-data = task.data(16, Random(0))
+data = task.data(SIZE, Random(0))
 texts = list(task.learnable(data))
 
 
@@ -66,7 +73,7 @@ table.train(texts, [task.truth(data, text) for text in texts])
 cases = []
 for text in texts:
     true, wrong = task.truth(data, text), task.wrong(data, text, Random(text))
-    cases.append((moot.Question(text, (true, wrong), data=data, size=16, unit="cells"), wrong, PERSUASION))
+    cases.append((moot.Question(text, (true, wrong), data=data, size=SIZE, unit="cells"), wrong, PERSUASION))
 print("persuaded with p   approved seen   blind   seen - blind   p (1 - e)   flips")
 for p in (0.0, 0.1, 0.5, 1.0):
     found = anchoring(cases, Persuadable(Slipping(Overseer(task), 0.05), p), as_agent(table, task))

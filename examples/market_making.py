@@ -1,12 +1,12 @@
 """Market making in three pictures: prices of plays, a market that is trained until nobody can move it, and its failures.
 
-    python examples/market_making.py [--out DIR]
+    python examples/market_making.py [--quick] [--out DIR]
 
 (a) prices.png: the price of the true answer, in plays about a sum with citation and about coins without.
 (b) exploitability.png: a market is trained by the losses of its own plays on a sum and on cells of Turing machines' runs.
 (c) failures.png: evidence that goes to and fro, questions that cite each other, and errors that are passed on.
 
-The pictures go to DIR. Needs matplotlib: pip install 'moot[plot]'. Takes under a minute.
+The pictures go to DIR. Needs matplotlib: pip install 'moot[plot]'. Takes under a minute; --quick takes smaller instances.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from random import Random
@@ -46,6 +47,19 @@ from moot.training.market import MarketTraining, Round, TabularMarket, wrong_ans
 from moot.training.market_errors import Injection, inject
 from moot.transcripts.display.prices import PricePath, price_path
 
+
+@dataclass(frozen=True)
+class Scale:
+    """How large everything is."""
+
+    items: int = 64  # of the sum
+    steps: int = 12  # of the Turing machines
+    machines: tuple[int, ...] = (1, 2, 3)
+    trainings: int = 100  # of two questions that cite each other
+    sizes: tuple[int, ...] = (2, 4, 8, 16, 32, 64)
+
+
+QUICK = Scale(items=8, steps=5, machines=(1,), trainings=12, sizes=(2, 4, 8))
 console = Console(width=None if sys.stdout.isatty() else 110)
 BLUE, ORANGE, GREEN, GREY = "#2166ac", "#d95f02", "#1b7837", "#777777"
 
@@ -76,7 +90,7 @@ def train(task: Task, size: int, seed: int) -> tuple[list[Round], list[int], flo
 # -- (a) ----------------------------------------------------------------------------------------------------------------
 
 
-def sums(size: int = 64) -> dict[int, tuple[tuple[float, ...], float]]:
+def sums(size: int) -> dict[int, tuple[tuple[float, ...], float]]:
     """By round of training: in a play on the whole sum, the prices of the true one and the judge's belief in it, and what
     the adversary gained."""
     task = Sum()
@@ -104,9 +118,9 @@ def coins(plays: int = 30) -> list[PricePath]:
     return [price_path(moot.run(protocol, question, seats, seed=n)) for n in range(plays)]
 
 
-def prices(out: Path, plt: Any) -> None:
+def prices(out: Path, plt: Any, scale: Scale) -> None:
     console.rule("(a) prices of the true answer")
-    summed, tossed = sums(), coins()
+    summed, tossed = sums(scale.items), coins()
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
     believed = [round for round, (path, _) in summed.items() if path[-1] > 0]  # before that the judge is told "?"
     shown = [0, *believed[:3], believed[-1]]
@@ -116,7 +130,9 @@ def prices(out: Path, plt: Any) -> None:
         left.plot(range(3), path, "o-", color=color)
         left.text(0.5, path[0] + 0.015, f"after {round} rounds of training", color=color, ha="center", va="bottom")
     left.set(
-        title="Sum of 64 integers, with citation", ylabel="price of the true answer (probability)", ylim=(-0.03, 1.05)
+        title=f"Sum of {scale.items} integers, with citation",
+        ylabel="price of the true answer (probability)",
+        ylim=(-0.03, 1.05),
     )
     left.set_xticks([0, 1, 2], ["$p_0$\nbefore any\nstatement", "$p_1$\nafter a citing\nstatement", "$p^*$\nthe judge"])
     left.set_xlim(-0.2, 2.2)
@@ -138,7 +154,7 @@ def prices(out: Path, plt: Any) -> None:
     table = Table("play", "first price of the truth", "last price", "judge", "adversary's gain")
     for round in shown:
         path, gained = summed[round]
-        table.add_row(f"sum of 64, after {round} rounds", *(f"{p:.3f}" for p in (*path, gained)))
+        table.add_row(f"sum of {scale.items}, after {round} rounds", *(f"{p:.3f}" for p in (*path, gained)))
     judged = sum(each.final[0] for each in tossed if each.final) / len(tossed)
     gain = sum(0.0 - sum(each.losses.adversary) for each in tossed if each.losses) / len(tossed)
     table.add_row(f"11 coins, mean of {len(tossed)}", f"{first:.4f}", f"{mean[-1]:.3f}", f"{judged:.3f}", f"{gain:.3f}")
@@ -148,10 +164,10 @@ def prices(out: Path, plt: Any) -> None:
 # -- (b) ----------------------------------------------------------------------------------------------------------------
 
 
-def exploitability(out: Path, plt: Any) -> None:
+def exploitability(out: Path, plt: Any, scale: Scale) -> None:
     console.rule("(b) a market trained by the losses of its own plays")
-    runs = {"sum of 64": train(Sum(), 64, 1)}
-    runs |= {f"tableau 12, machine {seed}": train(Tableau(), 12, seed) for seed in (1, 2, 3)}
+    runs = {f"sum of {scale.items}": train(Sum(), scale.items, 1)}
+    runs |= {f"tableau {scale.steps}, machine {n}": train(Tableau(), scale.steps, n) for n in scale.machines}
     figure, axes = plt.subplots(2, 2, figsize=(10, 6.4), layout="constrained", sharex="col")
     table = Table("task", "questions", "rounds", "plays", "seconds", "rules violated", "largest gain", "answers wrong")
     for number, (name, (history, wrong, seconds, _)) in enumerate(runs.items()):
@@ -167,7 +183,8 @@ def exploitability(out: Path, plt: Any) -> None:
             f"{history[0].violations} → {last.violations}", f"{history[0].gain:.2f} → {last.gain:.2f}",
             f"{wrong[0]} → {wrong[-1]}",
         )  # fmt: skip
-    for column, title in enumerate(("Sum of 64 integers", "Cells of Turing machines' runs of 12 steps")):
+    titles = f"Sum of {scale.items} integers", f"Cells of Turing machines' runs of {scale.steps} steps"
+    for column, title in enumerate(titles):
         axes[0][column].set(title=title, ylabel="questions whose rule is violated", ylim=(0, None))
         if column:
             axes[0][column].legend(frameon=False)
@@ -235,7 +252,7 @@ def reached(task: Task, seeds: Iterable[int]) -> tuple[str, Counter[str]]:
     return task.truth(data, questions[0]), found
 
 
-def failures(out: Path, plt: Any) -> None:
+def failures(out: Path, plt: Any, scale: Scale) -> None:
     console.rule("(c) where it fails")
     paths = zigzag()
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(14, 4.4), layout="constrained")
@@ -258,7 +275,7 @@ def failures(out: Path, plt: Any) -> None:
         table.add_row(reward, f"{each.length:.4f}", f"{each.net:.4f}", f"{0.0 - sum(each.losses.adversary):.4f}")
     console.print(table)
 
-    seeds = range(100)
+    seeds = range(scale.trainings)
     pairs = {
         name: reached(task, seeds) for name, task in (("circle", CitingPair()), ("with a base case", GroundedPair()))
     }
@@ -269,9 +286,9 @@ def failures(out: Path, plt: Any) -> None:
     true = int(pairs["circle"][0])
     middle.set(
         title="Two questions that cite each other", xlabel="digit that the trained market answers",
-        ylabel=f"trainings of {len(seeds)}", xticks=range(10), ylim=(0, 112),
+        ylabel=f"trainings of {len(seeds)}", xticks=range(10), ylim=(0, 1.12 * len(seeds)),
     )  # fmt: skip
-    middle.annotate("the truth", (true + width / 2, 101), ha="center", va="bottom", color=GREEN)
+    middle.annotate("the truth", (true + width / 2, 1.01 * len(seeds)), ha="center", va="bottom", color=GREEN)
     middle.legend(frameon=False)
     table = Table("questions that cite each other", "fixed points reached", "at the truth", "trainings")
     for name, (truth, found) in pairs.items():
@@ -280,7 +297,7 @@ def failures(out: Path, plt: Any) -> None:
 
     table = Table("garbage in: slips of the market", "size", "questions below", "right", "95% interval", "predicted")
     for error, color in ((0.01, BLUE), (0.05, ORANGE)):
-        rows = [inject(Sum(), size, error) for size in (2, 4, 8, 16, 32, 64)]
+        rows = [inject(Sum(), size, error) for size in scale.sizes]
         _errors(right, rows, color)
         for row in rows:
             table.add_row(
@@ -291,7 +308,8 @@ def failures(out: Path, plt: Any) -> None:
         title="Slips of the market are passed on (sum)", xlabel="questions below the one that is played", xscale="log",
         ylabel="right verdicts (share)", ylim=(0, 1.05),
     )  # fmt: skip
-    right.set_xticks([2, 6, 14, 30, 62, 126], ["2", "6", "14", "30", "62", "126"], minor=False)
+    below = [2 * size - 2 for size in scale.sizes]
+    right.set_xticks(below, [str(each) for each in below], minor=False)
     right.minorticks_off()
     right.legend(frameon=False)
     console.print(table)
@@ -313,15 +331,17 @@ def _errors(axes: Any, rows: list[Injection], color: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="where the pictures go (a new temporary folder)")
+    parser.add_argument("--quick", action="store_true", help="smaller instances and fewer trainings: a few seconds")
     options = parser.parse_args()
+    scale = QUICK if options.quick else Scale()
     begun = time.monotonic()
     try:
         plt = plots()
         out = options.out or Path(tempfile.mkdtemp(prefix="moot-market-"))
         out.mkdir(parents=True, exist_ok=True)
-        prices(out, plt)
-        exploitability(out, plt)
-        failures(out, plt)
+        prices(out, plt, scale)
+        exploitability(out, plt, scale)
+        failures(out, plt, scale)
     except moot.MootError as error:
         print(f"market_making: {error}", file=sys.stderr)
         sys.exit(2)

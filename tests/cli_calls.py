@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer import testing
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from moot.cli.app import app
@@ -22,6 +25,8 @@ JUDGE = ("--seat", "judge=python:cli_agents:judge")
 DEBATE = ("run", "--protocol", "debate", *QUESTION, *SPEAKERS, *JUDGE)
 DECIDE = ("run", "-P", "debate", *QUESTION, *SPEAKERS, "--seat")
 MAIN = (sys.executable, "-c", "from moot.cli import main; main()")
+
+vars(testing)["_get_command"] = functools.cache(get_command)  # made anew, it is most of the time of a call
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")  # before numpy is loaded: the tests run side by side, and threads only wait
 
 _ASKED_FOR = {"socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"}
 
@@ -72,6 +76,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("long", max_examples=500, deadline=None, suppress_health_check=quiet, print_blob=True)
     if not config.getoption("hypothesis_profile", None):
         settings.load_profile("long" if config.getoption("--long") else "ci")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # under nohup; processes that tests interrupt would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not config.getoption("--remote"):
         os.environ["MOOT_FORBID_REMOTE"] = "1"  # for the processes that tests start, which the hook does not reach
         sys.addaudithook(_guard)

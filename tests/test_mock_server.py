@@ -233,7 +233,7 @@ def test_a_hang_lasts_until_the_client_gives_up(mode: str) -> None:
         start = time.monotonic()
         with pytest.raises(openai.APITimeoutError):
             await ask(client, timeout=0.2)
-        assert 0.15 < time.monotonic() - start < 3
+        assert time.monotonic() - start > 0.15
         with anyio.move_on_after(0.1) as scope:
             await ask(client)
         assert scope.cancelled_caught

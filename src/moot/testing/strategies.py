@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hypothesis import strategies as st
@@ -28,34 +29,45 @@ Moves = Callable[[Request], st.SearchStrategy[Any]]
 """From a request to a strategy of replies to it."""
 
 
+_LETTERS = dict(zip("abcdefghijklm", WORDS, strict=True))
+"""A letter for each word: one drawn text is then a sentence, where a list of words would be a draw for each of them."""
+
+
+def _sentences(most: int) -> st.SearchStrategy[str]:
+    """One to `most` words."""
+    letters = st.text("".join(_LETTERS), min_size=1, max_size=most)
+    return letters.map(lambda drawn: " ".join(_LETTERS[letter] for letter in drawn))
+
+
+@lru_cache(maxsize=256)
 def texts(least: int = 0, most: int = 60) -> st.SearchStrategy[str]:
     """Texts as people write them, and as they do not: words, and any characters that are text at all."""
-    words = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6).map(" ".join)
-    plain = words.filter(lambda text: least <= len(text) <= most)
+    plain = _sentences(6).filter(lambda text: least <= len(text) <= most)
     wild = st.text(st.characters(exclude_categories=["Cs"]), min_size=least, max_size=most)
     return (plain | wild) if least <= 8 and most >= 12 else wild
 
 
-_TEXTS = {(0, 60): texts(0, 60), (0, 20): texts(0, 20), (1, 60): texts(1, 60)}
+_integers = lru_cache(maxsize=256)(st.integers)
+_reals = lru_cache(maxsize=256)(st.floats)
 
 
 class Drawn:
-    """Choices that Hypothesis makes, and shrinks."""
+    """Choices that Hypothesis makes, and shrinks. Strategies are made once: making one takes longer than drawing from it."""
 
     def __init__(self, draw: st.DrawFn) -> None:
         self._draw = draw
 
     def integer(self, low: int, high: int) -> int:
-        return self._draw(st.integers(low, high))
+        return self._draw(_integers(low, high))
 
     def real(self, low: float, high: float) -> float:
-        return self._draw(st.floats(low, high, allow_nan=False))
+        return self._draw(_reals(low, high))
 
     def text(self, least: int, most: int) -> str:
-        return self._draw(_TEXTS[least, most] if (least, most) in _TEXTS else texts(least, most))
+        return self._draw(texts(least, most))
 
     def pick(self, among: Sequence[T]) -> T:
-        return among[0] if len(among) == 1 else self._draw(st.sampled_from(among))
+        return among[0] if len(among) == 1 else among[self._draw(_integers(0, len(among) - 1))]
 
     def pattern(self, regex: str) -> str:
         return self._draw(st.from_regex(regex))
@@ -77,7 +89,7 @@ def questions(draw: st.DrawFn, choices: int | None = None, passage: bool | None 
     wording = st.sampled_from(WORDS[:10]).flatmap(lambda word: st.just(f"Is it {word}?"))
     named = draw(st.lists(st.text("abcxyz ", min_size=1, max_size=6), min_size=count, max_size=count, unique=True))
     with_passage = draw(st.booleans()) if passage is None else passage
-    source = draw(st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".join)) if with_passage else None
+    source = draw(_sentences(12)) if with_passage else None
     return Question(draw(wording), tuple(named), passage=source, size=draw(st.integers(1, 50)))
 
 

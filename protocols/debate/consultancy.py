@@ -12,6 +12,7 @@ from moot.protocols.debate.parts import fits
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.metadata import Dynamics
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -25,7 +26,10 @@ class Consultancy(Debate):
     Nobody is paid against anybody, so there are no payoffs.
     """
 
+    name: ClassVar[str] = "consultancy"
+    players: ClassVar[tuple[str, ...]] = ("consultant", "judge")
     complexity_class: ClassVar[str | None] = "NP"
+    dynamics: ClassVar[Dynamics] = "sequential"
     symmetric: ClassVar[bool] = False
     zero_sum: ClassVar[bool] = False
 
@@ -61,7 +65,9 @@ class DirectQA(Protocol):
     """The judge alone, without the source or (source=True) with it: what the judge can do by itself."""
 
     name: ClassVar[str] = "direct-qa"
+    players: ClassVar[tuple[str, ...]] = ("judge",)
     complexity_class: ClassVar[str | None] = "P"
+    dynamics: ClassVar[Dynamics] = "sequential"
 
     source: bool = False
     scoring: ScoringRule = ScoringRule()

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from moot.protocols.debate.parts import fits
 from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.metadata import Dynamics
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -48,6 +49,7 @@ class Geography(ClaimGame):
     """
 
     name: ClassVar[str] = "geography"
+    dynamics: ClassVar[Dynamics] = "sequential"
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         players = self.sides(question)

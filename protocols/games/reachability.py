@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from moot.protocols.debate.parts import fits
 from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.metadata import Dynamics
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -50,6 +51,7 @@ class Reachability(ClaimGame):
     """
 
     name: ClassVar[str] = "reachability"
+    dynamics: ClassVar[Dynamics] = "sequential"
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         claimant, opponent = self.sides(question)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.metadata import Dynamics
 from moot.protocols.engine.moves import Answer, Speech, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -236,6 +237,46 @@ class Loses(Two):
 
     def model_post_init(self, context: Any) -> None:
         self.__dict__["bonus"] = self.bonus + 1
+
+
+class SaysSequential(Two):
+    dynamics: ClassVar[Dynamics] = "sequential"
+
+
+class SaysSimultaneous(Two):
+    """One seat speaks alone before both do."""
+
+    dynamics: ClassVar[Dynamics] = "simultaneous"
+
+    async def speeches(self, floor: Floor) -> None:
+        await super().speeches(floor)
+        await floor.ask("a", Speech)
+
+
+class Simultaneous(Two):
+    """What is declared here is so."""
+
+    players: ClassVar[tuple[str, ...]] = ("debater", "judge")
+    dynamics: ClassVar[Dynamics] = "simultaneous"
+
+    def utility_bound(self, question: Question) -> float:
+        return 1.0
+
+
+class MissesPlayers(Two):
+    players: ClassVar[tuple[str, ...]] = ("consultant", "judge")
+
+
+class HasNoJudge(Two):
+    judge: ClassVar[str] = "overseer"
+    complexity_class: ClassVar[str | None] = "NP"
+
+
+class PaysMore(Two):
+    """More than it said that anybody could win."""
+
+    def utility_bound(self, question: Question) -> float:
+        return 0.25
 
 
 class Underestimates(Two):

@@ -295,6 +295,9 @@ def estimates(case: Case) -> None:
             case.broken(f"seat {seat} made {count} moves; most_moves() allows for {most.get(seat, 0)}")
 
 
+from moot.testing.checks.laws_of_metadata import dynamics as dynamics  # noqa: E402
+from moot.testing.checks.laws_of_metadata import players as players  # noqa: E402
+from moot.testing.checks.laws_of_metadata import utility as utility  # noqa: E402
 from moot.testing.checks.laws_of_sight import (  # noqa: E402  (after the laws above, so that these are examined first)
     blind as blind,
 )
@@ -307,6 +310,6 @@ from moot.testing.checks.laws_of_sight import within_budget as within_budget  # 
 from moot.testing.checks.laws_of_sight import zero_sum as zero_sum  # noqa: E402
 
 __all__ = [
-    "blind", "bounded_judge", "deterministic", "encodes", "ends", "estimates", "order_free", "pure", "rejects", "replays",
-    "resumes", "sealed", "symmetric", "tree", "within_budget", "zero_sum",
+    "blind", "bounded_judge", "deterministic", "dynamics", "encodes", "ends", "estimates", "order_free", "players", "pure", "rejects",
+    "replays", "resumes", "sealed", "symmetric", "tree", "utility", "within_budget", "zero_sum",
 ]  # fmt: skip

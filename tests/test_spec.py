@@ -86,7 +86,7 @@ def test_names_of_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ({"kind": "x"}, "kind is 'x'"), ({"kind": "openai"}, "model is None"),
+        ({"kind": "x"}, "kind is 'x'"), ({"kind": "openai"}, "needs model"),
         ({"kind": "openai", "model": "m", "base_url": "http://127.0.0.1/v1", "tempature": 1}, "no option 'tempature'"),
         ({"kind": "logprobs", "of": "it"}, "defined by itself"), ({"kind": "logprobs", "of": "human"},
         "only a language model"),
@@ -122,7 +122,7 @@ def test_python_objects(tmp_path: Path) -> None:
     for spec, words in (
         (f"python:{file}:none", "no 'none'"), (f"python:{file}:number", "cannot take a seat"), ("python:x",
         "MODULE:NAME"),
-        ("python:no_such_module:x", "cannot be imported"), (f"python:{tmp_path}/none.py:x", "no such file"),
+        ("python:no_such_module:x", "cannot import no_such_module: there is no module"), (f"python:{tmp_path}/none.py:x", "no such file"),
         ("python:moot.agents.models.lm:LM", "LM.. failed"),
     ):  # fmt: skip
         with pytest.raises(UsageError, match=words):

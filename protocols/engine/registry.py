@@ -49,7 +49,9 @@ KINDS = {
     "exporter": Kind("moot.exporters", ("moot.transcripts.exporters",)),
     "format": Kind("moot.formats", ("moot.transcripts.formats",)),
     "machine": Kind("moot.machines", ("moot.tasks.oracle.machines",)),
-    "computation": Kind("moot.computations", ("moot.tasks.oracle.computations",), r"^@computation\(.*\)\nasync def (\w+)"),
+    "computation": Kind(
+        "moot.computations", ("moot.tasks.oracle.computations",), r"^@computation\(.*\)\nasync def (\w+)"
+    ),
 }
 
 _registered: dict[str, dict[str, list[weakref.ref[Any]]]] = defaultdict(lambda: defaultdict(list))
@@ -78,9 +80,6 @@ def find(kind: str, name: str) -> Any:
     if not found:
         _load(kind, [plugin for plugin in _entry_points(kind) if plugin.name == name])
         found = _live(kind, name)
-    if not found:  # a plug-in may bring more than what it is called after
-        _load_all(kind)
-        found = _live(kind, name)
     if not found:
         raise UsageError(f"no {kind} is called {name!r}{nearest(str(name), names(kind))}; "
                          "import the module that defines yours first")  # fmt: skip
@@ -104,7 +103,6 @@ def nearest(name: str, known: list[str]) -> str:
 def everything(kind: str) -> dict[str, Any]:
     """Every class of that kind by name, moot's own and those of plug-ins, after importing all of them. What cannot be used
     (see `plugins`) is left out."""
-    _load_all(kind)
     found = {}
     for name in names(kind):
         with suppress(UsageError):
@@ -138,12 +136,6 @@ def _entry_points(kind: str) -> list[EntryPoint]:
     from importlib.metadata import entry_points
 
     return sorted(entry_points(group=KINDS[kind].group), key=lambda plugin: (plugin.name, plugin.value))
-
-
-def _load_all(kind: str) -> None:
-    for plugin in _entry_points(kind):
-        with suppress(UsageError):
-            _load(kind, [plugin])
 
 
 def _load(kind: str, found: list[EntryPoint]) -> None:

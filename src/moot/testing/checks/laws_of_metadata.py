@@ -33,7 +33,9 @@ def dynamics(case: Case) -> None:
         now = {step: hand.game.open[step].ask.seat for step in hand.game.open}
         new = [seat for step, seat in now.items() if step not in asked]
         if about.dynamics == "sequential" and len(now) > 1:
-            case.broken(f"steps {', '.join(now)} are asked at the same time; the protocol declares that it is sequential")
+            case.broken(
+                f"steps {', '.join(now)} are asked at the same time; the protocol declares that it is sequential"
+            )
         if about.dynamics == "simultaneous" and (moving := rivals.intersection(new)) and moving != rivals:
             case.broken(f"{', '.join(sorted(moving))} moves, and {', '.join(sorted(rivals - moving))} does not; the protocol "
                         "declares that they move at the same time")  # fmt: skip

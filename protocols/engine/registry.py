@@ -81,8 +81,10 @@ def find(kind: str, name: str) -> Any:
         _load(kind, [plugin for plugin in _entry_points(kind) if plugin.name == name])
         found = _live(kind, name)
     if not found:
-        raise UsageError(f"no {kind} is called {name!r}{nearest(str(name), names(kind))}; "
-                         "import the module that defines yours first")  # fmt: skip
+        raise UsageError(
+            f"no {kind} is called {name!r}{nearest(str(name), names(kind))}; import the module that defines yours first, or "
+            f"announce it as an entry point of the group {KINDS[kind].group}"
+        )
     if len(found) > 1:
         raise UsageError(_shared(kind, name, found))
     return found[0]

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from moot.protocols.engine.budget import MEASURES
 from moot.protocols.engine.errors import ProtocolError
-
-if TYPE_CHECKING:
-    from moot.protocols.engine.base import Protocol
 
 Dynamics = Literal["sequential", "simultaneous", "mixed"]
 CLASSES = ("P", "BPP", "NP", "PH", "PSPACE", "EXP", "NEXP", "EXPSPACE", "R", "RE")
@@ -45,8 +42,8 @@ class Metadata:
     full_tree_size: int | None = None
 
 
-def declared(cls: type[Protocol]) -> Metadata:
-    """What a class declares."""
+def declared(cls: Any) -> Metadata:
+    """What a subclass of `Protocol` declares."""
     about = " ".join((cls.__doc__ or "").split("\n\n")[0].split())
     return Metadata(
         cls.name, about, cls.players, cls.judge, cls.measure, cls.complexity_class, cls.dynamics, cls.symmetric,
@@ -54,7 +51,7 @@ def declared(cls: type[Protocol]) -> Metadata:
     )  # fmt: skip
 
 
-def check(cls: type[Protocol]) -> None:
+def check(cls: Any) -> None:
     """Raise ProtocolError, naming class and field, when what a class declares makes no sense."""
     for field in ("players", "name", "judge", "measure", "complexity_class", "dynamics", *FLAGS):
         if field in cls.model_fields:
@@ -63,7 +60,7 @@ def check(cls: type[Protocol]) -> None:
             raise ProtocolError(f"{cls.__qualname__}: {field} is {getattr(cls, field)!r}; it must be {wanted}")
 
 
-def _problem(field: str, value: Any, cls: type[Protocol]) -> str | None:
+def _problem(field: str, value: Any, cls: Any) -> str | None:
     """What the value must be instead; None when it may stay."""
     match field:
         case "name" | "judge" if not isinstance(value, str) or not value.strip():

@@ -183,10 +183,17 @@ def protocols(json: Json = False) -> None:
         about, found = asdict(declared(made)), parameters(made)
         if json:
             params = {each.name: {"type": each.type, "default": each.default} for each in found}
-            tell_json({**{key: value for key, value in about.items() if value is not None}, "params": params})
+            tell_json(
+                {
+                    **{key: value for key, value in about.items() if value is not None or key == "complexity_class"},
+                    "params": params,
+                }
+            )
             continue
         tell(f"{name}: {about['about']}")
-        claims = [f"{about['judge']} {about['measure'].replace('_', ' ')}: {about['complexity_class'] or 'no class claimed'}"]
+        claims = [
+            f"{about['judge']} {about['measure'].replace('_', ' ')}: {about['complexity_class'] or 'no class claimed'}"
+        ]
         claims += [key.replace("_", " ") for key in FLAGS if about[key]]
         tell(f"    {', '.join(about['players']) or 'any players'}; {about['dynamics']}; {'; '.join(claims)}")
         for each in found:

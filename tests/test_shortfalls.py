@@ -140,18 +140,21 @@ def test_the_answer_to_one_query() -> None:
     )
 
 
-def test_two_computations_of_one_name_are_refused() -> None:
+def test_two_computations_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever is imported first: replays would otherwise run one computation for the other."""
 
     async def chain(ask: Any, x: Any) -> bool:
         return bool(await ask("bit(0)"))
 
+    kept = [*registry._registered["computation"]["chain"]]
+    monkeypatch.setitem(registry._registered["computation"], "chain", kept)
     mine = moot.computation(worst=lambda x: 1)(chain)
     with pytest.raises(
         moot.UsageError, match=r"two computations are called 'chain': moot\.tasks\.oracle\.computations:chain and"
     ):
         computation_named("chain")
-    del mine
+    assert mine.name == "chain"
+    kept.pop()
     assert moot.computation(worst=lambda x: 1, name="chain of mine")(chain).name == "chain of mine"
     assert computation_named("chain").lipschitz is not None
 

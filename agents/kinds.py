@@ -6,10 +6,12 @@ Rule of this file: it knows no kind. Each stands beside the agent that it makes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, ValidationInfo
 
+from moot.agents.base import describe
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.registry import nearest, register
 
@@ -22,8 +24,27 @@ def _held(spec: object, info: ValidationInfo) -> Any:
     return info.context["agent"](spec)
 
 
+@dataclass(frozen=True)
+class Profile:
+    """What an estimate needs to know of an agent. answer: the most tokens of one answer, None when nothing bounds it.
+    calls: the most calls to its endpoint for one answer, failing ones not counted. program: it calls none. bound: its budget."""
+
+    answer: int | None = None
+    calls: int = 1
+    program: bool = False
+    bound: Any = None
+
+    @classmethod
+    def asking(cls, *held: tuple[Profile, int]) -> Profile:
+        """That of an agent which asks others, each so often for one answer. What they say besides is not bounded."""
+        calls = sum(each.calls * times for each, times in held if not each.program)
+        program = all(each.program for each, _ in held)
+        return cls(0 if program else None, max(1, calls), program)
+
+
 Held = Annotated[Any, PlainValidator(_held)]
-"""An option that names another agent: its specification when it is given, the agent when `make` is called."""
+"""An option that names another agent: its specification when it is given, the agent when `make` is called, and its profile
+when `profile` is."""
 
 
 class AgentKind(BaseModel):
@@ -66,16 +87,19 @@ class AgentKind(BaseModel):
         return [field.alias or name for name, field in cls.model_fields.items()]
 
     @classmethod
-    def made(cls, options: Mapping[str, Any], agent: Callable[[str], Any], where: str) -> Any:
-        """The agent of these options. agent: finds another one by its specification. where: for messages."""
+    def made(
+        cls,
+        options: Mapping[str, Any],
+        agent: Callable[[str], Any],
+        where: str,
+        what: Literal["make", "profile"] = "make",
+    ) -> Any:
+        """The agent (or the profile) of these options. agent: finds another one by its specification. where: for messages."""
         try:
-            kind = cls.model_validate(dict(options), context={"agent": agent})
-        except ValidationError as error:
-            raise UsageError(f"{where}: {cls._problem(error)}") from None
-        try:
-            return kind.make()
-        except UsageError as error:
-            raise UsageError(f"{where}: {error}") from None
+            return getattr(cls.model_validate(dict(options), context={"agent": agent}), what)()
+        except (ValidationError, UsageError) as error:
+            problem = cls._problem(error) if isinstance(error, ValidationError) else error
+            raise UsageError(f"{where}: {problem}") from None
 
     @classmethod
     def _problem(cls, error: ValidationError) -> str:
@@ -90,6 +114,21 @@ class AgentKind(BaseModel):
     def make(self) -> Any:
         """The agent. Raises UsageError on options that do not go together."""
         raise UsageError(f"{type(self).__name__} makes nothing: define make()")
+
+    def given(self, *less: str) -> dict[str, Any]:
+        """The options that were given, less some."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set - {*less})}
+
+    def profile(self) -> Profile:
+        """What its answers can take, found without calling anyone, or needing a key."""
+        values = (each for value in dict(self).values() for each in (value if isinstance(value, list) else [value]))
+        if held := [(each, 1) for each in values if isinstance(each, Profile)]:
+            return Profile.asking(*held)
+        agent = self.make()
+        about = describe(agent)
+        free, most = about.get("agent") in ("program", "human"), about.get("max_tokens")
+        answer = 0 if free else most if isinstance(most, int) else None
+        return Profile(answer, program=free, bound=getattr(agent, "bound", None))
 
 
 class JudgeKind(AgentKind):

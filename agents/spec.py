@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from moot.agents.kinds import AgentKind
+from moot.agents.kinds import AgentKind, Profile
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.registry import find, names, nearest
+from moot.protocols.engine.registry import find, kind_of, names, nearest
 
 Tables = Mapping[str, Mapping[str, Any]]
 
@@ -24,7 +24,13 @@ def agent_from(spec: str, config: Mapping[str, Any] | None = None) -> Any:
 
     Raises UsageError for an unknown name or option, a missing key, module or file.
     """
-    return _agent(spec, _tables(config), ())
+    return _made(spec, _tables(config), (), "make")
+
+
+def profile_of(spec: str, config: Mapping[str, Any] | None = None) -> Profile:
+    """What the answers of the agent that a specification names can take. Raises UsageError like `agent_from`."""
+    found: Profile = _made(spec, _tables(config), (), "profile")
+    return found
 
 
 def load_config(path: str | Path) -> dict[str, Any]:
@@ -44,7 +50,7 @@ def _tables(config: Mapping[str, Any] | None) -> Tables:
     return tables
 
 
-def _agent(spec: str, tables: Tables, within: tuple[str, ...]) -> Any:
+def _made(spec: str, tables: Tables, within: tuple[str, ...], what: Literal["make", "profile"]) -> Any:
     kind: type[AgentKind] | None
     if spec in tables:
         if spec in within:
@@ -61,15 +67,12 @@ def _agent(spec: str, tables: Tables, within: tuple[str, ...]) -> Any:
             raise UsageError(f"there is no agent {spec!r}{nearest(name, sorted({*_kinds(), *tables}))}; "
                              "write KIND:TEXT, as in openai:MODEL, or the name of a table [agents.NAME]")  # fmt: skip
         where, options = spec, kind.read(text)
-    return kind.made(options, lambda inner: _agent(inner, tables, within), where)
+    return kind.made(options, lambda inner: _made(inner, tables, within, what), where, what)
 
 
 def _kind(name: object) -> type[AgentKind] | None:
-    for registry in ("agent", "judge"):
-        if name in names(registry):
-            found: type[AgentKind] = find(registry, str(name))
-            return found
-    return None
+    kind = kind_of(name, "agent", "judge") if isinstance(name, str) else None
+    return None if kind is None else find(kind, str(name))
 
 
 def _kinds() -> list[str]:

@@ -5,10 +5,11 @@ Rule of this file: it declares budgets; who spends what is counted by the engine
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from moot.agents.base import act_of, close_all, describe, start_all
-from moot.agents.kinds import Held, JudgeKind
+from moot.agents.kinds import Held, JudgeKind, Profile
 from moot.complexity.polynomial import Polynomial
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.view import Request
@@ -92,4 +93,8 @@ class BoundedKind(JudgeKind):
     seconds: float | None = None
 
     def make(self) -> Bounded:
-        return Bounded(self.of, **{name: getattr(self, name) for name in self.model_fields_set - {"of"}})
+        return Bounded(self.of, **self.given("of"))
+
+    def profile(self) -> Profile:
+        found: Profile = self.of
+        return replace(found, bound=Bound(**self.given("of")))

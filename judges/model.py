@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from string import ascii_uppercase
 from typing import Any, ClassVar, Literal
 
-from moot.agents.kinds import Held, JudgeKind
+from moot.agents.kinds import Held, JudgeKind, Profile
 from moot.agents.models.attempts import Unreadable
 from moot.agents.models.lm import LM
 from moot.agents.models.wire import Completion
@@ -127,6 +127,10 @@ class StatedKind(JudgeKind):
         if not isinstance(self.of, LM):
             raise UsageError(f"only a language model (local, openai:MODEL) judges by {self.method}")
         return ModelJudge(self.of, self.method)
+
+    def profile(self) -> Profile:
+        found: Profile = self.of
+        return found
 
 
 class LogprobsKind(StatedKind):

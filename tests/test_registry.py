@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -54,7 +55,7 @@ def test_every_name_is_announced_by_the_file_that_defines_it(kind: str) -> None:
     found = everything(kind)
     assert ours and ours.keys() <= found.keys()
     for name, made in found.items():
-        module = registry.inspect.unwrap(made).__module__
+        module = inspect.unwrap(made).__module__
         if module.startswith("moot."):
             assert module in ours[name] and made.name == name
 
@@ -78,7 +79,7 @@ def test_an_unknown_name_offers_the_nearest_one(kind: str, name: str, near: str)
 def test_a_class_that_is_called_as_ours_is_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     find("protocol", "debate")
     monkeypatch.setitem(registry._registered["protocol"], "debate", [*registry._registered["protocol"]["debate"]])
-    made = type("Mine", (moot.Debate,), {"name": "debate", "__module__": __name__})
+    made: Any = type("Mine", (moot.Debate,), {"name": "debate", "__module__": __name__})
     with pytest.raises(
         moot.UsageError, match=r"two protocols are called 'debate': .*debate:Debate and test_registry:Mine"
     ):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
-from moot.agents.kinds import AgentKind
+from moot.agents.kinds import AgentKind, Profile
 from moot.agents.models.attempts import Call, Refused, Unreadable
 from moot.agents.models.cache import Cache
 from moot.agents.models.endpoint import Endpoint
@@ -307,11 +307,8 @@ class ModelKind(AgentKind):
     backoff: float = 0.5
     extra_body: dict[str, Any] | None = None
 
-    def given(self, *less: str) -> dict[str, Any]:
-        """The options that were given, less some."""
-        return {
-            name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set - {*less}
-        }
+    def profile(self) -> Profile:
+        return Profile(self.max_tokens, calls=2)  # an answer that cannot be read is asked for once more
 
 
 class OpenAIKind(ModelKind):

@@ -197,6 +197,7 @@ class LocalKind(ModelKind):
     context: int = CONTEXT
     slots: int = SLOTS
     threads: int | None = None
+    max_tokens: int = 256
     guided: bool = True
 
     @classmethod

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from moot.agents.base import close_all, describe, start_all
-from moot.agents.kinds import AgentKind, Held
+from moot.agents.kinds import AgentKind, Held, Profile
 from moot.agents.wrappers.nested import agent_of, answer_of, best, copy_of, gathered, reply_of, standing, why
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Move, Verdict
@@ -147,3 +147,6 @@ class BestOfKind(AgentKind):
 
     def make(self) -> BestOf:
         return BestOf(self.of, self.n, self.by, least=self.least)
+
+    def profile(self) -> Profile:
+        return Profile.asking((self.of, self.n), (self.by, self.n))

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from moot.agents.base import close_all, describe, start_all
-from moot.agents.kinds import AgentKind, Held
+from moot.agents.kinds import AgentKind, Held, Profile
 from moot.agents.wrappers.nested import agent_of, answer_of, best, copy_of, gathered, reply_of, standing, why
 from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.moves import Move, Speech, Verdict
@@ -146,3 +146,7 @@ class CritiqueAndRefineKind(AgentKind):
     def make(self) -> CritiqueAndRefine:
         options = {"critiques": self.critiques, "rounds": self.rounds}
         return CritiqueAndRefine(self.of, self.critic, self.chooser, **options)
+
+    def profile(self) -> Profile:
+        chosen = [] if self.chooser is None else [(self.chooser, self.rounds)]
+        return Profile.asking((self.of, self.rounds + 1), (self.critic, self.critiques * self.rounds), *chosen)

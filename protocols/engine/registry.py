@@ -90,6 +90,14 @@ def find(kind: str, name: str) -> Any:
     return found[0]
 
 
+def kind_of(name: str, *kinds: str) -> str | None:
+    """The first of these kinds that has something called so; plug-ins are looked at where nothing else is."""
+    for kind in kinds:
+        if name in _own(kind) or _live(kind, name):
+            return kind
+    return next((kind for kind in kinds if any(plugin.name == name for plugin in _entry_points(kind))), None)
+
+
 def names(kind: str) -> list[str]:
     """Every name of that kind: moot's own, those that plug-ins announce, and those that are imported. Imports nothing."""
     live = (name for name in _registered[kind] if _live(kind, name))

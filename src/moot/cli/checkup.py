@@ -191,9 +191,7 @@ def protocols(json: Json = False) -> None:
             )
             continue
         tell(f"{name}: {about['about']}")
-        claims = [
-            f"{about['judge']} {about['measure'].replace('_', ' ')}: {about['complexity_class'] or 'no class claimed'}"
-        ]
+        claims = [f"{about['judge']} {about['measure'].replace('_', ' ')}: {about['complexity_class'] or 'no class'}"]
         claims += [key.replace("_", " ") for key in FLAGS if about[key]]
         tell(f"    {', '.join(about['players']) or 'any players'}; {about['dynamics']}; {'; '.join(claims)}")
         for each in found:

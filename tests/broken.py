@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.metadata import Dynamics
 from moot.protocols.engine.moves import Answer, Speech, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -240,13 +239,13 @@ class Loses(Two):
 
 
 class SaysSequential(Two):
-    dynamics: ClassVar[Dynamics] = "sequential"
+    dynamics: ClassVar[str] = "sequential"
 
 
 class SaysSimultaneous(Two):
     """One seat speaks alone before both do."""
 
-    dynamics: ClassVar[Dynamics] = "simultaneous"
+    dynamics: ClassVar[str] = "simultaneous"
 
     async def speeches(self, floor: Floor) -> None:
         await super().speeches(floor)
@@ -257,7 +256,7 @@ class Simultaneous(Two):
     """What is declared here is so."""
 
     players: ClassVar[tuple[str, ...]] = ("debater", "judge")
-    dynamics: ClassVar[Dynamics] = "simultaneous"
+    dynamics: ClassVar[str] = "simultaneous"
 
     def utility_bound(self, question: Question) -> float:
         return 1.0

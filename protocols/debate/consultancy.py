@@ -12,7 +12,6 @@ from moot.protocols.debate.parts import fits
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.metadata import Dynamics
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -29,7 +28,7 @@ class Consultancy(Debate):
     name: ClassVar[str] = "consultancy"
     players: ClassVar[tuple[str, ...]] = ("consultant", "judge")
     complexity_class: ClassVar[str | None] = "NP"
-    dynamics: ClassVar[Dynamics] = "sequential"
+    dynamics: ClassVar[str] = "sequential"
     symmetric: ClassVar[bool] = False
     zero_sum: ClassVar[bool] = False
 
@@ -67,7 +66,7 @@ class DirectQA(Protocol):
     name: ClassVar[str] = "direct-qa"
     players: ClassVar[tuple[str, ...]] = ("judge",)
     complexity_class: ClassVar[str | None] = "P"
-    dynamics: ClassVar[Dynamics] = "sequential"
+    dynamics: ClassVar[str] = "sequential"
 
     source: bool = False
     scoring: ScoringRule = ScoringRule()

@@ -15,7 +15,6 @@ from moot.protocols.debate.parts import Speeches, Turn, fits, limits
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.metadata import Dynamics
 from moot.protocols.engine.moves import Speech, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -38,7 +37,7 @@ class Critique(Protocol):
     name: ClassVar[str] = "critique"
     players: ClassVar[tuple[str, ...]] = ("consultant", "critic", "judge")
     complexity_class: ClassVar[str | None] = "NP"
-    dynamics: ClassVar[Dynamics] = "sequential"
+    dynamics: ClassVar[str] = "sequential"
     zero_sum: ClassVar[bool] = True
 
     answer: Annotated[int, Field(ge=0)] | None = 0

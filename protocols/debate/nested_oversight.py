@@ -13,7 +13,6 @@ from pydantic import Field
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.metadata import Dynamics
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -48,7 +47,7 @@ class NestedOversight(Protocol):
     name: ClassVar[str] = "nested-oversight"
     players: ClassVar[tuple[str, ...]] = ("guard", "houdini")
     judge: ClassVar[str] = "guard"
-    dynamics: ClassVar[Dynamics] = "sequential"
+    dynamics: ClassVar[str] = "sequential"
     zero_sum: ClassVar[bool] = True
 
     steps: Annotated[int, Field(ge=1, le=1000)] = 2

@@ -13,7 +13,6 @@ from moot.protocols.debate.parts import Speeches, Turn, fits
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.metadata import Dynamics
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -33,7 +32,7 @@ class Propaganda(Protocol):
     name: ClassVar[str] = "propaganda"
     players: ClassVar[tuple[str, ...]] = ("consultant", "judge")
     complexity_class: ClassVar[str | None] = "NP"
-    dynamics: ClassVar[Dynamics] = "sequential"
+    dynamics: ClassVar[str] = "sequential"
 
     answer: Annotated[int, Field(ge=0)] = 0
     limit: Limit | None = None

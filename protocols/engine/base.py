@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.metadata import Dynamics, Metadata, check, declared
+from moot.protocols.engine.metadata import Metadata, check, declared
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.registry import everything, find, register
@@ -43,7 +43,7 @@ class Protocol(BaseModel):
     judge: ClassVar[str] = "judge"
     measure: ClassVar[str] = "reads"
     complexity_class: ClassVar[str | None] = None
-    dynamics: ClassVar[Dynamics] = "mixed"
+    dynamics: ClassVar[str] = "mixed"
     symmetric: ClassVar[bool] = False
     zero_sum: ClassVar[bool] = False
     citing: ClassVar[bool] = False

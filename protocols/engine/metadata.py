@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 from moot.protocols.engine.budget import MEASURES
 from moot.protocols.engine.errors import ProtocolError
 
-Dynamics = Literal["sequential", "simultaneous", "mixed"]
+DYNAMICS = ("sequential", "simultaneous", "mixed")
 CLASSES = ("P", "BPP", "NP", "PH", "PSPACE", "EXP", "NEXP", "EXPSPACE", "R", "RE")
 """The complexity classes that a protocol may claim; each also relative to an oracle, as "P^O"."""
 
@@ -31,7 +31,7 @@ class Metadata:
     judge: str
     measure: str
     complexity_class: str | None
-    dynamics: Dynamics
+    dynamics: str
     symmetric: bool
     zero_sum: bool
     citing: bool
@@ -42,18 +42,18 @@ class Metadata:
     full_tree_size: int | None = None
 
 
+DECLARED = ("players", "name", "judge", "measure", "complexity_class", "dynamics", *FLAGS)
+
+
 def declared(cls: Any) -> Metadata:
     """What a subclass of `Protocol` declares."""
     about = " ".join((cls.__doc__ or "").split("\n\n")[0].split())
-    return Metadata(
-        cls.name, about, cls.players, cls.judge, cls.measure, cls.complexity_class, cls.dynamics, cls.symmetric,
-        cls.zero_sum, cls.citing, cls.pointers,
-    )  # fmt: skip
+    return Metadata(about=about, **{field: getattr(cls, field) for field in DECLARED})
 
 
 def check(cls: Any) -> None:
     """Raise ProtocolError, naming class and field, when what a class declares makes no sense."""
-    for field in ("players", "name", "judge", "measure", "complexity_class", "dynamics", *FLAGS):
+    for field in DECLARED:
         if field in cls.model_fields:
             raise ProtocolError(f"{cls.__qualname__}: {field} is a parameter; declare it as a ClassVar instead")
         if (wanted := _problem(field, getattr(cls, field), cls)) is not None:
@@ -71,8 +71,8 @@ def _problem(field: str, value: Any, cls: Any) -> str | None:
             return f"one of {', '.join(MEASURES)}"
         case "complexity_class" if value is not None and str(value).removesuffix("^O") not in CLASSES:
             return f"None or one of {', '.join(CLASSES)}, relative to an oracle with ^O after it"
-        case "dynamics" if value not in get_args(Dynamics):
-            return f"one of {', '.join(get_args(Dynamics))}"
+        case "dynamics" if value not in DYNAMICS:
+            return f"one of {', '.join(DYNAMICS)}"
         case "players" if not isinstance(value, tuple) or not all(isinstance(role, str) and role for role in value):
             return "a tuple of roles"
         case _ if field in FLAGS and not isinstance(value, bool):

@@ -16,7 +16,6 @@ from pydantic import Field
 from moot.protocols.debate.parts import fits
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.metadata import Dynamics
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -76,7 +75,7 @@ class CircuitGame(ClaimGame):
     """
 
     complexity_class: ClassVar[str | None] = "P"
-    dynamics: ClassVar[Dynamics] = "sequential"
+    dynamics: ClassVar[str] = "sequential"
     claims: ClassVar[tuple[str, str]] = ("1", "0")
 
     def fit(self, question: Question) -> str | None:

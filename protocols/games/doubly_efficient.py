@@ -18,7 +18,6 @@ from pydantic import Field, JsonValue
 from moot.protocols.debate.parts import fits
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.metadata import Dynamics
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -184,7 +183,7 @@ class DoublyEfficientDebate(ClaimGame):
     name: ClassVar[str] = "doubly-efficient"
     complexity_class: ClassVar[str | None] = "P^O"
     measure: ClassVar[str] = "queries"
-    dynamics: ClassVar[Dynamics] = "sequential"
+    dynamics: ClassVar[str] = "sequential"
 
     computation: str | None = None
     input: JsonValue = None

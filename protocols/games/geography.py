@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Literal
 
 from moot.protocols.debate.parts import fits
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.metadata import Dynamics
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -49,7 +48,7 @@ class Geography(ClaimGame):
     """
 
     name: ClassVar[str] = "geography"
-    dynamics: ClassVar[Dynamics] = "sequential"
+    dynamics: ClassVar[str] = "sequential"
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         players = self.sides(question)

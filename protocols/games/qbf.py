@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Literal
 
 from moot.protocols.debate.parts import fits
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.metadata import Dynamics
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -42,7 +41,7 @@ class QBFDebate(ClaimGame):
     """
 
     name: ClassVar[str] = "qbf-debate"
-    dynamics: ClassVar[Dynamics] = "sequential"
+    dynamics: ClassVar[str] = "sequential"
     claims: ClassVar[tuple[str, str]] = ("true", "false")
 
     def fit(self, question: Question) -> str | None:

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Literal
 
 from moot.protocols.debate.parts import fits
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.metadata import Dynamics
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -51,7 +50,7 @@ class Reachability(ClaimGame):
     """
 
     name: ClassVar[str] = "reachability"
-    dynamics: ClassVar[Dynamics] = "sequential"
+    dynamics: ClassVar[str] = "sequential"
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         claimant, opponent = self.sides(question)

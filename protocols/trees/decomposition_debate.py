@@ -16,7 +16,6 @@ from moot.protocols.amplification.moves import Text
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.metadata import Dynamics
 from moot.protocols.engine.moves import Answer, Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -109,7 +108,7 @@ class ClaimTree(Protocol):
     """
 
     players: ClassVar[tuple[str, ...]] = ("prover", "opponent", "judge")
-    dynamics: ClassVar[Dynamics] = "sequential"
+    dynamics: ClassVar[str] = "sequential"
     zero_sum: ClassVar[bool] = True
 
     rounds: Annotated[int, Field(ge=1)] = 1

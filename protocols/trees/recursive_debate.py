@@ -16,7 +16,6 @@ from moot.protocols.debate.parts import fits, limits
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.metadata import Dynamics
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -45,7 +44,7 @@ class RecursiveDebate(Protocol):
     name: ClassVar[str] = "recursive-debate"
     players: ClassVar[tuple[str, ...]] = ("debater", "judge")
     complexity_class: ClassVar[str | None] = "PSPACE"
-    dynamics: ClassVar[Dynamics] = "sequential"
+    dynamics: ClassVar[str] = "sequential"
     zero_sum: ClassVar[bool] = True
 
     depth: Annotated[int, Field(ge=0)] = 4

@@ -15,7 +15,6 @@ from moot.protocols.debate.parts import fits, limits
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.metadata import Dynamics
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -37,7 +36,7 @@ class TreeDebate(Protocol):
 
     name: ClassVar[str] = "tree-debate"
     players: ClassVar[tuple[str, ...]] = ("debater", "judge")
-    dynamics: ClassVar[Dynamics] = "sequential"
+    dynamics: ClassVar[str] = "sequential"
     zero_sum: ClassVar[bool] = True
 
     turns: Annotated[str, Field(pattern=r"^[ab]*$")] = "abab"

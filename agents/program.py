@@ -54,11 +54,12 @@ def object_at(place: str) -> Any:
 def imported(module: str) -> ModuleType:
     """A module by its name, from the working folder too, as `python -m` does, or by its file. Raises UsageError when it
     cannot be imported."""
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
     try:
-        return _from_file(Path(module)) if module.endswith(".py") else importlib.import_module(module)
+        if module.endswith(".py"):
+            return _from_file(Path(module))
+        if (here := str(Path.cwd())) not in sys.path:
+            sys.path.insert(0, here)
+        return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise UsageError(f"cannot import {module}: there is no module {error.name!r} here or installed") from None
     except MootError:

@@ -76,6 +76,15 @@ def test_an_unknown_name_offers_the_nearest_one(kind: str, name: str, near: str)
         find(kind, name)
 
 
+def test_a_class_that_is_called_as_ours_is_found_out_though_ours_is_not_imported() -> None:
+    script = (
+        "from moot.protocols.engine.base import Protocol\nfrom moot.protocols.engine.registry import find\n"
+        "class Critique(Protocol):\n    async def play(self, floor, question): ...\n"
+        "try:\n    find('protocol', 'critique')\nexcept Exception as error:\n    print(error)"
+    )
+    assert " ".join(fresh(script)).startswith("two protocols are called 'critique': ")
+
+
 def test_a_class_that_is_called_as_ours_is_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     find("protocol", "debate")
     monkeypatch.setitem(registry._registered["protocol"], "debate", [*registry._registered["protocol"]["debate"]])

@@ -208,7 +208,9 @@ def seated(
     seats: Mapping[str, str], bounds: Mapping[str, Mapping[str, str]], config: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Agents in their seats, inside their bounds. Raises UsageError on an agent that cannot be had."""
-    agents = {seat: agent_of(spec, config) for seat, spec in seats.items()}
+    from moot.agents.spec import agent_from
+
+    agents = {seat: agent_from(spec, {"agents": config}) for seat, spec in seats.items()}
     for seat, measures in bounds.items():
         from moot.judges.bounded import Bounded
 
@@ -217,19 +219,6 @@ def seated(
         given: dict[str, Any] = {m: float(text) if m == "seconds" else text for m, text in measures.items()}
         agents[seat] = Bounded(agents[seat], **given)
     return agents
-
-
-def agent_of(spec: str, config: Mapping[str, Any]) -> Any:
-    """The agent that a seat's text names; see `moot.agents.spec`. `config` holds the tables of [agents]."""
-    from moot.agents.base import act_of
-    from moot.agents.spec import agent_from
-
-    try:
-        agent = agent_from(spec, {"agents": config})
-    except TypeError as error:
-        raise UsageError(f"{spec}: cannot be made without arguments: {error}") from None
-    act_of(agent)
-    return agent
 
 
 def sample_from(

@@ -46,7 +46,7 @@ def circle_of(transcript: Play, task: Ruled) -> tuple[str, ...]:
     """
     question = transcript.question
     memo: dict[str, str] = {}
-    store = Store() if getattr(transcript.protocol, "pointers", False) else None
+    store = Store() if transcript.protocol.metadata().pointers else None
     cited = [cite.question for _, cite in citations(transcript) if cite.verified]
     for first, text in enumerate([question.text, *cited]):
         try:

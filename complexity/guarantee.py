@@ -37,7 +37,7 @@ def guarantee_of(transcript: Play, task: Ruled | None = None) -> Guarantee:
     Where the judge relied on cited answers, these must rest on something: by the rule of `task`, or of the task that the
     transcript names, none of them may lead back to itself. Without a rule nobody knows, and nothing is guaranteed.
     """
-    protocol, ledger = transcript.protocol, transcript.ledger
+    protocol, ledger = transcript.protocol.metadata(), transcript.ledger
     seat = next((s for s, role in transcript.started["roles"].items() if role == protocol.judge), None)
     used = ledger.spent(seat, protocol.measure) if seat else None
     budget = ledger.bounds.get(seat, {}).get(protocol.measure) if seat else None
@@ -63,7 +63,7 @@ def guarantee_of(transcript: Play, task: Ruled | None = None) -> Guarantee:
     )
     if holds and (short := _shortfall(transcript)) is not None:
         holds, because = False, short
-    if holds and getattr(protocol, "citing", False):
+    if holds and protocol.citing:
         from moot.complexity.citations import groundless
 
         if (fault := groundless(transcript, task)) is not None:

@@ -1,10 +1,15 @@
-"""The bound that any agent can be put in, and that the engine enforces."""
+"""The bound that any agent can be put in, and that the engine enforces.
+
+Rule of this file: it declares budgets; who spends what is counted by the engine.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 from moot.agents.base import act_of, close_all, describe, start_all
+from moot.agents.kinds import Held, JudgeKind, Profile
 from moot.complexity.polynomial import Polynomial
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.view import Request
@@ -73,3 +78,23 @@ class Bounded:
 
     def describe(self) -> dict[str, Any]:
         return {**describe(self.agent), "bound": self.bound.describe()}
+
+
+class BoundedKind(JudgeKind):
+    """Another agent, inside a bound."""
+
+    name: ClassVar[str] = "bounded"
+    of: Held
+    reads: str | int | None = None
+    reads_per_call: str | int | None = None
+    queries: str | int | None = None
+    calls: str | int | None = None
+    tokens: str | int | None = None
+    seconds: float | None = None
+
+    def make(self) -> Bounded:
+        return Bounded(self.of, **self.given("of"))
+
+    def profile(self) -> Profile:
+        found: Profile = self.of
+        return replace(found, bound=Bound(**self.given("of")))

@@ -7,13 +7,18 @@ scores. `moot.rejudge(transcript, Robust())` runs one on a recorded play; a boun
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
 
+from pydantic import Field
+
+from moot.agents.kinds import JudgeKind
 from moot.protocols.debate.clue_oversight import Clue, ClueCritique, WordComparison
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.errors import UsageError, nearest
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.view import Request
+
+Count = Annotated[int, Field(ge=0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +48,11 @@ Procedure = Generator[WordComparison, bool, Ruling]
 """Yields comparisons, is sent whether the first word was strictly closer, returns the ruling."""
 
 
-class ClueOverseer:
-    """The base of the overseers: `rules` is the procedure, everything else follows from it."""
+class ClueOverseer(JudgeKind):
+    """The base of the overseers: `rules` is the procedure, everything else follows from it. Each is its own configuration."""
 
-    name: ClassVar[str]
+    def make(self) -> ClueOverseer:
+        return self
 
     def rules(self, case: Case) -> Procedure:
         """The procedure on one case. Raises UsageError where the game has too few bad words for it."""
@@ -66,7 +72,7 @@ class ClueOverseer:
 
     def describe(self) -> dict[str, Any]:
         """What is recorded: the overseer's name, and its parameters."""
-        return {"agent": "program", "name": self.name, **_parameters(self)}
+        return {"agent": "program", "name": self.name, **self.model_dump()}
 
 
 def verdict_of(ruling: Ruling, most: int) -> Verdict:
@@ -75,19 +81,17 @@ def verdict_of(ruling: Ruling, most: int) -> Verdict:
     return Verdict(probabilities=tuple(float(score == ruling.score) for score in range(most + 1)), text=text)
 
 
-@dataclass(frozen=True)
 class NeglectLastN(ClueOverseer):
     """Finds the least close target, and compares every bad word with it but the last `neglect_words`."""
 
     name: ClassVar[str] = "neglect_last_n"
-    neglect_words: int = 0
+    neglect_words: Count = 0
 
     def rules(self, case: Case) -> Procedure:
         checked = case.bad_words[: max(0, len(case.bad_words) - self.neglect_words)]
         return (yield from _against_all(case, [(word, 1.0) for word in checked]))
 
 
-@dataclass(frozen=True)
 class Robust(ClueOverseer):
     """Makes every comparison that is needed, and relies on no critique."""
 
@@ -97,7 +101,6 @@ class Robust(ClueOverseer):
         return (yield from _against_all(case, [(word, 1.0) for word in case.bad_words]))
 
 
-@dataclass(frozen=True)
 class RobustJudge(ClueOverseer):
     """Checks what the critics said, one comparison for each critique of a target by a bad word, and nothing else."""
 
@@ -107,17 +110,16 @@ class RobustJudge(ClueOverseer):
         return (yield from _by_critiques(case, {}))
 
 
-@dataclass(frozen=True)
 class _Negligent(ClueOverseer):
     """Parameters of the overseers with flaws: which bad words they neglect, and which they take for `bias_factor` times as
     close as they are. Neglected words are the first ones; of the others, the last `bias_non_neglected_words` are biased."""
 
-    neglect_words: int = 0
-    bias_neglected_words: int = 0
-    bias_non_neglected_words: int = 0
-    bias_factor: float = 1.0
+    neglect_words: Count = 0
+    bias_neglected_words: Count = 0
+    bias_non_neglected_words: Count = 0
+    bias_factor: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
 
-    def __post_init__(self) -> None:
+    def model_post_init(self, context: Any) -> None:
         if self.bias_neglected_words > self.neglect_words:
             raise UsageError(
                 f"{self.name}: bias_neglected_words is {self.bias_neglected_words}, of {self.neglect_words} neglected words"
@@ -136,7 +138,6 @@ class _Negligent(ClueOverseer):
         return weighed[self.neglect_words :]
 
 
-@dataclass(frozen=True)
 class NegligentBiased(_Negligent):
     """Like Robust, with flaws."""
 
@@ -146,7 +147,6 @@ class NegligentBiased(_Negligent):
         return (yield from _against_all(case, self.seen(case)))
 
 
-@dataclass(frozen=True)
 class NegligentBiasedJudge(_Negligent):
     """Like RobustJudge, with flaws: critics point at the neglected words, but some of those are misjudged as well."""
 
@@ -160,7 +160,6 @@ class NegligentBiasedJudge(_Negligent):
         return (yield from _by_critiques(case, weights))
 
 
-@dataclass(frozen=True)
 class NegligentBiasedBase(_Negligent):
     """Works alone: it finds the closest bad word, and counts the good words that are closer. Targets are not looked at."""
 
@@ -215,24 +214,9 @@ def overseer_named(name: str, parameters: Mapping[str, Any] | None = None) -> Cl
     """The overseer called `name`, as records name them. Raises UsageError on one, or on a parameter, that is not known or
     below 0."""
     if name not in OVERSEERS:
-        raise UsageError(f"no overseer is called {name!r}; known: {', '.join(sorted(OVERSEERS))}")
-    cls, given, known = OVERSEERS[name], dict(parameters or {}), parameters_of(name)
-    for key, value in given.items():
-        if key not in known:
-            raise UsageError(f"overseer {name} has no parameter {key!r}; it has {', '.join(known) or 'none'}")
-        kinds = (int, float) if key == "bias_factor" else (int,)
-        if isinstance(value, bool) or not isinstance(value, kinds) or not 0 <= value < float("inf"):
-            raise UsageError(f"overseer {name}: {key} is {value!r}; it must be a number of at least 0")
-    return cls(**given)
-
-
-def parameters_of(name: str) -> list[str]:
-    """The names of the parameters of a known overseer."""
-    return [field.name for field in fields(OVERSEERS[name])]  # type: ignore[arg-type]
-
-
-def _parameters(overseer: ClueOverseer) -> dict[str, Any]:
-    return asdict(overseer)  # type: ignore[call-overload, no-any-return]
+        raise UsageError(f"no overseer is called {name!r}{nearest(name, sorted(OVERSEERS))}")
+    overseer: ClueOverseer = OVERSEERS[name].made(parameters or {}, str, "overseer")
+    return overseer
 
 
 def _case_of(request: Request) -> tuple[Case, list[bool]]:

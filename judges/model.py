@@ -1,12 +1,16 @@
-"""A language model as judge: by the probabilities that it states, or by those of its answer tokens."""
+"""A language model as judge: by the probabilities that it states, or by those of its answer tokens.
+
+Rule of this file: it asks models for verdicts; how a model is called is the agent's.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from string import ascii_uppercase
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
+from moot.agents.kinds import Held, JudgeKind, Profile
 from moot.agents.models.attempts import Unreadable
 from moot.agents.models.lm import LM
 from moot.agents.models.wire import Completion
@@ -109,3 +113,29 @@ def read_verdict(completion: Completion, labels: Sequence[str], extra: dict[str,
     extra["mass"] = math.fsum(mass.values())
     extra["unlisted"] = [label for label in labels if label not in seen]
     return Verdict(probabilities=normalised(list(mass.values()))[0])
+
+
+class StatedKind(JudgeKind):
+    """A model that judges by the probabilities that it states."""
+
+    name: ClassVar[str] = "stated"
+    form: ClassVar[str | None] = "stated:MODEL"
+    method: ClassVar[Method] = "stated"
+    of: Held
+
+    def make(self) -> ModelJudge:
+        if not isinstance(self.of, LM):
+            raise UsageError(f"only a language model (local, openai:MODEL) judges by {self.method}")
+        return ModelJudge(self.of, self.method)
+
+    def profile(self) -> Profile:
+        found: Profile = self.of
+        return found
+
+
+class LogprobsKind(StatedKind):
+    """A model that judges by the log-probabilities of its answer tokens."""
+
+    name: ClassVar[str] = "logprobs"
+    form: ClassVar[str | None] = "logprobs:MODEL"
+    method: ClassVar[Method] = "logprobs"

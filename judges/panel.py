@@ -1,18 +1,24 @@
-"""A panel of judges that decides as one."""
+"""A panel of judges that decides as one.
+
+Rule of this file: it combines verdicts, and gives none of its own.
+"""
 
 from __future__ import annotations
 
 import inspect
 from statistics import median
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import anyio
 from pydantic import ValidationError
 
 from moot.agents.base import act_of, close_all, describe, start_all
+from moot.agents.kinds import Held, JudgeKind
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.view import Request
+
+Rule = Literal["mean", "median", "vote"]
 
 
 class Panel:
@@ -23,7 +29,7 @@ class Panel:
     Members may only be asked for verdicts. Raises UsageError without members.
     """
 
-    def __init__(self, *members: Any, rule: Literal["mean", "median", "vote"] = "mean") -> None:
+    def __init__(self, *members: Any, rule: Rule = "mean") -> None:
         if not members:
             raise UsageError("a panel needs members")
         if rule not in ("mean", "median", "vote"):
@@ -94,3 +100,19 @@ def combined(verdicts: list[Verdict], rule: str) -> tuple[float, ...]:
         weights = [sum(column) for column in columns]
     total = sum(weights)
     return tuple(weight / total for weight in weights)
+
+
+class PanelKind(JudgeKind):
+    """Several agents that judge as one."""
+
+    name: ClassVar[str] = "panel"
+    form: ClassVar[str | None] = "panel:AGENT,AGENT"
+    members: list[Held]
+    rule: Rule = "mean"
+
+    @classmethod
+    def read(cls, text: str) -> dict[str, Any]:
+        return {"members": text.split(",")} if text else {}
+
+    def make(self) -> Panel:
+        return Panel(*self.members, rule=self.rule)

@@ -250,6 +250,46 @@ class Loses(Two):
         self.__dict__["bonus"] = self.bonus + 1
 
 
+class SaysSequential(Two):
+    dynamics: ClassVar[str] = "sequential"
+
+
+class SaysSimultaneous(Two):
+    """One seat speaks alone before both do."""
+
+    dynamics: ClassVar[str] = "simultaneous"
+
+    async def speeches(self, floor: Floor) -> None:
+        await super().speeches(floor)
+        await floor.ask("a", Speech)
+
+
+class Simultaneous(Two):
+    """What is declared here is so."""
+
+    players: ClassVar[tuple[str, ...]] = ("debater", "judge")
+    dynamics: ClassVar[str] = "simultaneous"
+
+    def utility_bound(self, question: Question) -> float:
+        return 1.0
+
+
+class MissesPlayers(Two):
+    players: ClassVar[tuple[str, ...]] = ("consultant", "judge")
+
+
+class HasNoJudge(Two):
+    judge: ClassVar[str] = "overseer"
+    complexity_class: ClassVar[str | None] = "NP"
+
+
+class PaysMore(Two):
+    """More than it said that anybody could win."""
+
+    def utility_bound(self, question: Question) -> float:
+        return 0.25
+
+
 class Underestimates(Two):
     def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"a": 1, "judge": 1}

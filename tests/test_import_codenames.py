@@ -178,7 +178,7 @@ def test_what_does_not_agree_is_reported_and_leaves_only_the_verdict() -> None:
     record = json_value(LINES[0])
     record["overseer"] = {"name": "robust_judge", "patience": 3}
     found, told = of_value("codenames", record)
-    assert len(found) == 3 and all("overseer robust_judge has no parameter 'patience'" in problem for problem in told)
+    assert len(found) == 3 and all("kind 'robust_judge' has no option 'patience'" in problem for problem in told)
 
 
 def test_scores_that_cannot_be() -> None:
@@ -269,7 +269,7 @@ def test_overseers_by_name() -> None:
         ({"name": "wise"}, "no overseer is called 'wise'"), ({}, "overseer.name is missing"), (3, "overseer is 3"),
         ({"name": "neglect_last_n", "neglect_words": -1}, "neglect_words is -1"),
         ({"name": "negligent_biased", "bias_neglected_words": 1}, "1, of 0 neglected words"),
-        ({"name": "negligent_biased", "neglect_good_words": 2}, "has no parameter 'neglect_good_words'"),
+        ({"name": "negligent_biased", "neglect_good_words": 2}, "has no option 'neglect_good_words'"),
     ):  # fmt: skip
         with pytest.raises(UsageError, match=says):
             overseer_of(given_as)

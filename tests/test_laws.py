@@ -109,7 +109,8 @@ def test_three_choices(law: str) -> None:
 
 
 def test_the_sound_one_is_sound() -> None:
-    moot.testing.check_protocol(broken.Two())
+    for sound in (broken.Two(), broken.Simultaneous()):
+        moot.testing.check_protocol(sound)
 
 
 BROKEN: list[tuple[Protocol, str, str]] = [
@@ -144,6 +145,11 @@ BROKEN: list[tuple[Protocol, str, str]] = [
     (broken.Orphans(), "tree", "7.7|no tree"),
     (broken.Loses(), "encodes", "came back from its record"),
     (broken.Underestimates(), "estimates", "seat b made 1 moves"),
+    (broken.SaysSequential(), "dynamics", "steps 0.0.0, 0.1.0 are asked at the same time"),
+    (broken.SaysSimultaneous(), "dynamics", "a moves, and b does not"),
+    (broken.MissesPlayers(), "players", "seat a is a debater; the declared players are consultant, judge"),
+    (broken.HasNoJudge(), "players", "NP is claimed, and nobody is the overseer"),
+    (broken.PaysMore(), "utility", r"is paid .* utility_bound\(\) is 0.25"),
 ]
 
 

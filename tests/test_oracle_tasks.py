@@ -38,7 +38,7 @@ def test_questions_that_name_no_computation_are_refused() -> None:
     made = moot.DoublyEfficientDebate()
     for data, says in (
         (None, "name the computation"),
-        ({"computation": "nothing"}, "no computation is called 'nothing'; known: chain, "),
+        ({"computation": "nothing"}, "no computation is called .nothing."),
         ({"computation": "chain", "input": {"n": 0}}, "at least 1"),
         ({"computation": "walk", "input": {"n": 4}}, "odd"),
         ({"computation": "chain", "input": 3}, "the input must be"),

@@ -148,12 +148,12 @@ def test_agents_of_a_configuration() -> None:
 @pytest.mark.parametrize(
     ("name", "change", "says"),
     [
-        ("best", {"n": None}, "n is None"),
+        ("best", {"n": None}, "needs n"),
         ("best", {"n": 0}, "n is 0"),
-        ("best", {"by": None}, "by is None"),
+        ("best", {"by": None}, "needs by"),
         ("best", {"of": 3}, "of is 3"),
-        ("best", {"many": 1}, "no option 'many'"),
-        ("refined", {"critic": None}, "critic is None"),
+        ("best", {"many": 1}, "no option 'many' .known: of, by, n, least"),
+        ("refined", {"critic": None}, "needs critic"),
         ("refined", {"chooser": None}, "chooser"),
         ("circle", {}, "defined by itself"),
     ],

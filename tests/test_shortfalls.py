@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import moot
-from moot.protocols.games import computations
+from moot.protocols.engine import registry
+from moot.protocols.games.computations import computation_named
 from moot.protocols.games.doubly_efficient import MOST, of_oracle, samples
 from moot.protocols.games.doubly_efficient_steps import Fault
-from moot.protocols.games.step_machines import machine_named
 from moot.protocols.trees.moves import Assertion, Response
 from moot.tasks.base import task_named
-from moot.tasks.oracle.machines import Tally
 
 WALK: Any = task_named("oracle-walk")
 TALLY: Any = task_named("oracle-tally")
@@ -85,7 +84,7 @@ def test_a_line_that_is_cut_short() -> None:
 def test_a_computation_that_is_not_known_here_is_no_guarantee(monkeypatch: pytest.MonkeyPatch) -> None:
     transcript = staged(WALK, "doubly-efficient", 3)
     assert transcript.guarantee.holds
-    monkeypatch.delitem(computations._KNOWN, "walk")
+    monkeypatch.delitem(registry._registered["computation"], "walk")
     found = moot.Transcript(list(transcript.lines())).guarantee
     assert not found.holds and "no computation is called 'walk'" in found.because
 
@@ -141,45 +140,23 @@ def test_the_answer_to_one_query() -> None:
     )
 
 
-class PlugIn:
-    """An entry point of a plug-in that registers a computation and a step machine."""
-
-    def load(self) -> None:
-        @moot.computation(worst=lambda x: 1)
-        async def announced(ask: Any, x: Any) -> bool:
-            return bool(await ask("bit(0)"))
-
-        class Announced(Tally):
-            name = "announced"
-
-        self.kept = Announced
-
-
-def test_plug_ins_bring_computations_and_machines(monkeypatch: pytest.MonkeyPatch) -> None:
-    for named in (computations.computation_named, machine_named):
-        with pytest.raises(moot.UsageError, match="'announced'.*entry point of the group moot.protocols"):
-            named("announced")
-    plug_in = PlugIn()
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [plug_in] if group == "moot.protocols" else [])
-    try:
-        assert computations.computation_named("announced").queries(None) == 1
-        assert isinstance(machine_named("announced"), plug_in.kept)
-    finally:
-        computations._KNOWN.pop("announced", None)
-
-
-def test_a_name_that_another_module_has_is_refused() -> None:
+def test_two_computations_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever is imported first: replays would otherwise run one computation for the other."""
 
     async def chain(ask: Any, x: Any) -> bool:
         return bool(await ask("bit(0)"))
 
+    kept = [*registry._registered["computation"]["chain"]]
+    monkeypatch.setitem(registry._registered["computation"], "chain", kept)
+    mine = moot.computation(worst=lambda x: 1)(chain)
     with pytest.raises(
-        moot.UsageError, match=r"'chain' is one of moot\.tasks\.oracle\.computations; give yours another"
+        moot.UsageError, match=r"two computations are called 'chain': moot\.tasks\.oracle\.computations:chain and"
     ):
-        moot.computation(worst=lambda x: 1)(chain)
+        computation_named("chain")
+    assert mine.name == "chain"
+    kept.pop()
     assert moot.computation(worst=lambda x: 1, name="chain of mine")(chain).name == "chain of mine"
-    assert computations._KNOWN.pop("chain of mine") and computations.computation_named("chain").lipschitz is not None
+    assert computation_named("chain").lipschitz is not None
 
 
 def test_the_judge_of_a_tree_may_be_kept_from_the_source() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moot.agents.kinds import Profile
 from moot.agents.models.lm import LM
 from moot.agents.people.human import Human
-from moot.agents.spec import agent_from, load_config
+from moot.agents.spec import agent_from, load_config, profile_of
+from moot.judges.bounded import Bounded
+from moot.judges.clue_overseers import NegligentBiased, RobustJudge
 from moot.judges.model import ModelJudge
+from moot.judges.panel import Panel
 from moot.protocols.engine.errors import UsageError
 
 
@@ -22,9 +27,7 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
 
 
-@given(
-    st.text(alphabet="abcxyz:/@.", max_size=12).filter(lambda text: not text.startswith(("local", "openai", "python")))
-)
+@given(st.text(alphabet="abcxyz:/@.", max_size=12))
 def test_an_unknown_name_is_a_usage_error_that_lists_what_there_is(spec: str) -> None:
     with pytest.raises(UsageError, match="openai:MODEL"):
         agent_from(spec)
@@ -86,7 +89,7 @@ def test_names_of_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ({"kind": "x"}, "kind is 'x'"), ({"kind": "openai"}, "model is None"),
+        ({"kind": "x"}, "kind is 'x'"), ({"kind": ["human"]}, r"kind is \['human'\]"), ({}, "kind is None"), ({"kind": "openai"}, "needs model"),
         ({"kind": "openai", "model": "m", "base_url": "http://127.0.0.1/v1", "tempature": 1}, "no option 'tempature'"),
         ({"kind": "logprobs", "of": "it"}, "defined by itself"), ({"kind": "logprobs", "of": "human"},
         "only a language model"),
@@ -122,7 +125,7 @@ def test_python_objects(tmp_path: Path) -> None:
     for spec, words in (
         (f"python:{file}:none", "no 'none'"), (f"python:{file}:number", "cannot take a seat"), ("python:x",
         "MODULE:NAME"),
-        ("python:no_such_module:x", "cannot be imported"), (f"python:{tmp_path}/none.py:x", "no such file"),
+        ("python:no_such_module:x", "cannot import no_such_module: there is no module"), (f"python:{tmp_path}/none.py:x", "no such file"),
         ("python:moot.agents.models.lm:LM", "LM.. failed"),
     ):  # fmt: skip
         with pytest.raises(UsageError, match=words):
@@ -135,3 +138,81 @@ def test_local_files(tmp_path: Path) -> None:
     (tmp_path / "x.gguf").write_text("hello")
     with pytest.raises(UsageError, match="not a GGUF file"):
         agent_from(f"local:{tmp_path}/x.gguf")
+
+
+def test_a_module_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a_module_of_mine.py").write_text("def speak(request): return {'kind': 'speech', 'text': 'here'}\n")
+    monkeypatch.setattr("sys.path", [entry for entry in sys.path if entry])
+    monkeypatch.chdir(tmp_path)
+    assert agent_from("python:a_module_of_mine:speak")(None)["text"] == "here"
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("opena:m", "there is no agent 'opena:m'; did you mean 'openai'"),
+        ("bigg", "there is no agent 'bigg'; did you mean 'big'"),
+        ("openai", "kind 'openai' needs model, as in openai:MODEL"),
+        ("task:sum", "kind 'task' needs program, as in task:TASK:PROGRAM"),
+        ("task:sum:overseers", "task sum has no program 'overseers'; did you mean 'overseer'"),
+        ("task:summ:overseer", "no task is called 'summ'; did you mean 'sum'"),
+        ("panel:task:sum:prior,nobody", "there is no agent 'nobody'"),
+        ("panel", "kind 'panel' needs members, as in panel:AGENT,AGENT"),
+        ("robust:3", "robust takes nothing after it, not '3'"),
+    ],
+)
+def test_bad_specifications_say_what_to_write(spec: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        agent_from(spec, {"agents": {"big": {"kind": "human"}}})
+
+
+def test_judges_are_named_and_configured_as_agents_are() -> None:
+    address = "openai:m@http://127.0.0.1:1/v1"
+    config: dict[str, Any] = {
+        "agents": {
+            "three": {"kind": "panel", "members": [f"stated:{address}", "robust_judge", "human:Ann"], "rule": "vote"},
+            "held": {"kind": "bounded", "of": "three", "reads": "40*n", "calls": 2, "seconds": 1.5},
+            "flawed": {"kind": "negligent_biased", "neglect_words": 2, "bias_factor": 1.5},
+        }
+    }
+    held = agent_from("held", config)
+    assert isinstance(held, Bounded) and held.bound.limits(2) == {"reads": 80, "calls": 2, "seconds": 1.5}
+    assert isinstance(held.agent, Panel) and held.agent.rule == "vote"
+    stated, overseer, ann = held.agent.members
+    assert (
+        isinstance(stated, ModelJudge) and stated.method == "stated" and overseer == RobustJudge() and ann.name == "Ann"
+    )
+    assert agent_from("flawed", config) == NegligentBiased(neglect_words=2, bias_factor=1.5)
+    assert [type(each) for each in agent_from("panel:human,robust_judge").members] == [Human, RobustJudge]
+    for name, change, says in (
+        ("three", {"rule": "most"}, r"\[agents.three\]: rule is 'most': .*'mean', 'median' or 'vote'"),
+        (
+            "three",
+            {"members": ["human", 3]},
+            r"\[agents.three\]: members.1 is 3: it must be the specification of an agent",
+        ),
+        ("three", {"members": []}, r"\[agents.three\]: a panel needs members"),
+        ("held", {"reads": "40*"}, r"\[agents.held\]: .*40\*"),
+        ("held", {"of": "held"}, "defined by itself: held -> held"),
+        ("flawed", {"neglect_words": -1}, r"\[agents.flawed\]: neglect_words is -1: .* greater than or equal to 0"),
+        ("flawed", {"neglect_words": 1, "bias_neglected_words": 2}, r"\[agents.flawed\]: .* of 1 neglected words"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            agent_from(name, {"agents": {**config["agents"], name: {**config["agents"][name], **change}}})
+
+
+def test_profiles_need_no_key_and_compose() -> None:
+    """A judge of a model is asked as the model is; a panel asks each of its members; best of 3 asks 3 times, and rates each."""
+    assert profile_of("openai:m") == profile_of("stated:openai:m") == Profile(1024, calls=2)
+    assert profile_of("human") == Profile(0, program=True) == profile_of("panel:human,robust")
+    assert profile_of("panel:openai:m,openai:k,human") == Profile(None, calls=4)
+    tables = {
+        "best": {"kind": "best-of", "of": "openai:m", "by": "logprobs:openai:m", "n": 3},
+        "refined": {"kind": "critique-and-refine", "of": "openai:m", "critic": "openai:m", "critiques": 4, "rounds": 2,
+                    "chooser": "human"},
+        "held": {"kind": "bounded", "of": "openai:m", "calls": 7},
+    }  # fmt: skip
+    assert profile_of("best", {"agents": tables}) == Profile(None, calls=3 * 2 + 3 * 2)
+    assert profile_of("refined", {"agents": tables}) == Profile(None, calls=3 * 2 + 8 * 2)
+    held = profile_of("held", {"agents": tables})
+    assert (held.answer, held.calls, held.bound.limits(1)) == (1024, 2, {"calls": 7})

@@ -7,8 +7,9 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
+from moot.agents.kinds import AgentKind, Profile
 from moot.agents.models.attempts import Call, Refused, Unreadable
 from moot.agents.models.cache import Cache
 from moot.agents.models.endpoint import Endpoint
@@ -88,11 +89,15 @@ class LM:
         self._refused: set[str] = set()
         self._endpoint: Endpoint | None = None
         if self._hosted:
-            url = checked_url(base_url or os.environ.get("OPENAI_BASE_URL") or HOSTED)
+            own = checked_url(os.environ.get("OPENAI_BASE_URL") or HOSTED)
+            url = own if base_url is None else checked_url(base_url)
             # a key from the environment belongs to the address from the environment: no other host is sent it
-            key = api_key or (os.environ.get("OPENAI_API_KEY") if base_url is None else None)
+            key = api_key or (os.environ.get("OPENAI_API_KEY") if url == own else None)
             if not key and url == HOSTED and http_client is None:
-                raise UsageError(f"{model}: no key for {url}; set OPENAI_API_KEY, or give api_key=")
+                raise UsageError(
+                    f"{model}: no key for {url}; set OPENAI_API_KEY, give api_key=, or name an endpoint of "
+                    f"your own, as in openai:{model}@http://127.0.0.1:8080/v1"
+                )
             self._endpoint = Endpoint(url, key, **self._options)
 
     _hosted = True  # whether the address is known from the start
@@ -289,3 +294,46 @@ class _SchemaRefused(Exception):
 
 def _format_key(response_format: Any) -> str:
     return json.dumps(response_format, sort_keys=True)
+
+
+class ModelKind(AgentKind):
+    """The options that models have in common: those of `LM`."""
+
+    structured: Literal["auto", "schema", "tags"] = "auto"
+    temperature: float | None = None
+    max_tokens: int = 1024
+    seed: bool = True
+    prompts: str | None = None
+    prices: list[float] | None = None
+    cache: str | None = None
+    timeout: float = 120.0
+    retries: int = 6
+    backoff: float = 0.5
+    extra_body: dict[str, Any] | None = None
+
+    def profile(self) -> Profile:
+        return Profile(self.max_tokens, calls=2)  # an answer that cannot be read is asked for once more
+
+
+class OpenAIKind(ModelKind):
+    """A model at an OpenAI-compatible endpoint. api_key_env: the environment variable that holds the key."""
+
+    name: ClassVar[str] = "openai"
+    form: ClassVar[str | None] = "openai:MODEL or openai:MODEL@http://HOST/v1"
+    model: str
+    base_url: str | None = None
+    api_key_env: str | None = None
+
+    @classmethod
+    def read(cls, text: str) -> dict[str, Any]:
+        for scheme in ("@http://", "@https://"):  # a model's own name may hold an @
+            model, found, host = text.partition(scheme)
+            if found:
+                return {"model": model, "base_url": scheme[1:] + host}
+        return {"model": text} if text else {}
+
+    def make(self) -> LM:
+        key = os.environ.get(self.api_key_env) if self.api_key_env else None
+        if self.api_key_env and not key:
+            raise UsageError(f"the environment variable {self.api_key_env} holds no key")
+        return LM(api_key=key, **self.given("api_key_env"))

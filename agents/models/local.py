@@ -15,13 +15,13 @@ from hashlib import blake2b
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.request import ProxyHandler, build_opener
 
 import anyio.to_thread
 
 from moot.agents.models.endpoint import Endpoint
-from moot.agents.models.lm import LM
+from moot.agents.models.lm import LM, ModelKind
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.view import Request
 
@@ -186,6 +186,26 @@ class Local(LM):
 
     def _place(self) -> str:
         return "local"
+
+
+class LocalKind(ModelKind):
+    """The embedded model, or the one in a GGUF file."""
+
+    name: ClassVar[str] = "local"
+    form: ClassVar[str | None] = "local or local:PATH.gguf"
+    path: str | None = None
+    context: int = CONTEXT
+    slots: int = SLOTS
+    threads: int | None = None
+    max_tokens: int = 256
+    guided: bool = True
+
+    @classmethod
+    def read(cls, text: str) -> dict[str, Any]:
+        return {"path": text} if text else {}
+
+    def make(self) -> Local:
+        return Local(**self.given())
 
 
 def _cores() -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, ClassVar, Literal, get_args, get_origin
 
 import anyio.to_thread
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from moot.agents.kinds import AgentKind
 from moot.agents.people.terminal import printable as printable
 from moot.agents.people.terminal import shown_move, terminal, terminal_input, terminal_output
 from moot.agents.prompts.render import about, kind_name, limit_of
@@ -356,3 +357,14 @@ def _of(brief: Mapping[str, Any], key: str, name: str) -> Any:
     """What the brief says under this key about a field; None where it says nothing."""
     told = brief.get(key)
     return told.get(name) if isinstance(told, Mapping) else None
+
+
+class HumanKind(AgentKind):
+    """A person at the terminal."""
+
+    name: ClassVar[str] = "human"
+    form: ClassVar[str | None] = "human or human:NAME"
+    called: str | None = Field(default=None, alias="name")
+
+    def make(self) -> Human:
+        return Human(name=self.called)

@@ -9,9 +9,10 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from moot.agents.base import close_all, describe, start_all
+from moot.agents.kinds import AgentKind, Held, Profile
 from moot.agents.wrappers.nested import agent_of, answer_of, best, copy_of, gathered, reply_of, standing, why
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Move, Verdict
@@ -133,3 +134,19 @@ def defended(request: Request) -> tuple[int, int]:
     raise UsageError(
         f"step {request.step}: best of n: seat {request.seat} defends no answer that a judge could prefer; give score="
     )
+
+
+class BestOfKind(AgentKind):
+    """Best of n. by: the judge that prefers."""
+
+    name: ClassVar[str] = "best-of"
+    of: Held
+    by: Held
+    n: int
+    least: int = 1
+
+    def make(self) -> BestOf:
+        return BestOf(self.of, self.n, self.by, least=self.least)
+
+    def profile(self) -> Profile:
+        return Profile.asking((self.of, self.n), (self.by, self.n))

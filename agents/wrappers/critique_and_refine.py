@@ -6,9 +6,10 @@ Saunders et al. 2022 (arXiv 2206.05802); as the debaters of Khan et al. 2024 (ar
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from moot.agents.base import close_all, describe, start_all
+from moot.agents.kinds import AgentKind, Held, Profile
 from moot.agents.wrappers.nested import agent_of, answer_of, best, copy_of, gathered, reply_of, standing, why
 from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.moves import Move, Speech, Verdict
@@ -129,3 +130,22 @@ class CritiqueAndRefine:
             "agent": "critique-and-refine", "critiques": self.critiques, "rounds": self.rounds,
             "members": [describe(self.agent)], "critic": describe(self.critic), "chooser": chooser,
         }  # fmt: skip
+
+
+class CritiqueAndRefineKind(AgentKind):
+    """Critique and refine."""
+
+    name: ClassVar[str] = "critique-and-refine"
+    of: Held
+    critic: Held
+    chooser: Held = None
+    critiques: int = 1
+    rounds: int = 1
+
+    def make(self) -> CritiqueAndRefine:
+        options = {"critiques": self.critiques, "rounds": self.rounds}
+        return CritiqueAndRefine(self.of, self.critic, self.chooser, **options)
+
+    def profile(self) -> Profile:
+        chosen = [] if self.chooser is None else [(self.chooser, self.rounds)]
+        return Profile.asking((self.of, self.rounds + 1), (self.critic, self.critiques * self.rounds), *chosen)

@@ -115,10 +115,11 @@ class _Search:
         self.protocol, self.moves, self.key, self.limit = protocol, moves, key, limit
         self.acts = {seat: act_of(agent) for seat, agent in fixed.items()}
         self.game = Retraced(protocol, question, seed=seed, bounds=bounds_of(fixed, question), chance=self._coin)
-        stakes = protocol.utility_bound(question)
-        self.stakes = math.inf if stakes is None else stakes
+        about = protocol.metadata(question)
+        self.stakes = math.inf if about.utility_bound is None else about.utility_bound
+        self.zero_sum = about.zero_sum
         self.first = next(iter(moves))
-        self.pair = pruned and protocol.zero_sum and len(moves) == 2
+        self.pair = pruned and about.zero_sum and len(moves) == 2
         self.windowed = self.pair or (pruned and len(moves) == 1)
         self.trail: list[Taken] = []
         self.coins: dict[str, int] = {}
@@ -264,7 +265,7 @@ class _Search:
         payoffs: Payoffs
         if isinstance(outcome, Decided):
             payoffs = outcome.payoffs
-        elif isinstance(outcome, Forfeited) and self.stakes < math.inf and self.protocol.zero_sum:
+        elif isinstance(outcome, Forfeited) and self.stakes < math.inf and self.zero_sum:
             payoffs = self._forfeited(outcome)
         else:
             raise AgentError(

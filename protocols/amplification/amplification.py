@@ -92,10 +92,10 @@ class Amplification(Protocol):
     """
 
     name: ClassVar[str] = "amplify"
+    players: ClassVar[tuple[str, ...]] = ("overseer", "model")
     judge: ClassVar[str] = "overseer"
     measure: ClassVar[str] = "reads_per_call"
     complexity_class: ClassVar[str | None] = "EXP"
-    strong: ClassVar[bool] = False
 
     depth: Annotated[int, Field(ge=0)] | None = 2
     width: Annotated[int, Field(ge=1)] = 3
@@ -109,7 +109,7 @@ class Amplification(Protocol):
     def roles(self, question: Question) -> dict[str, str]:
         if len(question.choices) < 2:
             raise UsageError(f"amplification decides between choices; {question.text!r} has none")
-        if self.strong:
+        if self.pointers:
             try:
                 Store().intern(question.text)
             except Illegal as error:
@@ -117,7 +117,7 @@ class Amplification(Protocol):
         return {"overseer": "overseer", **({"model": "model"} if self.model else {})}
 
     async def play(self, floor: Floor, question: Question) -> Decided | Forfeited:  # type: ignore[override]
-        store = Store() if self.strong else None
+        store = Store() if self.pointers else None
         root = self.node(question.text if store is None else store.intern(question.text), 0, self.budget, None, False)
         known: dict[Any, Node] = {self.key(root): root}
         wave = [root]
@@ -153,7 +153,7 @@ class Amplification(Protocol):
             or (self.depth is not None and node.level >= self.depth)
             or (node.left is not None and node.left < 1)
         )
-        brief: Brief = {"task": "amplify-strong" if self.strong else "amplify"}
+        brief: Brief = {"task": "amplify-strong" if self.pointers else "amplify"}
         if not final:
             brief["most"] = {"questions": self.width}
         if root:
@@ -166,7 +166,7 @@ class Amplification(Protocol):
             return self.legal(move if store is None or plain else behind(move, node, store), node, choices)
 
         move = await floor.ask(
-            seat, Reply if final else _STRONG if self.strong else _WEAK,
+            seat, Reply if final else _STRONG if self.pointers else _WEAK,
             view=floor.only(node.text, choices=choices, source=self.seen(seat), log=node.log),
             check=check, say=False, to=("overseer",), under=node.under, relation="answers", **brief,
         )  # fmt: skip
@@ -197,14 +197,14 @@ class Amplification(Protocol):
     def node(self, text: str, level: int, left: int | None, under: str | None, closed: bool) -> Node:
         """A question, with the pointers that it shows."""
         node = Node(text, level, left, under, closed)
-        if self.strong:
+        if self.pointers:
             node.sees.update(pointers_in(text))
         return node
 
     def shown(self, node: Node, entry: Entry) -> None:
         """Give a question one more statement, and with it the pointers in it."""
         node.log = node.log.then(entry)
-        if self.strong:
+        if self.pointers:
             node.sees.update(pointers_in(entry.move.content()))
 
     def key(self, node: Node) -> Any:
@@ -292,7 +292,7 @@ class StrongAmplification(Amplification):
 
     name: ClassVar[str] = "amplify-strong"
     complexity_class: ClassVar[str | None] = "R"
-    strong: ClassVar[bool] = True
+    pointers: ClassVar[bool] = True
 
 
 def behind(move: Subquestions | Open | Reply, node: Node, store: Store) -> Subquestions | Open | Reply:

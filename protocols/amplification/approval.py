@@ -59,6 +59,7 @@ class Approval(Protocol):
     """
 
     name: ClassVar[str] = "approval"
+    players: ClassVar[tuple[str, ...]] = ("model", "overseer")
     judge: ClassVar[str] = "overseer"
     measure: ClassVar[str] = "reads_per_call"
     complexity_class: ClassVar[str | None] = "EXP"

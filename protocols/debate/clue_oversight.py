@@ -87,6 +87,7 @@ class ClueOversight(Protocol):
     """
 
     name: ClassVar[str] = "clue-oversight"
+    players: ClassVar[tuple[str, ...]] = ("cluer", "critic", "judge")
     measure: ClassVar[str] = "queries"
 
     critiques: Annotated[int, Field(ge=0)] = 0

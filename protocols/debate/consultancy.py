@@ -26,7 +26,10 @@ class Consultancy(Debate):
     Nobody is paid against anybody, so there are no payoffs.
     """
 
+    name: ClassVar[str] = "consultancy"
+    players: ClassVar[tuple[str, ...]] = ("consultant", "judge")
     complexity_class: ClassVar[str | None] = "NP"
+    dynamics: ClassVar[str] = "sequential"
     symmetric: ClassVar[bool] = False
     zero_sum: ClassVar[bool] = False
 
@@ -65,7 +68,9 @@ class DirectQA(Protocol):
     """The judge alone, without the source or (source=True) with it: what the judge can do by itself. Nobody is paid."""
 
     name: ClassVar[str] = "direct-qa"
+    players: ClassVar[tuple[str, ...]] = ("judge",)
     complexity_class: ClassVar[str | None] = "P"
+    dynamics: ClassVar[str] = "sequential"
 
     source: bool = False
     scoring: ScoringRule = ScoringRule()

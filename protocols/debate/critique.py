@@ -35,7 +35,9 @@ class Critique(Protocol):
     """
 
     name: ClassVar[str] = "critique"
+    players: ClassVar[tuple[str, ...]] = ("consultant", "critic", "judge")
     complexity_class: ClassVar[str | None] = "NP"
+    dynamics: ClassVar[str] = "sequential"
     zero_sum: ClassVar[bool] = True
 
     answer: Annotated[int, Field(ge=0)] | None = 0

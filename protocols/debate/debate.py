@@ -47,6 +47,7 @@ class Debate(Protocol):
     """
 
     name: ClassVar[str] = "debate"
+    players: ClassVar[tuple[str, ...]] = ("debater", "judge")
     complexity_class: ClassVar[str | None] = "PSPACE"
     symmetric: ClassVar[bool] = True
     zero_sum: ClassVar[bool] = True

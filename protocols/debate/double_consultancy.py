@@ -35,6 +35,7 @@ class DoubleConsultancy(Protocol):
     """
 
     name: ClassVar[str] = "double-consultancy"
+    players: ClassVar[tuple[str, ...]] = ("consultant", "judge")
     complexity_class: ClassVar[str | None] = "NP"
     symmetric: ClassVar[bool] = True
     zero_sum: ClassVar[bool] = True

@@ -29,6 +29,7 @@ class InteractiveDebate(Debate):
     """
 
     name: ClassVar[str] = "interactive-debate"
+    players: ClassVar[tuple[str, ...]] = ("debater", "examiner", "judge")
 
     questions: bool = True
     examiner: bool = False

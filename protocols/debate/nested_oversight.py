@@ -45,7 +45,9 @@ class NestedOversight(Protocol):
     """
 
     name: ClassVar[str] = "nested-oversight"
+    players: ClassVar[tuple[str, ...]] = ("guard", "houdini")
     judge: ClassVar[str] = "guard"
+    dynamics: ClassVar[str] = "sequential"
     zero_sum: ClassVar[bool] = True
 
     steps: Annotated[int, Field(ge=1, le=1000)] = 2

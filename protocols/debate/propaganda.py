@@ -30,7 +30,9 @@ class Propaganda(Protocol):
     """
 
     name: ClassVar[str] = "propaganda"
+    players: ClassVar[tuple[str, ...]] = ("consultant", "judge")
     complexity_class: ClassVar[str | None] = "NP"
+    dynamics: ClassVar[str] = "sequential"
 
     answer: Annotated[int, Field(ge=0)] = 0
     limit: Limit | None = None

@@ -6,6 +6,7 @@ towards the first speaker or the first answer.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr
@@ -13,6 +14,7 @@ from pydantic import Field, PrivateAttr
 from moot.protocols.engine.base import Protocol, protocol_named, record_of
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.metadata import Metadata
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -84,6 +86,9 @@ class SideSwapped(Protocol):
         held = list(roles.values())
         one, other = (seat for seat, role in roles.items() if held.count(role) == 2)
         return {**stay, one: other, other: one}
+
+    def metadata(self, question: Question | None = None) -> Metadata:
+        return replace(super().metadata(question), players=self.inner.players, zero_sum=self.inner.zero_sum)
 
     def utility_bound(self, question: Question) -> float | None:
         return self.inner.utility_bound(question)

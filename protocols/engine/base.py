@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from moot.protocols.engine.errors import ProtocolError, UsageError, near
 from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.metadata import Metadata, check, declared
 from moot.protocols.engine.outcomes import Decided, Errored, Forfeited, Outcome
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.registry import everything, find, register
@@ -25,18 +27,28 @@ class Protocol(BaseModel):
     Subclass it, declare parameters as fields, say in `roles` who sits where, and write `play`, which awaits nothing
     but its floor: no clock, no randomness, no I/O. `moot.testing.check_protocol` checks the rest.
 
-    judge: the role that is bounded; measure: what it spends that must stay polynomial for the guarantee; access: the complexity class that optimal
-    play then reaches ("P^O": relative to an oracle). symmetric: swapping the debaters' seats swaps the outcome. zero_sum: payoffs sum to zero.
+    What it is, it declares as class variables, all of them optional; `metadata()` gives them as data.
+
+    name: what it is called; made from the class's name when not given. players: the roles that sit in it. judge: the role
+    that is bounded; measure: what it spends that must stay polynomial for the guarantee; complexity_class: what optimal
+    play then reaches ("P^O": relative to an oracle). dynamics: "sequential", one seat is asked at a time; "simultaneous",
+    all players but the judge are asked at the same time; "mixed", now so, now so. symmetric: swapping the debaters' seats
+    swaps the outcome. zero_sum: the payoffs of a decided play sum to zero. citing: its statements rest on answers that they
+    cite. pointers: its messages may hold pointers to messages. Raises ProtocolError where they make no sense.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: ClassVar[str] = "protocol"
+    name: ClassVar[str] = ""
+    players: ClassVar[tuple[str, ...]] = ()
     judge: ClassVar[str] = "judge"
     measure: ClassVar[str] = "reads"
     complexity_class: ClassVar[str | None] = None
+    dynamics: ClassVar[str] = "mixed"
     symmetric: ClassVar[bool] = False
     zero_sum: ClassVar[bool] = False
+    citing: ClassVar[bool] = False
+    pointers: ClassVar[bool] = False
 
     def __init__(self, **fields: Any) -> None:
         try:
@@ -47,12 +59,23 @@ class Protocol(BaseModel):
             known = ", ".join(type(self).model_fields) or "none"
             raise UsageError(f"{type(self).__name__}: {where}: {first['msg']} (its parameters: {known})") from None
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
         if "name" not in cls.__dict__:
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+        check(cls)
         if cls.play is not Protocol.play:
             register("protocol", cls.name, cls)
+
+    def metadata(self, question: Question | None = None) -> Metadata:
+        """What the protocol declares, and, given a question, what it says about a play on it. UsageError on an unfit one."""
+        if question is None:
+            return declared(type(self))
+        return replace(
+            declared(type(self)), seats=self.roles(question), utility_bound=self.utility_bound(question),
+            most_moves=self.most_moves(question), full_tree_size=self.full_tree_size(question),
+        )  # fmt: skip
 
     def roles(self, question: Question) -> dict[str, str]:
         """Seat to role, in order: {"a": "debater", "b": "debater", "judge": "judge"}. UsageError on an unfit question."""

@@ -58,3 +58,8 @@ def near(name: object, known: Iterable[str]) -> str:
     """ "; did you mean …?" with the known name that is most like this one; nothing where none is like it."""
     found = get_close_matches(str(name), list(known), 1)
     return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def nearest(name: object, known: list[str]) -> str:
+    """The end of a message about an unknown name: the nearest one that is known, and all of them."""
+    return f"{near(name, known)} (known: {', '.join(known)})"

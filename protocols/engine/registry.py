@@ -12,51 +12,57 @@ an entry point of the kind's group, called as the thing is called:
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 import weakref
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from moot.protocols.engine.errors import UsageError, near
+from moot.protocols.engine.errors import UsageError, nearest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 
 class Kind(NamedTuple):
-    """A kind of named thing: the package that holds moot's own, and the entry-point group of plug-ins."""
+    """A kind of named thing: the entry-point group of plug-ins, the packages or modules that hold moot's own (less what
+    another kind has inside them), and how a file there names one."""
 
-    folder: str
     group: str
+    packages: tuple[str, ...]
+    pattern: str = r'^    name: ClassVar\[str\] = "([^"]+)"'
 
 
 KINDS = {
-    "protocol": Kind("moot.protocols", "moot.protocols"),
-    "agent": Kind("moot.agents", "moot.agents"),
-    "judge": Kind("moot.judges", "moot.judges"),
-    "task": Kind("moot.tasks", "moot.tasks"),
-    "exporter": Kind("moot.transcripts.exporters", "moot.exporters"),
-    "format": Kind("moot.transcripts.formats", "moot.formats"),
-    "machine": Kind("moot.tasks.oracle", "moot.machines"),
-    "computation": Kind("moot.tasks.oracle", "moot.computations"),
+    "protocol": Kind("moot.protocols", ("moot.protocols",)),
+    "agent": Kind("moot.agents", ("moot.agents", "moot.tasks.programs")),
+    "judge": Kind("moot.judges", ("moot.judges",)),
+    "task": Kind("moot.tasks", ("moot.tasks",)),
+    "exporter": Kind("moot.exporters", ("moot.transcripts.exporters",)),
+    "format": Kind("moot.formats", ("moot.transcripts.formats",)),
+    "machine": Kind("moot.machines", ("moot.tasks.oracle.machines",)),
+    "computation": Kind(
+        "moot.computations", ("moot.tasks.oracle.computations",), r"^@computation\(.*\)\nasync def (\w+)"
+    ),
 }
 
 _registered: dict[str, dict[str, list[weakref.ref[Any]]]] = defaultdict(lambda: defaultdict(list))
 
 
-class Broken(NamedTuple):
-    """A plug-in that cannot be loaded, or that shares its name with another: its name, package, and what is wrong."""
+class Plugin(NamedTuple):
+    """An installed plug-in: what it offers, the package it comes with, and why that cannot be used (None: it can)."""
 
     kind: str
     name: str
     package: str
-    problem: str
+    problem: str | None
 
 
 def register(kind: str, name: str, thing: Any) -> None:
@@ -67,59 +73,76 @@ def register(kind: str, name: str, thing: Any) -> None:
 
 
 def find(kind: str, name: str) -> Any:
-    """The class of that kind that is called `name`. Raises UsageError when there is none, when two share the name, or when
-    the plug-in that has it is broken."""
-    if not (found := _live(kind, name)):
-        for module in _own(kind).get(name, ()):
-            import_module(module)
-        if not (found := _live(kind, name)):
-            _load(kind, [plugin for plugin in plugins(kind) if plugin.name == name])
-            found = _live(kind, name)
+    """The class of that kind that is called `name`. Raises UsageError, with the nearest name, when there is none; when two
+    share the name; and when the plug-in that has it is broken."""
+    found = _known(kind, name)
     if not found:
-        known = sorted(everything(kind))
-        if name in known:
-            return find(kind, name)
+        _load(kind, [plugin for plugin in _entry_points(kind) if plugin.name == name])
+        found = _live(kind, name)
+    if not found:
         raise UsageError(
-            f"no {kind} is called {name!r}{near(name, known)} (known: {', '.join(known)}; import the module that defines yours first, or "
-            f"announce it as an entry point of the group {KINDS[kind].group})"
+            f"no {kind} is called {name!r}{nearest(str(name), names(kind))}; import the module that defines yours first, or "
+            f"announce it as an entry point of the group {KINDS[kind].group}"
         )
     if len(found) > 1:
-        raise UsageError(f"two {kind}s are called {name!r}: {' and '.join(map(_place, found))}; rename one of them")
+        raise UsageError(_shared(kind, name, found))
     return found[0]
 
 
-def everything(kind: str, broken: list[Broken] | None = None) -> dict[str, Any]:
-    """Every class of that kind by name, moot's own and those of plug-ins, after importing all of them.
-
-    broken: takes the plug-ins that are passed over because they cannot be loaded.
-    """
-    for module in {module for modules in _own(kind).values() for module in modules}:
-        import_module(module)
-    for plugin in plugins(kind):
-        try:
-            _load(kind, [plugin])
-        except UsageError as error:
-            if broken is not None:
-                broken.append(Broken(kind, plugin.name, _package(plugin), str(error)))
-    found = {name: live for name in sorted(_registered[kind]) if (live := _live(kind, name))}
-    if broken is not None:
-        broken += [
-            Broken(kind, name, "", f"two {kind}s have this name: {' and '.join(map(_place, live))}")
-            for name, live in found.items()
-            if len(live) > 1
-        ]
-    return {name: live[-1] for name, live in found.items()}
+def kind_of(name: str, *kinds: str) -> str | None:
+    """The first of these kinds that has something called so; plug-ins are looked at where nothing else is."""
+    for kind in kinds:
+        if name in _own(kind) or _live(kind, name):
+            return kind
+    return next((kind for kind in kinds if any(plugin.name == name for plugin in _entry_points(kind))), None)
 
 
-def plugins(kind: str) -> list[EntryPoint]:
-    """The entry points of installed plug-ins of that kind."""
+def names(kind: str) -> list[str]:
+    """Every name of that kind: moot's own, those that plug-ins announce, and those that are imported. Imports nothing."""
+    live = (name for name in _registered[kind] if _live(kind, name))
+    return sorted({*_own(kind), *live, *(plugin.name for plugin in _entry_points(kind))})
+
+
+def everything(kind: str) -> dict[str, Any]:
+    """Every class of that kind by name, moot's own and those of plug-ins, after importing all of them. What cannot be used
+    (see `plugins`) is left out."""
+    found = {}
+    for name in names(kind):
+        with suppress(UsageError):
+            found[name] = find(kind, name)
+    return found
+
+
+def plugins(kind: str) -> list[Plugin]:
+    """Every installed plug-in of that kind, each loaded to see whether it can be used."""
+    return [Plugin(kind, each.name, _package(each), _problem(kind, each)) for each in _entry_points(kind)]
+
+
+def _problem(kind: str, plugin: EntryPoint) -> str | None:
+    try:
+        _load(kind, [each for each in _entry_points(kind) if each.name == plugin.name])
+    except UsageError as error:
+        return str(error)
+    found = _known(kind, plugin.name)
+    if not found:
+        return f"{plugin.value} defines no {kind} called {plugin.name!r}; name the entry point as it is called"
+    return _shared(kind, plugin.name, found) if len(found) > 1 else None
+
+
+def _shared(kind: str, name: str, found: list[Any]) -> str:
+    places = (inspect.unwrap(thing) for thing in found)
+    where = " and ".join(f"{thing.__module__}:{thing.__qualname__}" for thing in places)
+    return f"two {kind}s are called {name!r}: {where}; rename one of them"
+
+
+def _entry_points(kind: str) -> list[EntryPoint]:
     from importlib.metadata import entry_points
 
     return sorted(entry_points(group=KINDS[kind].group), key=lambda plugin: (plugin.name, plugin.value))
 
 
 def _load(kind: str, found: list[EntryPoint]) -> None:
-    if len(found) > 1 and len({plugin.value for plugin in found}) > 1:
+    if len({plugin.value for plugin in found}) > 1:
         which = " and ".join(f"{plugin.value} of {_package(plugin)}" for plugin in found)
         raise UsageError(f"two plug-ins offer a {kind} called {found[0].name!r}: {which}; uninstall one of them")
     for plugin in found[:1]:
@@ -136,34 +159,46 @@ def _package(plugin: EntryPoint) -> str:
     return plugin.dist.name if plugin.dist is not None else "an unknown package"
 
 
+def _known(kind: str, name: str) -> list[Any]:
+    """What is called so of moot's own, and of what is imported."""
+    for module in _own(kind).get(name, ()):
+        import_module(module)
+    return _live(kind, name)
+
+
 def _live(kind: str, name: str) -> list[Any]:
     return [thing for ref in _registered[kind].get(name, ()) if (thing := ref()) is not None]
 
 
 def _origin(thing: Any) -> tuple[str, str]:
     """Where a class is defined: a file that is imported under two names defines one class."""
+    thing = inspect.unwrap(thing)
     module = sys.modules.get(thing.__module__)
     return getattr(module, "__file__", None) or thing.__module__, thing.__qualname__
 
 
-def _place(thing: Any) -> str:
-    return f"{thing.__module__}:{thing.__qualname__}"
-
-
 @cache
 def _own(kind: str) -> dict[str, list[str]]:
-    """Name to the modules of moot's own folder that may define it, without importing any of them."""
-    folder = KINDS[kind].folder
+    """Name to the modules of moot's own that may define it, without importing any of them."""
     found: dict[str, list[str]] = defaultdict(list)
-    for root in _folders(folder):
-        for file in sorted(root.rglob("*.py")):
-            inside = ".".join(file.relative_to(root).with_suffix("").parts).removesuffix("__init__").rstrip(".")
-            for name in re.findall(r'^    name: ClassVar\[str\] = "([^"]+)"', file.read_text("utf-8"), re.MULTILINE):
-                found[name].append(f"{folder}.{inside}" if inside else folder)
+    others = [package for other in KINDS if other != kind for package in KINDS[other].packages]
+    for package in KINDS[kind].packages:
+        inner = tuple(f"{other}." for other in others if other.startswith(f"{package}."))
+        for module, file in _files(package):
+            if not f"{module}.".startswith(inner):
+                for name in re.findall(KINDS[kind].pattern, file.read_text("utf-8"), re.MULTILINE):
+                    found[name].append(module)
     return found
 
 
-def _folders(package: str) -> Iterator[Path]:
-    spec = find_spec(package)
-    for place in (spec.submodule_search_locations or ()) if spec is not None else ():
-        yield Path(place)
+def _files(package: str) -> Iterator[tuple[str, Path]]:
+    """Every module of a package, or the module itself, with its file."""
+    with suppress(ModuleNotFoundError):
+        spec = find_spec(package)
+        if spec is None:
+            return
+        if spec.submodule_search_locations is None and spec.origin is not None:
+            yield package, Path(spec.origin)
+        for root in map(Path, spec.submodule_search_locations or ()):
+            for file in sorted(root.rglob("*.py")):
+                yield ".".join((package, *file.relative_to(root).with_suffix("").parts)).removesuffix(".__init__"), file

@@ -74,6 +74,7 @@ class CircuitGame(ClaimGame):
     """
 
     complexity_class: ClassVar[str | None] = "P"
+    dynamics: ClassVar[str] = "sequential"
     claims: ClassVar[tuple[str, str]] = ("1", "0")
 
     def fit(self, question: Question) -> str | None:

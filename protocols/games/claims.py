@@ -20,6 +20,7 @@ class ClaimGame(Protocol):
     Seat a defends choice 0 and seat b choice 1; whoever defends `claims[0]` is the claimant.
     """
 
+    players: ClassVar[tuple[str, ...]] = ("debater", "judge")
     complexity_class: ClassVar[str | None] = "PSPACE"
     zero_sum: ClassVar[bool] = True
     claims: ClassVar[tuple[str, str]] = ("yes", "no")

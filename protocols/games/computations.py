@@ -13,11 +13,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.registry import everything
+from moot.protocols.engine.registry import find, register
 
 
 class Asked:
@@ -49,6 +48,10 @@ class Computation:
     function: Function
     worst: Callable[[Any], int]
     lipschitz: Callable[[Any], float] | None = None
+
+    @property
+    def __wrapped__(self) -> Function:
+        return self.function
 
     def queries(self, x: Any) -> int:
         """The most queries on input x, at least 1. UsageError when x is no input of this computation."""
@@ -100,41 +103,23 @@ class Computation:
         return answer
 
 
-_KNOWN: dict[str, Computation] = {}
-_OWN = "moot.tasks.oracle.computations"
-"""The module that registers moot's own."""
-
-
 def computation(
     *, worst: Callable[[Any], int], lipschitz: Callable[[Any], float] | None = None, name: str | None = None
 ) -> Callable[[Function], Computation]:
     """Register an async function of `ask` and an input as a computation, called as the function is unless `name` says
-    otherwise. A later one of the same name and module takes its place. UsageError when it is no async function, and when
-    another module has one of this name."""
+    otherwise. UsageError when it is no async function."""
 
     def made(function: Function) -> Computation:
         if not inspect.iscoroutinefunction(function):
             raise UsageError(f"computation: {function!r} is no async function of ask and an input")
-        called = name or function.__name__
-        if function.__module__ != _OWN:
-            import_module(_OWN)
-        if (known := _KNOWN.get(called)) is not None and known.function.__module__ != function.__module__:
-            raise UsageError(f"computation {called!r} is one of {known.function.__module__}; give yours another name=…")
-        _KNOWN[called] = Computation(called, function, worst, lipschitz)
-        return _KNOWN[called]
+        found = Computation(name or function.__name__, function, worst, lipschitz)
+        register("computation", found.name, found)
+        return found
 
     return made
 
 
 def computation_named(name: str) -> Computation:
-    """The computation called `name`: one of moot's own, or of a module that was imported. UsageError naming the known."""
-    if name not in _KNOWN:
-        import_module(_OWN)
-    if name not in _KNOWN:
-        everything("protocol")  # which loads plug-ins
-    if name not in _KNOWN:
-        raise UsageError(
-            f"no computation is called {name!r}; known: {', '.join(sorted(_KNOWN))} (import the module that registers yours "
-            "first, or announce it as an entry point of the group moot.protocols)"
-        )
-    return _KNOWN[name]
+    """The computation called `name`. Raises UsageError when there is none, or two."""
+    found: Computation = find("computation", name)
+    return found

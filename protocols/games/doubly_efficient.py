@@ -182,6 +182,7 @@ class DoublyEfficientDebate(ClaimGame):
     name: ClassVar[str] = "doubly-efficient"
     complexity_class: ClassVar[str | None] = "P^O"
     measure: ClassVar[str] = "queries"
+    dynamics: ClassVar[str] = "sequential"
 
     computation: str | None = None
     input: JsonValue = None

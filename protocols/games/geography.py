@@ -47,6 +47,7 @@ class Geography(ClaimGame):
     """
 
     name: ClassVar[str] = "geography"
+    dynamics: ClassVar[str] = "sequential"
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         players = self.sides(question)

@@ -51,6 +51,7 @@ class PixelDebate(Protocol):
     """
 
     name: ClassVar[str] = "pixel-debate"
+    players: ClassVar[tuple[str, ...]] = ("debater", "judge")
     zero_sum: ClassVar[bool] = True
 
     pixels: Annotated[int, Field(ge=1)] = 6

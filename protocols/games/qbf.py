@@ -40,6 +40,7 @@ class QBFDebate(ClaimGame):
     """
 
     name: ClassVar[str] = "qbf-debate"
+    dynamics: ClassVar[str] = "sequential"
     claims: ClassVar[tuple[str, str]] = ("true", "false")
 
     def fit(self, question: Question) -> str | None:

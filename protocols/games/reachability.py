@@ -49,6 +49,7 @@ class Reachability(ClaimGame):
     """
 
     name: ClassVar[str] = "reachability"
+    dynamics: ClassVar[str] = "sequential"
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         claimant, opponent = self.sides(question)

@@ -64,10 +64,10 @@ class MarketMaking(Protocol):
     """
 
     name: ClassVar[str] = "market"
+    players: ClassVar[tuple[str, ...]] = ("market", "adversary", "judge")
     measure: ClassVar[str] = "reads_per_call"
     complexity_class: ClassVar[str | None] = "EXP"
     citing: ClassVar[bool] = True
-    pointers: ClassVar[bool] = False
 
     horizon: Annotated[int, Field(ge=0)] = 4
     tolerance: Annotated[float, Field(ge=0, le=1)] | None = 0.01

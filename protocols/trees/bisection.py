@@ -51,7 +51,9 @@ class Bisection(Protocol):
     """
 
     name: ClassVar[str] = "bisection"
+    players: ClassVar[tuple[str, ...]] = ("debater", "judge")
     complexity_class: ClassVar[str | None] = "PSPACE"
+    dynamics: ClassVar[str] = "sequential"
     zero_sum: ClassVar[bool] = True
 
     scoring: ScoringRule = ScoringRule(rule="brier")

@@ -107,8 +107,9 @@ class ClaimTree(Protocol):
     the question's data a and b see ("all", "metered" cell by cell, "none"); judge_source: what the judge sees of it.
     """
 
+    players: ClassVar[tuple[str, ...]] = ("prover", "opponent", "judge")
+    dynamics: ClassVar[str] = "sequential"
     zero_sum: ClassVar[bool] = True
-    second: ClassVar[str] = "opponent"
 
     rounds: Annotated[int, Field(ge=1)] = 1
     width: Annotated[int, Field(ge=1)] = 8
@@ -118,7 +119,7 @@ class ClaimTree(Protocol):
     def roles(self, question: Question) -> dict[str, str]:
         if len(question.choices) < 2:
             raise UsageError(f"{self.name} needs two or more choices; {question.text!r} has none")
-        return {"a": "prover", "b": self.second, "judge": "judge"}
+        return {"a": "prover", "b": self.players[1], "judge": "judge"}
 
     async def claim(self, floor: Floor, question: Question) -> tuple[Stated, int]:
         """What a claims of the whole question, and which choice that is."""

@@ -91,7 +91,7 @@ class ProverEstimator(ClaimTree):
     """
 
     name: ClassVar[str] = "prover-estimator"
-    second: ClassVar[str] = "estimator"
+    players: ClassVar[tuple[str, ...]] = ("prover", "estimator", "judge")
 
     epsilon: Annotated[float, Field(ge=0, lt=1)] = 0.05
     rho: Annotated[float, Field(ge=0, le=1)] = 0.0

@@ -42,7 +42,9 @@ class RecursiveDebate(Protocol):
     """
 
     name: ClassVar[str] = "recursive-debate"
+    players: ClassVar[tuple[str, ...]] = ("debater", "judge")
     complexity_class: ClassVar[str | None] = "PSPACE"
+    dynamics: ClassVar[str] = "sequential"
     zero_sum: ClassVar[bool] = True
 
     depth: Annotated[int, Field(ge=0)] = 4

@@ -35,6 +35,8 @@ class TreeDebate(Protocol):
     """
 
     name: ClassVar[str] = "tree-debate"
+    players: ClassVar[tuple[str, ...]] = ("debater", "judge")
+    dynamics: ClassVar[str] = "sequential"
     zero_sum: ClassVar[bool] = True
 
     turns: Annotated[str, Field(pattern=r"^[ab]*$")] = "abab"

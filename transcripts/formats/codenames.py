@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from moot.judges.clue_overseers import OVERSEERS, Case, ClueOverseer, Ruling, overseer_named, parameters_of, verdict_of
+from moot.judges.clue_overseers import OVERSEERS, Case, ClueOverseer, Ruling, overseer_named, verdict_of
 from moot.protocols.debate.clue_oversight import Clue, ClueCritique, ClueOversight, WordComparison
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move
@@ -187,7 +187,7 @@ def overseer_of(given: Any) -> ClueOverseer:
     if isinstance(given, str):
         return overseer_named(given)
     name = field(given, "name", str, at="overseer")
-    known = parameters_of(name) if name in OVERSEERS else ()
+    known = OVERSEERS[name].options() if name in OVERSEERS else ()
     return overseer_named(
         name, {key: value for key, value in given.items() if key != "name" and (key in known or value not in (0, None))}
     )

@@ -37,7 +37,7 @@ def moot(
         typer.echo(f"moot {__version__}")
         raise typer.Exit
     if modules:
-        from moot.cli.plan import imported
+        from moot.agents.program import imported
 
         for module in modules:
             imported(module)

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,7 +28,7 @@ EXTRAS = {
     "learn": ("numpy", "scikit-learn"), "plot": ("matplotlib",),
     "testing": ("hypothesis", "pytest", "starlette", "uvicorn", "trio"),
 }  # fmt: skip
-PARTS = ("agents", "complexity", "experiments", "judges", "protocols", "tasks", "training", "transcripts")
+PARTS = ("agents", "complexity", "experiments", "judges", "play", "protocols", "tasks", "training", "transcripts")
 
 
 def doctor(
@@ -39,11 +40,11 @@ def doctor(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Check this installation: Python, packages, extras, the embedded model, whether files can be written.
+    """Check this installation: Python, packages, plug-ins, extras, the embedded model, whether files can be written.
 
     Nothing is contacted unless --endpoint names it. Exit code 1 when something that moot needs is broken.
     """
-    findings = [*_python(), *_packages(), *_parts(), *_extras(), *_model(), *_writing()]
+    findings = [*_python(), *_packages(), *_parts(), *_plugins(), *_extras(), *_model(), *_writing()]
     if endpoint is not None:
         findings.append(_reach(endpoint))
     for name, state, detail in findings:
@@ -93,6 +94,17 @@ def _parts() -> Iterator[Finding]:
             yield f"moot.{part}", "broken", detail
         else:
             yield f"moot.{part}", "ok", "a link to the checkout" if (home / part).is_symlink() else "installed"
+
+
+def _plugins() -> Iterator[Finding]:
+    """Every plug-in, loaded to see whether it can be."""
+    from moot.protocols.engine.registry import KINDS, plugins
+
+    for kind in KINDS:
+        for plugin in plugins(kind):
+            offered = f"{kind} of {plugin.package}"
+            detail = offered if plugin.problem is None else f"{offered}: {plugin.problem}"
+            yield f"plug-in {plugin.name}", "ok" if plugin.problem is None else "broken", detail
 
 
 def _extras() -> Iterator[Finding]:
@@ -165,22 +177,22 @@ def protocols(json: Json = False) -> None:
     """List the protocols that can be named, with their parameters and defaults."""
     from moot.cli.parameters import parameters
     from moot.protocols.engine.base import known_protocols
+    from moot.protocols.engine.metadata import FLAGS, declared
 
-    for name, made in sorted(known_protocols().items()):
-        about = " ".join((made.__doc__ or "").split("\n\n")[0].split())
-        found = parameters(made)
+    for name, made in known_protocols().items():
+        about, found = asdict(declared(made)), parameters(made)
         if json:
             params = {each.name: {"type": each.type, "default": each.default} for each in found}
             tell_json(
                 {
-                    "name": name,
-                    "about": about,
-                    "access": made.complexity_class,
-                    "measure": made.measure,
+                    **{key: value for key, value in about.items() if value is not None or key == "complexity_class"},
                     "params": params,
                 }
             )
             continue
-        tell(f"{name}: {about}")
+        tell(f"{name}: {about['about']}")
+        claims = [f"{about['judge']} {about['measure'].replace('_', ' ')}: {about['complexity_class'] or 'no class'}"]
+        claims += [key.replace("_", " ") for key in FLAGS if about[key]]
+        tell(f"    {', '.join(about['players']) or 'any players'}; {about['dynamics']}; {'; '.join(claims)}")
         for each in found:
             tell(f"    -p {each.name}={each.shown}    {each.type}")

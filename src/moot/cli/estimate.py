@@ -1,19 +1,18 @@
 """The most calls and tokens that a run can take, found without calling anyone.
 
-Moves are counted by `Protocol.generations`. Tokens come from playing the protocol on placeholders, one per move, and
+Moves are counted by `Protocol.most_moves`. Tokens come from playing the protocol on placeholders, one per move, and
 adding up what each request would show at its largest: UTF-8 bytes are an upper bound on tokens for byte-level
 vocabularies (every token covers a byte or more).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from xml.sax.saxutils import escape
 
-from moot.agents.base import describe
+from moot.agents.kinds import Profile
 from moot.complexity.spending import number
 from moot.protocols.engine.errors import MootError
 from moot.protocols.engine.game import Game
@@ -44,79 +43,21 @@ class Call:
     again: int
 
 
-@dataclass(frozen=True)
-class Profile:
-    """What an estimate needs to know of an agent. answer: the most tokens of one answer, None when nothing bounds it.
-    calls: the most calls to its endpoint for one answer, failing ones not counted. limits: its bound."""
-
-    answer: int | None = None
-    calls: int = 1
-    program: bool = False
-    bound: Any = None
-
-
 def profiles(
     seats: Mapping[str, str], bounds: Mapping[str, Mapping[str, str]], config: Mapping[str, Any]
 ) -> dict[str, Profile]:
     """The profiles of typed seats; no model is loaded and no key is needed. Raises UsageError on an unknown agent."""
+    from moot.agents.spec import profile_of
     from moot.judges.bounded import Bound
 
     found = {}
     for seat, spec in seats.items():
-        known, measures = profile(spec, config), dict(bounds.get(seat, {}))
+        known, measures = profile_of(spec, {"agents": config}), dict(bounds.get(seat, {}))
         seconds = measures.pop("seconds", None)
         if seat in bounds:
             known = replace(known, bound=Bound(float(seconds) if seconds else None, **measures))
         found[seat] = known
     return found
-
-
-def profile(spec: str, config: Mapping[str, Any]) -> Profile:
-    """The profile of one agent, from how it is written."""
-    from moot.agents.models.lm import LM
-    from moot.agents.models.local import Local
-
-    table = config.get(spec, {})
-    kind, _, rest = spec.partition(":")
-    if table:
-        kind = str(table.get("kind", "openai"))
-        if kind == "spec" and isinstance(table.get("spec"), str):
-            return profile(table["spec"], {key: value for key, value in config.items() if key != spec})
-    if kind in _NESTED and table:
-        return _nested(kind, table, {name: each for name, each in config.items() if name != spec})
-    models: dict[str, Callable[..., Any]] = {"local": Local, "openai": LM}
-    if kind in models and (table or kind == "local" or rest):
-        most = table.get("max_tokens", signature(models[kind]).parameters["max_tokens"].default)
-        return Profile(
-            most if isinstance(most, int) else None, calls=2
-        )  # an answer that cannot be read is asked for once more
-    if kind == "logprobs" and rest:
-        return profile(rest, config)
-    from moot.cli.plan import agent_of
-
-    agent = agent_of(spec, config)
-    about = describe(agent)
-    free = about.get("agent") in ("program", "human")
-    stated = about.get("max_tokens")
-    answer = 0 if free else stated if isinstance(stated, int) else None
-    return Profile(answer, program=free, bound=getattr(agent, "bound", None))
-
-
-_NESTED = ("best-of", "critique-and-refine")
-
-
-def _nested(kind: str, table: Mapping[str, Any], others: Mapping[str, Any]) -> Profile:
-    """An agent that draws candidates of another: all its calls. What they are shown and say besides is not bounded."""
-    times = {"of": 1, "by": table.get("n"), "critic": table.get("critiques", 1), "chooser": 1}
-    if kind == "best-of":
-        times["of"] = times["by"]
-    else:
-        rounds = table.get("rounds", 1)
-        times = {name: number * rounds + (name == "of") for name, number in times.items() if isinstance(number, int)}
-    held = {name: profile(str(table[name]), others) for name in times if isinstance(table.get(name), str)}
-    calls = sum(each.calls * (times[name] or 1) for name, each in held.items() if not each.program)
-    program = all(each.program for each in held.values())
-    return Profile(0 if program else None, calls=max(1, calls), program=program)
 
 
 FIELDS = ("moves", "calls", "prompt_tokens", "completion_tokens")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moot.protocols.engine.errors import MootError, UsageError
+from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
     from moot.protocols.engine.base import Protocol
@@ -87,43 +85,15 @@ def read_text(path: Path) -> str:
 
 def protocol_from(name: str, params: Mapping[str, Any]) -> Protocol:
     """A protocol by its name, or a class of your own as "module:Class"."""
+    from moot.agents.program import object_at
     from moot.protocols.engine.base import Protocol, protocol_named
 
     if ":" not in name:
         return protocol_named(name, dict(params))
-    made = attribute(name)
+    made = object_at(name)
     if not (isinstance(made, type) and issubclass(made, Protocol)):
         raise UsageError(f"{name} is no protocol: it must be a subclass of moot.Protocol")
     return made(**params)
-
-
-def attribute(path: str) -> Any:
-    """What "module:name" stands for; the module is looked for in the working folder too."""
-    module, _, name = path.partition(":")
-    if not module or not name:
-        raise UsageError(f"{path!r}: write it as module:name")
-    value: Any = imported(module)
-    for part in name.split("."):
-        try:
-            value = getattr(value, part)
-        except AttributeError:
-            raise UsageError(f"module {module} has no {name!r}") from None
-    return value
-
-
-def imported(module: str) -> Any:
-    """Import a module; from the working folder, too, as `python -m` does."""
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        raise UsageError(f"cannot import {module}: there is no module {error.name!r} here or installed") from None
-    except MootError:
-        raise
-    except Exception as error:
-        raise UsageError(f"cannot import {module}: {type(error).__name__}: {error}") from None
 
 
 def assignments(pairs: Sequence[str], option: str) -> dict[str, Any]:
@@ -238,7 +208,9 @@ def seated(
     seats: Mapping[str, str], bounds: Mapping[str, Mapping[str, str]], config: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Agents in their seats, inside their bounds. Raises UsageError on an agent that cannot be had."""
-    agents = {seat: agent_of(spec, config) for seat, spec in seats.items()}
+    from moot.agents.spec import agent_from
+
+    agents = {seat: agent_from(spec, {"agents": config}) for seat, spec in seats.items()}
     for seat, measures in bounds.items():
         from moot.judges.bounded import Bounded
 
@@ -247,19 +219,6 @@ def seated(
         given: dict[str, Any] = {m: float(text) if m == "seconds" else text for m, text in measures.items()}
         agents[seat] = Bounded(agents[seat], **given)
     return agents
-
-
-def agent_of(spec: str, config: Mapping[str, Any]) -> Any:
-    """The agent that a seat's text names; see `moot.agents.spec`. `config` holds the tables of [agents]."""
-    from moot.agents.base import act_of
-    from moot.agents.spec import agent_from
-
-    try:
-        agent = agent_from(spec, {"agents": config})
-    except TypeError as error:
-        raise UsageError(f"{spec}: cannot be made without arguments: {error}") from None
-    act_of(agent)
-    return agent
 
 
 def sample_from(

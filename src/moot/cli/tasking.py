@@ -78,7 +78,7 @@ def _is_model(spec: str, agents: Mapping[str, Any]) -> bool:
     """Whether a seat's agent, as it was typed or configured, is a language model."""
     table = agents.get(spec)
     kind = table.get("kind") if isinstance(table, Mapping) else spec.partition(":")[0]
-    return kind in ("local", "openai", "logprobs")
+    return kind in ("local", "openai", "logprobs", "stated")
 
 
 def tasks(json: Json = False) -> None:
@@ -88,12 +88,13 @@ def tasks(json: Json = False) -> None:
     from moot.transcripts.display.show import table
 
     rows = []
-    for name, task in sorted(known_tasks().items()):
-        plays = [protocol for protocol in sorted(known_protocols()) if task.cast(protocol)]
+    for name, task in known_tasks().items():
+        plays = [protocol for protocol in known_protocols() if task.cast(protocol)]
         rows.append({"task": name, "class": task.complexity_class, "reads": task.reads, "protocols": plays,
                      "programs": sorted(task.programs()), "source": task.source})  # fmt: skip
     if json:
-        tell_json(rows)
+        for row in rows:
+            tell_json(row)
         return
     cells = [["task", "class", "judge reads", "protocols"]]
     sources: dict[str, list[str]] = {}

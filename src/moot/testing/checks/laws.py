@@ -287,6 +287,9 @@ def estimates(case: Case) -> None:
             case.broken(f"seat {seat} made {count} moves; most_moves() allows for {most.get(seat, 0)}")
 
 
+from moot.testing.checks.laws_of_metadata import dynamics as dynamics  # noqa: E402
+from moot.testing.checks.laws_of_metadata import players as players  # noqa: E402
+from moot.testing.checks.laws_of_metadata import utility as utility  # noqa: E402
 from moot.testing.checks.laws_of_sight import (  # noqa: E402  (after the laws above, so that these are examined first)
     blind as blind,
 )
@@ -300,7 +303,4 @@ from moot.testing.checks.laws_of_sight import symmetric as symmetric  # noqa: E4
 from moot.testing.checks.laws_of_sight import within_budget as within_budget  # noqa: E402
 from moot.testing.checks.laws_of_sight import zero_sum as zero_sum  # noqa: E402
 
-__all__ = [
-    "blind", "bounded_judge", "deterministic", "encodes", "ends", "estimates", "fits", "order_free", "paid", "pure", "rejects", "replays",
-    "resumes", "sealed", "symmetric", "tree", "within_budget", "zero_sum",
-]  # fmt: skip
+__all__ = ["blind", "bounded_judge", "deterministic", "dynamics", "encodes", "ends", "estimates", "fits", "order_free", "paid", "players", "pure", "rejects", "replays", "resumes", "sealed", "symmetric", "tree", "utility", "within_budget", "zero_sum"]  # fmt: skip

@@ -252,7 +252,7 @@ def paid(case: Case) -> None:
 @law("payoffs sum to zero")
 def zero_sum(case: Case) -> None:
     """For protocols that declare `zero_sum`."""
-    if not case.protocol.zero_sum:
+    if not case.protocol.metadata().zero_sum:
         return
     outcome = case.play(case.order()).game.outcome
     if isinstance(outcome, Decided):
@@ -268,7 +268,7 @@ def zero_sum(case: Case) -> None:
 def symmetric(case: Case) -> None:
     """For protocols that declare `symmetric`: the choices are listed in another order, each seat says what the seat that
     defended its choice said before, and the judge says of each choice what it said before."""
-    if not case.protocol.symmetric:
+    if not case.protocol.metadata().symmetric:
         return
     first = case.play()
     seats = _swapped_seats(first.game.roles, len(case.question.choices))

@@ -1,0 +1,137 @@
+"""What every kind of agent has in common: its name, how its text and its options are read, and how one is made.
+
+Rule of this file: it knows no kind. Each stands beside the agent that it makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, ValidationInfo
+
+from moot.agents.base import describe
+from moot.protocols.engine.errors import UsageError, nearest
+from moot.protocols.engine.registry import register
+
+
+def _held(spec: object, info: ValidationInfo) -> Any:
+    if not isinstance(spec, str):
+        raise ValueError("it must be the specification of an agent, as text")
+    if info.context is None:
+        raise ValueError("nobody is here who knows agents by name")
+    return info.context["agent"](spec)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What an estimate needs to know of an agent. answer: the most tokens of one answer, None when nothing bounds it.
+    calls: the most calls to its endpoint for one answer, failing ones not counted. program: it calls none. bound: its budget."""
+
+    answer: int | None = None
+    calls: int = 1
+    program: bool = False
+    bound: Any = None
+
+    @classmethod
+    def asking(cls, *held: tuple[Profile, int]) -> Profile:
+        """That of an agent which asks others, each so often for one answer. What they say besides is not bounded."""
+        calls = sum(each.calls * times for each, times in held if not each.program)
+        program = all(each.program for each, _ in held)
+        return cls(0 if program else None, max(1, calls), program)
+
+
+Held = Annotated[Any, PlainValidator(_held)]
+"""An option that names another agent: its specification when it is given, the agent when `make` is called, and its profile
+when `profile` is."""
+
+
+class AgentKind(BaseModel):
+    """A kind of agent: `NAME:TEXT` in a specification, `kind = "NAME"` in a table [agents.…] of a TOML file.
+
+        class Echo(AgentKind):
+            name = "echo"
+            text: str                       # echo:hello, or text = "hello" in a table
+
+            def make(self) -> Any:
+                return lambda request: Speech(text=self.text)
+
+    Fields are the options of a table; an option that is not there, or of another type, is refused. The text after the
+    colon is the first of them, unless `read` says otherwise. form: how a specification is written, for messages.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    registry: ClassVar[str] = "agent"
+    name: ClassVar[str]
+    form: ClassVar[str | None] = None
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if isinstance(cls.__dict__.get("name"), str):
+            register(cls.registry, cls.name, cls)
+
+    @classmethod
+    def read(cls, text: str) -> dict[str, Any]:
+        """The options that the text after the colon stands for; "" where there is none."""
+        first = next(iter(cls.options()), None)
+        if text and first is None:
+            raise UsageError(f"{cls.name} takes nothing after it, not {text!r}")
+        return {first: text} if text and first is not None else {}
+
+    @classmethod
+    def options(cls) -> list[str]:
+        """The names of the options, as tables have them."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
+    @classmethod
+    def made(
+        cls,
+        options: Mapping[str, Any],
+        agent: Callable[[str], Any],
+        where: str,
+        what: Literal["make", "profile"] = "make",
+    ) -> Any:
+        """The agent (or the profile) of these options. agent: finds another one by its specification. where: for messages."""
+        try:
+            return getattr(cls.model_validate(dict(options), context={"agent": agent}), what)()
+        except (ValidationError, UsageError) as error:
+            problem = cls._problem(error) if isinstance(error, ValidationError) else error
+            raise UsageError(f"{where}: {problem}") from None
+
+    @classmethod
+    def _problem(cls, error: ValidationError) -> str:
+        first = error.errors(include_url=False)[0]
+        key, *inner = map(str, first["loc"])
+        if first["type"] == "extra_forbidden":
+            return f"kind {cls.name!r} has no option {key!r}{nearest(key, cls.options())}"
+        if first["type"] == "missing":
+            return f"kind {cls.name!r} needs {key}" + (f", as in {cls.form}" if cls.form else "")
+        return f"{'.'.join([key, *inner])} is {first['input']!r}: {first['msg'].removeprefix('Value error, ')}"
+
+    def make(self) -> Any:
+        """The agent. Raises UsageError on options that do not go together."""
+        raise UsageError(f"{type(self).__name__} makes nothing: define make()")
+
+    def given(self, *less: str) -> dict[str, Any]:
+        """The options that were given, less some."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set - {*less})}
+
+    def profile(self) -> Profile:
+        """What its answers can take, found without calling anyone, or needing a key."""
+        values = (each for value in dict(self).values() for each in (value if isinstance(value, list) else [value]))
+        if held := [(each, 1) for each in values if isinstance(each, Profile)]:
+            return Profile.asking(*held)
+        agent = self.make()
+        about = describe(agent)
+        free, most = about.get("agent") in ("program", "human"), about.get("max_tokens")
+        answer = 0 if free else most if isinstance(most, int) else None
+        return Profile(answer, program=free, bound=getattr(agent, "bound", None))
+
+
+class JudgeKind(AgentKind):
+    """A kind of judge. It is named, configured and seated as agents are."""
+
+    registry: ClassVar[str] = "judge"

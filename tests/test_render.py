@@ -18,7 +18,7 @@ from moot.agents.prompts.render import about, escape, render
 from moot.protocols.engine.errors import BudgetExceeded, UsageError
 from moot.protocols.engine.moves import Answer, Ask, Move, Quote, Speech, Stop, Verdict
 from moot.protocols.engine.question import Question
-from moot.protocols.quotes import segments
+from moot.protocols.engine.quoting import segments
 from moot.protocols.trees.moves import Assertion
 
 NASTY = [

@@ -29,6 +29,9 @@ class Split(Move):
     def reading(self) -> int:
         return 2
 
+    def in_words(self) -> str:
+        return f"the left half sums to {self.left}, the right half to {self.right}"
+
 
 class Dispute(Move):
     """The half that the opponent disputes."""
@@ -39,6 +42,9 @@ class Dispute(Move):
 
     def reading(self) -> int:
         return 1
+
+    def in_words(self) -> str:
+        return f"the {self.half} half is wrong"
 
 
 class Bisection(Protocol):

@@ -16,8 +16,8 @@ from moot.protocols.engine.errors import AgentError
 from moot.protocols.engine.moves import Answer, Ask, Move, Quote, Speech, Stop, Verdict
 
 
-class Bid(Move):
-    kind: Literal["bid"] = "bid"
+class Tender(Move):
+    kind: Literal["tender"] = "tender"
     amount: int
     open: bool
     why: str = ""
@@ -44,7 +44,7 @@ def typed(lines: list[str], *kinds: type[Move], human: Any = None, backend: str 
     st.lists(
         st.one_of(st.text(max_size=8), st.sampled_from(["50", "yes", ".", "1", "speech", "nan", "-1"])), max_size=30
     ),
-    st.sampled_from([Speech, Verdict, Answer, Ask, Stop, Bid]),
+    st.sampled_from([Speech, Verdict, Answer, Ask, Stop, Tender]),
 )
 def test_whatever_is_typed_gives_a_legal_move_or_the_input_ends(lines: list[str], kind: type[Move]) -> None:
     try:
@@ -65,18 +65,18 @@ def test_whatever_is_typed_gives_a_legal_move_or_the_input_ends(lines: list[str]
         (Answer, ["3", "2", "so", "."], Answer(choice=1, text="so")),
         (Ask, ["b", "Why?", "."], Ask(text="Why?", to="b")),
         (Stop, ["perhaps", "yes"], Stop(stop=True)),
-        (Bid, ["many", "4", "no", "."], None),
+        (Tender, ["many", "4", "no", "."], None),
     ],
 )
 def test_moves(kind: type[Move], lines: list[str], move: Move | None, backend: str) -> None:
     if move is None:
-        lines, move = ["4", "no", "cheap", "."], Bid(amount=4, open=False, why="cheap")
+        lines, move = ["4", "no", "cheap", "."], Tender(amount=4, open=False, why="cheap")
     assert typed(lines, kind, backend=backend)[0] == move
 
 
 def test_bad_fields_are_asked_again() -> None:
-    move, shown = typed(["x", "4.5", "yes", ".", "4", "yes", "."], Bid)
-    assert move == Bid(amount=4, open=True) and "not right" in shown
+    move, shown = typed(["x", "4.5", "yes", ".", "4", "yes", "."], Tender)
+    assert move == Tender(amount=4, open=True) and "not right" in shown
 
 
 def test_the_kind_is_asked_for_when_there_are_several() -> None:

@@ -71,13 +71,13 @@ def test_every_play_by_programs_is_shown_in_words() -> None:
 @pytest.mark.parametrize(
     ("move", "words"),
     [
-        (moot.Pixel(row=3, column=5, value=17), "row 3, column 5 has the value 17"),
+        (moot.Pixel(row=3, column=5, value=17), "row 3, column 5: 17"),
         ({"kind": "probability", "of": "bit(0)", "p": 0.123456789, "queries": 40355}, "Pr(bit(0) = 1) = 0.123457, after 40\u202f355 queries"),
-        ({"kind": "check", "accept": False, "queries": 1}, "challenges it, after 1 query"),
+        ({"kind": "check", "accept": False, "queries": 1}, "challenged, after 1 query"),
         ({"kind": "call", "sign": -1}, "the estimate is too low"),
         ({"kind": "pick", "claim": "0"}, "the claim does not follow"),
         ({"kind": "gate-values", "values": [1, 0, 1]}, "the values of gates 0 to 2: 101"),
-        ({"kind": "concession", "text": ""}, "gives its answer up"),
+        ({"kind": "concession", "text": ""}, "concedes"),
         ({"kind": "claim", "answer": "7", "text": ""}, "7"),
         ({"kind": "of-a-plug-in", "many_words": ["x", "y"], "sure": True, "p": 0.25}, "many words x, y, sure yes, p 0.25"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from moot.protocols.engine.moves import import_moves_of
 from moot.transcripts.display.saying import text_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def argument_tree(events: Iterable[Mapping[str, Any]]) -> ArgumentTree:
     for event in events:
         name = event["event"]
         if name == "started":
+            import_moves_of(event["protocol"]["name"])
             text, roles = event["question"]["text"], event["roles"]
             graph.graph.update(question=text, root=ROOT)
             graph.add_node(ROOT, seat=None, role=None, kind="question", text=text, size=len(text))

@@ -10,13 +10,14 @@ import math
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from moot.protocols.engine.errors import ProtocolError
+from moot.protocols.engine.errors import ProtocolError, UsageError
 from moot.protocols.engine.quoting import segments
-from moot.protocols.engine.registry import origin
+from moot.protocols.engine.registry import find, origin
 
 UNKNOWN = "?"
 """The answer "I do not know", where answers are texts."""
@@ -177,6 +178,15 @@ def move_class(kind: object) -> type[Move] | None:
     """The class of moves of that kind, among those imported; None when there is none."""
     found = _known.get(kind) if isinstance(kind, str) else None
     return None if found is None else found()
+
+
+@cache
+def import_moves_of(protocol: str) -> None:
+    """Make the moves of a protocol known, where it is installed: what was recorded of it can then be shown in its words."""
+    try:
+        find("protocol", protocol)
+    except UsageError:
+        pass
 
 
 def recorded_move(data: object) -> Move | None:

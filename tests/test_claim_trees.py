@@ -143,7 +143,7 @@ def test_models_are_told_the_form_of_each_move() -> None:
         assert told in form.told(False)
         assert form.read(reply, False, None, {}) == move
     assert Form((Call,), 2).read("<call><sign>1</sign></call>", True, None, {}) == Call(sign=1)
-    assert '"claim" is one of "1", "2"' in Form((Pick,), 2, one_of={"claim": ["1", "2"]}).told(False)
+    assert '"claim" is one of "1", "2"' in Form((Pick,), 2, {"one_of": {"claim": ["1", "2"]}}).told(False)
 
 
 def test_people_in_every_seat() -> None:
@@ -158,7 +158,7 @@ def test_people_in_every_seat() -> None:
     sample = TASK.of(221)
     number = str(sample.question.choices.index("no") + 1)
     people = {
-        "a": person(number, ".", "-1", *claims, "2", ".", "-1"),
+        "a": person(".", number, "-1", *claims, "2", ".", "-1"),
         "b": person("0.5", "0.9", "0.25"),
         "judge": person(*("", ".", "100", "0") * 2, "remainders 11", "", ".", "100", "0"),
     }

@@ -214,7 +214,7 @@ def test_a_person_is_asked_for_labels_and_citations() -> None:
     from moot.agents.people.human import Human
 
     shown: list[str] = []
-    lines = iter(["Heat.", ".", "maybe", "2", "No.", ".", "0, 9", "yes", "So.", ".", "60", "40"])
+    lines = iter(["Heat.", ".", "maybe", "2", "No.", ".", "0", "9", ".", "yes", "So.", ".", "60", "40"])
     human = Human(input=lambda prompt: shown.append(prompt) or next(lines), output=shown.append)  # type: ignore[func-returns-value]
     seats: Mapping[str, Any] = dict.fromkeys(("a", "b", "judge"), human)
     transcript = moot.run(moot.RecursiveDebate(depth=2, objections=1), QUESTION, seats)
@@ -226,12 +226,12 @@ def test_a_person_is_asked_for_labels_and_citations() -> None:
 
 
 def test_a_model_is_asked_in_a_form_that_it_can_fill() -> None:
-    form = Form((Response,), 2, one_of={"label": ["yes", "main objection"]}, length=200)
+    form = Form((Response,), 2, {"one_of": {"label": ["yes", "main objection"]}}, length=200)
     assert form.schema(Response)["properties"] == {
         "kind": {"type": "string", "enum": ["response"]}, "label": {"type": "string", "enum": ["yes", "main objection"]}
     }  # fmt: skip
     assert form.read("<response><label>yes</label></response>", True, None, {}) == Response(label="yes")
-    form = Form((Assertion,), 2, most={"cites": 2}, length=200)
+    form = Form((Assertion,), 2, {"most": {"cites": 2}}, length=200)
     assert set(form.schema(Assertion)["properties"]) == {"kind", "text", "cites"}
     for written in ("0, 2.1.0", '["0", "2.1.0"]'):
         answer = f"<assertion><text>So.</text><cites>{written}</cites></assertion>"

@@ -95,9 +95,8 @@ def record(question: Question, entries: Iterable[Entry]) -> str:
 def statement(entry: Entry) -> str:
     """One statement as an XML element."""
     move = entry.move.as_public()
-    # by and step stand first, and are never what a move says
-    attributes = {"by": "", "step": "", **move.prompt_attributes(), "by": entry.seat, "step": entry.step}
-    return f"<statement{_attributes(attributes)}>{_body(move)}</statement>\n"
+    place = {"by": entry.seat, "step": entry.step}  # first, and never what a move says
+    return f"<statement{_attributes({**place, **move.prompt_attributes(), **place})}>{_body(move)}</statement>\n"
 
 
 def _body(move: Move) -> str:

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Ask, Concession, Move, Quote, Speech, Stop, Verdict
-from moot.protocols.limits import Limit
 from moot.protocols.engine.quoting import segments
+from moot.protocols.limits import Limit
 from moot.protocols.quotes import verify
 
 

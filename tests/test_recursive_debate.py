@@ -214,14 +214,15 @@ def test_a_person_is_asked_for_labels_and_citations() -> None:
     from moot.agents.people.human import Human
 
     shown: list[str] = []
-    lines = iter(["Heat.", ".", "maybe", "2", "No.", ".", "0", "9", ".", "yes", "So.", ".", "60", "40"])
+    lines = iter(["Heat.", ".", "maybe", "2", "No.", ".", "0", "9", ".", "No.", ".", "9", ".", "yes", "So.", ".", "60", "40"])
     human = Human(input=lambda prompt: shown.append(prompt) or next(lines), output=shown.append)  # type: ignore[func-returns-value]
     seats: Mapping[str, Any] = dict.fromkeys(("a", "b", "judge"), human)
     transcript = moot.run(moot.RecursiveDebate(depth=2, objections=1), QUESTION, seats)
     said = [step.move for step in transcript.steps()]
-    assert said[1]["label"] == "main objection" and said[2]["cites"] == ["0", "9"] and said[2]["missing"] == ["9"]
+    assert said[1]["label"] == "main objection" and said[2]["cites"] == ["9"] and said[2]["missing"] == ["9"]
     text = "\n".join(shown)
     assert "  2. main objection" in text and "'maybe' is none of them." in text
+    assert "these are 2; there may be 1" in text and "Your claim." in text
     assert "This is about the claim of step 0, as main objection." in text and "(main objection, to 0) No." in text
 
 

@@ -38,7 +38,7 @@ class Assertion(Move):
     argues: ClassVar[bool] = True
     filled: ClassVar[tuple[str, ...]] = ("to", "label", "missing")
     kind: Literal["assertion"] = "assertion"
-    text: Annotated[str, Field(max_length=400_000)]
+    text: Annotated[str, Field(max_length=400_000), Asked(person="Your claim")]
     cites: Annotated[tuple[Text, ...], Asked(person="Earlier claims that it rests on, by step (may be empty)")] = ()
     to: str = ""
     label: str = ""

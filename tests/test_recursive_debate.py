@@ -214,7 +214,9 @@ def test_a_person_is_asked_for_labels_and_citations() -> None:
     from moot.agents.people.human import Human
 
     shown: list[str] = []
-    lines = iter(["Heat.", ".", "maybe", "2", "No.", ".", "0", "9", ".", "No.", ".", "9", ".", "yes", "So.", ".", "60", "40"])
+    lines = iter(
+        ["Heat.", ".", "maybe", "2", "No.", ".", "0", "9", ".", "No.", ".", "9", ".", "yes", "So.", ".", "60", "40"]
+    )
     human = Human(input=lambda prompt: shown.append(prompt) or next(lines), output=shown.append)  # type: ignore[func-returns-value]
     seats: Mapping[str, Any] = dict.fromkeys(("a", "b", "judge"), human)
     transcript = moot.run(moot.RecursiveDebate(depth=2, objections=1), QUESTION, seats)

@@ -160,7 +160,9 @@ def test_bad_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize("role", ["debater", "consultant", "judge", "other"])
 def test_every_template_fills_and_stays_well_formed(version: str, task: str, role: str) -> None:
     for tagged in (True, False):
-        form = Form((Speech, Verdict, Answer, Ask, Stop, Offer), 2, {"task": "feedback", "to_seats": ["a", "b"]}).told(tagged)
+        form = Form((Speech, Verdict, Answer, Ask, Stop, Offer), 2, {"task": "feedback", "to_seats": ["a", "b"]}).told(
+            tagged
+        )
         prompt = render(request_for(Speech, role=role, task=task), Templates(version=version), form)
         ET.fromstring(f"<r>{prompt.system}{prompt.messages()[1]['content']}</r>")
 

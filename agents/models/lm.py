@@ -169,9 +169,7 @@ class LM:
         def read(completion: Completion, extra: dict[str, Any]) -> Move:
             if completion.refusal and not completion.text:
                 raise UnreadableAnswer(f"the model refused: {completion.refusal[:500]}", completion.refusal)
-            return read_move(
-                completion.text, request, tagged=tagged, finish=completion.finish, note=extra, form=form
-            )
+            return read_move(completion.text, request, tagged=tagged, finish=completion.finish, note=extra, form=form)
 
         wanted = None if tagged or form.bare else form.response_format()
         try:

@@ -245,9 +245,7 @@ class Human:
         for number, each in enumerate(among, 1):
             self._output(f"  {number}. {printable(each) or '(none)'}" if numbered else f"  {printable(each)}")
         while True:
-            given = self._input(
-                f"{which}{f' (1 to {len(among)}, or as it is written)' if numbered else ''}? "
-            ).strip()
+            given = self._input(f"{which}{f' (1 to {len(among)}, or as it is written)' if numbered else ''}? ").strip()
             if given and given in among:
                 return given
             if numbered and given.isascii() and given.isdecimal() and 1 <= int(given) <= len(among):

@@ -138,7 +138,9 @@ class Form:
         return f"{lead}, with nothing before or after it:\n" + "\n".join(map(self._example, self.kinds))
 
     def _object(self, kind: type[Move]) -> str:
-        fields = (f'"{name}" is {self._words(kind, name, hint)}' for name, hint in kind.fields_asked(self.brief).items())
+        fields = (
+            f'"{name}" is {self._words(kind, name, hint)}' for name, hint in kind.fields_asked(self.brief).items()
+        )
         return ", ".join([f'"kind" is "{kind_name(kind)}"', *fields])
 
     def _example(self, kind: type[Move]) -> str:
@@ -279,7 +281,12 @@ class Form:
                 given[name] = index(name, value, self.choices)
             elif hint.none and value in ("", "null", "None", hint.none):
                 given[name] = None
-            elif isinstance(value, str) and not value.strip() and kind.model_fields[name].is_required() and not hint.empty:
+            elif (
+                isinstance(value, str)
+                and not value.strip()
+                and kind.model_fields[name].is_required()
+                and not hint.empty
+            ):
                 raise ValueError(f"{name} is empty")
             else:
                 given[name] = value

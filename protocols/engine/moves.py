@@ -88,7 +88,9 @@ class Move(BaseModel):
         super().__pydantic_init_subclass__(**kwargs)
         for name in cls.model_fields:
             if name in vars(Move):
-                raise ProtocolError(f"{_place(cls)}: a field may not be called {name!r}, which says something of every move")
+                raise ProtocolError(
+                    f"{_place(cls)}: a field may not be called {name!r}, which says something of every move"
+                )
         for name in cls.private_fields:
             if name not in cls.model_fields or cls.model_fields[name].is_required():
                 raise ProtocolError(f"{_place(cls)}: the private field {name!r} must be a field with a default")
@@ -120,7 +122,10 @@ class Move(BaseModel):
         if not self.private_fields:
             return self
         return self.model_copy(
-            update={name: type(self).model_fields[name].get_default(call_default_factory=True) for name in self.private_fields}
+            update={
+                name: type(self).model_fields[name].get_default(call_default_factory=True)
+                for name in self.private_fields
+            }
         )
 
     def in_words(self) -> str:
@@ -229,7 +234,11 @@ def _value(value: Any) -> str:
 def _register(cls: type[Move]) -> None:
     field = cls.model_fields["kind"]
     kind = field.default
-    if not isinstance(kind, str) or get_origin(field.annotation) is not Literal or get_args(field.annotation) != (kind,):
+    if (
+        not isinstance(kind, str)
+        or get_origin(field.annotation) is not Literal
+        or get_args(field.annotation) != (kind,)
+    ):
         raise ProtocolError(f'{_place(cls)}: a move needs a kind of this form: kind: Literal["bid"] = "bid"')
     other = move_class(kind)
     if other is not None and origin(other) != origin(cls):

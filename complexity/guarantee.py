@@ -63,7 +63,7 @@ def guarantee_of(transcript: Play, task: Ruled | None = None) -> Guarantee:
     )
     if holds and (short := _shortfall(transcript)) is not None:
         holds, because = False, short
-    if holds and getattr(protocol, "citing", False):
+    if holds and protocol.citing:
         from moot.complexity.citations import groundless
 
         if (fault := groundless(transcript, task)) is not None:

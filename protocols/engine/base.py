@@ -23,6 +23,7 @@ class Protocol(BaseModel):
 
     judge: the role that is bounded; measure: what it spends that must stay polynomial for the guarantee; access: the complexity class that optimal
     play then reaches ("P^O": relative to an oracle). symmetric: swapping the debaters' seats swaps the outcome. zero_sum: payoffs sum to zero.
+    citing: the judge relies on cited answers, which must then rest on something (`moot.complexity.citations`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +34,7 @@ class Protocol(BaseModel):
     complexity_class: ClassVar[str | None] = None
     symmetric: ClassVar[bool] = False
     zero_sum: ClassVar[bool] = False
+    citing: ClassVar[bool] = False
 
     def __init__(self, **fields: Any) -> None:
         try:

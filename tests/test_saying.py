@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from agent_kit import built_in_kinds
 from hypothesis import given
 from hypothesis import strategies as st
 
 import moot
-import moot.protocols
+from moot.agents.prompts.render import kind_name
 from moot.protocols.engine.base import known_protocols
 from moot.protocols.engine.moves import Move
 from moot.tasks.base import known_tasks
@@ -27,21 +25,10 @@ json_values = st.recursive(
 )
 
 
-def _kinds() -> list[str]:
-    def below(kind: type[Move]) -> Iterator[type[Move]]:
-        for each in kind.__subclasses__():
-            yield each
-            yield from below(each)
-
-    for part in pkgutil.iter_modules(moot.protocols.__path__):
-        importlib.import_module(f"moot.protocols.{part.name}")
-    ours = [kind for kind in below(Move) if kind.__module__.startswith("moot.protocols.")]
-    return sorted(
-        {str(kind.model_fields["kind"].default) for kind in ours if not kind.model_fields["kind"].is_required()}
-    )
-
-
-@given(st.sampled_from(_kinds()), st.dictionaries(st.text() | st.sampled_from(["of", "p", "values"]), json_values))
+@given(
+    st.sampled_from(list(map(kind_name, built_in_kinds()))),
+    st.dictionaries(st.text() | st.sampled_from(["of", "p", "values"]), json_values),
+)
 def test_any_fields_under_any_kind_can_be_shown(kind: str, fields: dict[str, Any]) -> None:
     assert isinstance(text_of({**fields, "kind": kind}), str)
 

@@ -176,13 +176,14 @@ class Move(BaseModel):
         return found
 
 
-_known: dict[str, weakref.ref[type[Move]]] = {}
+_known: dict[str, tuple[weakref.ref[type[Move]], tuple[str, str]]] = {}
+"""Kind to its class, and where that is defined: file and qualified name."""
 
 
 def move_class(kind: object) -> type[Move] | None:
     """The class of moves of that kind, among those imported; None when there is none."""
     found = _known.get(kind) if isinstance(kind, str) else None
-    return None if found is None else found()
+    return None if found is None else found[0]()
 
 
 @cache
@@ -240,12 +241,11 @@ def _register(cls: type[Move]) -> None:
         or get_args(field.annotation) != (kind,)
     ):
         raise ProtocolError(f'{_place(cls)}: a move needs a kind of this form: kind: Literal["bid"] = "bid"')
-    other = move_class(kind)
-    if other is not None and origin(other) != origin(cls):
+    if move_class(kind) is not None and (other := _known[kind][1]) != origin(cls):
         raise ProtocolError(
-            f"two classes of moves have the kind {kind!r}: {_place(other)} and {_place(cls)}; give one of them another"
+            f"two classes of moves have the kind {kind!r}: {other[1]} ({other[0]}) and {_place(cls)}; give one of them another"
         )
-    _known[kind] = weakref.ref(cls)
+    _known[kind] = weakref.ref(cls), origin(cls)
 
 
 def _place(cls: type[Move]) -> str:

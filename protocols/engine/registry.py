@@ -12,6 +12,7 @@ an entry point of the kind's group, called as the thing is called:
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import weakref
@@ -146,7 +147,8 @@ def _live(kind: str, name: str) -> list[Any]:
 def origin(thing: Any) -> tuple[str, str]:
     """Where a class is defined: a file that is imported under two names defines one class."""
     module = sys.modules.get(thing.__module__)
-    return getattr(module, "__file__", None) or thing.__module__, thing.__qualname__
+    file = getattr(module, "__file__", None)
+    return os.path.realpath(file) if file else thing.__module__, thing.__qualname__
 
 
 def _place(thing: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from moot.complexity.play import ROOT, reads_in, scope_of
 from moot.complexity.questions import QuestionGraph
 from moot.complexity.spending import Ledger, Questions, Size, Spending
+from moot.protocols.engine.moves import Move, import_moves_of, move_class, recorded_move
 
 _USAGE = ("prompt_tokens", "completion_tokens", "cached_tokens", "cost")
 
@@ -32,6 +33,7 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
         name = event["event"]
         if name == "started":
             started, root = event, event["question"]["text"]
+            import_moves_of(event["protocol"]["name"])
             seats = {seat: _opened(event, seat) for seat in event["roles"]}
             continue
         if name == "asked":
@@ -84,14 +86,16 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
 
 
 def _ask(graph: QuestionGraph, move: Mapping[str, Any], root: str) -> None:
-    """What a move asks, answers or cites."""
-    match move:
-        case {"kind": "subquestions", "of": str(question), "questions": list(parts)}:
-            graph.asked(question, parts)
-        case {"kind": "reply", "of": str(question), "answer": str(answer)}:
-            graph.answered(question, answer)
-        case {"kind": "statement", "cites": [_, *_] as cites}:
-            graph.asked(root, [cite["question"] for cite in cites])
+    """What a move asks or cites, and answers."""
+    kind = move_class(move.get("kind"))
+    if kind is None or (kind.questions_asked, kind.question_answered) == (Move.questions_asked, Move.question_answered):
+        return  # no move of this kind does, and none need be read
+    if (known := recorded_move(move)) is not None:
+        question, parts = known.questions_asked()
+        if parts:
+            graph.asked(root if question is None else question, parts)
+        if (answered := known.question_answered()) is not None:
+            graph.answered(*answered)
 
 
 def _opened(started: Mapping[str, Any], seat: str) -> Any:

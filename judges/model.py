@@ -11,11 +11,10 @@ from string import ascii_uppercase
 from typing import Any, ClassVar, Literal
 
 from moot.agents.kinds import Held, JudgeKind, Profile
-from moot.agents.models.attempts import Unreadable
 from moot.agents.models.lm import LM
 from moot.agents.models.wire import Completion
-from moot.agents.prompts.forms import normalised
 from moot.agents.prompts.render import escape, render
+from moot.agents.prompts.values import UnreadableAnswer, normalised
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.view import Request
@@ -74,7 +73,7 @@ class ModelJudge:
             return await self.lm.complete(
                 request, call, prompt.messages(), read, max_tokens=1, logprobs=True, top_logprobs=TOP
             )
-        except Unreadable as error:
+        except UnreadableAnswer as error:
             raise AgentError(f"step {request.step}: seat {request.seat}: {self.lm.model}: {error}") from None
 
 
@@ -90,11 +89,11 @@ def labels_for(count: int) -> Sequence[str]:
 def read_verdict(completion: Completion, labels: Sequence[str], extra: dict[str, Any]) -> Verdict:
     """The verdict in the first token's alternatives. Tokens that differ by white space alone are added up.
 
-    Raises Unreadable when there are no log-probabilities, or none of an allowed answer.
+    Raises UnreadableAnswer when there are no log-probabilities, or none of an allowed answer.
     """
     listed = completion.first_token
     if not listed:
-        raise Unreadable(
+        raise UnreadableAnswer(
             "the endpoint gave no log-probabilities; judge by 'stated', or use one that has them", completion.text
         )
     mass = dict.fromkeys(labels, 0.0)
@@ -106,7 +105,7 @@ def read_verdict(completion: Completion, labels: Sequence[str], extra: dict[str,
             seen.add(label)
     if not any(mass.values()):
         tokens = ", ".join(repr(token) for token, _ in listed[:5])
-        raise Unreadable(
+        raise UnreadableAnswer(
             f"none of the answers {', '.join(labels)} is among the {len(listed)} most probable tokens ({tokens}, …)",
             completion.text,
         )

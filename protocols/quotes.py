@@ -13,47 +13,18 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import accumulate, islice, pairwise
-from typing import NamedTuple
+from itertools import accumulate, islice
 
 from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.moves import Quote
+from moot.protocols.engine.quoting import segments
 
 GAP = 500  # most characters of normalised passage that an ellipsis in a quote may stand for
 MOST_PIECES = 1000  # most quotes in one speech, the pieces of quotes with ellipses counted singly
 MOST_PLACES = 1000  # most places tried for one quote; a second one is needed only where a place cuts a character in two
 
-_TAG = re.compile(r"<(/?)((?:[vu]_)?quote)>", re.IGNORECASE)
 _ELLIPSIS = re.compile(r"…|\.(?:\s?\.){2,}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-class Segment(NamedTuple):
-    """A stretch of a speech: the inside of a quote, or the text between quotes."""
-
-    quote: bool
-    text: str
-
-
-def segments(text: str) -> list[Segment]:
-    """The quotes of `text` and the texts between them, in order.
-
-    A quote is a tag <quote>, text without such tags, and </quote>. Tags in any letter case are read, and so are
-    <v_quote> and <u_quote> (Khan et al. 2024), as quotes like any other: a debater cannot declare its own quote
-    verified. Every tag without its partner is plain text.
-    """
-    found: list[Segment] = []
-    plain = 0
-    for tag, following in pairwise(_TAG.finditer(text)):
-        opens, closes = not tag.group(1), bool(following.group(1))
-        if opens and closes and tag.group(2).lower() == following.group(2).lower():
-            if plain < tag.start():
-                found.append(Segment(False, text[plain : tag.start()]))
-            found.append(Segment(True, text[tag.end() : following.start()]))
-            plain = following.end()
-    if plain < len(text):
-        found.append(Segment(False, text[plain:]))
-    return found
 
 
 def normalise(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Unpack
 
 import httpx2
@@ -12,6 +12,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
+from moot.agents.prompts.render import kind_name
+from moot.protocols.engine.base import known_protocols
 from moot.protocols.engine.budget import Account, Meter
 from moot.protocols.engine.moves import Move, Speech
 from moot.protocols.engine.question import Question
@@ -95,3 +97,16 @@ class Mock:
 def refusal(status: int, message: str = "no", **headers: str) -> Response:
     body = json.dumps({"error": {"message": message}})
     return Response(body, status_code=status, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+
+def built_in_kinds() -> list[type[Move]]:
+    """Every kind of move that moot's own protocols have."""
+
+    def below(kind: type[Move]) -> Iterator[type[Move]]:
+        for each in kind.__subclasses__():
+            yield each
+            yield from below(each)
+
+    known_protocols()
+    found = {kind for kind in below(Move) if kind.__module__.startswith("moot.")}
+    return sorted((kind for kind in found if not kind.model_fields["kind"].is_required()), key=kind_name)

@@ -41,8 +41,12 @@ OPEN = moot.Question("read &0123456789ab", data=[3, {"x": 5}], about="a note")
     [
         (["s", "One?", " ", " Two? ", "."], {}, Subquestions(questions=("One?", "Two?"))),
         (["subquestions", "a", "b", ".", "sub", "a", "."], {"most": {"questions": 1}}, Subquestions(questions=("a",))),
-        (["s", "a", "b", ".", "1 x", "1", "5 0"], {"budget": 9}, Subquestions(questions=("a", "b"), budgets=(5, 0))),
-        (["s", "a", ".", ""], {"budget": 9}, Subquestions(questions=("a",))),
+        (
+            ["s", "a", "b", ".", "1 x", ".", "s", "a", "b", ".", "5 0", "."],
+            {"budget": 9},
+            Subquestions(questions=("a", "b"), budgets=(5, 0)),
+        ),
+        (["s", "a", ".", "."], {"budget": 9}, Subquestions(questions=("a",))),
         (["x", "", "r", ".", "an", "answer", "."], {}, Reply(answer="an\nanswer")),
         (["o", "0", "2", "&0123456789ac", "1"], {}, Open(pointer="&0123456789ab")),
         (["open", "&0123456789ab"], {}, Open(pointer="&0123456789ab")),
@@ -97,7 +101,7 @@ def test_a_human_is_shown_which_question_an_answer_is_to() -> None:
         ("o", Subquestions(questions=("a", "b"))), ("o", Reply(of="a", answer="1")), ("o", Open(pointer="&x", text=""))
     )
     _, shown = typed(["r", "1", "."], *KINDS, question=moot.Question("q"), log=log)
-    assert "asked\n  1. a\n  2. b" in shown and "a → 1" in shown and "&x holds: (nothing)" in shown
+    assert "asks\n(1) a\n(2) b" in shown and "a → 1" in shown and "&x holds nothing" in shown
 
 
 # -- a model -------------------------------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ def test_models_are_told_the_form_of_each_move() -> None:
         assert told in form.told(False)
         assert form.read(reply, False, None, {}) == move
     assert Form((Call,), 2).read("<call><sign>1</sign></call>", True, None, {}) == Call(sign=1)
-    assert '"claim" is one of "1", "2"' in Form((Pick,), 2, one_of={"claim": ["1", "2"]}).told(False)
+    assert '"claim" is one of "1", "2"' in Form((Pick,), 2, {"one_of": {"claim": ["1", "2"]}}).told(False)
 
 
 def test_people_in_every_seat() -> None:
@@ -158,7 +158,7 @@ def test_people_in_every_seat() -> None:
     sample = TASK.of(221)
     number = str(sample.question.choices.index("no") + 1)
     people = {
-        "a": person(number, ".", "-1", *claims, "2", ".", "-1"),
+        "a": person(".", number, "-1", *claims, "2", ".", "-1"),
         "b": person("0.5", "0.9", "0.25"),
         "judge": person(*("", ".", "100", "0") * 2, "remainders 11", "", ".", "100", "0"),
     }
@@ -265,7 +265,7 @@ def test_a_decomposition_reads_as_its_claims() -> None:
 
     made = Decomposition(of="q", claims=(Claim(question="one?", answer="1"), Claim(question="two?", answer="2")))
     assert text_of(made.model_dump()) == "q rests on\n(1) one? → 1\n(2) two? → 2"
-    assert text_of({"kind": "decomposition", "of": "q", "claims": [3]}) == "q rests on\n(1) 3"
+    assert text_of({"kind": "decomposition", "of": "q", "claims": [3]}) == "of q, claims 3"
 
 
 def test_programs_that_may_not_look_say_so() -> None:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from moot.agents.models.attempts import Unreadable
-from moot.agents.prompts.forms import Form, normalised
+from moot.agents.prompts.forms import Form
+from moot.agents.prompts.values import UnreadableAnswer, normalised
 from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Stop, Verdict
 
 KINDS = (Speech, Verdict, Answer, Ask, Stop)
@@ -40,10 +40,10 @@ answers = st.one_of(
 
 @given(answers, st.sets(st.sampled_from(KINDS), min_size=1), st.booleans(), st.sampled_from(["stop", "length", None]))
 def test_any_answer_is_a_legal_move_or_unreadable(text: str, kinds: Any, tagged: bool, finish: str | None) -> None:
-    form = Form(tuple(kinds), 2, ending=True)
+    form = Form(tuple(kinds), 2, {"task": "feedback"})
     try:
         move = form.read(text, tagged, finish, {})
-    except Unreadable:
+    except UnreadableAnswer:
         return
     assert type(move) in kinds
     assert type(move).model_validate(move.model_dump()) == move
@@ -76,11 +76,11 @@ class Bid(Move):
 
 
 def test_schemas_are_strict_and_reasons_come_first() -> None:
-    form = Form((Verdict,), 3, ending=True)
+    form = Form((Verdict,), 3, {"task": "feedback"})
     schema = form.response_format()["json_schema"]["schema"]
     assert list(schema["properties"]) == ["kind", "text", "probabilities", "end"] == schema["required"]
     assert list(schema["properties"]["probabilities"]["properties"]) == ["1", "2", "3"]
-    union = Form((Ask, Bid), 2, ("a", "b")).response_format()["json_schema"]["schema"]
+    union = Form((Ask, Bid), 2, {"to_seats": ["a", "b"]}).response_format()["json_schema"]["schema"]
     assert union["type"] == "object" and len(union["properties"]["move"]["anyOf"]) == 2
     own = Form((Bid,), 2).response_format()["json_schema"]["schema"]
     assert own["required"] == ["kind", "amount", "open"] and own["additionalProperties"] is False
@@ -127,18 +127,18 @@ def test_what_a_brief_allows_is_in_the_form() -> None:
     told: dict[str, Any] = {
         "one_of": {"words": ["x", "y"]}, "most": {"words": 2, "bits": 6}, "least": {"bits": 6}, "below": {"gate": 3},
     }  # fmt: skip
-    fields = Form((Choosing,), 2, length=200, **told).schema(Choosing)["properties"]
+    fields = Form((Choosing,), 2, told, length=200).schema(Choosing)["properties"]
     assert fields["words"] == {"type": "array", "items": {"type": "string", "enum": ["x", "y"]}, "maxItems": 2}
     assert fields["gate"] == {"enum": [0, 1, 2]} and fields["level"] == {"enum": [-1, 0, 1, 2]}
     assert fields["share"]["enum"][:2] == [0, 0.05] and fields["share"]["enum"][-1] == 1
     assert (fields["bits"]["minItems"], fields["bits"]["maxItems"]) == (6, 6), "more than a small model may write else"
-    hosted = Form((Choosing,), 2, **told).schema(Choosing)["properties"]
+    hosted = Form((Choosing,), 2, told).schema(Choosing)["properties"]
     assert (hosted["gate"]["minimum"], hosted["gate"]["maximum"], hosted["share"]["type"]) == (0, 2, "number")
-    words = Form((Choosing,), 2, **told).told(True)
+    words = Form((Choosing,), 2, told).told(True)
     assert '<words>a JSON list of some of "x", "y"</words><gate>a whole number from 0 to 2</gate>' in words
     assert "<bits>a JSON list of numbers</bits>" in words
 
 
 def test_a_bound_too_far_away_stays_a_number() -> None:
-    fields = Form((Choosing,), 2, length=200, below={"gate": 10_000}).schema(Choosing)["properties"]
+    fields = Form((Choosing,), 2, {"below": {"gate": 10_000}}, length=200).schema(Choosing)["properties"]
     assert fields["gate"] == {"type": "integer", "minimum": 0, "maximum": 9999}

@@ -16,8 +16,8 @@ from moot.protocols.engine.errors import AgentError
 from moot.protocols.engine.moves import Answer, Ask, Move, Quote, Speech, Stop, Verdict
 
 
-class Bid(Move):
-    kind: Literal["bid"] = "bid"
+class Tender(Move):
+    kind: Literal["tender"] = "tender"
     amount: int
     open: bool
     why: str = ""
@@ -44,7 +44,7 @@ def typed(lines: list[str], *kinds: type[Move], human: Any = None, backend: str 
     st.lists(
         st.one_of(st.text(max_size=8), st.sampled_from(["50", "yes", ".", "1", "speech", "nan", "-1"])), max_size=30
     ),
-    st.sampled_from([Speech, Verdict, Answer, Ask, Stop, Bid]),
+    st.sampled_from([Speech, Verdict, Answer, Ask, Stop, Tender]),
 )
 def test_whatever_is_typed_gives_a_legal_move_or_the_input_ends(lines: list[str], kind: type[Move]) -> None:
     try:
@@ -62,21 +62,21 @@ def test_whatever_is_typed_gives_a_legal_move_or_the_input_ends(lines: list[str]
         (Speech, [".", "One.", "Two.", "."], Speech(text="One.\nTwo.")),
         (Verdict, ["why", ".", "x", "120", "80 %", "20"], Verdict(probabilities=(0.8, 0.2), text="why")),
         (Verdict, [".", "80", "80", ".", "10", "90"], Verdict(probabilities=(0.1, 0.9))),
-        (Answer, ["3", "2", "so", "."], Answer(choice=1, text="so")),
-        (Ask, ["b", "Why?", "."], Ask(text="Why?", to="b")),
+        (Answer, ["so", ".", "3", "2"], Answer(choice=1, text="so")),
+        (Ask, ["Why?", ".", "b"], Ask(text="Why?", to="b")),
         (Stop, ["perhaps", "yes"], Stop(stop=True)),
-        (Bid, ["many", "4", "no", "."], None),
+        (Tender, ["many", "4", "no", "."], None),
     ],
 )
 def test_moves(kind: type[Move], lines: list[str], move: Move | None, backend: str) -> None:
     if move is None:
-        lines, move = ["4", "no", "cheap", "."], Bid(amount=4, open=False, why="cheap")
+        lines, move = ["4", "no", "cheap", "."], Tender(amount=4, open=False, why="cheap")
     assert typed(lines, kind, backend=backend)[0] == move
 
 
 def test_bad_fields_are_asked_again() -> None:
-    move, shown = typed(["x", "4.5", "yes", ".", "4", "yes", "."], Bid)
-    assert move == Bid(amount=4, open=True) and "not right" in shown
+    move, shown = typed(["x", "4.5", "yes", ".", "4", "yes", "."], Tender)
+    assert move == Tender(amount=4, open=True) and "not right" in shown
 
 
 def test_the_kind_is_asked_for_when_there_are_several() -> None:
@@ -128,7 +128,7 @@ def test_a_human_makes_and_argues_before_a_market() -> None:
     assert isinstance(t.outcome, moot.Decided) and t.outcome.verdict.choice == 1, t.outcome
     assert t.guarantee.holds and true in sample.question.choices
     assert any("'7' is no number from 1 to 2" in line for line in shown)
-    assert any("'no citation' is no citation; write it as question = answer" in line for line in shown)
+    assert any("'no citation' is not of that form; write it as question = answer" in line for line in shown)
     prices = iter(["60", "40", "30", "70"])
     _, seats = Sum().staged("market", sample)
     seats["market"] = moot.Human(lambda prompt: "." if prompt == "> " else next(prices), shown.append)
@@ -158,8 +158,8 @@ SHIPS = moot.Question("What sank the ships?", ("a storm", "an enemy"), passage="
 
 def test_a_person_takes_a_claim_apart_and_picks_a_part() -> None:
     lines = [
-        "1",
         ".",
+        "1",
         "Was there a storm",
         ".",
         "Was there a storm? = yes",
@@ -181,7 +181,7 @@ def test_a_person_takes_a_claim_apart_and_picks_a_part() -> None:
         'This is about the claim that the answer to "What sank the ships?" is "a storm".',
         "The claims that a claim rests on.",
         "claims, one a line, each as question = answer, at most 2",
-        "'Was there a storm' is none of the claims; write it as question = answer",
+        "'Was there a storm' is not of that form; write it as question = answer",
         "The number of the claim, of those just given, that the debate goes on about",
         "'7' is none of them.",
         "Your task: read.",
@@ -190,7 +190,7 @@ def test_a_person_takes_a_claim_apart_and_picks_a_part() -> None:
 
 
 def test_a_person_estimates_and_calls_estimates() -> None:
-    lines = ["1", ".", "x", "0.75", "2", "-1", "One? = yes", ".", ".", "90", "10", "0.5", ".", "60", "40", "1", "0"]
+    lines = [".", "1", "x", "0.75", "2", "-1", "One? = yes", ".", ".", "90", "10", "0.5", ".", "60", "40", "1", "0"]
     transcript, shown = held(moot.ProverEstimator(width=1), SHIPS, lines)
     said = [step.move for step in transcript.steps()]
     assert [move["probability"] for move in said if move["kind"] == "estimate"] == [0.75, 0.5]
@@ -243,7 +243,7 @@ def test_a_person_is_told_what_the_turn_is_about() -> None:
     from moot.protocols.games.doubly_efficient import Check, Probability
     from moot.protocols.games.qbf import Assign
 
-    move, shown = typed(["yes"], Assign, task="assign", quantifier="e", variable=3, human=None)
+    move, shown = typed(["yes"], Assign, task="assign", details={"quantifier": "e", "variable": 3}, human=None)
     assert (
         "variable: 3" in shown and "quantifier: e" in shown and "The value of the variable whose turn it is." in shown
     )

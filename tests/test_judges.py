@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 import moot
 from moot.agents.base import start_all
-from moot.agents.models.attempts import Unreadable
 from moot.agents.models.lm import LM
 from moot.agents.models.wire import Completion, Usage
+from moot.agents.prompts.values import UnreadableAnswer
 from moot.judges.bounded import Bounded
 from moot.judges.model import ModelJudge, labels_for, read_verdict
 from moot.judges.panel import Panel, combined
@@ -254,7 +254,7 @@ def test_tokens_are_renormalised_over_the_answers(top: list[tuple[str, float]]) 
     mass = [math.fsum(math.exp(p) for token, p in top if token.strip() == label) for label in labels_for(2)]
     extra: dict[str, Any] = {}
     if not any(mass):
-        with pytest.raises(Unreadable):
+        with pytest.raises(UnreadableAnswer):
             read_verdict(completion, labels_for(2), extra)
         return
     verdict = read_verdict(completion, labels_for(2), extra)

@@ -294,7 +294,7 @@ def test_a_citation_in_a_prompt_cannot_be_forged() -> None:
 
 
 def test_nobody_is_asked_whether_its_own_citations_are_verified() -> None:
-    form = Form((Statement, Query), 2, length=300, most={"cites": 2})
+    form = Form((Statement, Query), 2, {"most": {"cites": 2}}, length=300)
     text = json.dumps(form.response_format()) + form.told(True) + form.told(False)
     assert "verified" not in text and '"cites" is a JSON list of objects, each with "question", "answer"' in text
     said = form.read(

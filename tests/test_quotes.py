@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.moves import Quote
-from moot.protocols.quotes import GAP, MOST_PIECES, Segment, normalise, segments, verify
+from moot.protocols.engine.quoting import Segment, segments
+from moot.protocols.quotes import GAP, MOST_PIECES, normalise, verify
 
 # Ordinary text and every trap: case mappings that change length, marks, symbols, invisible and typographic characters.
 traps = st.sampled_from(

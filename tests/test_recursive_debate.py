@@ -214,24 +214,27 @@ def test_a_person_is_asked_for_labels_and_citations() -> None:
     from moot.agents.people.human import Human
 
     shown: list[str] = []
-    lines = iter(["Heat.", ".", "maybe", "2", "No.", ".", "0, 9", "yes", "So.", ".", "60", "40"])
+    lines = iter(
+        ["Heat.", ".", "maybe", "2", "No.", ".", "0", "9", ".", "No.", ".", "9", ".", "yes", "So.", ".", "60", "40"]
+    )
     human = Human(input=lambda prompt: shown.append(prompt) or next(lines), output=shown.append)  # type: ignore[func-returns-value]
     seats: Mapping[str, Any] = dict.fromkeys(("a", "b", "judge"), human)
     transcript = moot.run(moot.RecursiveDebate(depth=2, objections=1), QUESTION, seats)
     said = [step.move for step in transcript.steps()]
-    assert said[1]["label"] == "main objection" and said[2]["cites"] == ["0", "9"] and said[2]["missing"] == ["9"]
+    assert said[1]["label"] == "main objection" and said[2]["cites"] == ["9"] and said[2]["missing"] == ["9"]
     text = "\n".join(shown)
     assert "  2. main objection" in text and "'maybe' is none of them." in text
+    assert "these are 2; there may be 1" in text and "Your claim." in text
     assert "This is about the claim of step 0, as main objection." in text and "(main objection, to 0) No." in text
 
 
 def test_a_model_is_asked_in_a_form_that_it_can_fill() -> None:
-    form = Form((Response,), 2, one_of={"label": ["yes", "main objection"]}, length=200)
+    form = Form((Response,), 2, {"one_of": {"label": ["yes", "main objection"]}}, length=200)
     assert form.schema(Response)["properties"] == {
         "kind": {"type": "string", "enum": ["response"]}, "label": {"type": "string", "enum": ["yes", "main objection"]}
     }  # fmt: skip
     assert form.read("<response><label>yes</label></response>", True, None, {}) == Response(label="yes")
-    form = Form((Assertion,), 2, most={"cites": 2}, length=200)
+    form = Form((Assertion,), 2, {"most": {"cites": 2}}, length=200)
     assert set(form.schema(Assertion)["properties"]) == {"kind", "text", "cites"}
     for written in ("0, 2.1.0", '["0", "2.1.0"]'):
         answer = f"<assertion><text>So.</text><cites>{written}</cites></assertion>"

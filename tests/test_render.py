@@ -18,7 +18,7 @@ from moot.agents.prompts.render import about, escape, render
 from moot.protocols.engine.errors import BudgetExceeded, UsageError
 from moot.protocols.engine.moves import Answer, Ask, Move, Quote, Speech, Stop, Verdict
 from moot.protocols.engine.question import Question
-from moot.protocols.quotes import segments
+from moot.protocols.engine.quoting import segments
 from moot.protocols.trees.moves import Assertion
 
 NASTY = [
@@ -94,15 +94,15 @@ def test_what_was_said_is_a_prefix_of_the_next_call(said: list[tuple[str, Move]]
     assert before.startswith(first.record) and after.startswith(first.record)
 
 
-class Bid(Move):
-    kind: Literal["bid"] = "bid"
+class Offer(Move):
+    kind: Literal["offer"] = "offer"
     amount: int
 
 
 def test_a_role_task_and_kind_that_moot_does_not_know() -> None:
-    prompt = render(request_for(Bid, role="auctioneer", task="haggle"), Templates(), "Reply.")
+    prompt = render(request_for(Offer, role="auctioneer", task="haggle"), Templates(), "Reply.")
     assert "auctioneer" in prompt.system
-    assert "Your task: haggle. Answer with a bid." in prompt.task
+    assert "Your task: haggle. Answer with an offer." in prompt.task
 
 
 def test_the_seat_is_told_its_answer_round_limits_question_and_problem() -> None:
@@ -145,7 +145,7 @@ def test_one_file_can_be_replaced(tmp_path: Path) -> None:
 def test_bad_templates(tmp_path: Path, text: str, problem: str) -> None:
     (tmp_path / "task.txt").write_text(text)
     with pytest.raises(UsageError, match=problem):
-        render(request_for(Bid), Templates(tmp_path), "")
+        render(request_for(Offer), Templates(tmp_path), "")
 
 
 def test_bad_folders(tmp_path: Path) -> None:
@@ -160,7 +160,9 @@ def test_bad_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize("role", ["debater", "consultant", "judge", "other"])
 def test_every_template_fills_and_stays_well_formed(version: str, task: str, role: str) -> None:
     for tagged in (True, False):
-        form = Form((Speech, Verdict, Answer, Ask, Stop, Bid), 2, ("a", "b"), True).told(tagged)
+        form = Form((Speech, Verdict, Answer, Ask, Stop, Offer), 2, {"task": "feedback", "to_seats": ["a", "b"]}).told(
+            tagged
+        )
         prompt = render(request_for(Speech, role=role, task=task), Templates(version=version), form)
         ET.fromstring(f"<r>{prompt.system}{prompt.messages()[1]['content']}</r>")
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from agent_kit import built_in_kinds
 from hypothesis import given
 from hypothesis import strategies as st
 
 import moot
-import moot.protocols
+from moot.agents.prompts.render import kind_name
 from moot.protocols.engine.base import known_protocols
 from moot.protocols.engine.moves import Move
 from moot.tasks.base import known_tasks
@@ -27,21 +25,10 @@ json_values = st.recursive(
 )
 
 
-def _kinds() -> list[str]:
-    def below(kind: type[Move]) -> Iterator[type[Move]]:
-        for each in kind.__subclasses__():
-            yield each
-            yield from below(each)
-
-    for part in pkgutil.iter_modules(moot.protocols.__path__):
-        importlib.import_module(f"moot.protocols.{part.name}")
-    ours = [kind for kind in below(Move) if kind.__module__.startswith("moot.protocols.")]
-    return sorted(
-        {str(kind.model_fields["kind"].default) for kind in ours if not kind.model_fields["kind"].is_required()}
-    )
-
-
-@given(st.sampled_from(_kinds()), st.dictionaries(st.text() | st.sampled_from(["of", "p", "values"]), json_values))
+@given(
+    st.sampled_from(list(map(kind_name, built_in_kinds()))),
+    st.dictionaries(st.text() | st.sampled_from(["of", "p", "values"]), json_values),
+)
 def test_any_fields_under_any_kind_can_be_shown(kind: str, fields: dict[str, Any]) -> None:
     assert isinstance(text_of({**fields, "kind": kind}), str)
 
@@ -72,13 +59,13 @@ def test_every_play_by_programs_is_shown_in_words() -> None:
 @pytest.mark.parametrize(
     ("move", "words"),
     [
-        (moot.Pixel(row=3, column=5, value=17), "row 3, column 5 has the value 17"),
+        (moot.Pixel(row=3, column=5, value=17), "row 3, column 5: 17"),
         ({"kind": "probability", "of": "bit(0)", "p": 0.123456789, "queries": 40355}, "Pr(bit(0) = 1) = 0.123457, after 40\u202f355 queries"),
-        ({"kind": "check", "accept": False, "queries": 1}, "challenges it, after 1 query"),
+        ({"kind": "check", "accept": False, "queries": 1}, "challenged, after 1 query"),
         ({"kind": "call", "sign": -1}, "the estimate is too low"),
         ({"kind": "pick", "claim": "0"}, "the claim does not follow"),
         ({"kind": "gate-values", "values": [1, 0, 1]}, "the values of gates 0 to 2: 101"),
-        ({"kind": "concession", "text": ""}, "gives its answer up"),
+        ({"kind": "concession", "text": ""}, "concedes"),
         ({"kind": "claim", "answer": "7", "text": ""}, "7"),
         ({"kind": "of-a-plug-in", "many_words": ["x", "y"], "sure": True, "p": 0.25}, "many words x, y, sure yes, p 0.25"),
     ],

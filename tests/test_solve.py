@@ -26,7 +26,7 @@ FEW = settings(deadline=None, max_examples=60)
 class Pick(moot.Move):
     """A child of the node where the play stands."""
 
-    kind: Literal["pick"] = "pick"
+    kind: Literal["child"] = "child"
     child: Annotated[int, Field(ge=0, le=3)]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import networkx
 
 from moot.complexity.play import ROOT, scope_of
+from moot.protocols.engine.moves import import_moves_of
 from moot.transcripts.display.notebook import tree_html
 from moot.transcripts.display.saying import text_of
 from moot.transcripts.display.show import tree_text
@@ -50,6 +51,7 @@ def argument_tree(events: Iterable[Mapping[str, Any]]) -> ArgumentTree:
     for event in events:
         name = event["event"]
         if name == "started":
+            import_moves_of(event["protocol"]["name"])
             text, roles = event["question"]["text"], event["roles"]
             graph.graph.update(question=text, root=ROOT)
             graph.add_node(ROOT, kind="question", text=text, size=len(text))

@@ -9,18 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from moot.agents.models.wire import Completion, Prices, Usage
+from moot.agents.prompts.values import UnreadableAnswer
 from moot.protocols.engine.errors import AgentError
 
 TEXT_KEPT = 20_000  # characters kept of a rejected answer
 T = TypeVar("T")
-
-
-class Unreadable(AgentError):
-    """An answer that cannot be read as a move. `text` is what came; `final` when asking again would not help."""
-
-    def __init__(self, message: str, text: str = "", final: bool = False) -> None:
-        super().__init__(message)
-        self.text, self.final = text, final
 
 
 class Refused(AgentError):
@@ -63,7 +56,7 @@ class Attempt:
         extra: dict[str, Any] = {}
         try:
             result = read(completion, extra)
-        except Unreadable as error:
+        except UnreadableAnswer as error:
             self.note(error=str(error), text=error.text or completion.text, completion=completion, extra=extra)
             raise
         self.note(completion=completion, extra=extra)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 from anyio.lowlevel import RunVar
 
-from moot.agents.models.attempts import TEXT_KEPT, Attempt, Call, Refused, Unreadable
+from moot.agents.models.attempts import TEXT_KEPT, Attempt, Call, Refused
 from moot.agents.models.limiter import Limiter
 from moot.agents.models.transport import client_for, connection_errors, in_process
 from moot.agents.models.wire import (
@@ -25,6 +25,7 @@ from moot.agents.models.wire import (
     is_loopback,
     retry_after,
 )
+from moot.agents.prompts.values import UnreadableAnswer
 from moot.protocols.engine.errors import AgentError, UsageError
 
 if TYPE_CHECKING:
@@ -146,8 +147,8 @@ class Endpoint:
     ) -> T:
         """Ask for a chat completion and read it. Every attempt is noted once, whatever becomes of it.
 
-        read: turns the completion into what is wanted, or raises Unreadable; what it puts into its second argument is
-        noted. Raises Unreadable, Refused (400, 401, 403, 404 and the like), AgentError when the endpoint cannot be
+        read: turns the completion into what is wanted, or raises UnreadableAnswer; what it puts into its second argument is
+        noted. Raises UnreadableAnswer, Refused (400, 401, 403, 404 and the like), AgentError when the endpoint cannot be
         reached or keeps failing, UsageError when MOOT_FORBID_REMOTE forbids the call.
         """
         key = None
@@ -195,7 +196,7 @@ class Endpoint:
             failure = _Failure(
                 f"{self.base_url} answered, but {error}; is this the address of an OpenAI-compatible API?"
             )
-        except Unreadable as error:
+        except UnreadableAnswer as error:
             attempt.note(error=str(error), text=error.text)
             raise
         except _Unreachable as error:
@@ -246,7 +247,7 @@ class Endpoint:
                     async for chunk in response.aiter_bytes():
                         content += chunk
                         if len(content) > self.body_limit:
-                            raise Unreadable(
+                            raise UnreadableAnswer(
                                 f"the answer of {self.base_url} is over {self.body_limit:,} bytes and was not read; "
                                 "lower max_tokens", content[:TEXT_KEPT].decode("utf-8", "replace"), final=True,
                             )  # fmt: skip
@@ -254,7 +255,7 @@ class Endpoint:
                     with anyio.CancelScope(shield=True), anyio.move_on_after(1):
                         await response.aclose()
                 return response.status_code, response.headers, bytes(content)
-        except Unreadable:
+        except UnreadableAnswer:
             raise
         except connection_errors() as error:
             raise _Unreachable(*self._broken(error)) from None

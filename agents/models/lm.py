@@ -1,4 +1,7 @@
-"""A language model behind an OpenAI-compatible endpoint, as an agent."""
+"""A language model behind an OpenAI-compatible endpoint, as an agent.
+
+Rule of this file: it is about calling. What is said to a model and how its answer is read is in `agents/prompts`.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from moot.agents.kinds import AgentKind, Profile
-from moot.agents.models.attempts import Call, Refused, Unreadable
+from moot.agents.models.attempts import Call, Refused
 from moot.agents.models.cache import Cache
 from moot.agents.models.endpoint import Endpoint
 from moot.agents.models.wire import Completion, Prices, checked_url
 from moot.agents.prompts import VERSION, Templates
+from moot.agents.prompts.asking import prompt_for, read_move, repair_messages
 from moot.agents.prompts.forms import Form
-from moot.agents.prompts.render import Prompt, escape, limit_of, render
+from moot.agents.prompts.render import Prompt
+from moot.agents.prompts.values import UnreadableAnswer
 from moot.protocols.engine.errors import AgentError, UsageError
-from moot.protocols.engine.moves import Move, Speech
+from moot.protocols.engine.moves import Move
 from moot.protocols.engine.view import Request
 
 if TYPE_CHECKING:
@@ -145,35 +150,20 @@ class LM:
         """Ask the model for a move. Raises AgentError when none comes, BudgetExceeded when it costs too much."""
         form = self.form(request)
         tagged = self.structured == "tags" or (self.structured == "auto" and self._no_schema(form))
-        prompt = render(request, self.templates, form.told(tagged) if tagged or self._tell_schema else "")
+        told = tagged or self._tell_schema
+        prompt = prompt_for(request, templates=self.templates, tagged=tagged, told=told, form=form)
         call = self.call(request, prompt)
         try:
             return await self._asked(request, call, form, prompt.messages(), tagged)
         except _SchemaRefused:
-            prompt = render(request, self.templates, form.told(True))
+            prompt = prompt_for(request, templates=self.templates, tagged=True, form=form)
             call.labels["prompt"] = prompt.hash
             return await self._asked(request, call, form, prompt.messages(), True)
 
     def form(self, request: Request) -> Form:
         """The form of the answer that a request wants."""
-        brief, question = request.brief, request.view.question
-        seats = brief.get("to_seats")
-        length = None
-        if self.guided:
-            limit = limit_of(brief)
-            most = limit[0] if limit is not None and limit[1] == "characters" else None
-            room = max(40, 2 * self.max_tokens - 160)  # characters that fit, beside the rest of the JSON
-            bare = self._plain and request.kinds == (Speech,)
-            length = most if bare else room if most is None else min(room, most)
-        return Form(
-            request.kinds,
-            len(question.choices),
-            tuple(map(str, seats)) if isinstance(seats, (list, tuple)) else (),
-            brief.get("task") == "feedback",
-            length,
-            self._plain,
-            *(each if isinstance(each := brief.get(key), dict) else {} for key in ("one_of", "most", "least", "below")),
-        )
+        room = max(40, 2 * self.max_tokens - 160)  # characters that fit, beside the rest of the JSON
+        return Form.of(request, room if self.guided else None, self._plain)
 
     def call(self, request: Request, prompt: Prompt) -> Call:
         """What the calls of one request have in common."""
@@ -183,26 +173,20 @@ class LM:
     async def _asked(self, request: Request, call: Call, form: Form, messages: Messages, tagged: bool) -> Move:
         def read(completion: Completion, extra: dict[str, Any]) -> Move:
             if completion.refusal and not completion.text:
-                raise Unreadable(f"the model refused: {completion.refusal[:500]}", completion.refusal)
-            return form.read(completion.text, tagged, completion.finish, extra)
+                raise UnreadableAnswer(f"the model refused: {completion.refusal[:500]}", completion.refusal)
+            return read_move(completion.text, request, tagged=tagged, finish=completion.finish, note=extra, form=form)
 
         wanted = None if tagged or form.bare else form.response_format()
         try:
             return await self.complete(request, call, messages, read, response_format=wanted)
-        except Unreadable as error:
+        except UnreadableAnswer as error:
             if error.final:
                 raise
             first = error
-        told = form.told(tagged)
-        problem = self.templates.fill(["repair"], {"problem": escape(str(first)), "format": told})
-        said = [{"role": "assistant", "content": first.text[:4000]}] if first.text.strip() else []
-        if not said:  # two user messages in a row are refused by some chat templates
-            messages = [*messages[:-1], {"role": "user", "content": f"{messages[-1]['content']}\n{problem}"}]
-        else:
-            messages = [*messages, *said, {"role": "user", "content": problem}]
+        messages = repair_messages(messages, first, request, templates=self.templates, tagged=tagged, form=form)
         try:
             return await self.complete(request, call, messages, read, response_format=wanted)
-        except Unreadable as error:
+        except UnreadableAnswer as error:
             raise AgentError(
                 f"step {request.step}: seat {request.seat}: {self.model} gave no move, even when told why: {error}"
             ) from None

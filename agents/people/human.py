@@ -1,25 +1,26 @@
-"""A human at a terminal, in any seat: reads what the seat may see, and types the move."""
+"""A human at a terminal, in any seat: reads what the seat may see, and types the move.
+
+Rule of this file: the class of a move says which fields a person is asked for and in which words; no kind is known here.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, Literal, get_args, get_origin
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, cast, get_args, get_origin
 
 import anyio.to_thread
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from moot.agents.kinds import AgentKind
 from moot.agents.people.terminal import printable as printable
 from moot.agents.people.terminal import shown_move, terminal, terminal_input, terminal_output
 from moot.agents.prompts.render import about, kind_name, limit_of
-from moot.protocols.amplification.moves import Open, Reply, Subquestions
 from moot.protocols.engine.errors import AgentError, Illegal
-from moot.protocols.engine.moves import UNKNOWN, Answer, Ask, Move, Speech, Stop, Verdict
+from moot.protocols.engine.moves import Asked, Move
 from moot.protocols.engine.view import Entry, Request
-from moot.protocols.market.moves import Citation, Statement
-from moot.protocols.pointers import pointers_in
-from moot.protocols.trees.moves import Assertion
 
 Reader = Callable[[str], str]  # shows a prompt and returns a line; raises EOFError at the end
 Writer = Callable[[str], None]
@@ -83,7 +84,7 @@ class Human:
             if question.data is not None:
                 self._output(f"Data: {json.dumps(question.data, ensure_ascii=False)}")
         for entry in entries[len(steps) if goes_on else 0 :]:
-            self._output(f"[{entry.step}] {entry.seat}: {shown_move(entry.move)}")
+            self._output(f"[{entry.step}] {entry.seat}: {shown_move(entry.move, question.choices)}")
         self._shown[request.seat] = (question, new)
         brief = request.brief
         answer = brief.get("answer")
@@ -91,7 +92,7 @@ class Human:
             self._output(f"You defend answer {answer + 1}: {question.choices[answer]}")
         if brief.get("asks"):
             self._output(f"You are asked: {printable(str(brief['asks']))}")
-        if Verdict in request.kinds and (task := brief.get("task")) not in (None, "verdict", "feedback"):
+        if (task := brief.get("task")) not in (None, *map(kind_name, request.kinds)):
             self._output(f"Your task: {printable(str(task))}.")
         if (claim := brief.get("claim")) is not None:
             label = f", as {brief['label']}" if brief.get("label") else ""
@@ -141,145 +142,85 @@ class Human:
             self._output(f"{given!r} is none of {', '.join(names)}.")
 
     def _fill(self, kind: type[Move], request: Request, entries: list[Entry]) -> Move:
-        question = request.view.question
-        if kind is Speech:
-            return Speech(text=self._lines("Your speech; quotes as <quote>exact words</quote>", needed=True))
-        if issubclass(kind, Verdict) and question.choices:
-            text = self._lines("Your reasons or feedback (may be empty)")
-            percents = [self._percent(i, choice) for i, choice in enumerate(question.choices, 1)]
-            total = sum(percents)
-            if abs(total - 100) > 0.5:
-                raise ValueError(f"the percentages sum to {total:g}, not 100")
-            end = request.brief.get("task") == "feedback" and self._yes("End here?")
-            return kind(probabilities=tuple(each / total for each in percents), text=text, end=end)
-        if kind is Answer:
-            count = len(question.choices)
-            number = self._number(f"Your answer (1 to {count}): " if count else "Your answer, by number: ")
-            if number != int(number) or not 1 <= number <= (count or number):
-                raise ValueError(f"the answer must be a number from 1 to {count}")
-            return Answer(choice=int(number) - 1, text=self._lines("Your reasons (may be empty)"))
-        if kind is Ask:
-            seats = request.brief.get("to_seats")
-            listed = f" ({', '.join(map(str, seats))}; empty for all)" if isinstance(seats, (list, tuple)) else ""
-            to = self._input(f"To whom{listed}? ").strip() or None
-            return Ask(to=to, text=self._lines("Your question (may be empty)"))
-        if kind is Stop:
-            return Stop(stop=self._yes("Do you agree to end here?"))
-        if kind is Subquestions:
-            return self._subquestions(request)
-        if kind is Reply:
-            return self._reply(question.choices)
-        if kind is Statement:
-            return self._statement(request)
-        if kind is Open:
-            return self._open([question.text, *(entry.move.content() for entry in entries)])
-        return kind.model_validate({"kind": kind_name(kind), **dict(self._fields(kind, request))})
-
-    def _subquestions(self, request: Request) -> Subquestions:
-        most = request.brief.get("most")
-        limit = most.get("questions") if isinstance(most, dict) else None
-        told = f" (at most {limit})" if limit is not None else ""
-        if Open in request.kinds:
-            told += "; [what stands in brackets] is passed on as a pointer, which whoever is asked may open"
-        lines = self._lines(f"Your sub-questions, one a line{told}", needed=True).splitlines()
-        questions = tuple(line.strip() for line in lines if line.strip())
-        if limit is not None and len(questions) > limit:
-            raise ValueError(f"these are {len(questions)} questions; there may be {limit} at a time")
-        budgets = None
-        while "budget" in request.brief:
-            given = self._input("A budget for each, in order (numbers; empty for a tenth of what is left): ").split()
-            if not given:
-                break
-            if len(given) == len(questions) and all(part.isascii() and part.isdecimal() for part in given):
-                budgets = tuple(map(int, given))
-                break
-            self._output(f"Give {len(questions)} whole numbers with blanks between them, or nothing.")
-        return Subquestions(questions=questions, budgets=budgets)
-
-    def _reply(self, choices: tuple[str, ...]) -> Reply:
-        while choices:
-            given = self._input(f"Which answer (1 to {len(choices)}, or {UNKNOWN} when you do not know)? ").strip()
-            if given == UNKNOWN:
-                return Reply(answer=UNKNOWN)
-            if given.isascii() and given.isdecimal() and 1 <= int(given) <= len(choices):
-                return Reply(answer=choices[int(given) - 1])
-            self._output(f"{given!r} is neither a number from 1 to {len(choices)} nor {UNKNOWN}.")
-        return Reply(answer=self._lines(f"Your answer; {UNKNOWN} when you do not know", needed=True))
-
-    def _statement(self, request: Request) -> Statement:
-        choices = request.view.question.choices
-        text = self._lines("Your statement (may be empty)")
-        answer = None
-        while given := self._input(f"Which answer does it claim (1 to {len(choices)}; empty for none)? ").strip():
-            if given.isascii() and given.isdecimal() and 1 <= int(given) <= len(choices):
-                answer = choices[int(given) - 1]
-                break
-            self._output(f"{given!r} is no number from 1 to {len(choices)}.")
-        most = request.brief.get("most")
-        if isinstance(most, dict) and most.get("cites") == 0:
-            return Statement(text=text, answer=answer)
-        lines = self._lines("What you cite of the market, one a line: question = answer (may be empty)").splitlines()
-        cites = []
-        for line in filter(str.strip, lines):
-            asked, mark, said = line.rpartition("=")
-            if not (mark and asked.strip() and said.strip()):
-                raise ValueError(f"{line.strip()!r} is no citation; write it as question = answer")
-            cites.append(Citation(question=asked.strip(), answer=said.strip()))
-        return Statement(text=text, answer=answer, cites=tuple(cites))
-
-    def _open(self, texts: list[str]) -> Open:
-        pointers = list(dict.fromkeys(pointer for text in texts for pointer in pointers_in(text)))
-        if not pointers:
-            raise ValueError("there is no pointer to open in what you were shown; give something else")
-        for number, pointer in enumerate(pointers, 1):
-            self._output(f"  {number}. {pointer}")
-        while True:
-            given = self._input(f"Which pointer do you open (1 to {len(pointers)}, or as it is written)? ").strip()
-            if given in pointers:
-                return Open(pointer=given)
-            if given.isascii() and given.isdecimal() and 1 <= int(given) <= len(pointers):
-                return Open(pointer=pointers[int(given) - 1])
-            self._output(f"{given!r} is none of them.")
-
-    def _fields(self, kind: type[Move], request: Request) -> Iterator[tuple[str, Any]]:
-        """The fields of a kind of move that has no questions of its own above: what it is is said first, then each field is
-        asked for by its type; what has none of these types is given as JSON."""
+        """The move, field by field, after what its kind is; what a person leaves out gets its default."""
         self._output(about(kind))
-        brief = request.brief
-        for name, field in kind.model_fields.items():
-            if name == "kind" or name in kind.filled:
-                continue
-            among = _of(brief, "one_of", name)
-            most, below = _of(brief, "most", name), _of(brief, "below", name)
-            inner = get_args(field.annotation)
-            if kind is Assertion and name == "cites":
-                if most != 0:
-                    yield name, self._input("Which earlier claims does it rest on, by step (0 2; empty for none)? ")
-            elif get_origin(field.annotation) is tuple:
-                yield name, self._list(name, inner[0], among, most)
-            elif among is not None:
-                yield name, self._pick(name, list(map(str, among)))
-            elif get_origin(field.annotation) is Literal:
-                texts = list(map(str, inner))
-                yield name, inner[texts.index(self._pick(name, texts))]
-            elif field.annotation is str:
-                yield name, self._lines(name, needed=field.is_required())
-            elif field.annotation is bool:
-                yield name, self._yes(f"{name}?")
-            elif below is not None or (field.annotation in (int, float) and field.is_required()):
-                yield name, self._number(f"{name}{'' if below is None else f' (0 to {below - 1})'}: ")
-            else:
-                given = self._input(
-                    f"{name} (as JSON{'' if field.is_required() else '; empty to leave it out'}): "
-                ).strip()
-                if given or field.is_required():
-                    yield name, TypeAdapter(Any).validate_json(given)
+        shown = [request.view.question.text, *(entry.move.content() for entry in entries)]
+        given: dict[str, Any] = {"kind": kind_name(kind)}
+        for name, hint in kind.fields_asked(request.brief, person=True).items():
+            value = self._field(kind.model_fields[name], name, hint, request, shown)
+            if value is not None:
+                given[name] = value
+        return kind.model_validate(given)
+
+    def _field(self, field: FieldInfo, name: str, hint: Asked, request: Request, shown: list[str]) -> Any:
+        """One field, asked for by its hint or else by its type; what has none of these types is given as JSON. None where
+        it is left out."""
+        brief, choices, label = request.brief, request.view.question.choices, hint.person or name
+        among, below, most = _of(brief, "one_of", name), _of(brief, "below", name), _of(brief, "most", name)
+        among = brief.get(hint.among) if among is None and hint.among else among
+        inner, needed, which = get_args(field.annotation), field.is_required(), hint.person or f"Which {name}"
+        listed = field.annotation if get_origin(field.annotation) is tuple else next(
+            (each for each in inner if get_origin(each) is tuple), None
+        )  # fmt: skip
+        if hint.seen is not None:
+            seen = list(dict.fromkeys(each for text in shown for each in hint.seen(text)))
+            if not seen:
+                raise ValueError(f"there is no {name} in what you were shown; give something else")
+            return self._pick(which, seen)
+        if hint.choices == "shares" and choices:
+            return self._shares(choices)
+        if hint.choices == "number":
+            return self._choice(label, choices, (), True)
+        if hint.choices == "text" and choices and among is None:
+            given = self._choice(label, choices, hint.besides, needed)
+            return choices[given] if isinstance(given, int) else given
+        if listed is not None:
+            made = None if most == 0 else self._list(label, get_args(listed)[0], among, most)
+            return made if made or needed else None
+        if hint.none:
+            told = f"{', '.join(map(str, among))}; " if isinstance(among, (list, tuple)) else ""
+            return self._input(f"{label} ({told}empty for {hint.none})? ").strip() or None
+        if among is not None:
+            return self._pick(which, list(map(str, cast("Sequence[Any]", among))))
+        if get_origin(field.annotation) is Literal:
+            texts = list(map(str, inner))
+            return inner[texts.index(self._pick(which, texts))]
+        if field.annotation is str:
+            return self._lines(label, needed=needed and not hint.empty)
+        if field.annotation is bool:
+            return self._yes(label if hint.person else f"{label}?")
+        if below is not None or (field.annotation in (int, float) and needed):
+            return self._number(f"{label}{'' if below is None else f' (0 to {below - 1})'}: ")
+        given = self._input(f"{label} (as JSON{'' if needed else '; empty to leave it out'}): ").strip()
+        return TypeAdapter(Any).validate_json(given) if given or needed else None
+
+    def _shares(self, choices: Sequence[str]) -> list[float]:
+        """A probability for each choice."""
+        percents = [self._percent(i, choice) for i, choice in enumerate(choices, 1)]
+        total = sum(percents)
+        if abs(total - 100) > 0.5:
+            raise ValueError(f"the percentages sum to {total:g}, not 100")
+        return [each / total for each in percents]
+
+    def _choice(self, label: str, choices: Sequence[str], besides: Sequence[str], needed: bool) -> int | str | None:
+        """The index of one of the choices, by its number; or one of the texts besides; or, where nothing is needed, None."""
+        count = len(choices)
+        told = ", or ".join([f"1 to {count}" if count else "a number", *besides])
+        while True:
+            given = self._input(f"{label} ({told}{'' if needed else '; empty for none'}): ").strip()
+            if not given and not needed:
+                return None
+            if given in besides:
+                return given
+            if given.isascii() and given.isdecimal() and 1 <= int(given) <= (count or int(given)):
+                return int(given) - 1
+            self._output(f"{given!r} is no number{f' from 1 to {count}' if count else ''}.")
 
     def _list(self, name: str, item: Any, among: Any, most: Any) -> list[Any]:
         """A list: an entry a line; of objects of two texts a line holds both, with = between them, or JSON."""
-        fields = list(item.model_fields) if isinstance(item, type) and issubclass(item, BaseModel) else []
+        fields = list(item.model_json_schema()["properties"]) if _is_model(item) else []
         paired = len(fields) == 2
-        number = (get_args(item) or (item,))[0] in (int, float)
+        number = re.search(r"\b(int|float)\b", str(item)) is not None
         told = f", each as {' = '.join(fields)}" if paired else ", each as JSON" if fields else ""
         told += ", or with blanks between them" if number else ""
         told += f", at most {most}" if isinstance(most, int) else ""
@@ -289,23 +230,23 @@ class Human:
             if paired and not line.strip().startswith("{"):
                 first, mark, second = line.rpartition("=")
                 if not (mark and first.strip() and second.strip()):
-                    raise ValueError(f"{line.strip()!r} is none of the {name}; write it as {' = '.join(fields)}")
+                    raise ValueError(f"{line.strip()!r} is not of that form; write it as {' = '.join(fields)}")
                 made.append(dict(zip(fields, (first.strip(), second.strip()), strict=True)))
             elif number:
                 made += line.split()
             else:
                 made.append(TypeAdapter(Any).validate_json(line) if fields else line.strip())
+        if isinstance(most, int) and len(made) > most:
+            raise ValueError(f"these are {len(made)}; there may be {most}")
         return made
 
-    def _pick(self, name: str, among: list[str]) -> str:
+    def _pick(self, which: str, among: list[str]) -> str:
         """One of these texts, as it is written or, where none of them is a number, by its number."""
         numbered = not any(each.isdecimal() for each in among)
         for number, each in enumerate(among, 1):
             self._output(f"  {number}. {printable(each) or '(none)'}" if numbered else f"  {printable(each)}")
         while True:
-            given = self._input(
-                f"Which {name}{f' (1 to {len(among)}, or as it is written)' if numbered else ''}? "
-            ).strip()
+            given = self._input(f"{which}{f' (1 to {len(among)}, or as it is written)' if numbered else ''}? ").strip()
             if given and given in among:
                 return given
             if numbered and given.isascii() and given.isdecimal() and 1 <= int(given) <= len(among):
@@ -351,6 +292,10 @@ class Human:
             if given in ("y", "yes", "n", "no"):
                 return given[0] == "y"
             self._output("Please type yes or no.")
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _of(brief: Mapping[str, Any], key: str, name: str) -> Any:

@@ -1,15 +1,17 @@
-"""A terminal that people sit at: one at a time, shown what others said as text that cannot steer it."""
+"""A terminal that people sit at: one at a time, shown what others said as text that cannot steer it.
+
+Rule of this file: it shows what a move says of itself, and knows no kind of move.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import anyio
 import anyio.lowlevel
 
-from moot.protocols.amplification.moves import Open, Reply, Subquestions
-from moot.protocols.engine.moves import Answer, Move, Quote, Speech, Verdict
-from moot.protocols.trees.moves import Assertion
+from moot.protocols.engine.moves import Move, Part
 
 _locks: anyio.lowlevel.RunVar[anyio.Lock] = anyio.lowlevel.RunVar("moot_terminal")
 
@@ -29,30 +31,18 @@ def printable(text: str) -> str:
     return "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def shown_move(move: Move) -> str:
-    """A move as one is shown it."""
-    text = printable(move.content())
-    if isinstance(move, Speech):
-        return text + "".join(_mark(quote) for quote in move.quotes)
-    if isinstance(move, Verdict):
-        return f"{' / '.join(f'{p:.0%}' for p in move.probabilities)} {text}".rstrip()
-    if isinstance(move, Answer):
-        return f"answer {move.choice + 1} {text}".rstrip()
-    if isinstance(move, Subquestions):
-        return "asked" + "".join(f"\n  {i}. {printable(each)}" for i, each in enumerate(move.questions, 1))
-    if isinstance(move, Reply):
-        return f"{printable(move.of)} → {text}" if move.of else text
-    if isinstance(move, Assertion) and move.to:
-        return f"({move.label or 'under'}, to {move.to}) {text}"
-    if isinstance(move, Open):
-        return f"{move.pointer} holds: {text or '(nothing)'}"
-    return text
+def shown_move(move: Move, choices: Sequence[str] = ()) -> str:
+    """A move as one is shown it: what it is to or takes, its probabilities, its words, and what became of its quotes."""
+    move = move.as_public()
+    short, beliefs = move.in_short(choices), " / ".join(f"{p:.0%}" for p in move.stated_probabilities())
+    shown = " ".join(filter(None, [short and f"({short})", beliefs, move.in_words()]))
+    return printable(shown + "".join(_mark(part) for part in move.prompt_body() if isinstance(part, Part)))
 
 
-def _mark(quote: Quote) -> str:
-    if quote.verified is None:
+def _mark(part: Part) -> str:
+    if part.verified is None or part.tag != "quote":
         return ""
-    return f"\n    {'✓' if quote.verified else '✗ not in the passage:'} “{printable(quote.text)}”"
+    return f"\n    {'✓' if part.verified else '✗ not in the passage:'} “{part.text}”"
 
 
 def terminal_input(prompt: str) -> str:

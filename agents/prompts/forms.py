@@ -1,6 +1,7 @@
 """The form that an answer must have, and reading it back as a move: JSON by a schema, or tagged text.
 
-Numbers are checked here whatever the endpoint promised: local servers enforce neither minimum nor maximum of a schema.
+Rule of this file: the class of a move says which of its fields are asked for and how (`Move.fields_asked`); no kind is known
+here. Numbers are checked whatever the endpoint promised: local servers enforce neither minimum nor maximum of a schema.
 """
 
 from __future__ import annotations
@@ -15,12 +16,11 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from moot.agents.models.attempts import Unreadable
-from moot.agents.prompts.render import kind_name
+from moot.agents.prompts.render import kind_name, limit_of
 from moot.agents.prompts.schemas import ITEMS, LENGTHS, Json, object_of, short, strict
-from moot.agents.prompts.values import normalised as normalised
-from moot.agents.prompts.values import numbers, unescaped
-from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Verdict
+from moot.agents.prompts.values import UnreadableAnswer, cleaned, index, normalised, numbers
+from moot.protocols.engine.moves import Asked, Move
+from moot.protocols.engine.view import Request
 
 TEXT_LIMIT = 400_000  # characters of an answer that are parsed
 _FENCE = re.compile(r"\A\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
@@ -31,32 +31,40 @@ _TRUE, _FALSE = {"yes", "true", "1"}, {"no", "false", "0"}
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How a request's answer must look. choices: how many there are to decide between (0 for an open question).
+    """How a request's answer must look. choices: how many there are to decide between (0 for an open question). brief:
+    what the protocol allows in this turn (`one_of`, `least`, `most`, `below`, `to_seats`, …).
 
-    seats: those that a question may go to. ending: whether a verdict may end the play. length: characters allowed in a
-    text, or None; where it is given, the schema is made for a server that holds the model to it by a grammar.
-    plain: a speech alone is asked for as it is, without JSON or tags around it, which small models do better.
-    one_of: for fields of other kinds that are texts, or lists of them, the only ones there may be; least, most: for those
-    that are lists, how long; below: for those that are whole numbers, the first that is too large.
+    length: characters allowed in a text, or None; where it is given, the schema is made for a server that holds the model
+    to it by a grammar. plain: a move with a field that may stand alone (a speech) is asked for without JSON or tags around
+    it, which small models do better.
     """
 
     kinds: tuple[type[Move], ...]
-    choices: int
-    seats: tuple[str, ...] = ()
-    ending: bool = False
+    choices: int = 0
+    brief: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     length: int | None = None
     plain: bool = False
-    one_of: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
-    most: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    least: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    below: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, request: Request, room: int | None = None, plain: bool = False) -> Form:
+        """The form of the answer to a request. room: characters that fit into the answer, for a model that is held to the
+        schema by a grammar; the brief's limit in characters is then in it too."""
+        form = cls(request.kinds, len(request.view.question.choices), request.brief, plain=plain)
+        if room is None:
+            return form
+        limit = limit_of(request.brief)
+        most = limit[0] if limit is not None and limit[1] == "characters" else None
+        return dataclasses.replace(form, length=most if form.bare else room if most is None else min(room, most))
 
     # -- asking --------------------------------------------------------------------------------------------------------
 
     @property
     def bare(self) -> bool:
-        """Whether the whole answer is the speech."""
-        return self.plain and self.kinds == (Speech,)
+        """Whether the whole answer is the one field of its one kind."""
+        return self.plain and len(self.kinds) == 1 and self._alone(self.kinds[0])
+
+    def _alone(self, kind: type[Move]) -> bool:
+        return list(kind.fields_asked(self.brief)) == [kind.bare_field]
 
     def response_format(self) -> Json:
         """The `response_format` of the call. Several kinds are told apart by `kind`, inside one field `move`, because
@@ -75,101 +83,98 @@ class Form:
         return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": schema}}
 
     def schema(self, kind: type[Move]) -> Json:
-        """The JSON schema of one kind. Reasons come before numbers, so that they are written first."""
-        name: Json = {"type": "string", "enum": [kind_name(kind)]}
-        text: Json = {"type": "string"} if self.length is None else {"type": "string", "maxLength": self.length}
-        if kind is Speech:
-            return object_of({"kind": name, "text": text})
-        if issubclass(kind, Verdict) and self.choices:
+        """The JSON schema of one kind."""
+        whole = strict(kind.model_json_schema(), () if self.length is not None else LENGTHS)
+        asked = kind.fields_asked(self.brief)
+        fields = {name: self._field(name, hint, whole["properties"][name]) for name, hint in asked.items()}
+        defs = whole.get("$defs", {}) if '"$ref"' in json.dumps(fields) else {}
+        if self.length is not None:  # the texts have to fit together
+            texts = sum(fields[name].get("type") != "boolean" and "enum" not in fields[name] and not hint.among
+                        and hint.choices in ("", "text") for name, hint in asked.items())  # fmt: skip
+            share = self.length if texts < 2 else max(20, self.length // texts)
+            fields, defs = short(fields, share), short(defs, max(20, share // ITEMS))
+        made = object_of({"kind": {"type": "string", "enum": [kind_name(kind)]}, **fields})
+        return {**made, "$defs": defs} if defs else made
+
+    def _field(self, name: str, hint: Asked, schema: Json) -> Json:
+        if hint.choices == "number" and self.choices:
+            return {"type": "integer", "enum": list(range(1, self.choices + 1))}
+        if hint.choices == "shares" and self.choices:
             # bounds on numbers are not enforced anywhere, lists of values are; a small model writes digits without end
             number: Json = {"type": "number"} if self.length is None else {"enum": [i / 100 for i in range(1, 100)]}
-            each = {str(i): number for i in range(1, self.choices + 1)}
-            end: Json = {"end": {"type": "boolean"}} if self.ending else {}
-            return object_of({"kind": name, "text": text, "probabilities": object_of(each), **end})
-        if kind is Answer and self.choices:
-            numbers: Json = {"type": "integer", "enum": list(range(1, self.choices + 1))}
-            return object_of({"kind": name, "text": text, "choice": numbers})
-        if kind is Ask:
-            to: Json = {"type": ["string", "null"]}
-            if self.seats:
-                to = {"anyOf": [{"type": "string", "enum": list(self.seats)}, {"type": "null"}]}
-            return object_of({"kind": name, "text": text, "to": to})
-        schema = strict(kind.model_json_schema(), () if self.length is not None else LENGTHS)
-        fields = {key: value for key, value in schema["properties"].items() if key not in ("kind", *kind.filled)}
-        for key in self.one_of.keys() & fields.keys():
-            only: Json = {"type": "string", "enum": list(self.one_of[key])}
-            fields[key] = {**fields[key], "items": only} if fields[key].get("type") == "array" else only
-        for bounds, name_of in ((self.most, "maxItems"), (self.least, "minItems")):
-            for key in bounds.keys() & fields.keys():
-                fields[key] = {**fields[key], name_of: bounds[key]}
-        for key in self.below.keys() & fields.keys():
-            fields[key] = {**fields[key], "minimum": 0, "maximum": self.below[key] - 1}
-        if self.length is not None:
-            share = max(20, self.length // max(1, len(fields)))  # they have to fit together
-            fields, defs = short(fields, share), short(schema.get("$defs"), max(20, share // ITEMS))
-            schema.update({"$defs": defs} if defs else {})
-        schema["properties"] = {"kind": name, **fields}
-        schema["required"] = list(schema["properties"])
-        return schema  # type: ignore[no-any-return]
+            return object_of({str(i): number for i in range(1, self.choices + 1)})
+        if (texts := self._texts(name, hint)) is not None:
+            only: Json = {"type": "string", "enum": list(texts)}
+            if schema.get("type") == "array":
+                schema = {**schema, "items": only}
+            else:
+                schema = {"anyOf": [only, {"type": "null"}]} if hint.none else only
+        for key, bound in (("most", "maxItems"), ("least", "minItems")):
+            if (count := self._said(key, name)) is not None:
+                schema = {**schema, bound: count}
+        if (below := self._said("below", name)) is not None:
+            schema = {**schema, "minimum": 0, "maximum": below - 1}
+        return schema
+
+    def _said(self, key: str, name: str) -> Any:
+        """What the brief says under this key about a field; None where it says nothing."""
+        return said.get(name) if isinstance(said := self.brief.get(key), Mapping) else None
+
+    def _texts(self, name: str, hint: Asked) -> Sequence[str] | None:
+        """The texts that a field, or the entries of a list, may be; None where there is no such limit."""
+        texts = self._said("one_of", name) or self.brief.get(hint.among)
+        return list(map(str, texts)) if isinstance(texts, (list, tuple)) and texts else None
 
     def told(self, tagged: bool) -> str:
         """The form in words, as the last lines of the prompt."""
         if self.bare:
-            return "Reply with your speech and nothing else."
+            return f"Reply with your {kind_name(self.kinds[0])} and nothing else."
         if not tagged:
             if len(self.kinds) == 1:
-                return f"Reply with one JSON object: {self._fields(self.kinds[0])}."
-            each = "\n".join(f"- {self._fields(kind)}" for kind in self.kinds)
+                return f"Reply with one JSON object: {self._object(self.kinds[0])}."
+            each = "\n".join(f"- {self._object(kind)}" for kind in self.kinds)
             return f'Reply with one JSON object that holds one field, "move", with one of these objects:\n{each}'
         lead = "Reply in this form" if len(self.kinds) == 1 else "Reply in one of these forms"
         return f"{lead}, with nothing before or after it:\n" + "\n".join(map(self._example, self.kinds))
 
-    def _fields(self, kind: type[Move]) -> str:
-        parts = [f'"kind" is "{kind_name(kind)}"']
-        for field, shown in self._shown(kind):
-            if issubclass(kind, Verdict) and field == "probabilities" and self.choices:
-                numbers = ", ".join(f'"{i}"' for i in range(1, self.choices + 1))
-                shown = f"an object with one number for each of {numbers}"
-            parts.append(f'"{field}" is {shown}')
-        return ", ".join(parts)
+    def _object(self, kind: type[Move]) -> str:
+        fields = (
+            f'"{name}" is {self._words(kind, name, hint)}' for name, hint in kind.fields_asked(self.brief).items()
+        )
+        return ", ".join([f'"kind" is "{kind_name(kind)}"', *fields])
 
     def _example(self, kind: type[Move]) -> str:
-        name = kind_name(kind)
-        if kind is Speech:
-            return "<speech>your words</speech>"
-        inner = "".join(f"<{field}>{shown}</{field}>" for field, shown in self._shown(kind))
-        return f"<{_tag(name)}>{inner}</{_tag(name)}>"
+        tag, inner = _tag(kind_name(kind)), "your words"
+        if not self._alone(kind):
+            fields = kind.fields_asked(self.brief).items()
+            inner = "".join(f"<{name}>{self._words(kind, name, hint, True)}</{name}>" for name, hint in fields)
+        return f"<{tag}>{inner}</{tag}>"
 
-    def _shown(self, kind: type[Move]) -> list[tuple[str, str]]:
-        if kind is Speech:
-            return [("text", "what you say")]
-        if issubclass(kind, Verdict) and self.choices:
-            end = [("end", "true or false")] if self.ending else []
-            numbers = ", ".join(f"number for answer {i}" for i in range(1, self.choices + 1))
-            return [("text", "your reasons"), ("probabilities", numbers), *end]
-        if kind is Answer:
-            return [("text", "your reasons"), ("choice", f"1 to {self.choices}" if self.choices else "a number")]
-        if kind is Ask:
-            to = " or ".join(self.seats) if self.seats else "the name of a seat"
-            return [("text", "your question"), ("to", f"{to}, or null for all")]
-        shown = []
-        for name, field in kind.model_fields.items():
-            if name in self.one_of:
-                listed = "a JSON list of some of " if get_origin(field.annotation) is tuple else "one of "
-                among = ", ".join(json.dumps(each, ensure_ascii=False) for each in self.one_of[name])
-                shown.append((name, listed + among))
-            elif name in self.below:
-                shown.append((name, f"a whole number from 0 to {self.below[name] - 1}"))
-            elif name not in ("kind", *kind.filled):
-                shown.append((name, _PLAIN.get(field.annotation) or _listed(field.annotation)))
-        return shown
+    def _words(self, kind: type[Move], name: str, hint: Asked, tagged: bool = False) -> str:
+        """What belongs into a field."""
+        annotation, none = kind.model_fields[name].annotation, f", or null for {hint.none}" if hint.none else ""
+        if self.choices and hint.choices == "shares":
+            each = [f"number for answer {i}" if tagged else f'"{i}"' for i in range(1, self.choices + 1)]
+            return ", ".join(each) if tagged else f"an object with one number for each of {', '.join(each)}"
+        if hint.choices == "number":
+            return f"1 to {self.choices}" if self.choices else "a number"
+        if hint.among and (texts := self._texts(name, hint)):
+            return " or ".join(texts) + none
+        if (texts := self._texts(name, hint)) is not None:
+            listed = "a JSON list of some of " if get_origin(annotation) is tuple else "one of "
+            return listed + ", ".join(json.dumps(each, ensure_ascii=False) for each in texts)
+        if (below := self._said("below", name)) is not None:
+            return f"a whole number from 0 to {below - 1}"
+        return (hint.told or _PLAIN.get(annotation) or _listed(annotation)) + none
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def read(self, text: str, tagged: bool, finish: str | None, extra: Json) -> Move:
-        """The move that an answer is. What was done to it on the way is put into `extra`. Raises Unreadable."""
+    def read(self, text: str, tagged: bool = False, finish: str | None = None, extra: Json | None = None) -> Move:
+        """The move that an answer is. finish: "length" where it was cut off. What was done to it on the way is put into
+        `extra`. Raises UnreadableAnswer."""
+        extra = {} if extra is None else extra
         if len(text) > TEXT_LIMIT:
-            raise Unreadable(
+            raise UnreadableAnswer(
                 f"the answer has {len(text):,} characters, over {TEXT_LIMIT:,}; lower max_tokens", text, final=True
             )
         body = _THINK.sub("", text)
@@ -177,22 +182,23 @@ class Form:
             extra["thoughts_dropped"] = len(text) - len(body)
         if not body.strip():
             why = " (it used up max_tokens before the answer)" if finish == "length" else ""
-            raise Unreadable(f"the answer is empty{why}", text)
+            raise UnreadableAnswer(f"the answer is empty{why}", text)
         cut = finish == "length"
         if self.bare:
             if cut:
                 extra["cut"] = True
-            return Speech(text=body.strip())
-        data = self._tags(body, cut, extra) if tagged else self._json(body, cut, extra)
+            data: Json = {self.kinds[0].bare_field: body.strip()}
+        else:
+            data = self._tags(body, cut, extra) if tagged else self._json(body, cut, extra)
         kind = self._kind(data, text)
         try:
             return self._move(kind, data, extra)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or kind_name(kind)
-            raise Unreadable(f"{where}: {first['msg']}", text) from None
+            raise UnreadableAnswer(f"{where}: {first['msg']}", text) from None
         except ValueError as error:
-            raise Unreadable(str(error), text) from None
+            raise UnreadableAnswer(str(error), text) from None
 
     def _json(self, text: str, cut: bool, extra: Json) -> Json:
         fenced = _FENCE.match(text)
@@ -203,47 +209,45 @@ class Form:
             data = self._half(body, extra) if cut else None
             if data is None:
                 more = ": it was cut off at max_tokens" if cut else ""
-                raise Unreadable(f"the answer is not JSON ({error}){more}", text) from None
+                raise UnreadableAnswer(f"the answer is not JSON ({error}){more}", text) from None
         if isinstance(data, dict) and len(self.kinds) > 1 and isinstance(data.get("move"), dict):
             data = data["move"]
         if not isinstance(data, dict):
-            raise Unreadable(f"the answer is JSON, but {type(data).__name__} and not an object", text)
+            raise UnreadableAnswer(f"the answer is JSON, but {type(data).__name__} and not an object", text)
         return data
 
     def _half(self, body: str, extra: Json) -> Json | None:
-        """A speech that was cut off: what there is of its text."""
-        if Speech not in self.kinds:
-            return None
+        """What there is of a move that is one field alone and was cut off."""
+        alone = {kind_name(kind): kind.bare_field for kind in self.kinds if self._alone(kind)}
         try:
             data = from_json(body, allow_partial="trailing-strings")
         except ValueError:
             return None
         inner = data.get("move", data) if isinstance(data, dict) else None
-        if (
-            not isinstance(inner, dict)
-            or not str(inner.get("text", "")).strip()
-            or inner.get("kind", "speech") != "speech"
-        ):
+        if not alone or not isinstance(inner, dict):
+            return None
+        name = str(inner.get("kind", next(iter(alone))))
+        if name not in alone or not str(inner.get(alone[name], "")).strip():
             return None
         extra["cut"] = True
-        return {"kind": "speech", "text": inner["text"]}
+        return {"kind": name, alone[name]: inner[alone[name]]}
 
     def _tags(self, text: str, cut: bool, extra: Json) -> Json:
         found = {kind_name(kind): re.search(f"<{re.escape(_tag(kind_name(kind)))}>", text) for kind in self.kinds}
         present = [(match.start(), name, match) for name, match in found.items() if match is not None]
         if not present:
             tags = " or ".join(f"<{_tag(name)}>" for name in found)
-            raise Unreadable(f"the answer has no {tags}", text)
+            raise UnreadableAnswer(f"the answer has no {tags}", text)
         _, name, match = min(present, key=lambda each: each[:2])
         kind = next(kind for kind in self.kinds if kind_name(kind) == name)
-        end = text.rfind(f"</{_tag(name)}>")
+        alone, end = self._alone(kind), text.rfind(f"</{_tag(name)}>")
         if end < match.end():
-            if not (cut and kind is Speech):
-                raise Unreadable(f"the answer has no </{_tag(name)}>", text)
+            if not (cut and alone):
+                raise UnreadableAnswer(f"the answer has no </{_tag(name)}>", text)
             extra["cut"], end = True, len(text)
         inner = text[match.end() : end]
-        if kind is Speech:
-            return {"kind": name, "text": inner.strip()}
+        if alone:
+            return {"kind": name, kind.bare_field: inner.strip()}
         data: Json = {"kind": name}
         for field, info in kind.model_fields.items():
             value = re.search(f"<{field}>(.*?)</{field}>", inner, re.DOTALL)
@@ -258,48 +262,35 @@ class Form:
             if kind_name(kind) == name:
                 return kind
         known = ", ".join(kind_name(kind) for kind in self.kinds)
-        raise Unreadable(f"the answer's kind is {name!r}; it may be {known}", text)
+        raise UnreadableAnswer(f"the answer's kind is {name!r}; it may be {known}", text)
 
     def _move(self, kind: type[Move], data: Json, extra: Json) -> Move:
-        fields = {**data, "kind": kind_name(kind)}
-        if kind is Speech:
-            return Speech(text=_text(fields))
-        if issubclass(kind, Verdict):
-            probabilities, changed = normalised(numbers(fields.get("probabilities"), self.choices))
-            if changed:
-                extra["renormalised"] = True
-            end = self.ending and _flag(fields.get("end", False))
-            return kind(probabilities=probabilities, text=_text(fields, optional=True), end=end)
-        if kind is Answer:
-            number = fields.get("choice")
-            if isinstance(number, str) and number.strip().isdecimal():
-                number = int(number)
-            if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= (self.choices or number):
-                raise ValueError(f"choice is {number!r}; it must be a number from 1 to {self.choices}")
-            return Answer(choice=number - 1, text=_text(fields, optional=True))
-        if kind is Ask:
-            to = fields.get("to")
-            return Ask(text=_text(fields, optional=True), to=to if to not in ("", "null", "all", "None") else None)
-        kept = {key: unescaped(value) for key, value in fields.items() if key not in kind.filled}
-        return kind.model_validate(kept)
-
-
-def _text(fields: Json, optional: bool = False) -> str:
-    text = fields.get("text", "" if optional else None)
-    if not isinstance(text, str):
-        raise ValueError("the answer has no text")
-    if not optional and not text.strip():
-        raise ValueError("the text of the answer is empty")
-    return text.encode("utf-8", "replace").decode() if not text.isascii() else text
-
-
-def _flag(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    word = str(value).strip().lower()
-    if word in _TRUE or word in _FALSE:
-        return word in _TRUE
-    raise ValueError(f"{str(value)[:80]!r} is neither true nor false")
+        """The move with the fields that were asked for; others are dropped, which is noted."""
+        asked, given = kind.fields_asked(self.brief), Json(kind=kind_name(kind))
+        if dropped := sorted(data.keys() - asked.keys() - {"kind"}):
+            extra["dropped"] = dropped
+        for name, hint in asked.items():
+            value = cleaned(data.get(name))
+            if hint.choices == "shares":
+                given[name], changed = normalised(numbers(value, self.choices))
+                if changed:
+                    extra["renormalised"] = True
+            elif name not in data:
+                continue
+            elif hint.choices == "number":
+                given[name] = index(name, value, self.choices)
+            elif hint.none and value in ("", "null", "None", hint.none):
+                given[name] = None
+            elif (
+                isinstance(value, str)
+                and not value.strip()
+                and kind.model_fields[name].is_required()
+                and not hint.empty
+            ):
+                raise ValueError(f"{name} is empty")
+            else:
+                given[name] = value
+        return kind.model_validate(given)
 
 
 def _plain(text: str, annotation: Any) -> Any:
@@ -307,7 +298,7 @@ def _plain(text: str, annotation: Any) -> Any:
     if annotation is str:
         return text
     if annotation is bool:
-        return _flag(text) if text.lower() in _TRUE | _FALSE else text
+        return text.lower() in _TRUE if text.lower() in _TRUE | _FALSE else text
     try:
         return json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):

@@ -3,6 +3,8 @@
 The record holds the question, the answers, the passage where the seat may see it, and the statements in order. It is a
 row of XML elements whose text is escaped, so that whatever a statement says stays inside it; and from one call of a
 seat to its next the old record is a byte-for-byte prefix of the new one, so that providers bill its tokens as cached.
+
+Rule of this file: a move says what stands in its element; here it is only escaped. No kind of move is known here.
 """
 
 from __future__ import annotations
@@ -15,13 +17,9 @@ from hashlib import sha256
 from typing import Any
 
 from moot.agents.prompts import Templates
-from moot.protocols.amplification.moves import Open, Reply
-from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Verdict
+from moot.protocols.engine.moves import Move, Part
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry, Request
-from moot.protocols.market.moves import Citation, Examine, Statement
-from moot.protocols.quotes import segments
-from moot.protocols.trees.moves import Assertion, Response
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CONTROL_WORD = re.compile(r"\[(?=/?[A-Z_]{2,}\])")  # [INST] and the like steer some models' chat templates
@@ -96,71 +94,21 @@ def record(question: Question, entries: Iterable[Entry]) -> str:
 
 def statement(entry: Entry) -> str:
     """One statement as an XML element."""
-    move = entry.move
-    extra: dict[str, str] = {}
-    if isinstance(move, Verdict):
-        extra["probabilities"] = " ".join(f"{p:.4g}" for p in move.probabilities)
-    elif isinstance(move, Answer):
-        extra["choice"] = str(move.choice + 1)
-    elif isinstance(move, Ask) and move.to is not None:
-        extra["to"] = move.to
-    elif isinstance(move, Statement) and move.answer is not None:
-        extra["claims"] = move.answer
-    elif isinstance(move, Examine):
-        extra["of"] = move.turn
-    elif isinstance(move, Reply) and move.of:
-        extra["question"] = move.of
-    elif isinstance(move, Open):
-        extra["pointer"] = move.pointer
-    elif isinstance(move, (Assertion, Response)):
-        extra.update(placed(move))
-    if not isinstance(move, Speech):
-        extra = {"kind": move.kind, **extra}
-    body = _body(move)
-    attributes = "".join(f" {name}={_attribute(value)}" for name, value in extra.items())
-    return f"<statement by={_attribute(entry.seat)} step={_attribute(entry.step)}{attributes}>{body}</statement>\n"
+    move = entry.move.as_public()
+    place = {"by": entry.seat, "step": entry.step}  # first, and never what a move says
+    return f"<statement{_attributes({**place, **move.prompt_attributes(), **place})}>{_body(move)}</statement>\n"
 
 
 def _body(move: Move) -> str:
-    if isinstance(move, Speech):
-        return _speech(move)
-    if isinstance(move, Statement):
-        # an element for each citation, which no text of the statement can be taken for
-        return escape(move.text) + "".join(map(_cited, move.cites))
-    if isinstance(move, Assertion):
-        return escape(move.text)
-    return escape(move.question if isinstance(move, Examine) else move.content())
+    body = move.prompt_body()
+    return escape(body) if isinstance(body, str) else "".join(map(_part, body))
 
 
-def placed(move: Assertion | Response) -> dict[str, str]:
-    """Where a claim or a response stands, and what a claim cites that was claimed before it."""
-    found = {"to": move.to, "label": move.label}
-    if isinstance(move, Assertion):
-        found["cites"] = " ".join(each for each in move.cites if each not in move.missing)
-    return {name: value for name, value in found.items() if value}
-
-
-def _cited(cite: Citation) -> str:
-    mark = "" if cite.verified is None else f' verified="{"yes" if cite.verified else "no"}"'
-    return f"<cited question={_attribute(cite.question)}{mark}>{escape(cite.answer)}</cited>"
-
-
-def _speech(speech: Speech) -> str:
-    after = 0
-    parts = []
-    for quoted, text in segments(speech.text):
-        shown = escape(text)
-        if not quoted:
-            parts.append(shown)
-            continue
-        # by its text and not by its place alone: a mark never lands on a quote that was not checked
-        found = next((i for i in range(after, len(speech.quotes)) if escape(speech.quotes[i].text) == shown), None)
-        verified = None
-        if found is not None:
-            after, verified = found + 1, speech.quotes[found].verified
-        mark = "" if verified is None else f' verified="{"yes" if verified else "no"}"'
-        parts.append(f"<quote{mark}>{shown}</quote>")
-    return "".join(parts)
+def _part(part: str | Part) -> str:
+    if isinstance(part, str):
+        return escape(part)
+    mark = {} if part.verified is None else {"verified": "yes" if part.verified else "no"}
+    return f"<{part.tag}{_attributes({**dict(part.attributes), **mark})}>{escape(part.text)}</{part.tag}>"
 
 
 def escape(text: str) -> str:
@@ -173,6 +121,10 @@ def escape(text: str) -> str:
     return _CONTROL_WORD.sub("&#91;", text)
 
 
+def _attributes(values: Mapping[str, str]) -> str:
+    return "".join(f" {name}={_attribute(value)}" for name, value in values.items())
+
+
 def _attribute(text: str) -> str:
     value = escape(text).replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
     return f'"{value}"'
@@ -180,8 +132,7 @@ def _attribute(text: str) -> str:
 
 def kind_name(kind: type[Move]) -> str:
     """The `kind` of a move type."""
-    default = kind.model_fields["kind"].default
-    return default if isinstance(default, str) else kind.__name__.lower()
+    return str(kind.model_fields["kind"].default)
 
 
 def about(kind: type[Move]) -> str:

@@ -1,4 +1,7 @@
-"""Values in an answer, read: probabilities, and texts that hold pointers."""
+"""Values in an answer, read: probabilities, choices by number, texts that hold pointers; and what cannot be read.
+
+Rule of this file: it knows numbers and texts, no moves.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,19 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from moot.protocols.engine.errors import AgentError
+
 _POINTER = re.compile(
     r"&amp;(?=[0-9a-f]{12}(?![0-9a-f]))"
 )  # a pointer as the record shows it, copied as it stands there
+
+
+class UnreadableAnswer(AgentError):
+    """An answer that cannot be read as a move. `text` is what came; `final` when asking again would not help."""
+
+    def __init__(self, message: str, text: str = "", final: bool = False) -> None:
+        super().__init__(message)
+        self.text, self.final = text, final
 
 
 def normalised(stated: Sequence[float]) -> tuple[tuple[float, ...], bool]:
@@ -28,11 +41,22 @@ def normalised(stated: Sequence[float]) -> tuple[tuple[float, ...], bool]:
     return tuple(number / total for number in scaled), True
 
 
-def unescaped(value: Any) -> Any:
-    """The value with its pointers as they are written; a model may copy one as the record shows it, escaped."""
+def cleaned(value: Any) -> Any:
+    """The value as it can be recorded: with its pointers as they are written, as a model may copy one as the record shows
+    it, escaped; and with "?" for lone surrogates, which no encoding has."""
     if isinstance(value, list):
-        return [unescaped(each) for each in value]
-    return _POINTER.sub("&", value) if isinstance(value, str) else value
+        return [cleaned(each) for each in value]
+    if not isinstance(value, str):
+        return value
+    return _POINTER.sub("&", value).encode("utf-8", "replace").decode()
+
+
+def index(name: str, given: Any, count: int) -> int:
+    """The index of a choice that was given by its number from 1 on. Raises ValueError when there is none."""
+    number = int(given) if isinstance(given, str) and given.strip().isdecimal() else given
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= (count or number):
+        raise ValueError(f"{name} is {given!r}; it must be a number from 1{f' to {count}' if count else ''}")
+    return number - 1
 
 
 def numbers(given: Any, count: int) -> list[float]:

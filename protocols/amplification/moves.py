@@ -1,4 +1,7 @@
-"""What is said in amplification: sub-questions, replies, and what is opened behind a pointer."""
+"""What is said in amplification: sub-questions, replies, and what is opened behind a pointer.
+
+Rule of this file: moves and what they say of themselves, no protocol.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from moot.protocols.engine.moves import Move
+from moot.protocols.engine.moves import UNKNOWN, Asked, Move
+from moot.protocols.pointers import pointers_in
 
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
 
@@ -22,8 +26,11 @@ class Subquestions(Move):
     filled: ClassVar[tuple[str, ...]] = ("of", "budgets")
     kind: Literal["subquestions"] = "subquestions"
     of: str = ""
-    questions: Annotated[tuple[Text, ...], Field(min_length=1)]
-    budgets: tuple[Annotated[int, Field(ge=0)] | None, ...] | None = None
+    questions: Annotated[tuple[Text, ...], Field(min_length=1), Asked(person="Your sub-questions")]
+    budgets: Annotated[
+        tuple[Annotated[int, Field(ge=0)] | None, ...] | None,
+        Asked(person="A budget for each (none: a tenth of what is left)", when=lambda brief: "budget" in brief),
+    ] = None
 
     def content(self) -> str:
         return "\n".join(self.questions)
@@ -31,6 +38,13 @@ class Subquestions(Move):
     def cells(self) -> int:
         """0: who asked knows what it asked."""
         return 0
+
+    def in_words(self) -> str:
+        parts = (f"\n({i}) {part}" for i, part in enumerate(self.questions, 1))
+        return f"{self.of} asks".lstrip() + "".join(parts)
+
+    def questions_asked(self) -> tuple[str, tuple[str, ...]]:
+        return self.of, self.questions
 
 
 class Reply(Move):
@@ -40,7 +54,9 @@ class Reply(Move):
     filled: ClassVar[tuple[str, ...]] = ("of",)
     kind: Literal["reply"] = "reply"
     of: str = ""
-    answer: Text
+    answer: Annotated[
+        Text, Asked(person=f"Your answer; {UNKNOWN} when you do not know", choices="text", besides=(UNKNOWN,))
+    ]
 
     def content(self) -> str:
         return self.answer
@@ -48,14 +64,26 @@ class Reply(Move):
     def cells(self) -> int:
         return 1
 
+    def in_words(self) -> str:
+        return f"{self.of} → {self.answer}" if self.of else self.answer
+
+    def prompt_attributes(self) -> dict[str, str]:
+        return {"kind": self.kind, **({"question": self.of} if self.of else {})}
+
+    def question_answered(self) -> tuple[str, str]:
+        return self.of, self.answer
+
 
 class Open(Move):
-    """Look behind a pointer (strong HCH). of, text: the question, and what is behind it; the protocol fills them in."""
+    """Look behind a pointer (strong HCH): [what stands in brackets] in a question or an answer is passed on as one.
+
+    of, text: the question, and what is behind it; the protocol fills them in.
+    """
 
     filled: ClassVar[tuple[str, ...]] = ("of", "text")
     kind: Literal["open"] = "open"
     of: str = ""
-    pointer: Text
+    pointer: Annotated[Text, Asked(person="Which pointer do you open", seen=pointers_in)]
     text: str = ""
 
     def content(self) -> str:
@@ -63,3 +91,9 @@ class Open(Move):
 
     def cells(self) -> int:
         return 1
+
+    def in_words(self) -> str:
+        return f"{self.pointer} holds {self.text or 'nothing'}"
+
+    def prompt_attributes(self) -> dict[str, str]:
+        return {"kind": self.kind, "pointer": self.pointer}

@@ -51,6 +51,9 @@ class ClueCritique(Move):
     def cells(self) -> int:
         return 2
 
+    def in_words(self) -> str:
+        return f"{self.bad_word} is at least as close as {self.target}"
+
 
 class WordComparison(Move):
     """Which of two words is closer to the clue? `closer` is filled in: "first" only where it is strictly closer.
@@ -72,6 +75,11 @@ class WordComparison(Move):
 
     def cells(self) -> int:
         return 1
+
+    def in_words(self) -> str:
+        weights = self.first_weight, self.second_weight
+        weighted = "" if weights == (1, 1) else f" (weighted {weights[0]:g} and {weights[1]:g})"
+        return f"{self.first} is {'' if self.closer == 'first' else 'not '}closer than {self.second}{weighted}"
 
 
 class ClueOversight(Protocol):

@@ -30,6 +30,9 @@ class Strength(Move):
     def reading(self) -> int:
         return 1
 
+    def in_words(self) -> str:
+        return f"plays at a domain Elo of {self.elo:.6g}"
+
 
 class NestedOversight(Protocol):
     """Does oversight hold over the whole chain? The guard stands for "yes", the houdini for "no".

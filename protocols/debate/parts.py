@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Ask, Concession, Move, Quote, Speech, Stop, Verdict
+from moot.protocols.engine.quoting import segments
 from moot.protocols.limits import Limit
-from moot.protocols.quotes import segments, verify
+from moot.protocols.quotes import verify
 
 
 class Part(BaseModel):

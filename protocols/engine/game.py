@@ -169,14 +169,15 @@ class Game:
             self._reject(step, waiting, reply, str(error), reads or 0, meta)
             return False
         del self.open[step]
-        seat = ask.seat
+        seat, shown = ask.seat, move.as_public()
         if self.recorder is not None:
             under = "q" if ask.under is None and move.argues else ask.under
-            size = 0 if under is None else move.cells() if self._cells else move.reading()
+            size = 0 if under is None else shown.cells() if self._cells else shown.reading()
             self.recorder.moved(step, seat, waiting.digest, payload, raw, under, ask.relation, size, reads or 0, meta)
         branch.last = step
         if ask.say:
-            branch.say((step, seat, (type(move), payload) if self.lean else move), payload + seat.encode(), ask.to)
+            payload = payload if shown is move else written(shown)
+            branch.say((step, seat, (type(shown), payload) if self.lean else shown), payload + seat.encode(), ask.to)
         self._ready.append((branch, move))
         self._run()
         return True

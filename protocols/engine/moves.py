@@ -1,34 +1,107 @@
 """Moves: what a seat may say when it is asked. Frozen, typed, told apart by `kind`.
 
-Rule of this file: the kinds that several families share; those of one protocol stand beside it.
+Rule of this file: a move describes itself, to models, to people and to what counts, so that nobody else matches on its kind.
+It knows no protocol, no prompt template and no terminal.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, ClassVar, Literal
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from moot.protocols.engine.errors import ProtocolError, UsageError
+from moot.protocols.engine.quoting import segments
+from moot.protocols.engine.registry import find, origin
 
 UNKNOWN = "?"
 """The answer "I do not know", where answers are texts."""
 
 
-class Move(BaseModel):
-    """The base of every kind of move. A kind of your own is a subclass with a `kind: Literal["name"] = "name"`.
+class Part(NamedTuple):
+    """A stretch of a move that is an element of its own in a prompt: a quotation, a citation.
 
-    argues: whether such moves are nodes of the argument tree. filled: fields that the protocol fills in on the record, and
-    that nobody is asked for. A move that an agent made without validation is validated when it is given, and what is in it.
+    verified: whether it was found to be as it says; None where nobody checked.
+    """
+
+    text: str
+    tag: str = "quote"
+    verified: bool | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a field is asked for, as metadata of its type: `answer: Annotated[str, Asked("your answer")]`.
+
+    told: what a model is told to write there, and person: the question to a person (where empty: by the field's type and
+    name). choices: the field is about the choices of the seat's question: "number" is the index of one of them, written
+    counting from 1; "shares" a probability for each; "text" one of their texts, or one of `besides`. among: the key of the
+    brief that lists the texts there may be. none: what leaving it out means ("all"). seen: finds the texts there may be
+    in each text that the seat was shown. empty: a required text may be blank. when: whether a turn with this brief asks
+    for it at all.
+    """
+
+    told: str = ""
+    person: str = ""
+    choices: Literal["", "number", "shares", "text"] = ""
+    besides: tuple[str, ...] = ()
+    among: str = ""
+    none: str = ""
+    seen: Callable[[str], Iterable[str]] | None = None
+    empty: bool = False
+    when: Callable[[Mapping[str, Any]], bool] = lambda brief: True
+
+
+class Move(BaseModel):
+    """The base of every kind of move. A kind of your own is a subclass with a `kind: Literal["name"] = "name"`; one that
+    only other kinds derive from says so: `class Named(Move, abstract=True)`.
+
+    argues: whether such moves are nodes of the argument tree. filled: fields that the protocol fills in on the record; no
+    model is asked for them, and a person only where `Asked` says how. private_fields: those (with defaults) that no seat and no
+    reader is shown; the transcript keeps them. bare_field: the field that may be given alone, without a form around it.
+    asked_first: fields that are asked for before the others. All else that a move says of itself has a default that fits most.
+
+    Raises ProtocolError, where the class is defined, when its kind is not its own or is of another form, a field has the
+    name of a method, or a private field has no default. A move that an agent made without validation is validated, with
+    what is in it, when it is given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", revalidate_instances="always")
     argues: ClassVar[bool] = False
     filled: ClassVar[tuple[str, ...]] = ()
+    private_fields: ClassVar[tuple[str, ...]] = ()
+    bare_field: ClassVar[str] = ""
+    asked_first: ClassVar[tuple[str, ...]] = ()
     kind: str
+
+    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        for name in cls.model_fields:
+            if name in vars(Move):
+                raise ProtocolError(
+                    f"{_place(cls)}: a field may not be called {name!r}, which says something of every move"
+                )
+        for name in cls.private_fields:
+            if name not in cls.model_fields or cls.model_fields[name].is_required():
+                raise ProtocolError(f"{_place(cls)}: the private field {name!r} must be a field with a default")
+        if not abstract:
+            _register(cls)
+
+    # -- what readers pay for ------------------------------------------------------------------------------------------
 
     def content(self) -> str:
         """What a reader of this move reads, as text."""
-        return self.model_dump_json(exclude={"kind"})
+        return self.model_dump_json(exclude={"kind", *self.private_fields})
 
     def reading(self) -> int:
         """What reading this move costs a bounded judge, in the question's unit (characters, unless overridden)."""
@@ -41,6 +114,146 @@ class Move(BaseModel):
     def cost(self, unit: str) -> int:
         """What reading it costs in a given unit."""
         return self.cells() if unit == "cells" else self.reading()
+
+    # -- how it is shown -----------------------------------------------------------------------------------------------
+
+    def as_public(self) -> Self:
+        """The move as others may see it: without what is private."""
+        if not self.private_fields:
+            return self
+        return self.model_copy(
+            update={
+                name: type(self).model_fields[name].get_default(call_default_factory=True)
+                for name in self.private_fields
+            }
+        )
+
+    def in_words(self) -> str:
+        """What it says, for people: in transcripts, trees, exports, at the terminal. Unless overridden, its `content`
+        where it has one of its own, else its fields one by one."""
+        return in_words(dict(self.as_public())) if type(self).content is Move.content else self.content()
+
+    def in_short(self, choices: Sequence[str]) -> str:
+        """What stands beside its kind in a heading: whom it is to, what it takes. choices: of the speaker's question."""
+        return ""
+
+    def stated_probabilities(self) -> tuple[float, ...]:
+        """The probabilities that it gives to the choices of its speaker's question; () when it gives none."""
+        return ()
+
+    def prompt_attributes(self) -> dict[str, str]:
+        """The attributes of its element in a prompt, beside who said it and where."""
+        return {"kind": self.kind}
+
+    def prompt_body(self) -> str | Sequence[str | Part]:
+        """What its element in a prompt holds: texts, and parts that are elements of their own."""
+        return self.content()
+
+    # -- what it asks, answers and cites -------------------------------------------------------------------------------
+
+    def questions_asked(self) -> tuple[str | None, Sequence[str]]:
+        """A question (None: that of the play) and the questions that its answer waits for, by this move; (None, ()) if none."""
+        return None, ()
+
+    def question_answered(self) -> tuple[str, str] | None:
+        """The question that this move answers, and its answer."""
+        return None
+
+    def steps_cited(self) -> Sequence[str]:
+        """The steps of earlier moves that it rests on, by its own word."""
+        return ()
+
+    @classmethod
+    def fields_asked(cls, brief: Mapping[str, Any], person: bool = False) -> dict[str, Asked]:
+        """The fields that a seat is asked for in a turn with this brief, in order, each with how it is asked for."""
+        found = {}
+        for name in dict.fromkeys((*cls.asked_first, *cls.model_fields)):
+            hint = next((each for each in cls.model_fields[name].metadata if isinstance(each, Asked)), None)
+            if name == "kind" or (name in cls.filled and not (person and hint)):
+                continue
+            if hint is None or hint.when(brief):
+                found[name] = hint or Asked()
+        return found
+
+
+_known: dict[str, tuple[weakref.ref[type[Move]], tuple[str, str]]] = {}
+"""Kind to its class, and where that is defined: file and qualified name."""
+
+
+def move_class(kind: object) -> type[Move] | None:
+    """The class of moves of that kind, among those imported; None when there is none."""
+    found = _known.get(kind) if isinstance(kind, str) else None
+    return None if found is None else found[0]()
+
+
+@cache
+def import_moves_of(protocol: str) -> None:
+    """Make the moves of a protocol known, where it is installed: what was recorded of it can then be shown in its words."""
+    try:
+        find("protocol", protocol)
+    except UsageError:
+        pass
+
+
+def recorded_move(data: object) -> Move | None:
+    """A recorded move, without what is private. None where its class is not known here or it is not valid (it was
+    rejected, or its class has changed)."""
+    cls = move_class(data.get("kind")) if isinstance(data, Mapping) else None
+    try:
+        return None if cls is None else cls.model_validate(data).as_public()
+    except ValueError:
+        return None
+
+
+def in_words(fields: Mapping[str, Any]) -> str:
+    """Fields in words, one by one; a `text` comes first and needs no name."""
+    text = fields.get("text")
+    shown = {
+        key: _value(value)
+        for key, value in fields.items()
+        if key != "kind" and not (key == "text" and isinstance(text, str))
+    }
+    rest = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in shown.items() if value)
+    return f"{text}\n({rest})" if rest and isinstance(text, str) and text.strip() else rest or str(text or "")
+
+
+def _value(value: Any) -> str:
+    match value:
+        case None | bool():
+            return {None: "", True: "yes", False: "no"}[value]
+        case float():
+            return f"{value:.6g}"
+        case list() | tuple():
+            return ", ".join(map(_value, value))
+        case BaseModel():
+            return str(value) if type(value).__str__ is not BaseModel.__str__ else in_words(dict(value))
+        case Mapping():
+            return in_words(value)
+    return str(value)
+
+
+def _register(cls: type[Move]) -> None:
+    field = cls.model_fields["kind"]
+    kind = field.default
+    if (
+        not isinstance(kind, str)
+        or get_origin(field.annotation) is not Literal
+        or get_args(field.annotation) != (kind,)
+    ):
+        raise ProtocolError(f'{_place(cls)}: a move needs a kind of this form: kind: Literal["bid"] = "bid"')
+    if move_class(kind) is not None and (other := _known[kind][1]) != origin(cls):
+        raise ProtocolError(
+            f"two classes of moves have the kind {kind!r}: {other[1]} ({other[0]}) and {_place(cls)}; give one of them another"
+        )
+    _known[kind] = weakref.ref(cls), origin(cls)
+
+
+def _place(cls: type[Move]) -> str:
+    file, name = origin(cls)
+    return f"{name} ({file})"
+
+
+# -- the moves that every protocol may use -----------------------------------------------------------------------------
 
 
 class Quote(BaseModel):
@@ -56,8 +269,10 @@ class Speech(Move):
     """An argument in words. Quotes stand in the text as <quote>…</quote>; the protocol finds and verifies them."""
 
     argues: ClassVar[bool] = True
+    filled: ClassVar[tuple[str, ...]] = ("quotes",)
+    bare_field: ClassVar[str] = "text"
     kind: Literal["speech"] = "speech"
-    text: str
+    text: Annotated[str, Asked("what you say", "Your speech; quotes as <quote>exact words</quote>")]
     quotes: tuple[Quote, ...] = ()
 
     def content(self) -> str:
@@ -66,6 +281,21 @@ class Speech(Move):
     def reading(self) -> int:
         return len(self.text)
 
+    def prompt_attributes(self) -> dict[str, str]:
+        return {}
+
+    def prompt_body(self) -> list[str | Part]:
+        after, parts = 0, list[str | Part]()
+        for quoted, text in segments(self.text):
+            if not quoted:
+                parts.append(text)
+                continue
+            # by its text and not by its place alone: a mark never lands on a quote that was not checked
+            place = next((i for i in range(after, len(self.quotes)) if self.quotes[i].text == text), None)
+            after = after if place is None else place + 1
+            parts.append(Part(text, verified=None if place is None else self.quotes[place].verified))
+        return parts
+
 
 class Verdict(Move):
     """A judge's belief over the choices: `probabilities[i]` for choice i, each in [0, 1], summing to 1.
@@ -73,10 +303,13 @@ class Verdict(Move):
     text: feedback or reasons, in words. end: the judge wants to hear no more.
     """
 
+    asked_first: ClassVar[tuple[str, ...]] = ("text",)
     kind: Literal["verdict"] = "verdict"
-    probabilities: tuple[Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)], ...]
-    text: str = ""
-    end: bool = False
+    probabilities: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)], ...], Asked(choices="shares")
+    ]
+    text: Annotated[str, Asked("your reasons", "Your reasons or feedback (may be empty)")] = ""
+    end: Annotated[bool, Asked(person="End here?", when=lambda brief: brief.get("task") == "feedback")] = False
 
     @field_validator("probabilities")
     @classmethod
@@ -94,34 +327,56 @@ class Verdict(Move):
     def content(self) -> str:
         return self.text
 
+    def in_short(self, choices: Sequence[str]) -> str:
+        return "ends it here" if self.end else ""
+
+    def stated_probabilities(self) -> tuple[float, ...]:
+        return self.probabilities
+
+    def prompt_attributes(self) -> dict[str, str]:
+        return {"kind": self.kind, "probabilities": " ".join(f"{p:.4g}" for p in self.probabilities)}
+
 
 class Answer(Move):
     """The choice that an agent takes as its own (open consultancy and open debate)."""
 
+    asked_first: ClassVar[tuple[str, ...]] = ("text",)
     kind: Literal["answer"] = "answer"
-    choice: Annotated[int, Field(ge=0)]
-    text: str = ""
+    choice: Annotated[int, Field(ge=0), Asked(person="Your answer", choices="number")]
+    text: Annotated[str, Asked("your reasons", "Your reasons (may be empty)")] = ""
 
     def content(self) -> str:
         return self.text
+
+    def in_short(self, choices: Sequence[str]) -> str:
+        return f"takes “{choices[self.choice]}”" if self.choice < len(choices) else f"takes answer {self.choice + 1}"
+
+    def prompt_attributes(self) -> dict[str, str]:
+        return {"kind": self.kind, "choice": str(self.choice + 1)}
 
 
 class Ask(Move):
     """A question that the judge puts to a seat (or, with `to` None, to every debater)."""
 
     kind: Literal["ask"] = "ask"
-    text: str
-    to: str | None = None
+    text: Annotated[str, Asked("your question", "Your question (may be empty)", empty=True)]
+    to: Annotated[str | None, Asked("the name of a seat", "To whom", among="to_seats", none="all")] = None
 
     def content(self) -> str:
         return self.text
+
+    def in_short(self, choices: Sequence[str]) -> str:
+        return f"to {self.to or 'all'}"
+
+    def prompt_attributes(self) -> dict[str, str]:
+        return {"kind": self.kind, **({} if self.to is None else {"to": self.to})}
 
 
 class Stop(Move):
     """Whether this seat agrees to end the play here."""
 
     kind: Literal["stop"] = "stop"
-    stop: bool
+    stop: Annotated[bool, Asked(person="Do you agree to end here?")]
 
     def content(self) -> str:
         return "agrees to end" if self.stop else "wants to go on"

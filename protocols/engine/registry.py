@@ -13,6 +13,7 @@ an entry point of the kind's group, called as the thing is called:
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import sys
 import weakref
@@ -68,7 +69,7 @@ class Plugin(NamedTuple):
 def register(kind: str, name: str, thing: Any) -> None:
     """Make a class known by its name. One that is defined again (the same name in the same file) replaces itself."""
     others = _registered[kind][name]
-    others[:] = [ref for ref in others if (other := ref()) is not None and _origin(other) != _origin(thing)]
+    others[:] = [ref for ref in others if (other := ref()) is not None and origin(other) != origin(thing)]
     others.append(weakref.ref(thing))
 
 
@@ -170,11 +171,12 @@ def _live(kind: str, name: str) -> list[Any]:
     return [thing for ref in _registered[kind].get(name, ()) if (thing := ref()) is not None]
 
 
-def _origin(thing: Any) -> tuple[str, str]:
+def origin(thing: Any) -> tuple[str, str]:
     """Where a class is defined: a file that is imported under two names defines one class."""
     thing = inspect.unwrap(thing)
     module = sys.modules.get(thing.__module__)
-    return getattr(module, "__file__", None) or thing.__module__, thing.__qualname__
+    file = getattr(module, "__file__", None)
+    return os.path.realpath(file) if file else thing.__module__, thing.__qualname__
 
 
 @cache

@@ -54,7 +54,8 @@ class Log:
 
     def then(self, entry: Entry) -> Log:
         """The chain with one more statement."""
-        return Log(self, (entry.step, entry.seat, entry.move), to_json(entry.move) + entry.seat.encode())
+        move = entry.move.as_public()
+        return Log(self, (entry.step, entry.seat, move), to_json(move) + entry.seat.encode())
 
     def read(self) -> Entry:
         """The statement of this link."""

@@ -33,6 +33,9 @@ class Descend(Move):
     def reading(self) -> int:
         return 1
 
+    def in_words(self) -> str:
+        return f"down to the {self.which} input of the gate"
+
 
 class GateValues(Move):
     """The values of all gates in their order, as the claimant has them: a bit each.
@@ -46,6 +49,9 @@ class GateValues(Move):
 
     def reading(self) -> int:
         return len(self.values)
+
+    def in_words(self) -> str:
+        return f"the values of gates 0 to {len(self.values) - 1}: {''.join(map(str, self.values))}"
 
 
 class GateNumber(Move):
@@ -62,6 +68,9 @@ class GateNumber(Move):
 
     def reading(self) -> int:
         return self.bits
+
+    def in_words(self) -> str:
+        return f"gate {self.gate} does not follow"
 
 
 class CircuitGame(ClaimGame):

@@ -22,7 +22,7 @@ from moot.protocols.games.claims import ClaimGame
 from moot.protocols.market.market_making import of
 
 
-class Asks(Move):
+class Asks(Move, abstract=True):
     """Addresses of cells that the claimant's copies are asked for."""
 
     argues: ClassVar[bool] = True
@@ -40,11 +40,17 @@ class Examination(Asks):
 
     kind: Literal["examination"] = "examination"
 
+    def in_words(self) -> str:
+        return f"asks about {', '.join(self.addresses)}"
+
 
 class Challenge(Asks):
     """The few cells at which, the opponent says, the claimant's table breaks its local rule."""
 
     kind: Literal["challenge"] = "challenge"
+
+    def in_words(self) -> str:
+        return f"the rule is broken at {', '.join(self.addresses)}"
 
 
 class CrossExamination(ClaimGame):

@@ -30,6 +30,12 @@ MOST = 10**18
 Count = Annotated[int, Field(ge=0, le=MOST)]
 
 
+def after(queries: int) -> str:
+    """How often the author of a move says that it asked the oracle, in words; "" where it did not."""
+    many = f"{queries:,}".replace(",", "\u202f")
+    return f", after {many} {'query' if queries == 1 else 'queries'}" if queries else ""
+
+
 class Probability(Move):
     """The probability p that the oracle answers 1. of: the query (the protocol fills it in). queries: how often its author
     asked the oracle for it."""
@@ -44,6 +50,9 @@ class Probability(Move):
     def content(self) -> str:
         return f"Pr({self.of} = 1) = {self.p:.6g}"
 
+    def in_words(self) -> str:
+        return self.content() + after(self.queries)
+
     def cells(self) -> int:
         return 2
 
@@ -57,6 +66,9 @@ class Check(Move):
 
     def content(self) -> str:
         return "accepted" if self.accept else "challenged"
+
+    def in_words(self) -> str:
+        return self.content() + after(self.queries)
 
     def cells(self) -> int:
         return 1

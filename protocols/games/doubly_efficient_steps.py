@@ -21,7 +21,7 @@ from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import NOTHING, Entry, Log
 from moot.protocols.games.claims import ClaimGame
 from moot.protocols.games.cross_examination import Examination
-from moot.protocols.games.doubly_efficient import Count, of_oracle
+from moot.protocols.games.doubly_efficient import Count, after, of_oracle
 from moot.protocols.games.step_machines import Look, StepMachine, machine_named, query_of
 
 _STEP = re.compile(r"step\((0|[1-9][0-9]{0,17})\)", re.ASCII)
@@ -41,6 +41,9 @@ class Value(Move):
     def content(self) -> str:
         return f"{self.of} = {self.answer}"
 
+    def in_words(self) -> str:
+        return self.content() + after(self.queries)
+
     def cells(self) -> int:
         return 1
 
@@ -56,6 +59,9 @@ class Fault(Move):
     def content(self) -> str:
         return self.address
 
+    def in_words(self) -> str:
+        return f"{self.address} does not follow{after(self.queries)}"
+
     def cells(self) -> int:
         return 1
 
@@ -68,6 +74,9 @@ class Accept(Move):
 
     def content(self) -> str:
         return "accepted"
+
+    def in_words(self) -> str:
+        return self.content() + after(self.queries)
 
     def cells(self) -> int:
         return 1

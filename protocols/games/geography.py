@@ -26,6 +26,9 @@ class Go(Move):
     def reading(self) -> int:
         return 1
 
+    def in_words(self) -> str:
+        return f"to vertex {self.vertex}"
+
 
 class Stuck(Move):
     """The player has nowhere to go, or gives up: it loses."""
@@ -35,6 +38,9 @@ class Stuck(Move):
 
     def reading(self) -> int:
         return 1
+
+    def in_words(self) -> str:
+        return "there is nowhere left to go"
 
 
 class Geography(ClaimGame):

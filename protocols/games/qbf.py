@@ -29,6 +29,9 @@ class Assign(Move):
     def reading(self) -> int:
         return 1
 
+    def in_words(self) -> str:
+        return f"x{self.variable} = {'true' if self.value else 'false'}"
+
 
 class QBFDebate(ClaimGame):
     """Is the quantified formula true? The claimant of "true" sets the existential variables, its opponent the others.

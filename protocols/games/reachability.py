@@ -27,6 +27,9 @@ class Middle(Move):
     def reading(self) -> int:
         return 1
 
+    def in_words(self) -> str:
+        return f"the walk has vertex {self.vertex} in its middle"
+
 
 class Half(Move):
     """The half of the walk that the opponent disputes."""
@@ -37,6 +40,9 @@ class Half(Move):
 
     def reading(self) -> int:
         return 1
+
+    def in_words(self) -> str:
+        return f"the {self.half} half is no walk"
 
 
 class Reachability(ClaimGame):

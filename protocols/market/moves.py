@@ -1,4 +1,7 @@
-"""The moves of market making: prices, statements with citations, queries of the market, cross-examination."""
+"""The moves of market making: prices, statements with citations, queries of the market, cross-examination.
+
+Rule of this file: moves and what they say of themselves, no protocol.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from moot.protocols.amplification.amplification import Text
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.amplification.moves import Text
+from moot.protocols.engine.moves import Asked, Move, Part, Verdict
 
 
 class Price(Verdict):
@@ -38,9 +41,9 @@ class Statement(Move):
 
     argues: ClassVar[bool] = True
     kind: Literal["statement"] = "statement"
-    text: Annotated[str, Field(max_length=400_000)] = ""
-    answer: Text | None = None
-    cites: tuple[Citation, ...] = ()
+    text: Annotated[str, Field(max_length=400_000), Asked(person="Your statement (may be empty)")] = ""
+    answer: Annotated[Text | None, Asked(person="Which answer does it claim", choices="text")] = None
+    cites: Annotated[tuple[Citation, ...], Asked(person="What you cite of the market (may be empty)")] = ()
 
     def content(self) -> str:
         claim = [] if self.answer is None else [f"Claimed answer: {self.answer}"]
@@ -54,6 +57,17 @@ class Statement(Move):
         """A cell for each word of the text, for the claimed answer, and for each cited answer (the reader knows which
         questions its rule asks)."""
         return len(self.text.split()) + (self.answer is not None) + len(self.cites)
+
+    def prompt_attributes(self) -> dict[str, str]:
+        return {"kind": self.kind, **({} if self.answer is None else {"claims": self.answer})}
+
+    def prompt_body(self) -> list[str | Part]:
+        """The text, and an element for each citation, which no text can be taken for."""
+        cited = (Part(cite.answer, "cited", cite.verified, (("question", cite.question),)) for cite in self.cites)
+        return [self.text, *cited]
+
+    def questions_asked(self) -> tuple[None, list[str]]:
+        return None, [cite.question for cite in self.cites]
 
 
 class Query(Move):
@@ -85,3 +99,9 @@ class Examine(Move):
 
     def cells(self) -> int:
         return len(self.question.split())
+
+    def prompt_attributes(self) -> dict[str, str]:
+        return {"kind": self.kind, "of": self.turn}
+
+    def prompt_body(self) -> str:
+        return self.question

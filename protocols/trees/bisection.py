@@ -28,6 +28,9 @@ class Split(Move):
     def reading(self) -> int:
         return 2
 
+    def in_words(self) -> str:
+        return f"the left half sums to {self.left}, the right half to {self.right}"
+
 
 class Dispute(Move):
     """The half that the opponent disputes."""
@@ -38,6 +41,9 @@ class Dispute(Move):
 
     def reading(self) -> int:
         return 1
+
+    def in_words(self) -> str:
+        return f"the {self.half} half is wrong"
 
 
 class Bisection(Protocol):

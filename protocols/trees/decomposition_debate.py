@@ -58,6 +58,9 @@ class Decomposition(Move):
     def cells(self) -> int:
         return len(self.claims)
 
+    def in_words(self) -> str:
+        return f"{self.of} rests on" + "".join(f"\n({i}) {claim}" for i, claim in enumerate(self.claims, 1))
+
 
 class Pick(Move):
     """The number of the claim, of those just given, that the debate goes on about: "1" is the first."""
@@ -71,6 +74,9 @@ class Pick(Move):
 
     def cells(self) -> int:
         return 1
+
+    def in_words(self) -> str:
+        return "the claim does not follow" if self.claim == FOLLOWS else f"claim ({self.claim})"
 
 
 class Claimed(Move):

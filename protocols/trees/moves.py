@@ -1,16 +1,19 @@
-"""The moves of argument trees: claims that cite earlier ones, responses to a claim, and reactions at any of them."""
+"""The moves of argument trees: claims that cite earlier ones, responses to a claim, and reactions at any of them.
+
+Rule of this file: moves, what they say of themselves, and the check that claims share; no protocol.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from moot.protocols.amplification.moves import Text
 from moot.protocols.engine.errors import Illegal
-from moot.protocols.engine.moves import Move
+from moot.protocols.engine.moves import Asked, Move
 from moot.protocols.limits import Limit
 
 Label = Literal["yes", "yes but", "secondary objection", "main objection"]
@@ -35,8 +38,8 @@ class Assertion(Move):
     argues: ClassVar[bool] = True
     filled: ClassVar[tuple[str, ...]] = ("to", "label", "missing")
     kind: Literal["assertion"] = "assertion"
-    text: Annotated[str, Field(max_length=400_000)]
-    cites: tuple[Text, ...] = ()
+    text: Annotated[str, Field(max_length=400_000), Asked(person="Your claim")]
+    cites: Annotated[tuple[Text, ...], Asked(person="Earlier claims that it rests on, by step (may be empty)")] = ()
     to: str = ""
     label: str = ""
     missing: tuple[str, ...] = ()
@@ -62,6 +65,19 @@ class Assertion(Move):
         """A cell for each word, and for each citation."""
         return len(self.text.split()) + len(self.cites)
 
+    def in_short(self, choices: Sequence[str]) -> str:
+        return f"{self.label or 'under'}, to {self.to}" if self.to else ""
+
+    def prompt_attributes(self) -> dict[str, str]:
+        found = {"to": self.to, "label": self.label, "cites": " ".join(self.steps_cited())}
+        return {"kind": self.kind, **{name: value for name, value in found.items() if value}}
+
+    def prompt_body(self) -> str:
+        return self.text
+
+    def steps_cited(self) -> list[str]:
+        return [each for each in self.cites if each not in self.missing]
+
 
 class Response(Move):
     """What a debater says to the claim of the step `to`, which the protocol fills in."""
@@ -73,6 +89,9 @@ class Response(Move):
 
     def content(self) -> str:
         return f"{self.label}, to claim {self.to}"
+
+    def prompt_attributes(self) -> dict[str, str]:
+        return {"kind": self.kind, **({"to": self.to} if self.to else {}), "label": self.label}
 
     def cells(self) -> int:
         return 1
@@ -94,9 +113,6 @@ class Reaction(Move):
 
     def cells(self) -> int:
         return 1
-
-
-KINDS: dict[str, type[Move]] = {"assertion": Assertion, "response": Response, "reaction": Reaction}
 
 
 def stated(

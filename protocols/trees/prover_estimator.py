@@ -41,6 +41,9 @@ class Estimate(Move):
     def cells(self) -> int:
         return 1
 
+    def in_words(self) -> str:
+        return f"{self.of} is right with probability {self.probability:.6g}"
+
 
 class Call(Move):
     """Where the prover says that the estimate of the claim at hand errs: -1 too low, 1 too high, 0 that it is fine."""

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from moot.agents.models.lm import LM as LM
     from moot.agents.models.local import Local as Local
     from moot.agents.people.human import Human as Human
+    from moot.agents.prompts import Templates as Templates
+    from moot.agents.prompts.asking import prompt_for as prompt_for
+    from moot.agents.prompts.asking import read_move as read_move
+    from moot.agents.prompts.asking import repair_messages as repair_messages
+    from moot.agents.prompts.asking import response_format as response_format
+    from moot.agents.prompts.values import UnreadableAnswer as UnreadableAnswer
     from moot.agents.wrappers.best_of import BestOf as BestOf
     from moot.agents.wrappers.critique_and_refine import CritiqueAndRefine as CritiqueAndRefine
     from moot.complexity.guarantee import Guarantee as Guarantee
@@ -72,8 +78,10 @@ if TYPE_CHECKING:
     from moot.protocols.engine.game import Game as Game
     from moot.protocols.engine.moves import Answer as Answer
     from moot.protocols.engine.moves import Ask as Ask
+    from moot.protocols.engine.moves import Asked as Asked
     from moot.protocols.engine.moves import Concession as Concession
     from moot.protocols.engine.moves import Move as Move
+    from moot.protocols.engine.moves import Part as Part
     from moot.protocols.engine.moves import Quote as Quote
     from moot.protocols.engine.moves import Speech as Speech
     from moot.protocols.engine.moves import Stop as Stop

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moot.complexity.play import Play
+from moot.protocols.engine.moves import Move, import_moves_of, recorded_move
 
 if TYPE_CHECKING:
     import networkx
@@ -18,16 +19,18 @@ def citation_graph(transcript: Play) -> networkx.DiGraph[str]:
     """
     import networkx
 
+    import_moves_of(transcript.started["protocol"]["name"])
     graph: networkx.DiGraph[str] = networkx.DiGraph()
     for event in transcript.events():
-        if event["event"] != "moved" or event["move"].get("kind") != "assertion":
+        move = recorded_move(event["move"]) if event["event"] == "moved" and "under" in event else None
+        if move is None or type(move).steps_cited is Move.steps_cited:
             continue
-        step, move = event["step"], event["move"]
-        cites, missing = move.get("cites", ()), move.get("missing", ())
+        step, data = event["step"], event["move"]
         graph.add_node(
-            step, seat=event["seat"], text=move["text"], to=event["under"], relation=event["relation"], missing=missing
-        )
-        graph.add_edges_from((step, cited) for cited in cites if cited not in missing)
+            step, seat=event["seat"], text=data.get("text") or move.in_words(), to=event["under"],
+            relation=event["relation"], missing=data.get("missing", ()),
+        )  # fmt: skip
+        graph.add_edges_from((step, cited) for cited in move.steps_cited())
     return graph
 
 

@@ -1,4 +1,7 @@
-"""What a reader is shown of a transcript, in the order of its steps, whatever it is then drawn on."""
+"""What a reader is shown of a transcript, in the order of its steps, whatever it is then drawn on.
+
+Rule of this file: it knows events, and asks each move what it says; it knows no kind of move and draws nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from moot.complexity.play import Play, path_of
 from moot.protocols.engine.errors import MootError
 from moot.protocols.engine.game import Game
-from moot.protocols.quotes import segments
+from moot.protocols.engine.moves import Move, Part, in_words, recorded_move
+from moot.protocols.engine.quoting import segments
 from moot.protocols.text import one_line
-from moot.transcripts.display.saying import text_of
 
 if TYPE_CHECKING:
     import networkx
@@ -159,33 +162,25 @@ def _scene(event: Mapping[str, Any], roles: Mapping[str, str], put: Put, own: Pu
     }  # fmt: skip
     if event["event"] == "rejected":
         return Scene(**common, rule=str(event.get("rule", "")))
-    beliefs = tuple(float(p) for p in move.get("probabilities", ())) if kind in ("verdict", "price") else ()
-    extra = ""
-    if kind == "verdict":
-        extra = "ends it here" if move.get("end") else put.question if set(put.choices) != set(own.choices) else ""
-    elif kind == "ask":
-        extra = f"to {move.get('to') or 'all'}"
-    elif kind == "answer":
-        choice = move.get("choice")
-        extra = f"takes {_choice(put.choices, choice)}" if isinstance(choice, int) else ""
-    elif kind == "stop":
-        return Scene(**common, pieces=(Piece("agrees to end" if move.get("stop") else "wants to go on"),))
-    return Scene(**common, pieces=tuple(_pieces(move)), beliefs=beliefs, extra=one_line(extra))
+    known = recorded_move(move)
+    if known is None:
+        return Scene(**common, pieces=tuple(pieces(in_words(move))))
+    beliefs, extra = known.stated_probabilities(), known.in_short(put.choices)
+    if beliefs and not extra and set(put.choices) != set(own.choices):
+        extra = put.question
+    return Scene(**common, pieces=tuple(pieces(known.in_words(), known)), beliefs=beliefs, extra=one_line(extra))
 
 
 def _choice(choices: tuple[str, ...], index: int) -> str:
     return f"“{one_line(choices[index], 60)}”" if 0 <= index < len(choices) else f"answer {index}"
 
 
-def _pieces(move: Mapping[str, Any]) -> Iterator[Piece]:
-    text = text_of(move)
-    quotes = list(move.get("quotes") or ())
-    for segment in segments(text):
-        if segment.quote:
-            checked = quotes.pop(0) if quotes else {}
-            yield Piece(segment.text, quote=True, verified=checked.get("verified"))
-        elif segment.text:
-            yield Piece(segment.text)
+def pieces(text: str, move: Move | None = None) -> Iterator[Piece]:
+    """The words of a move, quotations apart, each with what the move says of it."""
+    body = () if move is None else move.prompt_body()
+    marks = iter([part.verified for part in body if isinstance(part, Part) and part.tag == "quote"])
+    for quote, said in segments(text):
+        yield Piece(said, quote, next(marks, None) if quote else None)
 
 
 def _heading(brief: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from moot.agents.base import act_of, close_all, describe, start_all
+from moot.protocols.engine.moves import Move
 from moot.protocols.engine.view import Request
 
 Told = Callable[[str, Request, Any], None]
@@ -58,7 +59,7 @@ def narrator() -> Told:
             begun[request.step] = time.perf_counter()
             return
         seconds = time.perf_counter() - begun.pop(request.step, time.perf_counter())
-        content = reply.content() if hasattr(reply, "content") else str(reply)
+        content = reply.as_public().in_words() if isinstance(reply, Move) else str(reply)
         say(f"  {request.step:<8} {request.seat:<8} {seconds:6.1f} s  {one_line(str(content), 80)}")
 
     return told

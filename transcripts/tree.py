@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from moot.complexity.play import ROOT, scope_of
-from moot.protocols.engine.moves import import_moves_of
-from moot.transcripts.display.saying import text_of
+from moot.protocols.engine.recorded import import_moves_of, words_of
 
 if TYPE_CHECKING:
     from moot.transcripts.graph import ArgumentTree
@@ -44,7 +43,12 @@ def argument_tree(events: Iterable[Mapping[str, Any]]) -> ArgumentTree:
             parent = scope_of(step, scopes) if under == ROOT else under
             seat = event["seat"]
             graph.add_node(
-                step, seat=seat, role=roles.get(seat), kind=move.get("kind", ""), text=text_of(move), size=event["size"]
+                step,
+                seat=seat,
+                role=roles.get(seat),
+                kind=move.get("kind", ""),
+                text=words_of(move),
+                size=event["size"],
             )
             graph.add_edge(parent, step, relation=event["relation"])
     networkx.freeze(graph)

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.agents.people.human import Human, printable
+from moot.agents.people.human import Human
+from moot.agents.people.terminal import printable
 from moot.protocols.engine.errors import AgentError
 from moot.protocols.engine.moves import Answer, Ask, Move, Quote, Speech, Stop, Verdict
 
@@ -98,6 +99,8 @@ def test_the_view_is_shown_without_steering_the_terminal() -> None:
     ):
         assert part in shown
     assert "\x1b" not in shown and "not in the passage" in shown
+    asked = moot.Question("\x1b[2J?", ("\x1b[31mone", "two\u202e"), passage="\x07")
+    assert not set("\x1b\x07\u202e") & set(typed(["so", ".", "50", "50"], Verdict, question=asked)[1])
     assert "Nine ships" not in typed(["x", "."], Speech, source="none")[1]
 
 

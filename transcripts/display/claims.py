@@ -1,4 +1,7 @@
-"""Which claims of a play rest on which: a fold over events, for recursive debates and argument trees."""
+"""Which claims of a play rest on which: a fold over events, for recursive debates and argument trees.
+
+Rule of this file: graphs, not text; a claim is whatever says which steps it cites.
+"""
 
 from __future__ import annotations
 

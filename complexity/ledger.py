@@ -12,7 +12,8 @@ from typing import Any
 from moot.complexity.play import ROOT, reads_in, scope_of
 from moot.complexity.questions import QuestionGraph
 from moot.complexity.spending import Ledger, Questions, Size, Spending
-from moot.protocols.engine.moves import Move, import_moves_of, move_class, recorded_move
+from moot.protocols.engine.moves import Move, move_class
+from moot.protocols.engine.recorded import import_moves_of, recorded_move
 
 _USAGE = ("prompt_tokens", "completion_tokens", "cached_tokens", "cost")
 

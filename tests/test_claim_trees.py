@@ -261,11 +261,11 @@ def test_claims_that_say_nothing_do_not_save_a_liar(task: Any, answer: str) -> N
 
 
 def test_a_decomposition_reads_as_its_claims() -> None:
-    from moot.transcripts.display.saying import text_of
+    from moot.protocols.engine.recorded import words_of
 
     made = Decomposition(of="q", claims=(Claim(question="one?", answer="1"), Claim(question="two?", answer="2")))
-    assert text_of(made.model_dump()) == "q rests on\n(1) one? → 1\n(2) two? → 2"
-    assert text_of({"kind": "decomposition", "of": "q", "claims": [3]}) == "of q, claims 3"
+    assert words_of(made.model_dump()) == "q rests on\n(1) one? → 1\n(2) two? → 2"
+    assert words_of({"kind": "decomposition", "of": "q", "claims": [3]}) == "of q, claims 3"
 
 
 def test_programs_that_may_not_look_say_so() -> None:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.agents.people.human import Human, printable
+from moot.agents.people.human import Human
+from moot.agents.people.terminal import printable
 from moot.protocols.engine.errors import AgentError
 from moot.protocols.engine.moves import Answer, Ask, Move, Quote, Speech, Stop, Verdict
 
@@ -98,6 +99,8 @@ def test_the_view_is_shown_without_steering_the_terminal() -> None:
     ):
         assert part in shown
     assert "\x1b" not in shown and "not in the passage" in shown
+    asked = moot.Question("\x1b[2J?", ("\x1b[31mone", "two\u202e"), passage="\x07")
+    assert not set("\x1b\x07\u202e") & set(typed(["so", ".", "50", "50"], Verdict, question=asked)[1])
     assert "Nine ships" not in typed(["x", "."], Speech, source="none")[1]
 
 
@@ -248,7 +251,7 @@ def test_a_person_is_told_what_the_turn_is_about() -> None:
         "variable: 3" in shown and "quantifier: e" in shown and "The value of the variable whose turn it is." in shown
     )
     assert move.value is True
-    move, shown = typed(["0.25", ""], Probability, task="estimate", query="bit(2)", samples=9)
+    move, shown = typed(["0.25", ""], Probability, task="estimate", details={"query": "bit(2)", "samples": 9})
     assert (move.p, move.queries) == (0.25, 0) and "query: bit(2)" in shown and "The probability p that" in shown
-    move, shown = typed(["no", "4"], Check, task="check", query="bit(2)", within=0.5)
+    move, shown = typed(["no", "4"], Check, task="check", details={"query": "bit(2)", "within": 0.5})
     assert (move.accept, move.queries) == (False, 4) and "within: 0.5" in shown

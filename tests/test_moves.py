@@ -22,13 +22,13 @@ import moot
 from moot.agents.prompts.forms import Form
 from moot.agents.prompts.render import kind_name, statement
 from moot.protocols.engine.errors import BudgetExceeded, ProtocolError
-from moot.protocols.engine.moves import Move, in_words, move_class, recorded_move
+from moot.protocols.engine.moves import Move, move_class
+from moot.protocols.engine.recorded import recorded_move, words_of
 from moot.protocols.engine.view import Log
 from moot.testing.shapes import build, schema_of
 from moot.testing.strategies import Drawn
 from moot.transcripts.display.claims import citation_graph
 from moot.transcripts.display.notebook import as_html
-from moot.transcripts.display.saying import text_of
 from moot.transcripts.display.show import as_text
 
 QUESTION = moot.Question("Who sank it?", ("a storm", "the admiral"))
@@ -132,7 +132,7 @@ def test_every_kind_is_shown_and_asked_for(kind: type[Move], data: st.DataObject
     assert (element.get("by"), element.get("step")) == ("a", "0.1")
     assert kind is moot.Speech or element.get("kind") == kind_name(kind)
     assert recorded_move(json.loads(move.model_dump_json())) == move
-    assert text_of(json.loads(move.model_dump_json())) == move.in_words()
+    assert words_of(json.loads(move.model_dump_json())) == move.in_words()
     asked = list(kind.fields_asked({}))
     form = Form((kind,), 2)
     assert list(form.schema(kind)["properties"]) == ["kind", *asked] and not set(asked) & {"kind", *kind.filled}
@@ -335,9 +335,9 @@ def test_a_move_of_a_class_that_is_not_here_is_shown_field_by_field() -> None:
         "parts": [{"question": "q", "answer": None}],
         "none": None,
     }
-    assert text_of(lost) == "So it is.\n(sure yes, parts question q)"
-    assert text_of({"kind": "verdict", "text": "not one", "probabilities": []}) == "not one"
-    assert in_words({"kind": "x"}) == "" and recorded_move("speech") is None
+    assert words_of(lost) == "So it is.\n(sure yes, parts question q)"
+    assert words_of({"kind": "verdict", "text": "not one", "probabilities": []}) == "not one"
+    assert words_of({"kind": "x"}) == "" and recorded_move("speech") is None
 
 
 # -- whoever has another client ----------------------------------------------------------------------------------------
@@ -398,7 +398,7 @@ def test_reading_a_view_for_a_prompt_is_charged() -> None:
 KNOW_NO_KIND = (
     "agents.prompts.render", "agents.prompts.forms", "agents.prompts.asking", "agents.prompts.schemas",
     "agents.prompts.values", "agents.people.human", "agents.people.terminal", "agents.models.lm", "complexity.ledger",
-    "transcripts.tree", "transcripts.export", "transcripts.display.saying", "transcripts.display.scenes",
+    "transcripts.tree", "transcripts.export", "transcripts.display.scenes",
     "transcripts.display.show", "transcripts.display.notebook", "transcripts.display.words",
     "transcripts.display.claims",
 )  # fmt: skip

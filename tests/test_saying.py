@@ -14,9 +14,9 @@ import moot
 from moot.agents.prompts.render import kind_name
 from moot.protocols.engine.base import known_protocols
 from moot.protocols.engine.moves import Move
+from moot.protocols.engine.recorded import words_of
 from moot.tasks.base import known_tasks
 from moot.transcripts.display.notebook import as_html
-from moot.transcripts.display.saying import text_of
 from moot.transcripts.display.scenes import scenes
 from moot.transcripts.display.show import as_text, ledger_text
 
@@ -30,7 +30,7 @@ json_values = st.recursive(
     st.dictionaries(st.text() | st.sampled_from(["of", "p", "values"]), json_values),
 )
 def test_any_fields_under_any_kind_can_be_shown(kind: str, fields: dict[str, Any]) -> None:
-    assert isinstance(text_of({**fields, "kind": kind}), str)
+    assert isinstance(words_of({**fields, "kind": kind}), str)
 
 
 def _ours(made: Any) -> bool:
@@ -48,7 +48,7 @@ def test_every_play_by_programs_is_shown_in_words() -> None:
             transcript = moot.run(script, sample, seats)
             for event in transcript.events():
                 if event["event"] == "moved":
-                    shown.setdefault(event["move"]["kind"], text_of(event["move"]))
+                    shown.setdefault(event["move"]["kind"], words_of(event["move"]))
     assert len(shown) > 25
     for kind, text in shown.items():
         if kind not in ("answer", "verdict", "price"):  # shown beside the text
@@ -71,7 +71,7 @@ def test_every_play_by_programs_is_shown_in_words() -> None:
     ],
 )  # fmt: skip
 def test_moves_in_words(move: Any, words: str) -> None:
-    assert text_of(move.model_dump(mode="json") if isinstance(move, Move) else move) == words
+    assert words_of(move.model_dump(mode="json") if isinstance(move, Move) else move) == words
 
 
 def _swapped() -> moot.Transcript:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import networkx
 
 from moot.complexity.play import ROOT, scope_of
-from moot.protocols.engine.moves import import_moves_of
+from moot.protocols.engine.recorded import import_moves_of, words_of
 from moot.transcripts.display.notebook import tree_html
-from moot.transcripts.display.saying import text_of
 from moot.transcripts.display.show import tree_text
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def argument_tree(events: Iterable[Mapping[str, Any]]) -> ArgumentTree:
             parent = scope_of(step, scopes) if under == ROOT else under
             seat, kind = event["seat"], move.get("kind", "")
             graph.add_node(
-                step, seat=seat, role=roles.get(seat, seat), kind=kind, text=text_of(move), size=event["size"]
+                step, seat=seat, role=roles.get(seat, seat), kind=kind, text=words_of(move), size=event["size"]
             )
             graph.add_edge(parent, step, relation=event["relation"])
     networkx.freeze(graph)

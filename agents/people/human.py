@@ -15,8 +15,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from moot.agents.kinds import AgentKind
-from moot.agents.people.terminal import printable as printable
-from moot.agents.people.terminal import shown_move, terminal, terminal_input, terminal_output
+from moot.agents.people.terminal import printable, shown_move, terminal, terminal_input, terminal_output
 from moot.agents.prompts.render import about, kind_name, limit_of
 from moot.protocols.engine.errors import AgentError, Illegal
 from moot.protocols.engine.moves import Asked, Move
@@ -35,8 +34,9 @@ class Human:
     """
 
     def __init__(self, input: Reader | None = None, output: Writer | None = None, name: str | None = None) -> None:
-        self._input = input or terminal_input
-        self._output = output or terminal_output
+        reader, writer = input or terminal_input, output or terminal_output
+        self._input: Reader = lambda prompt: reader(printable(prompt))
+        self._output: Writer = lambda text: writer(printable(text))
         self.name = name
         self._shown: dict[str, tuple[Any, list[str]]] = {}
 
@@ -91,16 +91,16 @@ class Human:
         if isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < len(question.choices):
             self._output(f"You defend answer {answer + 1}: {question.choices[answer]}")
         if brief.get("asks"):
-            self._output(f"You are asked: {printable(str(brief['asks']))}")
+            self._output(f"You are asked: {brief['asks']}")
         if (task := brief.get("task")) not in (None, *map(kind_name, request.kinds)):
-            self._output(f"Your task: {printable(str(task))}.")
+            self._output(f"Your task: {task}.")
         if (claim := brief.get("claim")) is not None:
             label = f", as {brief['label']}" if brief.get("label") else ""
             if "claimed" in brief:
                 said = f'the claim that the answer to "{claim}" is "{brief["claimed"]}"'
             else:
                 said = "the question" if claim == "q" else f"the claim of step {claim}"
-            self._output(f"This is about {printable(said + label)}.")
+            self._output(f"This is about {said}{label}.")
         for key, value in brief.get("details", {}).items():
             told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
             self._output(printable(f"{key.replace('_', ' ')}: {told}"))
@@ -110,7 +110,7 @@ class Human:
         if isinstance(left := brief.get("budget"), int):
             self._output(f"Your budget: {left}.")
         if request.problem:
-            self._output(f"Your last move was not accepted: {printable(request.problem)}")
+            self._output(f"Your last move was not accepted: {request.problem}")
 
     def _look(self, request: Request) -> None:
         """Show the cells of the data that are asked for, where the view lets its reader look; each is charged."""
@@ -126,7 +126,7 @@ class Human:
                 except Illegal as error:
                     problem = str(error)
             else:
-                self._output(f"{printable(problem)}.")
+                self._output(f"{problem}.")
 
     def _kind(self, request: Request) -> type[Move]:
         if len(request.kinds) == 1:
@@ -244,7 +244,7 @@ class Human:
         """One of these texts, as it is written or, where none of them is a number, by its number."""
         numbered = not any(each.isdecimal() for each in among)
         for number, each in enumerate(among, 1):
-            self._output(f"  {number}. {printable(each) or '(none)'}" if numbered else f"  {printable(each)}")
+            self._output(f"  {number}. {each or '(none)'}" if numbered else f"  {each}")
         while True:
             given = self._input(f"{which}{f' (1 to {len(among)}, or as it is written)' if numbered else ''}? ").strip()
             if given and given in among:

@@ -32,11 +32,11 @@ def printable(text: str) -> str:
 
 
 def shown_move(move: Move, choices: Sequence[str] = ()) -> str:
-    """A move as one is shown it: what it is to or takes, its probabilities, its words, and what became of its quotes."""
+    """A move as a person is shown it, once it is `printable`: what it is to or takes, its probabilities, its words, and what became of its quotes."""
     move = move.as_public()
     short, beliefs = move.in_short(choices), " / ".join(f"{p:.0%}" for p in move.stated_probabilities())
     shown = " ".join(filter(None, [short and f"({short})", beliefs, move.in_words()]))
-    return printable(shown + "".join(_mark(part) for part in move.prompt_body() if isinstance(part, Part)))
+    return shown + "".join(_mark(part) for part in move.prompt_body() if isinstance(part, Part))
 
 
 def _mark(part: Part) -> str:

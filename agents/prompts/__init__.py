@@ -3,6 +3,9 @@
 A template is looked for by the most special name first: `system.ROLE`, then `system`; `task.TASK.KIND`, `task.TASK.ROLE`,
 `task.TASK`, `task.KIND`, then `task`. Templates are `string.Template`s. Version "v1-small" says the same in few
 words, for models too small to follow many; what it does not have it takes from "v1".
+
+Rule of this room: a request and a text go in, messages and a move come out. Nothing is called, and no kind of move is known:
+its class says how it is shown and asked for.
 """
 
 from __future__ import annotations

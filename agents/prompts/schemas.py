@@ -1,4 +1,7 @@
-"""JSON schemas of moves as endpoints take them: strict ones, and ones that a grammar holds a small model to."""
+"""JSON schemas of moves as endpoints take them: strict ones, and ones that a grammar holds a small model to.
+
+Rule of this file: schemas in, schemas out; no move and no request.
+"""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ class Claim(Move):
     """A model's answer to the question, and what it says for it."""
 
     argues: ClassVar[bool] = True
+    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["claim"] = "claim"
     answer: Text
     text: Annotated[str, Field(max_length=20_000)] = ""
@@ -31,21 +32,16 @@ class Claim(Move):
     def content(self) -> str:
         return f"{self.answer}\n{self.text}" if self.text else self.answer
 
-    def cells(self) -> int:
-        return 1
-
 
 class Approve(Move):
     """The overseer takes the answer that it was shown."""
 
     argues: ClassVar[bool] = True
+    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["approve"] = "approve"
 
     def content(self) -> str:
         return "approved"
-
-    def cells(self) -> int:
-        return 1
 
 
 class Approval(Protocol):

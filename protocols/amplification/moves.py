@@ -52,6 +52,7 @@ class Reply(Move):
 
     argues: ClassVar[bool] = True
     filled: ClassVar[tuple[str, ...]] = ("of",)
+    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["reply"] = "reply"
     of: str = ""
     answer: Annotated[
@@ -60,9 +61,6 @@ class Reply(Move):
 
     def content(self) -> str:
         return self.answer
-
-    def cells(self) -> int:
-        return 1
 
     def in_words(self) -> str:
         return f"{self.of} → {self.answer}" if self.of else self.answer
@@ -81,6 +79,7 @@ class Open(Move):
     """
 
     filled: ClassVar[tuple[str, ...]] = ("of", "text")
+    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["open"] = "open"
     of: str = ""
     pointer: Annotated[Text, Asked(person="Which pointer do you open", seen=pointers_in)]
@@ -88,9 +87,6 @@ class Open(Move):
 
     def content(self) -> str:
         return self.text
-
-    def cells(self) -> int:
-        return 1
 
     def in_words(self) -> str:
         return f"{self.pointer} holds {self.text or 'nothing'}"

@@ -41,18 +41,14 @@ class ClueCritique(Move):
     """The claim that a bad word is at least as close to the clue as one of its targets."""
 
     argues: ClassVar[bool] = True
+    fixed_cells: ClassVar[int | None] = 2
+    worded: ClassVar[str] = "{bad_word} is at least as close as {target}"
     kind: Literal["clue-critique"] = "clue-critique"
     bad_word: str
     target: str
 
     def content(self) -> str:
         return f"{self.bad_word} > {self.target}"
-
-    def cells(self) -> int:
-        return 2
-
-    def in_words(self) -> str:
-        return f"{self.bad_word} is at least as close as {self.target}"
 
 
 class WordComparison(Move):
@@ -62,6 +58,7 @@ class WordComparison(Move):
     """
 
     filled: ClassVar[tuple[str, ...]] = ("closer",)
+    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["word-comparison"] = "word-comparison"
     first: str
     second: str
@@ -72,9 +69,6 @@ class WordComparison(Move):
     def content(self) -> str:
         nearer, other = (self.first, self.second) if self.closer == "first" else (self.second, self.first)
         return f"{nearer} rather than {other}"
-
-    def cells(self) -> int:
-        return 1
 
     def in_words(self) -> str:
         weights = self.first_weight, self.second_weight

@@ -24,14 +24,10 @@ class Strength(Move):
     """The Elo rating at which a player plays this oversight game (its domain Elo)."""
 
     argues: ClassVar[bool] = True
+    fixed_reading: ClassVar[int | None] = 1
+    worded: ClassVar[str] = "plays at a domain Elo of {elo}"
     kind: Literal["strength"] = "strength"
     elo: Elo
-
-    def reading(self) -> int:
-        return 1
-
-    def in_words(self) -> str:
-        return f"plays at a domain Elo of {self.elo:.6g}"
 
 
 class NestedOversight(Protocol):

@@ -10,14 +10,13 @@ import math
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from moot.protocols.engine.errors import ProtocolError, UsageError
+from moot.protocols.engine.errors import ProtocolError
 from moot.protocols.engine.quoting import segments
-from moot.protocols.engine.registry import find, origin
+from moot.protocols.engine.registry import origin
 
 UNKNOWN = "?"
 """The answer "I do not know", where answers are texts."""
@@ -65,7 +64,9 @@ class Move(BaseModel):
     argues: whether such moves are nodes of the argument tree. filled: fields that the protocol fills in on the record; no
     model is asked for them, and a person only where `Asked` says how. private_fields: those (with defaults) that no seat and no
     reader is shown; the transcript keeps them. bare_field: the field that may be given alone, without a form around it.
-    asked_first: fields that are asked for before the others. All else that a move says of itself has a default that fits most.
+    asked_first: fields that are asked for before the others. worded: what it says in words, with fields in it: "to {vertex}".
+    fixed_reading, fixed_cells: what reading costs where that is the same for each such move.
+    All else that a move says of itself has a default that fits most.
 
     Raises ProtocolError, where the class is defined, when its kind is not its own or is of another form, a field has the
     name of a method, or a private field has no default. A move that an agent made without validation is validated, with
@@ -78,6 +79,9 @@ class Move(BaseModel):
     private_fields: ClassVar[tuple[str, ...]] = ()
     bare_field: ClassVar[str] = ""
     asked_first: ClassVar[tuple[str, ...]] = ()
+    worded: ClassVar[str] = ""
+    fixed_reading: ClassVar[int | None] = None
+    fixed_cells: ClassVar[int | None] = None
     kind: str
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
@@ -105,11 +109,11 @@ class Move(BaseModel):
 
     def reading(self) -> int:
         """What reading this move costs a bounded judge, in the question's unit (characters, unless overridden)."""
-        return len(self.content())
+        return len(self.content()) if self.fixed_reading is None else self.fixed_reading
 
     def cells(self) -> int:
         """The same where the question's unit is a cell: a number, a symbol, a short answer."""
-        return self.reading()
+        return self.reading() if self.fixed_cells is None else self.fixed_cells
 
     def cost(self, unit: str) -> int:
         """What reading it costs in a given unit."""
@@ -129,9 +133,11 @@ class Move(BaseModel):
         )
 
     def in_words(self) -> str:
-        """What it says, for people: in transcripts, trees, exports, at the terminal. Unless overridden, its `content`
-        where it has one of its own, else its fields one by one."""
-        return in_words(dict(self.as_public())) if type(self).content is Move.content else self.content()
+        """What it says, for people: in transcripts, trees, exports, at the terminal. Unless overridden, `worded`, or its
+        `content` where it has one of its own, or else its fields one by one."""
+        if self.worded:
+            return self.worded.format_map({name: _value(value) for name, value in self.as_public()})
+        return fields_in_words(dict(self.as_public())) if type(self).content is Move.content else self.content()
 
     def in_short(self, choices: Sequence[str]) -> str:
         """What stands beside its kind in a heading: whom it is to, what it takes. choices: of the speaker's question."""
@@ -186,27 +192,8 @@ def move_class(kind: object) -> type[Move] | None:
     return None if found is None else found[0]()
 
 
-@cache
-def import_moves_of(protocol: str) -> None:
-    """Make the moves of a protocol known, where it is installed: what was recorded of it can then be shown in its words."""
-    try:
-        find("protocol", protocol)
-    except UsageError:
-        pass
-
-
-def recorded_move(data: object) -> Move | None:
-    """A recorded move, without what is private. None where its class is not known here or it is not valid (it was
-    rejected, or its class has changed)."""
-    cls = move_class(data.get("kind")) if isinstance(data, Mapping) else None
-    try:
-        return None if cls is None else cls.model_validate(data).as_public()
-    except ValueError:
-        return None
-
-
-def in_words(fields: Mapping[str, Any]) -> str:
-    """Fields in words, one by one; a `text` comes first and needs no name."""
+def fields_in_words(fields: Mapping[str, Any]) -> str:
+    """Fields one by one; a `text` comes first and needs no name."""
     text = fields.get("text")
     shown = {
         key: _value(value)
@@ -226,9 +213,9 @@ def _value(value: Any) -> str:
         case list() | tuple():
             return ", ".join(map(_value, value))
         case BaseModel():
-            return str(value) if type(value).__str__ is not BaseModel.__str__ else in_words(dict(value))
+            return str(value) if type(value).__str__ is not BaseModel.__str__ else fields_in_words(dict(value))
         case Mapping():
-            return in_words(value)
+            return fields_in_words(value)
     return str(value)
 
 

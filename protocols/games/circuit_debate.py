@@ -27,14 +27,10 @@ class Descend(Move):
     """Which of a gate's two inputs the walk goes to: one bit."""
 
     argues: ClassVar[bool] = True
+    fixed_reading: ClassVar[int | None] = 1
+    worded: ClassVar[str] = "down to the {which} input of the gate"
     kind: Literal["descend"] = "descend"
     which: Literal["first", "second"]
-
-    def reading(self) -> int:
-        return 1
-
-    def in_words(self) -> str:
-        return f"down to the {self.which} input of the gate"
 
 
 class GateValues(Move):
@@ -62,15 +58,13 @@ class GateNumber(Move):
 
     argues: ClassVar[bool] = True
     filled: ClassVar[tuple[str, ...]] = ("bits",)
+    worded: ClassVar[str] = "gate {gate} does not follow"
     kind: Literal["gate-number"] = "gate-number"
     gate: int = Field(ge=0)
     bits: int = 0
 
     def reading(self) -> int:
         return self.bits
-
-    def in_words(self) -> str:
-        return f"gate {self.gate} does not follow"
 
 
 class CircuitGame(ClaimGame):

@@ -38,19 +38,15 @@ class Asks(Move, abstract=True):
 class Examination(Asks):
     """Cells that the opponent wants to know before it challenges the claim."""
 
+    worded: ClassVar[str] = "asks about {addresses}"
     kind: Literal["examination"] = "examination"
-
-    def in_words(self) -> str:
-        return f"asks about {', '.join(self.addresses)}"
 
 
 class Challenge(Asks):
     """The few cells at which, the opponent says, the claimant's table breaks its local rule."""
 
+    worded: ClassVar[str] = "the rule is broken at {addresses}"
     kind: Literal["challenge"] = "challenge"
-
-    def in_words(self) -> str:
-        return f"the rule is broken at {', '.join(self.addresses)}"
 
 
 class CrossExamination(ClaimGame):

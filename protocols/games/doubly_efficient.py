@@ -42,6 +42,7 @@ class Probability(Move):
 
     argues: ClassVar[bool] = True
     filled: ClassVar[tuple[str, ...]] = ("of",)
+    fixed_cells: ClassVar[int | None] = 2
     kind: Literal["probability"] = "probability"
     of: str = ""
     p: Annotated[float, Field(ge=0, le=1)]
@@ -53,13 +54,11 @@ class Probability(Move):
     def in_words(self) -> str:
         return self.content() + after(self.queries)
 
-    def cells(self) -> int:
-        return 2
-
 
 class Check(Move):
     """Whether an estimate is accepted; if not, the judge tests it. queries: how often its author asked the oracle."""
 
+    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["check"] = "check"
     accept: bool
     queries: Count = 0
@@ -69,9 +68,6 @@ class Check(Move):
 
     def in_words(self) -> str:
         return self.content() + after(self.queries)
-
-    def cells(self) -> int:
-        return 1
 
 
 def samples(error: float, failure: float) -> int:

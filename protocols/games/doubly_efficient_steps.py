@@ -33,6 +33,7 @@ class Value(Move):
 
     argues: ClassVar[bool] = True
     filled: ClassVar[tuple[str, ...]] = ("of",)
+    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["value"] = "value"
     of: str = ""
     answer: Text
@@ -44,14 +45,12 @@ class Value(Move):
     def in_words(self) -> str:
         return self.content() + after(self.queries)
 
-    def cells(self) -> int:
-        return 1
-
 
 class Fault(Move):
     """The address of a step whose value, the opponent says, does not follow. queries: how often it asked the oracle."""
 
     argues: ClassVar[bool] = True
+    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["fault"] = "fault"
     address: Annotated[str, Field(min_length=1, max_length=40)]
     queries: Count = 0
@@ -62,13 +61,11 @@ class Fault(Move):
     def in_words(self) -> str:
         return f"{self.address} does not follow{after(self.queries)}"
 
-    def cells(self) -> int:
-        return 1
-
 
 class Accept(Move):
     """The opponent finds no fault. queries: how often it asked the oracle."""
 
+    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["accept"] = "accept"
     queries: Count = 0
 
@@ -77,9 +74,6 @@ class Accept(Move):
 
     def in_words(self) -> str:
         return self.content() + after(self.queries)
-
-    def cells(self) -> int:
-        return 1
 
 
 class Witness(Move):

@@ -20,27 +20,19 @@ class Go(Move):
     """A step along an edge, to a vertex that was not visited. The judge checks that it is one."""
 
     argues: ClassVar[bool] = True
+    fixed_reading: ClassVar[int | None] = 1
+    worded: ClassVar[str] = "to vertex {vertex}"
     kind: Literal["go"] = "go"
     vertex: int
-
-    def reading(self) -> int:
-        return 1
-
-    def in_words(self) -> str:
-        return f"to vertex {self.vertex}"
 
 
 class Stuck(Move):
     """The player has nowhere to go, or gives up: it loses."""
 
     argues: ClassVar[bool] = True
+    fixed_reading: ClassVar[int | None] = 1
+    worded: ClassVar[str] = "there is nowhere left to go"
     kind: Literal["stuck"] = "stuck"
-
-    def reading(self) -> int:
-        return 1
-
-    def in_words(self) -> str:
-        return "there is nowhere left to go"
 
 
 class Geography(ClaimGame):

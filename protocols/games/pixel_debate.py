@@ -25,6 +25,7 @@ class Pixel(Move):
 
     argues: ClassVar[bool] = True
     filled: ClassVar[tuple[str, ...]] = ("value",)
+    fixed_reading: ClassVar[int | None] = 1
     kind: Literal["pixel"] = "pixel"
     row: Annotated[int, Field(ge=0)]
     column: Annotated[int, Field(ge=0)]
@@ -32,9 +33,6 @@ class Pixel(Move):
 
     def content(self) -> str:
         return f"row {self.row}, column {self.column}: {self.value}"
-
-    def reading(self) -> int:
-        return 1
 
 
 class PixelDebate(Protocol):

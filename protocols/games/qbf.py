@@ -22,12 +22,10 @@ class Assign(Move):
 
     argues: ClassVar[bool] = True
     filled: ClassVar[tuple[str, ...]] = ("variable",)
+    fixed_reading: ClassVar[int | None] = 1
     kind: Literal["assign"] = "assign"
     value: bool
     variable: int = 0
-
-    def reading(self) -> int:
-        return 1
 
     def in_words(self) -> str:
         return f"x{self.variable} = {'true' if self.value else 'false'}"

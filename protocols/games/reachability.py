@@ -21,28 +21,20 @@ class Middle(Move):
     """The vertex in the middle of the claimed walk. One that the graph does not have has no edges."""
 
     argues: ClassVar[bool] = True
+    fixed_reading: ClassVar[int | None] = 1
+    worded: ClassVar[str] = "the walk has vertex {vertex} in its middle"
     kind: Literal["middle"] = "middle"
     vertex: int
-
-    def reading(self) -> int:
-        return 1
-
-    def in_words(self) -> str:
-        return f"the walk has vertex {self.vertex} in its middle"
 
 
 class Half(Move):
     """The half of the walk that the opponent disputes."""
 
     argues: ClassVar[bool] = True
+    fixed_reading: ClassVar[int | None] = 1
+    worded: ClassVar[str] = "the {half} half is no walk"
     kind: Literal["half"] = "half"
     half: Literal["first", "second"]
-
-    def reading(self) -> int:
-        return 1
-
-    def in_words(self) -> str:
-        return f"the {self.half} half is no walk"
 
 
 class Reachability(ClaimGame):

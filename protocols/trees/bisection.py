@@ -21,29 +21,21 @@ class Split(Move):
     """The claimant's split of a claim: cells [start, middle) sum to `left`, cells [middle, end) to `right`."""
 
     argues: ClassVar[bool] = True
+    fixed_reading: ClassVar[int | None] = 2
+    worded: ClassVar[str] = "the left half sums to {left}, the right half to {right}"
     kind: Literal["split"] = "split"
     left: int
     right: int
-
-    def reading(self) -> int:
-        return 2
-
-    def in_words(self) -> str:
-        return f"the left half sums to {self.left}, the right half to {self.right}"
 
 
 class Dispute(Move):
     """The half that the opponent disputes."""
 
     argues: ClassVar[bool] = True
+    fixed_reading: ClassVar[int | None] = 1
+    worded: ClassVar[str] = "the {half} half is wrong"
     kind: Literal["dispute"] = "dispute"
     half: Literal["left", "right"]
-
-    def reading(self) -> int:
-        return 1
-
-    def in_words(self) -> str:
-        return f"the {self.half} half is wrong"
 
 
 class Bisection(Protocol):

@@ -66,14 +66,12 @@ class Pick(Move):
     """The number of the claim, of those just given, that the debate goes on about: "1" is the first."""
 
     argues: ClassVar[bool] = True
+    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["pick"] = "pick"
     claim: Text
 
     def content(self) -> str:
         return self.claim
-
-    def cells(self) -> int:
-        return 1
 
     def in_words(self) -> str:
         return "the claim does not follow" if self.claim == FOLLOWS else f"claim ({self.claim})"
@@ -82,15 +80,13 @@ class Pick(Move):
 class Claimed(Move):
     """A claim as the judge is shown it. Nobody is asked for it."""
 
+    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["claimed"] = "claimed"
     of: str
     answer: str
 
     def content(self) -> str:
         return f"{self.of} → {self.answer}"
-
-    def cells(self) -> int:
-        return 1
 
 
 @dataclass(frozen=True, slots=True)

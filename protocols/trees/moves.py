@@ -83,6 +83,7 @@ class Response(Move):
     """What a debater says to the claim of the step `to`, which the protocol fills in."""
 
     filled: ClassVar[tuple[str, ...]] = ("to",)
+    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["response"] = "response"
     label: Label
     to: str = ""
@@ -93,14 +94,12 @@ class Response(Move):
     def prompt_attributes(self) -> dict[str, str]:
         return {"kind": self.kind, **({"to": self.to} if self.to else {}), "label": self.label}
 
-    def cells(self) -> int:
-        return 1
-
 
 class Reaction(Move):
     """What a seat does in an argument tree: a response to the claim `to` ("q": the question), or none (""), and how
     many claims of its own it then puts under it."""
 
+    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["reaction"] = "reaction"
     to: Text
     label: Literal["", "yes", "no", "yes but", "secondary objection", "main objection"] = ""
@@ -110,9 +109,6 @@ class Reaction(Move):
         words = [self.label] if self.label else list[str]()
         words += [f"{self.claims} claims" if self.claims != 1 else "1 claim"] if self.claims else []
         return f"{', '.join(words) or 'nothing'}, to {'the question' if self.to == 'q' else f'claim {self.to}'}"
-
-    def cells(self) -> int:
-        return 1
 
 
 def stated(

@@ -31,6 +31,8 @@ class Estimate(Move):
 
     argues: ClassVar[bool] = True
     filled: ClassVar[tuple[str, ...]] = ("of",)
+    fixed_cells: ClassVar[int | None] = 1
+    worded: ClassVar[str] = "{of} is right with probability {probability}"
     kind: Literal["estimate"] = "estimate"
     of: str = ""
     probability: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -38,30 +40,23 @@ class Estimate(Move):
     def content(self) -> str:
         return f"{self.of}: {self.probability:.6g}"
 
-    def cells(self) -> int:
-        return 1
-
-    def in_words(self) -> str:
-        return f"{self.of} is right with probability {self.probability:.6g}"
-
 
 class Call(Move):
     """Where the prover says that the estimate of the claim at hand errs: -1 too low, 1 too high, 0 that it is fine."""
 
     argues: ClassVar[bool] = True
+    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["call"] = "call"
     sign: Literal[-1, 0, 1]
 
     def content(self) -> str:
         return SIGNS[str(self.sign)]
 
-    def cells(self) -> int:
-        return 1
-
 
 class Sampled(Move):
     """What a trusted coin of the estimate made of a part: whether its claimed answer holds. Nobody is asked for it."""
 
+    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["sampled"] = "sampled"
     of: str
     answer: str
@@ -70,9 +65,6 @@ class Sampled(Move):
 
     def content(self) -> str:
         return f"{self.of} → {self.answer}: {'holds' if self.holds else 'does not hold'}"
-
-    def cells(self) -> int:
-        return 1
 
 
 class ProverEstimator(ClaimTree):

@@ -1,11 +1,15 @@
-"""Which claims of a play rest on which: a fold over events, for recursive debates and argument trees."""
+"""Which claims of a play rest on which: a fold over events, for recursive debates and argument trees.
+
+Rule of this file: graphs, not text; a claim is whatever says which steps it cites.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from moot.complexity.play import Play
-from moot.protocols.engine.moves import Move, import_moves_of, recorded_move
+from moot.protocols.engine.moves import Move
+from moot.protocols.engine.recorded import import_moves_of, recorded_move
 
 if TYPE_CHECKING:
     import networkx

@@ -1,4 +1,7 @@
-"""Transcripts, ledgers and trees as HTML for notebooks. Every text is escaped, no script runs, nothing is loaded."""
+"""Transcripts, ledgers and trees as HTML for notebooks. Every text is escaped, no script runs, nothing is loaded.
+
+Rule of this file: what is shown comes from `scenes.py` and `words.py`; here it is only drawn.
+"""
 
 from __future__ import annotations
 

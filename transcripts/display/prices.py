@@ -1,4 +1,7 @@
-"""How the price moved in a play of market making: a fold over its transcript."""
+"""How the price moved in a play of market making: a fold over its transcript.
+
+Rule of this file: it is about market making alone, and draws nothing.
+"""
 
 from __future__ import annotations
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from moot.complexity.play import Play, path_of
 from moot.protocols.engine.errors import MootError
 from moot.protocols.engine.game import Game
-from moot.protocols.engine.moves import Move, Part, in_words, recorded_move
+from moot.protocols.engine.moves import Move, Part
 from moot.protocols.engine.quoting import segments
+from moot.protocols.engine.recorded import recorded_move, words_of
 from moot.protocols.text import one_line
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def _scene(event: Mapping[str, Any], roles: Mapping[str, str], put: Put, own: Pu
         return Scene(**common, rule=str(event.get("rule", "")))
     known = recorded_move(move)
     if known is None:
-        return Scene(**common, pieces=tuple(pieces(in_words(move))))
+        return Scene(**common, pieces=tuple(pieces(words_of(move))))
     beliefs, extra = known.stated_probabilities(), known.in_short(put.choices)
     if beliefs and not extra and set(put.choices) != set(own.choices):
         extra = put.question

@@ -1,4 +1,7 @@
-"""Transcripts, ledgers and trees as people like to read them, in plain text or in colour."""
+"""Transcripts, ledgers and trees as people like to read them, in plain text or in colour.
+
+Rule of this file: what is shown comes from `scenes.py` and `words.py`; here it is only drawn.
+"""
 
 from __future__ import annotations
 

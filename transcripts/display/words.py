@@ -1,4 +1,7 @@
-"""How outcomes, settings, scores and ledgers are put into words, for the terminal and the notebook alike."""
+"""How outcomes, settings, scores and ledgers are put into words, for the terminal and the notebook alike.
+
+Rule of this file: sentences, not layout.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import anyio
 from pydantic import ValidationError
 
 from moot.agents.base import act_of, close_all, describe, start_all
-from moot.protocols.engine.errors import AgentError, UsageError
+from moot.protocols.engine.errors import AgentError, UsageError, first_problem
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.view import Request
 
@@ -47,8 +47,8 @@ class Panel:
             try:
                 verdicts[index] = reply if isinstance(reply, Verdict) else Verdict.model_validate(reply)
             except ValidationError as error:
-                first = error.errors()[0]
-                raise AgentError(f"step {request.step}: member {index + 1} gave no verdict: {first['msg']}") from None
+                problem = first_problem(error, "it")
+                raise AgentError(f"step {request.step}: member {index + 1} gave no verdict: {problem}") from None
 
         try:
             async with anyio.create_task_group() as group:

@@ -21,7 +21,7 @@ from xml.sax.saxutils import escape
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.errors import UsageError, first_problem
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -87,9 +87,7 @@ def from_json(text: str) -> Tree:
             raise UsageError(f"this tree is of version {version}; this moot reads up to {VERSION}: update moot")
         document = _Document.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise UsageError(f"not a moot tree in JSON: {where}: {first['msg']}") from None
+        raise UsageError(f"not a moot tree in JSON: {first_problem(error, 'the document')}") from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(f"not a moot tree in JSON: {type(error).__name__}: {error}") from None
     graph: Tree = nx.DiGraph(question=document.question, root=document.root)
@@ -179,9 +177,8 @@ def _node(name: Any, attributes: dict[str, Any]) -> _Node:
     try:
         return _Node(id=name, **{str(key): _text(value) for key, value in attributes.items()})
     except (ValidationError, TypeError) as error:
-        problem = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
-        where = ".".join(str(part) for part in problem["loc"])
-        raise UsageError(f"this graph is not an argument tree: node {name!r}: {where}: {problem['msg']}") from None
+        problem = first_problem(error) if isinstance(error, ValidationError) else str(error)
+        raise UsageError(f"this graph is not an argument tree: node {name!r}: {problem}") from None
 
 
 def _edge(parent: str, child: str, attributes: dict[str, Any]) -> _Edge:

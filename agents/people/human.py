@@ -13,7 +13,7 @@ from moot.agents.people.terminal import printable as printable
 from moot.agents.people.terminal import shown_move, terminal, terminal_input, terminal_output
 from moot.agents.prompts.render import about, extra, kind_name, limit_of
 from moot.protocols.amplification.moves import Open, Reply, Subquestions
-from moot.protocols.engine.errors import AgentError, Illegal
+from moot.protocols.engine.errors import AgentError, Illegal, first_problem
 from moot.protocols.engine.moves import UNKNOWN, Answer, Ask, Move, Speech, Stop, Verdict
 from moot.protocols.engine.view import Entry, Request
 from moot.protocols.market.moves import Citation, Statement
@@ -57,7 +57,7 @@ class Human:
                 try:
                     return self._fill(kind, request, entries)
                 except (ValidationError, ValueError) as error:
-                    words = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+                    words = first_problem(error, "the move") if isinstance(error, ValidationError) else str(error)
                     self._output(f"That is not right: {words}. Again:")
         except EOFError:
             raise AgentError(

@@ -20,6 +20,7 @@ from moot.agents.prompts.render import kind_name
 from moot.agents.prompts.schemas import ITEMS, LENGTHS, Json, object_of, short, strict
 from moot.agents.prompts.values import normalised as normalised
 from moot.agents.prompts.values import numbers, unescaped
+from moot.protocols.engine.errors import first_problem
 from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Verdict
 
 TEXT_LIMIT = 400_000  # characters of an answer that are parsed
@@ -188,9 +189,7 @@ class Form:
         try:
             return self._move(kind, data, extra)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or kind_name(kind)
-            raise Unreadable(f"{where}: {first['msg']}", text) from None
+            raise Unreadable(first_problem(error, kind_name(kind)), text) from None
         except ValueError as error:
             raise Unreadable(str(error), text) from None
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.errors import UsageError, first_problem
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -38,10 +38,9 @@ class Protocol(BaseModel):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
             known = ", ".join(type(self).model_fields) or "none"
-            raise UsageError(f"{type(self).__name__}: {where}: {first['msg']} (its parameters: {known})") from None
+            problem = first_problem(error, "together")
+            raise UsageError(f"{type(self).__name__}: {problem} (its parameters: {known})") from None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 
 class MootError(Exception):
     """Anything that moot itself raises."""
@@ -46,3 +51,9 @@ class ReplayDivergence(MootError):
             f"replay diverged at step {step or '(whole play)'}: {field} was {expected!r} in the recording and is {got!r} now"
         )
         self.step, self.field, self.expected, self.got = step, field, expected, got
+
+
+def first_problem(error: ValidationError, whole: str = "") -> str:
+    """The first thing that pydantic found wrong, as "place: what"; `whole` stands for the place where it is in no part."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}"

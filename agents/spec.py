@@ -18,7 +18,7 @@ FORMS = (
     "python:FILE.py:NAME", "task:TASK:PROGRAM", "logprobs:SPEC",
 )  # fmt: skip
 _LM_OPTIONS = frozenset(
-    "structured temperature max_tokens seed prompts prices cache timeout retries backoff extra_body".split()
+    "structured temperature max_tokens seed prompts prices cache timeout retries backoff extra_body identity".split()
 )
 _LOCAL_OPTIONS = _LM_OPTIONS | {"context", "slots", "threads", "guided"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from moot.agents.base import act_of, close_all, describe, start_all
+from moot.agents.identity import composed
 from moot.complexity.polynomial import Polynomial
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.view import Request
@@ -70,6 +71,9 @@ class Bounded:
 
     async def close(self) -> None:
         await close_all([self.agent])
+
+    def identity(self) -> dict[str, Any] | None:
+        return composed(self.agent, agent="bounded", bound=self.bound.describe())
 
     def describe(self) -> dict[str, Any]:
         return {**describe(self.agent), "bound": self.bound.describe()}

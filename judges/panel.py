@@ -10,6 +10,7 @@ import anyio
 from pydantic import ValidationError
 
 from moot.agents.base import act_of, close_all, describe, start_all
+from moot.agents.identity import composed
 from moot.protocols.engine.errors import AgentError, UsageError, first_problem
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.view import Request
@@ -71,6 +72,9 @@ class Panel:
 
     async def close(self) -> None:
         await close_all(self.members)
+
+    def identity(self) -> dict[str, Any] | None:
+        return composed(*self.members, agent="panel", rule=self.rule)
 
     def describe(self) -> dict[str, Any]:
         return {"agent": "panel", "rule": self.rule, "members": [describe(member) for member in self.members]}

@@ -173,7 +173,7 @@ def test_a_judge_that_reads_too_much_is_exhausted(reads: int | str) -> None:
 
 def test_seats_are_checked_before_anything_runs(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
-    with pytest.raises(moot.UsageError, match="has no seat 'c'; its seats: a \\(debater\\)"):
+    with pytest.raises(moot.UsageError, match="has no seat or role 'c'; its seats: a \\(debater\\)"):
         moot.run(DEBATE, QUESTION, everywhere(DEBATE, speak, c=speak), out=path)
     with pytest.raises(moot.UsageError, match="nobody sits at 'b'"):
         moot.run(DEBATE, QUESTION, {"a": speak, "judge": speak}, out=path)

@@ -13,7 +13,7 @@ from pydantic_core import from_json
 
 from moot.complexity.play import path_of
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import ReplayDivergence, TranscriptError
+from moot.protocols.engine.errors import ReplayDivergence
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.outcomes import Errored, Exhausted, outcome_adapter
 from moot.protocols.engine.question import Question
@@ -185,20 +185,14 @@ class Recording:
         """before: only steps that come before this one, in the order of paths. without: not the steps of these seats."""
         self.answers: dict[str, deque[Recorded]] = {}
         limit = path_of(before) if before is not None else None
-        known = False
         for _, event in played(transcript.pairs(kept=False)):
             if event["event"] not in ("moved", "rejected"):
                 continue
-            known = known or event["step"] == before
             if event["seat"] in without or (limit is not None and path_of(event["step"]) >= limit):
                 continue
             reply = event.get("raw") or event["move"]
             recorded = Recorded(reply, event["request"], event.get("reads", 0), event["meta"].get("spent"))
             self.answers.setdefault(event["step"], deque()).append(recorded)
-        if before is not None and not known:
-            raise TranscriptError(
-                f"{transcript.name}: no move was recorded at step {before}; moot show lists the steps"
-            )
 
     def next(self, step: str) -> Recorded | None:
         """The next recorded answer for a step, and use it up; None when there is none left."""

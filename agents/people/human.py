@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 import anyio.to_thread
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from moot.agents.identity import composed
 from moot.agents.people.terminal import printable as printable
 from moot.agents.people.terminal import shown_move, terminal, terminal_input, terminal_output
 from moot.agents.prompts.render import about, extra, kind_name, limit_of
@@ -41,6 +42,11 @@ class Human:
     def describe(self) -> dict[str, Any]:
         """What is recorded: that it is a human, and the name given."""
         return {"agent": "human", "name": self.name}
+
+    def identity(self) -> dict[str, Any] | None:
+        """A person counts by name, and whoever sits at this terminal as one; what types for a person counts itself."""
+        other = [] if self._input is terminal_input else [self._input]
+        return composed(*other, agent="human", name=self.name)
 
     async def act(self, request: Request) -> Move:
         """Show the view and ask for the move, again until it is one. Raises AgentError when the input ends."""

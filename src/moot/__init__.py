@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from moot.judges.bounded import Bounded as Bounded
     from moot.judges.model import ModelJudge as ModelJudge
     from moot.judges.panel import Panel as Panel
-    from moot.play.driver import arun as arun
-    from moot.play.driver import run as run
     from moot.play.rerun import afork as afork
     from moot.play.rerun import arejudge as arejudge
     from moot.play.rerun import aresume as aresume
     from moot.play.rerun import fork as fork
     from moot.play.rerun import rejudge as rejudge
     from moot.play.rerun import resume as resume
+    from moot.play.run import arun as arun
+    from moot.play.run import run as run
     from moot.protocols.amplification.amplification import Amplification as Amplification
     from moot.protocols.amplification.amplification import StrongAmplification as StrongAmplification
     from moot.protocols.debate.clue_oversight import Clue as Clue

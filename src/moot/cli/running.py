@@ -1,4 +1,7 @@
-"""`moot run`: one question, or a set of them."""
+"""`moot run`: one question, or a set of them.
+
+Rule of this file: it takes the options apart; what they mean is `plan`'s, many plays are `batch`'s.
+"""
 
 from __future__ import annotations
 
@@ -136,10 +139,6 @@ def run(
             raise UsageError("many questions make one transcript each: give a folder for them, -o DIR")
         raise typer.Exit(play_set(planned, protocols, samples, out, jobs, json))
     path = out or Path("runs") / f"{planned.protocol.name}-{time.strftime('%Y%m%d-%H%M%S')}.jsonl"
-    if path.suffix == ".zst":
-        raise UsageError(f"-o {path}: a play is recorded as .jsonl; seal it afterwards: moot seal")
-    if path.is_dir():
-        raise UsageError(f"-o {path} is a folder; name the transcript: -o {path / 'd.jsonl'}")
     if not both:
         report(play_one(planned, planned.protocol, samples[0], path), json)
         return
@@ -170,7 +169,7 @@ def samples_of(name: str) -> list[Sample]:
 def play_one(planned: Plan, protocol: Protocol, sample: Sample, path: Path) -> Transcript:
     """Play one question, telling on stderr who speaks. Raises Interrupted, with what was kept, on Ctrl-C."""
     from moot.cli.watch import Watched, narrator
-    from moot.play.driver import run as run_play
+    from moot.play.run import run as run_play
 
     agents = seated(planned.seats, planned.bounds, planned.config)
     told = narrator()

@@ -24,6 +24,7 @@ class Bound:
             raise UsageError(f"a bound of {seconds} seconds lets nobody answer; give a positive number")
         self.seconds = seconds
         self.polynomials = {name: Polynomial.parse(text) for name, text in measures.items()}
+        self.limits(1)  # a budget that is below 0 there is refused here
 
     def limits(self, n: int) -> dict[str, int | float]:
         """The budget as numbers at size n."""
@@ -40,7 +41,8 @@ class Bound:
 class Bounded:
     """Any agent inside a bound: `Bounded(judge, reads="40*n + 2000", queries="n^2", seconds=60)`.
 
-    Crossing it ends the play in `Exhausted(measure, used, limit)`. Raises UsageError on a bad expression.
+    Crossing it ends the play in `Exhausted(measure, used, limit)`. Raises UsageError on a bad expression, and on one that is
+    negative at n = 1.
     """
 
     def __init__(

@@ -164,6 +164,9 @@ def test_a_protocol_of_ones_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     done = spawned("show", "d.jsonl", cwd=folder)
     out, err = done.communicate(timeout=60)
     assert done.returncode == 0 and "coin at step 0" in out, err
+    done = spawned("replay", "d.jsonl", cwd=folder)
+    out, err = done.communicate(timeout=60)
+    assert done.returncode == 2 and "moot --import MODULE" in err and "replay" in err, err
     done = spawned("--import", name, "replay", "d.jsonl", cwd=folder)
     out, err = done.communicate(timeout=60)
     assert done.returncode == 0 and "identical digest" in out, err

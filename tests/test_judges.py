@@ -185,6 +185,16 @@ def test_each_measure_of_a_bound_is_enforced(measure: str, bound: dict[str, Any]
     assert outcome.used > outcome.limit
 
 
+@pytest.mark.parametrize("text", ["-5", "n - 2", "log(n) - 1", "3 - 4*n^2"])
+def test_a_negative_bound_is_refused_when_it_is_made(text: str) -> None:
+    with pytest.raises(UsageError, match=r"is -\d at n = 1; a budget cannot be negative"):
+        Bounded(lambda request: None, reads=text)
+    assert Bounded(lambda request: None, reads="n - 1", calls="2*n^2 - 2*n").bound.limits(3) == {
+        "reads": 2,
+        "calls": 12,
+    }
+
+
 def test_a_judge_may_put_no_more_questions_than_its_bound() -> None:
     def curious(request: Any) -> Any:
         return Ask(text="Why?") if Ask in request.kinds else Verdict(probabilities=(1, 0))

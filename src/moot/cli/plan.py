@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -60,6 +59,8 @@ def read_config(path: Path | None) -> dict[str, Any]:
     """A TOML file as a dict; {} without one."""
     if path is None:
         return {}
+    import tomllib
+
     try:
         settings = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:

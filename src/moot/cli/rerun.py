@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moot.cli.frame import Bounds, Config, Interrupted, Json, Out, Seats, TranscriptPath, opened, report
+from moot.cli.frame import Bounds, Config, Interrupted, Json, Out, Seats, TranscriptPath, opened, report, runnable
 from moot.cli.plan import bounds_from, placed, read_config, seated, seats_of
 from moot.protocols.engine.errors import UsageError
 
@@ -38,14 +38,15 @@ def resume(
     The budgets stay those that were recorded.
     """
     from moot.play.rerun import resume as resume_now
-    from moot.transcripts.index import ended_at, first_event
+    from moot.transcripts.index import ended_at
+    from moot.transcripts.transcript import Transcript
 
     if bound:
         raise UsageError("moot resume keeps the recorded budgets; to play on under others: moot fork")
     if path.is_file() and path.suffix != ".zst":
         if (ended := ended_at(path)) not in (None, "errored"):
             raise UsageError(f"{path} has ended ({ended}); to go another way from a step: moot fork")
-        agents, named = _agents(first_event(path), seat, None, config)
+        agents, named = _agents(runnable(Transcript(path=path), "resume").started, seat, None, config)
     else:
         agents, named = {}, {}  # there is nothing to resume, which is said below
     _reported(lambda: resume_now(path, agents), path, named, json)
@@ -66,7 +67,7 @@ def fork(
     """
     from moot.play.rerun import fork as fork_now
 
-    transcript = opened(path)
+    transcript = runnable(opened(path), "fork")
     agents, named = _agents(transcript.started, seat, bound, config, some=True)
     _reported(lambda: fork_now(transcript, at, agents, out=out), out, named, json)
 
@@ -84,7 +85,7 @@ def rejudge(
     """The same play before another judge, into a new transcript; all that the others said is as recorded."""
     from moot.play.rerun import rejudge as rejudge_now
 
-    transcript = opened(path)
+    transcript = runnable(opened(path), "rejudge")
     roles: dict[str, str] = transcript.started["roles"]
     judges = [name for name, role in roles.items() if role == transcript.protocol.judge]
     if not judges:

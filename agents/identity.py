@@ -21,7 +21,7 @@ from copyreg import dispatch_table
 from hashlib import blake2b
 from itertools import takewhile
 from operator import itemgetter
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -117,19 +117,12 @@ class _Reader:
     def _thing(self, value: Any) -> Any:
         if isinstance(value, type):
             return self._class(value)
-        if isinstance(value, ModuleType):
-            return ["module", value.__name__]
-        if isinstance(value, CellType):
-            return self.read(_content(value))
-        if isinstance(value, functools.partial):
-            return ["partial", *map(self.read, (value.func, value.args, value.keywords))]
-        if isinstance(value, MethodType):
-            states = getattr(value.__self__, "identity", None) is not None  # then it answers for its methods too
-            return ["method", value.__name__ if states else self.read(value.__func__), self.read(value.__self__)]
         if isinstance(value, FunctionType):
             return self._function(value)
-        if isinstance(value, BuiltinFunctionType):
-            return ["builtin", value.__module__, value.__qualname__, self.read(value.__self__)]
+        if isinstance(value, CellType):
+            return self.read(_content(value))
+        if isinstance(value, ModuleType):
+            return ["module", value.__name__]
         return self._object(value)
 
     def _function(self, function: FunctionType) -> Any:
@@ -152,21 +145,20 @@ class _Reader:
 
     def _object(self, value: Any) -> Any:
         """An object by what it says of itself, or by its class and what it would be pickled as."""
-        cls = type(value)
+        cls, reduced = type(value), None
         try:
-            stated = getattr(value, "identity", None)
-            said = stated() if callable(stated) else stated
-            if stated is None:
+            said = stated = getattr(value, "identity", None)
+            if callable(stated):
+                said = stated()
+            elif stated is None:
                 reduced = dispatch_table[cls](value) if cls in dispatch_table else value.__reduce_ex__(4)
         except RecursionError:
             raise
         except Exception:
             raise _Unseen from None
-        if stated is not None:
-            if said is None:
-                raise _Unseen
-            if isinstance(said, Identity):
-                return said.value
+        if isinstance(said, Identity):
+            return said.value
+        if said is not None:
             definer = next((base for base in cls.__mro__ if "identity" in vars(base)), cls)
             changed = takewhile(lambda base: base is not definer, cls.__mro__)
             return ["stated", [self.read(base) for base in changed], self.read(said)]
@@ -174,9 +166,11 @@ class _Reader:
             if hasattr(value, "__wrapped__"):
                 return ["wrapped", self.read(cls), self.read(value.__wrapped__)]
             if _known(cls):
-                return ["named", cls.__module__, cls.__qualname__, reduced]
+                return ["named", str(value.__module__), cls.__qualname__, reduced]
+        if not isinstance(reduced, tuple):
             raise _Unseen
-        call, arguments, state, entries, items = (*reduced, None, None, None)[:5]
+        whole: tuple[Any, ...] = (*reduced, None, None, None)
+        call, arguments, state, entries, items = whole[:5]
         if isinstance(state, dict):
             cached = {name for base in cls.__mro__ for name, each in vars(base).items() if isinstance(each, _CACHED)}
             state = {key: each for key, each in state.items() if key not in cached}

@@ -242,6 +242,11 @@ def set_aside(path: Path) -> Path:
     raise AssertionError("numbers do not end")
 
 
+def seat_gain(plain: Sequence[float], swapped: Sequence[float]) -> float:
+    """What the answer of seat a gets on average over both seatings, less an even share."""
+    return (plain[0] + swapped[-1]) / 2 - 1 / len(plain)
+
+
 def totals(rows: Sequence[Row]) -> dict[str, Any]:
     """How many of each outcome; of the scored ones how many right, wrong and tied; the mean reward."""
     outcomes: dict[str, int] = {}
@@ -267,7 +272,7 @@ def totals(rows: Sequence[Row]) -> dict[str, Any]:
         for pair in both:
             plain, swapped = sorted(pair, key=lambda row: ".swapped." in row.path)
             assert plain.probabilities is not None and swapped.probabilities is not None
-            gains.append((plain.probabilities[0] + swapped.probabilities[-1]) / 2 - 1 / len(plain.probabilities))
+            gains.append(seat_gain(plain.probabilities, swapped.probabilities))
         found.update(pairs=len(both), first_seat=sum(gains) / len(gains))
     return found
 

@@ -1,6 +1,6 @@
 """The most calls and tokens that a run can take, found without calling anyone.
 
-Moves are counted by `Protocol.generations`. Tokens come from playing the protocol on placeholders, one per move, and
+Moves are counted by `Protocol.most_moves`. Tokens come from playing the protocol on placeholders, one per move, and
 adding up what each request would show at its largest: UTF-8 bytes are an upper bound on tokens for byte-level
 vocabularies (every token covers a byte or more).
 """

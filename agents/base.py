@@ -17,8 +17,9 @@ Reply = Move | dict[str, Any]
 class Agent(Protocol):
     """An agent by structure: `act` returns a move (or its JSON form), or an awaitable of one.
 
-    Optional: `describe() -> dict` (JSON values; recorded with the transcript, never a secret), `bound` (a
-    `moot.complexity.Bound`), and async `start()` / `close()`, called once around a play.
+    Optional: `describe() -> dict` (JSON values; recorded with the transcript, never a secret), `identity`, a value or a
+    method that returns one (what makes its answers what they are: `moot.agents.identity`), `bound` (a
+    `moot.judges.bounded.Bound`), and async `start()` / `close()`, called once around a play.
     """
 
     def act(self, request: Request) -> Reply | Awaitable[Reply]: ...

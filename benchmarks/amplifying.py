@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.timing import Row, best
 from moot.complexity.rules import looker
-from moot.play.driver import run
+from moot.play.run import run
 from moot.protocols.amplification.amplification import Amplification
 from moot.tasks.machines.tableau import Tableau
 from moot.tasks.programs.programs import Overseer

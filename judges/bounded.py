@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from moot.agents.base import act_of, close_all, describe, start_all
+from moot.agents.identity import composed
 from moot.agents.kinds import Held, JudgeKind, Profile
 from moot.complexity.polynomial import Polynomial
 from moot.protocols.engine.errors import UsageError
@@ -28,6 +29,7 @@ class Bound:
             raise UsageError(f"a bound of {seconds} seconds lets nobody answer; give a positive number")
         self.seconds = seconds
         self.polynomials = {name: Polynomial.parse(text) for name, text in measures.items()}
+        self.limits(1)  # a budget that is below 0 there is refused here
 
     def limits(self, n: int) -> dict[str, int | float]:
         """The budget as numbers at size n."""
@@ -44,7 +46,8 @@ class Bound:
 class Bounded:
     """Any agent inside a bound: `Bounded(judge, reads="40*n + 2000", queries="n^2", seconds=60)`.
 
-    Crossing it ends the play in `Exhausted(measure, used, limit)`. Raises UsageError on a bad expression.
+    Crossing it ends the play in `Exhausted(measure, used, limit)`. Raises UsageError on a bad expression, and on one that is
+    negative at n = 1.
     """
 
     def __init__(
@@ -75,6 +78,9 @@ class Bounded:
 
     async def close(self) -> None:
         await close_all([self.agent])
+
+    def identity(self) -> dict[str, Any] | None:
+        return composed(self.agent, agent="bounded", bound=self.bound.describe())
 
     def describe(self) -> dict[str, Any]:
         return {**describe(self.agent), "bound": self.bound.describe()}

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from string import ascii_uppercase
 from typing import Any, ClassVar, Literal
 
+from moot.agents.identity import composed
 from moot.agents.kinds import Held, JudgeKind, Profile
 from moot.agents.models.lm import LM
 from moot.agents.models.wire import Completion
@@ -43,6 +44,10 @@ class ModelJudge:
     def describe(self) -> dict[str, Any]:
         """What is recorded: the model's own description, and the method."""
         return {**self.lm.describe(), "judge": "model", "method": self.method}
+
+    def identity(self) -> dict[str, Any] | None:
+        """What makes its verdicts what they are: the model's identity, and the method."""
+        return composed(self.lm, agent="model-judge", method=self.method)
 
     async def start(self) -> None:
         """Called once before a play."""

@@ -13,8 +13,9 @@ import anyio
 from pydantic import ValidationError
 
 from moot.agents.base import act_of, close_all, describe, start_all
+from moot.agents.identity import composed
 from moot.agents.kinds import Held, JudgeKind
-from moot.protocols.engine.errors import AgentError, UsageError
+from moot.protocols.engine.errors import AgentError, UsageError, first_problem
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.view import Request
 
@@ -53,8 +54,8 @@ class Panel:
             try:
                 verdicts[index] = reply if isinstance(reply, Verdict) else Verdict.model_validate(reply)
             except ValidationError as error:
-                first = error.errors()[0]
-                raise AgentError(f"step {request.step}: member {index + 1} gave no verdict: {first['msg']}") from None
+                problem = first_problem(error, "it")
+                raise AgentError(f"step {request.step}: member {index + 1} gave no verdict: {problem}") from None
 
         try:
             async with anyio.create_task_group() as group:
@@ -77,6 +78,9 @@ class Panel:
 
     async def close(self) -> None:
         await close_all(self.members)
+
+    def identity(self) -> dict[str, Any] | None:
+        return composed(*self.members, agent="panel", rule=self.rule)
 
     def describe(self) -> dict[str, Any]:
         return {"agent": "panel", "rule": self.rule, "members": [describe(member) for member in self.members]}

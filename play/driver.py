@@ -1,12 +1,17 @@
-"""The driver: the only code that awaits the world. It seats agents, runs their calls, and records what they say."""
+"""The driver: the only code that awaits the world. It runs the calls of one game's agents and records what they say.
+
+Rule of this file: no protocol, format or kind of agent is known here by name; whatever can be decided without waiting is
+the engine's.
+"""
 
 from __future__ import annotations
 
 import inspect
 import math
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +19,8 @@ import anyio
 import anyio.lowlevel
 
 from moot.agents.base import act_of, close_all, describe, start_all
+from moot.agents.identity import fingerprints, protocol_fingerprint
 from moot.protocols.engine.base import Protocol, record_of
-from moot.protocols.engine.budget import MEASURES
 from moot.protocols.engine.errors import BudgetExceeded, MootError, ReplayDivergence, UsageError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
@@ -30,14 +35,17 @@ from moot.transcripts.truth import sealed
 if TYPE_CHECKING:
     from moot.transcripts.replay import Recording
 
-Seats = Mapping[str, Any]
-
 
 class Driver:
     """Runs one game to its end. `recording` answers the steps that it holds; the rest goes to the agents in `seats`."""
 
     def __init__(
-        self, game: Game, seats: Seats, log: EventLog, recording: Recording | None = None, stale: bool = False
+        self,
+        game: Game,
+        seats: Mapping[str, Any],
+        log: EventLog,
+        recording: Recording | None = None,
+        stale: bool = False,
     ) -> None:
         self.game, self.log, self.recording, self.stale = game, log, recording, stale
         self.agents = dict(seats)
@@ -73,12 +81,16 @@ class Driver:
         if self._count % 256 == 0:
             await anyio.lowlevel.checkpoint()
         waiting: list[tuple[str, Request, Awaitable[Any]]] = []
-        for step in list(game.open):
-            if game.outcome is not None:
-                break
-            begun = self._begin(step)
-            if begun is not None:
-                waiting.append(begun)
+        try:
+            for step in list(game.open):
+                if game.outcome is not None:
+                    break
+                begun = self._begin(step)
+                if begun is not None:
+                    waiting.append(begun)
+        except MootError:
+            _drop(waiting)
+            raise
         if game.outcome is not None or not waiting:
             _drop(waiting)
             return
@@ -114,7 +126,7 @@ class Driver:
             request = game.request(step, self._note(step))
             act = self.acts.get(request.seat)
             if act is None:
-                raise UsageError(f"step {step}: nobody sits at {request.seat!r} to answer what is not in the recording")
+                raise UsageError(self._vacant(step, request))
             account = game.account(step)
             if account is not None:
                 try:
@@ -196,6 +208,15 @@ class Driver:
         self.game.answer(step, recorded.reply, reads=recorded.reads, spent=recorded.spent, meta=meta)
         return True
 
+    def _vacant(self, step: str, request: Request) -> str:
+        """That a live step has nobody to answer it, with what there is until then."""
+        path = getattr(self.log.write, "path", None)
+        kept = f", and {path} holds the {self.log.count} events until then" if path is not None else ""
+        return (
+            f"step {step}: nobody sits at {request.seat!r} ({request.role}) to answer what is not in the recording{kept}; "
+            f"seat somebody at {request.seat!r}"
+        )
+
     def _note(self, step: str) -> Callable[[dict[str, Any]], None]:
         seat = self.game.open[step].ask.seat
 
@@ -241,80 +262,39 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def bounds_of(seats: Seats, question: Question) -> dict[str, dict[str, int | float]]:
-    """What the bounded seats may spend on this question: their polynomials at its size."""
-    bounds = {}
-    for seat, agent in seats.items():
-        bound = getattr(agent, "bound", None)
-        if bound:
-            limits = bound.limits(question.size) if hasattr(bound, "limits") else dict(bound)
-            unknown = set(limits) - set(MEASURES)
-            if unknown:
-                raise UsageError(
-                    f"seat {seat}: no measure is called {sorted(unknown)[0]!r}; there are {', '.join(MEASURES)}"
-                )
-            bounds[seat] = limits
-    return bounds
-
-
-def check_seats(roles: Mapping[str, str], seats: Seats, name: str) -> None:
-    """Raise UsageError when a seat has nobody, or somebody has no seat."""
-    wanted = ", ".join(f"{seat} ({role})" for seat, role in roles.items())
-    for seat in seats:
-        if seat not in roles:
-            raise UsageError(f"{name} has no seat {seat!r}; its seats: {wanted}")
-    for seat in roles:
-        if seat not in seats:
-            raise UsageError(f"{name}: nobody sits at {seat!r}; its seats: {wanted}")
-
-
-async def arun(
+async def play(
     protocol: Protocol,
-    sample: Sample | Question,
-    seats: Seats,
+    sample: Sample,
+    seats: Mapping[str, Any],
     *,
-    seed: int = 0,
-    out: Path | str | None = None,
+    seed: int,
+    out: Path | str | None,
+    bounds: Mapping[str, Mapping[str, int | float]],
     recording: Recording | None = None,
     stale: bool = False,
-    bounds: Mapping[str, Mapping[str, int | float]] | None = None,
     parent: Mapping[str, Any] | None = None,
 ) -> Transcript:
-    """Play a protocol on a question with agents in its seats, and return the transcript.
+    """Play a game to its end, with what `recording` holds and live agents for the rest, and return the transcript.
 
-    seats: seat name to agent (an object with `act(request)`, or a function of a request; sync or async).
-    seed: decides every coin. out: a file to record to as it happens; without one the transcript stays in memory.
-    bounds: limits per seat, instead of those that the seated agents carry.
-    Raises UsageError on bad seats, questions or files, ProtocolError when the protocol itself is wrong. A failing agent
-    raises nothing: the outcome is then Errored, Forfeited or Exhausted.
+    What `out` records of identities is what the agents are before the first call.
     """
-    if isinstance(sample, Question):
-        sample = Sample(sample)
-    elif not isinstance(sample, Sample):
-        raise UsageError(f"moot plays a Question or a Sample, not {type(sample).__name__}")
-    seats = {seat: _seated(agent) for seat, agent in seats.items()}
     question = sample.question
-    roles = protocol.roles(question)
-    if recording is None:
-        check_seats(roles, seats, protocol.name)
-    limits = bounds_of(seats, question) if bounds is None else {seat: dict(of) for seat, of in bounds.items()}
     lines: list[bytes] = []
-    writer = Writer(out) if out is not None else None
+    writer = Writer(recordable(out)) if out is not None else None
     log = EventLog(writer or lines.append)
     try:
-        game = Game(protocol, question, seed=seed, bounds=limits, recorder=log)
-        fields = header(protocol, question, seed, limits)
-        meta: dict[str, Any] = {
-            "moot": __version__,
-            "at": now(),
-            "seats": {seat: describe(agent) for seat, agent in seats.items()},
-        }
+        game = Game(protocol, question, seed=seed, bounds=bounds, recorder=log)
+        meta: dict[str, Any] = {"moot": __version__, "at": now()}
+        meta["seats"] = {seat: describe(agent) for seat, agent in seats.items()}
+        if writer is not None:  # what no file holds is not looked for later
+            meta["identities"] = fingerprints(seats)
+            meta["protocol_identity"] = protocol_fingerprint(protocol)
         if parent:
             meta["parent"] = dict(parent)
         meta |= sealed(sample)
         if sample.task is not None:
             meta["task"] = sample.task
-        log.event("started", fields, meta)
+        log.event("started", header(protocol, question, seed, bounds), meta)
         await Driver(game, seats, log, recording, stale).run()
     finally:
         if writer is not None:
@@ -338,31 +318,13 @@ def header(
     return fields
 
 
-def _seated(agent: Any) -> Any:
-    if isinstance(agent, str):
-        from moot.agents.spec import agent_from
-
-        return agent_from(agent)
-    act_of(agent)  # before anything is written
-    return agent
-
-
-def in_loop(call: Callable[[], Coroutine[Any, Any, Any]], backend: str = "asyncio") -> Any:
-    """Run an async call from ordinary code; inside a running loop (a notebook) in a thread of its own."""
-    import sniffio
-
-    try:
-        sniffio.current_async_library()
-    except sniffio.AsyncLibraryNotFoundError:
-        return anyio.run(call, backend=backend)
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(lambda: anyio.run(call, backend=backend)).result()
-
-
-def run(protocol: Protocol, sample: Sample | Question, seats: Seats, **options: Any) -> Transcript:
-    """`arun`, from ordinary code or a notebook cell. Takes what `arun` takes, and `backend="asyncio"|"trio"`."""
-    backend = options.pop("backend", "asyncio")
-    result: Transcript = in_loop(lambda: arun(protocol, sample, seats, **options), backend)
-    return result
+def recordable(out: Path | str) -> Path:
+    """Where a play is to be recorded, as a path. Raises UsageError on what can be no transcript."""
+    if not isinstance(out, (str, PathLike)):
+        raise UsageError(f"out is {out!r}; it must be the path of a transcript to write")
+    path = Path(out)
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name the transcript in it: {path / 'd.jsonl'}")
+    if path.suffix == ".zst":
+        raise UsageError(f"{path}: a play is recorded as .jsonl; seal it once it has ended: moot seal")
+    return path

@@ -1,13 +1,22 @@
-"""From a recording into a live play: resume, fork and rejudge."""
+"""From a recording into a live play: resume, fork and rejudge, from ordinary code and from async code.
+
+Rule of this file: what was said is taken from the recording and never asked for again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from moot.agents.base import describe
+from moot.agents.identity import fingerprints
 from moot.complexity.play import path_of
-from moot.play.driver import Driver, Seats, _seated, arun, bounds_of, check_seats, in_loop, now
+from moot.play.driver import Driver, now, play
+from moot.play.run import Backend, checked, in_loop
+from moot.play.seats import Seats, bounds_of, seatable, seated
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.transcripts.events import VERSION, EventLog, chain_of
@@ -19,10 +28,13 @@ from moot.transcripts.transcript import Transcript
 async def aresume(path: Path | str, seats: Seats, *, protocol: Protocol | None = None) -> Transcript:
     """Take up an unfinished transcript where it broke off; no call that was completed is made again.
 
+    seats: seat or role to agent, as for `arun`. protocol: the one to run, when it cannot be found by its recorded name.
     A torn last line is cut off first. A play that ended in Errored is taken up at the step that failed.
     Raises UsageError when it has ended otherwise or is of an older version (a file holds one version; fork it),
     ReplayDivergence when the protocol no longer does what was recorded.
     """
+    if not isinstance(path, (str, PathLike)):
+        raise UsageError(f"resume takes the path of a transcript, not {path!r}")
     path = Path(path)
     if path.suffix == ".zst":
         raise UsageError(f"{path} is sealed, so it has ended; fork it instead")
@@ -42,18 +54,20 @@ async def aresume(path: Path | str, seats: Seats, *, protocol: Protocol | None =
         game = replay.game
         if game.outcome is not None and not replay.unwritten:
             raise UsageError(f"{path} has ended ({game.outcome.kind}); to go another way from a step: moot.fork")
-        seated = {seat: _seated(agent) for seat, agent in seats.items()}
-        check_seats(game.roles, seated, game.protocol.name)
+        agents = seated(game.roles, seats, game.protocol.name)
         chain, count = b"", 0
         for line in transcript.lines():
             count += 1
             chain = chain_of(line)
         log = EventLog(writer, chain, count)
-        log.event("resumed", {"events": count, "cut": cut}, {"at": now()})
+        log.event("resumed", {"events": count, "cut": cut}, {
+            "at": now(), "seats": {seat: describe(agent) for seat, agent in agents.items()},
+            "identities": fingerprints(agents),
+        })  # fmt: skip
         for body in replay.unwritten:
             log.line(body)
         game.recorder = log
-        await Driver(game, seated, log).run()
+        await Driver(game, agents, log).run()
     finally:
         writer.close()
     return Transcript(path=path)
@@ -64,15 +78,23 @@ async def afork(
 ) -> Transcript:
     """Play the recording up to step `at`, then go on live with `seats`, into a new transcript.
 
-    Steps that come before `at` in the order of paths are taken from the recording. Raises TranscriptError when no move
-    was recorded at `at`.
+    Steps that come before `at` in the order of paths are taken from the recording. seats: seat or role to agent, of those
+    that are asked from there on; nobody else is needed. Raises UsageError when nothing was said at `at`, or a live step
+    has nobody to answer it.
     """
-    recording = Recording(transcript, before=at, protocol=protocol)
-    seated = {seat: _seated(agent) for seat, agent in seats.items()}
-    bounds = {**transcript.bounds, **bounds_of(seated, transcript.question)}
-    return await arun(
-        protocol or transcript.protocol, transcript.sample, seated, seed=transcript.seed, out=out, recording=recording,
-        bounds=bounds, parent=_parent(transcript, at),
+    _check(transcript)
+    said = {event["step"] for event in transcript.events(kept=False) if event["event"] in ("moved", "rejected")}
+    if not isinstance(at, str):
+        raise UsageError(f"at is {at!r}; it must be a step, which is a text such as '0' or '1.0.0'")
+    if at not in said:
+        raise UsageError(
+            f"{transcript.name}: no move was recorded at step {at!r}; the nearest: {', '.join(_near(said, at)) or 'none'}"
+        )
+    protocol = protocol or transcript.protocol
+    agents = seated(checked(protocol).roles(transcript.question), seats, protocol.name, some=True)
+    return await play(
+        protocol, transcript.sample, agents, seed=transcript.seed, out=out, recording=Recording(transcript, before=at, protocol=protocol),
+        bounds={**transcript.bounds, **bounds_of(agents, transcript.question)}, parent=_parent(transcript, at),
     )  # fmt: skip
 
 
@@ -92,19 +114,37 @@ async def arejudge(
     that was not asked this time. That raises ReplayDivergence, unless live `seats` are given for them, or `stale` is
     true: then the recorded answer is used all the same and marked "stale" in the log.
     """
+    _check(transcript)
     protocol = protocol or transcript.protocol
-    roles: Mapping[str, str] = protocol.roles(transcript.question)
+    roles: Mapping[str, str] = checked(protocol).roles(transcript.question)
     judges = frozenset(seat for seat, role in roles.items() if role == protocol.judge)
     if not judges:
         raise UsageError(
             f"{transcript.name}: protocol {protocol.name} has no judge to replace; its roles: {dict(roles)}"
         )
-    seated = {**{s: _seated(a) for s, a in (seats or {}).items()}, **dict.fromkeys(judges, _seated(judge))}
+    others = seated(roles, {} if seats is None else seats, protocol.name, some=True)
+    agents = {**others, **dict.fromkeys(judges, seatable(judge))}
     kept = {seat: limits for seat, limits in transcript.bounds.items() if seat not in judges}
-    return await arun(
-        protocol, transcript.sample, seated, seed=transcript.seed, out=out, recording=Recording(transcript, without=judges, protocol=protocol),
-        bounds={**kept, **bounds_of(seated, transcript.question)}, stale=stale, parent=_parent(transcript, "judge"),
+    return await play(
+        protocol, transcript.sample, agents, seed=transcript.seed, out=out,
+        recording=Recording(transcript, without=judges, protocol=protocol), stale=stale,
+        bounds={**kept, **bounds_of(agents, transcript.question)}, parent=_parent(transcript, "judge"),
     )  # fmt: skip
+
+
+def _near(steps: Iterable[str], at: str) -> list[str]:
+    """Up to six steps around `at`, in the order of paths; the first ones where it is no path at all."""
+    ordered = sorted(steps, key=path_of)
+    try:
+        place = bisect_left(ordered, path_of(at), key=path_of)
+    except ValueError:
+        place = 0
+    return ordered[max(0, place - 3) : place + 3]
+
+
+def _check(transcript: Transcript) -> None:
+    if not isinstance(transcript, Transcript):
+        raise UsageError(f"this takes a transcript, moot.load(PATH), not {transcript!r}")
 
 
 def _parent(transcript: Transcript, at: str) -> dict[str, Any]:
@@ -112,19 +152,35 @@ def _parent(transcript: Transcript, at: str) -> dict[str, Any]:
     return parent if transcript.path is None else {**parent, "path": str(transcript.path)}
 
 
-def resume(path: Path | str, seats: Seats, *, backend: str = "asyncio", **options: Any) -> Transcript:
+def resume(
+    path: Path | str, seats: Seats, *, protocol: Protocol | None = None, backend: Backend = "asyncio"
+) -> Transcript:
     """`aresume`, from ordinary code or a notebook cell."""
-    result: Transcript = in_loop(lambda: aresume(path, seats, **options), backend)
-    return result
+    return in_loop(lambda: aresume(path, seats, protocol=protocol), backend)
 
 
-def fork(transcript: Transcript, at: str, seats: Seats, *, backend: str = "asyncio", **options: Any) -> Transcript:
+def fork(
+    transcript: Transcript,
+    at: str,
+    seats: Seats,
+    *,
+    out: Path | str | None = None,
+    protocol: Protocol | None = None,
+    backend: Backend = "asyncio",
+) -> Transcript:
     """`afork`, from ordinary code or a notebook cell."""
-    result: Transcript = in_loop(lambda: afork(transcript, at, seats, **options), backend)
-    return result
+    return in_loop(lambda: afork(transcript, at, seats, out=out, protocol=protocol), backend)
 
 
-def rejudge(transcript: Transcript, judge: Any, *, backend: str = "asyncio", **options: Any) -> Transcript:
+def rejudge(
+    transcript: Transcript,
+    judge: Any,
+    *,
+    seats: Seats | None = None,
+    out: Path | str | None = None,
+    stale: bool = False,
+    protocol: Protocol | None = None,
+    backend: Backend = "asyncio",
+) -> Transcript:
     """`arejudge`, from ordinary code or a notebook cell."""
-    result: Transcript = in_loop(lambda: arejudge(transcript, judge, **options), backend)
-    return result
+    return in_loop(lambda: arejudge(transcript, judge, seats=seats, out=out, stale=stale, protocol=protocol), backend)

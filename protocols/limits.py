@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.errors import Illegal, UsageError, first_problem
 
 Tokenizer = Callable[[str], int]  # the number of tokens of a text
 
@@ -37,9 +37,7 @@ class Limit(BaseModel):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise UsageError(f"limit: {where} is {first['input']!r}: {first['msg']}") from None
+            raise UsageError(f"limit: {first_problem(error)}; given were {fields}") from None
         given = [unit for unit in ("chars", "words", "tokens") if getattr(self, unit) is not None]
         if len(given) != 1:
             raise UsageError(

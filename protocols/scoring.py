@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.errors import UsageError, first_problem
 
 Rule = Literal["log", "brier", "spherical"]
 
@@ -68,9 +68,7 @@ class ScoringRule(BaseModel):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise UsageError(f"scoring rule: {where} is {first['input']!r}: {first['msg']}") from None
+            raise UsageError(f"scoring rule: {first_problem(error)}; given were {fields}") from None
 
     def score(self, probabilities: Sequence[float], truth: int) -> float:
         """The bare score, without coefficient, constant and penalty. Raises UsageError like the function `score`."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -206,12 +209,90 @@ def test_a_set_is_played_once() -> None:
     assert len({moot.load(path).seed for path in Path("out").iterdir()}) == 5
     said("seal", "out/q-1.jsonl")
     text = said(*SET, "--set", "set.jsonl", "-o", "out")
-    assert "5 had ended before" in text
+    assert "\n5 kept\n" in text
     assert {path.name: path.read_bytes() for path in Path("out").glob("*.jsonl")} == {
         name: data for name, data in files.items() if name != "q-1.jsonl"
     }
-    text = said(*SET, "--set", "set.jsonl", "-o", "out", "--seat", "a=python:cli_agents:slow", code=1)
-    assert "holds a play with other agents" in text
+
+
+AGENT = """
+import moot
+class Speaker:
+    def __init__(self): self.text = "so it is"
+    def act(self, request): return moot.Speech(text=self.text)
+class Judge:
+    def act(self, request): return moot.Verdict(probabilities=(0.25, 0.75))
+class Own(moot.Debate):
+    rounds: int = 1
+"""
+
+
+def test_a_folder_that_is_played_again_plays_what_changed() -> None:
+    module = Path(f"mine{os.getpid()}.py")
+
+    def play(*more: str, protocol: str = "debate") -> dict[str, Any]:
+        seats = ("--seat", f"debater=python:{module}:Speaker", "--seat", f"judge=python:{module}:Judge")
+        words = ("run", "-P", protocol, *seats, "--set", "set.jsonl", "-o", "out", "--json", *more)
+        for name in [name for name in sys.modules if name.startswith(("_moot_mine", "mine"))]:
+            del sys.modules[name]
+        rows = [json.loads(line) for line in said(*words).splitlines()]
+        return {row["path"].removeprefix("out/"): (row["how"], row["why"]) for row in rows[:-1]} | {
+            "how": rows[-1]["how"]
+        }
+
+    a_set(3)
+    module.write_text(AGENT)
+    assert play()["how"] == {"played": 3}
+    assert play()["how"] == {"kept": 3}
+    digests = {path.name: moot.load(path).digest for path in Path("out").iterdir()}
+    said("seal", "out/q-1.jsonl")
+    module.write_text(AGENT.replace("so it is", "it is not so"))
+    changed = ("played again", "a has changed")
+    assert play() == {f"q-{n}.jsonl": changed for n in range(3)} | {"how": {"played again": 3}}
+    aside = {path.name: moot.load(path).digest for path in Path("out/replaced").iterdir()}
+    assert aside == {
+        "q-0.replaced-1.jsonl": digests["q-0.jsonl"], "q-1.replaced-1.jsonl.zst": digests["q-1.jsonl"],
+        "q-2.replaced-1.jsonl": digests["q-2.jsonl"],
+    }  # fmt: skip
+    lines = Path("set.jsonl").read_text().replace("Question 2?", "Question two?").replace('"truth": 1', '"truth": 0')
+    Path("set.jsonl").write_text(lines)
+    whole = Path("out/q-0.jsonl").read_bytes()
+    Path("out/q-0.jsonl").write_bytes(whole[: len(whole) // 2])
+    assert play() == {
+        "q-0.jsonl": ("resumed", None), "q-1.jsonl": ("played again", "another truth"),
+        "q-2.jsonl": ("played again", "another question"), "how": {"resumed": 1, "played again": 2},
+    }  # fmt: skip
+    assert play("--bound", "judge.reads=n+9000")["q-0.jsonl"] == ("played again", "judge has changed")
+    assert play("--bound", "judge.reads=n+9000", "--seed", "4")["q-0.jsonl"] == ("played again", "another seed")
+    assert play(protocol=f"{module.stem}:Own")["q-0.jsonl"] == ("played again", "another seed")
+    assert play(protocol=f"{module.stem}:Own")["how"] == {"kept": 3}
+    module.write_text(module.read_text().replace("rounds: int", "least: int = 1; rounds: int"))
+    importlib.invalidate_caches()
+    assert play(protocol=f"{module.stem}:Own")["q-0.jsonl"] == ("played again", "the protocol has changed")
+    assert len(list(Path("out/replaced").glob("q-0.*"))) == 5
+
+
+def test_whoever_took_up_a_play_counts_too() -> None:
+    said(*SET, "--set", a_set(1), "-o", "out")
+    lines = Path("out/q-0.jsonl").read_bytes().splitlines(keepends=True)
+    Path("out/q-0.jsonl").write_bytes(b"".join(lines[:4]))
+    said("resume", "out/q-0.jsonl", *SPEAKERS, "--seat", "judge=python:cli_agents:FirstChoice")
+    assert "1 played again: judge has changed; what was there is in out/replaced" in said(
+        *SET, "--set", "set.jsonl", "-o", "out"
+    )
+
+
+def test_models_that_differ_by_host_alone_are_refused() -> None:
+    a_set(1)
+    seats = ("--seat", "a=openai:m@http://127.0.0.1:1/v1", "--seat", "b=openai:m@http://127.0.0.1:2/v1", *JUDGE)
+    text = refused("run", "-P", "debate", *seats, "--set", "set.jsonl", "-o", "out")
+    assert "the model m of 'a' is at http://127.0.0.1:1/v1, that of 'b' at http://127.0.0.1:2/v1" in text
+    assert "identity" in text and not Path("out").exists()
+    told = [f'[agents.m{n}]\nkind = "openai"\nmodel = "m"\nidentity = "m"\nbase_url = "http://127.0.0.1:{n}/v1"\nretries = 0\n'
+            for n in (1, 2)]  # fmt: skip
+    Path("c.toml").write_text("\n".join(told))
+    words = ("run", "-P", "debate", "--config", "c.toml", "--seat", "a=m1", "--seat", "b=m2", *JUDGE)
+    assert "1 errored" in said(*words, "--set", "set.jsonl", "-o", "out", code=1)
 
 
 def test_a_set_takes_up_what_was_torn_and_what_failed() -> None:
@@ -274,8 +355,13 @@ def test_resume_fork_and_rejudge() -> None:
     said("resume", "cut.jsonl", *SPEAKERS, *JUDGE)
     assert moot.load("cut.jsonl").digest == whole.digest
     assert "has ended" in refused("resume", "d.jsonl", *SPEAKERS, *JUDGE)
-    assert "no move was recorded at step 9" in refused("fork", "d.jsonl", "--at", "9", *seats, "-o", "x.jsonl", code=1)
-    assert "nobody sits at 'b'" in refused("fork", "d.jsonl", "--at", "1.0.0", *seats[:2], "-o", "x.jsonl")
+    assert "no move was recorded at step '9'" in refused("fork", "d.jsonl", "--at", "9", *seats, "-o", "x.jsonl")
+    said("fork", "d.jsonl", "--at", "2", *seats[4:], "-o", "g.jsonl")
+    said("fork", "d.jsonl", "--at", "1.0.0", "-s", "debater=python:cli_agents:speaker", *seats[4:], "-o", "h.jsonl")
+    assert moot.load("g.jsonl").digest == moot.load("r.jsonl").digest == moot.load("h.jsonl").digest
+    assert "nobody sits at 'b'" in refused("fork", "d.jsonl", "--at", "1.0.0", *seats[:2], "-o", "y.jsonl")
+    said("resume", "y.jsonl", "-s", "debater=python:cli_agents:speaker", *JUDGE)
+    assert moot.load("y.jsonl").digest == whole.digest
     assert "r.jsonl exists already" in refused(
         "rejudge", "d.jsonl", "--judge", "python:cli_agents:judge", "-o", "r.jsonl"
     )

@@ -24,8 +24,12 @@ pytestmark = pytest.mark.usefixtures("folder")
         (("run", "-P", "debat", *QUESTION, *SPEAKERS, *JUDGE), "no protocol is called 'debat'"),
         (("run", "-P", "no_such_module:Debate", *QUESTION), "cannot import no_such_module"),
         (("run", "-P", "cli_agents:FirstChoice", *QUESTION), "is no protocol"),
-        ((*DEBATE, "--seat", "z=local"), "debate has no seat 'z'; its seats: a (debater), b (debater), judge (judge)"),
+        ((*DEBATE, "--seat", "z=local"), "debate has no seat or role 'z'; its seats: a (debater), b (debater), judge (judge)"),
         (("run", "-P", "debate", *QUESTION, *JUDGE, *SPEAKERS[:2]), "nobody sits at 'b'"),
+        ((*DEBATE, "--seat", "debatr=human"), "did you mean 'debater'?"),
+        (("resume", "cut.jsonl", "-s", "judg=human"), "did you mean 'judge'?"),
+        (("fork", "good.jsonl", "--at", "1.0.0", "-s", "debatr=human", "-o", "x.jsonl"), "did you mean 'debater'?"),
+        (("rejudge", "good.jsonl", "--judge", "human", "-o", "x.jsonl", "-s", "debatr=human"), "did you mean 'debater'?"),
         ((*DEBATE, "--seat", "a=local"), "taken"),
         ((*DEBATE, "--seat", "a"), "SEAT=AGENT"),
         ((*DECIDE, "judge=gpt"), "there is no agent 'gpt'"),
@@ -38,7 +42,7 @@ pytestmark = pytest.mark.usefixtures("folder")
         ((*DEBATE, "--bound", "judge.reads=__import__('os')"), "__import__"),
         ((*DEBATE, "--bound", "judge.words=n"), "no measure is called 'words'"),
         ((*DEBATE, "--bound", "reads=n"), "SEAT.MEASURE"),
-        ((*DEBATE, "--bound", "z.reads=n"), "no seat 'z'"),
+        ((*DEBATE, "--bound", "z.reads=n"), "no seat or role 'z'"),
         ((*DEBATE, "--bound", "judge.seconds=soon"), "plain number"),
         ((*DEBATE, "-p", "rounds=many"), "rounds"),
         ((*DEBATE, "-p", "rouns=2"), "its parameters: rounds"),
@@ -70,7 +74,7 @@ pytestmark = pytest.mark.usefixtures("folder")
         (("list", "good.jsonl"), "is a file"),
         (("import", "nyu", "none", "-o", "out"), "there is no file or folder none"),
         (("rejudge", "good.jsonl", "--judge", "gpt", "-o", "x.jsonl"), "there is no agent 'gpt'"),
-        (("rejudge", "good.jsonl", "--judge", "human", "-o", "x.jsonl", "-s", "z=human"), "no seat 'z'"),
+        (("rejudge", "good.jsonl", "--judge", "human", "-o", "x.jsonl", "-s", "z=human"), "no seat or role 'z'"),
         (("--import", "no_such_module", "protocols"), "cannot import no_such_module"),
     ],
 )  # fmt: skip
@@ -79,6 +83,8 @@ def test_bad_input_is_told_in_one_line(words: tuple[str, ...], part: str) -> Non
     Path("empty.txt").write_text("")
     if "good.jsonl" in words:
         recorded("good.jsonl")
+    if "cut.jsonl" in words:
+        Path("cut.jsonl").write_bytes(Path(recorded("whole.jsonl")).read_bytes().partition(b'{"event":"ended"')[0])
     before = sorted(path.name for path in Path().iterdir())
     assert part in refused(*words)
     assert sorted(path.name for path in Path().iterdir()) == before, "nothing was left behind"
@@ -160,6 +166,9 @@ def test_a_protocol_of_ones_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     done = spawned("show", "d.jsonl", cwd=folder)
     out, err = done.communicate(timeout=60)
     assert done.returncode == 0 and "coin at step 0" in out, err
+    done = spawned("replay", "d.jsonl", cwd=folder)
+    out, err = done.communicate(timeout=60)
+    assert done.returncode == 2 and "moot --import MODULE" in err and "replay" in err, err
     done = spawned("--import", name, "replay", "d.jsonl", cwd=folder)
     out, err = done.communicate(timeout=60)
     assert done.returncode == 0 and "identical digest" in out, err

@@ -20,7 +20,7 @@ BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 
 
 @BACKENDS
-def test_async_agents_play_what_programs_play(backend: str, tmp_path: Path) -> None:
+def test_async_agents_play_what_programs_play(backend: Any, tmp_path: Path) -> None:
     plain = moot.run(DEBATE, QUESTION, everywhere(DEBATE, speak), seed=3)
     slow = moot.run(DEBATE, QUESTION, everywhere(DEBATE, Slow()), seed=3, backend=backend, out=tmp_path / "t.jsonl")
     assert slow.digest == plain.digest and slow.outcome == plain.outcome
@@ -30,7 +30,7 @@ def test_async_agents_play_what_programs_play(backend: str, tmp_path: Path) -> N
 
 
 @BACKENDS
-def test_calls_of_a_round_are_in_flight_together(backend: str) -> None:
+def test_calls_of_a_round_are_in_flight_together(backend: Any) -> None:
     flying, most = 0, 0
 
     async def act(request: moot.Request) -> moot.Move:
@@ -48,7 +48,7 @@ def test_calls_of_a_round_are_in_flight_together(backend: str) -> None:
 
 @BACKENDS
 @pytest.mark.parametrize("late", [False, True])
-def test_an_agent_that_raises_ends_in_errored(backend: str, late: bool) -> None:
+def test_an_agent_that_raises_ends_in_errored(backend: Any, late: bool) -> None:
     async def fails(request: moot.Request) -> moot.Move:
         await anyio.sleep(0.001)
         raise ValueError("\ud800 no such thing")
@@ -89,7 +89,7 @@ async def _later(error: Exception) -> moot.Move:
 
 
 @BACKENDS
-def test_cancellation_keeps_all_that_was_said(backend: str, tmp_path: Path) -> None:
+def test_cancellation_keeps_all_that_was_said(backend: Any, tmp_path: Path) -> None:
     path = tmp_path / "cut.jsonl"
     calls = 0
 
@@ -132,7 +132,7 @@ def test_inside_a_running_loop() -> None:
 
 
 @BACKENDS
-def test_a_hanging_judge_runs_out_of_seconds(backend: str) -> None:
+def test_a_hanging_judge_runs_out_of_seconds(backend: Any) -> None:
     protocol = moot.DirectQA()
     judge = Bounded(Hanging(), seconds=0.1)
     outcome = moot.run(protocol, QUESTION, {"judge": judge}, backend=backend).outcome
@@ -142,7 +142,7 @@ def test_a_hanging_judge_runs_out_of_seconds(backend: str) -> None:
 
 
 @BACKENDS
-def test_a_judge_asked_between_rounds_shares_its_seconds(backend: str) -> None:
+def test_a_judge_asked_between_rounds_shares_its_seconds(backend: Any) -> None:
     protocol = moot.Debate(rounds=4, questions=True)
 
     async def judge(request: moot.Request) -> moot.Move:
@@ -173,7 +173,7 @@ def test_a_judge_that_reads_too_much_is_exhausted(reads: int | str) -> None:
 
 def test_seats_are_checked_before_anything_runs(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
-    with pytest.raises(moot.UsageError, match="has no seat 'c'; its seats: a \\(debater\\)"):
+    with pytest.raises(moot.UsageError, match="has no seat or role 'c'; its seats: a \\(debater\\)"):
         moot.run(DEBATE, QUESTION, everywhere(DEBATE, speak, c=speak), out=path)
     with pytest.raises(moot.UsageError, match="nobody sits at 'b'"):
         moot.run(DEBATE, QUESTION, {"a": speak, "judge": speak}, out=path)

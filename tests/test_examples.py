@@ -69,15 +69,11 @@ def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     first, *rest = _blocks(README)
     names: dict[str, Any] = {"__name__": "readme"}
     exec(compile(first, "README.md, block 1", "exec", dont_inherit=True), names)
-    seats = {"a": names["ann"], "b": names["bob"], "judge": names["judge"]}
-    recorded = tmp_path / "d.jsonl"
     for number, block in enumerate(rest, 2):
         if "moot.Local()" in block and find_spec("xllamacpp") is None:
             continue
-        if "moot.resume(" in block:  # of a play that broke off, by seats of the reader's
+        if "moot.resume(" in block:
             assert names["t"].guarantee.holds
-            recorded.write_bytes(b"".join(recorded.read_bytes().splitlines(keepends=True)[:-1]))
-            names |= {"seats": seats, "others": seats, "other_judge": seats["judge"]}
         if "class Defence" in block:
             assert len(block.strip().splitlines()) < 40
         exec(compile(block, f"README.md, block {number}", "exec", dont_inherit=True), names)

@@ -22,13 +22,13 @@ KEY = "sk-very-secret-key"
 backends = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 
 
-def debate(url: str, backend: str = "asyncio", out: Path | None = None, **options: Any) -> moot.Transcript:
+def debate(url: str, backend: Any = "asyncio", out: Path | None = None, **options: Any) -> moot.Transcript:
     """Three calls: a and b at once, then the judge."""
     lm = LM("mock", **{"base_url": url, "backoff": 0.001, "timeout": 20, "api_key": KEY, **options})
     return moot.run(moot.Debate(rounds=1), QUESTION, {"a": lm, "b": lm, "judge": lm}, backend=backend, out=out)
 
 
-def served(mock: MockOpenAI, backend: str = "asyncio", **options: Any) -> moot.Transcript:
+def served(mock: MockOpenAI, backend: Any = "asyncio", **options: Any) -> moot.Transcript:
     with mock.serve() as url:
         transcript = debate(url, backend, **options)
     assert_counted(transcript, mock)
@@ -53,7 +53,7 @@ def tokens_asked(mock: MockOpenAI) -> int:
 
 
 @backends
-def test_the_ledger_is_the_endpoints_own_count(backend: str) -> None:
+def test_the_ledger_is_the_endpoints_own_count(backend: Any) -> None:
     said: list[str] = []
 
     def reply(body: dict[str, Any]) -> str:
@@ -79,7 +79,7 @@ PASSING: list[tuple[Fault, int | None, str]] = [
 
 @backends
 @pytest.mark.parametrize(("fault", "status", "words"), PASSING, ids=[f"{f}-{f.form}" for f, _, _ in PASSING])
-def test_what_passes_is_tried_again(fault: Fault, status: int | None, words: str, backend: str) -> None:
+def test_what_passes_is_tried_again(fault: Fault, status: int | None, words: str, backend: Any) -> None:
     mock = MockOpenAI(script={1: fault, 3: fault})
     transcript = served(mock, backend, prices=(1, 1), **({"timeout": 0.7} if fault.kind == "hang" else {}))
     assert isinstance(transcript.outcome, moot.Decided) and mock.count == 5
@@ -93,7 +93,7 @@ def test_what_passes_is_tried_again(fault: Fault, status: int | None, words: str
 
 @backends
 @pytest.mark.parametrize("fault", [Fault.malformed(), Fault.empty(), Fault.length()], ids=str)
-def test_a_verdict_that_cannot_be_read_is_asked_for_once_more(fault: Fault, backend: str) -> None:
+def test_a_verdict_that_cannot_be_read_is_asked_for_once_more(fault: Fault, backend: Any) -> None:
     mock = MockOpenAI(script={2: fault})
     transcript = served(mock, backend)
     judge = transcript.ledger.seats["judge"]
@@ -131,7 +131,7 @@ def test_what_lasts_ends_the_debate_at_once_and_says_why(fault: Fault, message: 
 
 
 @backends
-def test_an_endpoint_that_always_fails_is_given_up(backend: str) -> None:
+def test_an_endpoint_that_always_fails_is_given_up(backend: Any) -> None:
     transcript = served(MockOpenAI(script={n: Fault.server_error() for n in range(2, 99)}), backend, retries=2)
     assert isinstance(transcript.outcome, moot.Errored)
     assert re.search(r"failed \(500\): The server had .*given up after 3 attempts", transcript.outcome.cause)
@@ -140,7 +140,7 @@ def test_an_endpoint_that_always_fails_is_given_up(backend: str) -> None:
 
 @backends
 @pytest.mark.parametrize("fault", [Fault.rate_limit(0.4), Fault.unavailable(0.4)], ids=str)
-def test_retry_after_holds_back_the_debate(fault: Fault, backend: str) -> None:
+def test_retry_after_holds_back_the_debate(fault: Fault, backend: Any) -> None:
     mock = MockOpenAI(script={2: fault})
     assert isinstance(served(mock, backend).outcome, moot.Decided)
     refused, again = mock.calls[2:]
@@ -148,7 +148,7 @@ def test_retry_after_holds_back_the_debate(fault: Fault, backend: str) -> None:
 
 
 @backends
-def test_a_storm_over_64_calls_is_one_wait_for_all(backend: str) -> None:
+def test_a_storm_over_64_calls_is_one_wait_for_all(backend: Any) -> None:
     mock = MockOpenAI(script=[Fault.rate_limit(0.5)] * 32)
     notes: list[dict[str, Any]] = []
 
@@ -181,7 +181,7 @@ def closed_port() -> int:
 
 
 @backends
-def test_an_unreachable_port(backend: str) -> None:
+def test_an_unreachable_port(backend: Any) -> None:
     port = closed_port()
     transcript = debate(f"http://127.0.0.1:{port}/v1", backend, retries=1)
     assert isinstance(transcript.outcome, moot.Errored)
@@ -191,7 +191,7 @@ def test_an_unreachable_port(backend: str) -> None:
 
 
 @backends
-def test_a_hang_costs_the_time_outs_and_no_more(backend: str) -> None:
+def test_a_hang_costs_the_time_outs_and_no_more(backend: Any) -> None:
     mock = MockOpenAI(script=[Fault.hang()] * 9)
     transcript = served(mock, backend, timeout=0.3, retries=1)
     assert isinstance(transcript.outcome, moot.Errored) and "within 0.3 s" in transcript.outcome.cause
@@ -201,7 +201,7 @@ def test_a_hang_costs_the_time_outs_and_no_more(backend: str) -> None:
 
 
 @backends
-def test_resume_after_the_endpoint_was_down(backend: str, tmp_path: Path) -> None:
+def test_resume_after_the_endpoint_was_down(backend: Any, tmp_path: Path) -> None:
     path, mock, well = tmp_path / "t.jsonl", MockOpenAI(script={n: Fault.unavailable() for n in (2, 3)}), MockOpenAI()
     broken = served(mock, backend, out=path, retries=1)
     assert isinstance(broken.outcome, moot.Errored) and "given up after 2 attempts" in broken.outcome.cause

@@ -76,14 +76,14 @@ def judge(*probabilities: float) -> Any:
     return lambda request: Verdict(probabilities=probabilities, text="mine")
 
 
-def play(judge: Any, backend: str = "asyncio", protocol: Protocol | None = None) -> moot.Transcript:
+def play(judge: Any, backend: Any = "asyncio", protocol: Protocol | None = None) -> moot.Transcript:
     seats = {"a": lambda r: Speech(text="AAAA"), "b": lambda r: Speech(text="BBBB"), "judge": judge}
     return moot.run(protocol or moot.Debate(rounds=1), QUESTION, seats, backend=backend)
 
 
 @backends
 @pytest.mark.parametrize(("rule", "decided"), [("mean", (0.5, 0.5)), ("median", (0.6, 0.4)), ("vote", (2 / 3, 1 / 3))])
-def test_a_panel_decides_a_debate(rule: Rule, decided: tuple[float, ...], backend: str) -> None:
+def test_a_panel_decides_a_debate(rule: Rule, decided: tuple[float, ...], backend: Any) -> None:
     async def late(request: Any) -> dict[str, Any]:
         await anyio.sleep(0.01)
         return {"kind": "verdict", "probabilities": [0.1, 0.9]}
@@ -136,7 +136,7 @@ class CountingAtOnce(Counting):
 
 
 @backends
-def test_wrappers_start_and_close_what_they_hold_once(backend: str) -> None:
+def test_wrappers_start_and_close_what_they_hold_once(backend: Any) -> None:
     members = [Counting(), CountingAtOnce()]
     play(Bounded(Panel(*members), calls=3), backend)
     assert [member.seen for member in members] == [["start", "act", "close"]] * 2
@@ -172,7 +172,7 @@ def test_a_model_judge_starts_and_closes_its_model() -> None:
     ("measure", "bound"),
     [("reads", {"reads": "7"}), ("calls", {"calls": 0}), ("seconds", {"seconds": 0.05}), ("tokens", {"tokens": 9})],
 )
-def test_each_measure_of_a_bound_is_enforced(measure: str, bound: dict[str, Any], backend: str) -> None:
+def test_each_measure_of_a_bound_is_enforced(measure: str, bound: dict[str, Any], backend: Any) -> None:
     async def reader(request: Any) -> Verdict:
         list(request.view)
         if measure == "tokens":
@@ -183,6 +183,16 @@ def test_each_measure_of_a_bound_is_enforced(measure: str, bound: dict[str, Any]
     outcome = play(Bounded(reader, **bound), backend).outcome
     assert isinstance(outcome, moot.Exhausted) and (outcome.seat, outcome.measure) == ("judge", measure)
     assert outcome.used > outcome.limit
+
+
+@pytest.mark.parametrize("text", ["-5", "n - 2", "log(n) - 1", "3 - 4*n^2"])
+def test_a_negative_bound_is_refused_when_it_is_made(text: str) -> None:
+    with pytest.raises(UsageError, match=r"is -\d at n = 1; a budget cannot be negative"):
+        Bounded(lambda request: None, reads=text)
+    assert Bounded(lambda request: None, reads="n - 1", calls="2*n^2 - 2*n").bound.limits(3) == {
+        "reads": 2,
+        "calls": 12,
+    }
 
 
 def test_a_judge_may_put_no_more_questions_than_its_bound() -> None:
@@ -213,7 +223,7 @@ def test_a_models_tokens_are_reserved_before_the_call_and_settled_after() -> Non
 
 
 @backends
-def test_a_model_states_its_verdict(backend: str) -> None:
+def test_a_model_states_its_verdict(backend: Any) -> None:
     mock = MockOpenAI(reply=lambda body: {"text": "So.", "probabilities": {"1": 0.3, "2": 0.7}})
     with mock.serve() as url:
         outcome = play(ModelJudge(LM("mock", base_url=url)), backend).outcome
@@ -222,7 +232,7 @@ def test_a_model_states_its_verdict(backend: str) -> None:
 
 
 @backends
-def test_a_model_judges_by_its_tokens(backend: str) -> None:
+def test_a_model_judges_by_its_tokens(backend: Any) -> None:
     mock = MockOpenAI(logprobs={"1": 0.6, " 2": 0.2, "x": 0.2})
     with mock.serve() as url:
         transcript = play(ModelJudge(LM("mock", base_url=url), "logprobs"), backend)

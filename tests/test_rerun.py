@@ -101,10 +101,62 @@ def test_fork_with_the_same_agents_is_the_same_play(whole: moot.Transcript) -> N
         assert moot.fork(whole, step, everywhere(DEBATE, speak)).digest == whole.digest
 
 
-def test_fork_at_no_step(whole: moot.Transcript) -> None:
-    for step in ("8", "x", ""):
-        with pytest.raises(moot.TranscriptError, match=f"no move was recorded at step {step};"):
-            moot.fork(whole, step, everywhere(DEBATE, speak))
+@pytest.mark.parametrize(
+    "at, near",
+    [
+        ("8", "2.0.0, 2.1.0, 3"),
+        ("x", "0.0.0, 0.1.0, 1.0.0"),
+        ("1", "0.0.0, 0.1.0, 1.0.0, 1.1.0, 2.0.0"),
+    ],
+)
+def test_fork_at_no_step(at: str, near: str, whole: moot.Transcript) -> None:
+    with pytest.raises(moot.UsageError, match=f"no move was recorded at step {at!r}; the nearest: {near}$"):
+        moot.fork(whole, at, everywhere(DEBATE, speak))
+
+
+def test_a_fork_needs_those_alone_who_are_asked(whole: moot.Transcript, tmp_path: Path) -> None:
+    forked = moot.fork(whole, "3", {"judge": sure})
+    assert isinstance(forked.outcome, moot.Decided) and forked.outcome.verdict == SURE
+    out = tmp_path / "f.jsonl"
+    asked: list[str] = []
+
+    def debater(request: moot.Request) -> moot.Move:
+        asked.append(request.step)
+        return speak(request)
+
+    with pytest.raises(
+        moot.UsageError, match=r"step 3: nobody sits at 'judge' \(judge\).*f.jsonl holds the \d+ events"
+    ):
+        moot.fork(whole, "2.1.0", {"debater": debater}, out=out)
+    assert asked == ["2.1.0"]
+    assert len(list(moot.load(out).steps())) == 6
+    assert moot.resume(out, {"debater": debater, "judge": speak}).digest == whole.digest and asked == ["2.1.0"]
+
+
+def test_a_wait_is_not_left_behind_where_a_seat_is_empty(whole: moot.Transcript) -> None:
+    with pytest.raises(moot.UsageError, match="nobody sits at 'b'"):
+        moot.fork(whole, "1.0.0", {"a": Slow(0), "judge": speak})
+
+
+def test_roles_stand_for_their_seats(whole: moot.Transcript, tmp_path: Path) -> None:
+    one, other = Slow(0), Slow(0)
+    path = tmp_path / "t.jsonl"
+    assert (
+        moot.run(DEBATE, QUESTION, {"debater": one, "b": other, "judge": speak}, seed=9, out=path).digest
+        == whole.digest
+    )
+    assert {step.split(".")[1] for step in one.calls} == {"0"} and {step.split(".")[1] for step in other.calls} == {"1"}
+    path.write_bytes(b"".join(list(whole.lines())[:4]))
+    assert moot.resume(path, {"debater": speak, "judge": speak}).digest == whole.digest
+    assert moot.rejudge(whole, speak, seats={"debater": speak}).digest == whole.digest
+    for play in (
+        lambda seats: moot.run(DEBATE, QUESTION, seats),
+        lambda seats: moot.fork(whole, "3", seats),
+        lambda seats: moot.rejudge(whole, speak, seats=seats),
+        lambda seats: moot.solve(moot.Debate(rounds=0), QUESTION, moves={"a": None, "b": None}, seats=seats),
+    ):
+        with pytest.raises(moot.UsageError, match="no seat or role 'juge'; did you mean 'judge'\\?.*a \\(debater\\)"):
+            play({"debater": speak, "juge": speak})
 
 
 def test_rejudge_asks_the_judge_alone(whole: moot.Transcript) -> None:

@@ -24,7 +24,7 @@ import anyio
 import anyio.lowlevel
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from moot.play.driver import in_loop
+from moot.play.run import Backend, in_loop
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.curriculum import CurriculumTask
 from moot.tasks.programs.programs import Overseer
@@ -240,7 +240,7 @@ def train(
     learner: Learner,
     settings: Settings | None = None,
     *,
-    backend: str = "asyncio",
+    backend: Backend = "asyncio",
     **options: Any,
 ) -> Iterated:
     """`Iterated(…).run()` from ordinary code or a notebook cell. Takes what `Iterated` takes. Returns it, trained."""

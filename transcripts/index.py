@@ -149,10 +149,3 @@ def ended_at(path: Path) -> str | None:
     if found.problem is not None:
         raise TranscriptError(f"{path}: {found.problem}")
     return found.outcome
-
-
-def first_event(path: Path) -> dict[str, Any]:
-    """The opening event of an unsealed transcript, read alone."""
-    with open(path, "rb") as file:
-        event = from_json(file.readline())
-    return dict(event)

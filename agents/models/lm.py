@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 HOSTED = "https://api.openai.com/v1"
 MARGIN = 512  # tokens that a chat template may add
 _FORMAT_REFUSED = re.compile(r"response_format|json_schema|schema|grammar|guided|structured", re.IGNORECASE)
-_SECRET = re.compile(r"key|token|secret|password|authorization", re.IGNORECASE)
+_SECRET = re.compile(r"key|token$|secret|password|authorization", re.IGNORECASE)
 Messages = list[dict[str, str]]
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class LM:
     answer. seed: whether the step's own seed is sent. prompts: a folder with templates of your own, by file.
     prices: (in, out, cached) per million tokens; without them the cost is unknown, which is not 0. cache: path of a
     response cache. timeout: seconds for an attempt; retries: attempts after the first. extra_body: more fields of the
-    request. guided: the endpoint
+    request. identity: what tells this model from others of its name. guided: the endpoint
     holds the model to the schema by a grammar, as local servers do; then limits in characters, lengths that fit into
     max_tokens, and probabilities in hundredths (from 0.01 to 0.99) stand in it.
 
@@ -72,6 +72,7 @@ class LM:
         backoff: float = 0.5,
         extra_body: Mapping[str, Any] | None = None,
         guided: bool = False,
+        identity: str | None = None,
     ) -> None:
         if not model:
             raise UsageError("a language model needs the model's name")
@@ -87,6 +88,9 @@ class LM:
         self.prices = Prices.of(prices)
         self.extra_body = dict(extra_body or {})
         self.guided = guided
+        if identity is not None and not (isinstance(identity, str) and identity):
+            raise UsageError(f"identity is {identity!r}; it must be a text that tells models of one name apart")
+        self._identity = identity
         self._cache = Cache(cache) if cache is not None else None
         self._options: dict[str, Any] = {
             "timeout": timeout, "retries": retries, "backoff": backoff, "http_client": http_client
@@ -136,11 +140,21 @@ class LM:
         """What is recorded of this agent. Never the key."""
         shown = {key: "[hidden]" if _SECRET.search(key) else value for key, value in self.extra_body.items()}
         prices = self.prices
+        named = {} if self._identity is None else {"identity": self._identity}
         return {
-            "agent": "lm", "model": self.model, "endpoint": self._place(), "structured": self.structured,
+            "agent": "lm", "model": self.model, **named, "endpoint": self._place(), "structured": self.structured,
             "temperature": self.temperature, "max_tokens": self.max_tokens, "seed": self.seed,
             "template": self.templates.version,
             "prices": [prices.prompt, prices.completion, prices.cached] if prices else None, "extra_body": shown,
+        }  # fmt: skip
+
+    def identity(self) -> dict[str, Any]:
+        """What makes this model's answers what they are; not where it is, what it costs, or who pays."""
+        return {
+            "agent": "lm", "model": self.model, "structured": self.structured, "temperature": self.temperature,
+            "max_tokens": self.max_tokens, "seed": self.seed, "prompts": self.templates.hash, "guided": self.guided,
+            "extra_body": {key: value for key, value in self.extra_body.items() if not _SECRET.search(key)},
+            "identity": self._identity,
         }  # fmt: skip
 
     def _place(self) -> str:

@@ -178,6 +178,10 @@ class Local(LM):
             fields["grammar"] = f"root ::= [^\\x00]{{1,{form.length}}}"  # the limit on characters, held by the server
         return fields
 
+    def identity(self) -> dict[str, Any]:
+        """As for LM; the file by its name and size, and how much of a prompt it can hold."""
+        return {**super().identity(), "agent": "local", "context": self._settings[0], "bytes": self.path.stat().st_size}
+
     def describe(self) -> dict[str, Any]:
         """As for LM; the file by its name and size."""
         context, slots, _ = self._settings

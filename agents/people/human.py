@@ -14,10 +14,11 @@ import anyio.to_thread
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from moot.agents.identity import composed
 from moot.agents.kinds import AgentKind
 from moot.agents.people.terminal import printable, shown_move, terminal, terminal_input, terminal_output
 from moot.agents.prompts.render import about, kind_name, limit_of
-from moot.protocols.engine.errors import AgentError, Illegal
+from moot.protocols.engine.errors import AgentError, Illegal, first_problem
 from moot.protocols.engine.moves import Asked, Move
 from moot.protocols.engine.view import Entry, Request
 
@@ -44,6 +45,11 @@ class Human:
         """What is recorded: that it is a human, and the name given."""
         return {"agent": "human", "name": self.name}
 
+    def identity(self) -> dict[str, Any] | None:
+        """A person counts by name, and whoever sits at this terminal as one; what types for a person counts itself."""
+        other = [] if self._input is terminal_input else [self._input]
+        return composed(*other, agent="human", name=self.name)
+
     async def act(self, request: Request) -> Move:
         """Show the view and ask for the move, again until it is one. Raises AgentError when the input ends."""
         entries = list(request.view)
@@ -59,7 +65,7 @@ class Human:
                 try:
                     return self._fill(kind, request, entries)
                 except (ValidationError, ValueError) as error:
-                    words = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+                    words = first_problem(error, "the move") if isinstance(error, ValidationError) else str(error)
                     self._output(f"That is not right: {words}. Again:")
         except EOFError:
             raise AgentError(

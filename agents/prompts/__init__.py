@@ -60,6 +60,13 @@ class Templates:
         hashed = sha256("\0".join(f"{name}\0{text}" for name, text in own.items()).encode()).hexdigest()[:12]
         self.version = f"{version}+{hashed}"
 
+    @property
+    def hash(self) -> str:
+        """A hash of all its texts."""
+        return sha256("\0".join(f"{name}\0{text}" for name, text in sorted(self._texts.items())).encode()).hexdigest()[
+            :16
+        ]
+
     def fill(self, names: Iterable[str], values: Mapping[str, str]) -> str:
         """The first of `names` that there is, filled in. Raises UsageError when it asks for unknown values."""
         tried = []

@@ -19,6 +19,7 @@ from pydantic_core import from_json
 from moot.agents.prompts.render import kind_name, limit_of
 from moot.agents.prompts.schemas import ITEMS, LENGTHS, Json, object_of, short, strict
 from moot.agents.prompts.values import UnreadableAnswer, cleaned, index, normalised, numbers
+from moot.protocols.engine.errors import first_problem
 from moot.protocols.engine.moves import Asked, Move
 from moot.protocols.engine.view import Request
 
@@ -194,9 +195,7 @@ class Form:
         try:
             return self._move(kind, data, extra)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or kind_name(kind)
-            raise UnreadableAnswer(f"{where}: {first['msg']}", text) from None
+            raise UnreadableAnswer(first_problem(error, kind_name(kind)), text) from None
         except ValueError as error:
             raise UnreadableAnswer(str(error), text) from None
 

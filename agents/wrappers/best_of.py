@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from moot.agents.base import close_all, describe, start_all
+from moot.agents.identity import composed
 from moot.agents.kinds import AgentKind, Held, Profile
 from moot.agents.wrappers.nested import agent_of, answer_of, best, copy_of, gathered, reply_of, standing, why
 from moot.protocols.engine.errors import AgentError, UsageError
@@ -117,6 +118,11 @@ class BestOf:
 
     def _held(self) -> list[Any]:
         return [self.agent] if self.judge is None else [self.agent, self.judge]
+
+    def identity(self) -> dict[str, Any] | None:
+        """What makes its moves what they are: those of whom it is made, and how many are drawn."""
+        how, by = ("score", self.score) if self.judge is None else ("judge", self.judge)
+        return composed(self.agent, by, agent="best-of", by=how, n=self.n, least=self.least)
 
     def describe(self) -> dict[str, Any]:
         """What is recorded: how many candidates, of whom, and what chooses."""

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from moot.agents.base import close_all, describe, start_all
+from moot.agents.identity import composed
 from moot.agents.kinds import AgentKind, Held, Profile
 from moot.agents.wrappers.nested import agent_of, answer_of, best, copy_of, gathered, reply_of, standing, why
 from moot.protocols.engine.errors import AgentError, Illegal, UsageError
@@ -122,6 +123,10 @@ class CritiqueAndRefine:
 
     def _held(self) -> list[Any]:
         return [each for each in (self.agent, self.critic, self.chooser) if each is not None]
+
+    def identity(self) -> dict[str, Any] | None:
+        """What makes its moves what they are: those of whom it is made, and how often they are asked."""
+        return composed(*self._held(), agent="critique-and-refine", critiques=self.critiques, rounds=self.rounds)
 
     def describe(self) -> dict[str, Any]:
         """What is recorded: who drafts, who criticises, who chooses, and how often."""

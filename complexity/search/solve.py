@@ -16,7 +16,8 @@ from moot.agents.base import act_of
 from moot.complexity.search.options import every_move
 from moot.complexity.search.retrace import Retraced, Taken
 from moot.complexity.search.sight import check_sight
-from moot.play.driver import bounds_of, cause, check_seats
+from moot.play.driver import cause
+from moot.play.seats import bounds_of, seats_for
 from moot.protocols.engine.base import Protocol, payoffs_of
 from moot.protocols.engine.errors import AgentError, BudgetExceeded, Illegal, ProtocolError, UsageError
 from moot.protocols.engine.moves import Move
@@ -71,7 +72,7 @@ def solve(
     """The value of `protocol` on `question` when every free seat plays as well as possible, by exhaustive search.
 
     moves: the free seats, each with its options; each maximises its own payoff and takes the first of equals. With one
-    free seat this is the best reply to the others. seats: an agent for each other seat, a fixed strategy that answers at
+    free seat this is the best reply to the others. seats: an agent for each other seat or role, a fixed strategy that answers at
     once; it is called with the step's own seed, so one that draws from it is solved for `seed`, with its draws known.
     key: two positions in which the same seat is asked and `key(request)` is equal are solved once. That is sound where
     all that follows, payoffs and fixed agents' moves included, depends on the key alone; so by default none are merged.
@@ -86,14 +87,15 @@ def solve(
     """
     if isinstance(question, Sample):
         question = question.question
-    fixed = dict(seats or {})
     roles = protocol.roles(question)
+    fixed = seats_for(roles, given := seats or {}, protocol.name, some=True)
+    fixed = {seat: agent for seat, agent in fixed.items() if seat in given or seat not in moves}
     both = [seat for seat in moves if seat in fixed]
     if both or not moves:
         raise UsageError(
             f"{protocol.name}: " + (f"seat {both[0]!r} is in moves and in seats" if both else "no free seat")
         )
-    check_seats(roles, {**dict.fromkeys(moves), **fixed}, protocol.name)
+    seats_for(roles, {**dict.fromkeys(moves), **fixed}, protocol.name)
     for pruned in (True, False):
         search = _Search(protocol, question, dict(moves), fixed, seed, key, limit, pruned)
         try:

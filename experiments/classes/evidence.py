@@ -55,7 +55,7 @@ def played(
 
     change: who sits elsewhere than the task has it, such as a liar. fit: more of the evidence.
     """
-    from moot.play.driver import run
+    from moot.play.run import run
 
     instances = right = 0
     used, budget, n, measure = 0.0, 1.0, 0, ""

@@ -155,7 +155,7 @@ def _last_query(request: Request) -> Fault:
 
 def _queries(task: Task, protocol: str, change: Change) -> list[int]:
     """The most queries of the judge in a play with computations of each length, where somebody makes it ask."""
-    from moot.play.driver import run
+    from moot.play.run import run
 
     counts = []
     for length in LENGTHS:

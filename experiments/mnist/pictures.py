@@ -9,7 +9,7 @@ from moot.experiments.mnist.arrays import np
 from moot.experiments.mnist.judge import SparseJudge
 from moot.experiments.mnist.seats import PixelDebater, SparseVerdict
 from moot.judges.bounded import Bounded
-from moot.play.driver import run
+from moot.play.run import run
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from moot.complexity.intervals import wilson
 from moot.complexity.search.solve import solve
 from moot.experiments.statistics.report import Report, Row
-from moot.play.driver import run
+from moot.play.run import run
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Answer, Move, Verdict
 from moot.protocols.engine.outcomes import Decided

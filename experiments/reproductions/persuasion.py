@@ -13,7 +13,7 @@ from typing import Any
 from moot.agents.wrappers.best_of import BestOf
 from moot.complexity.intervals import wilson
 from moot.experiments.statistics.report import Report, Row
-from moot.play.driver import arun
+from moot.play.run import arun
 from moot.protocols.engine.base import Protocol, protocol_named
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.outcomes import Decided
@@ -40,7 +40,7 @@ def reproduce(
     instances: questions of `size` items, from `seed` on. judge, talker: the judge (`Swayed()`), and what best of N draws
     from (`Talker()`). A verdict without a first place is decided, and not right. Raises UsageError on bad numbers.
     """
-    from moot.play.driver import in_loop
+    from moot.play.run import in_loop
 
     if instances < 1 or not sizes or min(sizes) < 1:
         raise UsageError(f"persuasion: {instances} instances and sizes {tuple(sizes)}; both need to be at least 1")

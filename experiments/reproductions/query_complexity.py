@@ -12,7 +12,7 @@ from typing import Any
 
 from moot.experiments.statistics.report import Report, Row
 from moot.judges.bounded import Bounded
-from moot.play.driver import run
+from moot.play.run import run
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from moot.protocols.engine.errors import ProtocolError, UsageError, near
+from moot.protocols.engine.errors import ProtocolError, UsageError, first_problem, near
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.metadata import Metadata, check, declared
 from moot.protocols.engine.outcomes import Decided, Errored, Forfeited, Outcome
@@ -54,10 +54,9 @@ class Protocol(BaseModel):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
             known = ", ".join(type(self).model_fields) or "none"
-            raise UsageError(f"{type(self).__name__}: {where}: {first['msg']} (its parameters: {known})") from None
+            problem = first_problem(error, "together")
+            raise UsageError(f"{type(self).__name__}: {problem} (its parameters: {known})") from None
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

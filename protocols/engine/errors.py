@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class MootError(Exception):
@@ -63,3 +67,9 @@ def near(name: object, known: Iterable[str]) -> str:
 def nearest(name: object, known: list[str]) -> str:
     """The end of a message about an unknown name: the nearest one that is known, and all of them."""
     return f"{near(name, known)} (known: {', '.join(known)})"
+
+
+def first_problem(error: ValidationError, whole: str = "") -> str:
+    """The first thing that pydantic found wrong, as "place: what"; `whole` stands for the place where it is in no part."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}"

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.errors import UsageError, first_problem
 
 
 class Question(BaseModel):
@@ -46,9 +46,7 @@ class Question(BaseModel):
         try:
             super().__init__(text=text, choices=tuple(choices), **fields)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise UsageError(f"question {text!r}: {where}: {first['msg']}") from None
+            raise UsageError(f"question {text!r}: {first_problem(error)}") from None
         if not self.text.strip():
             raise UsageError("a question needs a text; this one is empty")
         if len(self.choices) == 1:

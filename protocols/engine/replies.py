@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from moot.protocols.engine.errors import Illegal
+from moot.protocols.engine.errors import Illegal, first_problem
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.steps import AskEffect
 
@@ -48,7 +48,7 @@ def typed(reply: Any, kinds: tuple[type[Move], ...]) -> Move:
         try:
             return type(reply).__pydantic_validator__.validate_python(reply)  # type: ignore[no-any-return]
         except ValidationError as error:
-            raise Illegal(f"not a {type(reply).__name__}: {_first(error)}") from None
+            raise Illegal(f"not a {type(reply).__name__}: {first_problem(error)}") from None
     if not isinstance(reply, dict):
         raise Illegal(f"a {type(reply).__name__} was given where a {names} was asked for")
     wanted = reply.get("kind")
@@ -58,13 +58,7 @@ def typed(reply: Any, kinds: tuple[type[Move], ...]) -> Move:
     try:
         return chosen[0].__pydantic_validator__.validate_python(reply)  # type: ignore[no-any-return]
     except ValidationError as error:
-        raise Illegal(f"not a {names}: {_first(error)}") from None
-
-
-def _first(error: ValidationError) -> str:
-    """The first thing that is wrong, and where."""
-    first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise Illegal(f"not a {names}: {first_problem(error)}") from None
 
 
 @cache

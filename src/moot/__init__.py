@@ -1,14 +1,18 @@
 """moot: scalable-oversight protocols as programs.
 
 Protocols coordinate agents and a bounded judge over argument trees; every play is recorded, replayed exactly and
-counted. Everything offered here is loaded when it is first used, so that `import moot` is quick.
+counted.
+
+Rule of this file: it names what is offered and where that lives, and imports none of it, nor anything else that takes time.
 """
 
 from __future__ import annotations
 
-import re
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False  # type checkers take it for true; `typing` is not imported for it
+if TYPE_CHECKING:
+    from typing import Any
 
 if TYPE_CHECKING:
     from moot import testing as testing
@@ -33,14 +37,14 @@ if TYPE_CHECKING:
     from moot.judges.bounded import Bounded as Bounded
     from moot.judges.model import ModelJudge as ModelJudge
     from moot.judges.panel import Panel as Panel
-    from moot.play.driver import arun as arun
-    from moot.play.driver import run as run
     from moot.play.rerun import afork as afork
     from moot.play.rerun import arejudge as arejudge
     from moot.play.rerun import aresume as aresume
     from moot.play.rerun import fork as fork
     from moot.play.rerun import rejudge as rejudge
     from moot.play.rerun import resume as resume
+    from moot.play.run import arun as arun
+    from moot.play.run import run as run
     from moot.protocols.amplification.amplification import Amplification as Amplification
     from moot.protocols.amplification.amplification import StrongAmplification as StrongAmplification
     from moot.protocols.debate.clue_oversight import Clue as Clue
@@ -155,11 +159,17 @@ if TYPE_CHECKING:
     from moot.transcripts.transcript import load as load
 
 # Type checkers read the imports above; at run time each name is imported from the module that stands there, when it is first used.
+_WHERE: dict[str, str] = {}
+_module = "moot"
 with open(__file__, encoding="utf-8") as _source:
-    _WHERE = {
-        name: module
-        for module, name in re.findall(r"^    from (moot\.\S+) import (?:\(\s*)?(\w+) as", _source.read(), re.MULTILINE)
-    }
+    for _line in _source:
+        if _line.startswith("# Type checkers"):
+            break
+        _words = _line.split()
+        if _words[:1] == ["from"]:
+            _module = _words[1]
+        if _words[-2:-1] == ["as"] and _module != "moot":
+            _WHERE[_words[-3]] = _module
 
 __all__ = ["testing", *sorted(_WHERE)]
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from moot.protocols.debate.consultancy import Consultancy
 from moot.protocols.debate.debate import Debate
+from moot.protocols.engine.errors import first_problem
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.question import Question
@@ -120,7 +121,7 @@ def _bad_judgments(place: str, judgments: Mapping[str, Offline]) -> list[str]:
         try:
             offline_judgment(judge, given)
         except ValidationError as error:
-            found.append(f"{place}.judgments.{judge}: {error.errors()[0]['msg']}")
+            found.append(f"{place}.judgments.{judge}: {first_problem(error, 'it')}")
     return found
 
 

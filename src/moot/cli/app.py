@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from moot.cli import again, checkup, classes, keeping, reading, reproduce, running, tasking
+from moot.cli import checkup, evidence, keeping, reading, rerun, running, tasking
 from moot.cli.frame import guarded
 
 app = typer.Typer(
@@ -44,17 +44,17 @@ def moot(
 
 
 _COMMANDS: dict[str, Callable[..., None]] = {
-    "run": running.run, "resume": again.resume, "fork": again.fork, "rejudge": again.rejudge, "show": reading.show,
+    "run": running.run, "resume": rerun.resume, "fork": rerun.fork, "rejudge": rerun.rejudge, "show": reading.show,
     "tree": reading.tree, "cost": reading.cost, "verify": reading.verify, "replay": reading.replay,
     "export": reading.export, "list": reading.listing, "seal": keeping.seal, "import": keeping.import_, "protocols": checkup.protocols,
-    "tasks": tasking.tasks, "classes": classes.classes,
+    "tasks": tasking.tasks, "classes": evidence.classes,
     "doctor": checkup.doctor,
 }  # fmt: skip
 for _name, _command in _COMMANDS.items():
     app.command(_name)(guarded(_command))
 
 _reproduce = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure published results again.")
-for _name, _again in reproduce.COMMANDS.items():
+for _name, _again in evidence.COMMANDS.items():
     _reproduce.command(_name)(guarded(_again))
 
 

@@ -1,31 +1,36 @@
-"""Many questions: one transcript each, several plays at a time, taken up again where an earlier run broke off."""
+"""Many questions: one transcript each, several plays at a time. A folder that is played again plays exactly what changed.
+
+Rule of this file: it decides what is played, and counts what came of it; playing is the driver's.
+"""
 
 from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import anyio
+from pydantic_core import from_json
 
-from moot.agents.base import close_all, start_all
-from moot.cli.board import Board, board
+from moot.agents.base import close_all, describe, start_all
+from moot.agents.identity import Identity, identity, protocol_fingerprint
 from moot.cli.frame import OK, UNDECIDED, Interrupted, innermost, tell, tell_json
 from moot.cli.plan import Plan, seated
-from moot.cli.watch import Watched
+from moot.cli.watch import Board, Watched, board
 from moot.complexity.reward import correct, judge_reward
-from moot.play.driver import arun
 from moot.play.rerun import aresume
-from moot.protocols.engine.base import Protocol, record_of
+from moot.play.run import arun
+from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import MootError, UsageError
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question, Sample
-from moot.transcripts.display.scenes import described
-from moot.transcripts.index import ended_at, first_event
+from moot.transcripts.index import ended_at
 from moot.transcripts.transcript import Transcript
 
 
@@ -42,7 +47,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Row:
-    """How one job ended. outcome: its kind, or "not played". how: "played", "resumed" or "was there"."""
+    """How one job ended. outcome: its kind, or "not played". how: "played", "resumed", "kept" or "played again", and why."""
 
     pair: str
     path: str
@@ -54,6 +59,7 @@ class Row:
     reward: float | None = None
     problem: str | None = None
     seconds: float = 0.0
+    why: str | None = None
 
 
 def play_set(
@@ -61,13 +67,17 @@ def play_set(
 ) -> int:
     """Play every sample under every protocol, at most `limit` at a time, and print what came of it.
 
-    What a folder holds already is not played again: ended plays are kept, unfinished and errored ones taken up. Returns
-    the exit code. Raises Interrupted on Ctrl-C; then every play under way is whole and can be taken up.
+    What a folder holds of the same question, seed, protocol and agents (by identity) is not played again: ended plays are
+    kept, unfinished and errored ones taken up. Anything else is played again, and the old file kept in `replaced/`.
+    Returns the exit code. Raises Interrupted on Ctrl-C; then every play under way is whole and can be taken up, and
+    UsageError where two seats have models that differ by nothing but their host.
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"-o {out} is a file; with --set it names a folder")
     jobs = list(jobs_of(protocols, samples, out, planned.seed))
     agents = seated(planned.seats, planned.bounds, planned.config)
+    one_host(agents)
+    known = {seat: identity(agent) for seat, agent in agents.items()}
     rows: list[Row] = []
 
     async def whole() -> None:
@@ -75,7 +85,7 @@ def play_set(
 
         async def worker() -> None:
             for job in waiting:
-                row = await _one(job, agents, shown)
+                row = await _one(job, agents, known, shown)
                 rows.append(row)
                 shown.ended(row.path, row.outcome, row.problem)
 
@@ -125,20 +135,49 @@ def jobs_of(protocols: Sequence[Protocol], samples: Sequence[Sample], out: Path,
             yield Job(name, protocol, sample, mine, out / f"{name}{'.swapped' if index else ''}.jsonl")
 
 
-async def _one(job: Job, agents: Mapping[str, Any], shown: Board) -> Row:
+def one_host(agents: Mapping[str, Any]) -> None:
+    """Raise UsageError where the models of two seats differ by nothing but their host, unless their identity is stated."""
+    places: dict[str, tuple[str, Any]] = {}
+    for seat, agent in agents.items():
+        for model in _models(describe(agent)):
+            same = repr(sorted((key, str(value)) for key, value in model.items() if key not in ("endpoint", "prices")))
+            other, place = places.setdefault(same, (seat, model["endpoint"]))
+            if place != model["endpoint"] and "identity" not in model:
+                raise UsageError(
+                    f"the model {model['model']} of {other!r} is at {place}, that of {seat!r} at {model['endpoint']}, and "
+                    'nothing else tells them apart: say whether they are one model by identity = "NAME" in an '
+                    "[agents.NAME] of --config (in Python: LM(identity=))"
+                )
+
+
+def _models(described: Any) -> Iterator[Mapping[str, Any]]:
+    """Every model in an agent's description."""
+    if isinstance(described, Mapping):
+        if "endpoint" in described and "model" in described:
+            yield described
+        described = list(described.values())
+    if isinstance(described, list):
+        for each in described:
+            yield from _models(each)
+
+
+async def _one(job: Job, agents: Mapping[str, Any], known: Mapping[str, Identity | None], shown: Board) -> Row:
     begun = time.perf_counter()
     sealed = job.path.with_name(job.path.name + ".zst")
     try:
-        agents = {seat: agents[seat] for seat in job.protocol.roles(job.sample.question)}
+        seats = job.protocol.roles(job.sample.question)
         path = sealed if sealed.exists() else job.path
-        how = state(path, job, agents)
-        if how == "was there":
+        how, why = state(path, job, {seat: known[seat] for seat in seats})
+        if how == "kept":
             transcript = Transcript(path=path)
         else:
-            watched = {seat: Watched(agent, shown.watch(str(job.path))) for seat, agent in agents.items()}
+            watched = {seat: Watched(agents[seat], shown.watch(str(job.path)), known[seat]) for seat in seats}
             if how == "resumed":
                 transcript = await aresume(path, watched, protocol=job.protocol)
             else:
+                if how == "played again":
+                    set_aside(path)
+                path = job.path
                 transcript = await arun(job.protocol, job.sample, watched, seed=job.seed, out=path)
         outcome = transcript.outcome
         problem = getattr(outcome, "cause", None) or getattr(outcome, "rule", None)
@@ -146,39 +185,66 @@ async def _one(job: Job, agents: Mapping[str, Any], shown: Board) -> Row:
             job.pair, str(path), outcome.kind if outcome else "not ended", how,
             outcome.verdict.probabilities if isinstance(outcome, Decided) else None, correct(transcript),
             isinstance(outcome, Decided) and job.sample.unseal() is not None, judge_reward(transcript), problem,
-            round(time.perf_counter() - begun, 3),
+            round(time.perf_counter() - begun, 3), why,
         )  # fmt: skip
     except MootError as error:
         return Row(job.pair, str(job.path), "not played", "", problem=str(error))
 
 
-def state(path: Path, job: Job, agents: Mapping[str, Any]) -> str:
-    """What is to be done about a job's file: "played" (there is nothing yet), "resumed", or "was there" (ended).
+def state(path: Path, job: Job, known: Mapping[str, Identity | None]) -> tuple[str, str | None]:
+    """What is to be done about a job's file: "played" (there is nothing yet), "resumed", "kept", or "played again" and why.
 
-    Raises UsageError when the file holds another play, so that old results never pass for new ones.
+    known: the identities of those who would sit there now. Raises TranscriptError where the file is no transcript.
     """
     if not path.exists():
-        return "played"
+        return "played", None
     if path.suffix != ".zst":
         with open(path, "rb") as file:
             if not file.readline().endswith(b"\n"):  # killed before the first event was whole: nothing was said
                 path.unlink()
-                return "played"
+                return "played", None
     outcome = ended_at(path)
-    started = first_event(path) if path.suffix != ".zst" else Transcript(path=path).started
-    seats = {seat: described(agent) for seat, agent in (started["meta"].get("seats") or {}).items()}
-    ours = {seat: described(Watched(agent, lambda *_: None).describe()) for seat, agent in agents.items()}
-    differs = next(
-        (name for name, same in (
-            ("question", Question(**started["question"]) == job.sample.question),
-            ("protocol", started["protocol"] == record_of(job.protocol)),
-            ("seed", started["seed"] == job.seed),
-            ("agents", seats == ours),
-        ) if not same), None,
-    )  # fmt: skip
-    if differs is not None:
-        raise UsageError(f"{path} holds a play with other {differs}; take another folder for -o")
-    return "was there" if outcome is not None and outcome != "errored" else "resumed"
+    started = Transcript(path=path).started
+    meta, protocol = started["meta"], protocol_fingerprint(job.protocol)
+    for what, same in (
+        ("another question", Question(**started["question"]) == job.sample.question),
+        ("another truth", meta.get("sealed", {}).get("truth") == job.sample.unseal()),
+        ("another seed", started["seed"] == job.seed),
+        ("the protocol states no identity", protocol is not None),
+        ("the protocol has changed", protocol == meta.get("protocol_identity")),
+    ):
+        if not same:
+            return "played again", what
+    for names in _seated(path):
+        for seat, now in known.items():
+            if now is None:
+                return "played again", f"{seat} states no identity"
+            if names.get(seat) != now.fingerprint:
+                return "played again", f"{seat} has changed"
+    return "kept" if outcome is not None and outcome != "errored" else "resumed", None
+
+
+def _seated(path: Path) -> Iterator[Mapping[str, str | None]]:
+    """The identities of those who began a play, and of those who took it up."""
+    for line in Transcript(path=path).lines():
+        if line.startswith((b'{"event":"started"', b'{"event":"resumed"')):
+            yield from_json(line)["meta"].get("identities") or {}
+
+
+def set_aside(path: Path) -> Path:
+    """Move a transcript, whole, to a name in the folder `replaced` beside it that nothing has."""
+    stem, dot, suffix = path.name.partition(".jsonl")
+    for number in count(1):
+        aside = path.parent / "replaced" / f"{stem}.replaced-{number}{dot}{suffix}"
+        if not aside.exists():
+            aside.parent.mkdir(exist_ok=True)
+            return path.rename(aside)
+    raise AssertionError("numbers do not end")
+
+
+def seat_gain(plain: Sequence[float], swapped: Sequence[float]) -> float:
+    """What the answer of seat a gets on average over both seatings, less an even share."""
+    return (plain[0] + swapped[-1]) / 2 - 1 / len(plain)
 
 
 def totals(rows: Sequence[Row]) -> dict[str, Any]:
@@ -194,6 +260,7 @@ def totals(rows: Sequence[Row]) -> dict[str, Any]:
         "right": sum(row.correct is True for row in scored), "wrong": sum(row.correct is False for row in scored),
         "tied": sum(row.correct is None for row in scored),
         "mean_reward": sum(rewards) / len(rewards) if finite else None,
+        "how": Counter(row.how for row in rows if row.how), "why": Counter(row.why for row in rows if row.why),
     }  # fmt: skip
     pairs: dict[str, list[Row]] = {}
     for row in rows:
@@ -205,7 +272,7 @@ def totals(rows: Sequence[Row]) -> dict[str, Any]:
         for pair in both:
             plain, swapped = sorted(pair, key=lambda row: ".swapped." in row.path)
             assert plain.probabilities is not None and swapped.probabilities is not None
-            gains.append((plain.probabilities[0] + swapped.probabilities[-1]) / 2 - 1 / len(plain.probabilities))
+            gains.append(seat_gain(plain.probabilities, swapped.probabilities))
         found.update(pairs=len(both), first_seat=sum(gains) / len(gains))
     return found
 
@@ -227,7 +294,8 @@ def totals_text(found: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
         lines.append(
             f"seat a gains {found['first_seat']:+.3f} over an even share, whatever it defends ({found['pairs']} pairs)"
         )
-    kept = sum(row.how == "was there" for row in rows)
-    if kept:
-        lines.append(f"{kept} had ended before and were not played again")
+    if found["how"].keys() - {"played"}:
+        lines.append(", ".join(f"{number} {how}" for how, number in sorted(found["how"].items())))
+    for why, number in found["why"].most_common():
+        lines.append(f"  {number} played again: {why}; what was there is in {Path(rows[0].path).parent / 'replaced'}")
     return lines

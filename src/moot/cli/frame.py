@@ -142,6 +142,17 @@ def opened(path: Path) -> Transcript:
     return load(path)
 
 
+def runnable(transcript: Transcript, verb: str) -> Transcript:
+    """A transcript whose protocol can be run here. Raises UsageError that says how one's own is imported first."""
+    try:
+        transcript.protocol  # noqa: B018
+    except UsageError as error:
+        raise UsageError(
+            f"{transcript.path}: {error}; where it is your own: moot --import MODULE {verb} {transcript.path}"
+        ) from None
+    return transcript
+
+
 def brief_of(transcript: Transcript) -> dict[str, Any]:
     """The JSON that commands print of a play."""
     from moot.complexity.reward import correct, judge_reward

@@ -1,4 +1,7 @@
-"""From what was typed to what is played: the protocol, the questions, who sits where, within which bounds."""
+"""From what was typed to what is played: the protocol, the questions, who sits where, within which bounds.
+
+Rule of this file: it reads options and files and plays nothing.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +58,7 @@ def read_config(path: Path | None) -> dict[str, Any]:
     """A TOML file as a dict; {} without one."""
     if path is None:
         return {}
+
     try:
         settings = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
@@ -174,34 +178,29 @@ def bounds_from(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, 
 
 
 def settle(planned: Plan, questions: Sequence[Question]) -> Plan:
-    """The plan with every seat of its questions named: who was typed for a role ("debater") sits in each of its seats.
-
-    Raises UsageError when a seat has nobody, somebody has no seat, or a bound is on a seat that there is not.
-    """
-    protocol, seats, known = planned.protocol, dict[str, str](), dict[str, str]()
-    for question in questions:
-        roles = protocol.roles(question)
-        known.update(roles)
-        for seat, role in roles.items():
-            spec = planned.seats.get(seat, planned.seats.get(role))
-            if spec is None:
-                wanted = ", ".join(f"{seat} ({role})" for seat, role in roles.items())
-                raise UsageError(
-                    f"{protocol.name}: nobody sits at {seat!r}; its seats for {question.text[:60]!r}: {wanted}; give "
-                    f"--seat {seat}=AGENT" + (f" or --seat {role}=AGENT" if role != seat else "")
-                )
-            seats[seat] = spec
-    names = {*known, *known.values()}
-    for what, given in (("--seat", planned.seats), ("--bound", planned.bounds)):
-        if unknown := next((name for name in given if name not in names), None):
-            wanted = ", ".join(f"{seat} ({role})" for seat, role in known.items())
-            raise UsageError(f"{what} {unknown}: {protocol.name} has no seat {unknown!r}; its seats: {wanted}")
-    bounds = {
-        seat: {**planned.bounds.get(role, {}), **planned.bounds.get(seat, {})}
-        for seat, role in known.items()
-        if seat in planned.bounds or role in planned.bounds
-    }
+    """The plan with every seat of its questions named. Raises UsageError when one is empty, and on a name that is none."""
+    protocol = planned.protocol
+    roles = {seat: role for question in questions for seat, role in protocol.roles(question).items()}
+    seats, bounds = placed(roles, planned.seats, planned.bounds, protocol.name)
     return replace(planned, seats=seats, bounds=bounds)
+
+
+def placed(
+    roles: Mapping[str, str],
+    seats: Mapping[str, str],
+    bounds: Mapping[str, Mapping[str, str]],
+    name: str,
+    some: bool = False,
+) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Who was typed for each seat, and within which bounds: a role ("debater") stands for each of its seats.
+
+    some: whether seats may stay empty. Raises UsageError when one does all the same, and on a name that is no seat or role.
+    """
+    from moot.play.seats import seats_for
+
+    seats = seats_for(roles, seats, name, some=some)
+    bounded = seats_for(roles, bounds, name, some=True)
+    return seats, {seat: {**bounds.get(roles[seat], {}), **bounds.get(seat, {})} for seat in bounded}
 
 
 def seated(

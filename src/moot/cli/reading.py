@@ -19,6 +19,7 @@ from moot.cli.frame import (
     coloured,
     columns,
     opened,
+    runnable,
     safe,
     say,
     tell,
@@ -179,7 +180,7 @@ def replay(paths: TranscriptPaths, json: Json = False) -> None:
     def check(path: Path) -> tuple[str, dict[str, Any]]:
         from moot.transcripts.replay import replay as replay_now
 
-        again = replay_now(opened(path))
+        again = replay_now(runnable(opened(path), "replay"))
         transcript = again.transcript
         steps = sum(1 for _ in transcript.steps())
         ended = transcript.outcome.kind if transcript.outcome is not None else None

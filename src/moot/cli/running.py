@@ -1,4 +1,7 @@
-"""`moot run`: one question, or a set of them."""
+"""`moot run`: one question, or a set of them.
+
+Rule of this file: it takes the options apart; what they mean is `plan`'s, many plays are `batch`'s.
+"""
 
 from __future__ import annotations
 
@@ -136,10 +139,6 @@ def run(
             raise UsageError("many questions make one transcript each: give a folder for them, -o DIR")
         raise typer.Exit(play_set(planned, protocols, samples, out, jobs, json))
     path = out or Path("runs") / f"{planned.protocol.name}-{time.strftime('%Y%m%d-%H%M%S')}.jsonl"
-    if path.suffix == ".zst":
-        raise UsageError(f"-o {path}: a play is recorded as .jsonl; seal it afterwards: moot seal")
-    if path.is_dir():
-        raise UsageError(f"-o {path} is a folder; name the transcript: -o {path / 'd.jsonl'}")
     if not both:
         report(play_one(planned, planned.protocol, samples[0], path), json)
         return
@@ -170,7 +169,7 @@ def samples_of(name: str) -> list[Sample]:
 def play_one(planned: Plan, protocol: Protocol, sample: Sample, path: Path) -> Transcript:
     """Play one question, telling on stderr who speaks. Raises Interrupted, with what was kept, on Ctrl-C."""
     from moot.cli.watch import Watched, narrator
-    from moot.play.driver import run as run_play
+    from moot.play.run import run as run_play
 
     agents = seated(planned.seats, planned.bounds, planned.config)
     told = narrator()
@@ -191,13 +190,21 @@ def kept(path: Path, seats: dict[str, str]) -> str:
 
 
 def report_both(first: Transcript, second: Transcript, json: bool) -> None:
-    """Print both seatings side by side: the belief without the seats' influence, and that influence."""
+    """Print both seatings side by side: the belief over both, and what the answer of seat a gains from its seat.
+
+    Both are None unless both seatings were decided.
+    """
+    from moot.cli.batch import seat_gain
     from moot.cli.frame import brief_of, safe
     from moot.complexity.spending import percent
     from moot.protocols.engine.outcomes import Decided
     from moot.transcripts.display.words import ending, scored
 
-    effect = seat_effect(first, second)
+    one, two = first.outcome, second.outcome
+    effect: dict[str, Any] = {"mean": None, "first_seat": None}
+    if isinstance(one, Decided) and isinstance(two, Decided):
+        p, q = one.verdict.probabilities, two.verdict.probabilities
+        effect = {"mean": [(x + y) / 2 for x, y in zip(p, q, strict=True)], "first_seat": seat_gain(p, q)}
     if json:
         tell_json({"seatings": [brief_of(first), brief_of(second)], **effect})
     else:
@@ -219,17 +226,3 @@ def report_both(first: Transcript, second: Transcript, json: bool) -> None:
             say("moot: one of the seatings was not decided, so they cannot be compared")
     if effect["mean"] is None:
         raise typer.Exit(UNDECIDED)
-
-
-def seat_effect(first: Transcript, second: Transcript) -> dict[str, Any]:
-    """mean: the belief over both seatings. first_seat: what the answer of seat a gets on average, less an even share.
-
-    Both are None unless both seatings were decided.
-    """
-    from moot.protocols.engine.outcomes import Decided
-
-    one, two = first.outcome, second.outcome
-    if not (isinstance(one, Decided) and isinstance(two, Decided)):
-        return {"mean": None, "first_seat": None}
-    p, q = one.verdict.probabilities, two.verdict.probabilities
-    return {"mean": [(x + y) / 2 for x, y in zip(p, q, strict=True)], "first_seat": (p[0] + q[-1]) / 2 - 1 / len(p)}

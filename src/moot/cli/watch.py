@@ -1,14 +1,21 @@
-"""Watching plays as they go: a wrapper around agents that tells when they are asked and when they answer."""
+"""Watching plays as they go: a wrapper around agents that tells when they are asked and when they answer, a line for each
+answer of one play, a live table of many, or plain lines where there is no terminal.
+
+Rule of this file: it looks on, and changes nothing of what is played or recorded.
+"""
 
 from __future__ import annotations
 
 import inspect
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from moot.agents.base import act_of, close_all, describe, start_all
+from moot.agents.identity import Identity, identity
+from moot.cli.frame import say
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.view import Request
 
@@ -16,10 +23,14 @@ Told = Callable[[str, Request, Any], None]
 
 
 class Watched:
-    """An agent that tells `told("asked" | "answered", request, reply)`. It answers, and describes itself, as before."""
+    """An agent that tells `told("asked" | "answered", request, reply)`. It answers, and describes itself, as before.
 
-    def __init__(self, agent: Any, told: Told) -> None:
+    known: its identity before its first answer in any play, for agents that change as they answer.
+    """
+
+    def __init__(self, agent: Any, told: Told, known: Identity | None = None) -> None:
         self._agent, self._told, self._act = agent, told, act_of(agent)
+        self._known = known
         self.bound = getattr(agent, "bound", None)
 
     def act(self, request: Request) -> Any:
@@ -38,6 +49,9 @@ class Watched:
     def describe(self) -> dict[str, Any]:
         return describe(self._agent)
 
+    def identity(self) -> Identity | None:
+        return self._known or identity(self._agent)
+
     async def start(self) -> None:
         await start_all([self._agent])
 
@@ -49,7 +63,6 @@ def narrator() -> Told:
     """Tells on stderr who has said what, a line each; nothing when stderr is not a terminal."""
     if not sys.stderr.isatty():
         return lambda what, request, reply: None
-    from moot.cli.frame import say
     from moot.protocols.text import one_line
 
     begun: dict[str, float] = {}
@@ -63,3 +76,67 @@ def narrator() -> Told:
         say(f"  {request.step:<8} {request.seat:<8} {seconds:6.1f} s  {one_line(str(content), 80)}")
 
     return told
+
+
+class Board:
+    """Which plays are under way and how the others ended. Told by the plays; drawn by `board`."""
+
+    def __init__(self, total: int, live: bool) -> None:
+        self.total, self.live = total, live
+        self.begun = time.perf_counter()
+        self.counts: dict[str, int] = {}
+        self.under_way: dict[str, tuple[float, int, str]] = {}
+
+    def watch(self, name: str) -> Told:
+        """What tells this board about one play."""
+        self.under_way[name] = (time.perf_counter(), 0, "")
+
+        def told(what: str, request: Any, reply: Any) -> None:
+            begun, moves, _ = self.under_way.get(name, (time.perf_counter(), 0, ""))
+            if what == "asked":
+                self.under_way[name] = (begun, moves, f"{request.seat} at step {request.step}")
+            else:
+                self.under_way[name] = (begun, moves + 1, f"after {request.seat} at step {request.step}")
+
+        return told
+
+    def ended(self, name: str, outcome: str, problem: str | None) -> None:
+        self.under_way.pop(name, None)
+        self.counts[outcome] = self.counts.get(outcome, 0) + 1
+        if not self.live:
+            done = sum(self.counts.values())
+            note = f": {' '.join(problem.split())[:200]}" if problem else ""
+            say(f"[{done}/{self.total}] {outcome}  {name}{note}")
+
+    def __rich__(self) -> Any:
+        from rich.table import Table
+        from rich.text import Text
+
+        done = sum(self.counts.values())
+        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(self.counts.items()))
+        seconds = time.perf_counter() - self.begun
+        left = f", about {seconds / done * (self.total - done):.0f} s left" if done else ""
+        head = f"{done} of {self.total} plays ended{' (' + counts + ')' if counts else ''}, {seconds:.0f} s{left}"
+        shown = Table(title=Text(head), title_justify="left", box=None, pad_edge=False)
+        for column in ("play", "moves", "seconds", "now"):
+            shown.add_column(column, justify="right" if column in ("moves", "seconds") else "left", no_wrap=True)
+        now = time.perf_counter()
+        for name, (begun, moves, doing) in list(self.under_way.items())[:20]:
+            shown.add_row(Text(name), str(moves), f"{now - begun:.1f}", Text(doing))
+        if len(self.under_way) > 20:
+            shown.add_row(f"and {len(self.under_way) - 20} more", "", "", "")
+        return shown
+
+
+@contextmanager
+def board(total: int) -> Iterator[Board]:
+    """A board, drawn on stderr while the block runs."""
+    if not sys.stderr.isatty():
+        yield Board(total, live=False)
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    shown = Board(total, live=True)
+    with Live(shown, console=Console(stderr=True), refresh_per_second=4, transient=True):
+        yield shown

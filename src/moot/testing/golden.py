@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from pathlib import Path
 
-from moot.play.driver import run
+from moot.play.run import run
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move

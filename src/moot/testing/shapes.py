@@ -13,7 +13,7 @@ from typing import Protocol as Structural
 
 from pydantic import ValidationError
 
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.errors import UsageError, first_problem
 from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.games.pixel_debate import Pixel, unseen
@@ -86,7 +86,7 @@ def move_of(request: Request, choose: Chooser) -> Move:
         try:
             return kind.model_validate({**form, "kind": kind.model_fields["kind"].default})
         except ValidationError as error:
-            problem = str(error.errors()[0]["msg"])
+            problem = first_problem(error, "it")
     raise UsageError(
         f"moot.testing cannot make a {kind.__name__} from its schema ({problem}): give moves=, a function from a request "
         "to a strategy of moves"

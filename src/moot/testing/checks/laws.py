@@ -15,9 +15,9 @@ import anyio.lowlevel
 from hypothesis import strategies as st
 
 from moot.complexity.play import path_of
-from moot.play.driver import arun as drive
-from moot.play.driver import in_loop
 from moot.play.rerun import resume
+from moot.play.run import arun as drive
+from moot.play.run import in_loop
 from moot.protocols.engine.base import record_of
 from moot.protocols.engine.errors import ProtocolError
 from moot.protocols.engine.outcomes import outcome_adapter

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from moot.judges.bounded import Bounded
-from moot.play.driver import run
+from moot.play.run import run
 from moot.protocols.engine.budget import MEASURES
 from moot.protocols.engine.moves import Answer, Ask, Move, Verdict
 from moot.protocols.engine.outcomes import Decided, Exhausted

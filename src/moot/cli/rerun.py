@@ -1,0 +1,122 @@
+"""`moot resume`, `fork`, `rejudge`: from a recording into a live play.
+
+Rule of this file: what is taken from the recording and what is asked again is decided in `moot.play.rerun`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from moot.cli.frame import Bounds, Config, Interrupted, Json, Out, Seats, TranscriptPath, opened, report, runnable
+from moot.cli.plan import bounds_from, placed, read_config, seated, seats_of
+from moot.protocols.engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from moot.transcripts.transcript import Transcript
+
+At = Annotated[
+    str, typer.Option("--at", metavar="STEP", help="The first step that is played anew (moot show names them).")
+]
+Judge = Annotated[
+    str, typer.Option("--judge", metavar="AGENT", help="The other judge: local, openai:MODEL, python:module:name.")
+]
+Stale = Annotated[
+    bool,
+    typer.Option("--stale", help="Keep recorded answers to what the judge said, though it may now say something else."),
+]
+
+
+def resume(
+    path: TranscriptPath, seat: Seats = None, bound: Bounds = None, config: Config = None, json: Json = False
+) -> None:
+    """Take up an unfinished transcript where it broke off; no call that was completed is made again.
+
+    The budgets stay those that were recorded.
+    """
+    from moot.play.rerun import resume as resume_now
+    from moot.transcripts.index import ended_at
+    from moot.transcripts.transcript import Transcript
+
+    if bound:
+        raise UsageError("moot resume keeps the recorded budgets; to play on under others: moot fork")
+    if path.is_file() and path.suffix != ".zst":
+        if (ended := ended_at(path)) not in (None, "errored"):
+            raise UsageError(f"{path} has ended ({ended}); to go another way from a step: moot fork")
+        agents, named = _agents(runnable(Transcript(path=path), "resume").started, seat, None, config)
+    else:
+        agents, named = {}, {}  # there is nothing to resume, which is said below
+    _reported(lambda: resume_now(path, agents), path, named, json)
+
+
+def fork(
+    path: TranscriptPath,
+    at: At,
+    out: Out,
+    seat: Seats = None,
+    bound: Bounds = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Play a recording up to a step, then go on live with other agents, into a new transcript.
+
+    Only the seats that are asked from there on need somebody.
+    """
+    from moot.play.rerun import fork as fork_now
+
+    transcript = runnable(opened(path), "fork")
+    agents, named = _agents(transcript.started, seat, bound, config, some=True)
+    _reported(lambda: fork_now(transcript, at, agents, out=out), out, named, json)
+
+
+def rejudge(
+    path: TranscriptPath,
+    judge: Judge,
+    out: Out,
+    seat: Seats = None,
+    bound: Bounds = None,
+    config: Config = None,
+    stale: Stale = False,
+    json: Json = False,
+) -> None:
+    """The same play before another judge, into a new transcript; all that the others said is as recorded."""
+    from moot.play.rerun import rejudge as rejudge_now
+
+    transcript = runnable(opened(path), "rejudge")
+    roles: dict[str, str] = transcript.started["roles"]
+    judges = [name for name, role in roles.items() if role == transcript.protocol.judge]
+    if not judges:
+        raise UsageError(f"{path}: protocol {transcript.started['protocol']['name']} has no judge to replace")
+    typed = [pair for pair in seat or () if pair.partition("=")[0] not in judges]
+    agents, named = _agents(
+        transcript.started, [*typed, *(f"{name}={judge}" for name in judges)], bound, config, some=True
+    )
+    others = {name: agent for name, agent in agents.items() if name not in judges}
+    _reported(lambda: rejudge_now(transcript, agents[judges[0]], out=out, seats=others, stale=stale), out, named, json)
+
+
+def _agents(
+    started: Mapping[str, Any], seat: list[str] | None, bound: list[str] | None, config: Path | None, some: bool = False
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Agents by seat for a recorded play, watched, and what was typed for each."""
+    from moot.cli.watch import Watched, narrator
+
+    settings, told = read_config(config), narrator()
+    named, bounds = placed(
+        started["roles"], seats_of(seat or (), settings), bounds_from(bound or (), settings),
+        started["protocol"]["name"], some,
+    )  # fmt: skip
+    agents = seated(named, bounds, settings.get("agents", {}))
+    return {name: Watched(agent, told) for name, agent in agents.items()}, named
+
+
+def _reported(play: Callable[[], Transcript], path: Path, named: dict[str, str], json: bool) -> None:
+    from moot.cli.running import kept
+
+    try:
+        report(play(), json)
+    except KeyboardInterrupt:
+        raise Interrupted(kept(path, named)) from None

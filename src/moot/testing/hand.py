@@ -1,10 +1,14 @@
-"""Plays stepped by hand: a script of replies by step, in any order of completion, with every request kept."""
+"""Plays stepped by hand: a script of replies by step, in any order of completion, with every request kept.
+
+Rule: it drives a game and looks at it, and judges nothing; laws and machine do.
+"""
 
 from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
@@ -18,8 +22,8 @@ from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request
+from moot.testing.drawing import moves
 from moot.testing.shapes import Seeded, move_of
-from moot.testing.strategies import moves
 from moot.transcripts.events import EventLog, played_part
 from moot.transcripts.transcript import Transcript
 
@@ -214,6 +218,19 @@ class Hand:
             event = json.loads(line)
             found.setdefault(event.get("step", "") if event["event"] != "failed" else "", []).append(played_part(line))
         return found
+
+
+def accounts(transcript: Transcript) -> Iterator[tuple[dict[str, Any], str, float]]:
+    """Every spending on the record: its event, the measure, and what the seat has spent of it by then."""
+    used: Counter[tuple[str, str]] = Counter()
+    for event in transcript.events():
+        if event["event"] in ("moved", "rejected"):
+            spending = {"calls": 1, "reads": event.get("reads", 0), **(event["meta"].get("spent") or {})}
+        else:
+            spending = {event["measure"]: event["amount"]} if event["event"] == "charged" else {}
+        for measure, amount in spending.items():
+            used[event["seat"], measure] += amount
+            yield event, measure, used[event["seat"], measure]
 
 
 def sealed(sample: Sample) -> dict[str, Any]:

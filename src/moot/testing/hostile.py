@@ -1,4 +1,7 @@
-"""What a broken or hostile agent may send back, as strategies."""
+"""What a broken or hostile agent may send back, as strategies.
+
+Rule: replies and texts that no protocol has to take; nothing here plays.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 
 from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Stop, Verdict
 from moot.protocols.engine.view import Request
+from moot.testing.drawing import Drawn
 from moot.testing.shapes import move_of
 
 FORGERIES = (
@@ -117,6 +121,4 @@ def _speeches(request: Request, texts: st.SearchStrategy[str]) -> st.SearchStrat
 
 @st.composite
 def _forms(draw: st.DrawFn, request: Request) -> dict[str, Any]:
-    from moot.testing.strategies import Drawn
-
     return move_of(request, Drawn(draw)).model_dump(mode="python")

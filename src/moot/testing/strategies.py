@@ -1,73 +1,35 @@
-"""Hypothesis strategies for questions, moves, transcripts, and for what a hostile agent may send back."""
+"""Hypothesis strategies for questions, moves, transcripts, and for what a hostile agent may send back.
+
+Rule: the public face of all strategies, and those of questions and whole plays; how values are drawn stands in `drawing`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from hypothesis import strategies as st
 
+from moot.protocols.debate.consultancy import Consultancy, DirectQA
+from moot.protocols.debate.debate import Debate, OpenDebate
+from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request
 from moot.protocols.games.boolean_circuit import ARITY, Circuit, normal_form
+from moot.protocols.trees.bisection import Bisection
+from moot.testing.drawing import Moves as Moves
+from moot.testing.drawing import moves as moves
+from moot.testing.drawing import orders as orders
+from moot.testing.drawing import texts as texts
+from moot.testing.hand import Hand, Script
 from moot.testing.hostile import Hanging as Hanging
 from moot.testing.hostile import Raises as Raises
 from moot.testing.hostile import hostile_replies as hostile_replies
 from moot.testing.hostile import hostile_text as hostile_text
 from moot.testing.hostile import illegal_replies as illegal_replies
-from moot.testing.shapes import WORDS, move_of
-
-if TYPE_CHECKING:
-    from moot.protocols.engine.base import Protocol
-    from moot.transcripts.transcript import Transcript
-
-T = TypeVar("T")
-Moves = Callable[[Request], st.SearchStrategy[Any]]
-"""From a request to a strategy of replies to it."""
-
-
-def texts(least: int = 0, most: int = 60) -> st.SearchStrategy[str]:
-    """Texts as people write them, and as they do not: words, and any characters that are text at all."""
-    words = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6).map(" ".join)
-    plain = words.filter(lambda text: least <= len(text) <= most)
-    wild = st.text(st.characters(exclude_categories=["Cs"]), min_size=least, max_size=most)
-    return (plain | wild) if least <= 8 and most >= 12 else wild
-
-
-_TEXTS = {(0, 60): texts(0, 60), (0, 20): texts(0, 20), (1, 60): texts(1, 60)}
-
-
-class Drawn:
-    """Choices that Hypothesis makes, and shrinks."""
-
-    def __init__(self, draw: st.DrawFn) -> None:
-        self._draw = draw
-
-    def integer(self, low: int, high: int) -> int:
-        return self._draw(st.integers(low, high))
-
-    def real(self, low: float, high: float) -> float:
-        return self._draw(st.floats(low, high, allow_nan=False))
-
-    def text(self, least: int, most: int) -> str:
-        return self._draw(_TEXTS[least, most] if (least, most) in _TEXTS else texts(least, most))
-
-    def pick(self, among: Sequence[T]) -> T:
-        return among[0] if len(among) == 1 else self._draw(st.sampled_from(among))
-
-    def pattern(self, regex: str) -> str:
-        return self._draw(st.from_regex(regex))
-
-
-@st.composite
-def moves(draw: st.DrawFn, request: Request) -> Move:
-    """Moves of the kinds that `request` asks for, made from their schemas and legal as far as request and question tell.
-
-    Raises UsageError when a kind has conditions that its schema does not show; give `check_protocol` your own then.
-    """
-    return move_of(request, Drawn(draw))
+from moot.testing.shapes import WORDS
+from moot.transcripts.transcript import Transcript
 
 
 @st.composite
@@ -215,11 +177,6 @@ def transcripts(
 
     of: the questions. rejections: now and then a seat says something illegal first.
     """
-    from moot.protocols.debate.consultancy import Consultancy, DirectQA
-    from moot.protocols.debate.debate import Debate, OpenDebate
-    from moot.protocols.trees.bisection import Bisection
-    from moot.testing.hand import Hand, Script
-
     if protocol is None:
         protocol = draw(st.sampled_from([Debate(), Debate(rounds=1, questions=True), Consultancy(), DirectQA(), OpenDebate(),
                                          Bisection()]))  # fmt: skip
@@ -231,8 +188,3 @@ def transcripts(
 
     hand = Hand(protocol, sample, Script(draw, replies), seed=draw(st.integers(0, 2**32)))
     return hand.run(draw(orders())).transcript
-
-
-def orders() -> st.SearchStrategy[list[int]]:
-    """Orders of completion: which of the open steps is answered next, as an index modulo their number; then the first."""
-    return st.lists(st.integers(0, 5), max_size=12)

@@ -1,11 +1,13 @@
-"""The laws of what seats may see, spend and win."""
+"""The laws of what seats may see, spend and win.
+
+Rule: laws and what they alone need; `laws` lists them.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
@@ -18,8 +20,8 @@ from moot.protocols.engine.moves import Answer, Ask, Move, Verdict
 from moot.protocols.engine.outcomes import Decided, Exhausted
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request, cells_of
-from moot.testing.checks.check import Case, law
-from moot.testing.hand import Hand, accepted
+from moot.testing.checks.check import Case, Limits, law
+from moot.testing.hand import Hand, accepted, accounts
 from moot.testing.strategies import takes
 from moot.transcripts.transcript import Transcript
 
@@ -49,7 +51,7 @@ def blind(case: Case) -> None:
         for step in hand.game.open:
             hand.look(step)
         steps = list(hand.game.open)
-        case.attempt(partial(hand.step, steps[next(turns, 0) % len(steps)]))
+        case.attempt(hand.step, steps[next(turns, 0) % len(steps)])
     plays = frozenset(event["step"] for event in hand.transcript.events() if event["event"] == "entered")
     spoken = any(MARK in str(reply) for replies in case.script.replies.values() for reply in replies)
     for (step, _), (request, _, _) in hand.asked.items():
@@ -113,9 +115,7 @@ def sealed(case: Case) -> None:
     bodies = {body for each in hand.bodies.values() for body in each}
     seats = dict.fromkeys(case.protocol.roles(case.question), case.script.agent)
     for truth in (None, *range(len(case.question.choices))):
-        transcript: Transcript = case.attempt(
-            partial(run, case.protocol, Sample(case.question, truth), seats, seed=case.seed)
-        )
+        transcript = case.attempt(run, case.protocol, Sample(case.question, truth), seats, seed=case.seed)
         if transcript.digest == hand.transcript.digest:
             continue
         for line, event in transcript.pairs():
@@ -141,34 +141,20 @@ def within_budget(case: Case) -> None:
         steps = list(hand.game.open)
         step = steps[next(turns, 0) % len(steps)]
         spent = {"tokens": case.draw(st.integers(0, 9)), "seconds": case.draw(st.integers(0, 3))}
-        case.attempt(partial(hand.step, step, spent=spent))
-    used = {seat: dict.fromkeys(MEASURES, 0) for seat in seats}
-    for event in hand.transcript.events():
-        if event["event"] in ("moved", "rejected"):
-            spending = {"calls": 1, "reads": event.get("reads", 0), **(event["meta"].get("spent") or {})}
-        elif event["event"] == "charged":
-            if event["amount"] < 0:
-                case.broken(
-                    f"step {event['step']} charges {event['amount']} {event['measure']}: a charge cannot give back"
-                )
-            spending = {event["measure"]: event["amount"]}
-        else:
-            continue
-        seat = event["seat"]
-        for measure, amount in spending.items():
-            used[seat][measure] = used[seat].get(measure, 0) + amount
-            limit = bounds[seat].get(measure)
-            over = limit is not None and used[seat][measure] > limit
-            if over and event["event"] != "charged":
-                case.broken(f"at step {event['step']} seat {seat} has spent {used[seat][measure]} {measure} of {limit}")
-            if over and not isinstance(hand.game.outcome, Exhausted):
-                case.broken(
-                    f"the charge of step {event['step']} takes seat {seat} to {used[seat][measure]} {measure} of {limit}"
-                )
+        case.attempt(hand.step, step, spent=spent)
+    for event, measure, used in accounts(hand.transcript):
+        seat, step, limit = event["seat"], event["step"], bounds[event["seat"]].get(measure, math.inf)
+        charged = event["event"] == "charged"
+        if charged and event["amount"] < 0:
+            case.broken(f"step {step} charges {event['amount']} {measure}: a charge cannot give back")
+        if used > limit and not charged:
+            case.broken(f"at step {step} seat {seat} has spent {used} {measure} of {limit}")
+        if used > limit and not isinstance(hand.game.outcome, Exhausted):
+            case.broken(f"the charge of step {step} takes seat {seat} to {used} {measure} of {limit}")
     _exhausted(case, hand.game.outcome, bounds)
 
 
-def _exhausted(case: Case, outcome: Any, bounds: Mapping[str, Mapping[str, int | float]]) -> None:
+def _exhausted(case: Case, outcome: Any, bounds: Limits) -> None:
     if isinstance(outcome, Exhausted):
         limit = bounds.get(outcome.role, {}).get(outcome.measure)
         if limit is None or outcome.used <= outcome.limit or outcome.limit > limit:
@@ -194,7 +180,7 @@ def bounded_judge(case: Case) -> None:
 
     seats: dict[str, Any] = dict.fromkeys(free.game.roles, case.script.agent)
     seats.update({seat: Bounded(judge, reads=most) for seat in judges})
-    transcript: Transcript = case.attempt(lambda: run(case.protocol, case.question, seats, seed=case.seed))
+    transcript: Transcript = case.attempt(run, case.protocol, case.question, seats, seed=case.seed)
     outcome, guarantee = transcript.outcome, transcript.guarantee
     for seat in judges:
         reads = transcript.ledger.spent(seat, "reads")

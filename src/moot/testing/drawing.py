@@ -1,0 +1,66 @@
+"""How Hypothesis draws texts, moves and orders of completion.
+
+Rule: one value at a time, from a request or from nothing; what needs a game or a protocol stands in `strategies`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+
+from moot.protocols.engine.moves import Move
+from moot.protocols.engine.view import Request
+from moot.testing.shapes import WORDS, move_of
+
+T = TypeVar("T")
+Moves = Callable[[Request], st.SearchStrategy[Any]]
+"""From a request to a strategy of replies to it."""
+
+
+def texts(least: int = 0, most: int = 60) -> st.SearchStrategy[str]:
+    """Texts as people write them, and as they do not: words, and any characters that are text at all."""
+    words = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6).map(" ".join)
+    plain = words.filter(lambda text: least <= len(text) <= most)
+    wild = st.text(st.characters(exclude_categories=["Cs"]), min_size=least, max_size=most)
+    return (plain | wild) if least <= 8 and most >= 12 else wild
+
+
+_TEXTS = {(0, 60): texts(0, 60), (0, 20): texts(0, 20), (1, 60): texts(1, 60)}
+
+
+class Drawn:
+    """Choices that Hypothesis makes, and shrinks."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self._draw = draw
+
+    def integer(self, low: int, high: int) -> int:
+        return self._draw(st.integers(low, high))
+
+    def real(self, low: float, high: float) -> float:
+        return self._draw(st.floats(low, high, allow_nan=False))
+
+    def text(self, least: int, most: int) -> str:
+        return self._draw(_TEXTS[least, most] if (least, most) in _TEXTS else texts(least, most))
+
+    def pick(self, among: Sequence[T]) -> T:
+        return among[0] if len(among) == 1 else self._draw(st.sampled_from(among))
+
+    def pattern(self, regex: str) -> str:
+        return self._draw(st.from_regex(regex))
+
+
+@st.composite
+def moves(draw: st.DrawFn, request: Request) -> Move:
+    """Moves of the kinds that `request` asks for, made from their schemas and legal as far as request and question tell.
+
+    Raises UsageError when a kind has conditions that its schema does not show; give `check_protocol` your own then.
+    """
+    return move_of(request, Drawn(draw))
+
+
+def orders() -> st.SearchStrategy[list[int]]:
+    """Orders of completion: which of the open steps is answered next, as an index modulo their number; then the first."""
+    return st.lists(st.integers(0, 5), max_size=12)

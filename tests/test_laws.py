@@ -222,6 +222,7 @@ def test_check_protocol_examines_every_law_and_raises_for_the_last(monkeypatch: 
 def test_every_law_is_listed_and_caught_breaking() -> None:
     for module in (laws, laws_of_sight):
         assert {name for name, each in vars(module).items() if isinstance(each, Law)} <= set(LAWS)
+    assert set(LAWS) < set(laws.__all__)
     assert set(LAWS) == {law for _, law, _ in BROKEN}, "every law has a protocol that breaks it"
 
 

@@ -25,8 +25,7 @@ from moot.protocols.engine.errors import ProtocolError
 from moot.protocols.engine.outcomes import Decided, outcome_adapter
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
-from moot.testing.checks.check import Case, Law, Questions, asked, law
-from moot.testing.checks.check import LawBroken as LawBroken
+from moot.testing.checks.check import Case, Law, LawBroken, Questions, asked, law
 from moot.testing.checks.impure import Watch
 from moot.testing.checks.laws_of_sight import blind, bounded_judge, sealed, symmetric, within_budget, zero_sum
 from moot.testing.hand import Hand, shown
@@ -281,6 +280,10 @@ def estimates(case: Case) -> None:
             case.broken(f"seat {seat} made {count} moves; most_moves() allows for {most.get(seat, 0)}")
 
 
+__all__ = [
+    "LAWS", "LawBroken", "blind", "bounded_judge", "check_protocol", "deterministic", "encodes", "ends", "estimates", "order_free",
+    "pure", "rejects", "replays", "resumes", "sealed", "symmetric", "tree", "within_budget", "zero_sum",
+]  # fmt: skip
 LAWS: dict[str, Law] = {
     each.__name__: each
     for each in (

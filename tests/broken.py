@@ -285,6 +285,6 @@ class Settles(Two):
         return super().roles(question)
 
     async def verdict(self, floor: Floor, **brief: Any) -> Decided:
-        choice = (await floor.ask("judge", Answer)).choice
+        choice: int = (await floor.ask("judge", Answer)).choice
         verdict = Verdict(probabilities=(1.0 - choice, float(choice)))
         return Decided(verdict, payoffs={"a": 1.0 - 2 * choice, "b": 2 * choice - 1.0})

@@ -73,6 +73,8 @@ def imports(source: str, known: Mapping[str, object]) -> Iterator[tuple[str, int
 
 def part_of(module: str) -> str:
     """The part that a module belongs to: the longest listed name that it stands in."""
+    if module == "__main__":
+        return "cli"
     return max((part for part in FLOORS if module == part or module.startswith(f"{part}.") or not part), key=len)
 
 
@@ -107,7 +109,7 @@ def drawn(graph: Mapping[str, list[tuple[str, int]]]) -> str:
     for name, targets in graph.items():
         needs[part_of(name)] |= {part_of(target) for target, _ in targets} - {part_of(name)}
     order = {part: number for number, part in enumerate(FLOORS)}
-    files = defaultdict(int)
+    files: dict[str, int] = defaultdict(int)
     for name in graph:
         files[part_of(name)] += 1
     lines = [

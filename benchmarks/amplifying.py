@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.timing import Row, best
+from moot.complexity.rules import looker
 from moot.play.driver import run
 from moot.protocols.amplification.amplification import Amplification
-from moot.tasks.base import looker
 from moot.tasks.machines.tableau import Tableau
 from moot.tasks.programs.programs import Overseer
 

@@ -8,18 +8,16 @@ true one (Shah 2020, comment on AI safety via market making).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from moot.complexity.play import Play
+from moot.complexity.rules import Circle, Ruled, evaluate
 from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.registry import find
 from moot.protocols.market.moves import Citation, Statement
 from moot.protocols.pointers import Store
-from moot.tasks.base import Circle, Task, evaluate, known_tasks
-
-if TYPE_CHECKING:
-    from moot.transcripts.transcript import Transcript
 
 
-def citations(transcript: Transcript) -> Iterator[tuple[str, Citation]]:
+def citations(transcript: Play) -> Iterator[tuple[str, Citation]]:
     """Every citation of a play of market making with the step of its statement, in order, marked as the protocol found
     it: verified, not verified, or None where the play ended before it was checked."""
     says: dict[str, str] = {}
@@ -38,7 +36,7 @@ def citations(transcript: Transcript) -> Iterator[tuple[str, Citation]]:
                 yield step.step, cite
 
 
-def circle_of(transcript: Transcript, task: Task) -> tuple[str, ...]:
+def circle_of(transcript: Play, task: Ruled) -> tuple[str, ...]:
     """Questions that wait for each other among all that the verified citations of a play rest on, by the task's rule;
     () when there are none: the support is well founded.
 
@@ -61,7 +59,7 @@ def circle_of(transcript: Transcript, task: Task) -> tuple[str, ...]:
     return ()
 
 
-def groundless(transcript: Transcript, task: Task | None = None) -> str | None:
+def groundless(transcript: Play, task: Ruled | None = None) -> str | None:
     """Why what the statements of a play cite is no ground for a guarantee; None when it is, or nothing was cited.
 
     task: whose rule says what rests on what; without it, the task that made the question, as the transcript names it.
@@ -70,7 +68,7 @@ def groundless(transcript: Transcript, task: Task | None = None) -> str | None:
         return None
     name = transcript.started["meta"].get("task")
     if task is None and isinstance(name, str):
-        task = known_tasks().get(name)
+        task = find("task", name)()
     if task is None:
         return (
             "nobody knows whether the cited answers rest on themselves: no task with a rule is known for this question"

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pydantic import BaseModel, ConfigDict
 
+from moot.complexity.play import Play
+from moot.complexity.rules import Ruled
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.outcomes import Decided, Exhausted
-
-if TYPE_CHECKING:
-    from moot.tasks.base import Task
-    from moot.transcripts.transcript import Transcript
 
 
 class Guarantee(BaseModel):
@@ -35,7 +31,7 @@ class Guarantee(BaseModel):
     because: str
 
 
-def guarantee_of(transcript: Transcript, task: Task | None = None) -> Guarantee:
+def guarantee_of(transcript: Play, task: Ruled | None = None) -> Guarantee:
     """The guarantee record of a finished or unfinished play.
 
     Where the judge relied on cited answers, these must rest on something: by the rule of `task`, or of the task that the
@@ -78,7 +74,7 @@ def guarantee_of(transcript: Transcript, task: Task | None = None) -> Guarantee:
     )  # fmt: skip
 
 
-def _shortfall(transcript: Transcript) -> str | None:
+def _shortfall(transcript: Play) -> str | None:
     moves = (step.move for step in transcript.steps())
     try:
         return transcript.protocol.unmet_assumption(transcript.question, moves)

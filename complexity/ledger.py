@@ -1,4 +1,7 @@
-"""The ledger: what a play spent, by seat, and how large its tree grew. A fold over events."""
+"""The ledger of a play, counted: one pass over its events.
+
+Rule of this file: it counts, builds no graph, and matches on events alone.
+"""
 
 from __future__ import annotations
 
@@ -6,105 +9,9 @@ from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from moot.complexity.play import ROOT, scope_of
 from moot.complexity.questions import QuestionGraph
-from moot.transcripts.tree import ROOT, scope_of
-
-
-class Spending(BaseModel):
-    """What one seat spent. Tokens and cost are None when any call did not report them: an unknown is never 0.
-
-    calls: accepted and rejected answers. recorded: how many of them came from an earlier recording, at no cost.
-    attempts: requests sent to an endpoint, failures included. lost: calls in flight when the process was killed, of
-    unknown cost. reads: in the question's unit; None for a seat without a bound, whose reading nobody meters; reads_per_call: the most for one of its
-    calls. queries: charged by the protocol. seconds: waiting for answers, summed;
-    longest: the longest single wait. cost: in the currency of the prices that were given.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-    calls: int = 0
-    recorded: int = 0
-    attempts: int = 0
-    failed_attempts: int = 0
-    lost: int = 0
-    rejected: int = 0
-    prompt_tokens: int | None = 0
-    completion_tokens: int | None = 0
-    cached_tokens: int | None = 0
-    cost: float | None = 0.0
-    seconds: float = 0.0
-    longest: float = 0.0
-    reads: int | None = 0
-    reads_per_call: int | None = 0
-    queries: int = 0
-
-
-class Size(BaseModel):
-    """How large the argument tree grew: nodes with the root, unique nodes (equal statements merged), depth in edges,
-    the widest branching, the largest node, the largest sum of sizes from root to leaf, and the sum over all nodes;
-    sizes in the question's unit, the root's own text not counted. implied: nodes of the whole tree of which the play
-    wrote a part, where the protocol can say (a debate of depth d and branching b writes one path of b^d)."""
-
-    model_config = ConfigDict(extra="forbid")
-    nodes: int = 1
-    unique: int = 1
-    depth: int = 0
-    branching: int = 0
-    largest: int = 0
-    longest_path: int = 0
-    total: int = 0
-    implied: int | None = None
-
-
-class Questions(BaseModel):
-    """The questions of a play that asks sub-questions or cites answers, each once: how many, pairs of a question and its
-    sub-question, the longest way down in edges, the widest branching, the longest text in characters, and the nodes of
-    the tree in which nothing is remembered. depth and tree are None where questions wait for each other; tree also from
-    2^1024 nodes on."""
-
-    model_config = ConfigDict(extra="forbid")
-    unique: int
-    edges: int
-    depth: int | None
-    branching: int
-    longest: int
-    tree: int | None
-
-
-class Ledger(BaseModel):
-    """All that was counted in one play. n: the declared size. bounds: what the bounded seats were allowed. questions:
-    None for a play that asks none."""
-
-    model_config = ConfigDict(extra="forbid")
-    n: int
-    unit: str
-    seats: dict[str, Spending]
-    bounds: dict[str, dict[str, int | float]]
-    tree: Size
-    questions: Questions | None = None
-    flips: int = 0
-
-    def spent(self, seat: str, measure: str) -> int | float | None:
-        """What `seat` spent of a budget measure (see `moot.protocols.engine.budget.MEASURES`); None when it is unknown."""
-        spending = self.seats[seat]
-        if measure == "tokens":
-            if spending.prompt_tokens is None or spending.completion_tokens is None:
-                return None
-            return spending.prompt_tokens + spending.completion_tokens
-        value: int | float | None = getattr(spending, measure)
-        return value
-
-    def total(self, field: str) -> int | float | None:
-        """One field summed over all seats; None when any seat does not know it."""
-        values = [getattr(spending, field) for spending in self.seats.values()]
-        return None if any(value is None for value in values) else sum(values)
-
-    def _repr_html_(self) -> str:
-        from moot.transcripts.display.show import ledger_html
-
-        return ledger_html(self)
-
+from moot.complexity.spending import Ledger, Questions, Size, Spending
 
 _USAGE = ("prompt_tokens", "completion_tokens", "cached_tokens", "cost")
 

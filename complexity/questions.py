@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from moot.complexity.rules import Circle, Ruled, evaluate
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.pointers import Store
-from moot.tasks.base import Circle, Task, evaluate
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -42,7 +42,7 @@ class QuestionGraph:
         self._total: tuple[int | None, int | None] | None = None
 
     @classmethod
-    def of_rule(cls, task: Task, data: Any, root: str, store: Store | None = None) -> QuestionGraph:
+    def of_rule(cls, task: Ruled, data: Any, root: str, store: Store | None = None) -> QuestionGraph:
         """What a task's rule asks from `root` on when every sub-question is answered by the rule.
 
         Where questions wait for each other the rule has no answers: the graph then ends in that cycle, and says so.

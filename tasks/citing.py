@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any, ClassVar
 
+from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Look, Rule, Task
+from moot.tasks.base import UNKNOWN, Task
 
 DIGITS = tuple("0123456789")
 _ASKED = re.compile(r"What is (\d+) - (\d+)\?|What plus (\d+) is (\d+)\?", re.ASCII)

@@ -7,8 +7,9 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from moot.complexity.rules import looker
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Task, looker
+from moot.tasks.base import UNKNOWN, Task
 
 NUMBER = "(?:0|[1-9][0-9]{0,8})"
 """Regular expression of a natural number, written in one way only."""

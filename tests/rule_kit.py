@@ -9,8 +9,9 @@ import pytest
 
 import moot
 from moot.complexity.polynomial import Polynomial
+from moot.complexity.rules import evaluate, looker
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Task, evaluate, looker
+from moot.tasks.base import UNKNOWN, Task
 
 
 class Metered:

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
+from moot.complexity.rules import Look, Rule, evaluate
 from moot.protocols.amplification.amplification import Amplification, Open, Reply, Subquestions
 from moot.tasks.arithmetic.sums import Sum
-from moot.tasks.base import UNKNOWN, Look, Rule, Task, evaluate
+from moot.tasks.base import UNKNOWN, Task
 from moot.tasks.programs.programs import Overseer, rounds, slip
 
 DEEP = {"depth": None, "width": 64, "turns": 64, "questions": 100_000}

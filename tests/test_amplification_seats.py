@@ -21,11 +21,12 @@ from moot.agents.models.lm import LM
 from moot.agents.prompts import Templates
 from moot.agents.prompts.forms import Form
 from moot.agents.prompts.render import render, statement
+from moot.complexity.rules import evaluate
 from moot.protocols.amplification.amplification import Amplification, Open, Reply, StrongAmplification, Subquestions
-from moot.protocols.engine.errors import AgentError
+from moot.protocols.engine.errors import AgentError, BudgetExceeded
 from moot.protocols.engine.view import NOTHING, Entry, View
 from moot.tasks.arithmetic.sums import Sum
-from moot.tasks.base import UNKNOWN, Task, evaluate, known_tasks, task_named
+from moot.tasks.base import UNKNOWN, Task, known_tasks, task_named
 from moot.tasks.programs.programs import Overseer
 
 KINDS = (Subquestions, Open, Reply)
@@ -68,12 +69,12 @@ def test_a_human_looks_at_cells_and_pays_for_them() -> None:
     assert "there is no cell 7" in shown and "there is no cell y" in shown
     assert charged == [1, 2] and "\n3\n" in shown and "\n5\n" in shown
     assert "Look at which cell" not in typed(["r", "8", "."], *KINDS, question=OPEN, source="none")[1]
-    with pytest.raises(moot.protocols.engine.errors.BudgetExceeded):
+    with pytest.raises(BudgetExceeded):
         typed(["0"], *KINDS, question=OPEN, source="metered", left=_nothing_left)
 
 
 def _nothing_left(measure: str, amount: int) -> None:
-    raise moot.protocols.engine.errors.BudgetExceeded(measure, amount, 0)
+    raise BudgetExceeded(measure, amount, 0)
 
 
 @settings(max_examples=40, deadline=None)
@@ -249,7 +250,8 @@ def test_another_overseer_is_put_in_by_rejudging(tmp_path: Path) -> None:
 
 
 def test_questions_and_answers_read_well() -> None:
-    from moot.transcripts.display.show import as_html, as_text, ledger_text, tree_text
+    from moot.transcripts.display.notebook import as_html
+    from moot.transcripts.display.show import as_text, ledger_text, tree_text
 
     t = moot.run(*_staged(Sum(), "amplify", 2))
     text = as_text(t)

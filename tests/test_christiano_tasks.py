@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moot.complexity.polynomial import Polynomial
+from moot.complexity.rules import evaluate, looker
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.arithmetic.assignments import Assignments, AssignmentsSum
 from moot.tasks.arithmetic.permutation import PermutationPower
 from moot.tasks.arithmetic.wildcards import Wildcard
-from moot.tasks.base import UNKNOWN, evaluate, looker, task_named
+from moot.tasks.base import UNKNOWN, task_named
 from moot.tasks.curriculum import CurriculumTask, apply_rule, number, sweep
 from moot.tasks.graphs.rounds import RoundsTask
 from moot.tasks.graphs.shortest_path import PublishedShortestPath, ShortestPath

@@ -15,11 +15,12 @@ from pysat.solvers import Solver
 
 import moot
 from moot.complexity.polynomial import Polynomial
+from moot.complexity.rules import evaluate
 from moot.protocols.engine.base import Protocol, protocol_named
 from moot.protocols.games.geography import Go, Stuck, steps
 from moot.protocols.games.qbf import Assign
 from moot.protocols.games.reachability import Half, Middle, middles
-from moot.tasks.base import UNKNOWN, Task, evaluate, task_named
+from moot.tasks.base import UNKNOWN, Task, task_named
 from moot.testing.strategies import formulas, graphs
 
 FEW = settings(deadline=None, max_examples=40)
@@ -132,7 +133,7 @@ def test_the_rule_gives_the_truth(name: str) -> None:
 def test_the_rule_passes_on_what_is_unknown(name: str) -> None:
     """With every part unknown so is the whole, and a part that settles it does so alone."""
     task = task_named(name)
-    from moot.tasks.base import looker
+    from moot.complexity.rules import looker
 
     for seed in range(6):
         data = task.data(5, Random(seed))

@@ -12,10 +12,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from moot.complexity.questions import QuestionGraph
+from moot.complexity.rules import evaluate, looker
 from moot.complexity.search.fixed_points import consistent
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.pointers import Store, pointer_to, pointers_in
-from moot.tasks.base import evaluate, looker
 from moot.tasks.machines.halting import Halting
 from moot.tasks.machines.turing_machines import BLANK, runs
 

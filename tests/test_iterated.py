@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 import moot
 from moot.complexity.intervals import wilson
+from moot.complexity.rules import evaluate
 from moot.protocols.amplification.amplification import Amplification, Reply, Subquestions
 from moot.tasks.arithmetic.assignments import Assignments
 from moot.tasks.arithmetic.permutation import PermutationPower
 from moot.tasks.arithmetic.wildcards import Wildcard
-from moot.tasks.base import evaluate
 from moot.tasks.curriculum import CurriculumTask, apply_rule
 from moot.tasks.graphs.union_find import PublishedUnionFind
 from moot.tasks.programs.programs import Overseer

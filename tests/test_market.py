@@ -15,13 +15,13 @@ from market_kit import YES_NO, decided, seats_of
 import moot
 from moot.complexity.citations import circle_of, citations
 from moot.complexity.guarantee import guarantee_of
+from moot.complexity.rules import evaluate
 from moot.protocols.amplification.amplification import Open
 from moot.protocols.market.market_making import MarketMaking, PointerMarketMaking, UncitedMarketMaking
 from moot.protocols.market.moves import Citation, Examine, Query, Statement
 from moot.protocols.market.payoffs import distance
 from moot.protocols.pointers import Store, pointer_to
 from moot.tasks.arithmetic.sums import Sum
-from moot.tasks.base import evaluate
 from moot.tasks.citing import CitingPair, GroundedPair
 from moot.tasks.machines.halting import Halting
 from moot.tasks.programs.market_programs import ChecksRule, Citing, CitingLiar, Predictor, Prior, unfolded

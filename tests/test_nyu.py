@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from nyu_back import content_of, plain, tellable, told
 from nyu_records import GOOD, TOKENS, Json, belief, finished_debate, said, speeches, votes
 
+from moot.complexity.reward import continues, judge_reward
 from moot.play.rerun import rejudge
 from moot.protocols.debate.consultancy import Consultancy
 from moot.protocols.debate.debate import Debate
@@ -36,7 +37,6 @@ from moot.transcripts.formats.nyu import (
 from moot.transcripts.formats.nyu_passage import Passage, speech_of, tokens_of
 from moot.transcripts.formats.nyu_rules import Segment, protocol_of, read_record
 from moot.transcripts.replay import Replay, replay, verify
-from moot.transcripts.reward import continues, judge_reward
 from moot.transcripts.transcript import Transcript, load
 
 

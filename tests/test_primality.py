@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from rule_kit import keeps_the_rules
 
 import moot
+from moot.complexity.rules import evaluate, looker
 from moot.experiments.reproductions.obfuscation import reproduce
 from moot.protocols.trees.prover_estimator import ProverEstimator
 from moot.protocols.trees.stability import Rests, shift, stability
 from moot.tasks.arithmetic.primality import Primality, PrimalityByBases, drawn, is_prime, passes_to
 from moot.tasks.arithmetic.primality_programs import ClaimJudge, Estimator, Prover
-from moot.tasks.base import evaluate, looker, task_named
+from moot.tasks.base import task_named
 from moot.training.online import LearningEstimator, OnlineGradient, advantage, called, indistinguishable
 
 TASK, BASES = Primality(), PrimalityByBases()

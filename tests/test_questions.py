@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moot.complexity.questions import QuestionGraph
+from moot.complexity.rules import Circle, evaluate
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.arithmetic.sums import Sum
-from moot.tasks.base import Circle, evaluate
 from moot.tasks.citing import CitingPair, GroundedPair
 
 Edges = dict[int, list[int]]

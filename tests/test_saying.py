@@ -17,9 +17,10 @@ import moot.protocols
 from moot.protocols.engine.base import known_protocols
 from moot.protocols.engine.moves import Move
 from moot.tasks.base import known_tasks
+from moot.transcripts.display.notebook import as_html
 from moot.transcripts.display.saying import text_of
 from moot.transcripts.display.scenes import scenes
-from moot.transcripts.display.show import as_html, as_text, ledger_text
+from moot.transcripts.display.show import as_text, ledger_text
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner)

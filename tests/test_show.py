@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
+from moot.complexity.spending import ledger_html, number, percent
 from moot.protocols.engine.errors import UsageError
-from moot.transcripts.display.scenes import one_line, visible
-from moot.transcripts.display.show import as_html, as_text, bar, ledger_html, ledger_text, tree_html, tree_text
-from moot.transcripts.display.words import number, percent
+from moot.protocols.text import one_line, visible
+from moot.transcripts.display.notebook import as_html, tree_html
+from moot.transcripts.display.show import as_text, bar, ledger_text, tree_text
 
 PASSAGE = "The storm came at night. It sank the fleet."
 SEATS: dict[str, Any] = {"a": cli_agents.speaker, "b": cli_agents.speaker, "judge": cli_agents.judge}

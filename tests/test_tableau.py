@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moot.complexity.questions import QuestionGraph
+from moot.complexity.rules import evaluate, looker
 from moot.complexity.search.fixed_points import consistent, follow
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, evaluate, looker
+from moot.tasks.base import UNKNOWN
 from moot.tasks.machines.tableau import Tableau, TableauPublished
 
 TASK, PUBLISHED = Tableau(), TableauPublished()

@@ -16,9 +16,10 @@ from pysat.solvers import Cadical153
 from rule_kit import Metered, is_sampled_well, keeps_the_rules, one_step, refuses
 
 from moot.complexity.polynomial import Polynomial
+from moot.complexity.rules import evaluate, looker
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.arithmetic.expressions import Expression
-from moot.tasks.base import evaluate, known_tasks, looker
+from moot.tasks.base import known_tasks
 from moot.tasks.circuits.succinct_circuit import REACH, Circuit, first_prime
 from moot.tasks.graphs.colouring import (
     EXTRA,

@@ -15,9 +15,10 @@ from pysat.solvers import Cadical153
 from rule_kit import is_sampled_well, keeps_the_rules, one_step, refuses, verdict_of
 
 import moot
+from moot.complexity.rules import looker
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.arithmetic.counting import CountSat
-from moot.tasks.base import looker, task_named
+from moot.tasks.base import task_named
 from moot.tasks.logic.dimacs import Formula, parse_dimacs, read_dimacs, write_dimacs
 from moot.tasks.logic.satisfiability import (
     SATISFIABLE,

@@ -15,7 +15,8 @@ import moot
 from moot.protocols.engine.errors import UsageError
 from moot.testing.strategies import hostile_text
 from moot.transcripts.display.claims import citation_graph, responses, support_circle
-from moot.transcripts.display.show import as_html, as_text
+from moot.transcripts.display.notebook import as_html
+from moot.transcripts.display.show import as_text
 from moot.transcripts.export import from_json, to_graphml, to_json
 from moot.transcripts.formats.importing import Imported, Record, format_named, problems, record_of_import, transcript_of
 

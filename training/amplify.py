@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from moot.complexity.rules import looker
 from moot.protocols.amplification.amplification import Amplification, Reply
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.game import Game
@@ -12,7 +13,6 @@ from moot.protocols.engine.moves import UNKNOWN, Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
-from moot.tasks.base import looker
 from moot.tasks.curriculum import CurriculumTask
 from moot.training.learners import Learner, look_up
 

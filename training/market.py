@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from moot.complexity.rules import looker
 from moot.protocols.amplification.amplification import Reply
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN, Move
@@ -21,7 +22,7 @@ from moot.protocols.engine.view import Request
 from moot.protocols.market.market_making import MarketMaking
 from moot.protocols.market.moves import Price
 from moot.protocols.market.payoffs import Belief
-from moot.tasks.base import Task, looker
+from moot.tasks.base import Task
 from moot.tasks.programs.market_programs import ChecksRule, Citing, follow
 from moot.training.learners import Learner
 from moot.training.market_plays import Played, Program, play_market

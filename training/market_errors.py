@@ -13,11 +13,12 @@ from random import Random
 from typing import Any
 
 from moot.complexity.intervals import wilson
+from moot.complexity.rules import Circle, looker
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.market.market_making import MarketMaking
-from moot.tasks.base import Circle, Task, looker
+from moot.tasks.base import Task
 from moot.tasks.programs.market_programs import ChecksRule, Citing, follow
 from moot.tasks.programs.programs import slip
 from moot.training.market import TabularMarket

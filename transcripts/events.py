@@ -27,6 +27,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from moot.complexity.play import path_of
 from moot.protocols.engine.errors import TranscriptError
 
 FORMAT = "moot-transcript"
@@ -158,11 +159,6 @@ def played(lines: Iterable[tuple[bytes, dict[str, Any]]]) -> Iterator[tuple[byte
             held.clear()
             yield line, event
     yield from held
-
-
-def path_of(step: str) -> tuple[int, ...]:
-    """A step's path as numbers, for ordering: "2.0.1" is (2, 0, 1)."""
-    return tuple(map(int, step.split(".")))
 
 
 class Digest:

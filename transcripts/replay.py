@@ -11,12 +11,13 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from moot.complexity.play import path_of
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import ReplayDivergence, TranscriptError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.outcomes import Errored, Exhausted, outcome_adapter
 from moot.protocols.engine.question import Question
-from moot.transcripts.events import Digest, event_body, moved_body, path_of, played, played_part
+from moot.transcripts.events import Digest, event_body, moved_body, played, played_part
 from moot.transcripts.transcript import Transcript
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from moot.complexity.play import Step as Step
 from moot.protocols.engine.base import Protocol, protocol_named
 from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited, outcome_adapter
 from moot.protocols.engine.question import Question, Sample
@@ -16,25 +16,10 @@ from moot.transcripts.store import checked, parsed, read_lines
 
 if TYPE_CHECKING:
     from moot.complexity.guarantee import Guarantee
-    from moot.complexity.ledger import Ledger
+    from moot.complexity.spending import Ledger
     from moot.transcripts.graph import ArgumentTree
 
 Ending = Decided | Forfeited | Exhausted | Errored
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One recorded move. `move` is its JSON form as it went on the record; `raw` as it was given, where that differs."""
-
-    step: str
-    seat: str
-    move: Mapping[str, Any]
-    raw: Mapping[str, Any] | None
-    under: str | None
-    relation: str | None
-    size: int
-    request: str
-    reads: int
 
 
 class Transcript:
@@ -198,7 +183,7 @@ class Transcript:
         return f"Transcript({self.started['protocol']['name']}, {question!r}, {_brief(self.outcome)})"
 
     def _repr_html_(self) -> str:
-        from moot.transcripts.display.show import as_html
+        from moot.transcripts.display.notebook import as_html
 
         return as_html(self)
 

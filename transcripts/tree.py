@@ -5,18 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from moot.complexity.play import ROOT, scope_of
 from moot.transcripts.display.saying import text_of
 
 if TYPE_CHECKING:
     from moot.transcripts.graph import ArgumentTree
-
-ROOT = "q"
-
-
-def scope_of(step: str, scopes: Iterable[str]) -> str:
-    """The innermost sub-play that `step` belongs to, by its own step; the root question when to none."""
-    inside = [scope for scope in scopes if step.startswith(scope + ".")]
-    return max(inside, key=len) if inside else ROOT
 
 
 def argument_tree(events: Iterable[Mapping[str, Any]]) -> ArgumentTree:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from moot.complexity.questions import QuestionGraph
+from moot.complexity.rules import looker
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.pointers import Store
-from moot.tasks.base import Task, looker
+from moot.tasks.base import Task
 
 MOST_RUNS = 200_000
 

@@ -11,11 +11,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from moot.complexity.rules import evaluate
 from moot.experiments.classes.growth import Growth
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Sample
-from moot.tasks.base import Task, evaluate
+from moot.tasks.base import Task
 
 
 class Evidence(BaseModel):

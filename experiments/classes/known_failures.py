@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any
 
+from moot.complexity.rules import evaluate
 from moot.complexity.search.fixed_points import fixed_points, well_founded
 from moot.judges.bounded import Bounded
 from moot.play.driver import run
 from moot.protocols.engine.outcomes import Decided, Exhausted
 from moot.protocols.engine.question import Sample
-from moot.tasks.base import Task, evaluate, task_named
+from moot.tasks.base import Task, task_named
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def of(
     seats are called; by default the name, model or kind by which they described themselves. question: the id; by default
     the question's own, or its text and choices.
     """
-    from moot.transcripts.reward import continues
+    from moot.complexity.reward import continues
 
     outcome, asked = transcript.outcome, transcript.question
     name = question or asked.id or " | ".join((asked.text, *asked.choices))

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from moot.agents.wrappers.best_of import BestOf as BestOf
     from moot.agents.wrappers.critique_and_refine import CritiqueAndRefine as CritiqueAndRefine
     from moot.complexity.guarantee import Guarantee as Guarantee
-    from moot.complexity.ledger import Ledger as Ledger
     from moot.complexity.polynomial import Polynomial as Polynomial
+    from moot.complexity.reward import judge_reward as judge_reward
     from moot.complexity.search.exploit import exploit as exploit
     from moot.complexity.search.solve import Solution as Solution
     from moot.complexity.search.solve import solve as solve
+    from moot.complexity.spending import Ledger as Ledger
     from moot.judges.bounded import Bounded as Bounded
     from moot.judges.model import ModelJudge as ModelJudge
     from moot.judges.panel import Panel as Panel
@@ -138,7 +139,6 @@ if TYPE_CHECKING:
     from moot.protocols.trees.tree_debate import TreeDebate as TreeDebate
     from moot.transcripts.replay import replay as replay
     from moot.transcripts.replay import verify as verify
-    from moot.transcripts.reward import judge_reward as judge_reward
     from moot.transcripts.transcript import Transcript as Transcript
     from moot.transcripts.transcript import load as load
 

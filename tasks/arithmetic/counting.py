@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any, ClassVar
 
+from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Look, Rule, Task
+from moot.tasks.base import UNKNOWN, Task
 from moot.tasks.logic.satisfiability import cells_of, random_clauses, satisfies
 
 _ASKED = re.compile(r"count\(([01*]+)\)")

@@ -8,9 +8,10 @@ from operator import add, mul, sub
 from random import Random
 from typing import Any, ClassVar
 
+from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question
-from moot.tasks.base import UNKNOWN, Look, Rule, Task
+from moot.tasks.base import UNKNOWN, Task
 
 _ASKED = re.compile(r"val\((\d{1,7})\)")
 _OPERATIONS = {"+": add, "-": sub, "*": mul}

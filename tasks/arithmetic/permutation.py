@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any, ClassVar
 
+from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Look, Rule
+from moot.tasks.base import UNKNOWN
 from moot.tasks.curriculum import NUMBER, CurriculumTask, number
 
 _ASKED = re.compile(rf"sigma\^({NUMBER})\(({NUMBER})\)")

@@ -13,10 +13,11 @@ from math import isqrt
 from random import Random
 from typing import Any, ClassVar
 
+from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.trees.stability import Rests
-from moot.tasks.base import UNKNOWN, Look, Rule, Task
+from moot.tasks.base import UNKNOWN, Task
 
 YES, NO = "yes", "no"
 WIDTH = 4
@@ -65,7 +66,7 @@ class PrimeTask(Task):
 
     def rests(self, data: Any, text: str, rounds: int = 1, width: int = WIDTH) -> Iterator[Rests]:
         """The claims of an honest debate that are taken apart, each with how it rests on its parts: all true answers."""
-        from moot.tasks.base import looker
+        from moot.complexity.rules import looker
 
         look, todo = looker(data), [(text, rounds)]
         for question, left in todo:

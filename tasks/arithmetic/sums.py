@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any, ClassVar
 
+from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.trees.bisection import Dispute, Split
-from moot.tasks.base import UNKNOWN, Look, Messages, Rule, Task
+from moot.tasks.base import UNKNOWN, Messages, Task
 
 _ASKED = re.compile(r"sum\[(\d+):(\d+)\]")
 

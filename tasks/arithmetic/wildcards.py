@@ -12,8 +12,9 @@ from itertools import product
 from random import Random
 from typing import Any, ClassVar
 
+from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Look, Rule
+from moot.tasks.base import UNKNOWN
 from moot.tasks.curriculum import CurriculumTask
 
 _ASKED = re.compile(r"sum\(([ab*]+)\)")

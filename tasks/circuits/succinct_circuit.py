@@ -8,8 +8,9 @@ from functools import lru_cache
 from random import Random
 from typing import Any, ClassVar
 
+from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Look, Rule, Task
+from moot.tasks.base import UNKNOWN, Task
 
 _ASKED = re.compile(r"gate\((\d{1,12})\)")
 LARGEST = 20

@@ -15,9 +15,10 @@ from itertools import combinations
 from random import Random
 from typing import Any, ClassVar
 
+from moot.complexity.rules import Look, looker
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question
-from moot.tasks.base import Look, Task, looker
+from moot.tasks.base import Task
 from moot.tasks.circuits.succinct_circuit import first_prime
 from moot.tasks.logic.solver import solve
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any, ClassVar
 
+from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Look, Messages, Rule, Task
+from moot.tasks.base import UNKNOWN, Messages, Task
 
 _WHOLE = re.compile(r"path\((\d{1,7}),(\d{1,7})\)")
 _STRETCH = re.compile(r"walk\[(\d{1,7}):(\d{1,7})\]")

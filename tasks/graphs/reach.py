@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any, ClassVar
 
+from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.games.reachability import Half, Middle, middles, rounds
-from moot.tasks.base import UNKNOWN, Look, Rule, Task
+from moot.tasks.base import UNKNOWN, Task
 from moot.tasks.programs.games import Player, ruled
 
 YES, NO = "yes", "no"

@@ -22,8 +22,9 @@ from itertools import product
 from random import Random
 from typing import Any, ClassVar
 
+from moot.complexity.rules import Look, Rule, looker
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Look, Messages, Rule, looker
+from moot.tasks.base import UNKNOWN, Messages
 from moot.tasks.curriculum import NUMBER, CurriculumTask, number
 
 _ASKED = re.compile(rf"([A-Z])(?:\[({NUMBER})\])?\(([^()]*)\)")

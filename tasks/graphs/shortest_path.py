@@ -9,8 +9,9 @@ from __future__ import annotations
 from random import Random
 from typing import Any, ClassVar
 
+from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Look, Rule
+from moot.tasks.base import UNKNOWN
 from moot.tasks.curriculum import number
 from moot.tasks.graphs.rounds import Asked, RoundsTask, adjacency
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
+from moot.complexity.rules import Look
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Answer, Move, Speech, Verdict
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request
-from moot.tasks.base import Look, Task
+from moot.tasks.base import Task
 from moot.tasks.logic.dimacs import Formula, read_dimacs
 from moot.tasks.logic.solver import solve
 

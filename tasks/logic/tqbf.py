@@ -13,12 +13,13 @@ from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
+from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request
 from moot.protocols.games.qbf import Assign, QBFDebate, variables
-from moot.tasks.base import UNKNOWN, Look, Rule, Task
+from moot.tasks.base import UNKNOWN, Task
 from moot.tasks.logic.dimacs import read_dimacs
 from moot.tasks.programs.games import Player, listed, ruled
 

@@ -10,9 +10,10 @@ import re
 from random import Random
 from typing import Any, ClassVar
 
+from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.pointers import pointers_in
-from moot.tasks.base import UNKNOWN, Look, Messages, Rule, Task
+from moot.tasks.base import UNKNOWN, Messages, Task
 from moot.tasks.machines.turing_machines import BLANK, runs
 
 _RUN = re.compile(r"run &[0-9a-f]{12}", re.ASCII)

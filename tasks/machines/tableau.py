@@ -12,9 +12,10 @@ from itertools import islice
 from random import Random
 from typing import Any, ClassVar
 
+from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.question import Question
-from moot.tasks.base import UNKNOWN, Look, Rule, Task
+from moot.tasks.base import UNKNOWN, Task
 from moot.tasks.machines.turing_machines import BLANK, runs
 
 ACCEPT, REJECT = "accept", "reject"

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, ClassVar
 
+from moot.complexity.rules import looker
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.games.cross_examination import Examination
 from moot.protocols.games.doubly_efficient_steps import Accept, Fault, Value, Witness, address, step_of
 from moot.protocols.games.step_machines import StepMachine, machine_named, query_of, redone, run_of
-from moot.tasks.base import Task, looker
+from moot.tasks.base import Task
 from moot.tasks.oracle.machines import Subset, Tally
 from moot.tasks.programs.games import ruled
 

@@ -7,11 +7,11 @@ from itertools import count
 from random import Random
 from typing import Any
 
+from moot.complexity.rules import Look
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
-from moot.tasks.base import Look
 
 After = Callable[[Request], Iterable[tuple[Move, str]]]
 """The moves worth thinking of, each with the answer that optimal play leads to after it."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from random import Random
 from typing import Any, NamedTuple
 
+from moot.complexity.rules import Look, evaluate, looker
 from moot.protocols.amplification.amplification import Open, Reply
 from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
@@ -14,7 +15,7 @@ from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry, Request
 from moot.protocols.market.moves import Citation, Price, Query, Statement
 from moot.protocols.pointers import Store, pointer_to, pointers_in
-from moot.tasks.base import Look, Task, evaluate, looker
+from moot.tasks.base import Task
 
 _BRACKETED = re.compile(r"\[([^\[\]]*)\]")
 

@@ -11,11 +11,12 @@ from itertools import product
 from random import Random
 from typing import Any, NamedTuple
 
+from moot.complexity.rules import looker
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.trees.moves import Assertion, Response
-from moot.tasks.base import Task, looker
+from moot.tasks.base import Task
 from moot.tasks.programs.market_programs import Followed, follow, told
 
 

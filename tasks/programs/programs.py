@@ -8,12 +8,13 @@ from math import inf
 from random import Random
 from typing import Any
 
+from moot.complexity.rules import evaluate
 from moot.protocols.amplification.amplification import Open, Reply, Subquestions
 from moot.protocols.amplification.approval import Claim
 from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.view import Entry, Request
-from moot.tasks.base import UNKNOWN, Task, evaluate
+from moot.tasks.base import UNKNOWN, Task
 from moot.tasks.programs.market_programs import ChecksRule, ChecksWitness, Citing, CitingLiar, Predictor, Prior, Witness
 from moot.tasks.programs.objecting import ChecksLine, Objecting
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from moot.complexity.play import Play
+
 if TYPE_CHECKING:
     import networkx
 
-    from moot.transcripts.transcript import Transcript
 
-
-def citation_graph(transcript: Transcript) -> networkx.DiGraph[str]:
+def citation_graph(transcript: Play) -> networkx.DiGraph[str]:
     """The claims of a play by their steps, with an edge from each to every earlier claim that it cites.
 
     Node attributes: seat, text, to (the claim that it stands under, "q" for the question), relation, and missing (cited
@@ -31,7 +31,7 @@ def citation_graph(transcript: Transcript) -> networkx.DiGraph[str]:
     return graph
 
 
-def support_circle(transcript: Transcript) -> tuple[str, ...]:
+def support_circle(transcript: Play) -> tuple[str, ...]:
     """Claims that rest on themselves: each is supported by the next, or cites it, and the last leads back to the first;
     () when there are none. A claim that speaks for another one and cites it makes the least of such circles."""
     import networkx
@@ -49,7 +49,7 @@ def support_circle(transcript: Transcript) -> tuple[str, ...]:
         return ()
 
 
-def responses(transcript: Transcript) -> dict[str, dict[str, str]]:
+def responses(transcript: Play) -> dict[str, dict[str, str]]:
     """The last thing that each seat says to each claim ("q": the question), by step: {"4": {"b": "main objection"}}."""
     found: dict[str, dict[str, str]] = {}
     for event in transcript.events():

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from moot.transcripts.display.scenes import Piece, Scene, cast, one_line, scenes, visible
-from moot.transcripts.display.words import COLUMNS, budgets, ending, number, percent, scored, setting
+from moot.complexity.play import Play
+from moot.complexity.spending import number, percent
+from moot.protocols.text import one_line, visible
+from moot.transcripts.display.scenes import Piece, Scene, cast, scenes, walk
+from moot.transcripts.display.words import ending, scored, setting
 
 if TYPE_CHECKING:
     import networkx
 
-    from moot.complexity.ledger import Ledger
-    from moot.transcripts.transcript import Transcript
 
 _HUES = (200, 320, 140, 30, 260)
 _MOST = 500  # statements shown in a notebook; the rest is counted
@@ -23,7 +24,7 @@ def _text(text: str) -> str:
     return escape(visible(text))
 
 
-def as_html(transcript: Transcript) -> str:
+def as_html(transcript: Play) -> str:
     """The transcript as a self-contained piece of HTML, with the same content as `as_text`."""
     shown = scenes(transcript)
     people = cast(transcript, shown)
@@ -97,23 +98,8 @@ def _bars(choices: Sequence[str], beliefs: Sequence[float]) -> str:
     return f"<table>{''.join(rows)}</table>" if rows else ""
 
 
-def ledger_html(ledger: Ledger) -> str:
-    """A ledger as an HTML table by seat, with budgets and the size of the tree under it."""
-    head = "".join(f"<th>{title}</th>" for title, _ in COLUMNS)
-    rows = [
-        f"<tr><th>{_text(seat)}</th>"
-        + "".join(f"<td>{number(getattr(spent, name))}</td>" for _, name in COLUMNS)
-        + "</tr>"
-        for seat, spent in ledger.seats.items()
-    ]
-    below = "".join(f"<div>{_text(line)}</div>" for line in budgets(ledger))
-    return f"<div><table><tr><th>seat</th>{head}</tr>{''.join(rows)}</table>{below}</div>"
-
-
 def tree_html(graph: networkx.DiGraph[str], most: int = 500) -> str:
     """An argument tree as indented HTML, `most` nodes of it."""
-    from moot.transcripts.display.show import walk
-
     lines, count = [], 0
     depths: dict[str, int] = {}
     for node, _, relation, again in walk(graph):

@@ -6,15 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
+from moot.complexity.play import Play
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.market.market_making import MarketMaking
 from moot.protocols.market.payoffs import Losses, distance
-
-if TYPE_CHECKING:
-    from moot.transcripts.transcript import Transcript
 
 Belief = tuple[float, ...]
 
@@ -66,7 +63,7 @@ def quadratic_variation(prices: Sequence[Sequence[float]]) -> float:
     return math.fsum((q - p) ** 2 for one, other in pairwise(prices) for p, q in zip(one, other, strict=True)) / 2
 
 
-def price_path(transcript: Transcript) -> PricePath:
+def price_path(transcript: Play) -> PricePath:
     """The price path of a play of market making, finished or not. What the market answered to queries is no part of it.
 
     Raises UsageError when the transcript is of another protocol.

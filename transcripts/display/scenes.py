@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from moot.complexity.play import Play, path_of
 from moot.protocols.engine.errors import MootError
 from moot.protocols.engine.game import Game
 from moot.protocols.quotes import segments
+from moot.protocols.text import one_line
 from moot.transcripts.display.saying import text_of
-from moot.transcripts.events import path_of
 
 if TYPE_CHECKING:
-    from moot.transcripts.transcript import Transcript
-
-# C0 and C1 controls, marks that reverse or hide text (bidirectional overrides, tags), line separators, lone surrogates.
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
-)
-
-
-def visible(text: str) -> str:
-    """`text` with everything shown that a terminal would obey or hide: ESC as ␛, an override as U+FFFD. Line feeds and
-    tabs stay. Nothing in the result can move a cursor, colour, or reorder what stands around it."""
-    return _HIDDEN.sub(_picture, text.replace("\r\n", "\n"))
-
-
-def one_line(text: str, most: int = 200) -> str:
-    """The same on one line of at most `most` characters, cut with "…"."""
-    line = " ".join(visible(text[: 8 * most]).split())
-    return line if len(line) <= most else line[: most - 1] + "…"
-
-
-def _picture(match: re.Match[str]) -> str:
-    code = ord(match.group())
-    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
+    import networkx
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +60,7 @@ class Cast:
     bound: Mapping[str, int | float] = field(default_factory=dict)
 
 
-def scenes(transcript: Transcript) -> list[Scene]:
+def scenes(transcript: Play) -> list[Scene]:
     """Every move of the play in the order of its steps, rejected ones and interruptions included."""
     put = put_to(transcript)
     own = Put({}, transcript.question.text, transcript.question.choices)
@@ -102,7 +80,7 @@ def scenes(transcript: Transcript) -> list[Scene]:
     return [scene for _, _, scene in found]
 
 
-def cast(transcript: Transcript, shown: list[Scene]) -> list[Cast]:
+def cast(transcript: Play, shown: list[Scene]) -> list[Cast]:
     """Who sat where."""
     defended: dict[str, set[str]] = {}
     for seat, index in stances(transcript).items():
@@ -138,7 +116,7 @@ class Put:
     choices: tuple[str, ...]
 
 
-def put_to(transcript: Transcript) -> dict[str, Put]:
+def put_to(transcript: Play) -> dict[str, Put]:
     """What was put to the seat of each step: the protocol is run again on the recorded moves, without comparing.
 
     As far as that goes: empty when the protocol is not installed here, shorter when it has changed since.
@@ -163,7 +141,7 @@ def put_to(transcript: Transcript) -> dict[str, Put]:
     return put
 
 
-def stances(transcript: Transcript) -> Mapping[str, int]:
+def stances(transcript: Play) -> Mapping[str, int]:
     """Which choice a seat defends all along, where the protocol is installed here and says so."""
     try:
         return transcript.protocol.stances(transcript.question)
@@ -233,3 +211,25 @@ def _note(event: Mapping[str, Any]) -> str | None:
     if name == "attempted" and not event.get("ok", True):
         return f"{event['seat']}'s call failed: {event.get('error') or event.get('problem') or 'no cause recorded'}"
     return None
+
+
+def walk(graph: networkx.DiGraph[str], deepest: int = 24) -> Iterator[tuple[str, str, str, bool]]:
+    """The nodes from the root down: node, the stem drawn before it, its relation, whether it was there before.
+
+    Below `deepest` levels the stem gives the depth as a number and grows no longer.
+    """
+    root = graph.graph["root"]
+    seen: set[str] = set()
+    stack: list[tuple[str, str, str, int, str]] = [(root, "", "", 0, "")]
+    while stack:
+        node, stem, below, depth, relation = stack.pop()
+        yield node, stem if depth <= deepest else f"{below[: 3 * deepest]}⋯{depth} ", relation, node in seen
+        if node in seen:
+            continue
+        seen.add(node)
+        children = sorted(graph.successors(node), key=lambda child: path_of(child) if child != "q" else ())
+        for index in range(len(children) - 1, -1, -1):
+            last = index == len(children) - 1
+            inner = below + ("   " if last else "│  ") if depth < deepest else below
+            relation = str(graph.edges[node, children[index]].get("relation", ""))
+            stack.append((children[index], below + ("└─ " if last else "├─ "), inner, depth + 1, relation))

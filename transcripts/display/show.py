@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from moot.transcripts.display.notebook import as_html as as_html
-from moot.transcripts.display.notebook import ledger_html as ledger_html
-from moot.transcripts.display.notebook import tree_html as tree_html
-from moot.transcripts.display.scenes import Piece, Scene, cast, one_line, scenes, visible
-from moot.transcripts.display.words import COLUMNS, budgets, ending, number, percent, scored, setting
+from moot.complexity.play import Play
+from moot.complexity.spending import COLUMNS, Ledger, budgets, number, percent
+from moot.protocols.text import one_line, visible
+from moot.transcripts.display.scenes import Piece, Scene, cast, scenes, walk
+from moot.transcripts.display.words import ending, scored, setting
 
 if TYPE_CHECKING:
     import networkx
     from rich.text import Text
 
     from moot.complexity.guarantee import Guarantee
-    from moot.complexity.ledger import Ledger
-    from moot.transcripts.transcript import Transcript
 
 _SEATS = ("cyan", "magenta", "green", "blue", "yellow")
 
@@ -55,7 +53,7 @@ class _Page:
         return self._out.getvalue()
 
 
-def as_text(transcript: Transcript, width: int = 100, colour: bool = False) -> str:
+def as_text(transcript: Play, width: int = 100, colour: bool = False) -> str:
     """The transcript as text of at most `width` columns (20 at least): question, choices, who sat where, every
     statement with its step, its speaker and the answer it defends, quotes marked ✓ (verified) or ✗ (not), verdicts as
     bars, the outcome, and the judge's reward when the truth is known.
@@ -141,7 +139,7 @@ def bar(value: float, full: int) -> str:
     return filled + "·" * (full - len(filled))
 
 
-def _add_ending(page: _Page, transcript: Transcript) -> None:
+def _add_ending(page: _Page, transcript: Play) -> None:
     page.rule("Outcome")
     kind = transcript.outcome.kind if transcript.outcome is not None else ""
     page.add(ending(transcript), style={"decided": "bold green", "errored": "red"}.get(kind, "yellow"))
@@ -210,27 +208,3 @@ def tree_text(graph: networkx.DiGraph[str], width: int = 100) -> str:
         text = "see above" if again else one_line(str(attributes.get("text", "")), max(20, width - len(head)))
         lines.append(visible(head + text))
     return "\n".join(lines) + "\n"
-
-
-def walk(graph: networkx.DiGraph[str], deepest: int = 24) -> Iterator[tuple[str, str, str, bool]]:
-    """The nodes from the root down: node, the stem drawn before it, its relation, whether it was there before.
-
-    Below `deepest` levels the stem gives the depth as a number and grows no longer.
-    """
-    from moot.transcripts.events import path_of
-
-    root = graph.graph["root"]
-    seen: set[str] = set()
-    stack: list[tuple[str, str, str, int, str]] = [(root, "", "", 0, "")]
-    while stack:
-        node, stem, below, depth, relation = stack.pop()
-        yield node, stem if depth <= deepest else f"{below[: 3 * deepest]}⋯{depth} ", relation, node in seen
-        if node in seen:
-            continue
-        seen.add(node)
-        children = sorted(graph.successors(node), key=lambda child: path_of(child) if child != "q" else ())
-        for index in range(len(children) - 1, -1, -1):
-            last = index == len(children) - 1
-            inner = below + ("   " if last else "│  ") if depth < deepest else below
-            relation = str(graph.edges[node, children[index]].get("relation", ""))
-            stack.append((children[index], below + ("└─ " if last else "├─ "), inner, depth + 1, relation))

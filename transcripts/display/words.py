@@ -3,46 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from moot.complexity.play import Play
+from moot.complexity.reward import correct, judge_reward
+from moot.complexity.spending import number, percent
 from moot.protocols.engine.errors import MootError
 from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited
-from moot.transcripts.display.scenes import one_line
-
-if TYPE_CHECKING:
-    from moot.complexity.ledger import Ledger
-    from moot.transcripts.transcript import Transcript
-
-COLUMNS = (
-    ("calls", "calls"), ("attempts", "attempts"), ("failed", "failed_attempts"), ("lost", "lost"),
-    ("rejected", "rejected"), ("recorded", "recorded"), ("prompt", "prompt_tokens"),
-    ("completion", "completion_tokens"),
-    ("cached", "cached_tokens"), ("cost", "cost"), ("seconds", "seconds"), ("longest", "longest"), ("reads", "reads"),
-    ("queries", "queries"),
-)  # fmt: skip
-"""The columns of a ledger: title and field of `Spending`."""
+from moot.protocols.text import one_line
 
 
-def number(value: int | float | None) -> str:
-    """A number as it stands in a table: whole ones with thin groups, others with four digits; None is "unknown"."""
-    if value is None:
-        return "unknown"
-    if isinstance(value, int) or value == int(value):
-        return f"{int(value):,}".replace(",", "\u202f") if abs(value) >= 10000 else str(int(value))
-    return f"{value:.4g}" if abs(value) < 10000 else f"{value:.0f}"
-
-
-def percent(value: float) -> str:
-    """A probability, never rounded to certainty: 0.9999 is ">99 %"."""
-    rounded = round(100 * value)
-    if rounded == 100 and value < 1:
-        return ">99 %"
-    if rounded == 0 and value > 0:
-        return "<1 %"
-    return f"{rounded} %"
-
-
-def setting(transcript: Transcript) -> str:
+def setting(transcript: Play) -> str:
     """The protocol with its parameters, the seed, the size of the question, the length of the passage."""
     record, question = transcript.started["protocol"], transcript.question
     given = {key: _bare(value) for key, value in record["params"].items()}
@@ -62,7 +33,7 @@ def _bare(value: Any) -> Any:
     return [_bare(inner) for inner in value] if isinstance(value, list) else value
 
 
-def ending(transcript: Transcript) -> str:
+def ending(transcript: Play) -> str:
     """The outcome in a sentence."""
     outcome, choices = transcript.outcome, transcript.question.choices
     if outcome is None:
@@ -85,10 +56,8 @@ def ending(transcript: Transcript) -> str:
     return f"Errored at step {outcome.step}: {one_line(cause, 1000)}"
 
 
-def scored(transcript: Transcript) -> list[str]:
+def scored(transcript: Play) -> list[str]:
     """Payoffs; and, when the truth is known, whether the judge was right and its reward."""
-    from moot.transcripts.reward import correct, judge_reward
-
     outcome, lines = transcript.outcome, []
     if isinstance(outcome, Decided) and outcome.payoffs:
         lines.append(
@@ -109,36 +78,3 @@ def scored(transcript: Transcript) -> list[str]:
         else:
             line += f"; its reward: {reward:.4g}" if reward is not None else ""
     return [*lines, line]
-
-
-def budgets(ledger: Ledger) -> list[str]:
-    """What bounded seats spent of their budgets, and how large the argument tree grew."""
-    lines = []
-    for seat, limits in ledger.bounds.items():
-        for measure, limit in limits.items():
-            used = ledger.spent(seat, measure) if seat in ledger.seats else None
-            share = f" ({percent(used / limit)})" if used is not None and limit else ""
-            lines.append(
-                f"budget: {seat} {measure.replace('_', ' ')}: {number(used)} of {number(limit)}{share} at n = {ledger.n}"
-            )
-    if not lines:
-        lines.append("budget: none was set, so nothing was bounded")
-    size = ledger.tree
-    lines.append(
-        f"tree: {number(size.nodes)} nodes ({number(size.unique)} unique), depth {number(size.depth)}, branching "
-        f"{number(size.branching)}; largest node {number(size.largest)}, longest path {number(size.longest_path)}, "
-        f"all {number(size.total)} {ledger.unit}"
-    )
-    if size.implied is not None:
-        lines.append(f"      it is part of a tree of {number(size.implied)} nodes, which nobody had to write")
-    if (asked := ledger.questions) is not None:
-        down = f"depth {number(asked.depth)}" if asked.depth is not None else "some of them leading back to themselves"
-        line = (
-            f"questions: {number(asked.unique)}, {number(asked.edges)} times one asks another, {down}, "
-            f"branching {number(asked.branching)}"
-        )
-        tree = "" if asked.depth is None else "2^1024 nodes or more" if asked.tree is None else number(asked.tree)
-        lines.append(f"{line}; as a tree: {tree}" if tree else line)
-    if ledger.flips:
-        lines.append(f"coins: {ledger.flips}")
-    return lines

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from pydantic_core import from_json, to_json
 
 from moot.agents.base import act_of
+from moot.complexity.reward import continues, judge_reward
 from moot.play.driver import header
 from moot.protocols.engine.errors import MootError, UsageError
 from moot.protocols.engine.game import Game
@@ -37,7 +38,6 @@ from moot.transcripts.formats.nyu_passage import Passage, tokens_of
 from moot.transcripts.formats.nyu_rounds import OfflineJudgment, clock, offline_judgment, play_rounds, seats_of
 from moot.transcripts.formats.nyu_rules import protocol_of, read_record
 from moot.transcripts.replay import Replay, no_collection
-from moot.transcripts.reward import continues, judge_reward
 from moot.transcripts.transcript import Transcript
 
 SOURCE = "nyu-debate"

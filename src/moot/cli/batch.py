@@ -17,6 +17,7 @@ from moot.cli.board import Board, board
 from moot.cli.frame import OK, UNDECIDED, Interrupted, innermost, tell, tell_json
 from moot.cli.plan import Plan, seated
 from moot.cli.watch import Watched
+from moot.complexity.reward import correct, judge_reward
 from moot.play.driver import arun
 from moot.play.rerun import aresume
 from moot.protocols.engine.base import Protocol, record_of
@@ -25,7 +26,6 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question, Sample
 from moot.transcripts.display.scenes import described
 from moot.transcripts.index import ended_at, first_event
-from moot.transcripts.reward import correct, judge_reward
 from moot.transcripts.transcript import Transcript
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from xml.sax.saxutils import escape
 
 from moot.agents.base import describe
+from moot.complexity.spending import number
 from moot.protocols.engine.errors import MootError
 from moot.protocols.engine.game import Game
-from moot.transcripts.display.words import number
 
 if TYPE_CHECKING:
     from moot.protocols.engine.base import Protocol

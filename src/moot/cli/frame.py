@@ -101,7 +101,7 @@ def stop(message: str, code: int) -> NoReturn:
 
 def safe(text: str) -> str:
     """Text from files and agents, harmless for a terminal."""
-    from moot.transcripts.display.scenes import visible
+    from moot.protocols.text import visible
 
     return visible(text)
 
@@ -144,7 +144,7 @@ def opened(path: Path) -> Transcript:
 
 def brief_of(transcript: Transcript) -> dict[str, Any]:
     """The JSON that commands print of a play."""
-    from moot.transcripts.reward import correct, judge_reward
+    from moot.complexity.reward import correct, judge_reward
 
     outcome = transcript.outcome
     return {
@@ -157,9 +157,10 @@ def brief_of(transcript: Transcript) -> dict[str, Any]:
 
 def report(transcript: Transcript, json_too: bool) -> None:
     """Print how a play ended, and exit with 1 when it was not decided."""
+    from moot.complexity.spending import percent
     from moot.protocols.engine.outcomes import Decided
     from moot.transcripts.display.show import bar
-    from moot.transcripts.display.words import ending, percent, scored
+    from moot.transcripts.display.words import ending, scored
 
     outcome = transcript.outcome
     if json_too:

@@ -177,7 +177,7 @@ def listing(
     json: Json = False,
 ) -> None:
     """List the transcripts of a folder; no file is read whole."""
-    from moot.transcripts.display.scenes import one_line
+    from moot.protocols.text import one_line
     from moot.transcripts.index import summaries
 
     rows = [["transcript", "question", "protocol", "outcome", "verdict", "kB"]]
@@ -214,7 +214,7 @@ def listing(
 
 def _belief(verdict: Sequence[float]) -> str:
     """A verdict in a cell: every probability of up to four, of more the number of the most probable choice and its own."""
-    from moot.transcripts.display.words import percent
+    from moot.complexity.spending import percent
 
     if len(verdict) <= 4:
         return " / ".join(map(percent, verdict))

@@ -193,8 +193,9 @@ def kept(path: Path, seats: dict[str, str]) -> str:
 def report_both(first: Transcript, second: Transcript, json: bool) -> None:
     """Print both seatings side by side: the belief without the seats' influence, and that influence."""
     from moot.cli.frame import brief_of, safe
+    from moot.complexity.spending import percent
     from moot.protocols.engine.outcomes import Decided
-    from moot.transcripts.display.words import ending, percent, scored
+    from moot.transcripts.display.words import ending, scored
 
     effect = seat_effect(first, second)
     if json:

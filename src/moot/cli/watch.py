@@ -49,7 +49,7 @@ def narrator() -> Told:
     if not sys.stderr.isatty():
         return lambda what, request, reply: None
     from moot.cli.frame import say
-    from moot.transcripts.display.scenes import one_line
+    from moot.protocols.text import one_line
 
     begun: dict[str, float] = {}
 

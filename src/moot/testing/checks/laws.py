@@ -17,6 +17,7 @@ import anyio
 import anyio.lowlevel
 from hypothesis import strategies as st
 
+from moot.complexity.play import path_of
 from moot.play.driver import arun as drive
 from moot.play.driver import in_loop
 from moot.play.rerun import resume
@@ -30,7 +31,7 @@ from moot.testing.checks.impure import Watch
 from moot.testing.checks.laws_of_sight import blind, bounded_judge, sealed, symmetric, within_budget, zero_sum
 from moot.testing.hand import Hand, shown
 from moot.testing.strategies import Moves, hostile_replies, illegal_replies
-from moot.transcripts.events import path_of, played_part
+from moot.transcripts.events import played_part
 from moot.transcripts.replay import replay, verify
 from moot.transcripts.transcript import Transcript
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from moot.complexity.play import Play
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.scoring import ScoringRule
-from moot.transcripts.transcript import Transcript
 
 
-def continues(transcript: Transcript) -> int:
+def continues(transcript: Play) -> int:
     """How often the judge stated a belief and went on."""
     roles = transcript.started["roles"]
     verdicts = [s for s in transcript.steps() if roles.get(s.seat) == "judge" and s.move.get("kind") == "verdict"]
     return sum(not step.move.get("end") for step in verdicts[:-1])
 
 
-def judge_reward(transcript: Transcript) -> float | None:
+def judge_reward(transcript: Play) -> float | None:
     """The judge's reward under the protocol's scoring rule and the sealed truth; None when there is no truth to score by
     or no verdict to score (a forfeit, an error: not a score of 0)."""
     outcome, truth = transcript.outcome, transcript.sample.unseal()
@@ -24,7 +24,7 @@ def judge_reward(transcript: Transcript) -> float | None:
     return float(rule.reward(outcome.verdict.probabilities, truth, continues(transcript)))
 
 
-def correct(transcript: Transcript) -> bool | None:
+def correct(transcript: Play) -> bool | None:
     """Whether the verdict's most probable choice is the true one; None when undecided, tied, or of unknown truth."""
     outcome, truth = transcript.outcome, transcript.sample.unseal()
     if not isinstance(outcome, Decided) or truth is None or outcome.verdict.choice is None:

@@ -18,7 +18,8 @@ from moot.transcripts.display.claims import citation_graph, responses, support_c
 from moot.transcripts.display.notebook import as_html
 from moot.transcripts.display.show import as_text
 from moot.transcripts.export import from_json, to_graphml, to_json
-from moot.transcripts.formats.importing import Imported, Record, format_named, problems, record_of_import, transcript_of
+from moot.transcripts.formats.importing import Imported, format_named, problems, record_of_import, transcript_of
+from moot.transcripts.formats.records import Record
 
 FIXTURES = Path(__file__).parent / "fixtures"
 DC, LECHMAZUR = FIXTURES / "dc_debates", FIXTURES / "lechmazur"

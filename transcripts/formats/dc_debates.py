@@ -17,7 +17,8 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.trees.moves import Reaction
 from moot.protocols.trees.tree_debate import ROOT, TreeDebate
-from moot.transcripts.formats.importing import Format, Play, Record, Said
+from moot.transcripts.formats.importing import Format, Play, Said
+from moot.transcripts.formats.records import Record
 
 DEEPEST = 100
 """Claims on one path. A transcript holds its record whole, and JSON is read to some 250 levels, two for each claim."""

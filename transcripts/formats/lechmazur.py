@@ -17,7 +17,8 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question
 from moot.protocols.trees.moves import Reaction
 from moot.protocols.trees.tree_debate import TreeDebate
-from moot.transcripts.formats.importing import Format, Play, Record, Said, text_of
+from moot.transcripts.formats.importing import Format, Play, Said
+from moot.transcripts.formats.records import Record, text_of
 
 _TURN = re.compile(r"##\s+Turn\s+(\d+)\s*:\s*(PRO|CON)\b\s*(.*)", re.IGNORECASE)
 _FIELD = re.compile(r"-\s+([A-Za-z_]\w*):\s*(.*)")

@@ -86,7 +86,7 @@ def child(mode: str, url: str) -> None:
 
 
 def rows() -> Iterator[Row]:
-    from moot.testing.server.server import mock_process
+    from moot.testing.server.process import mock_process
 
     calls = json.dumps(bodies())
     least = dict.fromkeys(("moot", "best", "default"), float("inf"))

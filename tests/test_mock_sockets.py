@@ -24,9 +24,10 @@ from pydantic import TypeAdapter
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Stop, Verdict
-from moot.testing.server.faults import Faults
+from moot.testing.server.faults import Fault, Faults, rate
 from moot.testing.server.lean import LeanResponder
-from moot.testing.server.server import Fault, MockOpenAI, mock_process, rate
+from moot.testing.server.process import mock_process
+from moot.testing.server.server import MockOpenAI
 
 MESSAGES: Any = [{"role": "system", "content": "You debate."}, {"role": "user", "content": "Who sank the fleet?"}]
 KINDS: list[type[Move]] = [Speech, Verdict, Answer, Ask, Stop]
@@ -147,7 +148,7 @@ def test_a_process_of_its_own(process: str) -> None:
 
 
 def _command(*options: str) -> subprocess.Popen[str]:
-    line = [sys.executable, "-m", "moot.testing.server.server", *options]
+    line = [sys.executable, "-m", "moot.testing.server.process", *options]
     return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -3,9 +3,11 @@
     mock = MockOpenAI(script=[Fault.rate_limit(0.1), None, Fault.hang()])
     client = AsyncOpenAI(api_key="k", base_url="http://mock/v1", http_client=mock.http_client(), max_retries=0)
     with mock.serve() as base_url: ...                 # the same server on 127.0.0.1, for real time-outs and cut-offs
-    with mock_process(latency_ms=50) as base_url: ...  # in a process of its own; python -m moot.testing.server.server
+    with mock_process(latency_ms=50) as base_url: ...  # in a process of its own; see `process`
 
 It speaks `POST /v1/chat/completions` (no streaming) and `GET /v1/models`, with or without the `/v1`.
+
+Rule: what is answered to a request, and what is kept of it; sockets stand in `serving`, contents in `replies`.
 """
 
 from __future__ import annotations
@@ -16,13 +18,13 @@ import json
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from moot.protocols.engine.errors import UsageError
-from moot.testing.server.faults import Fault, Faults, Rule, Script, at, rate, when
+from moot.testing.server.faults import Fault, Faults, Script
 from moot.testing.server.replies import count_tokens, default_reply, logprob_entry, schema_of, text_of, tokens_of
 from moot.testing.server.wire import (
     Answer,
@@ -39,20 +41,6 @@ from moot.testing.server.wire import (
 
 if TYPE_CHECKING:
     import httpx2
-
-__all__ = [
-    "Call",
-    "Fault",
-    "MockOpenAI",
-    "Reply",
-    "Rule",
-    "at",
-    "default_reply",
-    "main",
-    "mock_process",
-    "rate",
-    "when",
-]
 
 Body = dict[str, Any]
 Distribution = Mapping[str, float]
@@ -162,8 +150,7 @@ class MockOpenAI:
             ) from error
         return client(self)
 
-    @contextmanager
-    def serve(self) -> Iterator[str]:
+    def serve(self) -> AbstractContextManager[str]:
         """Serve on 127.0.0.1 at a free port, in a thread; gives the base URL (ending in /v1) and stops at the end.
 
         `reply` and the script's predicates are then called in that thread. Requests that still hang are
@@ -171,8 +158,7 @@ class MockOpenAI:
         """
         from moot.testing.server.serving import thread
 
-        with thread(self) as url:
-            yield url
+        return thread(self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -355,26 +341,3 @@ class MockOpenAI:
             "total_tokens": tokens + completion,
             "prompt_tokens_details": {"cached_tokens": tokens if cached == len(prompt) else cached // 4},
         }
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line, `python -m moot.testing.server.server --help`; returns the exit status."""
-    from moot.testing.server.serving import command
-
-    return command(arguments)
-
-
-@contextmanager
-def mock_process(*options: str, latency_ms: float = 0.0, lean: bool = False) -> Iterator[str]:
-    """`python -m moot.testing.server.server` as a child process: gives its base URL, and ends it at the end.
-
-    options: further options of that command. Raises UsageError, with what it wrote, when it does not start.
-    """
-    from moot.testing.server.serving import child
-
-    with child(*options, f"--latency-ms={latency_ms}", *(["--lean"] if lean else [])) as url:
-        yield url
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -90,7 +90,7 @@ def rows() -> Iterator[Row]:
 
     calls = json.dumps(bodies())
     least = dict.fromkeys(("moot", "best", "default"), float("inf"))
-    with mock_process(lean=True, latency_ms=50) as url:
+    with mock_process(latency_ms=50) as url:
         for _ in range(3):
             for mode in least:
                 command = [sys.executable, "-m", "benchmarks.calls", mode, url]

@@ -1,4 +1,7 @@
-"""The way to a mock server without a socket, with the time-outs and broken connections of one."""
+"""The way to a mock server without a socket, with the time-outs and broken connections of one.
+
+Rule: the only file here that needs httpx2.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
     python -m moot.testing.server.process --help
 
-Rule: options, signals and processes; what is served stands in `server` and `lean`.
+Rule: options, signals and processes; what is answered stands in `server`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from contextlib import contextmanager
 
 from moot.protocols.engine.errors import UsageError
 from moot.testing.server.faults import Fault, Rule, rate
-from moot.testing.server.lean import LeanResponder
 from moot.testing.server.server import MockOpenAI
-from moot.testing.server.serving import Listener, OnUvicorn, bound, listening
+from moot.testing.server.serving import OnUvicorn, bound, listening
 
 
-async def _serve(listener: Listener, on: socket.socket, exit_with_parent: bool) -> None:
+async def _serve(listener: OnUvicorn, on: socket.socket, exit_with_parent: bool) -> None:
     """Serve until SIGINT or SIGTERM, or until the starting process is gone."""
     loop, stop, parent = asyncio.get_running_loop(), asyncio.Event(), os.getppid()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -61,24 +60,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--latency-ms", type=float, default=0.0, help="milliseconds before each answer")
     add("--model", action="append", metavar="NAME", help="a model it serves; may be repeated [mock]")
     add("--reply", metavar="TEXT", help="say this to everything, instead of filling the schema")
-    add("--api-key", metavar="KEY", help="answer 401 to any other key (not with --lean)")
+    add("--api-key", metavar="KEY", help="answer 401 to any other key")
     add("--fault", action="append", default=[], metavar="FAULT=RATE", help="such as 429:0.2=0.1, hang=0.01")
     add("--seed", type=int, default=0, help="of the faults' rates")
-    add("--lean", action="store_true", help="least CPU per request: no checks, faults or log-probabilities")
     add("--exit-with-parent", action="store_true", help="stop when the starting process is gone")
     options = parser.parse_args(arguments)
-    said, latency, models = options.reply, options.latency_ms / 1000, tuple(options.model or ["mock"])
+    said, models = options.reply, options.model or ["mock"]
+    reply = None if said is None else lambda body: said
     try:
-        if options.lean and (options.fault or options.api_key):
-            raise UsageError("--lean has neither faults nor keys; leave out --lean, or --fault and --api-key")
-        listener: Listener
-        if options.lean:
-            listener = LeanResponder(said, models, latency)
-        else:
-            reply = None if said is None else lambda body: said
-            faults = [_fault(text, options.seed) for text in options.fault]
-            listener = OnUvicorn(MockOpenAI(reply, faults, models, options.api_key, latency=latency, keep_calls=False))
-        asyncio.run(_serve(listener, bound(options.port), options.exit_with_parent))
+        faults = [_fault(text, options.seed) for text in options.fault]
+        latency = options.latency_ms / 1000
+        mock = MockOpenAI(reply, faults, models, options.api_key, latency=latency, keep_calls=False)
+        asyncio.run(_serve(OnUvicorn(mock), bound(options.port), options.exit_with_parent))
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -86,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def mock_process(*options: str, latency_ms: float = 0.0, lean: bool = False) -> Iterator[str]:
+def mock_process(*options: str, latency_ms: float = 0.0) -> Iterator[str]:
     """The command as a child process: gives its base URL, and ends it at the end.
 
     options: further options of the command. Raises UsageError, with the command, when it does not start.
@@ -99,7 +92,6 @@ def mock_process(*options: str, latency_ms: float = 0.0, lean: bool = False) -> 
         f"--latency-ms={latency_ms}",
         *options,
     ]
-    line += ["--lean"] * lean
     path = os.pathsep.join(entry for entry in sys.path if entry)
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}) as process:
         try:

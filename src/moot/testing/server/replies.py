@@ -1,4 +1,7 @@
-"""What a mock model says: content that satisfies a JSON schema, tagged text, tokens and their log-probabilities."""
+"""What a mock model says: content that satisfies a JSON schema, tagged text, tokens and their log-probabilities.
+
+Rule: functions of a request's body; no server, no state.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import re
 from collections.abc import Mapping
 from fractions import Fraction
 from hashlib import blake2b
+from operator import ge, gt, le, lt
 from typing import Any
 
 from moot.protocols.engine.errors import UsageError
@@ -23,16 +27,11 @@ _SENTENCES = (
     "The order of events rules the other answer out",
 )
 _SAMPLES = {
-    "date-time": "2024-01-01T00:00:00Z",
-    "date": "2024-01-01",
-    "time": "00:00:00Z",
-    "duration": "PT1S",
-    "uuid": "00000000-0000-4000-8000-000000000000",
-    "email": "a@example.com",
-    "uri": "https://example.com/",
-    "ipv4": "127.0.0.1",
-    "ipv6": "::1",
-}
+    "date-time": "2024-01-01T00:00:00Z", "date": "2024-01-01", "time": "00:00:00Z", "duration": "PT1S", "ipv4": "127.0.0.1",
+    "ipv6": "::1", "email": "a@example.com", "uri": "https://example.com/", "uuid": "00000000-0000-4000-8000-000000000000",
+}  # fmt: skip
+_WORDS = ("a", "A", "0", "1", "", "word", "Word", "WORD", "two words", "a1", "1.0")
+_BOUNDS = {"minimum": ge, "exclusiveMinimum": gt, "maximum": le, "exclusiveMaximum": lt}
 _IGNORED = {"title", "description", "default", "examples", "$defs", "definitions", "discriminator", "$schema", "strict"}
 _DEPTHS = (8, 16, 32)  # shallow first: a recursive schema then gets a small value
 
@@ -55,8 +54,7 @@ def default_reply(body: Body) -> str:
 
 def schema_of(body: Body) -> Schema | None:
     """The JSON schema that a request asks its answer to satisfy, or None."""
-    wanted = body.get("response_format")
-    if not isinstance(wanted, dict):
+    if not isinstance(wanted := body.get("response_format"), dict):
         return None
     inner = wanted.get("json_schema")
     found = inner.get("schema") if isinstance(inner, dict) else wanted.get("schema")
@@ -173,18 +171,27 @@ class _Filler:
         kind = schema.get("type")
         if isinstance(kind, list):
             return self.branch([{**schema, "type": one} for one in kind], name, depth)
-        if kind == "object" or (kind is None and "properties" in schema):
-            return self.object(schema, depth)
-        if kind == "array" or (kind is None and ("items" in schema or "prefixItems" in schema)):
-            return self.array(schema, name, depth)
-        if kind in ("integer", "number"):
-            return _number(schema, whole=kind == "integer", draw=self.draw)
-        if kind == "boolean":
-            return bool(schema.get("default", False))
-        if kind == "null":
-            return None
-        if kind in ("string", None):
-            return self.string(schema)
+        if kind is None:
+            kind = (
+                "object"
+                if "properties" in schema
+                else "array"
+                if {"items", "prefixItems"} & schema.keys()
+                else "string"
+            )
+        match kind:
+            case "object":
+                return self.object(schema, depth)
+            case "array":
+                return self.array(schema, name, depth)
+            case "integer" | "number":
+                return _number(schema, kind == "integer", self.draw)
+            case "boolean":
+                return bool(schema.get("default", False))
+            case "string":
+                return self.string(schema)
+            case "null":
+                return None
         raise _cannot("the type of", schema)
 
     def object(self, schema: Schema, depth: int) -> dict[str, Any]:
@@ -209,58 +216,48 @@ class _Filler:
         items, first = schema.get("items", True), list(schema.get("prefixItems", ()))
         least, most = schema.get("minItems", 0), schema.get("maxItems", math.inf)
         part = self.target(items["$ref"]) if isinstance(items, dict) and "$ref" in items else items
-        chances = not first and isinstance(part, dict) and part.get("type") == "number"
-        if chances and part.get("minimum") == 0 and part.get("maximum") == 1 and "multipleOf" not in part:
+        part = part if isinstance(part, dict) else {}
+        chance = part.get("type") == "number" and (part.get("minimum"), part.get("maximum")) == (0, 1)
+        if chance and not first and "multipleOf" not in part:
             return self.draw.distribution(min(max(least, 2), most) if most > 0 else 0)
-        made = [self.value(part, name, depth + 1) for part in first[: max(least, len(first))]]
+        made = [self.value(part, name, depth + 1) for part in first]
         while len(made) < least:
             made.append(self.value(items, name, depth + 1))
             if schema.get("uniqueItems") and made[-1] in made[:-1]:
-                made[-1] = self.another(items, made[:-1], name, depth)
+                made[-1] = self.another(part, made[:-1])
         return made
 
-    def another(self, items: Any, taken: list[Any], name: str, depth: int) -> Any:
-        """A value of `items` that is not taken yet."""
-        part = self.target(items["$ref"]) if isinstance(items, dict) and "$ref" in items else items
-        fresh: list[Any] = list(part.get("enum", ())) if isinstance(part, dict) else []
-        if not fresh and isinstance(part, dict) and part.get("type") in ("integer", "number"):
-            start = _number(part, whole=part["type"] == "integer", draw=None)
-            fresh = [_number({**part, "minimum": start + i}, part["type"] == "integer", None) for i in range(1000)]
-        fresh += [False, True] if isinstance(part, dict) and part.get("type") == "boolean" else []
-        tries = fresh or [self.value(items, name, depth + 1) for _ in range(20)]
-        for value in tries:
-            if value not in taken:
-                return value
-        if taken and all(isinstance(value, str) for value in taken) and isinstance(part, dict):
-            return self.string({**part, "minLength": max(map(len, taken)) + 1})
-        raise _cannot("different items of", items)
+    def another(self, part: Schema, taken: list[Any]) -> Any:
+        """A value of a schema that is not taken yet."""
+        fresh: Any = part.get("enum", ())
+        kind = part.get("type")
+        if kind in ("integer", "number"):
+            step, start = part.get("multipleOf", 1), _number(part, kind == "integer", None)
+            fresh = (
+                _number({**part, "minimum": start + step * i}, kind == "integer", None) for i in range(len(taken) + 1)
+            )
+        elif kind == "boolean":
+            fresh = (False, True)
+        elif all(isinstance(value, str) for value in taken) and not fresh:
+            fresh = [self.string({**part, "minLength": max(map(len, taken)) + 1})]
+        found = next((value for value in fresh if value not in taken), None)
+        if found is None:
+            raise _cannot("different items of", part)
+        return found
 
     def string(self, schema: Schema) -> str:
-        least, most = schema.get("minLength", 0), schema.get("maxLength")
+        least, most = schema.get("minLength", 0), schema.get("maxLength", math.inf)
         if "pattern" in schema:
-            for sample in (
-                "a",
-                "A",
-                "0",
-                "1",
-                "",
-                "word",
-                "Word",
-                "WORD",
-                "two words",
-                "a1",
-                "1.0",
-                *_SAMPLES.values(),
-            ):
-                for text in (sample, sample * least):
-                    if least <= len(text) <= (most or math.inf) and re.search(schema["pattern"], text):
-                        return text
-            raise _cannot("the `pattern` of", schema)
+            texts = (text for sample in (*_WORDS, *_SAMPLES.values()) for text in (sample, sample * least))
+            fits = (text for text in texts if least <= len(text) <= most and re.search(schema["pattern"], text))
+            if (found := next(fits, None)) is None:
+                raise _cannot("the `pattern` of", schema)
+            return found
         if schema.get("format") in _SAMPLES:
             return _SAMPLES[schema["format"]]
         text = self.draw.sentence()
         text += " " + "…" * (least - len(text) - 1) if len(text) < least else ""
-        return text if most is None else text[:most]
+        return text[: min(most, len(text))]
 
 
 def _merged(one: Any, two: Schema) -> Any:
@@ -276,28 +273,22 @@ def _merged(one: Any, two: Schema) -> Any:
 
 
 def _number(schema: Schema, whole: bool, draw: Draw | None) -> float:
-    """A number within the bounds: a drawn one of the first few fitting steps, or the least."""
-    step = Fraction(str(schema["multipleOf"])) if "multipleOf" in schema else Fraction(1) if whole else None
-    low = max((Fraction(schema[key]) for key in ("minimum", "exclusiveMinimum") if key in schema), default=None)
-    high = min((Fraction(schema[key]) for key in ("maximum", "exclusiveMaximum") if key in schema), default=None)
-    open_low = "exclusiveMinimum" in schema and low == Fraction(schema["exclusiveMinimum"])
-    open_high = "exclusiveMaximum" in schema and high == Fraction(schema["exclusiveMaximum"])
-    if step is None and low is not None and high is not None:
-        step = (high - low) / 4 or None
-        parts = [low] if step is None else [low + step * i for i in range(5)]
-    else:
-        step = step or Fraction(1)
-        if low is None and high is not None:
-            last = math.floor(high / step) * step
-            parts = [last - step * i for i in range(5)]
-        else:
-            parts = [math.ceil((low or Fraction(0)) / step) * step + step * i for i in range(5)]
+    """A number within the bounds: a drawn one of the first few steps that fit, or the least."""
+    bounds = {key: Fraction(schema[key]) for key in _BOUNDS if key in schema}
+    low = max((bounds[key] for key in ("minimum", "exclusiveMinimum") if key in bounds), default=None)
+    high = min((bounds[key] for key in ("maximum", "exclusiveMaximum") if key in bounds), default=None)
+    step, start = Fraction(str(schema.get("multipleOf", 1))), Fraction(0)
+    if low is not None and high is not None and not whole and "multipleOf" not in schema:
+        step, start = (high - low) / 4, low
+    elif low is not None:
+        start = math.ceil(low / step) * step
+    elif high is not None:
+        start = (math.floor(high / step) - 4) * step
+    parts = (start + step * i for i in range(5))
     fits = [
         part
         for part in parts
-        if not (low is not None and (part < low or (open_low and part == low)))
-        and not (high is not None and (part > high or (open_high and part == high)))
-        and (not whole or part.denominator == 1)
+        if all(_BOUNDS[key](part, bound) for key, bound in bounds.items()) and (not whole or part.denominator == 1)
     ]
     if not fits:
         raise _cannot("the bounds of", schema)

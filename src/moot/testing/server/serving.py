@@ -1,4 +1,4 @@
-"""Listening on a socket: for anything that makes connections, in this event loop or in a thread of its own.
+"""An ASGI app on a socket, in this event loop or in a thread of its own.
 
 Rule: no mock is known here, and nothing of what is said; only 127.0.0.1 is listened on.
 """
@@ -9,18 +9,11 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from anyio.from_thread import start_blocking_portal
 
 from moot.protocols.engine.errors import UsageError
-
-
-class Listener(Protocol):
-    """What can be listened with: `connection` for each client, `abort` to drop them all."""
-
-    def connection(self) -> asyncio.Protocol: ...
-    async def abort(self) -> None: ...
 
 
 class OnUvicorn:
@@ -74,7 +67,7 @@ def bound(port: int = 0) -> socket.socket:
 
 
 @asynccontextmanager
-async def listening(listener: Listener, on: socket.socket) -> AsyncIterator[str]:
+async def listening(listener: OnUvicorn, on: socket.socket) -> AsyncIterator[str]:
     """Listen on a socket, which is closed at the end; gives the base URL."""
     async with await asyncio.get_running_loop().create_server(listener.connection, sock=on, backlog=2048):
         try:

@@ -6,15 +6,15 @@ Rule: one value at a time, from a request or from nothing; what needs a game or 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from hypothesis import strategies as st
 
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.view import Request
-from moot.testing.shapes import WORDS, move_of
+from moot.testing.schemas import WORDS, Chooser, T
+from moot.testing.shapes import move_of
 
-T = TypeVar("T")
 Moves = Callable[[Request], st.SearchStrategy[Any]]
 """From a request to a strategy of replies to it."""
 
@@ -30,7 +30,7 @@ def texts(least: int = 0, most: int = 60) -> st.SearchStrategy[str]:
 _TEXTS = {(0, 60): texts(0, 60), (0, 20): texts(0, 20), (1, 60): texts(1, 60)}
 
 
-class Drawn:
+class Drawn(Chooser):
     """Choices that Hypothesis makes, and shrinks."""
 
     def __init__(self, draw: st.DrawFn) -> None:
@@ -48,8 +48,8 @@ class Drawn:
     def pick(self, among: Sequence[T]) -> T:
         return among[0] if len(among) == 1 else self._draw(st.sampled_from(among))
 
-    def pattern(self, regex: str) -> str:
-        return self._draw(st.from_regex(regex))
+    def pattern(self, regex: str, least: int, most: float) -> str:
+        return self._draw(st.from_regex(regex).filter(lambda text: least <= len(text) <= most))
 
 
 @st.composite

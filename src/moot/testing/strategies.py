@@ -28,7 +28,7 @@ from moot.testing.hostile import Raises as Raises
 from moot.testing.hostile import hostile_replies as hostile_replies
 from moot.testing.hostile import hostile_text as hostile_text
 from moot.testing.hostile import illegal_replies as illegal_replies
-from moot.testing.shapes import WORDS
+from moot.testing.schemas import WORDS
 from moot.transcripts.transcript import Transcript
 
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
-from fractions import Fraction
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from operator import ge, gt, le, lt
 from typing import Any
 
 from moot.protocols.engine.errors import UsageError
+from moot.testing.schemas import FORMATS, Chooser, Endless, Schema, T, build
 
 Body = dict[str, Any]
-Schema = dict[str, Any]
 
 _SENTENCES = (
     "The text says so where it first names the matter",
@@ -26,14 +24,7 @@ _SENTENCES = (
     "Nothing in the text supports the other reading",
     "The order of events rules the other answer out",
 )
-_SAMPLES = {
-    "date-time": "2024-01-01T00:00:00Z", "date": "2024-01-01", "time": "00:00:00Z", "duration": "PT1S", "ipv4": "127.0.0.1",
-    "ipv6": "::1", "email": "a@example.com", "uri": "https://example.com/", "uuid": "00000000-0000-4000-8000-000000000000",
-}  # fmt: skip
-_WORDS = ("a", "A", "0", "1", "", "word", "Word", "WORD", "two words", "a1", "1.0")
-_BOUNDS = {"minimum": ge, "exclusiveMinimum": gt, "maximum": le, "exclusiveMaximum": lt}
-_IGNORED = {"title", "description", "default", "examples", "$defs", "definitions", "discriminator", "$schema", "strict"}
-_DEPTHS = (8, 16, 32)  # shallow first: a recursive schema then gets a small value
+_SAMPLES = ("a", "A", "0", "1", "", "word", "Word", "WORD", "two words", "a1", "1.0")
 
 
 def default_reply(body: Body) -> str:
@@ -61,10 +52,8 @@ def schema_of(body: Body) -> Schema | None:
     return found if isinstance(found, dict) else None
 
 
-class Draw:
+class Draw(Chooser):
     """Choices that look free and are a function of the request alone (its messages, model and seed)."""
-
-    __slots__ = ("_count", "_key")
 
     def __init__(self, body: Body) -> None:
         said = json.dumps([body.get("messages"), body.get("model"), body.get("seed")], sort_keys=True, default=str)
@@ -91,6 +80,42 @@ class Draw:
         cents[self.below(count)] += 100 - sum(cents)
         return [cent / 100 for cent in cents]
 
+    def integer(self, low: int, high: int) -> int:
+        start = low if low > 0 or high < 0 else 0
+        return start + self.below(min(high - start + 1, 5 + self._count // 10))  # wider for who asks again and again
+
+    def real(self, low: float, high: float) -> float:
+        if high - low > 1000:
+            low = low if low > 0 else max(0.0, min(high - 4, 0.0)) if high >= 4 else high - 4
+            high = low + 4
+        return low + (high - low) * self.below(5) / 4
+
+    def text(self, least: int, most: int) -> str:
+        said = self.sentence()
+        return (said if len(said) >= least else f"{said} {'…' * (least - len(said) - 1)}")[:most]
+
+    def pick(self, among: Sequence[T]) -> T:
+        return among[self.below(len(among))]
+
+    def branch(self, among: Sequence[T]) -> T:
+        return next((part for part in among if isinstance(part, dict) and part.get("type") == "null"), among[0])
+
+    def length(self, least: int, most: int) -> int:
+        return least
+
+    def shares(self, least: int, most: float) -> list[float]:
+        return self.distribution(int(min(max(least, 2), most)))
+
+    def pattern(self, regex: str, least: int, most: float) -> str:
+        texts = (text for sample in (*_SAMPLES, *FORMATS.values()) for text in (sample, sample * least))
+        if (
+            found := next((text for text in texts if least <= len(text) <= most and re.search(regex, text)), None)
+        ) is None:
+            raise UsageError(
+                f"no value can be made that satisfies the schema's pattern {regex}; give a `reply` of your own"
+            )
+        return found
+
 
 def fill(schema: Any, draw: Draw) -> Any:
     """A JSON value that satisfies `schema`, by the draw.
@@ -99,206 +124,14 @@ def fill(schema: Any, draw: Draw) -> Any:
     default or false; arrays of numbers in [0, 1] sum to 1 where their bounds allow it. Raises UsageError on a keyword
     that it cannot satisfy (`not`, a `pattern` beyond its samples, …) and on a schema that only infinite values satisfy.
     """
-    for deep in _DEPTHS:
+    problem: Exception | None = None
+    for deepest in (8, 16, 32):  # shallow first: a recursive schema then gets a small value
         try:
-            return _Filler(schema if isinstance(schema, dict) else {}, draw, deep).value(schema, "", 0)
-        except _Endless:
-            continue
-    raise _cannot("with a finite value", schema)
-
-
-class _Endless(Exception):
-    """This branch of a recursive schema has no end within reach."""
-
-
-class _Filler:
-    def __init__(self, root: Schema, draw: Draw, deep: int) -> None:
-        self.root, self.draw, self.deep = root, draw, deep
-
-    def value(self, schema: Any, name: str, depth: int) -> Any:
-        if schema is True or schema == {}:
-            return self.draw.sentence()
-        if not isinstance(schema, dict):
-            raise _cannot("a schema that is", schema)
-        if depth > self.deep:
-            raise _Endless
-        if "$ref" in schema:
-            siblings = {key: part for key, part in schema.items() if key != "$ref" and key not in _IGNORED}
-            target = self.target(schema["$ref"])
-            return self.value(_merged(target, siblings) if siblings else target, name, depth + 1)
-        if "const" in schema:
-            return schema["const"]
-        if "enum" in schema:
-            values = schema["enum"]
-            return values[0] if name == "kind" else values[self.draw.below(len(values))]
-        for union in ("anyOf", "oneOf"):
-            if union in schema:
-                rest = {key: part for key, part in schema.items() if key != union and key not in _IGNORED}
-                return self.branch([_merged(part, rest) for part in schema[union]], name, depth + 1)
-        if "allOf" in schema:
-            whole = {key: part for key, part in schema.items() if key != "allOf"}
-            for part in schema["allOf"]:
-                if "$ref" in part:
-                    part = _merged(self.target(part["$ref"]), {k: v for k, v in part.items() if k != "$ref"})
-                whole = _merged(whole, part)
-            return self.value(whole, name, depth + 1)
-        if "not" in schema or "if" in schema:
-            raise _cannot("the keywords `not` and `if` in", schema)
-        return self.typed(schema, name, depth)
-
-    def target(self, ref: str) -> Schema:
-        found: Any = self.root
-        for part in ref.removeprefix("#").strip("/").split("/") if ref != "#" else ():
-            try:
-                found = found[part.replace("~1", "/").replace("~0", "~")]
-            except (KeyError, TypeError):
-                raise UsageError(f"the schema refers to {ref}, which it does not define") from None
-        return found if isinstance(found, dict) else {}
-
-    def branch(self, branches: list[Any], name: str, depth: int) -> Any:
-        """The value of the first branch that has one; null where null is allowed."""
-        if any(isinstance(branch, dict) and branch.get("type") == "null" for branch in branches):
-            return None
-        problem: Exception = _Endless()
-        for branch in branches:
-            try:
-                return self.value(branch, name, depth)
-            except (_Endless, UsageError) as error:
-                problem = error
-        raise problem
-
-    def typed(self, schema: Schema, name: str, depth: int) -> Any:
-        kind = schema.get("type")
-        if isinstance(kind, list):
-            return self.branch([{**schema, "type": one} for one in kind], name, depth)
-        if kind is None:
-            kind = (
-                "object"
-                if "properties" in schema
-                else "array"
-                if {"items", "prefixItems"} & schema.keys()
-                else "string"
-            )
-        match kind:
-            case "object":
-                return self.object(schema, depth)
-            case "array":
-                return self.array(schema, name, depth)
-            case "integer" | "number":
-                return _number(schema, kind == "integer", self.draw)
-            case "boolean":
-                return bool(schema.get("default", False))
-            case "string":
-                return self.string(schema)
-            case "null":
-                return None
-        raise _cannot("the type of", schema)
-
-    def object(self, schema: Schema, depth: int) -> dict[str, Any]:
-        required = schema.get("required", ())
-        made: dict[str, Any] = {}
-        for key, part in schema.get("properties", {}).items():
-            try:
-                made[key] = self.value(part, key, depth + 1)
-            except _Endless:
-                if key in required:
-                    raise
-        extra = schema.get("additionalProperties", True)
-        for key in (*(key for key in required if key not in made), *(f"key{i}" for i in range(1000))):
-            if key not in required and len(made) >= schema.get("minProperties", 0):
-                break
-            if extra is False:
-                raise _cannot("the required properties of", schema)
-            made[key] = self.value({} if extra is True else extra, key, depth + 1)
-        return made
-
-    def array(self, schema: Schema, name: str, depth: int) -> list[Any]:
-        items, first = schema.get("items", True), list(schema.get("prefixItems", ()))
-        least, most = schema.get("minItems", 0), schema.get("maxItems", math.inf)
-        part = self.target(items["$ref"]) if isinstance(items, dict) and "$ref" in items else items
-        part = part if isinstance(part, dict) else {}
-        chance = part.get("type") == "number" and (part.get("minimum"), part.get("maximum")) == (0, 1)
-        if chance and not first and "multipleOf" not in part:
-            return self.draw.distribution(min(max(least, 2), most) if most > 0 else 0)
-        made = [self.value(part, name, depth + 1) for part in first]
-        while len(made) < least:
-            made.append(self.value(items, name, depth + 1))
-            if schema.get("uniqueItems") and made[-1] in made[:-1]:
-                made[-1] = self.another(part, made[:-1])
-        return made
-
-    def another(self, part: Schema, taken: list[Any]) -> Any:
-        """A value of a schema that is not taken yet."""
-        fresh: Any = part.get("enum", ())
-        kind = part.get("type")
-        if kind in ("integer", "number"):
-            step, start = part.get("multipleOf", 1), _number(part, kind == "integer", None)
-            fresh = (
-                _number({**part, "minimum": start + step * i}, kind == "integer", None) for i in range(len(taken) + 1)
-            )
-        elif kind == "boolean":
-            fresh = (False, True)
-        elif all(isinstance(value, str) for value in taken) and not fresh:
-            fresh = [self.string({**part, "minLength": max(map(len, taken)) + 1})]
-        found = next((value for value in fresh if value not in taken), None)
-        if found is None:
-            raise _cannot("different items of", part)
-        return found
-
-    def string(self, schema: Schema) -> str:
-        least, most = schema.get("minLength", 0), schema.get("maxLength", math.inf)
-        if "pattern" in schema:
-            texts = (text for sample in (*_WORDS, *_SAMPLES.values()) for text in (sample, sample * least))
-            fits = (text for text in texts if least <= len(text) <= most and re.search(schema["pattern"], text))
-            if (found := next(fits, None)) is None:
-                raise _cannot("the `pattern` of", schema)
-            return found
-        if schema.get("format") in _SAMPLES:
-            return _SAMPLES[schema["format"]]
-        text = self.draw.sentence()
-        text += " " + "…" * (least - len(text) - 1) if len(text) < least else ""
-        return text[: min(most, len(text))]
-
-
-def _merged(one: Any, two: Schema) -> Any:
-    """Both schemas at once, for the keywords that can be told apart."""
-    if not isinstance(one, dict):
-        return two if two else one
-    both = {**one, **two}
-    if "properties" in one and "properties" in two:
-        both["properties"] = {**one["properties"], **two["properties"]}
-    if "required" in one and "required" in two:
-        both["required"] = [*one["required"], *two["required"]]
-    return both
-
-
-def _number(schema: Schema, whole: bool, draw: Draw | None) -> float:
-    """A number within the bounds: a drawn one of the first few steps that fit, or the least."""
-    bounds = {key: Fraction(schema[key]) for key in _BOUNDS if key in schema}
-    low = max((bounds[key] for key in ("minimum", "exclusiveMinimum") if key in bounds), default=None)
-    high = min((bounds[key] for key in ("maximum", "exclusiveMaximum") if key in bounds), default=None)
-    step, start = Fraction(str(schema.get("multipleOf", 1))), Fraction(0)
-    if low is not None and high is not None and not whole and "multipleOf" not in schema:
-        step, start = (high - low) / 4, low
-    elif low is not None:
-        start = math.ceil(low / step) * step
-    elif high is not None:
-        start = (math.floor(high / step) - 4) * step
-    parts = (start + step * i for i in range(5))
-    fits = [
-        part
-        for part in parts
-        if all(_BOUNDS[key](part, bound) for key, bound in bounds.items()) and (not whole or part.denominator == 1)
-    ]
-    if not fits:
-        raise _cannot("the bounds of", schema)
-    chosen = fits[draw.below(len(fits))] if draw is not None else fits[0]
-    return chosen.numerator if chosen.denominator == 1 else float(chosen)
-
-
-def _cannot(what: str, schema: Any) -> UsageError:
-    shown = json.dumps(schema, default=str)[:200]
-    return UsageError(f"the default reply cannot satisfy {what} {shown}; give the mock server a `reply` of your own")
+            return build(schema, draw, deepest=deepest)
+        except Endless as error:
+            problem = error
+    assert problem is not None
+    raise problem
 
 
 _TAG = re.compile(

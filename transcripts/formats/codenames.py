@@ -8,7 +8,7 @@ Rule: one format, whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -122,16 +122,23 @@ def _play(seen: _Oversight, game: _Game, overseer: Any, at: str, name: str) -> P
 
 def _judged(seen: _Oversight, case: Case, overseer: Any, found: list[str]) -> list[Move]:
     """What the judge said, as far as it is known: its comparisons and its verdict. What does not agree is added to `found`."""
-    expected, most = seen.expected_score, len(case.good_words)
+    expected, most, near = seen.expected_score, len(case.good_words), seen.ground_truth_similarities
     if not 0 <= expected <= most:
         found.append(f"expected_score is {expected}, which is no score of {most} good words: there is no verdict")
         return []
     deciding = None if seen.deciding_critique is None else seen.deciding_critique.move
     verdict = verdict_of(Ruling(expected, deciding), most)
+
+    def closer(asked: WordComparison) -> bool:
+        if unknown := [word for word in (asked.first, asked.second) if word not in near]:
+            raise UsageError(f"ground_truth_similarities has no {unknown[0]!r}")
+        return asked.first_weight * near[asked.first] > asked.second_weight * near[asked.second]
+
     try:
-        if not seen.ground_truth_similarities:
+        if not near:
             raise UsageError("ground_truth_similarities is missing")
-        made, ruling = made_again(overseer_of(overseer), case, seen.ground_truth_similarities)
+        made, ruling = overseer_of(overseer).decide(case, closer)
+        assert ruling is not None
     except UsageError as error:
         found.append(f"{error}: what was compared is not known, and is not in the play")
         return [verdict]
@@ -148,26 +155,6 @@ def _judged(seen: _Oversight, case: Case, overseer: Any, found: list[str]) -> li
         mine, theirs = ("none" if each is None else each.content() for each in (ruling.deciding, deciding))
         found.append(f"deciding_critique is {theirs}; the overseer decides by {mine}")
     return [*made, verdict]
-
-
-def made_again(
-    overseer: ClueOverseer, case: Case, similarities: Mapping[str, float]
-) -> tuple[list[WordComparison], Ruling]:
-    """The comparisons that an overseer makes where the similarities are these, and its ruling. Raises UsageError where one is
-    not known."""
-    made: list[WordComparison] = []
-    procedure = overseer.rules(case)
-    try:
-        asked = next(procedure)
-        while True:
-            made.append(asked)
-            unknown = [word for word in (asked.first, asked.second) if word not in similarities]
-            if unknown:
-                raise UsageError(f"ground_truth_similarities has no {unknown[0]!r}")
-            first, second = (similarities[asked.first], similarities[asked.second])
-            asked = procedure.send(asked.first_weight * first > asked.second_weight * second)
-    except StopIteration as end:
-        return made, end.value
 
 
 class _Named(Given):

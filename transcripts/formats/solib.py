@@ -244,7 +244,7 @@ def _play(
         if item.role not in (*labels, CLIENT):
             raise UsageError(f"{at}.transcript.{number}.role is {item.role!r}, neither {CLIENT!r} nor one of {labels}")
     found = list(problems)
-    protocol, moves = _protocol(run, labels, case.short, [(item.role, item.content) for item in items], at, found)
+    protocol, moves = _protocol(run, labels, case.short, items, at, found)
     try:
         if p := _probabilities(case.case_probs, labels, at):
             moves["judge"] += _verdict(p, labels, at, found)
@@ -271,65 +271,62 @@ def _verdict(p: dict[str, float], labels: list[str], at: str, found: list[str]) 
 
 
 def _protocol(
-    run: Run, labels: list[str], argued: str, said: list[tuple[str, str]], at: str, found: list[str]
+    run: Run, labels: list[str], argued: str, said: list[_Item], at: str, found: list[str]
 ) -> tuple[Protocol, dict[str, list[Move]]]:
     """The protocol that a transcript is a play of, and what each seat said in it."""
-    roles = [role for role, _ in said]
+    roles = [item.role for item in said]
     speakers = [role for role in dict.fromkeys(roles) if role != CLIENT]
-    shows = (
-        "Blind" if not said else "Debate" if len(speakers) == 2 else "Propaganda" if len(said) == 1 else "Consultancy"
-    )
-    if shows == "Propaganda" and (CLIENT in roles or run.kind in ("Consultancy", "Debate")):
+    debate, asked = len(speakers) == 2, CLIENT in roles
+    shows = "Blind" if not said else "Debate" if debate else "Propaganda" if len(said) == 1 else "Consultancy"
+    if shows == "Propaganda" and (asked or run.kind in ("Consultancy", "Debate")):
         shows = "Debate" if run.kind == "Debate" else "Consultancy"
     if run.kind is not None and run.kind != shows:
         found.append(f"{at}.transcript is not of {run.kind}, which the run is said to be, and is read as {shows}")
     if shows == "Blind":
         return DirectQA(), {"judge": []}
     if shows == "Debate":
-        if CLIENT in roles:
+        if asked:
             raise UsageError(f"{at}.transcript has two debaters and a client; no protocol of solib has")
         return _debate(run, labels, said, at, found)
     if speakers and speakers != [argued]:
         found.append(f"{at}.transcript argues for {speakers[0]}, and is recorded under {argued}")
-    parts = tuple(Questions() if role == CLIENT else Speeches() for role in roles)
     answer = labels.index(speakers[0] if speakers else argued)
     moves: dict[str, list[Move]] = {
-        "consultant": [Speech(text=text) for role, text in said if role != CLIENT],
-        "judge": [Ask(text=text) for role, text in said if role == CLIENT],
+        "consultant": [Speech(text=item.content) for item in said if item.role != CLIENT],
+        "judge": [Ask(text=item.content) for item in said if item.role == CLIENT],
     }
-    if CLIENT not in roles:
+    if not asked:
         return Consultancy(answer=answer, rounds=len(said)), moves
+    parts = tuple(Questions() if role == CLIENT else Speeches() for role in roles)
     return Consultancy(answer=answer, rounds=0, opening=parts), moves
 
 
 def _debate(
-    run: Run, labels: list[str], said: list[tuple[str, str]], at: str, found: list[str]
+    run: Run, labels: list[str], said: list[_Item], at: str, found: list[str]
 ) -> tuple[Protocol, dict[str, list[Move]]]:
     if run.simultaneous is None:
         found.append(
             f"{at}: nothing says whether the debaters spoke at the same time; they are read as speaking in turn"
         )
-    first = said[0][0]
-    other = next(label for label in labels if label != first)
-    if [role for role, _ in said] != [(first, other)[i % 2] for i in range(len(said))]:
-        raise UsageError(f"{at}.transcript: the debaters do not take turns: {[role for role, _ in said][:12]}")
-    swap = labels.index(first) == 1 and not run.simultaneous
-    seats = dict(zip(reversed(labels) if swap else labels, ("a", "b"), strict=True))
+    roles, first = [item.role for item in said], labels.index(said[0].role)
+    if roles != [labels[(first + i) % 2] for i in range(len(said))]:
+        raise UsageError(f"{at}.transcript: the debaters do not take turns: {roles[:12]}")
+    swap = first == 1 and not run.simultaneous
+    seats = dict(zip(labels[::-1] if swap else labels, ("a", "b"), strict=True))
     moves: dict[str, list[Move]] = {"a": [], "b": [], "judge": []}
-    for role, text in said:
-        moves[seats[role]].append(Speech(text=text))
+    for item in said:
+        moves[seats[item.role]].append(Speech(text=item.content))
     order: Any = "simultaneous" if run.simultaneous else "sequential"
     return Debate(rounds=(len(said) + 1) // 2, order=order, swap=swap), moves
 
 
 def _seats(run: Run, protocol: Protocol, labels: list[str], argued: str) -> dict[str, Mapping[str, Any]]:
     """Who sat where: the agent argues for the answer of its case, the adversary for the other."""
-    told = {"judge": run.seats["judge"]} if "judge" in run.seats else {}
-    agent, adversary = run.seats.get("agent"), run.seats.get("adversary")
+    agent = run.seats.get("agent")
+    held = {"judge": run.seats.get("judge")}
     if isinstance(protocol, Consultancy):
-        return {**told, "consultant": agent} if agent else told
-    if isinstance(protocol, Debate):
+        held["consultant"] = agent
+    elif isinstance(protocol, Debate):
         own = labels.index(argued) ^ protocol.swap
-        pair = {"ab"[own]: agent, "ab"[1 - own]: adversary or agent}
-        return {**told, **{seat: who for seat, who in pair.items() if who}}
-    return told
+        held |= {"ab"[own]: agent, "ab"[1 - own]: run.seats.get("adversary") or agent}
+    return {seat: who for seat, who in held.items() if who}

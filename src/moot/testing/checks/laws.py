@@ -43,13 +43,11 @@ def ends(case: Case) -> None:
     game, outcome = hand.game, hand.game.outcome
     if game.open:
         case.broken(f"steps {', '.join(game.open)} are still open after the outcome")
-    if isinstance(outcome, Decided):
-        strange = [seat for seat in outcome.payoffs if seat not in game.roles]
-        if strange:
-            case.broken(f"payoffs name seat {strange[0]!r}; the seats are {', '.join(game.roles)}")
-        infinite = [seat for seat, payoff in outcome.payoffs.items() if not math.isfinite(payoff)]
-        if infinite:
-            case.broken(f"the payoff of {infinite[0]} is {outcome.payoffs[infinite[0]]}")
+    for seat, payoff in outcome.payoffs.items() if isinstance(outcome, Decided) else ():
+        if seat not in game.roles:
+            case.broken(f"payoffs name seat {seat!r}; the seats are {', '.join(game.roles)}")
+        if not math.isfinite(payoff):
+            case.broken(f"the payoff of {seat} is {payoff}")
     if not hand.order:
         return
     step = hand.order[-1]
@@ -59,9 +57,7 @@ def ends(case: Case) -> None:
     except ProtocolError:
         pass
     broken_off = case.hand()
-    for _ in range(case.draw(st.integers(0, len(hand.order) - 1))):
-        if broken_off.game.outcome is None:
-            case.attempt(broken_off.step, next(iter(broken_off.game.open)))
+    case.attempt(broken_off.run, (), case.draw(st.integers(0, len(hand.order) - 1)))
     if broken_off.game.outcome is None:
         case.attempt(broken_off.game.fail, next(iter(broken_off.game.open)), "the world gave out")
         if broken_off.game.open:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
+from moot.complexity.play import path_of
 from moot.judges.bounded import Bounded
 from moot.play.driver import run
 from moot.protocols.engine.budget import MEASURES
@@ -20,7 +22,7 @@ from moot.protocols.engine.moves import Answer, Ask, Move, Verdict
 from moot.protocols.engine.outcomes import Decided, Exhausted
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request, cells_of
-from moot.testing.checks.check import Case, Limits, law
+from moot.testing.checks.check import MOST, Case, Limits, law
 from moot.testing.hand import Hand, accepted, accounts
 from moot.testing.strategies import takes
 from moot.transcripts.transcript import Transcript
@@ -31,7 +33,6 @@ MARK = "\u27e6the source\u27e7"
 @law("no seat sees what it may not: what is said at the same time, or to others, or the source")
 def blind(case: Case) -> None:
     """Every request is searched: its view, its question and its brief. The source is marked, and so is every statement."""
-    question = _marked(case)
     said: dict[str, str] = {}
 
     def mark(request: Request, move: Move) -> Move:
@@ -44,14 +45,14 @@ def blind(case: Case) -> None:
                     return changed
         return move
 
+    def look(step: str) -> dict[str, Any]:
+        for other in hand.game.open:
+            hand.look(other)
+        return {}
+
     case.script = case.fresh(mark)
-    hand = case.hand(question=question)
-    turns = iter(case.order())
-    while hand.game.outcome is None and len(hand.order) < 200:
-        for step in hand.game.open:
-            hand.look(step)
-        steps = list(hand.game.open)
-        case.attempt(hand.step, steps[next(turns, 0) % len(steps)])
+    hand = case.hand(question=_marked(case))
+    case.attempt(hand.run, case.order(), 200, look)
     plays = frozenset(event["step"] for event in hand.transcript.events() if event["event"] == "entered")
     spoken = any(MARK in str(reply) for replies in case.script.replies.values() for reply in replies)
     for (step, _), (request, _, _) in hand.asked.items():
@@ -62,11 +63,11 @@ def blind(case: Case) -> None:
                 case.broken(
                     f"the request of step {step} to {request.seat} holds what is said at the same time at step {other}"
                 )
-        if request.view.source != "all":
-            shown = request.view.question
-            if shown.passage is not None or shown.data is not None or (MARK in text and not spoken):
-                case.broken(f"the request of step {step} shows seat {request.seat} the source of the question, and its view "
-                            f'says source="{request.view.source}"')  # fmt: skip
+        view = request.view
+        bare = view.question.passage is None and view.question.data is None and (spoken or MARK not in text)
+        if view.source != "all" and not bare:
+            case.broken(f"the request of step {step} shows seat {request.seat} the source of the question, and its view "
+                        f'says source="{view.source}"')  # fmt: skip
 
 
 def _marked(case: Case) -> Question:
@@ -136,12 +137,8 @@ def within_budget(case: Case) -> None:
     for key in free.asked:
         case.script.reads[key] = case.draw(st.integers(0, 4))
     hand = case.hand(bounds=bounds)
-    turns = iter(case.order())
-    while hand.game.outcome is None:
-        steps = list(hand.game.open)
-        step = steps[next(turns, 0) % len(steps)]
-        spent = {"tokens": case.draw(st.integers(0, 9)), "seconds": case.draw(st.integers(0, 3))}
-        case.attempt(hand.step, step, spent=spent)
+    spent = st.fixed_dictionaries({"tokens": st.integers(0, 9), "seconds": st.integers(0, 3)})
+    case.attempt(hand.run, case.order(), MOST, lambda step: {"spent": case.draw(spent)})
     for event, measure, used in accounts(hand.transcript):
         seat, step, limit = event["seat"], event["step"], bounds[event["seat"]].get(measure, math.inf)
         charged = event["event"] == "charged"
@@ -193,13 +190,13 @@ def bounded_judge(case: Case) -> None:
     _exhausted(case, outcome, {seat: {"reads": most} for seat in judges})
     if not isinstance(outcome, (Decided, Exhausted)) and type(outcome) is not type(free.game.outcome):
         case.broken(f"under a bound the play ended in {outcome!r}")
-    if guarantee.holds and not (isinstance(outcome, Decided) and case.protocol.complexity_class):
-        case.broken(f"a guarantee is claimed for a play that ended in {outcome!r}: {guarantee!r}")
-    reads_count = case.protocol.measure == "reads" and case.protocol.complexity_class is not None
+    claims = case.protocol.complexity_class is not None and isinstance(outcome, Decided)
     short = case.protocol.unmet_assumption(case.question, (step.move for step in transcript.steps()))
+    if guarantee.holds and not claims:
+        case.broken(f"a guarantee is claimed for a play that ended in {outcome!r}: {guarantee!r}")
     if guarantee.holds and short is not None:
         case.broken(f"a guarantee is claimed, and the protocol falls short: {short}")
-    if reads_count and isinstance(outcome, Decided) and short is None and not guarantee.holds:
+    if claims and case.protocol.measure == "reads" and short is None and not guarantee.holds:
         case.broken(f"the judge kept its bound of {most}, and no guarantee is given: {guarantee.because}")
 
 
@@ -236,24 +233,20 @@ def symmetric(case: Case) -> None:
     question = case.question.model_copy(update={"choices": tuple(listed)}) if by_choice else case.question
     if not takes(case.protocol, question):
         return
-    sayings: dict[str, list[list[Any]]] = {}
-    for step in sorted(first.order, key=lambda step: tuple(map(int, step.split(".")))):
-        if (replies := case.script.replies[step]) and step not in sayings.get("", ()):
-            sayings.setdefault("", []).append(step)  # type: ignore[arg-type]
-            seat = case.script.seats[step]
-            sayings.setdefault(to.get(seat, seat), []).append([_swap(reply, to, now_at) for reply in replies])
-    asked: dict[str, list[str]] = {}
+    sayings, asked = defaultdict[str, list[list[Any]]](list), defaultdict[str, list[str]](list)
+    for step in sorted(set(first.order), key=path_of):
+        seat = case.script.seats[step]
+        sayings[to.get(seat, seat)].append([_swap(reply, to, now_at) for reply in case.script.replies[step]])
 
     def agent(request: Request) -> Any:
-        steps = asked.setdefault(request.seat, [])
+        steps, told = asked[request.seat], sayings[request.seat]
         if request.step not in steps:
             steps.append(request.step)
-        told = sayings.get(request.seat, [])
-        if len(steps) > len(told) or request.attempt >= len(told[steps.index(request.step)]):
-            case.broken(
-                f"with seats {to} swapped, {request.seat} is asked more often than {_back(to, request.seat)} was before"
-            )
-        return told[steps.index(request.step)][request.attempt]
+        place = steps.index(request.step)
+        if place >= len(told) or request.attempt >= len(told[place]):
+            before = next((old for old, new in to.items() if new == request.seat), request.seat)
+            case.broken(f"with seats {to} swapped, {request.seat} is asked more often than {before} was before")
+        return told[place][request.attempt]
 
     script, case.script = case.script, case.fresh()
     case.script.acts = dict.fromkeys(first.game.roles, agent)
@@ -264,24 +257,19 @@ def symmetric(case: Case) -> None:
 
 def _swapped_seats(roles: Mapping[str, str], choices: int) -> list[str]:
     """The seats that can be swapped: those of the role held by as many seats as there are choices, or by most."""
-    held: dict[str, list[str]] = {}
-    for seat, role in roles.items():
-        held.setdefault(role, []).append(seat)
-    return next((seats for seats in held.values() if len(seats) == choices), max(held.values(), key=len))
+    held = [[seat for seat in roles if roles[seat] == role] for role in dict.fromkeys(roles.values())]
+    return next((seats for seats in held if len(seats) == choices), max(held, key=len))
 
 
 def _defended(hand: Hand, seats: list[str]) -> list[int]:
     """Which choice each seat defends: what its briefs say under `answer`; where they do not, the choice in its place."""
     told: dict[str, int] = {}
     for request, _, _ in hand.asked.values():
-        if request.seat in seats and isinstance(answer := request.brief.get("answer"), int):
+        if isinstance(answer := request.brief.get("answer"), int):
             told.setdefault(request.seat, answer)
     order = list(range(len(seats)))
-    return [told[seat] for seat in seats] if sorted(told.values()) == order else order
-
-
-def _back(to: Mapping[str, str], seat: str) -> str:
-    return next((old for old, new in to.items() if new == seat), seat)
+    held = [told.get(seat, -1) for seat in seats]
+    return held if sorted(held) == order else order
 
 
 def _swap(reply: Any, to: Mapping[str, str], now_at: Mapping[int, int]) -> Any:

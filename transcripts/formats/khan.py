@@ -3,12 +3,13 @@
 Those records name everything by its truth ("correct", "incorrect"). Here the answers stand where their judges saw them: in
 position A the correct one, or with `swap` the incorrect one; seat a defends position A and b position B.
 
-Rule: one format; what its judges decided is read by `khan_judgements`.
+Rule: one format, whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,15 +17,23 @@ from moot.protocols.debate.consultancy import Consultancy, DirectQA
 from moot.protocols.debate.debate import Debate
 from moot.protocols.debate.parts import AnyPart, Questions, Speeches
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.moves import Ask, Move, Speech
+from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.moves import Ask, Move, Speech, Verdict
 from moot.protocols.engine.question import Question, Sample
+from moot.protocols.quotes import verify
 from moot.transcripts.formats.importing import Format, Play
-from moot.transcripts.formats.khan_judgements import judgement_of, quote_marks
 from moot.transcripts.formats.records import Given, Record, csv_rows, json_records, json_value, read
 
 SIDES = ("correct", "incorrect")
 ASKERS = ("judge", "cross_examiner")
+COLUMNS = ("answer_judge", "answer_judge1")
+
+_ANSWER = re.compile(r"^(?:Final )?Answer: (?:<([AB])>|([AB]))[ \t\r]*$", re.MULTILINE)
+_LIKELY = re.compile(r"correct answer is most likely to be \(([AB])")
+_LAST = re.compile(r"final answer.*: *[<(]?([AB])[>)]?\.?$", re.IGNORECASE)
+_PROBABILITIES = re.compile(r"Prob A: ([0-9.]+), Prob B: ([0-9.]+)")
+_CONFIDENCE = re.compile(r"Confidence correct: ([0-9.]+)\s*$")
+_MARKED = re.compile(r"<([vu])_quote>(.*?)</\1_quote>", re.DOTALL)
 
 
 class _Answers(Given):
@@ -170,3 +179,106 @@ def _seats(
     judge = {"name": names.get("judge") or row.get("judge_id"), "cross_examiner": names.get("cross_examiner")}
     told = {key: name for key, name in judge.items() if isinstance(name, str) and name}
     return {**seats, "judge": told} if told else seats
+
+
+# -- what the judges decided -------------------------------------------------------------------------------------------
+
+
+def judgement_of(row: Mapping[str, Any], swap: bool, problems: list[str]) -> Verdict | None:
+    """The verdict of a row over positions A and B; None where there is none, or, with a remark, none that can be read.
+
+    The confidence of a human judge is taken first, then the probabilities of a judge by log-probabilities, then the letter
+    that a judge answered with, which gets probability 1. swap: the correct answer is in position B.
+    """
+    text = next((row[column] for column in COLUMNS if isinstance(row.get(column), str) and row[column].strip()), "")
+    explained = row.get("explanation")
+    words = explained if isinstance(explained, str) and explained else text
+    right: bool | None = None
+    if (correct := _confidence(row, text, problems)) is not None:
+        first = 1 - correct if swap else correct
+        right = correct > 0.5 if correct != 0.5 else None
+    elif not text:
+        return None
+    elif (pair := _PROBABILITIES.search(text)) is not None:
+        return _normalised(pair[1], pair[2], text, problems)
+    else:
+        letters = _letters(text)
+        if len(letters) != 1:
+            named = "both answers" if letters else "neither answer"
+            problems.append(f"the judge's answer names {named}: {text[-80:]!r}")
+            return None
+        first = float("A" in letters)
+        right = (first == 1) != swap
+    told = _truth(row.get("correct"))
+    if told is not None and right is not None and told != right:
+        problems.append(f"correct is {told}, and the judgement says {right}")
+    return Verdict(probabilities=(first, 1 - first), text=words)
+
+
+def _confidence(row: Mapping[str, Any], text: str, problems: list[str]) -> float | None:
+    """The probability that a human judge gave the correct answer."""
+    told, said = row.get("confidence_correct"), _CONFIDENCE.search(text)
+    if told in (None, "") and said is not None:
+        told = said[1]
+    if told not in (None, ""):
+        return _probability("confidence_correct", told, problems)
+    told, right = row.get("confidence"), _truth(row.get("correct"))
+    if told in (None, "") or right is None:
+        return None
+    chosen = _probability("confidence", told, problems)
+    return chosen if chosen is None or right else 1 - chosen
+
+
+def _probability(name: str, told: Any, problems: list[str]) -> float | None:
+    try:
+        number = -1.0 if isinstance(told, bool) else float(told)
+    except (TypeError, ValueError, OverflowError):
+        number = -1.0
+    if not 0 <= number <= 100:
+        problems.append(f"{name} is {str(told)[:40]!r}, which is no probability")
+        return None
+    if number > 1:
+        problems.append(f"{name} is {number:g}, which is read as percent")
+    return number / 100 if number > 1 else number
+
+
+def _normalised(first: str, second: str, text: str, problems: list[str]) -> Verdict | None:
+    try:
+        a, b = float(first), float(second)
+    except ValueError:
+        a = b = 0.0
+    if not 0 < a + b < 2.1:
+        problems.append(f"the judge's probabilities {first} and {second} are none")
+        return None
+    return Verdict(probabilities=(a / (a + b), b / (a + b)), text=text)  # four digits each: they sum to 1 only nearly
+
+
+def _letters(text: str) -> set[str]:
+    """The letters that the text answers with, in the forms that these judges use."""
+    stripped = text.strip()
+    if len(stripped) <= 3:
+        return {letter for letter in "AB" if stripped == letter or f"{letter})" in stripped}
+    found = {first or second for first, second in _ANSWER.findall(text)} | set(_LIKELY.findall(text))
+    last = _LAST.search(stripped.splitlines()[-1])
+    return found or ({last[1].upper()} if last else set())
+
+
+def _truth(told: Any) -> bool | None:
+    return {"true": True, "false": False}.get(str(told).strip().lower()) if isinstance(told, bool | str) else None
+
+
+def quote_marks(texts: Iterable[str], story: str | None) -> list[str]:
+    """Where the marks of quotes as verified (<v_quote>) or not (<u_quote>) differ from what is found in the story."""
+    if story is None:
+        return []
+    absent = present = 0
+    for text in texts:
+        for mark, quoted in _MARKED.findall(text):
+            try:
+                (found,) = verify(f"<quote>{quoted}</quote>", story)
+            except (Illegal, ValueError):
+                continue  # tags inside a quote, or too many pieces: the speech itself says what is wrong
+            absent += mark == "v" and not found.verified
+            present += mark == "u" and bool(found.verified)
+    told = [f"of the quotes marked as verified, {absent} not found in the story"] if absent else []
+    return [*told, f"of the quotes marked as unverified, {present} found in the story"] if present else told

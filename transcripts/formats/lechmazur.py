@@ -3,6 +3,8 @@
 A file is one debate in Markdown: who argues for and against a proposition, then one turn after the other, each a row of
 numbered claims such as "[P1.2] …" in which "[C1.1]" cites an earlier one. It is played as a `TreeDebate` in which
 all claims stand under the proposition, PRO's for it and CON's against it.
+
+Rule: one format, whole.
 """
 
 from __future__ import annotations

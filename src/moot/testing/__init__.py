@@ -4,6 +4,8 @@
         moot.testing.check_protocol(MyProtocol())
 
 Needs Hypothesis: pip install 'moot[testing]'.
+
+Rule of this room: it stands above all that it tests, and nothing but tests imports it.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 They show in a diff what a change of protocol, engine or format does to a play. A golden file is a transcript like any
 other (`moot.load` reads it), without clock readings or anything else that is no part of the play.
+
+Rule: no Hypothesis here, as golden plays must be the same for ever.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Sees a protocol read the clock, chance or the world while it is stepped: calls of C functions, with their line."""
+"""Sees a protocol read the clock, chance or the world while it is stepped: calls of C functions, with their line.
+
+Rule: it looks on; `laws.pure` judges.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from moot.protocols.engine.errors import UsageError
 
@@ -28,23 +28,14 @@ class Endless(UsageError):
     """A schema, or this branch of one, has no value within reach."""
 
 
-class Chooser:
+class Chooser(Protocol):
     """Where choices come from; `branch` is one between parts of a schema, `pick` one between values."""
 
-    def integer(self, low: int, high: int) -> int:
-        raise NotImplementedError
-
-    def real(self, low: float, high: float) -> float:
-        raise NotImplementedError
-
-    def text(self, least: int, most: int) -> str:
-        raise NotImplementedError
-
-    def pick(self, among: Sequence[T]) -> T:
-        raise NotImplementedError
-
-    def pattern(self, regex: str, least: int, most: float) -> str:
-        raise NotImplementedError
+    def integer(self, low: int, high: int) -> int: ...
+    def real(self, low: float, high: float) -> float: ...
+    def text(self, least: int, most: int) -> str: ...
+    def pick(self, among: Sequence[T]) -> T: ...
+    def pattern(self, regex: str, least: int, most: float) -> str: ...
 
     def branch(self, among: Sequence[T]) -> T:
         return self.pick(among)

@@ -48,13 +48,12 @@ def move_of(request: Request, choose: Chooser) -> Move:
     Raises UsageError when nothing that its schema describes is a valid move of that kind.
     """
     kind = choose.pick(request.kinds)
-    made = next((make for base, make in _KNOWN if issubclass(kind, base) and kind.model_fields.keys() == base.model_fields.keys()),
-                None)  # fmt: skip
-    problem = ""
+    known = (
+        make for base, make in _KNOWN if issubclass(kind, base) and kind.model_fields.keys() == base.model_fields.keys()
+    )
+    made, problem = next(known, None), ""
     for _ in range(10):
-        form = (
-            made(request, choose) if made is not None else _told(request, kind, build(schema_of(kind), choose), choose)
-        )
+        form = _told(request, kind, build(schema_of(kind), choose), choose) if made is None else made(request, choose)
         try:
             return kind.model_validate({**form, "kind": kind.model_fields["kind"].default})
         except ValidationError as error:
@@ -70,14 +69,8 @@ def _told(request: Request, kind: type[Move], form: dict[str, Any], choose: Choo
     most), and what numbers lie below (below)."""
     for name in kind.filled:
         form.pop(name, None)
-    told = request.brief.get("one_of")
-    one_of: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
-    told = request.brief.get("most")
-    most: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
-    told = request.brief.get("least")
-    least: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
-    told = request.brief.get("below")
-    below: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
+    said = (request.brief.get(key) for key in ("one_of", "most", "least", "below"))
+    one_of, most, least, below = (each if isinstance(each, Mapping) else {} for each in said)
     for name in form:
         listed = isinstance(form[name], list)
         if name in one_of and not listed:
@@ -104,12 +97,8 @@ def _verdict(request: Request, choose: Chooser) -> dict[str, Any]:
     weights = [choose.integer(0, 16) for _ in range(count)]
     if not any(weights):
         weights[choose.integer(0, count - 1)] = 1
-    total = sum(weights)
-    return {
-        "probabilities": [weight / total for weight in weights],
-        "text": choose.text(0, 20),
-        "end": choose.integer(0, 1) == 1,
-    }
+    probabilities = [weight / sum(weights) for weight in weights]
+    return {"probabilities": probabilities, "text": choose.text(0, 20), "end": choose.integer(0, 1) == 1}
 
 
 def _answer(request: Request, choose: Chooser) -> dict[str, Any]:
@@ -145,17 +134,14 @@ def _within(text: str, limit: Mapping[str, Any]) -> str:
     if (most := limit.get("words")) is not None:
         return " ".join(text.split()[:most]) or "so"
     if (most := limit.get("chars")) is not None:
-        return text[:most] if text[:most].strip() else "s" * min(most, 2)
-    if (most := limit.get("tokens")) is not None:
+        cut = text[:most]
+    elif (most := limit.get("tokens")) is not None:
         cut = text.encode()[:most].decode(errors="ignore")
-        return cut if cut.strip() else "s" * min(most, 2)
-    return text
+    else:
+        return text
+    return cut if cut.strip() else "s" * min(most, 2)
 
 
 _KNOWN: tuple[tuple[type[Move], Callable[[Request, Chooser], dict[str, Any]]], ...] = (
-    (Verdict, _verdict),
-    (Answer, _answer),
-    (Ask, _ask),
-    (Pixel, _pixel),
-    (Speech, _speech),
-)
+    (Verdict, _verdict), (Answer, _answer), (Ask, _ask), (Pixel, _pixel), (Speech, _speech),
+)  # fmt: skip

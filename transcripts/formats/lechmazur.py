@@ -39,13 +39,13 @@ class Claim:
 
     @property
     def cited(self) -> tuple[str, ...]:
-        found = [id for inside in _CITED.findall(self.text) for id in re.split(r"[,;\s]+", inside)]
-        return tuple(dict.fromkeys(id for id in found if _ID.fullmatch(id)))
+        found = (id for inside in _CITED.findall(self.text) for id in re.split(r"[,;\s]+", inside))
+        return tuple(dict.fromkeys(filter(_ID.fullmatch, found)))
 
     @property
     def alone(self) -> tuple[str, ...]:
         """The ids that it cites in brackets of their own: the heads of turns list these, and not those in "[P1.1, P1.2]"."""
-        return tuple(dict.fromkeys(inside for inside in _CITED.findall(self.text) if _ID.fullmatch(inside)))
+        return tuple(dict.fromkeys(filter(_ID.fullmatch, _CITED.findall(self.text))))
 
 
 @dataclass
@@ -145,8 +145,7 @@ def _moves(turns: list[Turn], header: dict[str, str], found: list[str]) -> tuple
         model = header.get(f"model_{turn.side.lower()}")
         if model and turn.fields.get("model", model) != model:
             found.append(f"{where}: its model is {turn.fields['model']!r:.60}; {turn.side} is argued by {model!r:.60}")
-        seat = "a" if turn.side == "PRO" else "b"
-        label = "yes" if turn.side == "PRO" else "no"
+        seat, label = ("a", "yes") if turn.side == "PRO" else ("b", "no")
         missing: list[str] = []
         for at in range(0, max(1, len(turn.claims)), _MOST):
             claims = turn.claims[at : at + _MOST]

@@ -31,7 +31,7 @@ from moot.transcripts.formats.importing import Format, Imported, Play, import_ev
 from moot.transcripts.formats.nyu_passage import Passage, tokens_of
 from moot.transcripts.formats.nyu_rounds import OfflineJudgment, clock, offline_judgment, play_rounds, seats_of
 from moot.transcripts.formats.nyu_rules import protocol_of, read_record
-from moot.transcripts.formats.records import Record, json_value, reason, refuse_constants
+from moot.transcripts.formats.records import Record, json_records, json_value, reason, refuse_constants
 from moot.transcripts.replay import Replay, no_collection
 from moot.transcripts.transcript import Transcript
 
@@ -153,11 +153,12 @@ def export_metadata(transcript: Transcript) -> dict[str, Any] | None:
 
 def offline_judgments(transcript: Transcript) -> list[OfflineJudgment]:
     """The beliefs of those who judged the debate after its end, by judge. Raises UsageError like `export_debate`."""
-    found = []
-    for held in read_record(export_debate(transcript)).rounds:
-        if held.OfflineJudgments is not None:
-            found += [offline_judgment(judge, given) for judge, given in held.OfflineJudgments.judgments.items()]
-    return found
+    return [
+        offline_judgment(judge, given)
+        for held in read_record(export_debate(transcript)).rounds
+        if held.OfflineJudgments is not None
+        for judge, given in held.OfflineJudgments.judgments.items()
+    ]
 
 
 class OfflineJudge:
@@ -205,18 +206,16 @@ def lines_of_metadata(file: Path) -> tuple[dict[str, dict[str, Any]], list[str]]
     lines: dict[str, dict[str, Any]] = {}
     found: list[str] = []
     try:
-        for number, text in enumerate(file.read_bytes().splitlines(), 1):
-            try:
-                if not text.strip():
-                    continue
-                line = json_value(text)
-                name = line["name"]
-                if not isinstance(name, str) or name in lines:
-                    raise UsageError(f"its name is {name!r}: not a name, or one that was there before")
-                lines[name] = line
-            except (KeyError, TypeError, ValueError, RecursionError, UsageError) as error:
-                found.append(f"{file}: line {number}: not the metadata of a record: {type(error).__name__}: {error}")
-    except OSError as error:
+        for each in json_records(file):
+            value: Any = each.value if isinstance(each, Record) else None
+            name = value.get("name") if isinstance(value, dict) else None
+            if isinstance(name, str) and name not in lines:
+                lines[name] = value
+            elif isinstance(each, Record):
+                found.append(f"{file}: {each.place}: its name is {name!r}: not a name, or one that was there before")
+            else:
+                found.append(f"{file}: {each}")
+    except (OSError, ValueError) as error:
         found.append(f"{file}: {reason(error)}")
     return lines, found
 
@@ -239,6 +238,7 @@ def _status(play: Transcript, protocol: Any, record: Mapping[str, Any]) -> dict[
     """How the play ended, as a line of metadata says it."""
     held = [each for each in record["rounds"] if "OfflineJudgments" not in each]
     truth, outcome, judging = play.sample.unseal(), play.outcome, None
+    parts = len(protocol.opening) + (protocol.rounds or 0) * len(protocol.repeated()) + len(protocol.closing)
     if isinstance(outcome, Decided):
         ended = "JudgeDecided"
         judging = {
@@ -247,9 +247,7 @@ def _status(play: Transcript, protocol: Any, record: Mapping[str, Any]) -> dict[
         }  # fmt: skip
     elif held and "NegotiateEnd" in held[-1] and all(held[-1]["NegotiateEnd"]["votes"].values()):
         ended = "MutualAgreement"
-    elif protocol.rounds is not None and len(held) == sum(
-        (len(protocol.opening), protocol.rounds * len(protocol.repeated()), len(protocol.closing))
-    ):
+    elif protocol.rounds is not None and len(held) == parts:
         ended = "TimeUp"
     else:
         return {"InProgress": {}} if held else {"WaitingToBegin": {}}
@@ -258,13 +256,12 @@ def _status(play: Transcript, protocol: Any, record: Mapping[str, Any]) -> dict[
 
 def _contradictions(ours: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[str]:
     """Where the metadata says something else of the result than the play does."""
-    found = []
     theirs = metadata.get("status")
     if not isinstance(theirs, dict) or list(ours) != list(theirs):
         return [f"metadata.status is {theirs!r:.80}; by the record's rules and rounds it is {next(iter(ours))}"]
     ours, theirs = (status.get("Complete", {}).get("result") or {} for status in (ours, theirs))
-    for name in ("endedBy", "correctAnswerIndex", "judgingInfo"):
-        if to_json(ours.get(name)) != to_json(theirs.get(name)):
-            place = f"metadata.status.Complete.result.{name}"
-            found.append(f"{place} is {theirs.get(name)}; the play gives {ours.get(name)}")
-    return found
+    return [
+        f"metadata.status.Complete.result.{name} is {theirs.get(name)}; the play gives {ours.get(name)}"
+        for name in ("endedBy", "correctAnswerIndex", "judgingInfo")
+        if to_json(ours.get(name)) != to_json(theirs.get(name))
+    ]

@@ -44,8 +44,7 @@ def check_golden(path: Path | str, protocol: Protocol, question: Question, seed:
 
     Raises AssertionError with the first line that differs; UsageError when there is no such file.
     """
-    path = Path(path)
-    transcript = play_golden(protocol, question, seed)
+    path, transcript = Path(path), play_golden(protocol, question, seed)
     if update:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"".join(transcript.lines()))

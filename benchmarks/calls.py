@@ -86,11 +86,11 @@ def child(mode: str, url: str) -> None:
 
 
 def rows() -> Iterator[Row]:
-    from moot.testing.server.server import mock_process
+    from moot.testing.server.process import mock_process
 
     calls = json.dumps(bodies())
     least = dict.fromkeys(("moot", "best", "default"), float("inf"))
-    with mock_process(lean=True, latency_ms=50) as url:
+    with mock_process(latency_ms=50) as url:
         for _ in range(3):
             for mode in least:
                 command = [sys.executable, "-m", "benchmarks.calls", mode, url]

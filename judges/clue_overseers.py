@@ -2,11 +2,13 @@
 
 Each is a procedure: it asks which of two words is closer to the clue, one comparison at a time, and then says what the clue
 scores. `moot.rejudge(transcript, Robust())` runs one on a recorded play; a bound on "queries" bounds its comparisons.
+
+Rule: procedures, of which each is a rule of that study; what they judge is the protocol's affair.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -58,17 +60,27 @@ class ClueOverseer(JudgeKind):
         """The procedure on one case. Raises UsageError where the game has too few bad words for it."""
         raise UsageError(f"{type(self).__name__} has no rules(case)")
 
+    def decide(
+        self, case: Case, closer: Callable[[WordComparison], bool | None]
+    ) -> tuple[list[WordComparison], Ruling | None]:
+        """The comparisons that it asks for, and its ruling. closer: whether the first word is strictly closer; None breaks off,
+        and there is no ruling."""
+        made: list[WordComparison] = []
+        procedure = self.rules(case)
+        try:
+            made.append(next(procedure))
+            while (answer := closer(made[-1])) is not None:
+                made.append(procedure.send(answer))
+        except StopIteration as end:
+            return made, end.value
+        return made, None
+
     def act(self, request: Request) -> Move:
         """The next comparison, or the verdict: the procedure goes on from the comparisons that are on the record."""
         case, answers = _case_of(request)
-        procedure = self.rules(case)
-        try:
-            asked = next(procedure)
-            for answer in answers:
-                asked = procedure.send(answer)
-        except StopIteration as end:
-            return verdict_of(end.value, len(case.good_words))
-        return asked
+        recorded = iter(answers)
+        made, ruling = self.decide(case, lambda asked: next(recorded, None))
+        return made[-1] if ruling is None else verdict_of(ruling, len(case.good_words))
 
     def describe(self) -> dict[str, Any]:
         """What is recorded: the overseer's name, and its parameters."""
@@ -89,7 +101,7 @@ class NeglectLastN(ClueOverseer):
 
     def rules(self, case: Case) -> Procedure:
         checked = case.bad_words[: max(0, len(case.bad_words) - self.neglect_words)]
-        return (yield from _against_all(case, [(word, 1.0) for word in checked]))
+        return _against_all(case, [(word, 1.0) for word in checked])
 
 
 class Robust(ClueOverseer):
@@ -98,7 +110,7 @@ class Robust(ClueOverseer):
     name: ClassVar[str] = "robust"
 
     def rules(self, case: Case) -> Procedure:
-        return (yield from _against_all(case, [(word, 1.0) for word in case.bad_words]))
+        return _against_all(case, [(word, 1.0) for word in case.bad_words])
 
 
 class RobustJudge(ClueOverseer):
@@ -107,7 +119,7 @@ class RobustJudge(ClueOverseer):
     name: ClassVar[str] = "robust_judge"
 
     def rules(self, case: Case) -> Procedure:
-        return (yield from _by_critiques(case, {}))
+        return _by_critiques(case, {})
 
 
 class _Negligent(ClueOverseer):
@@ -127,14 +139,12 @@ class _Negligent(ClueOverseer):
 
     def seen(self, case: Case) -> list[tuple[str, float]]:
         """The bad words that are not neglected, each with its weight."""
-        count = len(case.bad_words)
-        if count < self.neglect_words + self.bias_non_neglected_words:
+        count, last = len(case.bad_words), self.bias_non_neglected_words
+        if count < self.neglect_words + last:
             raise UsageError(
-                f"{self.name}: {count} bad words are too few to neglect {self.neglect_words} and bias "
-                f"{self.bias_non_neglected_words} others"
+                f"{self.name}: {count} bad words are too few to neglect {self.neglect_words} and bias {last} others"
             )
-        biased = count - self.bias_non_neglected_words
-        weighed = [(word, self.bias_factor if i >= biased else 1.0) for i, word in enumerate(case.bad_words)]
+        weighed = [(word, self.bias_factor if i >= count - last else 1.0) for i, word in enumerate(case.bad_words)]
         return weighed[self.neglect_words :]
 
 
@@ -144,7 +154,7 @@ class NegligentBiased(_Negligent):
     name: ClassVar[str] = "negligent_biased"
 
     def rules(self, case: Case) -> Procedure:
-        return (yield from _against_all(case, self.seen(case)))
+        return _against_all(case, self.seen(case))
 
 
 class NegligentBiasedJudge(_Negligent):
@@ -153,11 +163,8 @@ class NegligentBiasedJudge(_Negligent):
     name: ClassVar[str] = "negligent_biased_judge"
 
     def rules(self, case: Case) -> Procedure:
-        weights = dict.fromkeys(case.bad_words[: self.bias_neglected_words], self.bias_factor)
-        first = self.neglect_words
-        for word, (_, weight) in zip(case.bad_words[first:], self.seen(case), strict=True):
-            weights[word] = weight
-        return (yield from _by_critiques(case, weights))
+        neglected = dict.fromkeys(case.bad_words[: self.bias_neglected_words], self.bias_factor)
+        return _by_critiques(case, {**neglected, **dict(self.seen(case))})
 
 
 class NegligentBiasedBase(_Negligent):
@@ -166,8 +173,7 @@ class NegligentBiasedBase(_Negligent):
     name: ClassVar[str] = "negligent_biased_base"
 
     def rules(self, case: Case) -> Procedure:
-        seen = self.seen(case)
-        if not seen:
+        if not (seen := self.seen(case)):
             raise UsageError(f"{self.name}: all {len(case.bad_words)} bad words are neglected; none is left to compare")
         worst, weight = seen[0]
         for word, other in seen[1:]:
@@ -179,7 +185,7 @@ class NegligentBiasedBase(_Negligent):
         return Ruling(score)
 
 
-def _against_all(case: Case, bad_words: list[tuple[str, float]]) -> Procedure:
+def _against_all(case: Case, bad_words: Iterable[tuple[str, float]]) -> Procedure:
     """The least close target against bad words with weights: as many comparisons as targets and words, less one."""
     if not case.targets:
         return Ruling(0)
@@ -196,11 +202,10 @@ def _against_all(case: Case, bad_words: list[tuple[str, float]]) -> Procedure:
 def _by_critiques(case: Case, weights: Mapping[str, float]) -> Procedure:
     """Each critique of a target by a bad word, in order, until one holds."""
     for critique in case.critiques:
-        if critique.bad_word not in case.bad_words or critique.target not in case.targets:
-            continue
-        weight = weights.get(critique.bad_word, 1.0)
-        if not (yield WordComparison(first=critique.target, second=critique.bad_word, second_weight=weight)):
-            return Ruling(0, critique)
+        bad, target = critique.bad_word, critique.target
+        if bad in case.bad_words and target in case.targets:
+            if not (yield WordComparison(first=target, second=bad, second_weight=weights.get(bad, 1.0))):
+                return Ruling(0, critique)
     return Ruling(len(case.targets))
 
 
@@ -221,21 +226,14 @@ def overseer_named(name: str, parameters: Mapping[str, Any] | None = None) -> Cl
 
 def _case_of(request: Request) -> tuple[Case, list[bool]]:
     """The case as the view shows it, and the answers to the comparisons that were made."""
-    clue: Clue | None = None
-    critiques: list[ClueCritique] = []
-    answers: list[bool] = []
-    for entry in request.view:
-        move = entry.move
-        if isinstance(move, Clue):
-            clue = move
-        elif isinstance(move, ClueCritique):
-            critiques.append(move)
-        elif isinstance(move, WordComparison):
-            answers.append(move.closer == "first")
+    said = [entry.move for entry in request.view]
+    clues = [move for move in said if isinstance(move, Clue)]
     told = request.brief.get("details", {})
-    words = (told.get("good_words"), told.get("bad_words"))
-    if clue is None or words[0] is None or words[1] is None:
+    good, bad = told.get("good_words"), told.get("bad_words")
+    if not clues or good is None or bad is None:
         raise UsageError(
             f"step {request.step} is no request of clue-oversight: there is no clue, or no words, to judge by"
         )
-    return Case(tuple(words[0]), tuple(words[1]), clue, tuple(critiques)), answers
+    critiques = tuple(move for move in said if isinstance(move, ClueCritique))
+    answers = [move.closer == "first" for move in said if isinstance(move, WordComparison)]
+    return Case(tuple(good), tuple(bad), clues[-1], critiques), answers

@@ -9,7 +9,7 @@ import time
 from typing import Any, ClassVar
 
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import Illegal
+from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Answer, Speech, Verdict
 from moot.protocols.engine.outcomes import Decided
@@ -203,8 +203,6 @@ class NotSymmetric(Two):
         return Decided(verdict, payoffs={"a": 2 * verdict.probabilities[0], "b": verdict.probabilities[1]})
 
     def roles(self, question: Question) -> dict[str, str]:
-        from moot.protocols.engine.errors import UsageError
-
         if len(question.choices) != 2:
             raise UsageError("two choices")
         return super().roles(question)
@@ -293,3 +291,52 @@ class PaysMore(Two):
 class Underestimates(Two):
     def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"a": 1, "judge": 1}
+
+
+class Fickle(Two):
+    """Asks for another kind of move every other time."""
+
+    async def speeches(self, floor: Floor) -> None:
+        _PLAYS[0] += 1
+        await floor.ask("a", Answer if _PLAYS[0] % 2 else Speech)
+
+
+class PaysForMistakes(Two):
+    """The play goes the same way after an illegal move, and pays otherwise."""
+
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
+        mistakes: list[Verdict] = []
+
+        def check(verdict: Verdict) -> Verdict:
+            if verdict.end:
+                mistakes.append(verdict)
+                raise Illegal("the judge cannot end it")
+            return verdict
+
+        verdict = await floor.ask("judge", Verdict, check=check, repairs=3)
+        return Decided(verdict, payoffs={"a": float(len(mistakes))})
+
+
+class Charges(Two):
+    """A sound protocol with a charge that few budgets allow."""
+
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
+        await floor.charge("judge", "queries", 50)
+        return await super().verdict(floor)
+
+
+class Settles(Two):
+    """A sound protocol, the same for both seats: what the judge answers is what is paid."""
+
+    symmetric: ClassVar[bool] = True
+    zero_sum: ClassVar[bool] = True
+
+    def roles(self, question: Question) -> dict[str, str]:
+        if len(question.choices) != 2:
+            raise UsageError("two choices")
+        return super().roles(question)
+
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
+        choice: int = (await floor.ask("judge", Answer)).choice
+        verdict = Verdict(probabilities=(1.0 - choice, float(choice)))
+        return Decided(verdict, payoffs={"a": 1.0 - 2 * choice, "b": 2 * choice - 1.0})

@@ -14,8 +14,9 @@ from agent_kit import request_for
 import moot
 from moot.agents.models.lm import LM
 from moot.protocols.engine.moves import Speech
+from moot.testing.server.faults import Fault
 from moot.testing.server.replies import count_tokens, default_reply
-from moot.testing.server.server import Fault, MockOpenAI
+from moot.testing.server.server import MockOpenAI
 
 QUESTION = moot.Question("Who sank the fleet?", ("a storm", "the admiral"), passage="A storm rose. Nine ships sank.")
 KEY = "sk-very-secret-key"

@@ -16,7 +16,7 @@ from moot.experiments.reproductions.human_debates import PLAYS, PUBLISHED, SETTI
 from moot.experiments.statistics.intervals import Bootstrap
 from moot.experiments.statistics.report import Report, Row
 from moot.protocols.engine.errors import UsageError
-from moot.transcripts.formats.nyu import import_folder
+from moot.transcripts.formats.nyu import NyuDebates
 
 BY = Bootstrap(resamples=50)
 Json = dict[str, Any]
@@ -83,7 +83,7 @@ def test_figures_of_a_part_of_the_corpus(tmp_path: Path) -> None:
 
 def test_imported_transcripts_give_the_same(tmp_path: Path) -> None:
     folder = corpus(tmp_path / "part")
-    assert all(found.path for found in import_folder(folder, tmp_path / "out"))
+    assert all(found.path for found in NyuDebates().imports(folder, tmp_path / "out"))
     assert reproduce(tmp_path / "out", BY).rows == reproduce(folder, BY).rows
     assert reproduce(folder / "debates", BY).rows == reproduce(folder, BY).rows
 

@@ -23,7 +23,8 @@ from moot.judges.clue_overseers import (
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.outcomes import Decided, Exhausted, Forfeited
 from moot.transcripts.formats.codenames import overseer_of, recorded_overseer
-from moot.transcripts.formats.importing import json_value, problems, record_of_import
+from moot.transcripts.formats.importing import problems, record_of_import
+from moot.transcripts.formats.records import json_value
 from moot.transcripts.transcript import Transcript
 
 LINES = (FIXTURES / "codenames" / "sets.jsonl").read_bytes().splitlines()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,10 @@ from hypothesis import strategies as st
 from import_kit import FIXTURES, by_name, imported, of_value
 
 from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.outcomes import Decided
 from moot.transcripts.formats.importing import file_name, format_named
 from moot.transcripts.formats.records import csv_rows, json_records
+from moot.transcripts.transcript import load
 
 SET = json.loads((FIXTURES / "codenames" / "sets.jsonl").read_bytes().splitlines()[0])
 GIT_LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n"
@@ -140,3 +145,51 @@ def test_an_empty_question_of_a_judge_asks_nothing() -> None:
         held |= {"judge": "", "cross_examiner": None}
     (transcript,), _ = of_value("khan", record)
     assert not any(step.move["kind"] == "ask" for step in transcript.steps())
+
+
+FORMAT_OF_A_PLUGIN = """
+from typing import ClassVar
+import moot
+from moot.transcripts.formats.importing import Format, Play
+from moot.transcripts.formats.records import Given, json_records, read
+
+class Poll(Given):
+    question: str
+    choices: list[str]
+    share: float
+
+class Polls(Format):
+    name: ClassVar[str] = "polls"
+    about: ClassVar[str] = "polls, as verdicts"
+    suffixes: ClassVar[tuple[str, ...]] = (".poll",)
+
+    def records(self, file):
+        return json_records(file)
+
+    def plays(self, record):
+        poll = read(Poll, record.value)
+        verdict = moot.Verdict(probabilities=(poll.share, 1 - poll.share))
+        yield Play(moot.DirectQA(), moot.Question(poll.question, tuple(poll.choices)), {"judge": [verdict]})
+"""
+
+
+def test_a_format_of_an_installed_plugin_is_one_file(tmp_path: Path) -> None:
+    (tmp_path / "polling.py").write_text(FORMAT_OF_A_PLUGIN)
+    info = tmp_path / "polling-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: polling\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[moot.formats]\npolls = polling:Polls\n")
+    good = {"question": "Tea?", "choices": ["yes", "no"], "share": 0.75}
+    (tmp_path / "a.poll").write_text(json.dumps([good, {**good, "share": "most"}]))
+
+    def moot(*words: str) -> tuple[int, str]:
+        line, path = [sys.executable, "-m", "moot", "import", *words], os.pathsep.join([str(tmp_path), *sys.path])
+        done = subprocess.run(line, capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": path})
+        return done.returncode, done.stdout + done.stderr
+
+    code, told = moot("list")
+    assert code == 0 and "polls, as verdicts" in told
+    code, told = moot("polls", str(tmp_path / "a.poll"), "-o", str(tmp_path / "out"))
+    assert code == 1 and "a.poll, record 1: share is 'most', not a number" in told and "1 imported" in told
+    outcome = load(tmp_path / "out" / "a-0.jsonl").outcome
+    assert isinstance(outcome, Decided) and outcome.verdict.probabilities == (0.75, 0.25)

@@ -16,8 +16,8 @@ from import_kit import FIXTURES, by_name, imported, kept, of_bytes, of_value, sp
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.view import Request
 from moot.testing.golden import puppet
-from moot.transcripts.formats.importing import json_value, known_formats
-from moot.transcripts.formats.records import csv_rows, json_records
+from moot.transcripts.formats.importing import known_formats
+from moot.transcripts.formats.records import csv_rows, json_records, json_value
 
 
 def first(path: str) -> Any:

@@ -16,8 +16,8 @@ from moot.protocols.debate.consultancy import Consultancy, DirectQA
 from moot.protocols.debate.debate import Debate
 from moot.protocols.debate.parts import Questions, Speeches
 from moot.protocols.engine.outcomes import Decided
-from moot.transcripts.formats.importing import json_value
-from moot.transcripts.formats.khan_judgements import judgement_of
+from moot.transcripts.formats.khan import judgement_of
+from moot.transcripts.formats.records import json_value
 from moot.transcripts.transcript import Transcript
 
 ONE = json_value((FIXTURES / "khan" / "one.json").read_bytes())

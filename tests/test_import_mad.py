@@ -14,8 +14,8 @@ from import_kit import FIXTURES, by_name, of_value
 from moot.protocols.debate.debate import Debate
 from moot.protocols.debate.parts import Feedback, Speeches
 from moot.protocols.engine.outcomes import Decided
-from moot.transcripts.formats.importing import json_value
 from moot.transcripts.formats.multi_agent_debate import _side
+from moot.transcripts.formats.records import json_value
 from moot.transcripts.transcript import Transcript
 
 ONE, TWO, THREE = (json_value((FIXTURES / "mad" / f"{number}.json").read_bytes()) for number in range(3))

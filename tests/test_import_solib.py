@@ -17,7 +17,8 @@ from import_kit import FIXTURES, by_name, imported, of_value
 from moot.protocols.debate.consultancy import Consultancy, DirectQA
 from moot.protocols.debate.debate import Debate
 from moot.protocols.engine.outcomes import Decided
-from moot.transcripts.formats.importing import json_value, problems
+from moot.transcripts.formats.importing import problems
+from moot.transcripts.formats.records import json_value
 from moot.transcripts.formats.solib_scores import expected, of_record, score_of, weights
 from moot.transcripts.transcript import Transcript
 

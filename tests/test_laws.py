@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import broken
@@ -13,7 +14,11 @@ import pytest
 import moot
 from moot.protocols.amplification.approval import Approval
 from moot.protocols.engine.base import Protocol, known_protocols
+from moot.protocols.engine.budget import Account
+from moot.protocols.engine.game import Game
 from moot.protocols.games.claims import ClaimGame
+from moot.testing.checks import laws, laws_of_sight
+from moot.testing.checks.check import Law
 from moot.testing.checks.laws import LAWS, LawBroken
 from moot.testing.strategies import questions, sums
 
@@ -108,9 +113,50 @@ def test_three_choices(law: str) -> None:
     LAWS[law](moot.Debate(rounds=2, questions=True), questions=questions(choices=3, passage=True), examples=FAST)
 
 
-def test_the_sound_one_is_sound() -> None:
-    for sound in (broken.Two(), broken.Simultaneous()):
-        moot.testing.check_protocol(sound)
+@pytest.mark.parametrize(
+    "sound", [broken.Two(), broken.Simultaneous(), broken.Settles(), broken.Charges()], ids=lambda p: type(p).__name__
+)
+def test_the_sound_ones_are_sound(sound: Protocol) -> None:
+    moot.testing.check_protocol(sound, examples=FAST)
+
+
+def check_all_but_queries(account: Account, measure: str, amount: float, check: Any = Account.check) -> None:
+    if measure != "queries":
+        check(account, measure, amount)
+
+
+@pytest.mark.parametrize(
+    ("fault", "protocol", "law", "says"),
+    [
+        ((Account, "check", lambda *given: None), broken.Two(), "within_budget", r"at step \S+ seat \w+ has spent \d+ \w+ of \d"),
+        ((Account, "check", check_all_but_queries), broken.Charges(), "within_budget", "the charge of step 1 takes seat judge to 50"),
+        ((Account, "check", lambda *given: None), broken.Two(), "bounded_judge", r"the judge judge read \d+ in a bound of \d"),
+        ((Game, "_reject", lambda *given: None), broken.Two(), "rejects", r"recorded was \[\]"),
+        ((laws, "replay", lambda *given: SimpleNamespace(digest="another")), broken.Two(), "replays", "that of the replay another"),
+        ((laws, "verify", lambda *given: SimpleNamespace(ended=False)), broken.Two(), "replays", "verification found"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_the_engine_breaks_a_law(
+    fault: Any, protocol: Protocol, law: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(*fault)
+    with pytest.raises(LawBroken, match=says):
+        LAWS[law](protocol, examples=50)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "plays", "at_once"),
+    [
+        ("0.0.0", "0.1.0", (), True), ("0.0.0", "0.0.1", (), False), ("0", "1", (), False), ("1.0.0", "1.1", (), True),
+        ("2.0", "2.1", ("2",), False), ("2.0.0.0", "2.0.1.0", ("2",), True), ("0.1.0.0", "0.1.0.1", ("0.1.0",), False),
+    ],
+)  # fmt: skip
+def test_which_steps_run_at_the_same_time(one: str, other: str, plays: tuple[str, ...], at_once: bool) -> None:
+    assert (
+        laws_of_sight.apart(one, other, frozenset(plays))
+        is laws_of_sight.apart(other, one, frozenset(plays))
+        is at_once
+    )
 
 
 BROKEN: list[tuple[Protocol, str, str]] = [
@@ -142,6 +188,7 @@ BROKEN: list[tuple[Protocol, str, str]] = [
     (broken.NotSymmetric(), "symmetric", "payoffs"),
     (broken.GivesBack(), "within_budget", "-5"),
     (broken.CountsMistakes(), "rejects", "mended at once"),
+    (broken.PaysForMistakes(), "rejects", "mended at once, the outcome came out differently"),
     (broken.Orphans(), "tree", "7.7|no tree"),
     (broken.Loses(), "encodes", "came back from its record"),
     (broken.Underestimates(), "estimates", "seat b made 1 moves"),
@@ -171,18 +218,28 @@ def test_each_law_catches_what_breaks_it(protocol: Protocol, law: str, says: str
     assert "question: Question(" in message and "moves, by step:" in message
 
 
-@pytest.mark.usefixtures("impatient")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("protocol", {type(p): p for p, _, _ in BROKEN}.values(), ids=lambda p: type(p).__name__)
-def test_check_protocol_catches_every_broken_one(protocol: Protocol) -> None:
-    with pytest.raises(LawBroken):
-        moot.testing.check_protocol(protocol, examples=20)
+def test_a_protocol_that_asks_otherwise_each_time_breaks_the_law_that_cannot_be_examined() -> None:
+    with pytest.raises(
+        LawBroken, match=r"cannot be examined: Fickle\(\) asks for other moves when it is given the same"
+    ) as caught:
+        laws.pure(broken.Fickle(), examples=100)
+    assert caught.value.law == "pure"
 
 
-def test_every_law_is_public_and_caught_breaking() -> None:
-    assert set(moot.testing.checks.laws.__all__) == set(LAWS)
-    caught = {law for _, law, _ in BROKEN}
-    assert set(LAWS) == caught, "every law has a protocol that breaks it"
+def test_check_protocol_examines_every_law_and_raises_for_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    for law in list(LAWS)[:-1]:
+        monkeypatch.setitem(LAWS, law, lambda protocol, **options: examined.append(options["examples"]))
+    examined: list[int] = []
+    with pytest.raises(LawBroken, match='law "symmetric"'):
+        moot.testing.check_protocol(broken.NotSymmetric(), examples=20)
+    assert examined == [20] * (len(LAWS) - 1)
+
+
+def test_every_law_is_listed_and_caught_breaking() -> None:
+    for module in (laws, laws_of_sight):
+        assert {name for name, each in vars(module).items() if isinstance(each, Law)} <= set(LAWS)
+    assert set(LAWS) < set(laws.__all__)
+    assert set(LAWS) == {law for _, law, _ in BROKEN}, "every law has a protocol that breaks it"
 
 
 def test_the_message_holds_a_small_example() -> None:

@@ -14,8 +14,7 @@ from pydantic import BaseModel, Field, TypeAdapter, create_model
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Answer, Ask, Move, Quote, Speech, Stop, Verdict
-from moot.testing.server.replies import fill, tokens_of
-from moot.testing.server.server import default_reply
+from moot.testing.server.replies import default_reply, fill, tokens_of
 
 MESSAGES: Any = [{"role": "system", "content": "You debate."}, {"role": "user", "content": "Who sank the fleet?"}]
 KINDS: list[type[Move]] = [Speech, Verdict, Answer, Ask, Stop]

@@ -21,8 +21,8 @@ from pydantic import TypeAdapter
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Speech
-from moot.testing.server.faults import Faults
-from moot.testing.server.server import Fault, MockOpenAI, Reply, at, rate, when
+from moot.testing.server.faults import Fault, Faults, at, rate, when
+from moot.testing.server.server import MockOpenAI, Reply
 
 MESSAGES: Any = [{"role": "system", "content": "You debate."}, {"role": "user", "content": "Who sank the fleet?"}]
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])

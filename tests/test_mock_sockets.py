@@ -11,22 +11,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from typing import Any
 
 import openai
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from openai import AsyncOpenAI
 from pydantic import TypeAdapter
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Stop, Verdict
-from moot.testing.server.faults import Faults
-from moot.testing.server.lean import LeanResponder
-from moot.testing.server.server import Fault, MockOpenAI, mock_process, rate
+from moot.testing.server.faults import Fault, Faults, rate
+from moot.testing.server.process import mock_process
+from moot.testing.server.server import MockOpenAI
 
 MESSAGES: Any = [{"role": "system", "content": "You debate."}, {"role": "user", "content": "Who sank the fleet?"}]
 KINDS: list[type[Move]] = [Speech, Verdict, Answer, Ask, Stop]
@@ -118,15 +115,9 @@ def test_an_error_inside_serve_is_not_swallowed() -> None:
         _ = 1 / 0
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["uvicorn", "lean"])
-def process(request: pytest.FixtureRequest) -> Iterator[str]:
-    with mock_process(latency_ms=20, lean=request.param) as url:
-        yield url
-
-
-def test_a_process_of_its_own(process: str) -> None:
-    async def use() -> None:
-        async with on_socket(process) as client:
+def test_a_process_of_its_own() -> None:
+    async def use(url: str) -> None:
+        async with on_socket(url) as client:
             assert [model.id async for model in client.models.list()] == ["mock"]
             start = time.monotonic()
             answer = await ask(client)
@@ -139,15 +130,16 @@ def test_a_process_of_its_own(process: str) -> None:
                 await client.embeddings.create(model="mock", input="x")
             await asyncio.gather(*(ask(client) for _ in range(50)))
 
-    asyncio.run(use())
+    with mock_process(latency_ms=20) as url:
+        asyncio.run(use(url))
 
 
 def _command(*options: str) -> subprocess.Popen[str]:
-    line = [sys.executable, "-m", "moot.testing.server.server", *options]
+    line = [sys.executable, "-m", "moot.testing.server.process", *options]
     return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.parametrize("options", [["--fault", "hang=1"], ["--lean", "--latency-ms", "60000"]])
+@pytest.mark.parametrize("options", [["--fault", "hang=1"], ["--latency-ms", "60000"]])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_process_even_with_a_request_hanging(options: list[str], number: int) -> None:
     body = json.dumps({"model": "mock", "messages": MESSAGES}).encode()
@@ -169,9 +161,7 @@ def test_a_signal_ends_the_process_even_with_a_request_hanging(options: list[str
             process.kill()
 
 
-@pytest.mark.parametrize(
-    "options", [["--fault", "fire=1"], ["--fault", "hang"], ["--lean", "--fault", "hang=1"], ["--port", "99999"]]
-)
+@pytest.mark.parametrize("options", [["--fault", "fire=1"], ["--fault", "hang"], ["--port", "99999"]])
 def test_bad_options_are_usage_errors(options: list[str]) -> None:
     with _command(*options) as process:
         _, said = process.communicate(timeout=20)
@@ -200,61 +190,6 @@ def test_the_process_says_what_it_is_told_and_fails_at_its_rate() -> None:
 def test_a_process_that_cannot_start_says_so() -> None:
     with pytest.raises(UsageError, match="did not start"), mock_process("--port", "99999"):
         pass
-
-
-@given(data=st.data())
-@settings(max_examples=60, deadline=None)
-def test_the_lean_responder_takes_requests_in_any_pieces(data: st.DataObject) -> None:
-    bodies = data.draw(
-        st.lists(st.sampled_from([b"", b"{}", b"x" * 300, json.dumps(request_for(Stop)).encode()]), max_size=4)
-    )
-    wire = b"".join(
-        b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\ncontent-LENGTH:  %d\r\n\r\n" % len(body) + body
-        for body in bodies
-    )
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(wire)), max_size=6)))
-    pieces = [wire[start:end] for start, end in zip([0, *cuts], [*cuts, len(wire)], strict=True)]
-
-    async def run() -> bytes:
-        responder = LeanResponder(latency=0.001)
-        ours, theirs = socket.socketpair()
-        loop = asyncio.get_running_loop()
-        await loop.connect_accepted_socket(responder.connection, theirs)
-        reader, writer = await asyncio.open_connection(sock=ours)
-        for piece in pieces:
-            writer.write(piece)
-            await asyncio.sleep(0)
-        writer.write(b"GET /models HTTP/1.1\r\nConnection: close\r\n\r\n")
-        got = await reader.read()
-        writer.close()
-        return got
-
-    got = asyncio.run(run())
-    assert got.count(b"HTTP/1.1 200 OK") == len(bodies) + 1 and got.endswith(b"}]}")
-
-
-@pytest.mark.parametrize(
-    ("sent", "status"),
-    [
-        (b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"400"),
-        (b"POST /v1/chat/completions HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"411"),
-        (b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 999999999999\r\n\r\n", b"413"),
-        (b"x" * 70_000, b"400"),
-        (b'POST /v1/chat/completions HTTP/1.0\r\nContent-Length: 17\r\n\r\n"response_format"', b"400"),
-        (b"GET /nowhere HTTP/1.0\r\n\r\n", b"404"),
-    ],
-)
-def test_the_lean_responder_refuses_what_it_cannot_read(sent: bytes, status: bytes) -> None:
-    async def run() -> bytes:
-        ours, theirs = socket.socketpair()
-        await asyncio.get_running_loop().connect_accepted_socket(LeanResponder().connection, theirs)
-        reader, writer = await asyncio.open_connection(sock=ours)
-        writer.write(sent)
-        got = await asyncio.wait_for(reader.read(), 5)
-        writer.close()
-        return got
-
-    assert asyncio.run(run()).startswith(b"HTTP/1.1 " + status)
 
 
 def test_without_uvicorn_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,8 +25,9 @@ from moot.protocols.engine.errors import BudgetExceeded, ProtocolError
 from moot.protocols.engine.moves import Move, move_class
 from moot.protocols.engine.recorded import recorded_move, words_of
 from moot.protocols.engine.view import Log
-from moot.testing.shapes import build, schema_of
-from moot.testing.strategies import Drawn
+from moot.testing.drawing import Drawn
+from moot.testing.schemas import build
+from moot.testing.shapes import schema_of
 from moot.transcripts.display.claims import citation_graph
 from moot.transcripts.display.notebook import as_html
 from moot.transcripts.display.show import as_text

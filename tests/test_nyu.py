@@ -25,14 +25,14 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.view import Request
+from moot.transcripts.formats.importing import problems, save
 from moot.transcripts.formats.nyu import (
+    NyuDebates,
     OfflineJudge,
     export_debate,
     export_metadata,
     import_debate,
-    import_folder,
     offline_judgments,
-    problems,
 )
 from moot.transcripts.formats.nyu_passage import Passage, speech_of, tokens_of
 from moot.transcripts.formats.nyu_rules import Segment, protocol_of, read_record
@@ -53,7 +53,8 @@ def open_seats(transcript: Transcript) -> list[str]:
 @pytest.mark.parametrize("name", GOOD)
 def test_a_good_record_is_accepted_by_its_rules_and_comes_back_to_the_last_field(name: str, tmp_path: Path) -> None:
     given = GOOD[name]
-    transcript = import_debate(given, None, tmp_path / "d.jsonl")
+    transcript = import_debate(given)
+    save(transcript.lines(), tmp_path / "d.jsonl")
     assert problems(transcript) == []
     assert json.dumps(export_debate(load(tmp_path / "d.jsonl"))) == json.dumps(given)
     assert export_metadata(transcript) is None
@@ -267,12 +268,11 @@ def test_a_broken_rule_is_a_problem_of_the_record_and_nothing_is_lost(change: st
     (lambda r: r["rounds"][1]["SimultaneousSpeeches"].update(speeches=[]), r"speeches: Input should be a valid dict"),
     (lambda r: r["feedback"].update(x="\ud800"), "what JSON in UTF-8 cannot"),
 ])  # fmt: skip
-def test_a_record_that_cannot_be_read_is_an_error_with_its_place(change: Any, message: str, tmp_path: Path) -> None:
+def test_a_record_that_cannot_be_read_is_an_error_with_its_place(change: Any, message: str) -> None:
     given = finished_debate()
     change(given)
     with pytest.raises(UsageError, match=message):
-        import_debate(given, None, tmp_path / "d.jsonl")
-    assert not list(tmp_path.iterdir())
+        import_debate(given)
 
 
 # -- metadata and folders ----------------------------------------------------------------------------------------------
@@ -317,10 +317,14 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_folder_is_imported_whole_whatever_is_wrong_with_some_of_it(tmp_path: Path) -> None:
     source, out = folder(tmp_path), tmp_path / "out"
-    found = {each.name: each for each in import_folder(source, out)}
+    found = {each.name: each for each in NyuDebates().imports(source, out)}
     assert list(found) == ["debates-metadata.jsonl", "bad", "deep", "fine", "latin", "list", "nan", "torn", "gone"]
     assert {name for name, each in found.items() if each.path} == {"fine", "bad"}
-    assert [line.split(": ")[1] for line in found["debates-metadata.jsonl"].problems] == ["line 2", "line 5", "line 6"]
+    assert [line.split(": ")[1][:6] for line in found["debates-metadata.jsonl"].problems] == [
+        "line 2",
+        "line 5",
+        "line 6",
+    ]
     assert found["fine"].problems == [] and found["fine"].path == out / "fine.jsonl"
     assert "no line of debates-metadata.jsonl" in found["bad"].problems[0]
     assert "bad.json: rounds[3].SequentialSpeeches.speeches.1: the limit" in found["bad"].problems[1]
@@ -333,35 +337,40 @@ def test_a_folder_is_imported_whole_whatever_is_wrong_with_some_of_it(tmp_path: 
 
 def test_what_exists_is_left_alone(tmp_path: Path) -> None:
     source, out = folder(tmp_path), tmp_path / "out"
-    list(import_folder(source, out))
+    list(NyuDebates().imports(source, out))
     before = (out / "fine.jsonl").read_bytes()
-    again = {each.name: each for each in import_folder(source / "debates" / "fine.json", out)}
+    again = {each.name: each for each in NyuDebates().imports(source / "debates" / "fine.json", out)}
     assert again["fine"].path is None and "exists already and was left as it is" in again["fine"].problems[0]
     assert (out / "fine.jsonl").read_bytes() == before
     with pytest.raises(UsageError, match="exists already"):
-        import_debate(finished_debate(), None, out / "fine.jsonl")
+        save([], out / "fine.jsonl")
 
 
 def test_records_in_folders_below_debates(tmp_path: Path) -> None:
     source = folder(tmp_path)
     (source / "debates" / "pilot").mkdir()
     (source / "debates" / "fine.json").rename(source / "debates" / "pilot" / "fine.json")
-    found = {each.name: each for each in import_folder(source, tmp_path / "out") if each.path}
+    found = {each.name: each for each in NyuDebates().imports(source, tmp_path / "out") if each.path}
     assert set(found) == {"pilot-fine", "bad"} and found["pilot-fine"].path is not None
     assert export_metadata(load(found["pilot-fine"].path)) == metadata("fine")
 
 
 def test_one_file_and_a_bare_folder_of_records(tmp_path: Path) -> None:
     source = folder(tmp_path)
-    (one,) = (each for each in import_folder(source / "debates" / "fine.json", tmp_path / "a") if each.name == "fine")
+    (one,) = (
+        each for each in NyuDebates().imports(source / "debates" / "fine.json", tmp_path / "a") if each.name == "fine"
+    )
     assert one.path is not None and export_metadata(load(one.path)) == metadata("fine")
-    assert {each.name for each in import_folder(source / "debates", tmp_path / "b") if each.path} == {"fine", "bad"}
+    assert {each.name for each in NyuDebates().imports(source / "debates", tmp_path / "b") if each.path} == {
+        "fine",
+        "bad",
+    }
     (tmp_path / "empty").mkdir()
     for nothing in (tmp_path / "empty", tmp_path / "nowhere"):
         with pytest.raises(UsageError, match="holds no .json file|there is no file"):
-            import_folder(nothing, tmp_path / "c")
+            NyuDebates().imports(nothing, tmp_path / "c")
     with pytest.raises(UsageError, match="cannot import"):
-        import_folder(source, source / "debates" / "fine.json")
+        NyuDebates().imports(source, source / "debates" / "fine.json")
 
 
 # -- translations and their way back -----------------------------------------------------------------------------------
@@ -422,7 +431,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_corpus_is_accepted_comes_back_and_pays_the_recorded_rewards(corpus: Path, tmp_path: Path) -> None:
-    results = list(import_folder(corpus, tmp_path))
+    results = list(NyuDebates().imports(corpus, tmp_path))
     assert len(results) == len(list((corpus / "debates").glob("*.json"))) and all(each.path for each in results)
     found = [problem for each in results for problem in each.problems]
     assert len(found) == 1 and "a-pail-of-air-7.json: rounds[15]" in found[0] and "6926 to 6929" in found[0]

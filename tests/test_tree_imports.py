@@ -19,7 +19,8 @@ from moot.transcripts.display.notebook import as_html
 from moot.transcripts.display.show import as_text
 from moot.transcripts.exporters.graphml import GraphML
 from moot.transcripts.exporters.json_tree import Json, from_json
-from moot.transcripts.formats.importing import Imported, Record, format_named, problems, record_of_import, transcript_of
+from moot.transcripts.formats.importing import Imported, format_named, problems, record_of_import, transcript_of
+from moot.transcripts.formats.records import Record
 
 FIXTURES = Path(__file__).parent / "fixtures"
 DC, LECHMAZUR = FIXTURES / "dc_debates", FIXTURES / "lechmazur"
@@ -134,9 +135,9 @@ REFUSED = {
     "circle": "node 3: its parent 5 is the node itself or stands below it: a circle",
     "orphan": "node 3: its parent 99 is not in the file",
     "twice": "two nodes have the id 3",
-    "list-for-text": "node 1: its text is ['a', 'list'], not a text",
+    "list-for-text": "a child of node 0.text is a list, not a text",
     "three-debaters": "its claims are by referee, dishonest, honest; an argument tree has two debaters",
-    "no-root": "the root is a NoneType, not a node",
+    "no-root": "the root is None, not an object",
     "nan": "NaN is not JSON",
     "cut": "Unterminated string",
 }

@@ -308,6 +308,7 @@ class ModelKind(AgentKind):
     retries: int = 6
     backoff: float = 0.5
     extra_body: dict[str, Any] | None = None
+    identity: str | None = None
 
     def profile(self) -> Profile:
         return Profile(self.max_tokens, calls=2)  # an answer that cannot be read is asked for once more

@@ -62,8 +62,8 @@ class Prover:
         if not self.knows:
             return FINE
         right = self._true(brief["claim"], view) == brief["claimed"]
-        error = brief["estimate"] - right
-        return FINE if abs(error) <= brief["forgiven"] else LOW if error < 0 else HIGH
+        error = brief["details"]["estimate"] - right
+        return FINE if abs(error) <= brief["details"]["forgiven"] else LOW if error < 0 else HIGH
 
     def _pick(self, request: Request) -> int:
         claims, estimates = last_parts(request.view)

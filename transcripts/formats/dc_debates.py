@@ -3,6 +3,8 @@
 A file holds one tree: the question, under it the answer of each debater, and under each claim the argument against it.
 Each debater says of each claim whether it agrees, and where it does not, whether that is its main objection. The tree
 is played as a `TreeDebate`, claim by claim from the root.
+
+Rule: one format, whole.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.trees.moves import Reaction
 from moot.protocols.trees.tree_debate import ROOT, TreeDebate
-from moot.transcripts.formats.importing import Format, Play, Record, Said
+from moot.transcripts.formats.importing import Format, Play, Said
+from moot.transcripts.formats.records import Given, Record, read
 
 DEEPEST = 100
 """Claims on one path. A transcript holds its record whole, and JSON is read to some 250 levels, two for each claim."""
@@ -78,94 +81,89 @@ class Node:
     children: list[Node] = field(default_factory=list)
 
 
+class _Claim(Given):
+    id: Any
+    text: str
+    debater: str = ""
+    level: Any = None
+    parentId: Any = None
+    children: list[Any] = []
+
+
 def nodes_of(root: Any, found: list[str]) -> list[Node]:
     """The nodes of a tree, each before those below it, the root first. What is odd about them is added to `found`.
 
     Raises UsageError on what is no tree: a node that is no object, without id, text or debater, an id that two have, a
     parent that is not there or stands below, a path of more than DEEPEST claims.
     """
-    nodes: list[Node] = []
+    nodes: dict[str, Node] = {}
     parents: list[tuple[Node, Any]] = []
     todo: list[tuple[Any, Node | None]] = [(root, None)]
-    ids: set[str] = set()
     while todo:
-        given, parent = todo.pop()
-        node = _node(given, parent, found)
-        if node.id in ids:
+        value, parent = todo.pop()
+        given = read(_Claim, value, "the root" if parent is None else f"a child of node {parent.id}")
+        node = _node(given, value, parent, found)
+        if node.id in nodes:
             raise UsageError(f"two nodes have the id {node.id}")
-        ids.add(node.id)
-        nodes.append(node)
+        nodes[node.id] = node
         if parent is not None:
             parent.children.append(node)
-        if (above := given.get("parentId")) is not None:
-            parents.append((node, above))
-        level = given.get("level")
-        if level is not None and level != node.depth:
-            found.append(f"node {node.id}: its level is {level!r:.40}; it stands at {node.depth}")
-        children = given.get("children") or []
-        if not isinstance(children, list):
-            raise UsageError(f"node {node.id}: its children are a {type(children).__name__}, not a list")
-        todo += [(child, node) for child in reversed(children)]
+        if given.parentId is not None:
+            parents.append((node, given.parentId))
+        if given.level is not None and given.level != node.depth:
+            found.append(f"node {node.id}: its level is {given.level!r:.40}; it stands at {node.depth}")
+        todo += [(child, node) for child in reversed(given.children)]
     for node, above in parents:
-        _check_parent(node, above, ids, found)
-    return nodes
+        _check_parent(node, above, nodes, found)
+    return list(nodes.values())
 
 
-def _node(given: Any, parent: Node | None, found: list[str]) -> Node:
-    where = "the root" if parent is None else f"a child of node {parent.id}"
-    if not isinstance(given, Mapping):
-        raise UsageError(f"{where} is a {type(given).__name__}, not a node")
-    name = given.get("id")
+def _node(given: _Claim, value: Mapping[str, Any], parent: Node | None, found: list[str]) -> Node:
+    name, text = given.id, given.text
     if isinstance(name, bool) or not isinstance(name, (int, str)) or name == "":
-        raise UsageError(f"{where} has the id {name!r:.40}; an id is a number or a text")
+        raise UsageError(f"a node has the id {name!r:.40}; an id is a number or a text")
     depth = 0 if parent is None else parent.depth + 1
     if depth > DEEPEST:
         raise UsageError(f"node {name} stands {depth} claims deep; at most {DEEPEST} are read")
-    text, debater = given.get("text"), given.get("debater")
-    if not isinstance(text, str):
-        raise UsageError(f"node {name}: its text is {text!r:.40}, not a text")
     if not text.strip():
         if parent is None:
             raise UsageError(f"node {name}: the question is empty")
         found.append(f"node {name}: its text is empty")
         text = "(empty)"
-    if parent is None:
-        debater = ""
-    elif not isinstance(debater, str) or not debater:
-        raise UsageError(f"node {name}: its debater is {debater!r:.40}, not a name")
+    if parent is not None and not given.debater:
+        raise UsageError(f"node {name}: it has no debater")
     responses = {
-        who: _label(name, field, given[field], found)
-        for field in given
+        who: _label(name, field, value[field], found)
+        for field in value
         if isinstance(field, str) and (who := field.removesuffix("_response")) != field
     }
-    return Node(str(name), text, debater, depth, parent, responses)
+    return Node(str(name), text, given.debater if parent is not None else "", depth, parent, responses)
 
 
 def _label(name: Any, field: str, given: Any, found: list[str]) -> str:
     """A response as a label; one that is not known is reported, and is none."""
-    plain = (
-        "" if given is None else " ".join(given.lower().replace(",", " ").split()) if isinstance(given, str) else None
-    )
-    if plain is not None and plain.startswith("yes but"):
+    plain = given if given is None or isinstance(given, str) else "?"
+    plain = " ".join((plain or "").lower().replace(",", " ").split())
+    if plain.startswith("yes but"):
         return "yes but"
-    if plain is None or plain not in _LABELS:
+    if plain not in _LABELS:
         found.append(f"node {name}: its {field} is {given!r:.60}, which is none of the known responses")
         return ""
     return _LABELS[plain]
 
 
-def _check_parent(node: Node, above: Any, ids: set[str], found: list[str]) -> None:
-    if str(above) not in ids:
+def _check_parent(node: Node, above: Any, nodes: Mapping[str, Node], found: list[str]) -> None:
+    place = nodes.get(str(above))
+    if place is None:
         raise UsageError(f"node {node.id}: its parent {above!r:.40} is not in the file")
-    if node.parent is not None and str(above) == node.parent.id:
+    if place is node.parent:
         return
-    below, todo = {node.id}, list(node.children)
-    while todo:
-        each = todo.pop()
-        below.add(each.id)
-        todo += each.children
-    if str(above) in below:
-        raise UsageError(f"node {node.id}: its parent {above!r:.40} is the node itself or stands below it: a circle")
+    while place is not None:
+        if place is node:
+            raise UsageError(
+                f"node {node.id}: its parent {above!r:.40} is the node itself or stands below it: a circle"
+            )
+        place = place.parent
     stands = "is the root" if node.parent is None else f"stands under {node.parent.id}"
     found.append(f"node {node.id}: its parent is said to be {above!r:.40}; it {stands}")
 
@@ -200,15 +198,12 @@ def check(nodes: list[Node], found: list[str]) -> None:
 
 def _answers(root: Node, names: list[str], found: list[str]) -> tuple[str, str]:
     """The answer of each debater: its first claim under the question."""
-    given = {debater: child.text for child in reversed(root.children) for debater in [child.debater]}
+    given = {child.debater: child.text for child in reversed(root.children)}
     answers = []
-    for index in range(2):
-        answer = given.get(names[index]) if index < len(names) else None
-        if answer is None:
-            found.append(
-                f"the root: there is no answer of {names[index] if index < len(names) else 'a second debater'}"
-            )
-        answers.append("(no answer)" if answer is None else answer)
+    for who in (*names, "a second debater")[:2] if names else ("a second debater",) * 2:
+        if who not in given:
+            found.append(f"the root: there is no answer of {who}")
+        answers.append(given.get(who, "(no answer)"))
     if answers[0] == answers[1]:
         found.append("the root: both debaters give the same answer")
         answers[1] += " (the second debater's)"

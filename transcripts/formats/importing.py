@@ -3,18 +3,19 @@
 A format says what the records of a file are, and what plays a record holds. Each play goes through the engine move by
 move, so that every rule of its protocol holds for it or is reported, and its transcript replays like any other. What the
 play does not say is kept in an `imported` event: nothing of a record is lost.
+
+Rule: no format is known here; reading files and fields stands in `records`.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import re
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,6 +28,7 @@ from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.registry import everything, find, register
 from moot.protocols.engine.version import __version__
 from moot.transcripts.events import EventLog
+from moot.transcripts.formats.records import Record, json_value, reason
 from moot.transcripts.store import Writer
 from moot.transcripts.transcript import Transcript
 from moot.transcripts.truth import sealed
@@ -43,17 +45,6 @@ class Imported:
     name: str
     path: Path | None
     problems: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One record of a file. place: where in the file it stands, for messages ("line 3"; "" when it is all of it).
-    named: the name says already which folder the file is in."""
-
-    name: str
-    value: Any
-    place: str = ""
-    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +80,21 @@ class Format(ABC):
         if isinstance(cls.__dict__.get("name"), str):
             register("format", cls.name, cls)
 
+    def root(self, path: Path) -> Path:
+        """The file, or the folder with the files, that a path given by a user stands for."""
+        return path
+
     def files(self, path: Path) -> list[Path]:
-        """The files to read: `path` itself, or every file below the folder with one of the suffixes, in order. What is
-        hidden is passed over: its name, or that of a folder between, begins with a dot, as in `.git` and `._data.json`."""
-        if not path.is_dir():
-            return [path]
+        """The files to read: the root itself, or every file below it with one of the suffixes, in order. What is hidden is
+        passed over: its name, or that of a folder between, begins with a dot, as in `.git` and `._data.json`."""
+        root = self.root(path)
+        if not root.is_dir():
+            return [root]
         return sorted(
             file
-            for file in path.rglob("*")
+            for file in root.rglob("*")
             if file.name.lower().endswith(self.suffixes)
-            and not any(part.startswith(".") for part in file.relative_to(path).parts)
+            and not any(part.startswith(".") for part in file.relative_to(root).parts)
             and file.is_file()
         )
 
@@ -107,22 +103,93 @@ class Format(ABC):
         a file of which nothing can be read. By default the file is one record, as JSON."""
         yield Record(file.stem, json_value(file.read_bytes()))
 
-    def imports(self, path: Path, out: Path) -> Iterator[Imported]:
-        """Import every record of a file or folder into the folder `out`: see `import_files`."""
-        return import_files(self, path, out)
-
     @abstractmethod
     def plays(self, record: Record) -> Iterable[Play | str]:
         """The plays that a record holds; for what is none, a text that says where and why, after which the others go on.
         Raises UsageError, naming the field, on a record that cannot be one."""
 
+    def makers(self, record: Record) -> Iterator[tuple[str, Callable[[], Transcript]] | str]:
+        """For each play of a record the name of its transcript, and what makes it; or what `plays` says instead."""
+        for play in self.plays(record):
+            yield play if isinstance(play, str) else (
+                play.name or record.name, partial(transcript_of, play, self.name, record.value))  # fmt: skip
 
-def transcript_of(play: Play, source: str, record: Any, out: Path | None = None) -> Transcript:
-    """Play a record through the engine. `record` is kept whole; the truth is sealed. Saved to `out` when that is given.
+    def imports(self, path: Path, out: Path) -> Iterator[Imported]:
+        """Import every record of a file, or of the files of a folder, into the folder `out`, as NAME.jsonl, one after the
+        other as they are asked for.
+
+        A transcript is called after its record, with the folders between the root and its file before that. What is wrong
+        with one record is reported with it, with its file and place, and the rest goes on; a transcript that exists already
+        is left as it is, and so is what else is in `out`, even if that lies in `path`. Raises UsageError when there is
+        nothing to read, or `out` is no folder.
+        """
+        path, out = Path(path), Path(out)
+        return self._imports(self.root(path), self._files_outside(path, out), out)
+
+    def _files_outside(self, path: Path, out: Path) -> list[Path]:
+        """The files of an import, which are never what is in `out`; that folder is made."""
+        if not path.exists():
+            raise UsageError(f"there is no file or folder {path}")
+        made = out.resolve()
+        if path.resolve() == made:
+            raise UsageError(f"{out} is what is read; take another folder for the transcripts")
+        try:
+            files = self.files(path)
+            if path.resolve() in made.parents:
+                files = [file for file in files if made not in file.resolve().parents]
+            if files:
+                out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot import {path} to {out}: {error.strerror}") from None
+        if not files:
+            raise UsageError(f"{path} holds no {' or '.join(self.suffixes)} file, which {self.name} is read from")
+        if not os.access(out, os.W_OK):
+            raise UsageError(f"cannot import {path} to {out}: it may not be written to")
+        return files
+
+    def _imports(self, root: Path, files: list[Path], out: Path) -> Iterator[Imported]:
+        taken: set[str] = set()
+        for file in files:
+            folders = file.relative_to(root).parts[:-1] if root.is_dir() else ()
+            try:
+                for record in self.records(file):
+                    if isinstance(record, str):
+                        yield Imported(file.stem, None, [f"{file}: {record}"])
+                    else:
+                        yield from self._import(record, file, () if record.named else folders, out, taken)
+            except (OSError, UsageError, ValueError, RecursionError) as error:
+                yield Imported(file.stem, None, [f"{file}: {reason(error)}"])
+
+    def _import(
+        self, record: Record, file: Path, folders: tuple[str, ...], out: Path, taken: set[str]
+    ) -> Iterator[Imported]:
+        where = f"{file}, {record.place}" if record.place else str(file)
+        makers = self.makers(record)
+        while True:
+            name = record.name
+            try:
+                if (found := next(makers, None)) is None:
+                    return
+                if isinstance(found, str):
+                    raise UsageError(found)
+                name, make = _free(file_name("-".join([*folders, found[0]])), taken), found[1]
+                path = out / f"{name}.jsonl"
+                if path.exists():
+                    raise UsageError(
+                        f"{path} exists already and was left as it is; remove it to import the record again"
+                    )
+                transcript = make()
+                save(transcript.lines(), path)
+                yield Imported(name, path, [f"{where}: {problem}" for problem in problems(transcript)])
+            except (OSError, MootError, ValueError, RecursionError) as error:
+                yield Imported(name, None, [f"{where}: {reason(error)}"])
+
+
+def transcript_of(play: Play, source: str, record: Any) -> Transcript:
+    """Play a record through the engine, in memory. `record` is kept whole; the truth is sealed.
 
     What breaks the protocol's rules ends the play there, unfinished, and is among the problems of its `imported` event.
-    Raises UsageError when the question does not fit the protocol, when the record holds what JSON cannot, and when `out`
-    exists.
+    Raises UsageError when the question does not fit the protocol, and when the record holds what JSON cannot.
     """
     question = play.question.question if isinstance(play.question, Sample) else play.question
     lines: list[bytes] = []
@@ -143,10 +210,7 @@ def transcript_of(play: Play, source: str, record: Any, out: Path | None = None)
         raise UsageError(f"the play has more coins than the {len(play.chance)} that the record gives") from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the record holds what JSON in UTF-8 cannot: {error}") from None
-    if out is None:
-        return Transcript(lines, written=True)
-    save(lines, Path(out))
-    return Transcript(path=out)
+    return Transcript(lines, written=True)
 
 
 def _played(game: Game, play: Play) -> list[str]:
@@ -170,105 +234,22 @@ def _played(game: Game, play: Play) -> list[str]:
     return [*strangers, *more]
 
 
-def import_files(form: Format, path: Path, out: Path) -> Iterator[Imported]:
-    """Import every record of a file, or of the files of a folder, into the folder `out`, as NAME.jsonl, one after the
-    other as they are asked for.
-
-    A transcript is called after its record, with the folders between `path` and its file before that. What is wrong with
-    one record is reported with it, with its file and place, and the rest goes on; a transcript that exists already is
-    left as it is, and so is what else is in `out`, even if that lies in `path`. Raises UsageError when there is nothing to
-    read, or `out` is no folder.
-    """
-    path, out = Path(path), Path(out)
-    return _imports(form, path, files_to_read(form, path, out), out)
-
-
-def files_to_read(form: Format, path: Path, out: Path) -> list[Path]:
-    """The files of an import, which are never what is in `out`; that folder is made. Raises UsageError like `import_files`."""
-    if not path.exists():
-        raise UsageError(f"there is no file or folder {path}")
-    made = out.resolve()
-    if path.resolve() == made:
-        raise UsageError(f"{out} is what is read; take another folder for the transcripts")
-    try:
-        files = form.files(path)
-        if path.resolve() in made.parents:
-            files = [file for file in files if made not in file.resolve().parents]
-        if files:
-            out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot import {path} to {out}: {error.strerror}") from None
-    if not files:
-        raise UsageError(f"{path} holds no {' or '.join(form.suffixes)} file, which {form.name} is read from")
-    if not os.access(out, os.W_OK):
-        raise UsageError(f"cannot import {path} to {out}: it may not be written to")
-    return files
-
-
-def _imports(form: Format, path: Path, files: list[Path], out: Path) -> Iterator[Imported]:
-    taken: set[str] = set()
-    for file in files:
-        folders = file.relative_to(path).parts[:-1] if path.is_dir() else ()
-        try:
-            for record in form.records(file):
-                if isinstance(record, str):
-                    yield Imported(file.stem, None, [f"{file}: {record}"])
-                else:
-                    yield from _import_record(form, file, record, () if record.named else folders, out, taken)
-        except OSError as error:
-            yield Imported(file.stem, None, [f"{file}: {error.strerror}"])
-        except (UsageError, ValueError, RecursionError) as error:
-            yield Imported(file.stem, None, [f"{file}: {_reason(error)}"])
-
-
-def _import_record(
-    form: Format, file: Path, record: Record, folders: tuple[str, ...], out: Path, taken: set[str]
-) -> Iterator[Imported]:
-    where = f"{file}, {record.place}" if record.place else str(file)
-    plays: Iterator[Play | str] | None = None
-    while True:
-        name = record.name
-        try:
-            plays = iter(form.plays(record)) if plays is None else plays
-            play = next(plays, None)
-            if play is None:
-                return
-            if isinstance(play, str):
-                raise UsageError(play)
-            name = _free(file_name("-".join([*folders, play.name or record.name])), taken)
-            path = out / f"{name}.jsonl"
-            if path.exists():
-                raise UsageError(f"{path} exists already and was left as it is; remove it to import the record again")
-            transcript = transcript_of(play, form.name, record.value)
-            save(transcript.lines(), path)
-            yield Imported(name, path, [f"{where}: {problem}" for problem in problems(transcript)])
-        except OSError as error:
-            yield Imported(name, None, [f"{where}: {error.strerror}"])
-        except (MootError, ValueError, RecursionError) as error:
-            yield Imported(name, None, [f"{where}: {_reason(error)}"])
-        if plays is None:
-            return
-
-
-def _reason(error: Exception) -> str:
-    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-
-
-def problems(transcript: Transcript) -> list[str]:
-    """What the import found wrong with the record. Raises UsageError when the transcript was not imported."""
-    return list(_imported(transcript)["problems"])
-
-
-def record_of_import(transcript: Transcript) -> Any:
-    """The record that a transcript was imported from, as it was read. Raises UsageError when it was not imported."""
-    return _imported(transcript).get("record")
-
-
-def _imported(transcript: Transcript) -> dict[str, Any]:
+def import_event(transcript: Transcript) -> dict[str, Any]:
+    """The event that keeps the record: its source, the record, its problems. Raises UsageError when there is none."""
     for event in transcript.events():
         if event["event"] == "imported":
             return event
     raise UsageError(f"{transcript.name} was not imported")
+
+
+def problems(transcript: Transcript) -> list[str]:
+    """What the import found wrong with the record, each with its place. Raises UsageError when it was not imported."""
+    return list(import_event(transcript)["problems"])
+
+
+def record_of_import(transcript: Transcript) -> Any:
+    """The record that a transcript was imported from, as it was read. Raises UsageError when it was not imported."""
+    return import_event(transcript).get("record")
 
 
 def file_name(name: str) -> str:
@@ -285,49 +266,6 @@ def _free(name: str, taken: set[str]) -> str:
         found, number = f"{name}-{number}", number + 1
     taken.add(found)
     return found
-
-
-def json_value(text: bytes) -> Any:
-    """A JSON value, without the numbers that JSON has not. Raises ValueError that says where it ends to be one."""
-
-    def no_number(name: str) -> Any:
-        raise ValueError(f"{name} is not JSON")
-
-    def finite(digits: str) -> float:
-        number = float(digits)
-        if math.isinf(number):
-            raise ValueError(f"the number {digits[:20]} is too large to be read")
-        return number
-
-    try:
-        return json.loads(text_of(text), parse_constant=no_number, parse_float=finite)
-    except json.JSONDecodeError as error:
-        what = error.msg.removesuffix(" at").removesuffix(" starting")
-        where = f"character {error.colno}" if error.lineno == 1 else f"line {error.lineno}, character {error.colno}"
-        raise ValueError(f"it is no JSON: {what} at {where}") from None
-
-
-def text_of(content: bytes) -> str:
-    """A text in UTF-8, without the mark that may stand before it. Raises ValueError, in words, on what is none."""
-    check_start(content)
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"it is no text in UTF-8: byte {error.start} is 0x{content[error.start]:02x}") from None
-
-
-def check_start(content: bytes) -> None:
-    """Raises ValueError where a file begins as one in UTF-16 does, or as what Git LFS leaves in the place of a file."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ValueError("it is a text in UTF-16; save it in UTF-8")
-    if content.startswith(b"version https://git-lfs.github.com/spec/"):
-        raise ValueError("it is what Git LFS leaves in the place of a file; fetch the file itself with `git lfs pull`")
-
-
-def refuse_constants(line: bytes) -> None:
-    """Raise ValueError where a line holds NaN or an infinity, which a record read otherwise than by `json_value` may."""
-    if b"NaN" in line or b"Infinity" in line:  # as numbers, or as words in a text
-        json_value(line)
 
 
 def save(lines: Iterable[bytes], path: Path) -> None:

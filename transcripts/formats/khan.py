@@ -2,11 +2,14 @@
 
 Those records name everything by its truth ("correct", "incorrect"). Here the answers stand where their judges saw them: in
 position A the correct one, or with `swap` the incorrect one; seat a defends position A and b position B.
+
+Rule: one format, whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,15 +17,50 @@ from moot.protocols.debate.consultancy import Consultancy, DirectQA
 from moot.protocols.debate.debate import Debate
 from moot.protocols.debate.parts import AnyPart, Questions, Speeches
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.moves import Ask, Move, Speech
+from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.moves import Ask, Move, Speech, Verdict
 from moot.protocols.engine.question import Question, Sample
-from moot.transcripts.formats.importing import Format, Play, Record, json_value
-from moot.transcripts.formats.khan_judgements import judgement_of, quote_marks
-from moot.transcripts.formats.records import csv_rows, field, json_records, objects
+from moot.protocols.quotes import verify
+from moot.transcripts.formats.importing import Format, Play
+from moot.transcripts.formats.records import Given, Record, csv_rows, json_records, json_value, read
 
 SIDES = ("correct", "incorrect")
 ASKERS = ("judge", "cross_examiner")
+COLUMNS = ("answer_judge", "answer_judge1")
+
+_ANSWER = re.compile(r"^(?:Final )?Answer: (?:<([AB])>|([AB]))[ \t\r]*$", re.MULTILINE)
+_LIKELY = re.compile(r"correct answer is most likely to be \(([AB])")
+_LAST = re.compile(r"final answer.*: *[<(]?([AB])[>)]?\.?$", re.IGNORECASE)
+_PROBABILITIES = re.compile(r"Prob A: ([0-9.]+), Prob B: ([0-9.]+)")
+_CONFIDENCE = re.compile(r"Confidence correct: ([0-9.]+)\s*$")
+_MARKED = re.compile(r"<([vu])_quote>(.*?)</\1_quote>", re.DOTALL)
+
+
+class _Answers(Given):
+    correct: str
+    incorrect: str
+
+
+class _Round(Given):
+    correct: str | None = None
+    incorrect: str | None = None
+    judge: str | None = None
+    cross_examiner: str | None = None
+    type: str | None = None
+
+    def said(self, who: str) -> str | None:
+        text: str | None = getattr(self, who)
+        return text
+
+
+class _Transcript(Given):
+    answers: _Answers
+    question: str
+    swap: bool = False
+    story: str | None = None
+    rounds: list[_Round] = []
+    names: dict[str, Any] = {}
+    rollout_type: str = ""
 
 
 class Khan(Format):
@@ -46,97 +84,81 @@ class Khan(Format):
             yield "the file has a header and no rows"
 
     def plays(self, record: Record) -> Iterator[Play]:
-        row, at = record.value, ""
-        given = field(row, "transcript", object, None)
+        row = record.value
+        given = row.get("transcript") if isinstance(row, dict) else None
         if given is None:
-            given = row
-        else:
-            at = "transcript"
-            if isinstance(given, str):
-                try:
-                    given = json_value(given.encode())
-                except (ValueError, RecursionError):
-                    raise UsageError(f"transcript is no JSON: {given[:100]!r}") from None
-        yield _play(record.name, row if at else {}, given, at)
+            yield _play(record.name, {}, read(_Transcript, row), "")
+            return
+        if isinstance(given, str):
+            try:
+                given = json_value(given.encode())
+            except (ValueError, RecursionError):
+                raise UsageError(f"transcript is no JSON: {given[:100]!r}") from None
+        yield _play(record.name, row, read(_Transcript, given, "transcript"), "transcript.")
 
 
-def _play(name: str, row: Mapping[str, Any], given: Any, at: str) -> Play:
-    answers = field(given, "answers", dict, at=at)
-    answer = {side: field(answers, side, str, at=_in(at, "answers")) for side in SIDES}
-    swap = field(given, "swap", bool, False, at)
-    position = SIDES[::-1] if swap else SIDES
-    story = field(given, "story", str, None, at) or row.get("story") or None
-    choices = tuple(answer[side] for side in position)
+def _play(name: str, row: Mapping[str, Any], given: _Transcript, at: str) -> Play:
+    position = SIDES[::-1] if given.swap else SIDES
+    choices = tuple(getattr(given.answers, side) for side in position)
     if choices[0] == choices[1]:
-        raise UsageError(f"{_in(at, 'answers')}: both are {choices[0][:60]!r}, and a judge cannot tell them apart")
-    question = Question(field(given, "question", str, at=at), choices, passage=story, id=name)
+        raise UsageError(f"{at}answers: both are {choices[0][:60]!r}, and a judge cannot tell them apart")
+    story = given.story or row.get("story") or None
+    question = Question(given.question, choices, passage=story, id=name)
     problems: list[str] = []
-    if (
-        isinstance(told := row.get("swap"), str)
-        and told.lower() in ("true", "false")
-        and (told.lower() == "true") != swap
-    ):
-        problems.append(f"swap is {told}, and {_in(at, 'swap')} is {swap}: the transcript's is taken")
+    told = str(row.get("swap")).lower()
+    if told in ("true", "false") and isinstance(row["swap"], str) and (told == "true") != given.swap:
+        problems.append(f"swap is {row['swap']}, and {at}swap is {given.swap}: the transcript's is taken")
     protocol, moves = _rounds(given, position, at, problems)
-    texts = [move.text for said in moves.values() for move in said if isinstance(move, Speech)]
-    problems += quote_marks(texts, story)
-    verdict = judgement_of(row, swap, problems)
-    if verdict is not None:
+    problems += quote_marks((move.text for said in moves.values() for move in said if isinstance(move, Speech)), story)
+    if (verdict := judgement_of(row, given.swap, problems)) is not None:
         moves["judge"].append(verdict)
-    names = field(given, "names", dict, {}, at)
-    seats = _seats(names, row, position, protocol)
+    seats = _seats(given.names, row, position, protocol)
     return Play(protocol, Sample(question, position.index("correct")), moves, seats=seats, problems=tuple(problems))
 
 
 def _rounds(
-    given: Any, position: tuple[str, ...], at: str, problems: list[str]
+    given: _Transcript, position: tuple[str, ...], at: str, problems: list[str]
 ) -> tuple[Protocol, dict[str, list[Move]]]:
     """The protocol whose rounds these are, and what each seat said, up to the first round that is not whole."""
-    rounds, where = objects(given, "rounds", at, []), _in(at, "rounds")
-    names = field(given, "names", dict, {}, at)
-    spoken = [
-        {side: field(held, side, str, None, f"{where}.{i}") for side in (*SIDES, *ASKERS)}
-        for i, held in enumerate(rounds)
-    ]
-    sides = [side for side in position if any(held[side] is not None for held in spoken)]
-    if not sides:
-        sides = [side for side in position if names.get(side) is not None]
-    if not rounds and len(sides) != 1:
+    sides = [side for side in position if any(held.said(side) is not None for held in given.rounds)]
+    sides = sides or [side for side in position if given.names.get(side) is not None]
+    if not given.rounds and len(sides) != 1:
         return DirectQA(), {"judge": []}
     sides = sides or list(position)
-    seats = dict(zip(sides, ("consultant",) if len(sides) == 1 else ("a", "b"), strict=True))
+    alone = len(sides) == 1
+    seats = dict(zip(sides, ("consultant",) if alone else ("a", "b"), strict=True))
     moves: dict[str, list[Move]] = {seat: [] for seat in (*seats.values(), "judge")}
     parts: list[AnyPart] = []
     whole = True
-    for number, held in enumerate(spoken):
-        asks = [Ask(text=text) for asker in ASKERS if (text := held[asker])]  # an empty text asks nothing
+    for number, held in enumerate(given.rounds):
+        where = f"{at}rounds.{number}"
+        asks = [Ask(text=text) for asker in ASKERS if (text := held.said(asker))]  # an empty text asks nothing
         if whole:
             moves["judge"] += asks
         parts += [Questions() for _ in asks]
-        if all(held[side] is None for side in sides):
-            problems.append(f"{where}.{number}: nobody answers the judge" if asks else f"{where}.{number} is empty")
+        if all(held.said(side) is None for side in sides):
+            problems.append(f"{where}: nobody answers the judge" if asks else f"{where} is empty")
             continue
-        order = _order(rounds[number], given, f"{where}.{number}", at, problems if len(sides) == 2 else [])
-        parts.append(Speeches(order=order))
-        if whole:
-            for side, seat in seats.items():
-                if held[side] is not None:
-                    moves[seat].append(Speech(text=held[side]))
-                elif whole:
-                    whole = False
-                    problems.append(f"{where}.{number}.{side} is missing: the play ends there")
-    kind: Any = Consultancy if len(sides) == 1 else Debate
-    fields: dict[str, Any] = {"answer": position.index(sides[0])} if len(sides) == 1 else {}
-    alike = {part.order for part in parts if isinstance(part, Speeches)}
-    if len(alike) <= 1 and not any(isinstance(part, Questions) for part in parts):
-        return kind(rounds=len(parts), **({"order": alike.pop()} if alike and len(sides) == 2 else {}), **fields), moves
-    return kind(rounds=0, opening=tuple(parts), **fields), moves
+        parts.append(Speeches(order=_order(held, given.rollout_type, where, [] if alone else problems)))
+        for side, seat in seats.items() if whole else ():
+            if (text := held.said(side)) is not None:
+                moves[seat].append(Speech(text=text))
+            elif whole:
+                whole = False
+                problems.append(f"{where}.{side} is missing: the play ends there")
+    kind: Any = Consultancy if alone else Debate
+    fields: dict[str, Any] = {"answer": position.index(sides[0])} if alone else {}
+    orders = {part.order for part in parts if isinstance(part, Speeches)}
+    if len(orders) > 1 or any(isinstance(part, Questions) for part in parts):
+        return kind(rounds=0, opening=tuple(parts), **fields), moves
+    if orders and not alone:
+        fields["order"] = orders.pop()
+    return kind(rounds=len(parts), **fields), moves
 
 
-def _order(held: Mapping[str, Any], given: Any, where: str, at: str, problems: list[str]) -> Any:
+def _order(held: _Round, rollout: str, where: str, problems: list[str]) -> Any:
     """Whether a round's debaters spoke blind to each other. Where nothing says it, they are read as speaking in turn."""
-    told = field(held, "type", str, None, where)
-    rollout = field(given, "rollout_type", str, "", at)
+    told = held.type
     if told is None:
         told = next((each for each in ("sim", "seq") if each in rollout), None)
     if told not in ("sim", "seq"):
@@ -148,18 +170,115 @@ def _seats(
     names: Mapping[str, Any], row: Mapping[str, Any], position: tuple[str, ...], protocol: Protocol
 ) -> dict[str, dict[str, Any]]:
     """Who sat where, by the names that the record has."""
-    debaters = {side: names.get(side) for side in position}
+    held = {}
     if isinstance(protocol, Consultancy):
-        found = {"consultant": debaters[position[protocol.answer]]}
+        held = {"consultant": position[protocol.answer]}
     elif isinstance(protocol, Debate):
-        found = {"a": debaters[position[0]], "b": debaters[position[1]]}
-    else:
-        found = {}
-    seats = {seat: {"name": name} for seat, name in found.items() if isinstance(name, str)}
+        held = dict(zip("ab", position, strict=True))
+    seats = {seat: {"name": name} for seat, side in held.items() if isinstance(name := names.get(side), str)}
     judge = {"name": names.get("judge") or row.get("judge_id"), "cross_examiner": names.get("cross_examiner")}
     told = {key: name for key, name in judge.items() if isinstance(name, str) and name}
     return {**seats, "judge": told} if told else seats
 
 
-def _in(at: str, key: str) -> str:
-    return f"{at}.{key}" if at else key
+# -- what the judges decided -------------------------------------------------------------------------------------------
+
+
+def judgement_of(row: Mapping[str, Any], swap: bool, problems: list[str]) -> Verdict | None:
+    """The verdict of a row over positions A and B; None where there is none, or, with a remark, none that can be read.
+
+    The confidence of a human judge is taken first, then the probabilities of a judge by log-probabilities, then the letter
+    that a judge answered with, which gets probability 1. swap: the correct answer is in position B.
+    """
+    text = next((row[column] for column in COLUMNS if isinstance(row.get(column), str) and row[column].strip()), "")
+    explained = row.get("explanation")
+    words = explained if isinstance(explained, str) and explained else text
+    right: bool | None = None
+    if (correct := _confidence(row, text, problems)) is not None:
+        first = 1 - correct if swap else correct
+        right = correct > 0.5 if correct != 0.5 else None
+    elif not text:
+        return None
+    elif (pair := _PROBABILITIES.search(text)) is not None:
+        return _normalised(pair[1], pair[2], text, problems)
+    else:
+        letters = _letters(text)
+        if len(letters) != 1:
+            named = "both answers" if letters else "neither answer"
+            problems.append(f"the judge's answer names {named}: {text[-80:]!r}")
+            return None
+        first = float("A" in letters)
+        right = (first == 1) != swap
+    told = _truth(row.get("correct"))
+    if told is not None and right is not None and told != right:
+        problems.append(f"correct is {told}, and the judgement says {right}")
+    return Verdict(probabilities=(first, 1 - first), text=words)
+
+
+def _confidence(row: Mapping[str, Any], text: str, problems: list[str]) -> float | None:
+    """The probability that a human judge gave the correct answer."""
+    told, said = row.get("confidence_correct"), _CONFIDENCE.search(text)
+    if told in (None, "") and said is not None:
+        told = said[1]
+    if told not in (None, ""):
+        return _probability("confidence_correct", told, problems)
+    told, right = row.get("confidence"), _truth(row.get("correct"))
+    if told in (None, "") or right is None:
+        return None
+    chosen = _probability("confidence", told, problems)
+    return chosen if chosen is None or right else 1 - chosen
+
+
+def _probability(name: str, told: Any, problems: list[str]) -> float | None:
+    try:
+        number = -1.0 if isinstance(told, bool) else float(told)
+    except (TypeError, ValueError, OverflowError):
+        number = -1.0
+    if not 0 <= number <= 100:
+        problems.append(f"{name} is {str(told)[:40]!r}, which is no probability")
+        return None
+    if number > 1:
+        problems.append(f"{name} is {number:g}, which is read as percent")
+    return number / 100 if number > 1 else number
+
+
+def _normalised(first: str, second: str, text: str, problems: list[str]) -> Verdict | None:
+    try:
+        a, b = float(first), float(second)
+    except ValueError:
+        a = b = 0.0
+    if not 0 < a + b < 2.1:
+        problems.append(f"the judge's probabilities {first} and {second} are none")
+        return None
+    return Verdict(probabilities=(a / (a + b), b / (a + b)), text=text)  # four digits each: they sum to 1 only nearly
+
+
+def _letters(text: str) -> set[str]:
+    """The letters that the text answers with, in the forms that these judges use."""
+    stripped = text.strip()
+    if len(stripped) <= 3:
+        return {letter for letter in "AB" if stripped == letter or f"{letter})" in stripped}
+    found = {first or second for first, second in _ANSWER.findall(text)} | set(_LIKELY.findall(text))
+    last = _LAST.search(stripped.splitlines()[-1])
+    return found or ({last[1].upper()} if last else set())
+
+
+def _truth(told: Any) -> bool | None:
+    return {"true": True, "false": False}.get(str(told).strip().lower()) if isinstance(told, bool | str) else None
+
+
+def quote_marks(texts: Iterable[str], story: str | None) -> list[str]:
+    """Where the marks of quotes as verified (<v_quote>) or not (<u_quote>) differ from what is found in the story."""
+    if story is None:
+        return []
+    absent = present = 0
+    for text in texts:
+        for mark, quoted in _MARKED.findall(text):
+            try:
+                (found,) = verify(f"<quote>{quoted}</quote>", story)
+            except (Illegal, ValueError):
+                continue  # tags inside a quote, or too many pieces: the speech itself says what is wrong
+            absent += mark == "v" and not found.verified
+            present += mark == "u" and bool(found.verified)
+    told = [f"of the quotes marked as verified, {absent} not found in the story"] if absent else []
+    return [*told, f"of the quotes marked as unverified, {present} found in the story"] if present else told

@@ -3,6 +3,8 @@
 A file is one debate in Markdown: who argues for and against a proposition, then one turn after the other, each a row of
 numbered claims such as "[P1.2] …" in which "[C1.1]" cites an earlier one. It is played as a `TreeDebate` in which
 all claims stand under the proposition, PRO's for it and CON's against it.
+
+Rule: one format, whole.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question
 from moot.protocols.trees.moves import Reaction
 from moot.protocols.trees.tree_debate import TreeDebate
-from moot.transcripts.formats.importing import Format, Play, Record, Said, text_of
+from moot.transcripts.formats.importing import Format, Play, Said
+from moot.transcripts.formats.records import Record, text_of
 
 _TURN = re.compile(r"##\s+Turn\s+(\d+)\s*:\s*(PRO|CON)\b\s*(.*)", re.IGNORECASE)
 _FIELD = re.compile(r"-\s+([A-Za-z_]\w*):\s*(.*)")
@@ -36,13 +39,13 @@ class Claim:
 
     @property
     def cited(self) -> tuple[str, ...]:
-        found = [id for inside in _CITED.findall(self.text) for id in re.split(r"[,;\s]+", inside)]
-        return tuple(dict.fromkeys(id for id in found if _ID.fullmatch(id)))
+        found = (id for inside in _CITED.findall(self.text) for id in re.split(r"[,;\s]+", inside))
+        return tuple(dict.fromkeys(filter(_ID.fullmatch, found)))
 
     @property
     def alone(self) -> tuple[str, ...]:
         """The ids that it cites in brackets of their own: the heads of turns list these, and not those in "[P1.1, P1.2]"."""
-        return tuple(dict.fromkeys(inside for inside in _CITED.findall(self.text) if _ID.fullmatch(inside)))
+        return tuple(dict.fromkeys(filter(_ID.fullmatch, _CITED.findall(self.text))))
 
 
 @dataclass
@@ -142,8 +145,7 @@ def _moves(turns: list[Turn], header: dict[str, str], found: list[str]) -> tuple
         model = header.get(f"model_{turn.side.lower()}")
         if model and turn.fields.get("model", model) != model:
             found.append(f"{where}: its model is {turn.fields['model']!r:.60}; {turn.side} is argued by {model!r:.60}")
-        seat = "a" if turn.side == "PRO" else "b"
-        label = "yes" if turn.side == "PRO" else "no"
+        seat, label = ("a", "yes") if turn.side == "PRO" else ("b", "no")
         missing: list[str] = []
         for at in range(0, max(1, len(turn.claims)), _MOST):
             claims = turn.claims[at : at + _MOST]

@@ -2,6 +2,8 @@
 
 The players' chat histories hold each other's speeches as prompts; what a player said itself are its "assistant" messages.
 Moderator and judge are the seat `judge`. Its belief is even while it states no preference.
+
+Rule: one format, whole.
 """
 
 from __future__ import annotations
@@ -11,17 +13,46 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from pydantic import AliasChoices, Field
+
 from moot.protocols.debate.debate import Debate
 from moot.protocols.debate.parts import Feedback, Speeches
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move, Speech, Verdict
 from moot.protocols.engine.question import Question
-from moot.transcripts.formats.importing import Format, Play, Record
-from moot.transcripts.formats.records import field, json_records, objects
+from moot.transcripts.formats.importing import Format, Play
+from moot.transcripts.formats.records import Given, Record, json_records, read
 
-AFFIRMATIVE, NEGATIVE, MODERATOR, JUDGE = "Affirmative side", "Negative side", "Moderator", "Judge"
 CHOICES = ("the affirmative side", "the negative side")
 _TOPIC = re.compile(r"debate topic is stated as follows:\s*(.+)", re.DOTALL)
+
+
+class _Message(Given):
+    role: str
+    content: str
+
+
+class _Players(Given):
+    affirmative: list[_Message] = Field(alias="Affirmative side")
+    negative: list[_Message] = Field(alias="Negative side")
+    moderator: list[_Message] = Field([], alias="Moderator")
+    judge: list[_Message] = Field([], alias="Judge")
+
+
+def _named(*keys: str) -> Any:
+    """A text that versions of the program name differently: the first that is there and not empty."""
+    return Field(None, validation_alias=AliasChoices(*keys))
+
+
+class _Debate(Given):
+    players: _Players
+    base: str | None = _named("base translation", "base_translation", "base_answer")
+    final: str | None = _named("debate translation", "debate_translation", "debate_answer")
+    supported: str | None = _named("Supported Side")
+    debate_topic: str | None = None
+    source: str | None = None
+    model_name: Any = None
+    temperature: Any = None
 
 
 class MultiAgentDebate(Format):
@@ -39,78 +70,54 @@ class MultiAgentDebate(Format):
         return json_records(file)
 
     def plays(self, record: Record) -> Iterator[Play]:
-        yield _play(record.name, record.value)
+        value = record.value
+        if isinstance(value, dict):
+            value = {key: each for key, each in value.items() if not isinstance(each, str) or each.strip()}
+        yield _play(record.name, read(_Debate, value))
 
 
-def _play(name: str, value: Any) -> Play:
-    players = field(value, "players", dict)
-    problems: list[str] = []
-    base = _first(value, "base translation", "base_translation", "base_answer")
-    final = _first(value, "debate translation", "debate_translation", "debate_answer")
-    sides = {seat: _said(players, player) for seat, player in (("a", AFFIRMATIVE), ("b", NEGATIVE))}
+def _play(name: str, given: _Debate) -> Play:
+    players, problems = given.players, list[str]()
+    sides = {"a": _said(players.affirmative), "b": _said(players.negative)}
+    base = given.base
     if base and sides["a"] and sides["a"][0].strip() == base.strip() and len(sides["a"]) > len(sides["b"]):
         del sides["a"][0]  # the translation made before the debate, which the first speech then states and defends
-    moderator = _said(players, MODERATOR, required=False)
-    judge = _said(players, JUDGE, required=False)
-    rounds = max(len(sides["a"]), len(sides["b"]))
+    moderator, judge = _said(players.moderator), _said(players.judge)
+    rounds = max(map(len, sides.values()))
     if not rounds:
-        raise UsageError(f"players: neither {AFFIRMATIVE!r} nor {NEGATIVE!r} said anything")
+        raise UsageError("players: neither 'Affirmative side' nor 'Negative side' said anything")
     feedback = _feedback(moderator, bool(judge), rounds, problems)
-    verdict = _verdict(value, judge, sides, base, final, problems)
-    ended = any(move.end for move in feedback)
-    question = Question(_topic(value, players), CHOICES, about=_about(value, base), id=name)
+    verdict = _verdict(given, judge, sides, problems)
+    told = "Which side has the better answer?"
+    about = told if base is None else f"{told} The affirmative side starts from: {base}"
     if not moderator:
-        problems.append(f"players.{MODERATOR} is missing: the rounds are read as having no moderator")
+        problems.append("players.Moderator is missing: the rounds are read as having no moderator")
     parts: Any = (Speeches(order="sequential"), Feedback()) if moderator else (Speeches(order="sequential"),)
     said: dict[str, list[Move]] = {seat: [Speech(text=text) for text in texts] for seat, texts in sides.items()}
-    whole = len(feedback) == len(moderator)
-    said["judge"] = [*feedback, *([verdict] if verdict is not None and not ended and whole else [])]
-    model = {"model": value.get("model_name"), "temperature": value.get("temperature")}
-    told = {key: each for key, each in model.items() if each is not None}
-    who: dict[str, Any] = {"agent": "lm", **told} if told else {}
-    seats: dict[str, dict[str, Any]] = {seat: who for seat in ("a", "b", "judge") if who}
+    whole = len(feedback) == len(moderator) and not any(move.end for move in feedback)
+    said["judge"] = [*feedback, *([verdict] if verdict is not None and whole else [])]
+    model = {"model": given.model_name, "temperature": given.temperature}
+    model = {key: each for key, each in model.items() if each is not None}
+    seats: dict[str, Any] = dict.fromkeys(("a", "b", "judge"), {"agent": "lm", **model}) if model else {}
+    question = Question(_topic(given), CHOICES, about=about, id=name)
     return Play(Debate(rounds=rounds, repeat=parts), question, said, seats=seats, problems=tuple(problems))
 
 
-def _said(players: Mapping[str, Any], player: str, required: bool = True) -> list[str]:
+def _said(messages: list[_Message]) -> list[str]:
     """A player's own messages, in order."""
-    if not required and players.get(player) is None:
-        return []
-    messages = objects(players, player, "players")
-    at = f"players.{player}"
-    roles = [field(message, "role", str, at=f"{at}.{i}") for i, message in enumerate(messages)]
-    return [
-        field(message, "content", str, at=f"{at}.{i}")
-        for i, (message, role) in enumerate(zip(messages, roles, strict=True))
-        if role == "assistant"
-    ]
+    return [message.content for message in messages if message.role == "assistant"]
 
 
-def _first(value: Any, *keys: str) -> str | None:
-    """The first of several fields that is a text and not empty: versions of the program name them differently."""
-    for key in keys:
-        if (found := field(value, key, str, None)) is not None and found.strip():
-            return str(found)
-    return None
-
-
-def _topic(value: Any, players: Mapping[str, Any]) -> str:
+def _topic(given: _Debate) -> str:
     """What is debated, from the record or, where it does not say, from what the players were told."""
-    if topic := _first(value, "debate_topic"):
-        return topic
-    source = _first(value, "source")
-    for message in objects(players, AFFIRMATIVE, "players"):
-        if message.get("role") == "system" and isinstance(message.get("content"), str):
-            if stated := _TOPIC.search(message["content"]):
-                return stated[1].strip() or (source or "")
-    if source is None:
+    if given.debate_topic:
+        return given.debate_topic
+    for message in given.players.affirmative:
+        if message.role == "system" and (stated := _TOPIC.search(message.content)):
+            return stated[1].strip() or given.source or ""
+    if given.source is None:
         raise UsageError("there is no debate_topic, no source, and no topic in what the affirmative side was told")
-    return f"What is the correct translation of the following text: {source}"
-
-
-def _about(value: Any, base: str | None) -> str:
-    told = "Which side has the better answer?"
-    return told if base is None else f"{told} The affirmative side starts from: {base}"
+    return f"What is the correct translation of the following text: {given.source}"
 
 
 def _feedback(moderator: list[str], judged: bool, rounds: int, problems: list[str]) -> list[Verdict]:
@@ -124,7 +131,7 @@ def _feedback(moderator: list[str], judged: bool, rounds: int, problems: list[st
         if side is None:
             after = judged or number + 1 < rounds
             problems.append(
-                f"players.{MODERATOR}: message {number} states no preference that can be read"
+                f"players.Moderator: message {number} states no preference that can be read"
                 f"{', and the debate went on: it is read as even' if after else ''}: {text[:80]!r}"
             )
             if not after:
@@ -139,13 +146,13 @@ def _side(text: str) -> str | None:
     """ "affirmative", "negative", or "none" for no preference; None when the message does not say. These messages are JSON
     or the text of a Python dict, with other texts in any quotation marks, so only the two short fields are looked for."""
     preference = _value(text, "Whether there is a preference")
-    supported = (_value(text, "Supported Side") or "").lower()
-    named = [side for side in ("affirmative", "negative") if supported.startswith(side)]
     if preference is not None and preference.lower().startswith("no"):
         return "none"
-    if named:
-        return named[0]
-    return None
+    return _supported(_value(text, "Supported Side"))
+
+
+def _supported(named: str | None) -> str | None:
+    return next((side for side in ("affirmative", "negative") if (named or "").lower().startswith(side)), None)
 
 
 def _value(text: str, name: str) -> str | None:
@@ -153,33 +160,22 @@ def _value(text: str, name: str) -> str | None:
     return found[1].strip() if found else None
 
 
-def _verdict(
-    value: Any,
-    judge: list[str],
-    sides: Mapping[str, list[str]],
-    base: str | None,
-    final: str | None,
-    problems: list[str],
-) -> Verdict | None:
+def _verdict(given: _Debate, judge: list[str], sides: Mapping[str, list[str]], problems: list[str]) -> Verdict | None:
     """The judge's verdict. It names an answer and no side: that side's whose opening holds the answer, if only one's does."""
     if not judge:
         return None
-    text = judge[-1]
-    side = _side(text)
-    if side is None:
-        supported = (_first(value, "Supported Side") or "").lower()
-        side = next((each for each in ("affirmative", "negative") if supported.startswith(each)), None)
-    if side is None and final is not None:
-        holds = {
-            "affirmative": _holds(f"{base or ''}\n{''.join(sides['a'][:1])}", final),
-            "negative": _holds("".join(sides["b"][:1]), final),
+    side = _side(judge[-1]) or _supported(given.supported)
+    if side is None and given.final is not None:
+        openings = {
+            "affirmative": f"{given.base or ''}\n{''.join(sides['a'][:1])}",
+            "negative": "".join(sides["b"][:1]),
         }
-        held = [each for each, found in holds.items() if found]
+        held = [each for each, text in openings.items() if _holds(text, given.final)]
         side = held[0] if len(held) == 1 else None
     if side not in ("affirmative", "negative"):
         problems.append("the judge's answer is not that of one side alone: there is no verdict")
         return None
-    return Verdict(probabilities=(1.0, 0.0) if side == "affirmative" else (0.0, 1.0), text=text)
+    return Verdict(probabilities=(1.0, 0.0) if side == "affirmative" else (0.0, 1.0), text=judge[-1])
 
 
 def _holds(text: str, answer: str) -> bool:

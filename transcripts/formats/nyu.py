@@ -3,12 +3,15 @@
 A record's rules become a protocol (`nyu_rules`), and its rounds are played through the engine move by move
 (`nyu_rounds`), so that every limit, order and blindness holds, or is reported as a problem of that record. The record
 itself is kept in an `imported` event, as there is more in it (surveys, scratchpads, offline judgments) than a play says.
+
+Rule: the format and what it keeps; the platform's rules, rounds and texts stand in the files beside it.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +20,7 @@ from pydantic_core import from_json, to_json
 from moot.agents.base import act_of
 from moot.complexity.reward import continues, judge_reward
 from moot.play.driver import header
-from moot.protocols.engine.errors import MootError, UsageError
+from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
@@ -25,19 +28,11 @@ from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.version import __version__
 from moot.protocols.engine.view import Request
 from moot.transcripts.events import EventLog
-from moot.transcripts.formats.importing import (
-    Format,
-    Imported,
-    Play,
-    Record,
-    files_to_read,
-    json_value,
-    refuse_constants,
-    save,
-)
+from moot.transcripts.formats.importing import Format, Imported, Play, import_event
 from moot.transcripts.formats.nyu_passage import Passage, tokens_of
 from moot.transcripts.formats.nyu_rounds import OfflineJudgment, clock, offline_judgment, play_rounds, seats_of
 from moot.transcripts.formats.nyu_rules import protocol_of, read_record
+from moot.transcripts.formats.records import Record, json_records, json_value, reason, refuse_constants
 from moot.transcripts.replay import Replay, no_collection
 from moot.transcripts.transcript import Transcript
 from moot.transcripts.truth import sealed
@@ -47,36 +42,60 @@ METADATA = "debates-metadata.jsonl"
 
 
 class NyuDebates(Format):
-    """A folder with `debates/*.json` and `debates-metadata.jsonl`, a folder of such records, or one of them."""
+    """A folder with `debates/*.json` and `debates-metadata.jsonl`, a folder of such records, or one of them, whose metadata
+    is looked for beside it and above."""
 
     name: ClassVar[str] = "nyu"
     about: ClassVar[str] = "human and model debates of Michael et al. 2023, one JSON file each"
 
-    def files(self, path: Path) -> list[Path]:
-        return super().files(_records_of(path))
+    def __init__(self) -> None:
+        self._metadata: dict[str, dict[str, Any]] = {}
+        self._file = Path()  # that is being read
 
-    def imports(self, path: Path, out: Path) -> Iterator[Imported]:
-        return import_folder(path, out)
+    def root(self, path: Path) -> Path:
+        return path / "debates" if (path / "debates").is_dir() else path
+
+    def records(self, file: Path) -> Iterator[Record | str]:
+        self._file = file
+        record = read_json(file.read_bytes())
+        if not isinstance(record, dict):
+            raise UsageError(f"it holds a {type(record).__name__}, not a record")
+        yield Record(file.stem, record)
 
     def plays(self, record: Record) -> Iterable[Play]:
-        raise UsageError("these records are imported by their folder: import_folder(source, out)")
+        raise UsageError("these records are played by their own rounds: import_debate(record, metadata)")
+
+    def makers(self, record: Record) -> Iterator[tuple[str, Callable[[], Transcript]] | str]:
+        yield record.name, partial(import_debate, record.value, self._metadata.get(record.name))
+
+    def imports(self, path: Path, out: Path) -> Iterator[Imported]:
+        return self._described(Path(path), super().imports(path, out))
+
+    def _described(self, path: Path, imported: Iterator[Imported]) -> Iterator[Imported]:
+        files = self.files(path)
+        beside = files[0].parent
+        places = (at / METADATA for at in (beside, beside.parent, path))
+        described = next((place for place in places if place.is_file()), None)
+        self._metadata, found = lines_of_metadata(described) if described is not None else ({}, [])
+        if found:
+            yield Imported(METADATA, None, found)
+        for each in imported:
+            if each.path is not None and described is not None and self._file.stem not in self._metadata:
+                each.problems.insert(0, f"{self._file}: no line of {METADATA} describes it")
+            yield each
+        for name in self._metadata if path.is_dir() else ():
+            if all(file.stem != name for file in files):
+                yield Imported(name, None, [f"{described}: describes {name!r}, and there is no {beside / name}.json"])
 
 
-def import_debate(
-    record: Mapping[str, Any], metadata: Mapping[str, Any] | None = None, out: Path | None = None
-) -> Transcript:
-    """One record, and its line of metadata where there is one, as a transcript; saved to `out` when that is given.
+def import_debate(record: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> Transcript:
+    """One record, and its line of metadata where there is one, as a transcript in memory.
 
     The truth is sealed. What breaks the record's own rules ends the play there, unfinished, and `problems` lists it.
-    Raises UsageError, naming the place, on a record that cannot be read or whose rules no protocol holds to, and when
-    `out` exists.
+    Raises UsageError, naming the place, on a record that cannot be read or whose rules no protocol holds to.
     """
     with no_collection():
-        transcript = _imported(record, metadata)
-    if out is None:
-        return transcript
-    save(list(transcript.lines()), Path(out))
-    return Transcript(path=out)
+        return _imported(record, metadata)
 
 
 def _imported(record: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> Transcript:
@@ -134,18 +153,14 @@ def export_metadata(transcript: Transcript) -> dict[str, Any] | None:
     return metadata
 
 
-def problems(transcript: Transcript) -> list[str]:
-    """What the import found wrong with the record, each with its place. Raises UsageError like `export_debate`."""
-    return list(_import_of(transcript)["problems"])
-
-
 def offline_judgments(transcript: Transcript) -> list[OfflineJudgment]:
     """The beliefs of those who judged the debate after its end, by judge. Raises UsageError like `export_debate`."""
-    found = []
-    for held in read_record(export_debate(transcript)).rounds:
-        if held.OfflineJudgments is not None:
-            found += [offline_judgment(judge, given) for judge, given in held.OfflineJudgments.judgments.items()]
-    return found
+    return [
+        offline_judgment(judge, given)
+        for held in read_record(export_debate(transcript)).rounds
+        if held.OfflineJudgments is not None
+        for judge, given in held.OfflineJudgments.judgments.items()
+    ]
 
 
 class OfflineJudge:
@@ -185,55 +200,7 @@ async def _ended_later(reply: Any) -> Any:
     return _ended(await reply)
 
 
-# -- folders of records ------------------------------------------------------------------------------------------------
-
-
-def import_folder(source: Path, out: Path) -> Iterator[Imported]:
-    """Import every record in `source` into the folder `out`, as NAME.jsonl, one after the other as they are asked for.
-
-    source: a folder that holds `debates/` with records and `debates-metadata.jsonl`, a folder of records, or one record
-    (its metadata is looked for beside it and above). What is wrong with one record is reported with it, and the rest goes
-    on; a transcript that exists already is left as it is. Raises UsageError when there is no record, or `out` is no
-    folder.
-    """
-    source, out = Path(source), Path(out)
-    return _imports(source, files_to_read(NyuDebates(), source, out), out)
-
-
-def _records_of(source: Path) -> Path:
-    """The folder that holds the records, or the one record."""
-    return source / "debates" if (source / "debates").is_dir() else source
-
-
-def _imports(source: Path, files: list[Path], out: Path) -> Iterator[Imported]:
-    folder, beside = _records_of(source), files[0].parent
-    described = next((at / METADATA for at in (beside, beside.parent, source) if (at / METADATA).is_file()), None)
-    metadata, found = lines_of_metadata(described) if described is not None else ({}, [])
-    if found:
-        yield Imported(METADATA, None, found)
-    for file in files:
-        folders = () if source.is_file() else file.relative_to(folder).parts[:-1]
-        path = out / f"{'-'.join([*folders, file.stem])}.jsonl"
-        yield _import_file(file, metadata.pop(file.stem, None), path, described is not None)
-    if not source.is_file():
-        for name in metadata:
-            yield Imported(name, None, [f"{described}: describes {name!r}, and there is no {beside / name}.json"])
-
-
-def _import_file(file: Path, metadata: dict[str, Any] | None, path: Path, described: bool) -> Imported:
-    missing = [f"{file}: no line of {METADATA} describes it"] if described and metadata is None else []
-    try:
-        if path.exists():
-            raise UsageError(f"{path} exists already and was left as it is; remove it to import the record again")
-        record = read_json(file.read_bytes())
-        if not isinstance(record, dict):
-            raise UsageError(f"it holds a {type(record).__name__}, not a record")
-        transcript = import_debate(record, metadata, path)
-    except OSError as error:
-        return Imported(path.stem, None, [f"{file}: {error.strerror}"])
-    except (MootError, ValueError, RecursionError) as error:
-        return Imported(path.stem, None, [f"{file}: {error}"])
-    return Imported(path.stem, path, [*missing, *(f"{file}: {problem}" for problem in problems(transcript))])
+# -- what is kept of a record ------------------------------------------------------------------------------------------
 
 
 def lines_of_metadata(file: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
@@ -241,31 +208,25 @@ def lines_of_metadata(file: Path) -> tuple[dict[str, dict[str, Any]], list[str]]
     lines: dict[str, dict[str, Any]] = {}
     found: list[str] = []
     try:
-        for number, text in enumerate(file.read_bytes().splitlines(), 1):
-            try:
-                if not text.strip():
-                    continue
-                line = json_value(text)
-                name = line["name"]
-                if not isinstance(name, str) or name in lines:
-                    raise UsageError(f"its name is {name!r}: not a name, or one that was there before")
-                lines[name] = line
-            except (KeyError, TypeError, ValueError, RecursionError, UsageError) as error:
-                found.append(f"{file}: line {number}: not the metadata of a record: {type(error).__name__}: {error}")
-    except OSError as error:
-        found.append(f"{file}: {error.strerror}")
+        for each in json_records(file):
+            value: Any = each.value if isinstance(each, Record) else None
+            name = value.get("name") if isinstance(value, dict) else None
+            if isinstance(name, str) and name not in lines:
+                lines[name] = value
+            elif isinstance(each, Record):
+                found.append(f"{file}: {each.place}: its name is {name!r}: not a name, or one that was there before")
+            else:
+                found.append(f"{file}: {each}")
+    except (OSError, ValueError) as error:
+        found.append(f"{file}: {reason(error)}")
     return lines, found
-
-
-# -- what is kept of a record ------------------------------------------------------------------------------------------
 
 
 def _import_of(transcript: Transcript) -> dict[str, Any]:
     """The event that keeps the record."""
-    for event in transcript.events():
-        if event["event"] == "imported" and event.get("source") == SOURCE:
-            return event
-    raise UsageError(f"{transcript.name} was not imported from a human debate, so it cannot be exported as one")
+    if (event := import_event(transcript)).get("source") != SOURCE:
+        raise UsageError(f"{transcript.name} was not imported from a human debate, so it cannot be exported as one")
+    return event
 
 
 def _without_tokens(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -279,6 +240,7 @@ def _status(play: Transcript, protocol: Any, record: Mapping[str, Any]) -> dict[
     """How the play ended, as a line of metadata says it."""
     held = [each for each in record["rounds"] if "OfflineJudgments" not in each]
     truth, outcome, judging = play.sample.unseal(), play.outcome, None
+    parts = len(protocol.opening) + (protocol.rounds or 0) * len(protocol.repeated()) + len(protocol.closing)
     if isinstance(outcome, Decided):
         ended = "JudgeDecided"
         judging = {
@@ -287,9 +249,7 @@ def _status(play: Transcript, protocol: Any, record: Mapping[str, Any]) -> dict[
         }  # fmt: skip
     elif held and "NegotiateEnd" in held[-1] and all(held[-1]["NegotiateEnd"]["votes"].values()):
         ended = "MutualAgreement"
-    elif protocol.rounds is not None and len(held) == sum(
-        (len(protocol.opening), protocol.rounds * len(protocol.repeated()), len(protocol.closing))
-    ):
+    elif protocol.rounds is not None and len(held) == parts:
         ended = "TimeUp"
     else:
         return {"InProgress": {}} if held else {"WaitingToBegin": {}}
@@ -298,13 +258,12 @@ def _status(play: Transcript, protocol: Any, record: Mapping[str, Any]) -> dict[
 
 def _contradictions(ours: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[str]:
     """Where the metadata says something else of the result than the play does."""
-    found = []
     theirs = metadata.get("status")
     if not isinstance(theirs, dict) or list(ours) != list(theirs):
         return [f"metadata.status is {theirs!r:.80}; by the record's rules and rounds it is {next(iter(ours))}"]
     ours, theirs = (status.get("Complete", {}).get("result") or {} for status in (ours, theirs))
-    for name in ("endedBy", "correctAnswerIndex", "judgingInfo"):
-        if to_json(ours.get(name)) != to_json(theirs.get(name)):
-            place = f"metadata.status.Complete.result.{name}"
-            found.append(f"{place} is {theirs.get(name)}; the play gives {ours.get(name)}")
-    return found
+    return [
+        f"metadata.status.Complete.result.{name} is {theirs.get(name)}; the play gives {ours.get(name)}"
+        for name in ("endedBy", "correctAnswerIndex", "judgingInfo")
+        if to_json(ours.get(name)) != to_json(theirs.get(name))
+    ]

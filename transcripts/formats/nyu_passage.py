@@ -1,6 +1,8 @@
 """Source texts and speeches of the human debates of Michael et al. 2023: tokens as a passage, quotes as its spans.
 
 Each translation has its way back, exact for what the platform of that study wrote.
+
+Rule: texts alone, fast: a corpus has millions of tokens.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The rounds of a human debate of Michael et al. 2023 played through the engine."""
+"""The rounds of a human debate of Michael et al. 2023 played through the engine.
+
+Rule: who says what, and where it stands in the record; nothing is decided here.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ def _speakers(protocol: Debate, question: Question) -> dict[str, str]:
     """The answers that have a speaker, by index as a record writes it, and their seats."""
     if isinstance(protocol, Consultancy):
         return {str(protocol.answer): "consultant"}
-    return {str(index): seat for index, seat in enumerate(list(seats_of(protocol, question))[:-1])}
+    return {str(index): seat for index, seat in enumerate(seats_of(protocol, question)) if seat != "judge"}
 
 
 def _over(game: Game) -> bool:
@@ -91,15 +94,13 @@ def _moves(
         said = held.speeches if name == "SimultaneousSpeeches" else dict(sorted(held.speeches.items()))
         for key, spoken in said.items():
             where = f"{place}.speeches.{key}"
-            for number, segment in enumerate(spoken.content):
-                if segment.Quote is None:
-                    continue
-                first, last = segment.Quote.span
-                if not 0 <= first < last <= len(passage.tokens):
-                    found.append(
-                        f"{where}.content[{number}]: the quote spans tokens {first} to {last} of a source that has "
-                        f"{len(passage.tokens)}; only what is there is quoted"
-                    )
+            spans = ((i, segment.Quote.span) for i, segment in enumerate(spoken.content) if segment.Quote is not None)
+            found += [
+                f"{where}.content[{number}]: the quote spans tokens {first} to {last} of a source that has "
+                f"{len(passage.tokens)}; only what is there is quoted"
+                for number, (first, last) in spans
+                if not 0 <= first < last <= len(passage.tokens)
+            ]
             yield where, _speaker(speakers, key), speech_of(spoken.content, passage), spoken.timestamp
 
 

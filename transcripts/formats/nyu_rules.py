@@ -1,5 +1,7 @@
 """The records of the human debates of Michael et al. 2023 (arXiv 2311.08702; data CC-BY 4.0): what a file must hold,
 and its rules as a moot protocol. The rules are read as the platform of that study plays them.
+
+Rule: records and rules; texts stand in `nyu_passage`, play in `nyu_rounds`.
 """
 
 from __future__ import annotations
@@ -18,11 +20,11 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.limits import Limit
 from moot.protocols.scoring import ScoringRule
 
-# -- what a file must hold; fields that are not named here are kept as they are ----------------------------------------
+# -- what a file must hold ---------------------------------------------------------------------------------------------
 
 
 class _Source(BaseModel):
-    model_config = ConfigDict(extra="allow", strict=True)
+    model_config = ConfigDict(strict=True)
 
 
 class _OneOf(_Source):
@@ -30,19 +32,14 @@ class _OneOf(_Source):
 
     @model_validator(mode="after")
     def _one(self) -> _OneOf:
-        values = self.__dict__.values()
-        if sum([value is not None for value in values]) != 1:
+        if sum([value is not None for value in self.__dict__.values()]) != 1:
             raise ValueError(f"it must hold exactly one of {', '.join(type(self).model_fields)}")
         return self
-
-    def _given(self) -> list[str]:
-        return [name for name, value in self.__dict__.items() if value is not None]  # unknown fields are kept elsewhere
 
     @property
     def case(self) -> tuple[str, Any]:
         """The field that is there, and its value."""
-        (name,) = self._given()
-        return name, getattr(self, name)
+        return next((name, value) for name, value in self.__dict__.items() if value is not None)
 
 
 class Words(_Source):
@@ -120,16 +117,14 @@ class Closing(_Source):
     rounds: list[RoundType]
 
 
-class LogScore(_Source):
-    baseCoefficient: float
-    constant: float
-    logBase: float
-    perTurnPenalty: float
-
-
 class OtherScore(_Source):
     baseCoefficient: float
     perTurnPenalty: float
+
+
+class LogScore(OtherScore):
+    constant: float
+    logBase: float
 
 
 class Scoring(_OneOf):
@@ -203,7 +198,7 @@ def protocol_of(setup: Setup) -> Debate:
 def _protocol(given: str, assigned: tuple[int, ...], answers: int) -> Debate:
     """Thousands of debates are held by a dozen sets of rules."""
     rules = Rules.model_validate_json(given)
-    closing = rules.fixedClosing
+    closing, last = rules.fixedClosing, [] if rules.fixedClosing is None else rules.fixedClosing.rounds
     if rules.globalQuoteRestriction is not None:
         raise UsageError("setup.rules.globalQuoteRestriction: no protocol here limits quotes over a whole debate")
     if closing is not None and closing.maxRepeatCycles < 0:
@@ -212,11 +207,11 @@ def _protocol(given: str, assigned: tuple[int, ...], answers: int) -> Debate:
         "rounds": None if closing is None else closing.maxRepeatCycles,
         "opening": _parts("fixedOpening", rules.fixedOpening),
         "repeat": _parts("repeatingStructure", rules.repeatingStructure),
-        "closing": () if closing is None else _parts("fixedClosing.rounds", closing.rounds),
+        "closing": _parts("fixedClosing.rounds", last),
         "scoring": _scoring(rules.scoringFunction),
     }
-    every = [*rules.fixedOpening, *rules.repeatingStructure, *([] if closing is None else closing.rounds)]
-    only = {rule.assignedDebatersOnly for _, rule in (each.case for each in every) if isinstance(rule, _DebatersRule)}
+    held = [each.case[1] for each in (*rules.fixedOpening, *rules.repeatingStructure, *last)]
+    only = {rule.assignedDebatersOnly for rule in held if isinstance(rule, _DebatersRule)}
     if only <= {False} or len(assigned) == answers:
         return Debate(**fields)
     if only == {True} and len(assigned) == 1:
@@ -245,10 +240,8 @@ def _part(place: str, name: str, rule: Any) -> AnyPart:
         return Negotiate()
     if rule.quoteLimit is not None and rule.quoteLimit < 1:
         raise UsageError(f"{place}.{name}.quoteLimit is {rule.quoteLimit}; a limit on quotes is 1 character or more")
-    quotes = None if rule.quoteLimit is None else _characters(rule.quoteLimit)
-    simultaneous = name == "SimultaneousSpeechesRound"
-    order: Any = "simultaneous" if simultaneous else "sequential"
-    return Speeches(order=order, limit=_characters(rule.charLimit), quote_limit=quotes)
+    order: Any = "simultaneous" if name == "SimultaneousSpeechesRound" else "sequential"
+    return Speeches(order=order, limit=_characters(rule.charLimit), quote_limit=_characters(rule.quoteLimit or 0))
 
 
 @cache
@@ -258,11 +251,9 @@ def _characters(limit: int) -> Limit | None:
 
 def _scoring(scoring: Scoring) -> ScoringRule:
     name, given = scoring.case
-    penalty, coefficient = given.perTurnPenalty, given.baseCoefficient
+    shared = {"penalty": given.perTurnPenalty, "coefficient": given.baseCoefficient}
     if isinstance(given, LogScore):
-        return ScoringRule(
-            rule="log", base=given.logBase, penalty=penalty, constant=given.constant, coefficient=coefficient
-        )
+        return ScoringRule(rule="log", base=given.logBase, constant=given.constant, **shared)
     if name == "QuadraticScoreWithLinearPenalty":  # 2 p - |p|^2 is the Brier score here plus 1
-        return ScoringRule(rule="brier", penalty=penalty, constant=coefficient, coefficient=coefficient)
-    return ScoringRule(rule="spherical", penalty=penalty, coefficient=coefficient)
+        return ScoringRule(rule="brier", constant=given.baseCoefficient, **shared)
+    return ScoringRule(rule="spherical", **shared)

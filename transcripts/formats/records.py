@@ -1,22 +1,69 @@
-"""Reading records of others: JSON, JSON lines and arrays of them, and fields that may be missing or of another type."""
+"""Reading records of others: JSON, JSON lines and arrays of them, CSV, and records as pydantic models.
+
+Rule: files and values, of any format; what a record means, and what is played, stands elsewhere.
+"""
 
 from __future__ import annotations
 
 import csv
+import json
+import math
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from moot.protocols.engine.errors import UsageError
-from moot.transcripts.formats.importing import Record, check_start, json_value
 
 LINES = (".jsonl", ".ndjson")
-_REQUIRED: Any = object()
-_NAMES: dict[type, str] = {
-    str: "a text", list: "a list", dict: "an object", bool: "true or false", int: "an integer", float: "a number",
+_KINDS = {
+    "string_type": "a text", "string_unicode": "a text", "list_type": "a list", "dict_type": "an object",
+    "model_type": "an object", "bool_type": "true or false", "int_type": "an integer", "float_type": "a number",
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a file. place: where in the file it stands, for messages ("line 3"; "" when it is all of it).
+    named: the name says already which folder the file is in."""
+
+    name: str
+    value: Any
+    place: str = ""
+    named: bool = False
+
+
+class Given(BaseModel):
+    """An object as others save it: strictly of these types, null counts as missing, other fields are passed over."""
+
+    model_config = ConfigDict(strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_missing(cls, value: Any) -> Any:
+        return {key: each for key, each in value.items() if each is not None} if isinstance(value, dict) else value
+
+
+G = TypeVar("G", bound=BaseModel)
+
+
+def read(kind: type[G], value: Any, at: str = "") -> G:
+    """The value as a model. at: where it stands ("answer_cases.0"). Raises UsageError that names the first field that is
+    missing or of another kind."""
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    where = ".".join(filter(None, [at, *map(str, first["loc"])]))
+    if first["type"] == "missing":
+        raise UsageError(f"{where} is missing")
+    if what := _KINDS.get(first["type"]):
+        raise UsageError(f"{where or 'the record'} is {_shown(first['input'])}, not {what}")
+    raise UsageError(f"{where or 'the record'}: {first['msg'].removeprefix('Value error, ')}")
 
 
 def json_records(file: Path) -> Iterator[Record | str]:
@@ -46,9 +93,21 @@ def json_records(file: Path) -> Iterator[Record | str]:
             try:
                 value = json_value(line.rstrip(b"\r\n"))
             except (ValueError, RecursionError) as error:
-                yield f"line {number}: {_reason(error)}"
+                yield f"line {number}: {reason(error)}"
             else:
                 yield from _each(Record(f"{file.stem}-{number}", value, f"line {number}"))
+
+
+def _each(record: Record) -> Iterator[Record | str]:
+    """A record, or those of a list."""
+    if not isinstance(record.value, list):
+        yield record
+        return
+    at = f"{record.place}, " if record.place else ""
+    if not record.value:
+        yield f"{at}the list of records is empty"
+    for number, value in enumerate(record.value):
+        yield Record(f"{record.name}-{number}", value, f"{at}record {number}")
 
 
 def csv_rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -75,60 +134,24 @@ def csv_rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
         csv.field_size_limit(before)
 
 
-def field(record: Any, key: str, kind: type, default: Any = _REQUIRED, at: str = "") -> Any:
-    """What a record has under `key`, which must be of this kind; null counts as missing.
+def json_value(text: bytes) -> Any:
+    """A JSON value, without the numbers that JSON has not. Raises ValueError that says where it ends to be one."""
 
-    kind: str, list, dict, bool, int, or float for any number that a float can hold. at: where the record stands, for
-    messages ("answer_cases.0"). Raises UsageError that names the field.
-    """
-    if not isinstance(record, dict):
-        raise UsageError(f"{at or 'the record'} is {_shown(record)}, not an object")
-    where = f"{at}.{key}" if at else key
-    value = record.get(key)
-    if value is None:
-        if default is _REQUIRED:
-            raise UsageError(f"{where} is missing")
-        return default
-    return of_kind(value, kind, where)
+    def no_number(name: str) -> Any:
+        raise ValueError(f"{name} is not JSON")
 
+    def finite(digits: str) -> float:
+        number = float(digits)
+        if math.isinf(number):
+            raise ValueError(f"the number {digits[:20]} is too large to be read")
+        return number
 
-def of_kind(value: Any, kind: type, where: str) -> Any:
-    """The value, when it is of this kind; see `field`. Raises UsageError that names the place."""
-    kinds: Any = (int, float) if kind is float else kind
-    if not isinstance(value, kinds) or (isinstance(value, bool) and kind in (int, float)):
-        raise UsageError(f"{where} is {_shown(value)}, not {_NAMES[kind]}")
-    if kind is float:
-        try:
-            return float(value)
-        except OverflowError:
-            raise UsageError(f"{where} is {_shown(value)}, which is too large") from None
-    return value
-
-
-def objects(record: Any, key: str, at: str = "", default: Any = _REQUIRED) -> list[dict[str, Any]]:
-    """A list of objects under `key`. Raises UsageError that names the field or the item."""
-    items = field(record, key, list, default, at)
-    where = f"{at}.{key}" if at else key
-    return [of_kind(item, dict, f"{where}.{i}") for i, item in enumerate(items)]
-
-
-def texts(record: Any, key: str, at: str = "", default: Any = _REQUIRED) -> list[str]:
-    """A list of texts under `key`. Raises UsageError that names the field or the item."""
-    items = field(record, key, list, default, at)
-    where = f"{at}.{key}" if at else key
-    return [of_kind(item, str, f"{where}.{i}") for i, item in enumerate(items)]
-
-
-def _each(record: Record) -> Iterator[Record | str]:
-    """A record, or those of a list."""
-    if not isinstance(record.value, list):
-        yield record
-        return
-    at = f"{record.place}, " if record.place else ""
-    if not record.value:
-        yield f"{at}the list of records is empty"
-    for number, value in enumerate(record.value):
-        yield Record(f"{record.name}-{number}", value, f"{at}record {number}")
+    try:
+        return json.loads(text_of(text), parse_constant=no_number, parse_float=finite)
+    except json.JSONDecodeError as error:
+        what = error.msg.removesuffix(" at").removesuffix(" starting")
+        where = f"character {error.colno}" if error.lineno == 1 else f"line {error.lineno}, character {error.colno}"
+        raise ValueError(f"it is no JSON: {what} at {where}") from None
 
 
 def _is_json(line: bytes) -> bool:
@@ -139,8 +162,34 @@ def _is_json(line: bytes) -> bool:
     return True
 
 
-def _reason(error: Exception) -> str:
-    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+def refuse_constants(line: bytes) -> None:
+    """Raise ValueError where a line holds NaN or an infinity, which a record read otherwise than by `json_value` may."""
+    if b"NaN" in line or b"Infinity" in line:  # as numbers, or as words in a text
+        json_value(line)
+
+
+def text_of(content: bytes) -> str:
+    """A text in UTF-8, without the mark that may stand before it. Raises ValueError, in words, on what is none."""
+    check_start(content)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is no text in UTF-8: byte {error.start} is 0x{content[error.start]:02x}") from None
+
+
+def check_start(content: bytes) -> None:
+    """Raises ValueError where a file begins as one in UTF-16 does, or as what Git LFS leaves in the place of a file."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ValueError("it is a text in UTF-16; save it in UTF-8")
+    if content.startswith(b"version https://git-lfs.github.com/spec/"):
+        raise ValueError("it is what Git LFS leaves in the place of a file; fetch the file itself with `git lfs pull`")
+
+
+def reason(error: Exception) -> str:
+    """Why something cannot be read, in words."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return str(error.strerror) if isinstance(error, OSError) else str(error)
 
 
 def _shown(value: Any) -> str:

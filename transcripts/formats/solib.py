@@ -2,16 +2,20 @@
 was argued for.
 
 A record's recorded scores are computed again from the judge's probabilities (`solib_scores`), and what differs is reported.
+
+Rule: one format; its scores are computed by `solib_scores`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from dataclasses import field as given_by
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
+
+from pydantic import field_validator
 
 from moot.protocols.debate.consultancy import Consultancy, DirectQA
 from moot.protocols.debate.debate import Debate
@@ -20,12 +24,50 @@ from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Ask, Move, Speech, Verdict
 from moot.protocols.engine.question import Question, Sample
-from moot.transcripts.formats.importing import Format, Play, Record, json_value
-from moot.transcripts.formats.records import field, json_records, objects
+from moot.transcripts.formats.importing import Format, Play
+from moot.transcripts.formats.records import Given, Record, json_records, json_value, read
 from moot.transcripts.formats.solib_scores import disagreements, of_record
 
 CLIENT = "client"
 _FOLDER = re.compile(r"(Blind|Propaganda|Consultancy|Debate)(?:_t([01])_n\d+)?")
+
+
+class _Case(Given):
+    short: str
+    long: Any = None
+    value: Any = None
+    case_probs: Any = None
+    agent_score: Any = None
+
+
+class _Experiment(Given):
+    question: str
+    answer_cases: list[_Case]
+    source_text: Any = None
+
+
+class _Item(Given):
+    role: str
+    content: str
+
+
+class _Argued(Given):
+    transcript: list[_Item] = []
+    source_text: Any = None
+
+
+class _Belief(Given):
+    short: str
+    judge_prob: float | None = None
+
+    @field_validator("judge_prob", mode="before")
+    @classmethod
+    def _unwrapped(cls, value: Any) -> Any:
+        return value.get("prob", value) if isinstance(value, dict) else value
+
+
+class _Beliefs(Given):
+    answer_cases: list[_Belief]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +77,7 @@ class Run(Record):
 
     kind: str | None = None
     simultaneous: bool | None = None
-    seats: Mapping[str, Mapping[str, Any]] = given_by(default_factory=dict)
+    seats: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
 
@@ -49,86 +91,79 @@ class Solib(Format):
     suffixes: ClassVar[tuple[str, ...]] = (".jsonl",)
 
     def records(self, file: Path) -> Iterator[Record | str]:
-        told = config_of(file)
+        kind, simultaneous, seats, problems = config_of(file)
         above = file.resolve().parent.parts[-2:]
         names = above if file.stem == "results" and any(map(_FOLDER.fullmatch, above)) else ()
-        problems = _config_problems(file)
         for record in json_records(file):
             if isinstance(record, str):
                 yield record
             else:
                 name = "-".join([*names, record.name])
-                yield Run(name.lstrip("-._"), record.value, record.place, bool(names), *told, problems)
+                yield Run(
+                    name.lstrip("-._"), record.value, record.place, bool(names), kind, simultaneous, seats, problems
+                )
                 problems = ()  # told once, with the first record
 
     def plays(self, record: Record) -> Iterator[Play | str]:
         run = record if isinstance(record, Run) else Run(record.name, record.value, record.place)
-        value = run.value
-        text, cases = field(value, "question", str), objects(value, "answer_cases")
-        answers = _answers(cases)
+        given = read(_Experiment, run.value)
+        cases, answers = given.answer_cases, _answers(given.answer_cases)
         labels = sorted(answers)
         choices = tuple(answers[label] for label in labels)
         if len(set(choices)) < len(choices):
             choices = tuple(f"({label}) {answers[label]}" for label in labels)
-        truth, problems = _truth(cases, labels)
-        problems = [*run.problems, *problems]
-        argued = {case["short"]: case.get("case_probs") for case in cases}
-        if all(each is None for each in argued.values()):
+        problems = list(run.problems)
+        truth = _truth(cases, labels, problems)
+        if all(case.case_probs is None for case in cases):
             raise UsageError("answer_cases: none has case_probs, so that no answer was argued for and judged")
-        problems += _scores(value, cases, truth)
+        problems += _scores(run.value, cases, None if truth is None else labels[truth])
         for number, case in enumerate(cases):
-            if case.get("case_probs") is None:
-                yield f"answer_cases.{number}.case_probs is missing: nobody argued for this answer"
+            at = f"answer_cases.{number}.case_probs"
+            if case.case_probs is None:
+                yield f"{at} is missing: nobody argued for this answer"
                 continue
             try:
-                yield _play(run, text, labels, choices, truth, case, f"answer_cases.{number}.case_probs", problems)
+                argued = read(_Argued, case.case_probs, at)
+                passage = given.source_text if argued.source_text is None else argued.source_text
+                question = Question(
+                    given.question, choices, passage=passage if isinstance(passage, str) and passage else None, id=run.name,
+                )  # fmt: skip
+                yield _play(run, Sample(question, truth), labels, case, argued.transcript, at, problems)
             except UsageError as error:
                 yield str(error)
             else:
                 problems = []  # those of the whole record are told once, with its first play
 
 
-def config_of(file: Path) -> tuple[str | None, bool | None, dict[str, dict[str, Any]]]:
+def config_of(file: Path) -> tuple[str | None, bool | None, dict[str, dict[str, Any]], tuple[str, ...]]:
     """What `config.json` beside a file says of the run, and where it is silent or missing, the name of a folder
-    ("Debate_t1_n4"): the kind of protocol, whether debaters spoke at the same time, who sat where."""
-    kind: str | None = None
-    simultaneous: bool | None = None
-    seats: dict[str, dict[str, Any]] = {}
-    config: Any = None
+    ("Debate_t1_n4"): the kind of protocol, whether debaters spoke at the same time, who sat where, and what is wrong with
+    it."""
+    config: Any = {}
+    problems: tuple[str, ...] = ()
     try:
         config = json_value((file.parent / "config.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
-        pass  # a run without a readable config: the transcripts show what they can
-    if isinstance(config, dict):
-        protocol = _described(config.get("protocol"))
-        if isinstance(protocol.get("__class__"), str):
-            kind = protocol["__class__"].rpartition(".")[2]
-        if isinstance(protocol.get("simultaneous"), bool):
-            simultaneous = protocol["simultaneous"]
-        for who in ("agent", "adversary", "judge"):
-            about = {
-                key: each for key, each in _described(config.get(who)).items() if key in ("__class__", "model", "tools")
-            }
-            if about:
-                seats[who] = about
-    for part in (file.resolve().parent.name, file.resolve().parent.parent.name):
-        named = _FOLDER.fullmatch(part)
-        if named is not None:
-            kind = kind or named[1]
-            if simultaneous is None and named[1] == "Debate" and named[2] is not None:
-                simultaneous = named[2] == "1"
-    return kind, simultaneous, seats
-
-
-def _config_problems(file: Path) -> tuple[str, ...]:
-    config = file.parent / "config.json"
-    try:
-        value = json_value(config.read_bytes())
     except FileNotFoundError:
-        return ()
+        pass
     except (OSError, ValueError, RecursionError) as error:
-        return (f"config.json beside it cannot be read: {' '.join(str(error).split())[:80]}",)
-    return () if isinstance(value, dict) else ("config.json beside it is not an object",)
+        problems = (f"config.json beside it cannot be read: {' '.join(str(error).split())[:80]}",)
+    if not isinstance(config, dict):
+        config, problems = {}, ("config.json beside it is not an object",)
+    protocol = _described(config.get("protocol"))
+    named, told = protocol.get("__class__"), protocol.get("simultaneous")
+    kind = named.rpartition(".")[2] if isinstance(named, str) else None
+    simultaneous = told if isinstance(told, bool) else None
+    seats = {}
+    for who in ("agent", "adversary", "judge"):
+        about = _described(config.get(who))
+        if about := {key: each for key, each in about.items() if key in ("__class__", "model", "tools")}:
+            seats[who] = about
+    for part in file.resolve().parent.parts[:-3:-1]:
+        if (found := _FOLDER.fullmatch(part)) is not None:
+            kind = kind or found[1]
+            if simultaneous is None and found[1] == "Debate" and found[2] is not None:
+                simultaneous = found[2] == "1"
+    return kind, simultaneous, seats, problems
 
 
 def _described(component: Any) -> dict[str, Any]:
@@ -139,52 +174,47 @@ def _described(component: Any) -> dict[str, Any]:
     return {**(inner if isinstance(inner, dict) else {}), **{k: v for k, v in component.items() if k != "dict"}}
 
 
-def _answers(cases: list[dict[str, Any]]) -> dict[str, str]:
+def _answers(cases: list[_Case]) -> dict[str, str]:
     """The answers by their short names. Files put the true one first, so their order must not become that of the choices."""
     answers: dict[str, str] = {}
     for number, case in enumerate(cases):
-        short = field(case, "short", str, at=f"answer_cases.{number}")
-        long = case.get("long")
+        short, long = case.short, case.long
         if short in answers:
             raise UsageError(f"answer_cases.{number}.short is {short!r}, which another answer has too")
         if short == CLIENT:
             raise UsageError(f"answer_cases.{number}.short is {short!r}, which is the judge's name in a consultancy")
-        answers[short] = long if isinstance(long, str) and long.strip() else short if long is None else str(long)
+        answers[short] = short if long is None or isinstance(long, str) and not long.strip() else str(long)
     if len(answers) != 2:
         raise UsageError(f"answer_cases has {len(answers)} answers; a record has two")
     return answers
 
 
-def _truth(cases: list[dict[str, Any]], labels: list[str]) -> tuple[int | None, list[str]]:
-    values = {case["short"]: case.get("value") for case in cases}
-    if all(value is None for value in values.values()):
-        return None, []
-    true = [short for short, value in values.items() if not isinstance(value, bool) and value == 1]
-    false = [short for short, value in values.items() if not isinstance(value, bool) and value == -1]
-    if len(true) == 1 and len(false) == 1:
-        return labels.index(true[0]), []
-    return None, [f"answer_cases: the values are {str(list(values.values()))[:60]}; one must be 1 and one -1"]
+def _truth(cases: list[_Case], labels: list[str], problems: list[str]) -> int | None:
+    """Which answer is true: of the values one must be 1 and one -1."""
+    values = [case.value for case in cases]
+    if all(value is None for value in values):
+        return None
+    if not any(isinstance(value, bool) for value in values) and values in ([1, -1], [-1, 1]):
+        return labels.index(cases[values.index(1)].short)
+    problems.append(f"answer_cases: the values are {str(values)[:60]}; one must be 1 and one -1")
+    return None
 
 
-def _scores(value: Any, cases: list[dict[str, Any]], truth: int | None) -> list[str]:
+def _scores(value: Any, cases: list[_Case], truth: str | None) -> list[str]:
     """Which recorded scores are not what the probabilities give."""
-    labels, reports = sorted(case["short"] for case in cases), {}
-    for number, case in enumerate(cases):
-        try:
-            p = _probabilities(case.get("case_probs"), labels, f"answer_cases.{number}.case_probs")
-        except UsageError:
-            p = None  # reported with its play
-        if p is not None:
-            reports[case["short"]] = p
+    labels, reports = sorted(case.short for case in cases), {}
     places: dict[str, tuple[Any, str]] = {}
     for number, case in enumerate(cases):
-        inner = case.get("case_probs")
-        places[f"agent_score.{case['short']}"] = (case, f"answer_cases.{number}.agent_score")
-        places[f"judge_score.{case['short']}"] = (inner, f"answer_cases.{number}.case_probs.judge_score")
+        at = f"answer_cases.{number}"
+        inner = case.case_probs if isinstance(case.case_probs, dict) else {}
+        places[f"agent_score.{case.short}"] = (case.agent_score, f"{at}.agent_score")
+        places[f"judge_score.{case.short}"] = (inner.get("judge_score"), f"{at}.case_probs.judge_score")
+        with suppress(UsageError):  # reported with its play
+            if p := _probabilities(case.case_probs, labels, f"{at}.case_probs"):
+                reports[case.short] = p
     found: list[str] = []
-    for name, values in of_record(reports, None if truth is None else labels[truth]).items():
-        holder, where = places.get(name, (value, name))
-        recorded = holder.get(name.partition(".")[0]) if isinstance(holder, dict) else None
+    for name, values in of_record(reports, truth).items():
+        recorded, where = places.get(name, (value.get(name), name))
         if isinstance(recorded, dict):
             found += disagreements(recorded, values, where)
         elif recorded is not None:
@@ -192,131 +222,111 @@ def _scores(value: Any, cases: list[dict[str, Any]], truth: int | None) -> list[
     return found
 
 
-def _probabilities(judged: Any, labels: list[str], at: str) -> dict[str, float] | None:
-    """The judge's probability of each answer; None where it has none for any. Raises UsageError on anything between."""
+def _probabilities(judged: Any, labels: list[str], at: str) -> dict[str, float]:
+    """The judge's probability of each answer; nothing where it has none for any. Raises UsageError on anything between."""
+    told = enumerate(read(_Beliefs, judged, at).answer_cases)
     found: dict[str, float] = {}
-    for number, answer in enumerate(objects(judged, "answer_cases", at)):
-        where = f"{at}.answer_cases.{number}"
-        short, prob = field(answer, "short", str, at=where), answer.get("judge_prob")
-        if prob is None:
+    for number, belief in told:
+        if (p := belief.judge_prob) is None:
             continue
-        p = field(prob, "prob", float, at=f"{where}.judge_prob") if isinstance(prob, dict) else (
-            field(answer, "judge_prob", float, at=where))  # fmt: skip
         if not 0 <= p <= 1:
-            raise UsageError(f"{where}.judge_prob is {p:g}, which is no probability")
-        found[short] = p
-    if not found:
-        return None
-    if sorted(found) != labels:
+            raise UsageError(f"{at}.answer_cases.{number}.judge_prob is {p:g}, which is no probability")
+        found[belief.short] = p
+    if found and sorted(found) != labels:
         raise UsageError(f"{at}: there are probabilities for {sorted(found)}, and the answers are {labels}")
     return found
 
 
 def _play(
-    run: Run, text: str, labels: list[str], choices: tuple[str, ...], truth: int | None, case: dict[str, Any], at: str,
-    problems: list[str],
-) -> Play:  # fmt: skip
-    judged, argued = field(case, "case_probs", dict, at=at.rpartition(".")[0]), case["short"]
-    items = objects(judged, "transcript", at, [])
-    said = [(field(item, "role", str, at=f"{at}.transcript.{i}"), field(item, "content", str, at=f"{at}.transcript.{i}"))
-            for i, item in enumerate(items)]  # fmt: skip
-    for number, (role, _) in enumerate(said):
-        if role not in (*labels, CLIENT):
-            raise UsageError(f"{at}.transcript.{number}.role is {role!r}, neither {CLIENT!r} nor one of {labels}")
+    run: Run, sample: Sample, labels: list[str], case: _Case, items: list[_Item], at: str, problems: list[str]
+) -> Play:
+    for number, item in enumerate(items):
+        if item.role not in (*labels, CLIENT):
+            raise UsageError(f"{at}.transcript.{number}.role is {item.role!r}, neither {CLIENT!r} nor one of {labels}")
     found = list(problems)
-    protocol, moves = _protocol(run, labels, argued, said, at, found)
+    protocol, moves = _protocol(run, labels, case.short, items, at, found)
     try:
-        p = _probabilities(judged, labels, at)
-    except UsageError as error:
-        p = None
-        found.append(str(error))
-    else:
-        if p is None:
+        if p := _probabilities(case.case_probs, labels, at):
+            moves["judge"] += _verdict(p, labels, at, found)
+        else:
             found.append(f"{at}: there is no judge_prob, and so no verdict")
-    if p is not None and (verdict := _verdict(p, labels, at, found)) is not None:
-        moves["judge"].append(verdict)
-    passage = judged.get("source_text", run.value.get("source_text"))
-    question = Question(
-        text, choices, passage=passage if isinstance(passage, str) and passage else None, id=run.name,
-    )  # fmt: skip
+    except UsageError as error:
+        found.append(str(error))
     return Play(
-        protocol, Sample(question, truth), moves, seats=_seats(run, protocol, labels, argued), problems=tuple(found),
-        name=f"{run.name}-{argued}",
+        protocol, sample, moves, seats=_seats(run, protocol, labels, case.short), problems=tuple(found),
+        name=f"{run.name}-{case.short}",
     )  # fmt: skip
 
 
-def _verdict(p: dict[str, float], labels: list[str], at: str, found: list[str]) -> Verdict | None:
-    """The judge's probabilities as a verdict; what had to be done to them is reported."""
+def _verdict(p: dict[str, float], labels: list[str], at: str, found: list[str]) -> list[Verdict]:
+    """The judge's probabilities as a verdict, where they are some; what had to be done to them is reported."""
     total = sum(p.values())
     if total == 0:
         found.append(f"{at}: all probabilities are 0, and so there is no verdict")
-        return None
+        return []
     if abs(total - 1) > 1e-6:
         found.append(f"{at}: the probabilities sum to {total:g}; the verdict has them divided by that")
-        return Verdict(probabilities=tuple(p[label] / total for label in labels))
-    return Verdict(probabilities=tuple(p[label] for label in labels))
+        p = {label: each / total for label, each in p.items()}
+    return [Verdict(probabilities=tuple(p[label] for label in labels))]
 
 
 def _protocol(
-    run: Run, labels: list[str], argued: str, said: list[tuple[str, str]], at: str, found: list[str]
+    run: Run, labels: list[str], argued: str, said: list[_Item], at: str, found: list[str]
 ) -> tuple[Protocol, dict[str, list[Move]]]:
     """The protocol that a transcript is a play of, and what each seat said in it."""
-    roles = [role for role, _ in said]
+    roles = [item.role for item in said]
     speakers = [role for role in dict.fromkeys(roles) if role != CLIENT]
-    shows = (
-        "Blind" if not said else "Debate" if len(speakers) == 2 else "Propaganda" if len(said) == 1 else "Consultancy"
-    )
-    if shows == "Propaganda" and (CLIENT in roles or run.kind in ("Consultancy", "Debate")):
+    debate, asked = len(speakers) == 2, CLIENT in roles
+    shows = "Blind" if not said else "Debate" if debate else "Propaganda" if len(said) == 1 else "Consultancy"
+    if shows == "Propaganda" and (asked or run.kind in ("Consultancy", "Debate")):
         shows = "Debate" if run.kind == "Debate" else "Consultancy"
     if run.kind is not None and run.kind != shows:
         found.append(f"{at}.transcript is not of {run.kind}, which the run is said to be, and is read as {shows}")
     if shows == "Blind":
         return DirectQA(), {"judge": []}
     if shows == "Debate":
-        if CLIENT in roles:
+        if asked:
             raise UsageError(f"{at}.transcript has two debaters and a client; no protocol of solib has")
         return _debate(run, labels, said, at, found)
     if speakers and speakers != [argued]:
         found.append(f"{at}.transcript argues for {speakers[0]}, and is recorded under {argued}")
-    parts = tuple(Questions() if role == CLIENT else Speeches() for role in roles)
     answer = labels.index(speakers[0] if speakers else argued)
     moves: dict[str, list[Move]] = {
-        "consultant": [Speech(text=text) for role, text in said if role != CLIENT],
-        "judge": [Ask(text=text) for role, text in said if role == CLIENT],
+        "consultant": [Speech(text=item.content) for item in said if item.role != CLIENT],
+        "judge": [Ask(text=item.content) for item in said if item.role == CLIENT],
     }
-    if CLIENT not in roles:
+    if not asked:
         return Consultancy(answer=answer, rounds=len(said)), moves
+    parts = tuple(Questions() if role == CLIENT else Speeches() for role in roles)
     return Consultancy(answer=answer, rounds=0, opening=parts), moves
 
 
 def _debate(
-    run: Run, labels: list[str], said: list[tuple[str, str]], at: str, found: list[str]
+    run: Run, labels: list[str], said: list[_Item], at: str, found: list[str]
 ) -> tuple[Protocol, dict[str, list[Move]]]:
     if run.simultaneous is None:
         found.append(
             f"{at}: nothing says whether the debaters spoke at the same time; they are read as speaking in turn"
         )
-    first = said[0][0]
-    other = next(label for label in labels if label != first)
-    if [role for role, _ in said] != [(first, other)[i % 2] for i in range(len(said))]:
-        raise UsageError(f"{at}.transcript: the debaters do not take turns: {[role for role, _ in said][:12]}")
-    swap = labels.index(first) == 1 and not run.simultaneous
-    seats = dict(zip(reversed(labels) if swap else labels, ("a", "b"), strict=True))
+    roles, first = [item.role for item in said], labels.index(said[0].role)
+    if roles != [labels[(first + i) % 2] for i in range(len(said))]:
+        raise UsageError(f"{at}.transcript: the debaters do not take turns: {roles[:12]}")
+    swap = first == 1 and not run.simultaneous
+    seats = dict(zip(labels[::-1] if swap else labels, ("a", "b"), strict=True))
     moves: dict[str, list[Move]] = {"a": [], "b": [], "judge": []}
-    for role, text in said:
-        moves[seats[role]].append(Speech(text=text))
+    for item in said:
+        moves[seats[item.role]].append(Speech(text=item.content))
     order: Any = "simultaneous" if run.simultaneous else "sequential"
     return Debate(rounds=(len(said) + 1) // 2, order=order, swap=swap), moves
 
 
 def _seats(run: Run, protocol: Protocol, labels: list[str], argued: str) -> dict[str, Mapping[str, Any]]:
     """Who sat where: the agent argues for the answer of its case, the adversary for the other."""
-    told = {"judge": run.seats["judge"]} if "judge" in run.seats else {}
-    agent, adversary = run.seats.get("agent"), run.seats.get("adversary")
+    agent = run.seats.get("agent")
+    held = {"judge": run.seats.get("judge")}
     if isinstance(protocol, Consultancy):
-        return {**told, "consultant": agent} if agent else told
-    if isinstance(protocol, Debate):
+        held["consultant"] = agent
+    elif isinstance(protocol, Debate):
         own = labels.index(argued) ^ protocol.swap
-        pair = {"ab"[own]: agent, "ab"[1 - own]: adversary or agent}
-        return {**told, **{seat: who for seat, who in pair.items() if who}}
-    return told
+        held |= {"ab"[own]: agent, "ab"[1 - own]: run.seats.get("adversary") or agent}
+    return {seat: who for seat, who in held.items() if who}

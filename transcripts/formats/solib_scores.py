@@ -1,6 +1,8 @@
 """The scores of solib (Pallavi Sudhir, Kaunismaa and Panickssery 2025, arXiv 2504.03731), computed from probabilities.
 
 A question's two answers are each argued for; p maps the answers to the judge's probabilities after an argument.
+
+Rule: numbers alone; no record is read here.
 """
 
 from __future__ import annotations

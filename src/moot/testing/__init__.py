@@ -4,6 +4,8 @@
         moot.testing.check_protocol(MyProtocol())
 
 Needs Hypothesis: pip install 'moot[testing]'.
+
+Rule of this room: it stands above all that it tests, and nothing but tests imports it.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from moot.testing import strategies as strategies
     from moot.testing.checks import laws as laws
     from moot.testing.checks.check import LawBroken as LawBroken
-    from moot.testing.checks.check import check_protocol as check_protocol
+    from moot.testing.checks.laws import check_protocol as check_protocol
     from moot.testing.golden import check_golden as check_golden
     from moot.testing.golden import play_golden as play_golden
     from moot.testing.golden import puppet as puppet

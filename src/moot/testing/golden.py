@@ -3,6 +3,8 @@
 They show in a diff what a change of protocol, engine or format does to a play. A golden file is a transcript like any
 other (`moot.load` reads it), without clock readings or anything else that is no part of the play. Those of one version of
 the format say nothing of the next: a new version has a folder of its own, and `pytest --update-golden` writes it.
+
+Rule: no Hypothesis here, as golden plays must be the same for ever.
 """
 
 from __future__ import annotations
@@ -43,8 +45,7 @@ def check_golden(path: Path | str, protocol: Protocol, question: Question, seed:
 
     Raises AssertionError with the first line that differs; UsageError when there is no such file.
     """
-    path = Path(path)
-    transcript = play_golden(protocol, question, seed)
+    path, transcript = Path(path), play_golden(protocol, question, seed)
     if update:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"".join(transcript.lines()))

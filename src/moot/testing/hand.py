@@ -1,11 +1,15 @@
-"""Plays stepped by hand: a script of replies by step, in any order of completion, with every request kept."""
+"""Plays stepped by hand: a script of replies by step, in any order of completion, with every request kept.
+
+Rule: it drives a game and looks at it, and judges nothing; laws and machine do.
+"""
 
 from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
@@ -18,11 +22,10 @@ from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request
+from moot.testing.drawing import moves
 from moot.testing.shapes import Seeded, move_of
-from moot.testing.strategies import moves
 from moot.transcripts.events import EventLog, played_part
 from moot.transcripts.transcript import Transcript
-from moot.transcripts.truth import sealed
 
 _LATE = 40  # moves after which drawn moves ask to end, so that plays without a fixed length come to one
 _TRIES = 3
@@ -113,30 +116,23 @@ class Script:
 
 
 def _ending(move: Move) -> Move:
-    ending: dict[str, Any] = {name: True for name in ("end", "stop") if name in type(move).model_fields}
-    return move.model_copy(update=ending) if ending else move
+    return move.model_copy(update={name: True for name in ("end", "stop") if name in type(move).model_fields})
 
 
 def accepted(reply: Any, check: Callable[[Any], Move] | None) -> bool:
     """Whether the check of an ask would take this move."""
-    if check is None:
-        return True
     try:
-        check(reply)
+        return check is None or check(reply) is not None
     except Illegal:
         return False
-    return True
 
 
 def shown(reply: Any) -> str:
     """A reply for a message, in one line."""
-    try:
-        text = reply.model_dump_json() if isinstance(reply, Move) else json.dumps(reply)
-    except Exception:
-        try:
-            text = repr(reply)
-        except Exception:
-            text = f"<{type(reply).__name__}>"
+    text = f"<{type(reply).__name__}>"
+    for write in (repr, json.dumps) if not isinstance(reply, Move) else (type(reply).model_dump_json,):
+        with suppress(Exception):
+            text = write(reply)
     return text if len(text) <= 200 else text[:200] + "…"
 
 
@@ -167,16 +163,21 @@ class Hand:
         self.game = Game(protocol, self.sample.question, seed=seed, bounds=bounds, recorder=log)
         self.asked: dict[tuple[str, int], Asked] = {}
         self.order: list[str] = []
-        log.event("started", header(protocol, self.sample.question, seed, bounds), sealed(self.sample))
+        truth = self.sample.unseal()  # recorded in the meta of the opening event, for scoring alone
+        log.event("started", header(protocol, self.sample.question, seed, bounds),
+                  {} if truth is None else {"sealed": {"truth": truth}})  # fmt: skip
         with watch():
             self.game.start()
 
-    def run(self, order: Sequence[int] = (), most: int = 1000) -> Hand:
-        """Play on to the outcome, or for `most` moves. order: which of the open steps is next (index modulo their number)."""
+    def run(
+        self, order: Sequence[int] = (), most: int = 1000, before: Callable[[str], Mapping[str, Any]] = lambda step: {}
+    ) -> Hand:
+        """Play on to the outcome, or for `most` moves. order: which of the open steps is next (index modulo their number).
+        before: called with each step, gives further arguments of `step`."""
         turns = iter(order)
         while self.game.outcome is None and len(self.order) < most:
-            steps = list(self.game.open)
-            self.step(steps[next(turns, 0) % len(steps)])
+            step = list(self.game.open)[next(turns, 0) % len(self.game.open)]
+            self.step(step, **before(step))
         return self
 
     def step(self, step: str, reply: Any = SCRIPTED, spent: Mapping[str, int | float] | None = None) -> bool:
@@ -215,3 +216,16 @@ class Hand:
             event = json.loads(line)
             found.setdefault(event.get("step", "") if event["event"] != "failed" else "", []).append(played_part(line))
         return found
+
+
+def accounts(transcript: Transcript) -> Iterator[tuple[dict[str, Any], str, float]]:
+    """Every spending on the record: its event, the measure, and what the seat has spent of it by then."""
+    used: Counter[tuple[str, str]] = Counter()
+    for event in transcript.events():
+        if event["event"] in ("moved", "rejected"):
+            spending = {"calls": 1, "reads": event.get("reads", 0), **(event["meta"].get("spent") or {})}
+        else:
+            spending = {event["measure"]: event["amount"]} if event["event"] == "charged" else {}
+        for measure, amount in spending.items():
+            used[event["seat"], measure] += amount
+            yield event, measure, used[event["seat"], measure]

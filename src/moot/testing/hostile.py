@@ -1,4 +1,7 @@
-"""What a broken or hostile agent may send back, as strategies."""
+"""What a broken or hostile agent may send back, as strategies.
+
+Rule: replies and texts that no protocol has to take; nothing here plays.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 
 from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Stop, Verdict
 from moot.protocols.engine.view import Request
+from moot.testing.drawing import Drawn
 from moot.testing.shapes import move_of
 
 FORGERIES = (
@@ -76,15 +80,11 @@ def illegal_replies(request: Request) -> st.SearchStrategy[Any]:
         None, 3, math.nan, True, "yes", b"bytes", (), [], ["speech"], {"kind": "nonesuch"}, {"kind": None, "": 0},
         {"kind": 7}, {1: 2}, object(), ValueError("returned, not raised"), Move, {"text": "\ud800", "kind": "?"},
     ]  # fmt: skip
+    extra = st.sampled_from(["extra", "payoffs", "seat", "\ud800"])
     return st.one_of(
-        st.sampled_from(nonsense),
-        st.sampled_from(_strangers(request) or nonsense),
-        st.builds(
-            lambda form, name: {**form, name: 1},
-            _forms(request),
-            st.sampled_from(["extra", "payoffs", "seat", "\ud800"]),
-        ),
-    )
+        st.sampled_from(nonsense), st.sampled_from(_strangers(request) or nonsense),
+        st.builds(lambda form, name: {**form, name: 1}, _forms(request), extra),
+    )  # fmt: skip
 
 
 def hostile_replies(request: Request, most: int = 100_000) -> st.SearchStrategy[Any]:
@@ -96,27 +96,20 @@ def hostile_replies(request: Request, most: int = 100_000) -> st.SearchStrategy[
     def spoilt(form: dict[str, Any], text: str, number: Any, where: int) -> dict[str, Any]:
         names = [name for name in form if name != "kind"] or ["text"]
         name = names[where % len(names)]
-        value = form.get(name)
+        value, new = form.get(name), number
         if isinstance(value, str):
-            new: Any = text
+            new = text
         elif isinstance(value, (list, tuple)):
             new = [number, *list(value)[1:]] if where % 2 else [*value, number]
-        else:
-            new = number
         return {**form, name: new}
 
     odd: list[Any] = [math.nan, math.inf, -math.inf, -1, 2, 10**400, 1e308, "0.5", None, [], {}, True, 0.1 + 0.2]
     numbers = st.sampled_from(odd)
     broken = st.builds(spoilt, _forms(request), texts, numbers, st.integers(0, 5))
-    return st.one_of(illegal_replies(request), broken, _speeches(request, texts), broken)
-
-
-def _speeches(request: Request, texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
-    return st.builds(lambda form, text: {**form, "text": text}, _forms(request), texts)
+    speeches = st.builds(lambda form, text: {**form, "text": text}, _forms(request), texts)
+    return st.one_of(illegal_replies(request), broken, speeches, broken)
 
 
 @st.composite
 def _forms(draw: st.DrawFn, request: Request) -> dict[str, Any]:
-    from moot.testing.strategies import Drawn
-
     return move_of(request, Drawn(draw)).model_dump(mode="python")

@@ -1,4 +1,7 @@
-"""A state machine that plays a protocol by hand, for tests that go where the laws' scripted plays do not."""
+"""A state machine that plays a protocol by hand, for tests that go where the laws' scripted plays do not.
+
+Rule: what holds of every protocol; a protocol's own rules and invariants go into a subclass.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from moot.protocols.engine.budget import MEASURES
 from moot.protocols.engine.errors import BudgetExceeded, ProtocolError, UsageError
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
-from moot.testing.hand import Hand, Script
+from moot.testing.hand import Hand, Script, accounts
 from moot.testing.strategies import hostile_replies, illegal_replies, moves, questions_for, samples
 from moot.transcripts.events import played_part
 from moot.transcripts.replay import Replay, replay, verify
@@ -76,10 +79,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         """A seat answers as it should."""
         self._answer(data, self.legal)
 
-    @precondition(lambda self: self.playing)
-    @rule(data=st.data())
-    def say_again(self, data: st.DataObject) -> None:
-        self._answer(data, self.legal)
+    say_again = say  # as often as it is broken or attacked
 
     @precondition(lambda self: self.playing)
     @rule(data=st.data())
@@ -116,16 +116,10 @@ class ProtocolMachine(RuleBasedStateMachine):
     @invariant()
     def within_limits(self) -> None:
         """Folded from the record: what every seat has spent."""
-        used: dict[tuple[str, str], float] = {}
-        for event in self.hand.transcript.events():
-            if event["event"] not in ("moved", "rejected"):
-                continue
-            spending = {"calls": 1, "reads": event.get("reads", 0), **(event["meta"].get("spent") or {})}
-            for measure, amount in spending.items():
-                key = (event["seat"], measure)
-                used[key] = used.get(key, 0) + amount
-                limit = self.limits.get(key[0], {}).get(measure)
-                assert limit is None or used[key] <= limit, f"seat {key[0]} spent {used[key]} {measure} of {limit}"
+        for event, measure, used in accounts(self.hand.transcript):
+            limit = self.limits.get(event["seat"], {}).get(measure)
+            within = limit is None or used <= limit or event["event"] == "charged"
+            assert within, f"seat {event['seat']} spent {used} {measure} of {limit}"
 
     @invariant()
     def tree_is_one(self) -> None:

@@ -1,6 +1,6 @@
 """Moves made from the schema of their kind: by Hypothesis for the laws, by a seeded generator for golden transcripts.
 
-One builder serves both; a `Chooser` is what it asks for every number, text and alternative.
+Rule: what is known of a request goes into a form here; values that a schema alone decides are made in `schemas`.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
-from typing import Protocol as Structural
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -17,37 +16,10 @@ from moot.protocols.engine.errors import UsageError, first_problem
 from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.games.pixel_debate import Pixel, unseen
-
-T = TypeVar("T")
-WORDS = (
-    "yes",
-    "no",
-    "the",
-    "page",
-    "says",
-    "otherwise",
-    "because",
-    "admiral",
-    "storm",
-    "never",
-    "three",
-    "naïve",
-    "海",
-)
-_DEEP = 4  # nesting at which optional parts of a recursive schema are left out
+from moot.testing.schemas import WORDS, Chooser, T, build
 
 
-class Chooser(Structural):
-    """Where choices come from."""
-
-    def integer(self, low: int, high: int) -> int: ...
-    def real(self, low: float, high: float) -> float: ...
-    def text(self, least: int, most: int) -> str: ...
-    def pick(self, among: Sequence[T]) -> T: ...
-    def pattern(self, regex: str) -> str: ...
-
-
-class Seeded:
+class Seeded(Chooser):
     """Choices that follow from a number alone: the same in every process and on every machine."""
 
     def __init__(self, seed: int) -> None:
@@ -66,7 +38,7 @@ class Seeded:
     def pick(self, among: Sequence[T]) -> T:
         return among[self._random.randrange(len(among))]
 
-    def pattern(self, regex: str) -> str:
+    def pattern(self, regex: str, least: int, most: float) -> str:
         raise UsageError(f"a text that must match {regex!r} cannot be made without Hypothesis; seat a program instead")
 
 
@@ -76,13 +48,12 @@ def move_of(request: Request, choose: Chooser) -> Move:
     Raises UsageError when nothing that its schema describes is a valid move of that kind.
     """
     kind = choose.pick(request.kinds)
-    made = next((make for base, make in _KNOWN if issubclass(kind, base) and kind.model_fields.keys() == base.model_fields.keys()),
-                None)  # fmt: skip
-    problem = ""
+    known = (
+        make for base, make in _KNOWN if issubclass(kind, base) and kind.model_fields.keys() == base.model_fields.keys()
+    )
+    made, problem = next(known, None), ""
     for _ in range(10):
-        form = (
-            made(request, choose) if made is not None else _told(request, kind, build(schema_of(kind), choose), choose)
-        )
+        form = _told(request, kind, build(schema_of(kind), choose), choose) if made is None else made(request, choose)
         try:
             return kind.model_validate({**form, "kind": kind.model_fields["kind"].default})
         except ValidationError as error:
@@ -122,95 +93,13 @@ def schema_of(kind: type[Move]) -> Mapping[str, Any]:
     return kind.model_json_schema()
 
 
-def build(schema: Mapping[str, Any], choose: Chooser, root: Mapping[str, Any] | None = None, deep: int = 0) -> Any:
-    """A JSON value that fits a JSON schema, as pydantic writes them."""
-    root = schema if root is None else root
-    if "$ref" in schema:
-        target: Any = root
-        for part in schema["$ref"].removeprefix("#/").split("/"):
-            target = target[part]
-        return build(target, choose, root, deep + 1)
-    if "const" in schema:
-        return schema["const"]
-    if "enum" in schema:
-        return choose.pick(schema["enum"])
-    for several in ("anyOf", "oneOf"):
-        if several in schema:
-            options = list(schema[several])
-            flat = [
-                option for option in options if "$ref" not in option and option.get("type") not in ("array", "object")
-            ]
-            return build(choose.pick(flat if deep > _DEEP and flat else options), choose, root, deep + 1)
-    if "allOf" in schema:
-        return build({key: value for part in schema["allOf"] for key, value in part.items()}, choose, root, deep)
-    make = _TYPES.get(schema.get("type", ""))
-    return make(schema, choose, root, deep) if make is not None else choose.pick((None, True, 0, "any"))
-
-
-def _integer(schema: Mapping[str, Any], choose: Chooser, root: Mapping[str, Any], deep: int) -> int:
-    step = schema.get("multipleOf", 1)
-    low = schema.get("minimum", schema.get("exclusiveMinimum", -(10**6) - 1) + 1)
-    high = schema.get("maximum", schema.get("exclusiveMaximum", max(low, 10**6) + 1) - 1)
-    return int(step) * choose.integer(-(-int(low) // int(step)), int(high) // int(step))
-
-
-def _number(schema: Mapping[str, Any], choose: Chooser, root: Mapping[str, Any], deep: int) -> float:
-    low = float(schema.get("minimum", schema.get("exclusiveMinimum", -1e6)))
-    high = float(schema.get("maximum", schema.get("exclusiveMaximum", max(low, 1e6))))
-    value = choose.real(low, high)
-    open_ended = value == schema.get("exclusiveMinimum") or value == schema.get("exclusiveMaximum")
-    return (low + high) / 2 if open_ended else value
-
-
-def _string(schema: Mapping[str, Any], choose: Chooser, root: Mapping[str, Any], deep: int) -> str:
-    if "pattern" in schema:
-        return choose.pattern(schema["pattern"])
-    least = schema.get("minLength", 0)
-    return choose.text(least, schema.get("maxLength", least + 60))
-
-
-def _array(schema: Mapping[str, Any], choose: Chooser, root: Mapping[str, Any], deep: int) -> list[Any]:
-    if "prefixItems" in schema:
-        return [build(item, choose, root, deep + 1) for item in schema["prefixItems"]]
-    least = schema.get("minItems", 0)
-    count = choose.integer(least, least if deep > _DEEP else schema.get("maxItems", least + 3))
-    return [build(schema.get("items", {}), choose, root, deep + 1) for _ in range(count)]
-
-
-def _object(schema: Mapping[str, Any], choose: Chooser, root: Mapping[str, Any], deep: int) -> dict[str, Any]:
-    required = schema.get("required", ())
-    made = {}
-    for name, part in schema.get("properties", {}).items():
-        if name in required or (deep <= _DEEP and choose.pick((True, False))):
-            made[name] = build(part, choose, root, deep + 1)
-    extra = schema.get("additionalProperties")
-    if isinstance(extra, Mapping) and deep <= _DEEP and choose.pick((False, True)):
-        made[choose.text(1, 8)] = build(extra, choose, root, deep + 1)
-    return made
-
-
-_TYPES: dict[str, Callable[[Mapping[str, Any], Chooser, Mapping[str, Any], int], Any]] = {
-    "integer": _integer,
-    "number": _number,
-    "string": _string,
-    "array": _array,
-    "object": _object,
-    "boolean": lambda schema, choose, root, deep: choose.pick((False, True)),
-    "null": lambda schema, choose, root, deep: None,
-}
-
-
 def _verdict(request: Request, choose: Chooser) -> dict[str, Any]:
     count = len(request.view.question.choices) or 2
     weights = [choose.integer(0, 16) for _ in range(count)]
     if not any(weights):
         weights[choose.integer(0, count - 1)] = 1
-    total = sum(weights)
-    return {
-        "probabilities": [weight / total for weight in weights],
-        "text": choose.text(0, 20),
-        "end": choose.integer(0, 1) == 1,
-    }
+    probabilities = [weight / sum(weights) for weight in weights]
+    return {"probabilities": probabilities, "text": choose.text(0, 20), "end": choose.integer(0, 1) == 1}
 
 
 def _answer(request: Request, choose: Chooser) -> dict[str, Any]:
@@ -246,17 +135,14 @@ def _within(text: str, limit: Mapping[str, Any]) -> str:
     if (most := limit.get("words")) is not None:
         return " ".join(text.split()[:most]) or "so"
     if (most := limit.get("chars")) is not None:
-        return text[:most] if text[:most].strip() else "s" * min(most, 2)
-    if (most := limit.get("tokens")) is not None:
+        cut = text[:most]
+    elif (most := limit.get("tokens")) is not None:
         cut = text.encode()[:most].decode(errors="ignore")
-        return cut if cut.strip() else "s" * min(most, 2)
-    return text
+    else:
+        return text
+    return cut if cut.strip() else "s" * min(most, 2)
 
 
 _KNOWN: tuple[tuple[type[Move], Callable[[Request, Chooser], dict[str, Any]]], ...] = (
-    (Verdict, _verdict),
-    (Answer, _answer),
-    (Ask, _ask),
-    (Pixel, _pixel),
-    (Speech, _speech),
-)
+    (Verdict, _verdict), (Answer, _answer), (Ask, _ask), (Pixel, _pixel), (Speech, _speech),
+)  # fmt: skip

@@ -1,85 +1,36 @@
-"""Hypothesis strategies for questions, moves, transcripts, and for what a hostile agent may send back."""
+"""Hypothesis strategies for questions, moves, transcripts, and for what a hostile agent may send back.
+
+Rule: the public face of all strategies, and those of questions and whole plays; how values are drawn stands in `drawing`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from hypothesis import strategies as st
 
+from moot.protocols.debate.consultancy import Consultancy, DirectQA
+from moot.protocols.debate.debate import Debate, OpenDebate
+from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request
 from moot.protocols.games.boolean_circuit import ARITY, Circuit, normal_form
+from moot.protocols.trees.bisection import Bisection
+from moot.testing.drawing import Moves as Moves
+from moot.testing.drawing import moves as moves
+from moot.testing.drawing import orders as orders
+from moot.testing.drawing import sentences
+from moot.testing.drawing import texts as texts
+from moot.testing.hand import Hand, Script
 from moot.testing.hostile import Hanging as Hanging
 from moot.testing.hostile import Raises as Raises
 from moot.testing.hostile import hostile_replies as hostile_replies
 from moot.testing.hostile import hostile_text as hostile_text
 from moot.testing.hostile import illegal_replies as illegal_replies
-from moot.testing.shapes import WORDS, move_of
-
-if TYPE_CHECKING:
-    from moot.protocols.engine.base import Protocol
-    from moot.transcripts.transcript import Transcript
-
-T = TypeVar("T")
-Moves = Callable[[Request], st.SearchStrategy[Any]]
-"""From a request to a strategy of replies to it."""
-
-
-_LETTERS = dict(zip("abcdefghijklm", WORDS, strict=True))
-"""A letter for each word: one drawn text is then a sentence, where a list of words would be a draw for each of them."""
-
-
-def _sentences(most: int) -> st.SearchStrategy[str]:
-    """One to `most` words."""
-    letters = st.text("".join(_LETTERS), min_size=1, max_size=most)
-    return letters.map(lambda drawn: " ".join(_LETTERS[letter] for letter in drawn))
-
-
-@lru_cache(maxsize=256)
-def texts(least: int = 0, most: int = 60) -> st.SearchStrategy[str]:
-    """Texts as people write them, and as they do not: words, and any characters that are text at all."""
-    plain = _sentences(6).filter(lambda text: least <= len(text) <= most)
-    wild = st.text(st.characters(exclude_categories=["Cs"]), min_size=least, max_size=most)
-    return (plain | wild) if least <= 8 and most >= 12 else wild
-
-
-_integers = lru_cache(maxsize=256)(st.integers)
-_reals = lru_cache(maxsize=256)(st.floats)
-
-
-class Drawn:
-    """Choices that Hypothesis makes, and shrinks. Strategies are made once: making one takes longer than drawing from it."""
-
-    def __init__(self, draw: st.DrawFn) -> None:
-        self._draw = draw
-
-    def integer(self, low: int, high: int) -> int:
-        return self._draw(_integers(low, high))
-
-    def real(self, low: float, high: float) -> float:
-        return self._draw(_reals(low, high))
-
-    def text(self, least: int, most: int) -> str:
-        return self._draw(texts(least, most))
-
-    def pick(self, among: Sequence[T]) -> T:
-        return among[0] if len(among) == 1 else among[self._draw(_integers(0, len(among) - 1))]
-
-    def pattern(self, regex: str) -> str:
-        return self._draw(st.from_regex(regex))
-
-
-@st.composite
-def moves(draw: st.DrawFn, request: Request) -> Move:
-    """Moves of the kinds that `request` asks for, made from their schemas and legal as far as request and question tell.
-
-    Raises UsageError when a kind has conditions that its schema does not show; give `check_protocol` your own then.
-    """
-    return move_of(request, Drawn(draw))
+from moot.testing.schemas import WORDS
+from moot.transcripts.transcript import Transcript
 
 
 @st.composite
@@ -89,7 +40,7 @@ def questions(draw: st.DrawFn, choices: int | None = None, passage: bool | None 
     wording = st.sampled_from(WORDS[:10]).flatmap(lambda word: st.just(f"Is it {word}?"))
     named = draw(st.lists(st.text("abcxyz ", min_size=1, max_size=6), min_size=count, max_size=count, unique=True))
     with_passage = draw(st.booleans()) if passage is None else passage
-    source = draw(_sentences(12)) if with_passage else None
+    source = draw(sentences(12)) if with_passage else None
     return Question(draw(wording), tuple(named), passage=source, size=draw(st.integers(1, 50)))
 
 
@@ -227,11 +178,6 @@ def transcripts(
 
     of: the questions. rejections: now and then a seat says something illegal first.
     """
-    from moot.protocols.debate.consultancy import Consultancy, DirectQA
-    from moot.protocols.debate.debate import Debate, OpenDebate
-    from moot.protocols.trees.bisection import Bisection
-    from moot.testing.hand import Hand, Script
-
     if protocol is None:
         protocol = draw(st.sampled_from([Debate(), Debate(rounds=1, questions=True), Consultancy(), DirectQA(), OpenDebate(),
                                          Bisection()]))  # fmt: skip
@@ -243,8 +189,3 @@ def transcripts(
 
     hand = Hand(protocol, sample, Script(draw, replies), seed=draw(st.integers(0, 2**32)))
     return hand.run(draw(orders())).transcript
-
-
-def orders() -> st.SearchStrategy[list[int]]:
-    """Orders of completion: which of the open steps is answered next, as an index modulo their number; then the first."""
-    return st.lists(st.integers(0, 5), max_size=12)

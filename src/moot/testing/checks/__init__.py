@@ -1,1 +1,4 @@
-"""The laws that every protocol keeps."""
+"""The laws that every protocol keeps.
+
+Rule of this room: a law looks at plays from outside, through the hand and the driver, and never into a protocol.
+"""

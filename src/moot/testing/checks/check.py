@@ -1,4 +1,7 @@
-"""How a law is examined: drawn plays of one protocol, and a message with the smallest one that breaks the law."""
+"""How a law is examined: drawn plays of one protocol, and a message with the smallest one that breaks the law.
+
+Rule: no law stands here, and nothing here knows one; `laws` lists them.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NoReturn
-from typing import Protocol as Structural
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -23,9 +25,8 @@ from moot.testing.strategies import Moves, orders, questions_for, takes
 from moot.testing.strategies import moves as any_moves
 
 Questions = st.SearchStrategy[Question] | Sequence[Question] | Question
+Limits = Mapping[str, Mapping[str, int | float]]
 MOST = 500  # moves after which a play is taken to have no end
-
-
 PATIENCE = 5.0  # seconds that are given to finding a smaller play that breaks a law
 
 
@@ -45,10 +46,9 @@ class Case:
     """One drawn case: a question, a seed, and what the seats say. A law plays it, plays it otherwise, and compares."""
 
     def __init__(
-        self, law: str, says: str, protocol: Protocol, data: st.DataObject, question: Question, moves: Moves,
-        seats: Mapping[str, Any],
+        self, law: Law, protocol: Protocol, data: st.DataObject, question: Question, moves: Moves, seats: Mapping[str, Any]
     ) -> None:  # fmt: skip
-        self.law, self.says, self.protocol, self.data, self.question = law, says, protocol, data, question
+        self.law, self.protocol, self.data, self.question = law, protocol, data, question
         self.seed: int = self.draw(st.integers(0, 99))
         self._moves, self._seats = moves, seats
         self.script = self.fresh()
@@ -68,30 +68,27 @@ class Case:
     def hand(
         self,
         *,
-        bounds: Mapping[str, Mapping[str, int | float]] | None = None,
+        bounds: Limits | None = None,
         watch: Callable[[], AbstractContextManager[Any]] = nullcontext,
         question: Question | None = None,
     ) -> Hand:
         """This case at its first asks, to be stepped. A protocol that fails breaks the law here."""
-        made: Hand = self.attempt(
-            lambda: Hand(
-                self.protocol, question or self.question, self.script, seed=self.seed, bounds=bounds, watch=watch
-            )
-        )
+        asked = question or self.question
+        made: Hand = self.attempt(Hand, self.protocol, asked, self.script, seed=self.seed, bounds=bounds, watch=watch)
         return made
 
     def play(self, order: Sequence[int] = (), **options: Any) -> Hand:
         """This case played to its end in the given order."""
         hand = self.hand(**options)
-        self.attempt(lambda: hand.run(order, MOST))
+        self.attempt(hand.run, order, MOST)
         if hand.game.outcome is None:
             self.broken(f"the play has not ended after {MOST} moves; every play must come to an outcome")
         return hand
 
-    def attempt(self, call: Callable[[], Any]) -> Any:
-        """Run `call`; what fails in it is the protocol's doing, and said so."""
+    def attempt(self, call: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        """Call `call`; what fails in it is the protocol's doing, and said so."""
         try:
-            return call()
+            return call(*given, **named)
         except Unscripted as error:
             self.broken(f"the play took another way when nothing but the order or the time was another: {error}")
         except (UsageError, LawBroken):
@@ -102,17 +99,15 @@ class Case:
     def broken(self, what: str) -> NoReturn:
         """Raise LawBroken with this case in the message."""
         raise LawBroken(
-            self.law,
-            f'law "{self.law}" ({self.says}) is broken by {shown(self.protocol)}:\n  {what}\n'
+            self.law.__name__,
+            f"{self.law} is broken by {shown(self.protocol)}:\n  {what}\n"
             f"  question: {self.question!r}\n  seed: {self.seed}\n  moves, by step:\n{self.script}",
         )
 
-    def same(self, first: Hand, second: Hand, how: str, without: frozenset[str] = frozenset()) -> None:
+    def same(self, first: Hand, second: Hand, how: str) -> None:
         """Break the law unless two plays of this case said the same at every step."""
         one, other = first.bodies, second.bodies
         for step in dict.fromkeys((*one, *other)):
-            if step in without:
-                continue
             if one.get(step) != other.get(step):
                 self.broken(f"{how}, step {step or '(opening and outcome)'} came out differently:\n"
                             f"    {_text(one.get(step))}\n    {_text(other.get(step))}")  # fmt: skip
@@ -130,11 +125,18 @@ def shown(protocol: Protocol) -> str:
     return f"{type(protocol).__name__}({given})"
 
 
-class Law(Structural):
-    """A law as it is called: `laws.blind(MyProtocol())`. Raises LawBroken; UsageError when nothing can be played."""
+class Law:
+    """A law as it is called: `laws.blind(MyProtocol())`. Raises LawBroken; UsageError when nothing can be played.
 
-    __name__: str
-    __doc__: str | None
+    The arguments are those of `check_protocol`. body: examines one case. says: the law in one sentence.
+    """
+
+    def __init__(self, body: Callable[[Case], None], says: str) -> None:
+        self.body, self.says, self.__name__ = body, says, body.__name__
+        self.__doc__ = f"{says[0].upper()}{says[1:]}. {body.__doc__ or ''}".strip()
+
+    def __str__(self) -> str:
+        return f'law "{self.__name__}" ({self.says})'
 
     def __call__(
         self,
@@ -144,37 +146,48 @@ class Law(Structural):
         moves: Moves | None = None,
         examples: int = 50,
         seats: Mapping[str, Any] | None = None,
-    ) -> None: ...
+    ) -> None:
+        among, found = asked(protocol, questions), list[tuple[float, LawBroken]]()
 
+        @settings(
+            max_examples=examples, deadline=None, database=None, suppress_health_check=tuple(HealthCheck),  # pyright: ignore[reportArgumentType]
+            print_blob=False, report_multiple_bugs=False, phases=(Phase.generate, Phase.shrink),
+        )  # fmt: skip
+        @given(data=st.data())
+        def examine(data: st.DataObject) -> None:
+            if found and time.monotonic() > found[0][0] + PATIENCE:
+                raise _Enough
+            question = data.draw(among)
+            try:
+                self.body(Case(self, protocol, data, question, moves or any_moves, seats or {}))
+            except LawBroken as error:
+                found.append((time.monotonic(), error))
+                raise
 
-LAWS: dict[str, Law] = {}
-"""Every law by name, in the order in which `check_protocol` examines them."""
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="coroutine .* was never awaited", category=RuntimeWarning)
+                examine()
+        except LawBroken as error:
+            raise LawBroken(error.law, str(error)) from error.__cause__
+        except (_Enough, Flaky) as error:
+            if found and time.monotonic() > found[0][0] + PATIENCE:  # Flaky then speaks of the search that was ended
+                smallest = min((broken for _, broken in found), key=lambda broken: len(str(broken)))
+                raise LawBroken(smallest.law, str(smallest)) from smallest.__cause__
+            again = "it did not do so every time: the protocol looks at something other than its floor"
+            if found:
+                raise LawBroken(self.__name__, f"{found[-1][1]}\n  ({again})") from None
+            raise LawBroken(self.__name__, f"{self} cannot be examined: {shown(protocol)} asks for other moves when it is "
+                            f"given the same ones: {again} ({error})") from None  # fmt: skip
 
 
 def law(says: str) -> Callable[[Callable[[Case], None]], Law]:
     """Make a law of a function that examines one case. `says`: the law in one sentence."""
-
-    def decorate(body: Callable[[Case], None]) -> Law:
-        def examine(
-            protocol: Protocol,
-            *,
-            questions: Questions | None = None,
-            moves: Moves | None = None,
-            examples: int = 50,
-            seats: Mapping[str, Any] | None = None,
-        ) -> None:
-            _examine(body, says, protocol, _asked(protocol, questions), moves or any_moves, examples, seats or {})
-
-        examine.__name__ = examine.__qualname__ = body.__name__
-        examine.__doc__ = f"{says[0].upper()}{says[1:]}. {body.__doc__ or ''}".strip()
-        examine.__module__ = body.__module__
-        LAWS[body.__name__] = examine
-        return examine
-
-    return decorate
+    return lambda body: Law(body, says)
 
 
-def _asked(protocol: Protocol, questions: Questions | None) -> st.SearchStrategy[Question]:
+def asked(protocol: Protocol, questions: Questions | None) -> st.SearchStrategy[Question]:
+    """The questions that a law is examined on. Raises UsageError when there is none, or the protocol takes one of them not."""
     if not isinstance(protocol, Protocol):
         raise UsageError(f"a law takes a protocol, made: MyProtocol(), not {protocol!r}")
     if questions is None:
@@ -188,68 +201,3 @@ def _asked(protocol: Protocol, questions: Questions | None) -> st.SearchStrategy
             f"{protocol.name} does not take the question {unfit[0].text!r}" if unfit else "questions= is empty"
         )
     return st.sampled_from(listed)
-
-
-def _examine(
-    body: Callable[[Case], None], says: str, protocol: Protocol, questions: st.SearchStrategy[Question], moves: Moves,
-    examples: int, seats: Mapping[str, Any],
-) -> None:  # fmt: skip
-    found: list[tuple[float, LawBroken]] = []
-
-    @settings(
-        max_examples=examples, deadline=None, database=None, suppress_health_check=tuple(HealthCheck),  # pyright: ignore[reportArgumentType]
-        print_blob=False, report_multiple_bugs=False, phases=(Phase.generate, Phase.shrink),
-    )  # fmt: skip
-    @given(data=st.data())
-    def examine(data: st.DataObject) -> None:
-        if found and time.monotonic() > found[0][0] + PATIENCE:
-            raise _Enough
-        question = data.draw(questions)
-        try:
-            body(Case(body.__name__, says, protocol, data, question, moves, seats))
-        except LawBroken as error:
-            found.append((time.monotonic(), error))
-            raise
-
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="coroutine .* was never awaited", category=RuntimeWarning)
-            examine()
-    except LawBroken as error:
-        raise LawBroken(error.law, str(error)) from error.__cause__
-    except (_Enough, Flaky) as error:
-        if found and time.monotonic() > found[0][0] + PATIENCE:  # Flaky then speaks of the search that was ended
-            smallest = min((broken for _, broken in found), key=lambda broken: len(str(broken)))
-            raise LawBroken(smallest.law, str(smallest)) from smallest.__cause__
-        again = "it did not do so every time: the protocol looks at something other than its floor"
-        if found:
-            raise LawBroken(body.__name__, f"{found[-1][1]}\n  ({again})") from None
-        raise LawBroken(body.__name__, f'law "{body.__name__}" ({says}) cannot be examined: {shown(protocol)} asks for other '
-                        f"moves when it is given the same ones: {again} ({error})") from None  # fmt: skip
-
-
-def check_protocol(
-    protocol: Protocol,
-    *,
-    questions: Questions | None = None,
-    moves: Moves | None = None,
-    examples: int = 50,
-    seats: Mapping[str, Any] | None = None,
-) -> None:
-    """Examine `protocol` under every law that moot's own protocols keep (`moot.testing.checks.laws`).
-
-        def test_mine(): moot.testing.check_protocol(MyProtocol())
-
-    questions: a question, several, or a strategy; by default those among a few shapes (2 to 4 choices with and without a
-    passage, lists of integers, open questions) that `roles` accepts. moves: from a request to a strategy of replies; by
-    default made from the schema of the kinds that are asked for. examples: plays per law. seats: synchronous agents for
-    seats that should not say drawn things.
-
-    Raises LawBroken with the law, the protocol and the smallest play found that breaks it; UsageError when no question
-    fits or a kind of move cannot be made.
-    """
-    import moot.testing.checks.laws  # noqa: F401  (registers them)
-
-    asked = _asked(protocol, questions)
-    for examine in LAWS.values():
-        examine(protocol, questions=asked, moves=moves, examples=examples, seats=seats)

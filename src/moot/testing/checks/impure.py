@@ -1,12 +1,16 @@
-"""Sees a protocol read the clock, chance or the world while it is stepped: calls of C functions, with their line."""
+"""Sees a protocol read the clock, chance or the world while it is stepped: calls of C functions, with their line.
+
+Rule: it looks on; `laws.pure` judges.
+"""
 
 from __future__ import annotations
 
 import gc
 import random
 import sys
-from contextlib import AbstractContextManager
-from types import FrameType, TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from moot.protocols.engine.base import Protocol
@@ -27,31 +31,25 @@ _HARMLESS = {"get_ident", "fspath", "fsdecode", "allocate_lock", "RLock"}
 _CURE = "; moves, coins and sub-plays all come from the floor (floor.ask, floor.flip, floor.draw, floor.uniform)"
 
 
-class Watch(AbstractContextManager[None]):
+class Watch:
     """`with watch():` around each stepping of a game; `found` then says what the protocol did, and where."""
 
     def __init__(self, protocol: Protocol) -> None:
         self.own = type(protocol).play.__code__.co_filename
         self.found: list[str] = []
-        self._before: Any = None
-        self._collects = False
 
-    def __call__(self) -> Watch:
-        return self
-
-    def __enter__(self) -> None:
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
         # Callbacks of the garbage collector run in whatever frame stands there, and may read the clock.
-        self._collects = gc.isenabled()
+        collects, before = gc.isenabled(), sys.getprofile()
         gc.disable()
-        self._before = sys.getprofile()
         sys.setprofile(self._see)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        sys.setprofile(self._before)
-        if self._collects:
-            gc.enable()
+        try:
+            yield
+        finally:
+            sys.setprofile(before)
+            if collects:
+                gc.enable()
 
     def _see(self, frame: FrameType, event: str, called: Any) -> None:
         if event != "c_call":
@@ -83,11 +81,6 @@ def _what(called: Any) -> str | None:
     if name in _METHODS and isinstance(owner, type) and owner.__module__ == "datetime":
         return "reads the clock"
     if isinstance(owner, random.Random):
-        return (
-            "draws randomness"
-            if owner is getattr(random, "_inst", None) or isinstance(owner, random.SystemRandom)
-            else None
-        )
-    if name in _HARMLESS:
-        return None
-    return _MODULES.get(getattr(called, "__module__", None) or "")
+        free = owner is getattr(random, "_inst", None) or isinstance(owner, random.SystemRandom)
+        return "draws randomness" if free else None
+    return None if name in _HARMLESS else _MODULES.get(getattr(called, "__module__", None) or "")

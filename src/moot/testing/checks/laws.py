@@ -1,12 +1,15 @@
 """The laws that every protocol keeps, each a function: `laws.replays(MyProtocol())`. `check_protocol` examines them all.
 
-Here: what a play does and how it is recorded. In `laws_of_sight`: what the seats may see, spend and win.
+Rule: here stand the laws of what a play does and how it is recorded, and the list of all; those of what the seats may see,
+spend and win stand in `laws_of_sight`.
 """
 
 from __future__ import annotations
 
 import tempfile
-from functools import partial
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +21,26 @@ from moot.complexity.play import path_of
 from moot.play.rerun import resume
 from moot.play.run import arun as drive
 from moot.play.run import in_loop
-from moot.protocols.engine.base import record_of
+from moot.protocols.engine.base import Protocol, record_of
 from moot.protocols.engine.errors import ProtocolError
 from moot.protocols.engine.outcomes import outcome_adapter
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
-from moot.testing.checks.check import LAWS as LAWS
-from moot.testing.checks.check import Case, law
-from moot.testing.checks.check import LawBroken as LawBroken
+from moot.testing.checks.check import Case, Law, LawBroken, Questions, asked, law
 from moot.testing.checks.impure import Watch
+from moot.testing.checks.laws_of_metadata import dynamics, players, utility
+from moot.testing.checks.laws_of_sight import (
+    blind,
+    bounded_judge,
+    fits,
+    paid,
+    sealed,
+    symmetric,
+    within_budget,
+    zero_sum,
+)
 from moot.testing.hand import Hand, shown
-from moot.testing.hostile import hostile_replies, illegal_replies
+from moot.testing.strategies import Moves, hostile_replies, illegal_replies
 from moot.transcripts.events import played_part
 from moot.transcripts.replay import replay, verify
 from moot.transcripts.transcript import Transcript
@@ -43,18 +55,13 @@ def ends(case: Case) -> None:
         case.broken(f"steps {', '.join(game.open)} are still open after the outcome")
     if not hand.order:
         return
-    step = hand.order[-1]
-    try:
-        game.answer(step, {})
+    with suppress(ProtocolError):
+        game.answer(hand.order[-1], {})
         case.broken("a step could be answered after the outcome")
-    except ProtocolError:
-        pass
     broken_off = case.hand()
-    for _ in range(case.draw(st.integers(0, len(hand.order) - 1))):
-        if broken_off.game.outcome is None:
-            case.attempt(lambda: broken_off.step(next(iter(broken_off.game.open))))
+    case.attempt(broken_off.run, (), case.draw(st.integers(0, len(hand.order) - 1)))
     if broken_off.game.outcome is None:
-        case.attempt(lambda: broken_off.game.fail(next(iter(broken_off.game.open)), "the world gave out"))
+        case.attempt(broken_off.game.fail, next(iter(broken_off.game.open)), "the world gave out")
         if broken_off.game.open:
             case.broken(f"after a failure steps {', '.join(broken_off.game.open)} are still open")
 
@@ -78,10 +85,9 @@ def deterministic(case: Case) -> None:
 @law("replay gives the identical digest")
 def replays(case: Case) -> None:
     transcript = case.play(case.order()).transcript
-    again = case.attempt(lambda: replay(transcript, case.protocol))
+    again, whole = case.attempt(replay, transcript, case.protocol), verify(transcript)
     if again.digest != transcript.digest:
         case.broken(f"the digest is {transcript.digest}, that of the replay {again.digest}")
-    whole = verify(transcript)
     if not whole.ended or whole.digest != transcript.digest:
         case.broken(f"verification found {whole}")
 
@@ -108,7 +114,7 @@ def encodes(case: Case) -> None:
             kind = next((kind for kind in kinds[step.step] if kind.model_fields["kind"].default == form["kind"]), None)
             if kind is None:
                 continue  # a check may put a kind of its own on the record
-            move = case.attempt(partial(kind.model_validate, form))
+            move = case.attempt(kind.model_validate, form)
             if move.model_dump(mode="json") != form:
                 case.broken(f"the move of step {step.step} was recorded as {form}, and reads back as {shown(move)}")
 
@@ -121,9 +127,9 @@ def order_free(case: Case) -> None:
     reverse = [5 - turn for turn in order] or [5, 4, 3, 2, 1]
     for other in (order, reverse):
         case.same(first, case.play(other), "with its calls answered in another order")
-    live = case.attempt(lambda: _live(case, order))
+    live = case.attempt(_live, case, order)
     if live.digest != first.transcript.digest:
-        _first_difference(case, first, live)
+        _first_difference(case, first, live, "with async agents answering in another order")
 
 
 def _live(case: Case, order: list[int]) -> Transcript:
@@ -143,30 +149,26 @@ def _live(case: Case, order: list[int]) -> Transcript:
             if waiting:
                 waiting.pop(list(waiting)[next(turns, 0) % len(waiting)]).set()
 
-    async def both() -> Transcript:
-        transcript: Transcript | None = None
+    async def both() -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(keep)
             seats = dict.fromkeys(case.protocol.roles(case.question), act)
-            transcript = await drive(case.protocol, case.question, seats, seed=case.seed)
+            played.append(await drive(case.protocol, case.question, seats, seed=case.seed))
             group.cancel_scope.cancel()
-        assert transcript is not None
-        return transcript
 
-    transcript: Transcript = in_loop(both)
-    return transcript
+    played: list[Transcript] = []
+    in_loop(both)
+    return played[0]
 
 
-def _first_difference(case: Case, hand: Hand, live: Transcript) -> None:
+def _first_difference(case: Case, hand: Hand, live: Transcript, how: str) -> None:
     bodies = hand.bodies
     for line, event in live.pairs():
         if event["event"] in ("moved", "rejected", "flipped", "charged", "ended", "started"):
             body = played_part(line)
             if body not in bodies.get(event.get("step", ""), ()):
-                case.broken(
-                    f"with async agents answering in another order, this came out differently: {body.decode()[:600]}"
-                )
-    case.broken("with async agents answering in another order, the digest came out differently")
+                case.broken(f"{how}, this came out differently: {body.decode()[:600]}")
+    case.broken(f"{how}, the digest came out differently")
 
 
 @law("a play that is cut off at any moment and resumed is the play that was not")
@@ -188,9 +190,9 @@ def resumes(case: Case) -> None:
         path = Path(folder) / "cut.jsonl"
         path.write_bytes(b"".join(lines[:kept]) + lines[kept][:torn])
         seats = dict.fromkeys(case.protocol.roles(case.question), agent)
-        resumed = case.attempt(lambda: resume(path, seats, protocol=case.protocol))
+        resumed = case.attempt(resume, path, seats, protocol=case.protocol)
         if resumed.digest != first.transcript.digest:
-            _first_difference(case, first, resumed)
+            _first_difference(case, first, resumed, f"resumed after {kept} events")
     done = [event["step"] for event in Transcript(lines[:kept]).events() if event["event"] in ("moved", "rejected")]
     for step in set(done):
         if calls.count(step) > len(case.script.replies[step]) - done.count(step):
@@ -207,22 +209,19 @@ def rejects(case: Case) -> None:
     at = case.draw(st.sampled_from(once))
     hand = case.hand()
     while at not in hand.game.open:
-        case.attempt(lambda: hand.step(next(iter(hand.game.open))))
+        case.attempt(hand.step, next(iter(hand.game.open)))
     request = hand.look(at)
     illegal = case.draw(st.booleans())
     reply = case.draw(illegal_replies(request) if illegal else hostile_replies(request, most=1000))
-    before = {step: waiting.digest for step, waiting in hand.game.open.items()}
-    count = len(hand.lines)
-    taken = case.attempt(lambda: hand.game.answer(at, reply))
-    if taken:
+    before, count = {step: waiting.digest for step, waiting in hand.game.open.items()}, len(hand.lines)
+    if case.attempt(hand.game.answer, at, reply):
         if illegal:
-            case.broken(
-                f"step {at} accepted {shown(reply)}, which is no {' or '.join(k.__name__ for k in request.kinds)}"
-            )
+            kinds = " or ".join(kind.__name__ for kind in request.kinds)
+            case.broken(f"step {at} accepted {shown(reply)}, which is no {kinds}")
         return
-    events = list(Transcript(hand.lines).events())[count:]
-    if [event["event"] for event in events][:1] != ["rejected"] or events[0]["step"] != at:
-        case.broken(f"step {at} was answered with {shown(reply)}; recorded was {[event['event'] for event in events]}")
+    events = [(event["event"], event.get("step")) for event in hand.transcript.events()][count:]
+    if events[:1] != [("rejected", at)]:
+        case.broken(f"step {at} was answered with {shown(reply)}; recorded was {[event for event, _ in events]}")
     if hand.game.outcome is not None:
         return
     if {step: waiting.digest for step, waiting in hand.game.open.items()} != before or len(events) > 1:
@@ -230,22 +229,16 @@ def rejects(case: Case) -> None:
     script = case.script.replies[at]
     case.script.replies[at] = [reply, *script]
     try:
-        case.attempt(lambda: hand.run())
-        _same_but(case, first, hand, at, reply)
-        case.attempt(lambda: replay(hand.transcript, case.protocol))
+        case.attempt(hand.run)
+        one, other = first.bodies, hand.bodies
+        other[at] = [body for body in other[at] if not body.startswith(b'{"event":"rejected"')]
+        for step in (*sorted({*one, *other} - {""}, key=path_of), ""):
+            if one.get(step) != other.get(step):
+                case.broken(f"after an illegal {shown(reply)} at step {at}, mended at once, {f'step {step}' if step else 'the outcome'} "
+                            f"came out differently:\n    {one.get(step)}\n    {other.get(step)}")  # fmt: skip
+        case.attempt(replay, hand.transcript, case.protocol)
     finally:
         case.script.replies[at] = script
-
-
-def _same_but(case: Case, first: Hand, hand: Hand, at: str, reply: Any) -> None:
-    one, other = first.bodies, hand.bodies
-    other[at] = [body for body in other[at] if not body.startswith(b'{"event":"rejected"')]
-    for step in sorted({*one, *other} - {""}, key=path_of):
-        if one.get(step) != other.get(step):
-            case.broken(f"after an illegal {shown(reply)} at step {at}, mended at once, step {step} came out differently:\n"
-                        f"    {one.get(step)}\n    {other.get(step)}")  # fmt: skip
-    if one[""] != other[""]:
-        case.broken(f"after an illegal {shown(reply)} at step {at}, mended at once, the outcome came out differently")
 
 
 @law("the argument tree is rooted and acyclic, and the ledger counts it as networkx does")
@@ -253,54 +246,68 @@ def tree(case: Case) -> None:
     import networkx
 
     transcript = case.play(case.order()).transcript
-    for graph, size in (case.attempt(lambda: (transcript.tree, transcript.ledger.tree)),):
-        if not networkx.is_arborescence(graph):
-            case.broken(f"the tree is no tree with one root: edges {list(graph.edges)}")
-        root = graph.graph["root"]
-        if graph.in_degree(root) != 0:
-            case.broken(f"the root {root} answers something: {list(graph.pred[root])}")
-        sizes = {node: 0 if data["kind"] == "question" else data["size"] for node, data in graph.nodes(data=True)}
-        depths = networkx.single_source_shortest_path_length(graph, root)
-        paths = {root: 0}
-        for parent, node in networkx.bfs_edges(graph, root):
-            paths[node] = paths[parent] + sizes[node]
-        counted: dict[str, Any] = {
-            "nodes": len(graph), "depth": max(depths.values()), "branching": max(dict(graph.out_degree).values()),
-            "largest": max(sizes.values()), "longest_path": max(paths.values()), "total": sum(sizes.values()),
-        }  # fmt: skip
-        for name, value in counted.items():
-            if getattr(size, name) != value:
-                case.broken(f"the ledger counts {name} {getattr(size, name)}; networkx {value}")
+    graph, size = case.attempt(lambda: (transcript.tree, transcript.ledger.tree))
+    if not networkx.is_arborescence(graph):
+        case.broken(f"the tree is no tree with one root: edges {list(graph.edges)}")
+    root = graph.graph["root"]
+    if graph.in_degree(root) != 0:
+        case.broken(f"the root {root} answers something: {list(graph.pred[root])}")
+    sizes = {node: 0 if data["kind"] == "question" else data["size"] for node, data in graph.nodes(data=True)}
+    depths = networkx.single_source_shortest_path_length(graph, root)
+    paths = {root: 0}
+    for parent, node in networkx.bfs_edges(graph, root):
+        paths[node] = paths[parent] + sizes[node]
+    counted: dict[str, Any] = {
+        "nodes": len(graph), "depth": max(depths.values()), "branching": max(dict(graph.out_degree).values()),
+        "largest": max(sizes.values()), "longest_path": max(paths.values()), "total": sum(sizes.values()),
+    }  # fmt: skip
+    for name, value in counted.items():
+        if getattr(size, name) != value:
+            case.broken(f"the ledger counts {name} {getattr(size, name)}; networkx {value}")
 
 
 @law("most_moves() is an upper bound on the moves of each seat")
 def estimates(case: Case) -> None:
     """For protocols that give one."""
-    most = case.attempt(lambda: case.protocol.most_moves(case.question))
+    most = case.attempt(case.protocol.most_moves, case.question)
     if most is None:
         return
-    made: dict[str, int] = {}
-    for step in case.play().transcript.steps():
-        made[step.seat] = made.get(step.seat, 0) + 1
-    for seat, count in made.items():
+    for seat, count in Counter(step.seat for step in case.play().transcript.steps()).items():
         if count > most.get(seat, 0):
             case.broken(f"seat {seat} made {count} moves; most_moves() allows for {most.get(seat, 0)}")
 
 
-from moot.testing.checks.laws_of_metadata import dynamics as dynamics  # noqa: E402
-from moot.testing.checks.laws_of_metadata import players as players  # noqa: E402
-from moot.testing.checks.laws_of_metadata import utility as utility  # noqa: E402
-from moot.testing.checks.laws_of_sight import (  # noqa: E402  (after the laws above, so that these are examined first)
-    blind as blind,
-)
-from moot.testing.checks.laws_of_sight import (  # noqa: E402
-    bounded_judge as bounded_judge,
-)
-from moot.testing.checks.laws_of_sight import fits as fits  # noqa: E402
-from moot.testing.checks.laws_of_sight import paid as paid  # noqa: E402
-from moot.testing.checks.laws_of_sight import sealed as sealed  # noqa: E402
-from moot.testing.checks.laws_of_sight import symmetric as symmetric  # noqa: E402
-from moot.testing.checks.laws_of_sight import within_budget as within_budget  # noqa: E402
-from moot.testing.checks.laws_of_sight import zero_sum as zero_sum  # noqa: E402
+__all__ = ["LAWS", "LawBroken", "blind", "bounded_judge", "check_protocol", "deterministic", "dynamics", "encodes", "ends", "estimates", "fits", "order_free", "paid", "players", "pure", "rejects", "replays", "resumes", "sealed", "symmetric", "tree", "utility", "within_budget", "zero_sum"]  # fmt: skip
+LAWS: dict[str, Law] = {
+    each.__name__: each
+    for each in (
+        ends, pure, deterministic, replays, encodes, order_free, resumes, rejects, tree, estimates,
+        players, dynamics, utility, fits, paid, blind, sealed, within_budget, bounded_judge, zero_sum, symmetric,
+    )
+}  # fmt: skip
+"""Every law by name, in the order in which `check_protocol` examines them."""
 
-__all__ = ["blind", "bounded_judge", "deterministic", "dynamics", "encodes", "ends", "estimates", "fits", "order_free", "paid", "players", "pure", "rejects", "replays", "resumes", "sealed", "symmetric", "tree", "utility", "within_budget", "zero_sum"]  # fmt: skip
+
+def check_protocol(
+    protocol: Protocol,
+    *,
+    questions: Questions | None = None,
+    moves: Moves | None = None,
+    examples: int = 50,
+    seats: Mapping[str, Any] | None = None,
+) -> None:
+    """Examine `protocol` under every law that moot's own protocols keep.
+
+        def test_mine(): moot.testing.check_protocol(MyProtocol())
+
+    questions: a question, several, or a strategy; by default those among a few shapes (2 to 4 choices with and without a
+    passage, lists of integers, open questions) that `roles` accepts. moves: from a request to a strategy of replies; by
+    default made from the schema of the kinds that are asked for. examples: plays per law. seats: synchronous agents for
+    seats that should not say drawn things.
+
+    Raises LawBroken with the law, the protocol and the smallest play found that breaks it; UsageError when no question
+    fits or a kind of move cannot be made.
+    """
+    among = asked(protocol, questions)
+    for each in LAWS.values():
+        each(protocol, questions=among, moves=moves, examples=examples, seats=seats)

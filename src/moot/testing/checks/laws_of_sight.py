@@ -1,16 +1,20 @@
-"""The laws of what seats may see, spend and win."""
+"""The laws of what seats may see, spend and win.
+
+Rule: laws and what they alone need; `laws` lists them.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
+from moot.complexity.play import path_of
 from moot.judges.bounded import Bounded
 from moot.play.run import run
 from moot.protocols.engine.budget import MEASURES
@@ -18,8 +22,8 @@ from moot.protocols.engine.moves import Answer, Ask, Move, Verdict
 from moot.protocols.engine.outcomes import Decided, Exhausted
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request, cells_of
-from moot.testing.checks.check import Case, law
-from moot.testing.hand import Hand, accepted
+from moot.testing.checks.check import MOST, Case, Limits, law
+from moot.testing.hand import Hand, accepted, accounts
 from moot.testing.strategies import takes
 from moot.transcripts.transcript import Transcript
 
@@ -29,7 +33,6 @@ MARK = "\u27e6the source\u27e7"
 @law("no seat sees what it may not: what is said at the same time, or to others, or the source")
 def blind(case: Case) -> None:
     """Every request is searched: its view, its question and its brief. The source is marked, and so is every statement."""
-    question = _marked(case)
     said: dict[str, str] = {}
 
     def mark(request: Request, move: Move) -> Move:
@@ -42,14 +45,14 @@ def blind(case: Case) -> None:
                     return changed
         return move
 
+    def look(step: str) -> dict[str, Any]:
+        for other in hand.game.open:
+            hand.look(other)
+        return {}
+
     case.script = case.fresh(mark)
-    hand = case.hand(question=question)
-    turns = iter(case.order())
-    while hand.game.outcome is None and len(hand.order) < 200:
-        for step in hand.game.open:
-            hand.look(step)
-        steps = list(hand.game.open)
-        case.attempt(partial(hand.step, steps[next(turns, 0) % len(steps)]))
+    hand = case.hand(question=_marked(case))
+    case.attempt(hand.run, case.order(), 200, look)
     plays = frozenset(event["step"] for event in hand.transcript.events() if event["event"] == "entered")
     spoken = any(MARK in str(reply) for replies in case.script.replies.values() for reply in replies)
     for (step, _), (request, _, _) in hand.asked.items():
@@ -60,11 +63,11 @@ def blind(case: Case) -> None:
                 case.broken(
                     f"the request of step {step} to {request.seat} holds what is said at the same time at step {other}"
                 )
-        if request.view.source != "all":
-            shown = request.view.question
-            if shown.passage is not None or shown.data is not None or (MARK in text and not spoken):
-                case.broken(f"the request of step {step} shows seat {request.seat} the source of the question, and its view "
-                            f'says source="{request.view.source}"')  # fmt: skip
+        view = request.view
+        bare = view.question.passage is None and view.question.data is None and (spoken or MARK not in text)
+        if view.source != "all" and not bare:
+            case.broken(f"the request of step {step} shows seat {request.seat} the source of the question, and its view "
+                        f'says source="{view.source}"')  # fmt: skip
 
 
 def _marked(case: Case) -> Question:
@@ -113,9 +116,7 @@ def sealed(case: Case) -> None:
     bodies = {body for each in hand.bodies.values() for body in each}
     seats = dict.fromkeys(case.protocol.roles(case.question), case.script.agent)
     for truth in (None, *range(len(case.question.choices))):
-        transcript: Transcript = case.attempt(
-            partial(run, case.protocol, Sample(case.question, truth), seats, seed=case.seed)
-        )
+        transcript = case.attempt(run, case.protocol, Sample(case.question, truth), seats, seed=case.seed)
         if transcript.digest == hand.transcript.digest:
             continue
         for line, event in transcript.pairs():
@@ -136,39 +137,21 @@ def within_budget(case: Case) -> None:
     for key in free.asked:
         case.script.reads[key] = case.draw(st.integers(0, 4))
     hand = case.hand(bounds=bounds)
-    turns = iter(case.order())
-    while hand.game.outcome is None:
-        steps = list(hand.game.open)
-        step = steps[next(turns, 0) % len(steps)]
-        spent = {"tokens": case.draw(st.integers(0, 9)), "seconds": case.draw(st.integers(0, 3))}
-        case.attempt(partial(hand.step, step, spent=spent))
-    used = {seat: dict.fromkeys(MEASURES, 0) for seat in seats}
-    for event in hand.transcript.events():
-        if event["event"] in ("moved", "rejected"):
-            spending = {"calls": 1, "reads": event.get("reads", 0), **(event["meta"].get("spent") or {})}
-        elif event["event"] == "charged":
-            if event["amount"] < 0:
-                case.broken(
-                    f"step {event['step']} charges {event['amount']} {event['measure']}: a charge cannot give back"
-                )
-            spending = {event["measure"]: event["amount"]}
-        else:
-            continue
-        seat = event["seat"]
-        for measure, amount in spending.items():
-            used[seat][measure] = used[seat].get(measure, 0) + amount
-            limit = bounds[seat].get(measure)
-            over = limit is not None and used[seat][measure] > limit
-            if over and event["event"] != "charged":
-                case.broken(f"at step {event['step']} seat {seat} has spent {used[seat][measure]} {measure} of {limit}")
-            if over and not isinstance(hand.game.outcome, Exhausted):
-                case.broken(
-                    f"the charge of step {event['step']} takes seat {seat} to {used[seat][measure]} {measure} of {limit}"
-                )
+    spent = st.fixed_dictionaries({"tokens": st.integers(0, 9), "seconds": st.integers(0, 3)})
+    case.attempt(hand.run, case.order(), MOST, lambda step: {"spent": case.draw(spent)})
+    for event, measure, used in accounts(hand.transcript):
+        seat, step, limit = event["seat"], event["step"], bounds[event["seat"]].get(measure, math.inf)
+        charged = event["event"] == "charged"
+        if charged and event["amount"] < 0:
+            case.broken(f"step {step} charges {event['amount']} {measure}: a charge cannot give back")
+        if used > limit and not charged:
+            case.broken(f"at step {step} seat {seat} has spent {used} {measure} of {limit}")
+        if used > limit and not isinstance(hand.game.outcome, Exhausted):
+            case.broken(f"the charge of step {step} takes seat {seat} to {used} {measure} of {limit}")
     _exhausted(case, hand.game.outcome, bounds)
 
 
-def _exhausted(case: Case, outcome: Any, bounds: Mapping[str, Mapping[str, int | float]]) -> None:
+def _exhausted(case: Case, outcome: Any, bounds: Limits) -> None:
     if isinstance(outcome, Exhausted):
         limit = bounds.get(outcome.seat, {}).get(outcome.measure)
         if limit is None or outcome.used <= outcome.limit or outcome.limit > limit:
@@ -194,7 +177,7 @@ def bounded_judge(case: Case) -> None:
 
     seats: dict[str, Any] = dict.fromkeys(free.game.roles, case.script.agent)
     seats.update({seat: Bounded(judge, reads=most) for seat in judges})
-    transcript: Transcript = case.attempt(lambda: run(case.protocol, case.question, seats, seed=case.seed))
+    transcript: Transcript = case.attempt(run, case.protocol, case.question, seats, seed=case.seed)
     outcome, guarantee = transcript.outcome, transcript.guarantee
     for seat in judges:
         reads = transcript.ledger.spent(seat, "reads")
@@ -207,13 +190,13 @@ def bounded_judge(case: Case) -> None:
     _exhausted(case, outcome, {seat: {"reads": most} for seat in judges})
     if not isinstance(outcome, (Decided, Exhausted)) and type(outcome) is not type(free.game.outcome):
         case.broken(f"under a bound the play ended in {outcome!r}")
-    if guarantee.holds and not (isinstance(outcome, Decided) and case.protocol.complexity_class):
-        case.broken(f"a guarantee is claimed for a play that ended in {outcome!r}: {guarantee!r}")
-    reads_count = case.protocol.measure == "reads" and case.protocol.complexity_class is not None
+    claims = case.protocol.complexity_class is not None and isinstance(outcome, Decided)
     short = case.protocol.unmet_assumption(case.question, (step.move for step in transcript.steps()))
+    if guarantee.holds and not claims:
+        case.broken(f"a guarantee is claimed for a play that ended in {outcome!r}: {guarantee!r}")
     if guarantee.holds and short is not None:
         case.broken(f"a guarantee is claimed, and the protocol falls short: {short}")
-    if reads_count and isinstance(outcome, Decided) and short is None and not guarantee.holds:
+    if claims and case.protocol.measure == "reads" and short is None and not guarantee.holds:
         case.broken(f"the judge kept its bound of {most}, and no guarantee is given: {guarantee.because}")
 
 
@@ -228,10 +211,10 @@ def fits(case: Case) -> None:
             continue
         hand = case.hand()
         while step not in hand.game.open:
-            case.attempt(lambda hand=hand: hand.step(next(iter(hand.game.open))))  # type: ignore[misc]
+            case.attempt(lambda hand=hand: hand.step(next(iter(hand.game.open))))
         count = len(request.view.question.choices) + 1
         verdict = kinds[0](probabilities=(1.0, *[0.0] * (count - 1)))
-        if case.attempt(lambda hand=hand, step=step, verdict=verdict: hand.game.answer(step, verdict)):  # type: ignore[misc]
+        if case.attempt(lambda hand=hand, step=step, verdict=verdict: hand.game.answer(step, verdict)):
             case.broken(f"step {step} took {count} probabilities for {count - 1} choices")
         return
 
@@ -282,24 +265,20 @@ def symmetric(case: Case) -> None:
     question = case.question.model_copy(update={"choices": tuple(listed)}) if by_choice else case.question
     if not takes(case.protocol, question):
         return
-    sayings: dict[str, list[list[Any]]] = {}
-    for step in sorted(first.order, key=lambda step: tuple(map(int, step.split(".")))):
-        if (replies := case.script.replies[step]) and step not in sayings.get("", ()):
-            sayings.setdefault("", []).append(step)  # type: ignore[arg-type]
-            seat = case.script.seats[step]
-            sayings.setdefault(to.get(seat, seat), []).append([_swap(reply, to, now_at) for reply in replies])
-    asked: dict[str, list[str]] = {}
+    sayings, asked = defaultdict[str, list[list[Any]]](list), defaultdict[str, list[str]](list)
+    for step in sorted(set(first.order), key=path_of):
+        seat = case.script.seats[step]
+        sayings[to.get(seat, seat)].append([_swap(reply, to, now_at) for reply in case.script.replies[step]])
 
     def agent(request: Request) -> Any:
-        steps = asked.setdefault(request.seat, [])
+        steps, told = asked[request.seat], sayings[request.seat]
         if request.step not in steps:
             steps.append(request.step)
-        told = sayings.get(request.seat, [])
-        if len(steps) > len(told) or request.attempt >= len(told[steps.index(request.step)]):
-            case.broken(
-                f"with seats {to} swapped, {request.seat} is asked more often than {_back(to, request.seat)} was before"
-            )
-        return told[steps.index(request.step)][request.attempt]
+        place = steps.index(request.step)
+        if place >= len(told) or request.attempt >= len(told[place]):
+            before = next((old for old, new in to.items() if new == request.seat), request.seat)
+            case.broken(f"with seats {to} swapped, {request.seat} is asked more often than {before} was before")
+        return told[place][request.attempt]
 
     script, case.script = case.script, case.fresh()
     case.script.acts = dict.fromkeys(first.game.roles, agent)
@@ -310,24 +289,19 @@ def symmetric(case: Case) -> None:
 
 def _swapped_seats(roles: Mapping[str, str], choices: int) -> list[str]:
     """The seats that can be swapped: those of the role held by as many seats as there are choices, or by most."""
-    held: dict[str, list[str]] = {}
-    for seat, role in roles.items():
-        held.setdefault(role, []).append(seat)
-    return next((seats for seats in held.values() if len(seats) == choices), max(held.values(), key=len))
+    held = [[seat for seat in roles if roles[seat] == role] for role in dict.fromkeys(roles.values())]
+    return next((seats for seats in held if len(seats) == choices), max(held, key=len))
 
 
 def _defended(hand: Hand, seats: list[str]) -> list[int]:
     """Which choice each seat defends: what its briefs say under `answer`; where they do not, the choice in its place."""
     told: dict[str, int] = {}
     for request, _, _ in hand.asked.values():
-        if request.seat in seats and isinstance(answer := request.brief.get("answer"), int):
+        if isinstance(answer := request.brief.get("answer"), int):
             told.setdefault(request.seat, answer)
     order = list(range(len(seats)))
-    return [told[seat] for seat in seats] if sorted(told.values()) == order else order
-
-
-def _back(to: Mapping[str, str], seat: str) -> str:
-    return next((old for old, new in to.items() if new == seat), seat)
+    held = [told.get(seat, -1) for seat in seats]
+    return held if sorted(held) == order else order
 
 
 def _swap(reply: Any, to: Mapping[str, str], now_at: Mapping[int, int]) -> Any:

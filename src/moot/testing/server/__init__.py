@@ -1,1 +1,4 @@
-"""A mock OpenAI server."""
+"""A mock OpenAI server.
+
+Rule of this room: it plays an endpoint and nothing else; no protocol, move or seat is known here.
+"""

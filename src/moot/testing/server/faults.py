@@ -1,18 +1,23 @@
-"""What can go wrong at a model endpoint, as values, and the script that says at which call it does."""
+"""What can go wrong at a model endpoint, as values, and the script that says at which call it does.
+
+Rule: values alone; `server` and `wire` carry them out.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from moot.protocols.engine.errors import UsageError
 
 Body = dict[str, Any]
 RetryAfter = float | timedelta | datetime
+_PLAIN = "hang cut_off garbage empty huge malformed length no_usage no_choices no_schema".split()
 Garbage = Literal["json", "type", "html", "bytes"]
 FaultKind = Literal[
     "status", "hang", "slow", "cut_off", "garbage", "empty", "huge", "malformed", "length", "no_usage", "no_choices"
@@ -93,9 +98,8 @@ class Fault:
 
     @classmethod
     def garbage(cls, form: Garbage = "json") -> Fault:
-        """A 200 that is no answer. form: "json" (broken JSON), "type" (the right JSON declared as text/plain;
-        openai 3 reads it all the same),
-        "html" (a proxy's error page), "bytes" (not even UTF-8, declared as JSON)."""
+        """A 200 that is no answer. form: "json" (broken JSON), "type" (the right JSON declared as text/plain; openai 3 reads
+        it all the same), "html" (a proxy's error page), "bytes" (not even UTF-8, declared as JSON)."""
         return cls("garbage", form=form)
 
     @classmethod
@@ -133,33 +137,22 @@ class Fault:
         """A fault from its name: "429", "429:2.5" (seconds to retry after), "503", "hang", "slow:3", "cut_off",
         "garbage:html", "huge:1000000", … Raises UsageError on an unknown name or value."""
         name, _, value = text.partition(":")
-        try:
+        with suppress(ValueError):
             if name.isdigit():
-                named = {401: cls.unauthorized, 404: cls.unknown_model, 500: cls.server_error}
                 status, after = int(name), float(value) if value else None
                 if status == 429:
                     return cls.rate_limit(after)
+                named = {401: cls.unauthorized, 404: cls.unknown_model, 500: cls.server_error}
                 return named[status]() if status in named and after is None else cls.http(status, retry_after=after)
             if name == "slow":
                 return cls.slow(float(value))
-            if name == "huge":
-                return cls.huge(int(value)) if value else cls.huge()
-            if name == "garbage" and value in ("json", "type", "html", "bytes", ""):
-                return cls.garbage(value or "json")  # type: ignore[arg-type]
-            plain = {
-                "hang": cls.hang,
-                "cut_off": cls.cut_off,
-                "empty": cls.empty,
-                "malformed": cls.malformed,
-                "length": cls.length,
-                "no_usage": cls.no_usage,
-                "no_choices": cls.no_choices,
-                "no_schema": cls.no_schema,
-            }
-            if name in plain and not value:
-                return plain[name]()
-        except ValueError:
-            pass
+            if name == "huge" and value:
+                return cls.huge(int(value))
+            if name == "garbage" and value in get_args(Garbage):
+                return cls.garbage(cast("Garbage", value))
+            if name in _PLAIN and not value:
+                made: Fault = getattr(cls, name)()
+                return made
         raise UsageError(
             f"{text!r} is no fault; give a status (429, 429:2.5, 500), hang, slow:SECONDS, cut_off, garbage[:json|type|"
             "html|bytes], empty, huge[:CHARACTERS], malformed, length, no_usage, no_choices or no_schema"
@@ -168,13 +161,11 @@ class Fault:
     def headers(self) -> dict[str, str]:
         """The headers of this fault's answer: Retry-After, if it has one."""
         after = self.retry_after
-        if after is None:
-            return {}
         if isinstance(after, timedelta):
             after = datetime.now(UTC) + after
         if isinstance(after, datetime):
             return {"retry-after": format_datetime(after.astimezone(UTC), usegmt=True)}
-        return {"retry-after": f"{after:g}"}
+        return {} if after is None else {"retry-after": f"{after:g}"}
 
     def __str__(self) -> str:
         return str(self.status) if self.kind == "status" else self.kind
@@ -219,8 +210,6 @@ class Faults:
     well); rules may stand anywhere between them. Raises UsageError on anything else.
     """
 
-    __slots__ = ("rules",)
-
     def __init__(self, script: Script = ()) -> None:
         self.rules: list[Rule] = []
         if isinstance(script, Mapping):
@@ -229,16 +218,13 @@ class Faults:
         for item in script:
             if isinstance(item, Rule):
                 self.rules.append(item)
-            elif item is None or isinstance(item, Fault):
-                if item is not None:
-                    self.rules.append(at(turn, item))
-                turn += 1
-            else:
+                continue
+            if isinstance(item, Fault):
+                self.rules.append(at(turn, item))
+            elif item is not None:
                 raise UsageError(f"a script holds Fault, None, at(…), when(…) or rate(…); this is {item!r}")
+            turn += 1
 
     def at(self, number: int, body: Body) -> Fault | None:
         """The fault of this call, or None."""
-        for rule in self.rules:
-            if rule.applies(number, body):
-                return rule.fault
-        return None
+        return next((rule.fault for rule in self.rules if rule.applies(number, body)), None)

@@ -1,8 +1,9 @@
-"""The way to a mock server without a socket, with the time-outs and broken connections of one."""
+"""The way to a mock server without a socket, with the time-outs and broken connections of one.
+
+Rule: the only file here that needs httpx2.
+"""
 
 from __future__ import annotations
-
-from typing import Any
 
 import anyio
 import httpx2
@@ -23,8 +24,3 @@ class InProcess(httpx2.ASGITransport):
                     "peer closed connection without sending complete message body", request=request
                 ) from error
         raise httpx2.ReadTimeout(f"no answer within {patience} s", request=request)
-
-
-def client(app: Any) -> httpx2.AsyncClient:
-    """An asynchronous client of `app`."""
-    return httpx2.AsyncClient(transport=InProcess(app=app))

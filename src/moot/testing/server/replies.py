@@ -1,19 +1,21 @@
-"""What a mock model says: content that satisfies a JSON schema, tagged text, tokens and their log-probabilities."""
+"""What a mock model says: content that satisfies a JSON schema, tagged text, tokens and their log-probabilities.
+
+Rule: functions of a request's body; no server, no state.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Mapping
-from fractions import Fraction
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
 from moot.protocols.engine.errors import UsageError
+from moot.testing.schemas import FORMATS, Chooser, Endless, Schema, T, build
 
 Body = dict[str, Any]
-Schema = dict[str, Any]
 
 _SENTENCES = (
     "The text says so where it first names the matter",
@@ -22,19 +24,7 @@ _SENTENCES = (
     "Nothing in the text supports the other reading",
     "The order of events rules the other answer out",
 )
-_SAMPLES = {
-    "date-time": "2024-01-01T00:00:00Z",
-    "date": "2024-01-01",
-    "time": "00:00:00Z",
-    "duration": "PT1S",
-    "uuid": "00000000-0000-4000-8000-000000000000",
-    "email": "a@example.com",
-    "uri": "https://example.com/",
-    "ipv4": "127.0.0.1",
-    "ipv6": "::1",
-}
-_IGNORED = {"title", "description", "default", "examples", "$defs", "definitions", "discriminator", "$schema", "strict"}
-_DEPTHS = (8, 16, 32)  # shallow first: a recursive schema then gets a small value
+_SAMPLES = ("a", "A", "0", "1", "", "word", "Word", "WORD", "two words", "a1", "1.0")
 
 
 def default_reply(body: Body) -> str:
@@ -55,18 +45,15 @@ def default_reply(body: Body) -> str:
 
 def schema_of(body: Body) -> Schema | None:
     """The JSON schema that a request asks its answer to satisfy, or None."""
-    wanted = body.get("response_format")
-    if not isinstance(wanted, dict):
+    if not isinstance(wanted := body.get("response_format"), dict):
         return None
     inner = wanted.get("json_schema")
     found = inner.get("schema") if isinstance(inner, dict) else wanted.get("schema")
     return found if isinstance(found, dict) else None
 
 
-class Draw:
+class Draw(Chooser):
     """Choices that look free and are a function of the request alone (its messages, model and seed)."""
-
-    __slots__ = ("_count", "_key")
 
     def __init__(self, body: Body) -> None:
         said = json.dumps([body.get("messages"), body.get("model"), body.get("seed")], sort_keys=True, default=str)
@@ -93,6 +80,42 @@ class Draw:
         cents[self.below(count)] += 100 - sum(cents)
         return [cent / 100 for cent in cents]
 
+    def integer(self, low: int, high: int) -> int:
+        start = low if low > 0 or high < 0 else 0
+        return start + self.below(min(high - start + 1, 5 + self._count // 10))  # wider for who asks again and again
+
+    def real(self, low: float, high: float) -> float:
+        if high - low > 1000:
+            low = low if low > 0 else max(0.0, min(high - 4, 0.0)) if high >= 4 else high - 4
+            high = low + 4
+        return low + (high - low) * self.below(5) / 4
+
+    def text(self, least: int, most: int) -> str:
+        said = self.sentence()
+        return (said if len(said) >= least else f"{said} {'…' * (least - len(said) - 1)}")[:most]
+
+    def pick(self, among: Sequence[T]) -> T:
+        return among[self.below(len(among))]
+
+    def branch(self, among: Sequence[T]) -> T:
+        return next((part for part in among if isinstance(part, dict) and part.get("type") == "null"), among[0])
+
+    def length(self, least: int, most: int) -> int:
+        return least
+
+    def shares(self, least: int, most: float) -> list[float]:
+        return self.distribution(int(min(max(least, 2), most)))
+
+    def pattern(self, regex: str, least: int, most: float) -> str:
+        texts = (text for sample in (*_SAMPLES, *FORMATS.values()) for text in (sample, sample * least))
+        if (
+            found := next((text for text in texts if least <= len(text) <= most and re.search(regex, text)), None)
+        ) is None:
+            raise UsageError(
+                f"no value can be made that satisfies the schema's pattern {regex}; give a `reply` of your own"
+            )
+        return found
+
 
 def fill(schema: Any, draw: Draw) -> Any:
     """A JSON value that satisfies `schema`, by the draw.
@@ -101,213 +124,14 @@ def fill(schema: Any, draw: Draw) -> Any:
     default or false; arrays of numbers in [0, 1] sum to 1 where their bounds allow it. Raises UsageError on a keyword
     that it cannot satisfy (`not`, a `pattern` beyond its samples, …) and on a schema that only infinite values satisfy.
     """
-    for deep in _DEPTHS:
+    problem: Exception | None = None
+    for deepest in (8, 16, 32):  # shallow first: a recursive schema then gets a small value
         try:
-            return _Filler(schema if isinstance(schema, dict) else {}, draw, deep).value(schema, "", 0)
-        except _Endless:
-            continue
-    raise _cannot("with a finite value", schema)
-
-
-class _Endless(Exception):
-    """This branch of a recursive schema has no end within reach."""
-
-
-class _Filler:
-    def __init__(self, root: Schema, draw: Draw, deep: int) -> None:
-        self.root, self.draw, self.deep = root, draw, deep
-
-    def value(self, schema: Any, name: str, depth: int) -> Any:
-        if schema is True or schema == {}:
-            return self.draw.sentence()
-        if not isinstance(schema, dict):
-            raise _cannot("a schema that is", schema)
-        if depth > self.deep:
-            raise _Endless
-        if "$ref" in schema:
-            siblings = {key: part for key, part in schema.items() if key != "$ref" and key not in _IGNORED}
-            target = self.target(schema["$ref"])
-            return self.value(_merged(target, siblings) if siblings else target, name, depth + 1)
-        if "const" in schema:
-            return schema["const"]
-        if "enum" in schema:
-            values = schema["enum"]
-            return values[0] if name == "kind" else values[self.draw.below(len(values))]
-        for union in ("anyOf", "oneOf"):
-            if union in schema:
-                rest = {key: part for key, part in schema.items() if key != union and key not in _IGNORED}
-                return self.branch([_merged(part, rest) for part in schema[union]], name, depth + 1)
-        if "allOf" in schema:
-            whole = {key: part for key, part in schema.items() if key != "allOf"}
-            for part in schema["allOf"]:
-                if "$ref" in part:
-                    part = _merged(self.target(part["$ref"]), {k: v for k, v in part.items() if k != "$ref"})
-                whole = _merged(whole, part)
-            return self.value(whole, name, depth + 1)
-        if "not" in schema or "if" in schema:
-            raise _cannot("the keywords `not` and `if` in", schema)
-        return self.typed(schema, name, depth)
-
-    def target(self, ref: str) -> Schema:
-        found: Any = self.root
-        for part in ref.removeprefix("#").strip("/").split("/") if ref != "#" else ():
-            try:
-                found = found[part.replace("~1", "/").replace("~0", "~")]
-            except (KeyError, TypeError):
-                raise UsageError(f"the schema refers to {ref}, which it does not define") from None
-        return found if isinstance(found, dict) else {}
-
-    def branch(self, branches: list[Any], name: str, depth: int) -> Any:
-        """The value of the first branch that has one; null where null is allowed."""
-        if any(isinstance(branch, dict) and branch.get("type") == "null" for branch in branches):
-            return None
-        problem: Exception = _Endless()
-        for branch in branches:
-            try:
-                return self.value(branch, name, depth)
-            except (_Endless, UsageError) as error:
-                problem = error
-        raise problem
-
-    def typed(self, schema: Schema, name: str, depth: int) -> Any:
-        kind = schema.get("type")
-        if isinstance(kind, list):
-            return self.branch([{**schema, "type": one} for one in kind], name, depth)
-        if kind == "object" or (kind is None and "properties" in schema):
-            return self.object(schema, depth)
-        if kind == "array" or (kind is None and ("items" in schema or "prefixItems" in schema)):
-            return self.array(schema, name, depth)
-        if kind in ("integer", "number"):
-            return _number(schema, whole=kind == "integer", draw=self.draw)
-        if kind == "boolean":
-            return bool(schema.get("default", False))
-        if kind == "null":
-            return None
-        if kind in ("string", None):
-            return self.string(schema)
-        raise _cannot("the type of", schema)
-
-    def object(self, schema: Schema, depth: int) -> dict[str, Any]:
-        required = schema.get("required", ())
-        made: dict[str, Any] = {}
-        for key, part in schema.get("properties", {}).items():
-            try:
-                made[key] = self.value(part, key, depth + 1)
-            except _Endless:
-                if key in required:
-                    raise
-        extra = schema.get("additionalProperties", True)
-        for key in (*(key for key in required if key not in made), *(f"key{i}" for i in range(1000))):
-            if key not in required and len(made) >= schema.get("minProperties", 0):
-                break
-            if extra is False:
-                raise _cannot("the required properties of", schema)
-            made[key] = self.value({} if extra is True else extra, key, depth + 1)
-        return made
-
-    def array(self, schema: Schema, name: str, depth: int) -> list[Any]:
-        items, first = schema.get("items", True), list(schema.get("prefixItems", ()))
-        least, most = schema.get("minItems", 0), schema.get("maxItems", math.inf)
-        part = self.target(items["$ref"]) if isinstance(items, dict) and "$ref" in items else items
-        chances = not first and isinstance(part, dict) and part.get("type") == "number"
-        if chances and part.get("minimum") == 0 and part.get("maximum") == 1 and "multipleOf" not in part:
-            return self.draw.distribution(min(max(least, 2), most) if most > 0 else 0)
-        made = [self.value(part, name, depth + 1) for part in first[: max(least, len(first))]]
-        while len(made) < least:
-            made.append(self.value(items, name, depth + 1))
-            if schema.get("uniqueItems") and made[-1] in made[:-1]:
-                made[-1] = self.another(items, made[:-1], name, depth)
-        return made
-
-    def another(self, items: Any, taken: list[Any], name: str, depth: int) -> Any:
-        """A value of `items` that is not taken yet."""
-        part = self.target(items["$ref"]) if isinstance(items, dict) and "$ref" in items else items
-        fresh: list[Any] = list(part.get("enum", ())) if isinstance(part, dict) else []
-        if not fresh and isinstance(part, dict) and part.get("type") in ("integer", "number"):
-            start = _number(part, whole=part["type"] == "integer", draw=None)
-            fresh = [_number({**part, "minimum": start + i}, part["type"] == "integer", None) for i in range(1000)]
-        fresh += [False, True] if isinstance(part, dict) and part.get("type") == "boolean" else []
-        tries = fresh or [self.value(items, name, depth + 1) for _ in range(20)]
-        for value in tries:
-            if value not in taken:
-                return value
-        if taken and all(isinstance(value, str) for value in taken) and isinstance(part, dict):
-            return self.string({**part, "minLength": max(map(len, taken)) + 1})
-        raise _cannot("different items of", items)
-
-    def string(self, schema: Schema) -> str:
-        least, most = schema.get("minLength", 0), schema.get("maxLength")
-        if "pattern" in schema:
-            for sample in (
-                "a",
-                "A",
-                "0",
-                "1",
-                "",
-                "word",
-                "Word",
-                "WORD",
-                "two words",
-                "a1",
-                "1.0",
-                *_SAMPLES.values(),
-            ):
-                for text in (sample, sample * least):
-                    if least <= len(text) <= (most or math.inf) and re.search(schema["pattern"], text):
-                        return text
-            raise _cannot("the `pattern` of", schema)
-        if schema.get("format") in _SAMPLES:
-            return _SAMPLES[schema["format"]]
-        text = self.draw.sentence()
-        text += " " + "…" * (least - len(text) - 1) if len(text) < least else ""
-        return text if most is None else text[:most]
-
-
-def _merged(one: Any, two: Schema) -> Any:
-    """Both schemas at once, for the keywords that can be told apart."""
-    if not isinstance(one, dict):
-        return two if two else one
-    both = {**one, **two}
-    if "properties" in one and "properties" in two:
-        both["properties"] = {**one["properties"], **two["properties"]}
-    if "required" in one and "required" in two:
-        both["required"] = [*one["required"], *two["required"]]
-    return both
-
-
-def _number(schema: Schema, whole: bool, draw: Draw | None) -> float:
-    """A number within the bounds: a drawn one of the first few fitting steps, or the least."""
-    step = Fraction(str(schema["multipleOf"])) if "multipleOf" in schema else Fraction(1) if whole else None
-    low = max((Fraction(schema[key]) for key in ("minimum", "exclusiveMinimum") if key in schema), default=None)
-    high = min((Fraction(schema[key]) for key in ("maximum", "exclusiveMaximum") if key in schema), default=None)
-    open_low = "exclusiveMinimum" in schema and low == Fraction(schema["exclusiveMinimum"])
-    open_high = "exclusiveMaximum" in schema and high == Fraction(schema["exclusiveMaximum"])
-    if step is None and low is not None and high is not None:
-        step = (high - low) / 4 or None
-        parts = [low] if step is None else [low + step * i for i in range(5)]
-    else:
-        step = step or Fraction(1)
-        if low is None and high is not None:
-            last = math.floor(high / step) * step
-            parts = [last - step * i for i in range(5)]
-        else:
-            parts = [math.ceil((low or Fraction(0)) / step) * step + step * i for i in range(5)]
-    fits = [
-        part
-        for part in parts
-        if not (low is not None and (part < low or (open_low and part == low)))
-        and not (high is not None and (part > high or (open_high and part == high)))
-        and (not whole or part.denominator == 1)
-    ]
-    if not fits:
-        raise _cannot("the bounds of", schema)
-    chosen = fits[draw.below(len(fits))] if draw is not None else fits[0]
-    return chosen.numerator if chosen.denominator == 1 else float(chosen)
-
-
-def _cannot(what: str, schema: Any) -> UsageError:
-    shown = json.dumps(schema, default=str)[:200]
-    return UsageError(f"the default reply cannot satisfy {what} {shown}; give the mock server a `reply` of your own")
+            return build(schema, draw, deepest=deepest)
+        except Endless as error:
+            problem = error
+    assert problem is not None
+    raise problem
 
 
 _TAG = re.compile(

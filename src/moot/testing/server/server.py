@@ -3,9 +3,11 @@
     mock = MockOpenAI(script=[Fault.rate_limit(0.1), None, Fault.hang()])
     client = AsyncOpenAI(api_key="k", base_url="http://mock/v1", http_client=mock.http_client(), max_retries=0)
     with mock.serve() as base_url: ...                 # the same server on 127.0.0.1, for real time-outs and cut-offs
-    with mock_process(latency_ms=50) as base_url: ...  # in a process of its own; python -m moot.testing.server.server
+    with mock_process(latency_ms=50) as base_url: ...  # in a process of its own; see `process`
 
 It speaks `POST /v1/chat/completions` (no streaming) and `GET /v1/models`, with or without the `/v1`.
+
+Rule: what is answered to a request, and what is kept of it; sockets stand in `serving`, contents in `replies`.
 """
 
 from __future__ import annotations
@@ -16,13 +18,13 @@ import json
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from moot.protocols.engine.errors import UsageError
-from moot.testing.server.faults import Fault, Faults, Rule, Script, at, rate, when
+from moot.testing.server.faults import Fault, Faults, Script
 from moot.testing.server.replies import count_tokens, default_reply, logprob_entry, schema_of, text_of, tokens_of
 from moot.testing.server.wire import (
     Answer,
@@ -39,20 +41,6 @@ from moot.testing.server.wire import (
 
 if TYPE_CHECKING:
     import httpx2
-
-__all__ = [
-    "Call",
-    "Fault",
-    "MockOpenAI",
-    "Reply",
-    "Rule",
-    "at",
-    "default_reply",
-    "main",
-    "mock_process",
-    "rate",
-    "when",
-]
 
 Body = dict[str, Any]
 Distribution = Mapping[str, float]
@@ -155,15 +143,16 @@ class MockOpenAI:
         socket gives. Raises UsageError when httpx2 (part of openai ≥ 3) is not installed.
         """
         try:
-            from moot.testing.server.inprocess import client
+            import httpx2
+
+            from moot.testing.server.inprocess import InProcess
         except ImportError as error:
             raise UsageError(
                 f"the mock server in process needs httpx2 ({error}); pip install 'moot[testing]'"
             ) from error
-        return client(self)
+        return httpx2.AsyncClient(transport=InProcess(app=self))
 
-    @contextmanager
-    def serve(self) -> Iterator[str]:
+    def serve(self) -> AbstractContextManager[str]:
         """Serve on 127.0.0.1 at a free port, in a thread; gives the base URL (ending in /v1) and stops at the end.
 
         `reply` and the script's predicates are then called in that thread. Requests that still hang are
@@ -171,8 +160,7 @@ class MockOpenAI:
         """
         from moot.testing.server.serving import thread
 
-        with thread(self) as url:
-            yield url
+        return thread(self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -186,21 +174,23 @@ class MockOpenAI:
             if not message.get("more_body"):
                 break
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        where = scope["method"], scope["path"].removeprefix("/v1").rstrip("/")
-        if where == ("POST", "/chat/completions"):
+        method, path = scope["method"], scope["path"].removeprefix("/v1").rstrip("/")
+        answer: Answer | None
+        if (method, path) == ("POST", "/chat/completions"):
             async with self._arrived(raw, headers, scope["path"]) as call:
                 answer = await self._chat(call, receive)
                 if answer is not None:
                     call.status = answer.status
                     await send_answer(answer, send)
-        elif where == ("GET", "/models"):
+            return
+        if (method, path) == ("GET", "/models"):
             models = [{"id": name, "object": "model", "created": 0, "owned_by": "moot"} for name in self.model_names]
             refused = self._refused_key(headers)
-            await send_answer(failure(refused) if refused else json_answer({"object": "list", "data": models}), send)
+            answer = failure(refused) if refused else json_answer({"object": "list", "data": models})
         else:
-            known = where[1] in ("/chat/completions", "/models")
-            problem = f"{scope['method']} {scope['path']} is not served here"
-            await send_answer(failure(Fault.http(405 if known else 404, problem)), send)
+            status = 405 if path in ("/chat/completions", "/models") else 404
+            answer = failure(Fault.http(status, f"{method} {scope['path']} is not served here"))
+        await send_answer(answer, send)
 
     @asynccontextmanager
     async def _arrived(self, raw: bytes, headers: dict[str, str], path: str) -> AsyncIterator[Call]:
@@ -223,39 +213,34 @@ class MockOpenAI:
 
     async def _chat(self, call: Call, receive: Receive) -> Answer | None:
         """The answer to a call; None when there is nobody left to answer."""
-        body = call.body
+        body, said = call.body, list[Reply]()
         try:
             fault = call.fault = self.faults.at(call.number, body)
-            refusal = self._refusal(call, fault)
-            if refusal is not None:
+            if (refusal := self._refusal(call, fault)) is not None:
                 return failure(refusal)
-            said: list[Reply] = []
-            if fault is None or fault.kind != "hang":
-                for _ in range(body.get("n") or 1):
-                    one = await self._say(body)
-                    if isinstance(one, Fault):
-                        fault = call.fault = one
-                        if one.kind == "status":
-                            return failure(one)
-                        one = Reply(default_reply(body))
-                    said.append(one)
+            for _ in range(body.get("n") or 1) if fault is None or fault.kind != "hang" else ():
+                one = await self._say(body)
+                if isinstance(one, Fault):
+                    fault = call.fault = one
+                    if one.kind == "status":
+                        return failure(one)
+                    one = Reply(default_reply(body))
+                said.append(one)
         except Exception as error:
             call.error = f"{type(error).__name__}: {error}"
             return failure(Fault.http(500, f"the mock server could not answer: {call.error}"))
-        if fault is not None and fault.kind == "hang":
-            await gone(receive)
-            return None
-        delay = self.latency + max(reply.delay for reply in said) + (fault.seconds if fault is not None else 0.0)
-        if delay > 0 and await gone(receive, delay):
-            return None
+        fault = fault or Fault.slow(0)
+        delay = self.latency + fault.seconds + max((reply.delay for reply in said), default=0.0)
+        if fault.kind == "hang" or delay > 0:
+            if await gone(receive, None if fault.kind == "hang" else delay):
+                return None
         return self._completion(body, said, fault)
 
     def _refusal(self, call: Call, fault: Fault | None) -> Fault | None:
         body, wanted = call.body, call.body.get("response_format")
         if fault is not None and fault.kind == "status":
             return fault
-        refused = self._refused_key(call.headers)
-        if refused:
+        if refused := self._refused_key(call.headers):
             return refused
         if not isinstance(body.get("messages"), list) or not body["messages"]:
             return Fault.http(400, "the request body must be a JSON object with a list of messages")
@@ -268,9 +253,8 @@ class MockOpenAI:
         return None
 
     def _refused_key(self, headers: dict[str, str]) -> Fault | None:
-        if self.api_key is None or headers.get("authorization") == f"Bearer {self.api_key}":
-            return None
-        return Fault.unauthorized()
+        right = self.api_key is None or headers.get("authorization") == f"Bearer {self.api_key}"
+        return None if right else Fault.unauthorized()
 
     async def _say(self, body: Body) -> Reply | Fault:
         if self.reply is None:
@@ -287,36 +271,29 @@ class MockOpenAI:
             return said
         raise UsageError(f"a reply is text, a dict, a Reply or a Fault, not {said!r}")
 
-    def _completion(self, body: Body, said: list[Reply], fault: Fault | None) -> Answer:
-        kind = fault.kind if fault is not None else None
-        choices, completion = [], 0
+    def _completion(self, body: Body, said: list[Reply], fault: Fault) -> Answer:
+        kind, choices, completion = fault.kind, list[Body](), 0
+        limit = body.get("max_completion_tokens") or body.get("max_tokens")
         for index, reply in enumerate(said):
             text, finish = reply.text, reply.finish_reason
-            if fault is not None and kind in ("empty", "huge"):
+            if kind in ("empty", "huge"):
                 text = "x" * fault.size
             elif kind == "length":
                 text, finish = text[: len(text) // 2], "length"
             elif kind == "malformed":
                 text = text[: max(1, len(text) // 2)] if text.startswith("{") else '{"kind": "speech", "text": "It says'
-            limit = body.get("max_completion_tokens") or body.get("max_tokens")
             if limit and kind != "huge" and count_tokens(text) > limit:
                 text, finish = "".join(tokens_of(text)[:limit]), "length"
             completion += count_tokens(text)
             message = {"role": "assistant", "content": text, "refusal": reply.refusal}
-            choices.append(
-                {
-                    "index": index,
-                    "message": message,
-                    "finish_reason": finish,
-                    "logprobs": self._logprobs(body, reply, text),
-                }
-            )
+            logprobs = self._logprobs(body, reply, text)
+            choices.append({"index": index, "message": message, "finish_reason": finish, "logprobs": logprobs})
         made: Body = {"id": f"chatcmpl-{os.urandom(6).hex()}", "object": "chat.completion", "created": int(time.time())}
         made |= {"model": body["model"], "choices": [] if kind == "no_choices" else choices}
         usage = self._usage(body, completion) if said[0].usage == "counted" else said[0].usage
         if usage is not None and kind != "no_usage":
             made["usage"] = usage
-        return spoilt(json_answer(made), fault) if fault is not None else json_answer(made)
+        return spoilt(json_answer(made), fault)
 
     def _logprobs(self, body: Body, reply: Reply, text: str) -> dict[str, Any] | None:
         source = self.logprobs if reply.logprobs is None else reply.logprobs
@@ -349,32 +326,6 @@ class MockOpenAI:
                 if not self.keep_calls and len(self._prompts) > 1000:
                     del self._prompts[::2]
         tokens = -(-len(prompt) // 4)
-        return {
-            "prompt_tokens": tokens,
-            "completion_tokens": completion,
-            "total_tokens": tokens + completion,
-            "prompt_tokens_details": {"cached_tokens": tokens if cached == len(prompt) else cached // 4},
-        }
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line, `python -m moot.testing.server.server --help`; returns the exit status."""
-    from moot.testing.server.serving import command
-
-    return command(arguments)
-
-
-@contextmanager
-def mock_process(*options: str, latency_ms: float = 0.0, lean: bool = False) -> Iterator[str]:
-    """`python -m moot.testing.server.server` as a child process: gives its base URL, and ends it at the end.
-
-    options: further options of that command. Raises UsageError, with what it wrote, when it does not start.
-    """
-    from moot.testing.server.serving import child
-
-    with child(*options, f"--latency-ms={latency_ms}", *(["--lean"] if lean else [])) as url:
-        yield url
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+        details = {"cached_tokens": tokens if cached == len(prompt) else cached // 4}
+        made = {"prompt_tokens": tokens, "completion_tokens": completion, "total_tokens": tokens + completion}
+        return {**made, "prompt_tokens_details": details}

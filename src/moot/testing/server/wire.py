@@ -1,4 +1,7 @@
-"""What travels between a mock server and its client: answers, how faults leave their bytes, and who has gone."""
+"""What travels between a mock server and its client: answers, how faults leave their bytes, and who has gone.
+
+Rule: bytes and ASGI messages; what an answer says stands in `server`.
+"""
 
 from __future__ import annotations
 
@@ -63,17 +66,15 @@ def failure(fault: Fault) -> Answer:
 
 def spoilt(answer: Answer, fault: Fault) -> Answer:
     """The answer, as the fault leaves its bytes."""
-    if fault.kind == "cut_off":
-        answer.cut = True
-    elif fault.kind == "garbage" and fault.form == "json":
-        answer.content = answer.content[: len(answer.content) // 2]
-    elif fault.kind == "garbage" and fault.form == "bytes":
-        answer.content = b"\xff\xfe\x00\x9f" * 50
-    elif fault.kind == "garbage" and fault.form == "type":
-        answer.headers["content-type"] = "text/plain; charset=utf-8"
-    elif fault.kind == "garbage":
-        answer.headers["content-type"] = "text/html; charset=utf-8"
-        answer.content = b"<!doctype html><html><body><h1>Bad gateway</h1></body></html>"
+    answer.cut = fault.kind == "cut_off"
+    if fault.kind == "garbage":
+        type, content = {
+            "json": ("application/json", answer.content[: len(answer.content) // 2]),
+            "bytes": ("application/json", b"\xff\xfe\x00\x9f" * 50),
+            "type": ("text/plain; charset=utf-8", answer.content),
+            "html": ("text/html; charset=utf-8", b"<!doctype html><html><body><h1>Bad gateway</h1></body></html>"),
+        }[fault.form]
+        answer.headers["content-type"], answer.content = type, content
     return answer
 
 
@@ -81,9 +82,7 @@ async def send_answer(answer: Answer, send: Send) -> None:
     headers = [(name.encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
     headers.append((b"content-length", str(len(answer.content)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    content = answer.content[: len(answer.content) // 2] if answer.cut else answer.content
+    await send({"type": "http.response.body", "body": content, "more_body": answer.cut})
     if answer.cut:
-        await send(
-            {"type": "http.response.body", "body": answer.content[: len(answer.content) // 2], "more_body": True}
-        )
         raise CutOff("the answer ends in the middle of its body, as scripted")
-    await send({"type": "http.response.body", "body": answer.content, "more_body": False})

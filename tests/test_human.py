@@ -243,12 +243,12 @@ def test_a_person_is_told_what_the_turn_is_about() -> None:
     from moot.protocols.games.doubly_efficient import Check, Probability
     from moot.protocols.games.qbf import Assign
 
-    move, shown = typed(["yes"], Assign, task="assign", quantifier="e", variable=3, human=None)
+    move, shown = typed(["yes"], Assign, task="assign", details={"quantifier": "e", "variable": 3}, human=None)
     assert (
         "variable: 3" in shown and "quantifier: e" in shown and "The value of the variable whose turn it is." in shown
     )
     assert move.value is True
-    move, shown = typed(["0.25", ""], Probability, task="estimate", query="bit(2)", samples=9)
+    move, shown = typed(["0.25", ""], Probability, task="estimate", details={"query": "bit(2)", "samples": 9})
     assert (move.p, move.queries) == (0.25, 0) and "query: bit(2)" in shown and "The probability p that" in shown
-    move, shown = typed(["no", "4"], Check, task="check", query="bit(2)", within=0.5)
+    move, shown = typed(["no", "4"], Check, task="check", details={"query": "bit(2)", "within": 0.5})
     assert (move.accept, move.queries) == (False, 4) and "within: 0.5" in shown

@@ -28,13 +28,8 @@ class Defence(moot.Protocol):
             await floor.ask("author", moot.Speech, view=view, task="speech", answer=0, round=number + 1)
             claim = floor.step
             await floor.ask("critic", Objection, view=floor.said(source="all"), under=claim, relation="attacks")
-        verdict = await floor.ask("judge", moot.Verdict, check=self.two, task="verdict")
+        verdict = await floor.ask("judge", moot.Verdict, task="verdict")
         return moot.Decided(verdict)
-
-    def two(self, verdict: moot.Verdict) -> moot.Verdict:
-        if len(verdict.probabilities) != 2:
-            raise moot.Illegal("give two probabilities")
-        return verdict
 
 
 def judge(request: moot.Request) -> moot.Verdict:

@@ -141,7 +141,8 @@ def test_doctor_and_protocols(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {"debate", "consultancy", "open-debate", "direct-qa", "bisection"} <= set(names)
     shown = said("protocols")
     assert (
-        "    -p rounds=2    integer | null\n" in shown and '    -p scoring={"rule": "brier"}    ScoringRule\n' in shown
+        "    -p rounds=2    integer at least 0 | null\n" in shown
+        and '    -p scoring={"rule": "brier"}    ScoringRule\n' in shown
     )
     assert "    -p most=16    integer at least 1, at most 16\n" in shown and "    -p input=null    JSON\n" in shown
     assert not re.search("FieldInfo|Annotated|typing|class ", shown)

@@ -80,8 +80,8 @@ def solve(
 
     Free seats are taken to know the question with its data, every move before theirs, and every coin that has fallen.
     Where a protocol hides a free seat's move from another one (branches that run together, statements to one seat), a
-    search would answer what cannot be seen, and UsageError is raised. A fixed seat that forfeits loses `protocol.stakes`
-    to its rival; any other end that is no decision has no value, and raises AgentError. UsageError is raised, too, on
+    search would answer what cannot be seen, and UsageError is raised. A fixed seat that forfeits loses the utility
+    bound to its rival; any other end that is no decision has no value, and raises AgentError. UsageError is raised, too, on
     `floor.uniform` (a coin whose sides cannot all be tried), on options that leave a seat nothing legal to do, and on plays
     in which a free seat is asked after more than DEEPEST moves.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Answer, Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.view import Request, View
+from moot.protocols.engine.view import Brief, Request, View
 from moot.protocols.trees.decomposition_debate import Claimed, ClaimTree, Decomposition, DecompositionDebate, Pick
 from moot.protocols.trees.prover_estimator import HIGH, LOW, Call, ProverEstimator
 from moot.protocols.trees.stability import Stability
@@ -229,7 +229,7 @@ class Follower(Prover):
         super().__init__(task, lies=True, knows=False)
         self.seen: dict[int, list[float]] = {}
 
-    def _sign(self, view: View, brief: Mapping[str, Any]) -> int:
+    def _sign(self, view: View, brief: Brief) -> int:
         seen = self.seen.get(brief["round"], [1.0])  # too low, until a play has shown otherwise
         mean = sum(seen) / len(seen)
         return LOW if mean > brief["details"]["estimate"] else HIGH

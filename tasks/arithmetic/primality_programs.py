@@ -10,7 +10,7 @@ from typing import Any
 
 from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.moves import Answer, Move, Verdict
-from moot.protocols.engine.view import Request, View
+from moot.protocols.engine.view import Brief, Request, View
 from moot.protocols.trees.decomposition_debate import FOLLOWS, RIGHT, Claim, Claimed, Decomposition, Pick
 from moot.protocols.trees.prover_estimator import FINE, HIGH, LOW, Call, Estimate, Sampled
 from moot.tasks.arithmetic.primality import NO, YES, Primality, PrimalityByBases, PrimeTask, opposite, span
@@ -58,12 +58,13 @@ class Prover:
             answers[left.pop()] = NO
         return _decomposed(answers)
 
-    def _sign(self, view: View, brief: Mapping[str, Any]) -> Any:
+    def _sign(self, view: View, brief: Brief) -> Any:
         if not self.knows:
             return FINE
         right = self._true(brief["claim"], view) == brief["claimed"]
-        error = brief["details"]["estimate"] - right
-        return FINE if abs(error) <= brief["details"]["forgiven"] else LOW if error < 0 else HIGH
+        told = brief["details"]
+        error = told["estimate"] - right
+        return FINE if abs(error) <= told["forgiven"] else LOW if error < 0 else HIGH
 
     def _pick(self, request: Request) -> int:
         claims, estimates = last_parts(request.view)

@@ -95,6 +95,18 @@ class PaysStrangers(Two):
         return Decided(decided.verdict, payoffs={"audience": 1.0})
 
 
+class PaysTooMuch(Two):
+    def utility_bound(self, question: Question) -> float:
+        return 0.5
+
+
+class DecidesElsewhere(Two):
+    """The verdict on another question, of three choices, is taken for that of the play."""
+
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
+        return await super().verdict(floor, view=floor.only("Which of these?", choices=("x", "y", "z", "none")))
+
+
 class Arrival(Two):
     """Branches share a list, so the judge is told who came first."""
 

@@ -40,7 +40,7 @@ class Tree(Protocol):
         node: Any = question.data
         while "pay" not in node:
             if "inside" in node:
-                inner = await floor.play(type(self)(), Question("inside", question.choices, data=node["inside"]))
+                inner = await floor.play(type(self)(), Question("inside", data=node["inside"]))
                 return moot.Decided(FAIR, payoffs=inner.payoffs)
             if "coin" in node:
                 node = node["kids"][await floor.draw(*node["coin"])]
@@ -106,7 +106,7 @@ def has_coin(node: Any) -> bool:
 @FEW
 @given(trees(zero_sum=False))
 def test_backward_induction(tree: Any) -> None:
-    found = moot.solve(Tree(), Question("which?", ("x", "y"), data=tree), moves=BOTH)
+    found = moot.solve(Tree(), Question("which?", data=tree), moves=BOTH)
     assert [found.value["a"], found.value["b"]] == pytest.approx(plain(tree))
     if not has_coin(tree):
         assert dict(found.outcome.payoffs) == found.value  # type: ignore[union-attr]
@@ -115,7 +115,7 @@ def test_backward_induction(tree: Any) -> None:
 @FEW
 @given(trees(zero_sum=True), st.sampled_from([ZeroSumTree(), StakedTree()]))
 def test_alpha_beta(tree: Any, protocol: Tree) -> None:
-    question = Question("which?", ("x", "y"), data=tree)
+    question = Question("which?", data=tree)
     found, whole = moot.solve(protocol, question, moves=BOTH), moot.solve(Tree(), question, moves=BOTH)
     assert found.value["a"] == pytest.approx(plain(tree)[0])
     assert found.value["b"] == pytest.approx(-found.value["a"])
@@ -129,7 +129,7 @@ def test_alpha_beta(tree: Any, protocol: Tree) -> None:
 def test_merged_positions_have_the_same_value(tree: Any, staked: bool, random: Random) -> None:
     """A tree of two copies of one below, in which positions are known by what is below them."""
     twice = {"seat": random.choice("ab"), "kids": [{"seat": random.choice("ab"), "kids": [tree, tree]}, tree]}
-    question = Question("which?", ("x", "y"), data=twice)
+    question = Question("which?", data=twice)
     protocol = StakedTree() if staked else ZeroSumTree()
     merged = moot.solve(protocol, question, moves=BOTH, key=lambda request: str(request.brief["details"]["kids"]))
     assert merged.value["a"] == pytest.approx(plain(twice)[0])
@@ -140,7 +140,7 @@ def test_a_key_saves_positions() -> None:
     tree: Any = {"pay": [1, -1]}
     for level in range(10):
         tree = {"seat": "ab"[level % 2], "kids": [tree, tree]}
-    question = Question("which?", ("x", "y"), data=tree)
+    question = Question("which?", data=tree)
     merged = moot.solve(Tree(), question, moves=BOTH, key=lambda request: len(request.step) and int(request.step))
     assert (merged.leaves, moot.solve(Tree(), question, moves=BOTH).leaves) == (2, 1024)
 
@@ -156,7 +156,7 @@ def test_exploit(tree: Any, salt: int, seat: str) -> None:
     def agent(request: moot.Request) -> moot.Move:
         return Pick(child=choice(request.brief["details"]["kids"]))
 
-    question = Question("which?", ("x", "y"), data=tree)
+    question = Question("which?", data=tree)
     found = moot.exploit(StakedTree(), question, seat, agent, moves=BOTH)
     rival = "ba".index(seat)
     assert found.gain >= 0
@@ -169,7 +169,7 @@ def test_optimal_play_cannot_be_exploited(tree: Any, seat: str) -> None:
     def best(kids: Any) -> int:
         return max(range(len(kids)), key=lambda i: plain(kids[i])["ab".index(seat)])
 
-    question = Question("which?", ("x", "y"), data=tree)
+    question = Question("which?", data=tree)
     agent = lambda request: Pick(child=best(request.brief["details"]["kids"]))  # noqa: E731
     assert moot.exploit(ZeroSumTree(), question, seat, agent, moves=BOTH).gain == pytest.approx(0)
 
@@ -177,7 +177,7 @@ def test_optimal_play_cannot_be_exploited(tree: Any, seat: str) -> None:
 @FEW
 @given(trees(zero_sum=False, coins=False))
 def test_sub_plays(tree: Any) -> None:
-    question = Question("which?", ("x", "y"), data={"inside": {"inside": tree}})
+    question = Question("which?", data={"inside": {"inside": tree}})
     found = moot.solve(Tree(), question, moves=BOTH)
     assert [found.value["a"], found.value["b"]] == plain(tree)
     assert all(entry.step.startswith("0.0.") for entry in found.line)
@@ -185,7 +185,7 @@ def test_sub_plays(tree: Any) -> None:
 
 def test_coins_of_the_line() -> None:
     tree = {"coin": [1, 3], "kids": [{"pay": [8, 0]}, {"seat": "a", "kids": [{"pay": [0, 1]}, {"pay": [4, 2]}]}]}
-    found = moot.solve(Tree(), Question("which?", ("x", "y"), data=tree), moves=BOTH)
+    found = moot.solve(Tree(), Question("which?", data=tree), moves=BOTH)
     assert found.value == {"a": 5.0, "b": 1.5} and found.coins == {"0": 1}
     assert [(e.step, e.seat, e.move) for e in found.line] == [("1", "a", Pick(child=1))]
 
@@ -229,17 +229,17 @@ def test_the_line_is_a_play_like_any_other() -> None:
 
 def test_payoffs_beyond_the_stakes_are_the_protocols_fault() -> None:
     with pytest.raises(moot.ProtocolError, match=r"paid 3\.0 to seat 'a'; it had said that its stakes are 2\.0"):
-        moot.solve(StakedTree(), Question("which?", ("x", "y"), data={"pay": [3, -3]}), moves=BOTH)
+        moot.solve(StakedTree(), Question("which?", data={"pay": [3, -3]}), moves=BOTH)
 
 
 def test_payoffs_that_do_not_sum_to_zero_are_searched_in_full() -> None:
     tree = {"seat": "a", "kids": [{"seat": "b", "kids": [{"pay": [1, 1]}, {"pay": [0, 2]}]}, {"pay": [1, 0]}]}
-    found = moot.solve(ZeroSumTree(), Question("which?", ("x", "y"), data=tree), moves=BOTH)
+    found = moot.solve(ZeroSumTree(), Question("which?", data=tree), moves=BOTH)
     assert found.value == {"a": 1.0, "b": 0.0}
 
 
 def test_exploit_needs_two_rivals_and_all_of_the_agents_moves() -> None:
-    question = Question("which?", ("x", "y"), data={"seat": "a", "kids": [{"pay": [0, 0]}, {"pay": [1, -1]}]})
+    question = Question("which?", data={"seat": "a", "kids": [{"pay": [0, 0]}, {"pay": [1, -1]}]})
     second = lambda request: Pick(child=1)  # noqa: E731
     with pytest.raises(moot.UsageError, match="does better by 1"):
         moot.exploit(ZeroSumTree(), question, "a", second, moves={"a": lambda request: [Pick(child=0)], "b": None})

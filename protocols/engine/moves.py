@@ -1,4 +1,7 @@
-"""Moves: what a seat may say when it is asked. Frozen, typed, told apart by `kind`."""
+"""Moves: what a seat may say when it is asked. Frozen, typed, told apart by `kind`.
+
+Rule of this file: the kinds that several families share; those of one protocol stand beside it.
+"""
 
 from __future__ import annotations
 

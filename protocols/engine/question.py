@@ -1,11 +1,14 @@
-"""Questions, and samples: a question with its sealed truth."""
+"""Questions, and samples: a question with its sealed truth.
+
+Rule of this file: a question holds no truth, and nothing here looks into a sample.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from moot.protocols.engine.errors import UsageError
 
@@ -31,13 +34,13 @@ class Question(BaseModel):
     about: str | None = None
     passage: str | None = None
     data: JsonValue = None
-    size: int = 0
+    size: Annotated[int, Field(strict=True)] = 0
     unit: str = "characters"
     id: str | None = None
 
     def __init__(self, text: str, choices: Any = (), **fields: Any) -> None:
-        if isinstance(choices, str):
-            raise UsageError(f"question {text!r}: choices is one string, {choices!r}; give a tuple of answers")
+        if not isinstance(choices, list | tuple):
+            raise UsageError(f"question {text!r}: choices is {choices!r}; give a tuple of answers")
         if "size" not in fields:
             fields["size"] = _words(text, *choices, fields.get("passage") or "")
         try:
@@ -81,12 +84,14 @@ class Sample:
     """A question and, sealed beside it, the index of its true choice (None when nobody knows).
 
     task: the name of the task that made the question, by whose rule a guarantee is then checked. Only scoring calls `unseal()`; no protocol, view or agent is ever given a Sample.
-    Raises UsageError when the truth is not the index of a choice.
+    Raises UsageError when the truth is not the index of a choice, or the question is none.
     """
 
     __slots__ = ("question", "_truth", "task")
 
     def __init__(self, question: Question, truth: int | None = None, task: str | None = None) -> None:
+        if not isinstance(question, Question):
+            raise UsageError(f"a sample is made of a Question, not of {question!r}")
         n = len(question.choices)
         if truth is not None and (isinstance(truth, bool) or not isinstance(truth, int) or not 0 <= truth < n):
             raise UsageError(

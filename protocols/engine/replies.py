@@ -30,9 +30,9 @@ def accepted(reply: Any, ask: AskEffect) -> tuple[Move, Move, bytes]:
 
 
 def misfit(verdict: Verdict, choices: int) -> str | None:
-    """What is wrong with a verdict where there are so many choices; None when nothing is."""
+    """What is wrong with a verdict where there are so many choices; None when nothing is, as it is of an open question."""
     count = len(verdict.probabilities)
-    return None if count == choices else f"the verdict has {count} probabilities for {choices or 'no'} choices"
+    return None if choices in (0, count) else f"the verdict has {count} probabilities for {choices} choices"
 
 
 def typed(reply: Any, kinds: tuple[type[Move], ...]) -> Move:

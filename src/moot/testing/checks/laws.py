@@ -5,7 +5,6 @@ Here: what a play does and how it is recorded. In `laws_of_sight`: what the seat
 
 from __future__ import annotations
 
-import math
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,7 @@ from moot.play.driver import in_loop
 from moot.play.rerun import resume
 from moot.protocols.engine.base import record_of
 from moot.protocols.engine.errors import ProtocolError
-from moot.protocols.engine.outcomes import Decided, outcome_adapter
+from moot.protocols.engine.outcomes import outcome_adapter
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
 from moot.testing.checks.check import LAWS as LAWS
@@ -39,16 +38,9 @@ from moot.transcripts.transcript import Transcript
 def ends(case: Case) -> None:
     """And after it nothing is asked: neither by the play itself, nor by code of it that runs as it is closed."""
     hand = case.play(case.order())
-    game, outcome = hand.game, hand.game.outcome
+    game = hand.game
     if game.open:
         case.broken(f"steps {', '.join(game.open)} are still open after the outcome")
-    if isinstance(outcome, Decided):
-        strange = [seat for seat in outcome.payoffs if seat not in game.roles]
-        if strange:
-            case.broken(f"payoffs name seat {strange[0]!r}; the seats are {', '.join(game.roles)}")
-        infinite = [seat for seat, payoff in outcome.payoffs.items() if not math.isfinite(payoff)]
-        if infinite:
-            case.broken(f"the payoff of {infinite[0]} is {outcome.payoffs[infinite[0]]}")
     if not hand.order:
         return
     step = hand.order[-1]
@@ -301,12 +293,14 @@ from moot.testing.checks.laws_of_sight import (  # noqa: E402  (after the laws a
 from moot.testing.checks.laws_of_sight import (  # noqa: E402
     bounded_judge as bounded_judge,
 )
+from moot.testing.checks.laws_of_sight import fits as fits  # noqa: E402
+from moot.testing.checks.laws_of_sight import paid as paid  # noqa: E402
 from moot.testing.checks.laws_of_sight import sealed as sealed  # noqa: E402
 from moot.testing.checks.laws_of_sight import symmetric as symmetric  # noqa: E402
 from moot.testing.checks.laws_of_sight import within_budget as within_budget  # noqa: E402
 from moot.testing.checks.laws_of_sight import zero_sum as zero_sum  # noqa: E402
 
 __all__ = [
-    "blind", "bounded_judge", "deterministic", "encodes", "ends", "estimates", "order_free", "pure", "rejects", "replays",
+    "blind", "bounded_judge", "deterministic", "encodes", "ends", "estimates", "fits", "order_free", "paid", "pure", "rejects", "replays",
     "resumes", "sealed", "symmetric", "tree", "within_budget", "zero_sum",
 ]  # fmt: skip

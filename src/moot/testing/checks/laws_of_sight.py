@@ -217,6 +217,38 @@ def bounded_judge(case: Case) -> None:
         case.broken(f"the judge kept its bound of {most}, and no guarantee is given: {guarantee.because}")
 
 
+@law("a verdict that does not fit the choices is refused")
+def fits(case: Case) -> None:
+    """One probability too many is tried wherever a verdict is asked for; and what is decided fits the question played."""
+    first = case.play()
+    for (step, attempt), asked in first.asked.items():
+        request = asked.request
+        kinds = [kind for kind in request.kinds if issubclass(kind, Verdict)]
+        if attempt or not kinds or not request.view.question.choices:
+            continue
+        hand = case.hand()
+        while step not in hand.game.open:
+            case.attempt(lambda hand=hand: hand.step(next(iter(hand.game.open))))  # type: ignore[misc]
+        count = len(request.view.question.choices) + 1
+        verdict = kinds[0](probabilities=(1.0, *[0.0] * (count - 1)))
+        if case.attempt(lambda hand=hand, step=step, verdict=verdict: hand.game.answer(step, verdict)):  # type: ignore[misc]
+            case.broken(f"step {step} took {count} probabilities for {count - 1} choices")
+        return
+
+
+@law("none but the seats that there are is paid, nor more than the utility bound")
+def paid(case: Case) -> None:
+    """Payoffs are finite numbers, and `utility_bound` holds where one is given."""
+    outcome = case.play(case.order()).game.outcome
+    if not isinstance(outcome, Decided):
+        return
+    bound = case.attempt(lambda: case.protocol.utility_bound(case.question))
+    most = math.inf if bound is None else bound * (1 + 1e-9)
+    for seat, payoff in outcome.payoffs.items():
+        if not (math.isfinite(payoff) and abs(payoff) <= most):
+            case.broken(f"seat {seat} is paid {payoff}; the most that can be won or lost is said to be {bound}")
+
+
 @law("payoffs sum to zero")
 def zero_sum(case: Case) -> None:
     """For protocols that declare `zero_sum`."""

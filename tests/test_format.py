@@ -19,7 +19,7 @@ from moot.play.driver import header
 from moot.protocols.engine.base import Protocol
 from moot.testing.strategies import transcripts
 from moot.transcripts.display.show import as_text
-from moot.transcripts.events import KNOWN, PLAYED, RESERVED, EventLog
+from moot.transcripts.events import KNOWN, PLAYED, RESERVED, EventLog, played_part
 from moot.transcripts.exporters.json_tree import Json
 from moot.transcripts.index import summary_of
 from moot.transcripts.seal import seal
@@ -175,6 +175,19 @@ def test_an_agent_notes_what_is_reserved() -> None:
     assert (
         moot.verify(play).unknown == 0 and play.digest == moot.run(DEBATE, QUESTION, everywhere(DEBATE, speak)).digest
     )
+
+
+def test_a_verdict_that_nobody_gave_is_no_ending() -> None:
+    play = moot.run(DEBATE, QUESTION, everywhere(DEBATE, speak))
+    lines: list[bytes] = []
+    log = EventLog(lines.append)
+    for line, event in play.pairs():
+        if event["event"] != "moved" or event["seat"] != "judge":
+            log.line(played_part(line), event["meta"])
+    forged = moot.Transcript(lines)
+    assert moot.verify(forged).ended and forged.outcome == play.outcome
+    with pytest.raises(moot.ReplayDivergence, match="event was 'ended' in the recording and is 'nothing' now"):
+        moot.replay(forged)
 
 
 def test_an_unreadable_answer_ends_a_play_that_replays(tmp_path: Path) -> None:

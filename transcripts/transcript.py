@@ -6,7 +6,6 @@ Rule of this file: everything that a transcript offers is computed from its even
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +22,14 @@ from moot.transcripts.store import checked, parsed, read_lines
 from moot.transcripts.truth import SealedBeside
 from moot.transcripts.version1 import as_version_2, translate
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a structural type's property may be cached, which pyright does not see
+    from builtins import property as cached_property
+
     from moot.complexity.guarantee import Guarantee
     from moot.complexity.spending import Ledger
     from moot.transcripts.tree import ArgumentTree
+else:
+    from functools import cached_property
 
 
 class Transcript:

@@ -1,4 +1,7 @@
-"""Who can take a seat: anything that turns a request into a move."""
+"""Who can take a seat: anything that turns a request into a move.
+
+Rule of this file: an agent is known by what it has (`act`, `start`, `close`, `describe`), never by its class.
+"""
 
 from __future__ import annotations
 

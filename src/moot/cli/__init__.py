@@ -1,4 +1,8 @@
-"""The command line: `moot run`, `show`, `replay`, … Nothing heavy is imported before a command needs it."""
+"""The command line: `moot run`, `show`, `replay`, …
+
+Rule of this room: options and printing. What a command does is a function elsewhere that Python can call as well, and
+nothing heavy is imported before a command needs it.
+"""
 
 from __future__ import annotations
 

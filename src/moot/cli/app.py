@@ -1,4 +1,7 @@
-"""The commands by name."""
+"""The commands by name.
+
+Rule of this file: names and order alone; what they do is in the files beside it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What every command shares: printing, exit codes, and errors in one line."""
+"""What every command shares: printing, exit codes, and errors in one line.
+
+Rule of this file: it is imported by every command, so it imports nothing that takes time.
+"""
 
 from __future__ import annotations
 

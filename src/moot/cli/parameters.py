@@ -1,4 +1,7 @@
-"""A protocol's parameters as people read them: name, default and type."""
+"""A protocol's parameters as people read them: name, default and type.
+
+Rule of this file: it reads the fields of classes and knows none of them.
+"""
 
 from __future__ import annotations
 

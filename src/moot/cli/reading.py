@@ -1,4 +1,7 @@
-"""The reading verbs: `show`, `tree`, `cost`, `verify`, `replay`, `export`, `list`. None of them calls anyone."""
+"""The reading verbs: `show`, `tree`, `cost`, `verify`, `replay`, `export`, `list`.
+
+Rule of this file: none of them calls anyone or changes a transcript.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`moot run --task` and `moot tasks`: questions whose true answer is computed, and the programs that play them."""
+"""`moot run --task` and `moot tasks`: questions whose true answer is computed, and the programs that play them.
+
+Rule of this file: it knows no task by name.
+"""
 
 from __future__ import annotations
 

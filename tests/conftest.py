@@ -76,7 +76,9 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("long", max_examples=500, deadline=None, suppress_health_check=quiet, print_blob=True)
     if not config.getoption("hypothesis_profile", None):
         settings.load_profile("long" if config.getoption("--long") else "ci")
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # under nohup; processes that tests interrupt would inherit it
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # under nohup; processes that tests interrupt would inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if not config.getoption("--remote"):
         os.environ["MOOT_FORBID_REMOTE"] = "1"  # for the processes that tests start, which the hook does not reach

@@ -152,7 +152,11 @@ def run_tests(python: Path, checkout: Path) -> str:
         raise CheckFailed(f"the tests would run on {where}, not on the installed wheel")
     run(python.with_name("moot"), "--help", cwd=checkout)
     run(python, "-m", "moot", "--help", cwd=checkout)
-    return run(python, "-m", "pytest", "-n", "2", "-q", "-p", "no:cacheprovider", cwd=checkout).strip().splitlines()[-1]
+    return (
+        run(python, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-q", "-p", "no:cacheprovider", cwd=checkout)
+        .strip()
+        .splitlines()[-1]
+    )
 
 
 def check_types(python: Path, folder: Path) -> int:

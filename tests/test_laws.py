@@ -171,6 +171,13 @@ def test_check_protocol_catches_every_broken_one(protocol: Protocol) -> None:
         moot.testing.check_protocol(protocol, examples=20)
 
 
+@pytest.mark.parametrize("law", ["pure", "tree"])
+def test_a_protocol_that_cannot_be_examined_twice_breaks_the_law(law: str) -> None:
+    """It breaks nothing that one play shows; Hypothesis sees that equal choices lead to other draws."""
+    with pytest.raises(LawBroken, match=f'law "{law}" .* cannot be examined: Alternates.* asks for other moves'):
+        LAWS[law](broken.Alternates(), examples=100)
+
+
 def test_every_law_is_public_and_caught_breaking() -> None:
     assert set(moot.testing.checks.laws.__all__) == set(LAWS)
     caught = {law for _, law, _ in BROKEN}

@@ -1,7 +1,6 @@
 """Build sdist and wheel, look into them, and use the installed wheel as a stranger would.
 
-Where a checkout has no symbolic links the wheel would be empty without a word, so its contents are listed and compared
-with the repository; the tests then run against the wheel in a fresh environment, away from the sources; and mypy and
+Its contents are listed and compared with the repository; the tests then run against the wheel in a fresh environment, away from the sources; and mypy and
 pyright must know the type of every public name, from the wheel and from an editable install.
 """
 

@@ -1,7 +1,8 @@
 """Build sdist and wheel, look into them, and use the installed wheel as a stranger would.
 
-Its contents are listed and compared with the repository; the tests then run against the wheel in a fresh environment, away from the sources; and mypy and
-pyright must know the type of every public name, from the wheel and from an editable install.
+Its contents are listed and compared with the repository; the tests then run against the wheel in a fresh environment,
+away from the sources; and mypy and pyright must know the type of every public name, from the wheel and from an editable
+install.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-CORE = ("driver", "engine", "laws", "ledger", "limits", "polynomial", "rerun", "seal", "solve", "transcripts")
+CORE = ("driver", "engine", "laws", "ledger", "polynomial", "rerun", "seal", "transcripts")
 NEEDS = ("-e", ".[testing,seal]", "pytest-timeout", "pytest-xdist")
 Version = tuple[int, int]
 

@@ -11,7 +11,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench lint format check wheel pins clean
+.PHONY: help demo test test-all bench lint format paths check wheel pins clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -42,19 +42,20 @@ demo: $(VENV)/.all ## debates between programs and between embedded models, save
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.dev ## the tests
-	MOOT_FORBID_REMOTE=1 $(BIN)/python -m pytest -n 2
+	MOOT_FORBID_REMOTE=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-all: $(VENV)/.dev ## the tests, the long ones too
-	MOOT_FORBID_REMOTE=1 $(BIN)/python -m pytest -n 2 --long
+	MOOT_FORBID_REMOTE=1 $(BIN)/python -m pytest -n 2 --dist worksteal --long
 
 bench: $(VENV)/.dev ## the benchmarks, as a table
 	$(BIN)/python -m benchmarks.run
 
-lint: $(VENV)/.dev ## ruff, mypy and pyright
+lint: $(VENV)/.dev ## ruff, mypy, pyright, and the order of the parts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy $(wildcard tests examples benchmarks .ci)
+	$(BIN)/python .ci/parts.py
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 format: $(VENV)/.dev ## put the code into the one format
@@ -64,7 +65,10 @@ format: $(VENV)/.dev ## put the code into the one format
 wheel: $(VENV)/.dev ## build sdist and wheel, look into them, run the tests and type checkers against them
 	$(BIN)/python .ci/check_wheel.py
 
-check: lint test wheel ## all that has to pass before a change goes in
+paths: $(VENV)/.dev ## mypy, pyright and coverage on single files by either of their paths
+	$(BIN)/python -m pytest -q --long tests/test_paths.py
+
+check: lint test paths wheel ## all that has to pass before a change goes in
 
 pins: ## renew constraints.txt from the newest versions that pyproject.toml allows
 	rm -rf $(VENV)

@@ -1,8 +1,8 @@
 """Build sdist and wheel, look into them, and use the installed wheel as a stranger would.
 
-Where a checkout has no symbolic links the wheel would be empty without a word, so its contents are listed and compared
-with the repository; the tests then run against the wheel in a fresh environment, away from the sources; and mypy and
-pyright must know the type of every public name, from the wheel and from an editable install.
+Its contents are listed and compared with the repository; the tests then run against the wheel in a fresh environment,
+away from the sources; and mypy and pyright must know the type of every public name, from the wheel and from an editable
+install.
 """
 
 from __future__ import annotations
@@ -152,7 +152,11 @@ def run_tests(python: Path, checkout: Path) -> str:
         raise CheckFailed(f"the tests would run on {where}, not on the installed wheel")
     run(python.with_name("moot"), "--help", cwd=checkout)
     run(python, "-m", "moot", "--help", cwd=checkout)
-    return run(python, "-m", "pytest", "-n", "2", "-q", "-p", "no:cacheprovider", cwd=checkout).strip().splitlines()[-1]
+    return (
+        run(python, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-q", "-p", "no:cacheprovider", cwd=checkout)
+        .strip()
+        .splitlines()[-1]
+    )
 
 
 def check_types(python: Path, folder: Path) -> int:

@@ -70,6 +70,14 @@ class CountsPlays(Two):
         return await super().verdict(floor, play=_PLAYS[0])
 
 
+class Alternates(Two):
+    """Asks for a speech in every other play, and for an answer in the rest."""
+
+    async def speeches(self, floor: Floor) -> None:
+        _PLAYS[0] += 1
+        await floor.ask("a", Speech if _PLAYS[0] % 2 else Answer)
+
+
 class AwaitsWorld(Two):
     async def speeches(self, floor: Floor) -> None:
         await asyncio.sleep(0.01)

@@ -198,6 +198,25 @@ def test_a_sub_play_that_forfeits_ends_the_play() -> None:
     assert isinstance(game.outcome, moot.Forfeited) and game.outcome.step == "0.0"
 
 
+class GivesUp(moot.Protocol):
+    """Ends without a verdict, though no move of it was rejected."""
+
+    def roles(self, question: moot.Question) -> dict[str, str]:
+        return {"judge": "judge"}
+
+    async def play(self, floor: Floor, question: moot.Question) -> Any:
+        return moot.Errored(step="0", cause="nobody here can decide this")
+
+
+def test_a_sub_play_that_returns_another_outcome_ends_the_play() -> None:
+    async def outer(floor: Floor) -> None:
+        await floor.play(GivesUp(), QUESTION)
+        await floor.ask("a", moot.Speech)
+
+    game = game_of(outer)
+    assert game.outcome == moot.Errored(step="0", cause="nobody here can decide this") and not game.open
+
+
 def test_a_sub_play_without_its_seat_is_the_protocols_fault() -> None:
     async def outer(floor: Floor) -> None:
         await floor.play(moot.Consultancy(), QUESTION)

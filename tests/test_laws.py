@@ -17,7 +17,7 @@ from moot.protocols.engine.base import Protocol, known_protocols
 from moot.protocols.engine.budget import Account
 from moot.protocols.engine.game import Game
 from moot.protocols.games.claims import ClaimGame
-from moot.testing.checks import laws, laws_of_sight
+from moot.testing.checks import laws, laws_of_metadata, laws_of_sight
 from moot.testing.checks.check import Law
 from moot.testing.checks.laws import LAWS, LawBroken
 from moot.testing.strategies import questions, sums
@@ -236,10 +236,17 @@ def test_check_protocol_examines_every_law_and_raises_for_the_last(monkeypatch: 
 
 
 def test_every_law_is_listed_and_caught_breaking() -> None:
-    for module in (laws, laws_of_sight):
+    for module in (laws, laws_of_sight, laws_of_metadata):
         assert {name for name, each in vars(module).items() if isinstance(each, Law)} <= set(LAWS)
     assert set(LAWS) < set(laws.__all__)
     assert set(LAWS) == {law for _, law, _ in BROKEN}, "every law has a protocol that breaks it"
+
+
+@pytest.mark.parametrize("law", ["pure", "tree"])
+def test_a_protocol_that_cannot_be_examined_twice_breaks_the_law(law: str) -> None:
+    """It breaks nothing that one play shows; Hypothesis sees that equal choices lead to other draws."""
+    with pytest.raises(LawBroken, match=f'law "{law}" .* cannot be examined: Alternates.* asks for other moves'):
+        LAWS[law](broken.Alternates(), examples=100)
 
 
 def test_the_message_holds_a_small_example() -> None:

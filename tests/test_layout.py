@@ -138,6 +138,7 @@ def test_a_part_has_one_name_only(name: str, monkeypatch: pytest.MonkeyPatch) ->
 def test_tools_check_every_part() -> None:
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
     assert {f"src/moot/{part}" for part in PARTS} <= set(tools["pyright"]["include"])
+    assert set(tools["coverage"]["run"]["source_dirs"]) == {*PARTS, "src/moot"}
 
 
 # Put together here, so that this file does not contain what it looks for.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from market_kit import YES_NO, decided, seats_of
 
 import moot
-from moot.complexity.citations import circle_of, citations
+from moot.complexity.citations import circle_of, citations, groundless
 from moot.complexity.guarantee import guarantee_of
+from moot.complexity.play import Step
 from moot.complexity.rules import evaluate
 from moot.protocols.amplification.amplification import Open
+from moot.protocols.amplification.moves import Reply
 from moot.protocols.market.market_making import MarketMaking, PointerMarketMaking, UncitedMarketMaking
 from moot.protocols.market.moves import Citation, Examine, Query, Statement
 from moot.protocols.market.payoffs import distance
@@ -181,6 +184,40 @@ def test_a_guarantee_that_rests_on_a_circle_is_refused() -> None:
             assert "citations wait for each other" in said.because and both[0] in said.because
     transcript = moot.run(MarketMaking(), Sum().sample(16), seats_of(Sum(), "market"))
     assert circle_of(transcript, Sum()) == ()
+
+
+def _told(*moves: tuple[str, Any, str | None]) -> Any:
+    """A recorded play of these moves: seat, move, and how it relates to what it stands under."""
+    steps = [
+        Step(str(n), seat, move.model_dump(mode="json"), None, None, relation, 0, "", 0)
+        for n, (seat, move, relation) in enumerate(moves)
+    ]
+    return SimpleNamespace(steps=lambda: iter(steps), started={"meta": {}})
+
+
+def _asked(answer: str, suppose: str, relation: str | None) -> Any:
+    """A play in which the market was asked one thing, by the adversary or to check, and a statement that cites its answer."""
+    query = Query(question="q", suppose=suppose)
+    cites = tuple(Citation(question="q", answer=each) for each in ("1", "2"))
+    reply = Reply(of="q", answer=answer)
+    return _told(
+        ("adversary", query, None), ("market", reply, relation), ("adversary", Statement(text="so", cites=cites), None)
+    )
+
+
+def test_what_a_market_says_of_a_supposition_verifies_nothing() -> None:
+    for play, verified in (
+        (_asked("1", "", None), [True, False]),
+        (_asked("2", "so it is", None), [None, None]),
+        (_asked("2", "so it is", "checks"), [False, True]),
+    ):
+        assert [cite.verified for _, cite in citations(play)] == verified
+
+
+def test_citations_that_nothing_verified_ask_for_no_ground() -> None:
+    """Without a task nobody knows whether cited answers rest on themselves; it matters only where one was verified."""
+    assert groundless(_asked("1", "so it is", None)) is None
+    assert "no task with a rule" in (groundless(_asked("1", "", None)) or "")
 
 
 # -- pointers -----------------------------------------------------------------------------------------------------------

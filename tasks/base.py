@@ -3,8 +3,7 @@
 A task makes instances at any size from a seed, and knows the truth by a direct algorithm. Where the theory has one it
 also has a *local rule*: how the answer to one question follows from the answers to others and from a few cells of the
 data. The rule alone is what a bounded judge can check; amplification, market making with citation, fixed points and
-iterated amplification all run on it.
-"""
+iterated amplification all run on it."""
 
 from __future__ import annotations
 
@@ -36,8 +35,7 @@ class Task(ABC):
     no question leads back to itself by the rule; where one does, answers that cite each other prove nothing. messages:
     "pointers" when the rule opens pointers, so that only protocols with pointers play it; "brackets" when its questions
     are written with square brackets, which those protocols take for messages, so that only the others do; else "plain".
-    largest: the greatest size of `sample`, whose truth takes seconds; a task of a narrower range says so in `data`.
-    """
+    largest: the greatest size of `sample`, whose truth takes seconds; a task of a narrower range says so in `data`."""
 
     name: ClassVar[str]
     complexity_class: ClassVar[str]
@@ -64,9 +62,7 @@ class Task(ABC):
     @abstractmethod
     def truth(self, data: Any, text: str) -> str:
         """The true answer to any question about the instance, by a direct algorithm that does not use the rule.
-
-        UsageError when the text is no question about this instance.
-        """
+        UsageError when the text is no question about this instance."""
 
     @abstractmethod
     def wrong(self, data: Any, text: str, random: Random) -> str:
@@ -86,9 +82,8 @@ class Task(ABC):
 
     def sample(self, size: int, seed: int = 0, true_first: bool | None = None) -> Sample:
         """A question with its data, the true answer and a wrong one as choices, and the truth sealed beside it.
-
-        true_first: whether the true answer is choice 0; drawn from the seed when None. The unit of reading is a cell.
-        """
+        true_first: whether the true answer is choice 0; drawn from the seed when None. The unit of reading is a
+        cell."""
         if size < 1:
             raise UsageError(f"task {self.name}: size is {size}; it must be at least 1")
         if size > self.largest:
@@ -115,11 +110,11 @@ class Task(ABC):
         return Sample(question, truth=0 if first else 1, task=self.name)
 
     def read(self, path: Path, text: str | None, protocol: str) -> Sample:
-        """A question about the instance in a file of one of the task's own formats, its size declared for a protocol: what
-        `moot run --task NAME --data FILE --question TEXT` plays. text: what is asked about it, where that is not plain.
+        """A question about the instance in a file of one of the task's own formats, its size declared for a protocol:
+        what `moot run --task NAME --data FILE --question TEXT` plays. text: what is asked about it, where that is not
+        plain.
 
-        Raises UsageError on a file that is not in its formats, on such a text, and when the task reads no files.
-        """
+        Raises UsageError on a file that is not in its formats, on such a text, and when the task reads no files."""
         raise UsageError(f"task {self.name} reads no files: leave out --data, and it makes its own instances")
 
     def programs(self) -> dict[str, Callable[[], Any]]:
@@ -135,13 +130,12 @@ class Task(ABC):
         return cast_of(self, protocol)
 
     def bound(self, protocol: str) -> str:
-        """What the judge of a protocol may spend of the protocol's measure, a polynomial in n: `reads`, unless its judge
-        reads more than one application of the rule.
+        """What the judge of a protocol may spend of the protocol's measure, a polynomial in n: `reads`, unless its
+        judge reads more than one application of the rule.
 
-        That is in approval the claim; in market making the claimed answer, four times, as the horizon is four statements
-        by default; without citations the whole computation, which is polynomial for tasks in P and for no others; and in
-        a recursive debate a claim and one application of the rule for each question on a path.
-        """
+        That is in approval the claim; in market making the claimed answer, four times, as the horizon is four
+        statements by default; without citations the whole computation, which is polynomial for tasks in P and for no
+        others; and in a recursive debate a claim and one application of the rule for each question on a path."""
         if protocol == "approval":
             return f"{self.reads} + 1"
         if protocol == "recursive-debate":

@@ -1,8 +1,7 @@
 """Two questions that cite each other: the counterexample to market making with citations, and to HCH.
 
 Shah (in the comments on Hubinger 2020, AI safety via market making): "8 - 5 is 2, because 2 + 5 is 8" and "2 + 5 is 8,
-because 8 - 5 is 2" support each other, and a judge who only checks what is cited finds no fault with either.
-"""
+because 8 - 5 is 2" support each other, and a judge who only checks what is cited finds no fault with either."""
 
 from __future__ import annotations
 
@@ -20,11 +19,9 @@ _ASKED = re.compile(r"What is (\d+) - (\d+)\?|What plus (\d+) is (\d+)\?", re.AS
 
 
 class CitingPair(Task):
-    """A difference of one digit, asked for in two ways, each answered by the answer to the other.
-
-    Whatever digit both are given, the local rule holds of both: there are ten fixed points, of which one is true. The
-    rule has no answer to find, since the two questions wait for each other. An instance of size n has numbers of n digits.
-    """
+    """A difference of one digit, asked for in two ways, each answered by the answer to the other. Whatever digit both
+    are given, the local rule holds of both: there are ten fixed points, of which one is true. The rule has no answer to
+    find, since the two questions wait for each other. An instance of size n has numbers of n digits."""
 
     name: ClassVar[str] = "citing-pair"
     well_founded: ClassVar[bool] = False

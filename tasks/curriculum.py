@@ -17,16 +17,12 @@ NUMBER = "(?:0|[1-9][0-9]{0,8})"
 
 class CurriculumTask(Task):
     """A task whose questions a learner can be trained on, easy ones first (Christiano, Shlegeris and Amodei 2018).
-
-    A rule asks *primitive* questions besides the learnable ones. The environment answers those by a look-up.
-    """
+    A rule asks *primitive* questions besides the learnable ones. The environment answers those by a look-up."""
 
     @abstractmethod
     def learnable(self, data: Any) -> Iterator[str]:
         """Every question that the learner is asked and trained on, each once: all that are not primitive.
-
-        Where a question needs its own answer, this is the form that asks for itself, without a round in its text.
-        """
+        Where a question needs its own answer, this is the form that asks for itself, without a round in its text."""
 
     @abstractmethod
     def primitive(self, text: str) -> bool:
@@ -67,10 +63,8 @@ def sweep(
     task: CurriculumTask, data: Any, known: Mapping[str, str], looked: dict[str, str] | None = None
 ) -> dict[str, str]:
     """One step X <- Amplify(X) of a learner that is a table: the rule's answer to every learnable question.
-
     Sub-answers come from `known` ("?" where it has none), those to primitive questions from the environment; `looked`
-    keeps these from one sweep to the next. No true answer is used.
-    """
+    keeps these from one sweep to the next. No true answer is used."""
     cells: dict[str, str] = {} if looked is None else looked
 
     def answer(part: str) -> str:

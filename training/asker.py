@@ -45,10 +45,8 @@ def decision_of(request: Request, move: Move) -> Decision:
 
 
 def tokens(texts: Texts) -> tuple[Form, Texts]:
-    """The form of texts, in which every variable token is None, and their variable tokens in order.
-
-    Integers are variable, and so are letters, except for a word at the beginning of a text and a letter before a number.
-    """
+    """The form of texts, in which every variable token is None, and their variable tokens in order. Integers are
+    variable, and so are letters, except for a word at the beginning of a text and a letter before a number."""
     form: list[str | None] = []
     variable: list[str] = []
     for text in texts:
@@ -66,8 +64,7 @@ class Hypothesis:
     """ "The decision follows from the input tokens at `places`": per value of these, a shape with slots to fill.
 
     A slot keeps all copies and constants that agree with every example. `right` counts examples that were predicted
-    before they were learned; one that contradicts ends the hypothesis (`broken`).
-    """
+    before they were learned; one that contradicts ends the hypothesis (`broken`)."""
 
     __slots__ = ("places", "known", "right", "broken")
 
@@ -116,15 +113,14 @@ class Hypothesis:
 class Imitator:
     """H', the imitation of an overseer: for each form of a situation, hypotheses about what its decision follows from.
 
-    A hypothesis names none, one or two of the input tokens, or all of the latest round; where the latest
-    answers hold integers, the least of them and its place count as tokens too. So "sigma^37(5)" -> "sigma^18(5)" is
-    learned as a table from 37 to 18 and a copy, the sum of two answers as a table of pairs, the nearest of some
-    candidates as a table from the place of the least distance to what is copied. It learns what H does with text, and
-    not why: of a form, or of a token in its place, that it never saw it knows nothing.
+    A hypothesis names none, one or two of the input tokens, or all of the latest round; where the latest answers hold
+    integers, the least of them and its place count as tokens too. So "sigma^37(5)" -> "sigma^18(5)" is learned as a
+    table from 37 to 18 and a copy, the sum of two answers as a table of pairs, the nearest of some candidates as a
+    table from the place of the least distance to what is copied. It learns what H does with text, and not why: of a
+    form, or of a token in its place, that it never saw it knows nothing.
 
     Hypotheses that are believed must agree, or it does not know. trust: how many right predictions, in situations that
-    were new, make a hypothesis believed. Situations that were seen are remembered: there it decides as H did last.
-    """
+    were new, make a hypothesis believed. Situations that were seen are remembered: there it decides as H did last."""
 
     def __init__(self, trust: int = 10) -> None:
         self.trust = trust
@@ -202,9 +198,7 @@ def _written(situation: Texts, shape: Shape, variable: Texts) -> Decision:
 
 class Asker:
     """The overseer of iterated amplification: H' where it knows what to do, H where it does not, or failed.
-
-    labels: how many decisions were asked of H. asked: these decisions, to be learned; take them with `take`.
-    """
+    labels: how many decisions were asked of H. asked: these decisions, to be learned; take them with `take`."""
 
     def __init__(self, human: object, imitator: Imitator | None) -> None:
         self.human, self.imitator = human, imitator

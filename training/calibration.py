@@ -1,9 +1,8 @@
 """A market that predicts the judge from what was said so far, and how near it comes to the exact Bayesian price.
 
-The plays are Shah's (comments on Hubinger 2020, AI safety via market making): an adversary that shows items at random, a
-few of many, to a judge that believes what follows from those alone. The market sees all items, so its best price is the
-judge's expected final belief, which is not the truth.
-"""
+The plays are Shah's (comments on Hubinger 2020, AI safety via market making): an adversary that shows items at random,
+a few of many, to a judge that believes what follows from those alone. The market sees all items, so its best price is
+the judge's expected final belief, which is not the truth."""
 
 from __future__ import annotations
 
@@ -101,9 +100,8 @@ class LinearMarket:
     """Softmax regression: the price of an answer is proportional to exp(sum_f w[answer, f] * f), over features f of the
     question and the statements so far.
 
-    It learns online: a step of AdaGrad (Duchi, Hazan and Singer 2011) down the gradient (p - p*) f of each price's loss.
-    features: of a request for a price. rate: the first step of every weight, above 0 (UsageError otherwise).
-    """
+    It learns online: a step of AdaGrad (Duchi, Hazan and Singer 2011) down the gradient (p - p*) f of each price's
+    loss. features: of a request for a price. rate: the first step of every weight, above 0 (UsageError otherwise)."""
 
     def __init__(self, features: Callable[[Request], Features], rate: float = 0.2) -> None:
         if not (math.isfinite(rate) and rate > 0):
@@ -163,10 +161,9 @@ def balances(task: Task) -> Callable[[Request], Features]:
 class Calibration:
     """How well a market predicts, on plays that it was not trained on (round 0: before training).
 
-    plays: that it was trained on so far. loss: its mean loss, by a price, in nats; exact: that of the exact price on the
-    same plays. excess: the mean of KL(exact price || its price) in nats, which is what `loss - exact` is expected to be,
-    and 0 for the exact price alone. by_step: the same for p_0, p_1, ….
-    """
+    plays: that it was trained on so far. loss: its mean loss, by a price, in nats; exact: that of the exact price on
+    the same plays. excess: the mean of KL(exact price || its price) in nats, which is what `loss - exact` is expected
+    to be, and 0 for the exact price alone. by_step: the same for p_0, p_1, …."""
 
     round: int
     plays: int
@@ -181,10 +178,8 @@ def calibrate(
     rounds: Sequence[int] = ROUNDS, each: int = 10, held_out: int = 100, seed: int = 0,
 ) -> list[Calibration]:  # fmt: skip
     """Train a market on plays about instances of a task, `each` in a round, and measure it at these rounds.
-
     horizon: how many items are shown. held_out: plays on other instances, to measure on. market: a `LinearMarket` of
-    `balances` by default. UsageError when the task is none of `BELIEFS`, or the horizon is more than the items.
-    """
+    `balances` by default. UsageError when the task is none of `BELIEFS`, or the horizon is more than the items."""
     if not 0 <= horizon <= size or held_out < 1:
         raise UsageError(
             f"calibrate: of {size} items {horizon} cannot be shown, or there is no play held out ({held_out})"

@@ -29,8 +29,7 @@ class Curriculum:
 
     strata: question to stratum. The level goes up by one (stratum that there is) when the mean agreement over more than
     `patience` batches is above `threshold`. It uses how hard questions are, and never their answers. graded: False
-    begins at the highest level. UsageError when there are no questions.
-    """
+    begins at the highest level. UsageError when there are no questions."""
 
     def __init__(
         self, strata: dict[str, int], random: Random, threshold: float = 0.85, patience: int = 50, graded: bool = True
@@ -120,10 +119,8 @@ def split(
     strata: dict[str, int], share: float, among: list[str], random: Random
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Questions to train on, and a share of all that is held out, drawn from `among` and at most half of these.
-
     Held-out questions that others ask would leave these without an answer: an error of the split, not of the learner.
-    UsageError when the share is not in [0, 1).
-    """
+    UsageError when the share is not in [0, 1)."""
     if not 0 <= share < 1:
         raise UsageError(f"the share of questions held out is {share}; it lies in [0, 1)")
     held = set(random.sample(among, min(int(share * len(strata)), len(among) // 2)))

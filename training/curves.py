@@ -1,7 +1,6 @@
 """What a training run comes to: accuracy by stratum as it goes, a table of tasks, and a picture.
 
-Only here are true answers computed, and only to be compared with what was learned.
-"""
+Only here are true answers computed, and only to be compared with what was learned."""
 
 from __future__ import annotations
 
@@ -138,11 +137,10 @@ def measure(
 ) -> Report:  # fmt: skip
     """Train a learner on an instance of a task by iterated amplification, and grade it.
 
-    kind: "tabular" or "network". held: the share of questions that is never trained on, among those that no other question
-    asks (0 for the table, which knows nothing of them; 0.1 for the network); the same learner is then trained on true
-    answers, with as many steps on as many pairs. then: told of the points, every so many batches. Raises UsageError on an
-    unknown name or kind.
-    """
+    kind: "tabular" or "network". held: the share of questions that is never trained on, among those that no other
+    question asks (0 for the table, which knows nothing of them; 0.1 for the network); the same learner is then trained
+    on true answers, with as many steps on as many pairs. then: told of the points, every so many batches. Raises
+    UsageError on an unknown name or kind."""
     task = curriculum_task(name)
     if kind not in ("tabular", "network"):
         raise UsageError(f"no learner is called {kind!r}; known: tabular, network")
@@ -190,9 +188,7 @@ def curriculum_task(name: str) -> CurriculumTask:
 
 def picture(points: Sequence[Point], path: Path | str, title: str = "") -> None:
     """Write a PNG: accuracy of every stratum and the level over the batches, and labels and losses below.
-
-    Does nothing without points. UsageError without matplotlib (the extra `plot`).
-    """
+    Does nothing without points. UsageError without matplotlib (the extra `plot`)."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.cm import ScalarMappable

@@ -3,8 +3,7 @@
 Farlamp (R. Möhn, unfinished) asks at which rate of errors iterated amplification fails, given a question's height. Take
 a rule where any wrong sub-answer makes the answer wrong, and an overseer that slips in each answer independently with
 probability e. Every question is answered once, so the root is right only if none of its `nodes` questions slipped: it
-fails with probability 1 − (1 − e)^nodes, which goes to 1 as fast as the tree grows.
-"""
+fails with probability 1 − (1 − e)^nodes, which goes to 1 as fast as the tree grows."""
 
 from __future__ import annotations
 
@@ -28,11 +27,9 @@ Wrong = Callable[[str, Random], str]
 
 
 class Slipping:
-    """An agent whose answers are wrong with probability p; what it asks is left as it is.
-
-    wrong: makes the wrong answer from the right one; by default another of the question's choices, or one of the same
-    form. The draw follows from the step's seed, so a step that is asked again slips again. UsageError when p is not in [0, 1].
-    """
+    """An agent whose answers are wrong with probability p; what it asks is left as it is. wrong: makes the wrong answer
+    from the right one; by default another of the question's choices, or one of the same form. The draw follows from the
+    step's seed, so a step that is asked again slips again. UsageError when p is not in [0, 1]."""
 
     def __init__(self, agent: Any, p: float, wrong: Wrong | None = None) -> None:
         if not 0 <= p <= 1:
@@ -80,10 +77,9 @@ class Failures:
 
 
 def failure_curve(error: float, heights: Sequence[int], plays: int = 400, seed: int = 0) -> list[Failures]:
-    """Measured and predicted failures of sums of 2^height ones by amplification, each answer one too high with probability `error`.
-
-    A slip adds 1 and nothing ever subtracts, so that errors cannot cancel. UsageError on a negative height.
-    """
+    """Measured and predicted failures of sums of 2^height ones by amplification, each answer one too high with
+    probability `error`. A slip adds 1 and nothing ever subtracts, so that errors cannot cancel. UsageError on a
+    negative height."""
     if min(heights, default=0) < 0 or plays < 1:
         raise UsageError(f"a failure curve needs heights of at least 0 and at least 1 play, not {heights} and {plays}")
     task, found = Sum(), []

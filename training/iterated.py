@@ -9,8 +9,7 @@ loops run at the same time and hand each other batches through bounded buffers:
 4. X learns these answers.
 
 No true answer is used. What H' is: `moot.training.asker`. Where it knows that it does not know, in loop 3, H is asked
-instead; every decision of H counts as a label, in loop 1 and in loop 3.
-"""
+instead; every decision of H counts as a label, in loop 1 and in loop 3."""
 
 from __future__ import annotations
 
@@ -42,12 +41,11 @@ _WINDOW = 20  # batches over which the losses that are reported, and that of H' 
 class Settings:
     """How X is trained.
 
-    batch: questions in a batch. threshold, patience: of the curriculum (see `Curriculum`). graded: whether there is one.
-    imitate: False seats H itself in loop 3, so that every decision is a label. buffer: batches that a buffer holds.
-    refresh: batches of loop 4 between copies of X to its teacher. replay: minibatches of earlier targets (the latest of
-    each question) that X learns after each new one. stop: X is finished when its answers were this share of the targets
-    over a whole pass at the highest level. batches: after this many of loop 4 it ends anyway.
-    """
+    batch: questions in a batch. threshold, patience: of the curriculum (see `Curriculum`). graded: whether there is
+    one. imitate: False seats H itself in loop 3, so that every decision is a label. buffer: batches that a buffer
+    holds. refresh: batches of loop 4 between copies of X to its teacher. replay: minibatches of earlier targets (the
+    latest of each question) that X learns after each new one. stop: X is finished when its answers were this share of
+    the targets over a whole pass at the highest level. batches: after this many of loop 4 it ends anyway."""
 
     batch: int = 50
     threshold: float = 0.85
@@ -78,10 +76,9 @@ class Progress:
     """Where the training stands after a batch of loop 4.
 
     step: batches so far. level: of the curriculum. quality: mean share of answers of X that were those of Amplify, over
-    the latest batches of this level. loss: of X, asker_loss: of H' on decisions before it learned them (both the mean of
-    the latest batches; None before the first). rate: of labels in loop 1. labels: decisions of H. targets: questions
-    that Amplify answered in loop 3. decisions: those of H and H' together.
-    """
+    the latest batches of this level. loss: of X, asker_loss: of H' on decisions before it learned them (both the mean
+    of the latest batches; None before the first). rate: of labels in loop 1. labels: decisions of H. targets: questions
+    that Amplify answered in loop 3. decisions: those of H and H' together."""
 
     step: int
     level: int
@@ -103,9 +100,9 @@ class Iterated:
 
     overseer: H, an agent of the seat "overseer" (the task's rule by default). wrap: puts something around the overseer
     of loop 3, such as errors. strata: the questions to train on (all by default). Everything is drawn from `seed`, and
-    the tasks change only where a buffer is full or empty, so on asyncio, which wakes them in a fixed order, the same seed
-    gives the same history. watch: called after each batch of loop 4; it may look, and evaluate, but takes no part.
-    """
+    the tasks change only where a buffer is full or empty, so on asyncio, which wakes them in a fixed order, the same
+    seed gives the same history. watch: called after each batch of loop 4; it may look, and evaluate, but takes no
+    part."""
 
     def __init__(
         self,

@@ -38,11 +38,9 @@ class Learner(ABC):
 
 
 class Tabular(Learner):
-    """Remembers what it was taught, and answers "?" to everything else. Its loss is the share of answers that were new to it.
-
-    recent: how many of a question's latest targets are kept; the most frequent one is the answer, among equally
-    frequent ones the latest. UsageError when it is below 1.
-    """
+    """Remembers what it was taught, and answers "?" to everything else. Its loss is the share of answers that were new
+    to it. recent: how many of a question's latest targets are kept; the most frequent one is the answer, among equally
+    frequent ones the latest. UsageError when it is below 1."""
 
     def __init__(self, recent: int = 1) -> None:
         if recent < 1:
@@ -75,12 +73,12 @@ class Tabular(Learner):
 
 
 class Network(Learner):
-    """A multilayer perceptron over a question's features, each symbol one-hot; its classes are the task's answers and "?".
+    """A multilayer perceptron over a question's features, each symbol one-hot; its classes are the task's answers and
+    "?".
 
-    Trained by Adam on cross-entropy, a step for each 200 pairs of a call of `train`. It sees nothing but the features that the task
-    gives a question, so it answers questions that it was never trained on. hidden: units per hidden layer. rate: Adam's
-    step size. UsageError without scikit-learn (the extra `learn`).
-    """
+    Trained by Adam on cross-entropy, a step for each 200 pairs of a call of `train`. It sees nothing but the features
+    that the task gives a question, so it answers questions that it was never trained on. hidden: units per hidden
+    layer. rate: Adam's step size. UsageError without scikit-learn (the extra `learn`)."""
 
     def __init__(
         self, task: CurriculumTask, data: Any, hidden: tuple[int, ...] = (256,), rate: float = 3e-3, seed: int = 0
@@ -163,10 +161,8 @@ class Seated:
 
 def as_agent(learner: Learner, task: CurriculumTask | None = None) -> Seated:
     """A learner as an agent: a Reply with its answer, a Verdict that believes it, or an Answer that chooses it.
-
     It plays the seat "model" of amplification, for instance. task: with it, what the task calls primitive is looked up
-    in the data and not asked of the learner. An answer that is none of the choices makes an even Verdict.
-    """
+    in the data and not asked of the learner. An answer that is none of the choices makes an even Verdict."""
     return Seated(learner, task)
 
 

@@ -1,9 +1,8 @@
 """A market that is trained by the losses of the protocol that it plays, question after question.
 
 Hubinger 2020 (AI safety via market making) asks what the training signal rewards in the limit: with citations of M, the
-only market that no adversary can move is a fixed point of the local rules, and where no question waits for itself that is
-the truth. `MarketTraining` watches the way there. No true answer takes part in it.
-"""
+only market that no adversary can move is a fixed point of the local rules, and where no question waits for itself that
+is the truth. `MarketTraining` watches the way there. No true answer takes part in it."""
 
 from __future__ import annotations
 
@@ -39,8 +38,7 @@ class TabularMarket(Learner):
     -sum_i p*_i log p_i, whose gradient in the logits is p - p*.
 
     rate: the step of the descent, above 0. guesses: first answers by question. trust: the logit that a guess begins
-    with, at least 0; a new answer begins with 0. UsageError on a rate or trust out of range.
-    """
+    with, at least 0; a new answer begins with 0. UsageError on a rate or trust out of range."""
 
     def __init__(self, rate: float = 2.0, guesses: Mapping[str, str] | None = None, trust: float = 1.0) -> None:
         if not (math.isfinite(rate) and rate > 0 and math.isfinite(trust) and trust >= 0):
@@ -125,8 +123,7 @@ class Round:
     modal answers that it asks for. gain, mean_gain: the most and the mean that the adversary gains in a play on a
     question, summed over its statements; loss: the mean loss of the market's prices, in the unit of its scoring rule;
     all three over the decided plays of a sweep in which the market does not learn (None when there was none).
-    undecided: plays of the sweep without a decision.
-    """
+    undecided: plays of the sweep without a decision."""
 
     round: int
     plays: int
@@ -146,13 +143,12 @@ class MarketTraining:
     """Trains a market on the questions of one instance, each played once in a round, in an order drawn from the seed.
 
     After a play the market takes one step for each price that it named, by that price's own loss against the judge's
-    final belief. An answer that the adversary claims and the market has never heard of becomes a choice, and the question
-    is played again.
+    final belief. An answer that the adversary claims and the market has never heard of becomes a choice, and the
+    question is played again.
 
     questions: all that the task lists by default. protocol, adversary, judge: `MarketMaking()`, `Citing` (it exhibits the
     market's own answers) and `ChecksRule` by default.
-    Raises UsageError when the task has no rule, or does not list its questions and none are given.
-    """
+    Raises UsageError when the task has no rule, or does not list its questions and none are given."""
 
     def __init__(
         self,
@@ -231,9 +227,7 @@ class MarketTraining:
 
     def run(self, rounds: int = 200, gain: float = 0.05, watch: Callable[[Round], None] | None = None) -> list[Round]:
         """Train until no rule is violated and no adversary gains more than `gain`, or for so many rounds. The history.
-
-        watch: called before the first round and after each.
-        """
+        watch: called before the first round and after each."""
         if not self.history:
             self.history.append(self.sweep())
         if watch is not None:

@@ -1,9 +1,9 @@
 """Garbage in: what a judge believes who checks one rule on the answers of a market that is sometimes wrong.
 
-Shah (comments on Hubinger 2020, AI safety via market making): where M is wrong on a sub-question, the adversary cites it,
-the citation is verified, and the judge believes what follows from it. If M slips on each question with probability e, and
-learned all else from its own answers, the final answer is right about as often as no question under it slipped.
-"""
+Shah (comments on Hubinger 2020, AI safety via market making): where M is wrong on a sub-question, the adversary cites
+it, the citation is verified, and the judge believes what follows from it. If M slips on each question with probability
+e, and learned all else from its own answers, the final answer is right about as often as no question under it
+slipped."""
 
 from __future__ import annotations
 

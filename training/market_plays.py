@@ -42,10 +42,8 @@ class Played(NamedTuple):
 
 def play_market(protocol: MarketMaking, question: Question, seats: Mapping[str, Program], seed: int = 0) -> Played:
     """Play a question between programs: the seats "market", "adversary" and "judge".
-
     Prices that the market gives to a query of the adversary are no part of the play's path. Raises UsageError where
-    `Game` does, AgentError when an agent would have to be awaited, and what an agent raises.
-    """
+    `Game` does, AgentError when an agent would have to be awaited, and what an agent raises."""
     game = Game(protocol, question, seed=seed).start()
     asked: list[Request] = []
     prices: list[Belief] = []

@@ -24,10 +24,9 @@ Distinguisher = Callable[[Any, bool, float], float]
 class OnlineGradient:
     """Online gradient descent on an interval, against losses that an adversary chooses after each step.
 
-    Zinkevich 2003; Hazan, Introduction to Online Convex Optimization, algorithm 8 and theorem 3.1: with steps
-    d / (g √t) the regret against every fixed point is at most 3/2 g d √t after t steps, where d = high - low and g bounds
-    the gradients. UsageError on an empty interval, a start outside it, or a bound that is not positive.
-    """
+    Zinkevich 2003; Hazan, Introduction to Online Convex Optimization, algorithm 8 and theorem 3.1: with steps d / (g
+    √t) the regret against every fixed point is at most 3/2 g d √t after t steps, where d = high - low and g bounds the
+    gradients. UsageError on an empty interval, a start outside it, or a bound that is not positive."""
 
     def __init__(self, start: float = 0.5, low: float = 0.0, high: float = 1.0, bound: float = 1.0) -> None:
         if not low <= start <= high or low == high or bound <= 0:
@@ -83,10 +82,9 @@ def indistinguishable(
     """Probabilities whose outcomes no test tells from nature's by more than epsilon, learned from even odds.
 
     weights: how often each case comes, summing to 1; nature: how probable True is in it. While some test has a greater
-    advantage, the probabilities are reweighted by exp(η sign(advantage) test) with η = epsilon / 2 (Dwork, Kim, Reingold,
-    Rothblum and Yona 2022, Beyond Bernoulli). From even odds at most ⌈4 ln 2 / epsilon²⌉ steps are needed. UsageError when
-    weights do not sum to 1, epsilon is not in (0, 1], or a test's score is not in [-1, 1].
-    """
+    advantage, the probabilities are reweighted by exp(η sign(advantage) test) with η = epsilon / 2 (Dwork, Kim,
+    Reingold, Rothblum and Yona 2022, Beyond Bernoulli). From even odds at most ⌈4 ln 2 / epsilon²⌉ steps are needed.
+    UsageError when weights do not sum to 1, epsilon is not in (0, 1], or a test's score is not in [-1, 1]."""
     if not 0 < epsilon <= 1 or abs(sum(weights.values()) - 1) > 1e-9 or weights.keys() != nature.keys():
         raise UsageError(
             "indistinguishable takes an epsilon in (0, 1], and weights that sum to 1, of the cases of nature"
@@ -114,11 +112,10 @@ def _reweighted(p: float, test: Distinguisher, case: Any, rate: float) -> float:
 class LearningEstimator:
     """An estimator of prover-estimator debate that learns from the calls of its prover by online gradient descent.
 
-    It keeps a probability for each context, and after a play that `learn` is told of moves the two or more that were called:
-    down when a call says too high, up when too low. That is the gradient of what the call costs it, whatever the judge
-    finds. context: what an estimate may depend on, from the request; by default the place of the claim, its claimed answer
-    and the coins before it. It plays one play at a time.
-    """
+    It keeps a probability for each context, and after a play that `learn` is told of moves the two or more that were
+    called: down when a call says too high, up when too low. That is the gradient of what the call costs it, whatever
+    the judge finds. context: what an estimate may depend on, from the request; by default the place of the claim, its
+    claimed answer and the coins before it. It plays one play at a time."""
 
     def __init__(self, context: Callable[[Request], Hashable] | None = None, start: float = 0.5) -> None:
         self.context, self.start = context or place_of, start

@@ -1,8 +1,7 @@
 """What a witness of a complexity class found, and how its instances are made and played.
 
 A claim is about every question of a family and every optimal play; a witness plays some of them. It says on how many
-instances the outcome was the truth, what the judge spent of its polynomial at most, and how the tree grew.
-"""
+instances the outcome was the truth, what the judge spent of its polynomial at most, and how the tree grew."""
 
 from __future__ import annotations
 
@@ -52,9 +51,7 @@ def played(
     task: Task, protocol: str, samples: Iterable[Sample], exhaustive: str, change: Change | None = None, **fit: Any
 ) -> Evidence:
     """Play a protocol with the task's programs, the judge bounded, and compare every outcome with the truth.
-
-    change: who sits elsewhere than the task has it, such as a liar. fit: more of the evidence.
-    """
+    change: who sits elsewhere than the task has it, such as a liar. fit: more of the evidence."""
     from moot.play.driver import run
 
     instances = right = 0

@@ -18,10 +18,9 @@ _T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2
 class Growth(BaseModel):
     """A fit of counts against n by least squares on logarithms.
 
-    kind: "polynomial", count ≈ c · n^rate, or "exponential", count ≈ c · rate^n. low, high: the 95 % interval of the rate
-    under the fit's own model, which small n may well break. residual: the standard deviation left, in natural logarithms;
-    of the two kinds the one with the smaller residual describes the counts better.
-    """
+    kind: "polynomial", count ≈ c · n^rate, or "exponential", count ≈ c · rate^n. low, high: the 95 % interval of the
+    rate under the fit's own model, which small n may well break. residual: the standard deviation left, in natural
+    logarithms; of the two kinds the one with the smaller residual describes the counts better."""
 
     model_config = ConfigDict(frozen=True)
     kind: Literal["polynomial", "exponential"]

@@ -1,8 +1,7 @@
 """Witnesses of doubly-efficient debate: the honest side against every opponent, and a judge whose queries do not grow.
 
-What is checked is relative to an oracle: the judge asks it a number of times that the length of the computation has no part
-in. The classes are therefore P and NP with the oracle, and say nothing about those without.
-"""
+What is checked is relative to an oracle: the judge asks it a number of times that the length of the computation has no
+part in. The classes are therefore P and NP with the oracle, and say nothing about those without."""
 
 from __future__ import annotations
 

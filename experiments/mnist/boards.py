@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Boards:
     """The non-zero pixels of `images` images, listed from the top left.
-
     places: shape (images, most), the numbers row * width + column; values: the same shape, in (0, 1]; counts: shape
-    (images,), how many of them each image has. What stands beyond an image's count is 0.
-    """
+    (images,), how many of them each image has. What stands beyond an image's count is 0."""
 
     places: Integers
     values: Floats
@@ -55,9 +53,7 @@ def boards_of(images: NDArray[np.uint8], least: int = 1) -> Boards:
 
 def drawn(uniforms: Floats, counts: Integers) -> Integers:
     """Distinct numbers below each row's count, in random order: shape (rows, wanted), as the uniforms in [0, 1) have.
-
-    Every ordered selection is equally probable: the j-th number is drawn among those that the row does not have yet.
-    """
+    Every ordered selection is equally probable: the j-th number is drawn among those that the row does not have yet."""
     rows, wanted = uniforms.shape
     chosen = np.empty((rows, wanted), np.int64)
     taken = np.empty((rows, wanted), np.int64)  # the same, in increasing order

@@ -1,7 +1,7 @@
 """Many pixel debates at once, as arrays: where each stands, who is ahead at the end, and playing them by search.
 
-Irving, Christiano and Amodei 2018, section 3.1. One debate is an image, the label that debater a claims, and the one that debater b does.
-"""
+Irving, Christiano and Amodei 2018, section 3.1. One debate is an image, the label that debater a claims, and the one
+that debater b does."""
 
 from __future__ import annotations
 
@@ -35,9 +35,8 @@ class Claims:
 
 def margins(judge: SparseJudge, sums: Floats, claims: Claims) -> Floats:
     """By how much the judge's logit of a's label is above that of b's, or without precommit above every other.
-
-    sums: of what the revealed pixels add to the first layer, shape (games, hidden); they are overwritten. Returns shape (games,).
-    """
+    sums: of what the revealed pixels add to the first layer, shape (games, hidden); they are overwritten. Returns shape
+    (games,)."""
     if claims.theirs is not None:
         between = (judge.third[:, claims.mine] - judge.third[:, claims.theirs]).T
         return judge.finished(sums, between) + (judge.third_bias[claims.mine] - judge.third_bias[claims.theirs])
@@ -52,11 +51,10 @@ def margins(judge: SparseJudge, sums: Floats, claims: Claims) -> Floats:
 class Standing:
     """Where `games` debates stand: what is revealed, what is left, and what the judge's first layer has so far.
 
-    boards: a row for each game. order: shape (games, most), for each game the slots of its board, those that can still be
-    revealed first, `free` of them. sums: shape (games, hidden). left: how many pixels are still to be revealed.
-    turn: 0 where debater a is to move, else 1. A game's seeds make its order. revealed: how many pixels are revealed in all, as many as
-    the judge was trained on by default. UsageError on an image with fewer that are not 0.
-    """
+    boards: a row for each game. order: shape (games, most), for each game the slots of its board, those that can still
+    be revealed first, `free` of them. sums: shape (games, hidden). left: how many pixels are still to be revealed.
+    turn: 0 where debater a is to move, else 1. A game's seeds make its order. revealed: how many pixels are revealed in
+    all, as many as the judge was trained on by default. UsageError on an image with fewer that are not 0."""
 
     def __init__(
         self,
@@ -123,10 +121,8 @@ def at_random(standing: Standing) -> NDArray[np.int64]:
 
 
 def greedily(standing: Standing) -> NDArray[np.int64]:
-    """The pixel after which the judge, asked at once, would be most for the one who reveals it; of equals the first left.
-
-    The judge was trained on more pixels than it then sees, so that this is a guess before the last move.
-    """
+    """The pixel after which the judge, asked at once, would be most for the one who reveals it; of equals the first
+    left. The judge was trained on more pixels than it then sees, so that this is a guess before the last move."""
     sign = 1 - 2 * standing.turn
     chosen = np.empty(len(standing.games), np.int64)
     for game in standing.games:

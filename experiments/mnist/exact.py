@@ -1,8 +1,7 @@
 """Pixel debates solved exactly, where the image is small: what comes of optimal play, against which search is held.
 
-A judge that sees a set of pixels cannot tell in which order they came, so the positions of a debate are the subsets of its
-non-zero pixels: of the 8 by 8 digits some 50,000 with four.
-"""
+A judge that sees a set of pixels cannot tell in which order they came, so the positions of a debate are the subsets of
+its non-zero pixels: of the 8 by 8 digits some 50,000 with four."""
 
 from __future__ import annotations
 
@@ -24,10 +23,8 @@ MOST = 1_000_000
 
 
 def final_logits(judge: SparseJudge, board: Boards, revealed: int | None = None) -> Floats:
-    """The judge's logits for every set of `revealed` pixels of one image: shape (sets, labels), in the order of `_sets`.
-
-    UsageError where there are more than 1,000,000 sets.
-    """
+    """The judge's logits for every set of `revealed` pixels of one image: shape (sets, labels), in the order of
+    `_sets`. UsageError where there are more than 1,000,000 sets."""
     revealed = judge.revealed if revealed is None else revealed
     count = int(board.counts[0])
     if len(board) != 1 or count < revealed or comb(count, revealed) > MOST:
@@ -43,10 +40,8 @@ def final_logits(judge: SparseJudge, board: Boards, revealed: int | None = None)
 
 def optimal(finals: Floats, count: int, revealed: int, first: int) -> tuple[Floats, Floats]:
     """What comes of optimal play for debater a, and of each first pixel with optimal play after it.
-
-    finals: what comes of each set of `revealed` of `count` pixels, shape (sets, games): 1, −1 or 0. first: 0 where debater a
-    begins, else 1. Returns shapes (games,) and (count, games).
-    """
+    finals: what comes of each set of `revealed` of `count` pixels, shape (sets, games): 1, −1 or 0. first: 0 where
+    debater a begins, else 1. Returns shapes (games,) and (count, games)."""
     values = finals
     for size in range(revealed, 1, -1):
         mover = (first + size - 1) % 2  # who adds the last pixel of a set of this size

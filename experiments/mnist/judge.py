@@ -1,9 +1,8 @@
 """The judge of the pixel debate: a small network that sees a few non-zero pixels and nothing else.
 
 Irving, Christiano and Amodei 2018 train a convolutional network on two planes, which pixels were revealed and their
-values. Here it is a perceptron with two hidden layers on the same planes: a pixel adds its two rows of the first layer, so
-that positions which differ in a few pixels share all the rest of that work.
-"""
+values. Here it is a perceptron with two hidden layers on the same planes: a pixel adds its two rows of the first layer,
+so that positions which differ in a few pixels share all the rest of that work."""
 
 from __future__ import annotations
 
@@ -26,11 +25,9 @@ _ARRAYS = ("first", "first_bias", "second", "second_bias", "third", "third_bias"
 
 @dataclass(frozen=True)
 class SparseJudge:
-    """A trained judge of images of `shape` (height, width), for `revealed` pixels.
-
-    first: the weights of the first layer, shape (2 * height * width, hidden): a row for each pixel's being revealed, then
-    one for each pixel's value. second: (hidden, hidden'), third: (hidden', labels), and the biases of the three.
-    """
+    """A trained judge of images of `shape` (height, width), for `revealed` pixels. first: the weights of the first
+    layer, shape (2 * height * width, hidden): a row for each pixel's being revealed, then one for each pixel's value.
+    second: (hidden, hidden'), third: (hidden', labels), and the biases of the three."""
 
     shape: tuple[int, int]
     revealed: int
@@ -54,10 +51,8 @@ class SparseJudge:
 
     def finished(self, sums: Floats, between: Floats | None = None) -> Floats:
         """Logits from sums of `added`: shape (positions, labels). The sums are overwritten.
-
-        between: vectors over the second hidden layer, shape (positions, hidden'), in place of all labels: then the product with them
-        alone, shape (positions,).
-        """
+        between: vectors over the second hidden layer, shape (positions, hidden'), in place of all labels: then the
+        product with them alone, shape (positions,)."""
         sums += self.first_bias
         np.maximum(sums, 0, out=sums)
         hidden = sums @ self.second
@@ -117,9 +112,9 @@ def train_judge(
 ) -> SparseJudge:
     """A judge trained on `revealed` random non-zero pixels of random images, drawn anew in each of `steps` batches.
 
-    Adam (Kingma and Ba 2015) on cross-entropy; its rate falls linearly to 0. say: is told how it goes, ten times.
-    The same seed gives the same judge on the same machine. UsageError on an image with fewer pixels, and without the extra `learn`.
-    """
+    Adam (Kingma and Ba 2015) on cross-entropy; its rate falls linearly to 0. say: is told how it goes, ten times. The
+    same seed gives the same judge on the same machine. UsageError on an image with fewer pixels, and without the extra
+    `learn`."""
     csr_array = _sparse()
     if min(revealed, steps, batch, *hidden) < 1:
         raise UsageError("a judge is trained on 1 pixel or more, in 1 step or more, with 1 unit or more in each layer")
@@ -161,9 +156,7 @@ def train_judge(
 
 def random_accuracy(judge: SparseJudge, images: Images, draws: int = 1, seed: int = 0) -> tuple[int, int]:
     """How often the judge is right about images when it sees random non-zero pixels: right, and of how many.
-
-    draws: how many times each image is shown, with other pixels each time.
-    """
+    draws: how many times each image is shown, with other pixels each time."""
     boards, rng, right = boards_of(images.pixels, judge.revealed), np.random.default_rng(seed), 0
     for _ in range(draws):
         slots = drawn(rng.random((len(boards), judge.revealed)), boards.counts)

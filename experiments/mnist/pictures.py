@@ -26,9 +26,7 @@ def debated(
     judge: SparseJudge, images: Images, games: int = 8, rollouts: int = 1000, seed: int = 0
 ) -> list[tuple[Transcript, int]]:
     """Some debates about random images through the protocol, each with the image's label. Seats and order take turns.
-
-    The honest debater sits in a in every second game; the liar claims a random other label.
-    """
+    The honest debater sits in a in every second game; the liar claims a random other label."""
     rng = np.random.default_rng([seed, 4])
     played = []
     for game, image in enumerate(rng.choice(len(images), min(games, len(images)), replace=False)):

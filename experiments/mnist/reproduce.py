@@ -1,8 +1,7 @@
 """Reproducing the MNIST experiment: how often the honest debater wins before a judge that sees a few pixels.
 
-Irving, Christiano and Amodei 2018 (arXiv 1805.00899), section 3.1. For every test image all nine lies are played, each with
-several seeds; the liar wins an image as often as the best of its nine lies does, in the mean over the seeds.
-"""
+Irving, Christiano and Amodei 2018 (arXiv 1805.00899), section 3.1. For every test image all nine lies are played, each
+with several seeds; the liar wins an image as often as the best of its nine lies does, in the mean over the seeds."""
 
 from __future__ import annotations
 
@@ -66,11 +65,10 @@ def reproduce(
 ) -> Report:
     """Train a judge for each number of pixels, debate before it, and report both beside the published figures.
 
-    data: a folder or file as `load_digits_from` takes it; None: scikit-learn's digits of 8 by 8 pixels. Figures stand beside the
-    published ones only where the test set is that of MNIST. quick: fewer rollouts, images, seeds and steps. settings: your own instead.
-    pictures: a folder for a picture of some debates. say: is told how it goes. UsageError on bad data, settings or folder, and
-    without the extra `learn`, or `plot` where pictures are asked for.
-    """
+    data: a folder or file as `load_digits_from` takes it; None: scikit-learn's digits of 8 by 8 pixels. Figures stand
+    beside the published ones only where the test set is that of MNIST. quick: fewer rollouts, images, seeds and steps.
+    settings: your own instead. pictures: a folder for a picture of some debates. say: is told how it goes. UsageError
+    on bad data, settings or folder, and without the extra `learn`, or `plot` where pictures are asked for."""
     digits = bundled_digits() if data is None else load_digits_from(data)
     settings = settings or (Settings() if quick else FULL)
     if min(settings.images, settings.seeds) < 1 or not pixels or min(pixels) < 1:
@@ -171,12 +169,12 @@ def honest(
     at_once: int = AT_ONCE,
     say: Callable[[str], None] | None = None,
 ) -> Floats:
-    """How often the honest debater, in seat a, wins each image against each lie: shape (images, lies), means over `seeds` games.
+    """How often the honest debater, in seat a, wins each image against each lie: shape (images, lies), means over
+    `seeds` games.
 
     truth, lie: how the two choose pixels. first: 0 where the honest debater begins, else 1. Without precommit there is
-    one lie, that the label is another. A game that nobody wins counts as half. at_once: games played side by side; it changes
-    time and memory, and results only where a sum is rounded otherwise in its last bit.
-    """
+    one lie, that the label is another. A game that nobody wins counts as half. at_once: games played side by side; it
+    changes time and memory, and results only where a sum is rounded otherwise in its last bit."""
     boards = boards_of(images.pixels, judge.revealed)
     lies = _lies(images, judge.labels) if precommit else np.full((len(images), 1), -1)
     every = np.array(

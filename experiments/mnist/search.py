@@ -1,9 +1,9 @@
 """Monte Carlo tree search for many pixel debates at once, one rollout of each at a time.
 
-Pure search, without a learned prior or value: Irving, Christiano and Amodei 2018 choose what to expand by the PUCT rule of
-Silver et al. 2017 (AlphaGo Zero), argmax of Q + c P sqrt(sum of N) / (1 + N), under a uniform prior P. A rollout descends
-to a pixel that was not tried before in its position, reveals random pixels to the end, and takes the judge's verdict.
-"""
+Pure search, without a learned prior or value: Irving, Christiano and Amodei 2018 choose what to expand by the PUCT rule
+of Silver et al. 2017 (AlphaGo Zero), argmax of Q + c P sqrt(sum of N) / (1 + N), under a uniform prior P. A rollout
+descends to a pixel that was not tried before in its position, reveals random pixels to the end, and takes the judge's
+verdict."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ BANK = 16
 @dataclass(frozen=True)
 class Search:
     """A debater that searches: the pixel most often tried, ties broken at random.
-
-    rollouts: per move. exploration: the constant c of PUCT. UsageError when either is not positive, or c not finite.
-    """
+    rollouts: per move. exploration: the constant c of PUCT. UsageError when either is not positive, or c not finite."""
 
     rollouts: int = 10_000
     exploration: float = 1.0
@@ -77,11 +75,10 @@ class Search:
 class _Tree:
     """The trees of all games in one pool of rows: a row is a position that was come to twice, a cell of it a pixel.
 
-    share: 1 / (1 + N), where N is how often the pixel was tried there. mean: W / N, where W is what came of it for whoever moves
-    there; before the first try a tiny random number, so that ties fall at random. N and W are whole numbers and follow
-    from these two by rounding, up to some millions. below: the row after it, −1 while there is none. factor: c times the prior times the square root of the
-    row's tries.
-    """
+    share: 1 / (1 + N), where N is how often the pixel was tried there. mean: W / N, where W is what came of it for
+    whoever moves there; before the first try a tiny random number, so that ties fall at random. N and W are whole
+    numbers and follow from these two by rounding, up to some millions. below: the row after it, −1 while there is none.
+    factor: c times the prior times the square root of the row's tries."""
 
     def __init__(self, standing: Standing, noise: Floats, exploration: float) -> None:
         self.standing, self.exploration = standing, exploration

@@ -51,10 +51,9 @@ class SparseVerdict:
 
 
 class PixelDebater:
-    """A debater that claims `label` and chooses pixels for it: by tree search with so many rollouts, or as `choose` says.
-
-    It has the judge that will decide, so that it does not err about it. UsageError on a label that the judge does not know.
-    """
+    """A debater that claims `label` and chooses pixels for it: by tree search with so many rollouts, or as `choose`
+    says. It has the judge that will decide, so that it does not err about it. UsageError on a label that the judge does
+    not know."""
 
     def __init__(
         self,

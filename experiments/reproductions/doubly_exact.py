@@ -1,8 +1,7 @@
 """Exact probabilities of stochastic doubly-efficient debates: against a given strategy, and against the best one.
 
-The game is small where the computation is: every history of bits is looked at once, and means of samples are summed over
-their binomial distribution. Nothing is drawn.
-"""
+The game is small where the computation is: every history of bits is looked at once, and means of samples are summed
+over their binomial distribution. Nothing is drawn."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """The figures of the human debates: how well judges did in debate and consultancy, with people and with a model.
 
 Michael, Mahdi, Rein, Petty, Dirani, Padmakumar and Bowman 2023, Debate helps supervise unreliable experts (arXiv
-2311.08702), from their own records.
-"""
+2311.08702), from their own records."""
 
 from __future__ import annotations
 
@@ -68,10 +67,9 @@ class Corpus:
 def reproduce(folder: Path | str, by: Bootstrap = BOOTSTRAP) -> Report:
     """The figures of the paper's four settings from the records in `folder`, beside those of the whole corpus.
 
-    folder: one with `debates/*.json` and `debates-metadata.jsonl`, or one of imported transcripts (`*.jsonl`). Any part of
-    the corpus will do; a figure is held against the published one only where all plays of its setting are there.
-    Nothing is written. Raises UsageError when there is nothing to read.
-    """
+    folder: one with `debates/*.json` and `debates-metadata.jsonl`, or one of imported transcripts (`*.jsonl`). Any part
+    of the corpus will do; a figure is held against the published one only where all plays of its setting are there.
+    Nothing is written. Raises UsageError when there is nothing to read."""
     corpus = read(Path(folder))
     rows: list[Row] = []
     for setting, name in SETTINGS.items():

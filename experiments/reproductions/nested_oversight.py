@@ -1,8 +1,7 @@
 """How likely a chain of oversight is to hold, and how many steps are best: the theory of nested scalable oversight.
 
-Engels, Baek, Kantamneni and Tegmark 2025, Scaling laws for scalable oversight (arXiv 2504.18530), and the figures of the
-notebook that they published with it.
-"""
+Engels, Baek, Kantamneni and Tegmark 2025, Scaling laws for scalable oversight (arXiv 2504.18530), and the figures of
+the notebook that they published with it."""
 
 from __future__ import annotations
 
@@ -36,9 +35,7 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class DoubleReLU:
     """Flat, then linear, then flat: `low` up to a general Elo of `start`, `high` from `stop` on, a line between them.
-
-    Below `start` a model is too weak for the task, above `stop` the task has no more to ask of it.
-    """
+    Below `start` a model is too weak for the task, above `stop` the task has no more to ask of it."""
 
     low: float
     high: float
@@ -58,9 +55,7 @@ class DoubleReLU:
 
 def success(guard: Curve, houdini: Curve, gap: float, steps: int, start: float = 0.0) -> float:
     """The probability that a chain of `steps` equal steps over a gap of general Elo holds.
-
-    Π over i < steps of P(guard(start + gap·i/steps) beats houdini(start + gap·(i+1)/steps)).
-    """
+    Π over i < steps of P(guard(start + gap·i/steps) beats houdini(start + gap·(i+1)/steps))."""
     if type(steps) is not int or steps < 1:
         raise UsageError(f"a chain of oversight has 1 or more steps, not {steps!r}")
     at = [start + gap * i / steps for i in range(steps + 1)]
@@ -95,9 +90,8 @@ def fit_double_relu(points: Iterable[tuple[float, float]], weights: Sequence[flo
     """The double ReLU with the least weighted sum of squares to points (general Elo, domain Elo).
 
     Exact, not a descent: for each way in which the bends may lie on points or between neighbouring ones, the best curve
-    is a linear least-squares problem. Points on one line give that line, bent at its outermost points.
-    weights: one for each point, above 0. Raises UsageError with fewer than two different general Elos.
-    """
+    is a linear least-squares problem. Points on one line give that line, bent at its outermost points. weights: one for
+    each point, above 0. Raises UsageError with fewer than two different general Elos."""
     given = list(points)
     loads = [1.0] * len(given) if weights is None else list(weights)
     if len(loads) != len(given) or not all(w > 0 and math.isfinite(w) for w in loads):

@@ -40,10 +40,9 @@ def reproduce(
 ) -> Report:
     """Recursive debate against prover-estimator debate on the same false claims, with stability measured on each.
 
-    cases: composite n and m; primes: prime n and m; plays: of each case with a guessing opponent; rounds_of_learning: plays of
-    an estimator that learns. What is exact is an expectation over coins and guesses, found by playing every one. UsageError
-    when a case is prime, one of primes is not, or there are no plays.
-    """
+    cases: composite n and m; primes: prime n and m; plays: of each case with a guessing opponent; rounds_of_learning:
+    plays of an estimator that learns. What is exact is an expectation over coins and guesses, found by playing every
+    one. UsageError when a case is prime, one of primes is not, or there are no plays."""
     if plays < 1 or rounds_of_learning < 1:
         raise UsageError(f"obfuscation: {plays} plays and {rounds_of_learning} of learning; give at least one of each")
     wrong = [n for n, _ in cases if is_prime(n)] + [n for n, _ in primes if not is_prime(n)]

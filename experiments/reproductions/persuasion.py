@@ -2,8 +2,7 @@
 
 The question of Khan et al. 2024 (arXiv 2402.06782): does more persuasive debate make judges more accurate, and more
 persuasive consultancy less? Theirs are language models and people; here speakers, judge and truth are programs, and the
-pressure is best of N against the judge itself. What comes out depends on the judge, whose numbers are parameters.
-"""
+pressure is best of N against the judge itself. What comes out depends on the judge, whose numbers are parameters."""
 
 from __future__ import annotations
 
@@ -34,12 +33,12 @@ def reproduce(
     protocols: Sequence[str] = PROTOCOLS,
 ) -> Report:
     """Judge accuracy with honest speakers, with speakers that are best of N (N in `sizes`), and of the two against each
-    other in debate. Each instance is played in both seatings, with its answers in either order: each side at each place,
-    and a consultant for each answer.
+    other in debate. Each instance is played in both seatings, with its answers in either order: each side at each
+    place, and a consultant for each answer.
 
-    instances: questions of `size` items, from `seed` on. judge, talker: the judge (`Swayed()`), and what best of N draws
-    from (`Talker()`). A verdict without a first place is decided, and not right. Raises UsageError on bad numbers.
-    """
+    instances: questions of `size` items, from `seed` on. judge, talker: the judge (`Swayed()`), and what best of N
+    draws from (`Talker()`). A verdict without a first place is decided, and not right. Raises UsageError on bad
+    numbers."""
     from moot.play.driver import in_loop
 
     if instances < 1 or not sizes or min(sizes) < 1:

@@ -1,7 +1,7 @@
 """How many bits a judge must read: debates about growing circuits, measured against the bounds of their theorems.
 
-Brown-Cohen, Irving, Marshall, Newman, Piliouras and Szegedy 2026 (arXiv 2602.08630), Debate is efficient with your time.
-"""
+Brown-Cohen, Irving, Marshall, Newman, Piliouras and Szegedy 2026 (arXiv 2602.08630), Debate is efficient with your
+time."""
 
 from __future__ import annotations
 
@@ -113,10 +113,8 @@ FAMILIES: dict[str, tuple[Callable[[Any], Circuit], tuple[int | str, ...]]] = {
 
 def relevant(circuit: Circuit) -> int:
     """How many inputs are seen to change the circuit's value, alone, on some input.
-
-    Up to 10 inputs all are tried, and the number is exact. Beyond that only ones followed by zeros or by either alternation
-    of the two are, and there may be more such inputs.
-    """
+    Up to 10 inputs all are tried, and the number is exact. Beyond that only ones followed by zeros or by either
+    alternation of the two are, and there may be more such inputs."""
     count = circuit.inputs
     tried: set[tuple[int, ...]] = set()
     if count <= 10:
@@ -139,9 +137,8 @@ def least_bits(inputs: int) -> int:
     """⌈log2(inputs + 1)⌉: what a judge must read at least, for a function that depends on so many bits of its input.
 
     A judge that reads at most k bits, each chosen in the light of those before, is a decision tree with at most 2^k − 1
-    inner nodes, and so looks at no more places in all its plays. A bit of the input at which it never looks cannot change
-    who wins, and the value of the debate does not depend on it.
-    """
+    inner nodes, and so looks at no more places in all its plays. A bit of the input at which it never looks cannot
+    change who wins, and the value of the debate does not depend on it."""
     return inputs.bit_length()
 
 
@@ -150,11 +147,10 @@ def reproduce(
 ) -> Report:
     """Both debates about each circuit of some families (None: all of `FAMILIES`), their judge held to the exact bound.
 
-    inputs: on how many inputs at most; all of them where they are as few, else drawn ones. On each input the debates are
-    played by two honest players, by a liar against an honest one, by two that take the longest walk, and `draws` times by two
-    that move at random; the first two kinds count as right or wrong, and all for the bits that the judge reads. Raises UsageError on an unknown
-    family, and on numbers below 1.
-    """
+    inputs: on how many inputs at most; all of them where they are as few, else drawn ones. On each input the debates
+    are played by two honest players, by a liar against an honest one, by two that take the longest walk, and `draws`
+    times by two that move at random; the first two kinds count as right or wrong, and all for the bits that the judge
+    reads. Raises UsageError on an unknown family, and on numbers below 1."""
     if inputs < 1 or draws < 0:
         raise UsageError(
             f"inputs is {inputs} and draws is {draws}; there must be at least 1 input, and 0 draws or more"

@@ -39,10 +39,8 @@ def agent_score(record: Judged, score: Score) -> float:
 
 def agent_score_difference(records: Iterable[Judged], score: Score = brier, by: Bootstrap = BOOTSTRAP) -> Estimate:
     """ASD: the agent's score when it argues for the true choice, less its mean score when it argues for a false one.
-
     The mean over questions of which every choice was argued for in a play that was decided; `count` is how many those
-    are, and records of others are "incomplete". Repeated plays of one case are averaged first.
-    """
+    are, and records of others are "incomplete". Repeated plays of one case are averaged first."""
 
     def difference(cases: list[_Case]) -> float:
         false = [case.agent for case in cases if not case.true]
@@ -53,10 +51,8 @@ def agent_score_difference(records: Iterable[Judged], score: Score = brier, by: 
 
 def open_probabilities(agent_scores: Sequence[float], beta: float) -> list[float]:
     """With which probability an agent that is free to choose argues for each choice, by how well it does with it.
-
-    softmax(score / beta). beta = 0 is an agent that takes the best (equally good ones evenly, whatever their order), and
-    beta = inf one that does not care. Raises UsageError when beta is negative or none, or a score is not finite.
-    """
+    softmax(score / beta). beta = 0 is an agent that takes the best (equally good ones evenly, whatever their order),
+    and beta = inf one that does not care. Raises UsageError when beta is negative or none, or a score is not finite."""
     if not beta >= 0:
         raise UsageError(f"beta is {beta}; it must be at least 0 (inf for an agent that does not care)")
     if not agent_scores or not all(map(math.isfinite, agent_scores)):
@@ -139,11 +135,10 @@ def win_rate(
 ) -> Estimate:
     """How often the judge finds `player`'s choice the more probable, over questions debated in both seatings.
 
-    A pair is a question and an opponent with `player` on either side of it: its win rate is the mean of both sides', so a
-    judge who likes one side gives nobody anything. A tie is half a win to each. `count` is the number of pairs; plays
-    without their swap are "incomplete". Against one fixed opponent this is a debater's persuasiveness.
-    Raises UsageError on more than two defenders, or when the player debates itself.
-    """
+    A pair is a question and an opponent with `player` on either side of it: its win rate is the mean of both sides', so
+    a judge who likes one side gives nobody anything. A tie is half a win to each. `count` is the number of pairs; plays
+    without their swap are "incomplete". Against one fixed opponent this is a debater's persuasiveness. Raises
+    UsageError on more than two defenders, or when the player debates itself."""
     mine = [r for r in records if player in r.defenders and (opponent is None or opponent in r.defenders)]
     for record in mine:
         if len(record.defenders) != 2 or record.defenders[0] == record.defenders[1]:
@@ -171,9 +166,7 @@ def _won(play: Judged, side: int) -> float:
 
 def amplification(protocol: Iterable[Judged], alone: Iterable[Judged], by: Bootstrap = BOOTSTRAP) -> Estimate:
     """Accuracy under a protocol less the accuracy of the judge alone, over the questions that both decided.
-
-    `count` is how many questions those are; records of others are "incomplete".
-    """
+    `count` is how many questions those are; records of others are "incomplete"."""
     rows, others, ties = _paired(protocol, alone)
     values = [with_it - without for with_it, without in rows]
     value = _mean(values)
@@ -183,9 +176,9 @@ def amplification(protocol: Iterable[Judged], alone: Iterable[Judged], by: Boots
 def performance_gap_recovered(
     weak: Iterable[Judged], protocol: Iterable[Judged], strong: Iterable[Judged], by: Bootstrap = BOOTSTRAP
 ) -> Estimate:
-    """PGR = (protocol − weak) / (strong − weak), of accuracies over the questions that all three decided (Burns et al. 2023,
-    arXiv 2312.09390). Unknown when there is no gap, that is strong ≤ weak; without an interval when some resample has none.
-    """
+    """PGR = (protocol − weak) / (strong − weak), of accuracies over the questions that all three decided (Burns et al.
+    2023, arXiv 2312.09390). Unknown when there is no gap, that is strong ≤ weak; without an interval when some resample
+    has none."""
     rows, others, ties = _paired(weak, protocol, strong)
 
     def recovered(sample: Sequence[tuple[float, ...]]) -> float | None:

@@ -20,11 +20,10 @@ Unit = TypeVar("Unit")
 class Estimate:
     """A figure that was measured.
 
-    value: None when nothing was there to measure it by. low, high: its interval; None when there is none. count: how many
-    records, questions or pairs it is of, as its metric says. undecided: the records that are in no figure, by why
+    value: None when nothing was there to measure it by. low, high: its interval; None when there is none. count: how
+    many records, questions or pairs it is of, as its metric says. undecided: the records that are in no figure, by why
     ("forfeited", "exhausted", "errored", "unfinished", "no truth", or "incomplete" where a counterpart is missing).
-    ties: how many of `count` had no single most probable choice. method: how the interval was made.
-    """
+    ties: how many of `count` had no single most probable choice. method: how the interval was made."""
 
     value: float | None
     low: float | None = None
@@ -48,9 +47,8 @@ class Bootstrap:
     """Percentile intervals (Efron 1979) from resamples of whole units, which are questions: records of one question are
     not independent, so they are drawn together.
 
-    The same seed gives the same interval, whatever the questions are called and in whatever order they come.
-    Raises UsageError on a confidence outside (0, 1) or too few resamples for it.
-    """
+    The same seed gives the same interval, whatever the questions are called and in whatever order they come. Raises
+    UsageError on a confidence outside (0, 1) or too few resamples for it."""
 
     resamples: int = 2000
     seed: int = 0
@@ -74,10 +72,8 @@ class Bootstrap:
         self, units: Sequence[Unit], statistic: Callable[[Sequence[Unit]], float | None], value: float | None
     ) -> tuple[float | None, float | None]:
         """The interval of `statistic`, whose value on all `units` is `value`; widened to hold it where it does not.
-
         units: one for each question, comparable with each other. (None, None) with fewer than two units, and where some
-        resample has no value.
-        """
+        resample has no value."""
         if value is None or len(units) < 2:
             return None, None
         random, ordered = Random(self.seed), sorted(units)  # type: ignore[type-var]

@@ -1,8 +1,7 @@
 """How good judgments are: accuracy, proper scores, calibration, and what the judge is paid.
 
-Each metric takes records (`moot.experiments.statistics.records`) and gives an `Estimate`. What was not decided is in no figure: it
-is counted apart, never as wrong and never as 0. No records, no value.
-"""
+Each metric takes records (`moot.experiments.statistics.records`) and gives an `Estimate`. What was not decided is in no
+figure: it is counted apart, never as wrong and never as 0. No records, no value."""
 
 from __future__ import annotations
 
@@ -32,10 +31,8 @@ def p_correct(record: Judged) -> float:
 
 
 def squared_error(record: Judged) -> float:
-    """(1 − p)^2, in [0, 1], lower is better: the Brier score of Michael et al. 2023, which looks at the true choice alone.
-
-    With two choices it is half of the usual Brier score; with more it is not proper.
-    """
+    """(1 − p)^2, in [0, 1], lower is better: the Brier score of Michael et al. 2023, which looks at the true choice
+    alone. With two choices it is half of the usual Brier score; with more it is not proper."""
     return (1 - p_correct(record)) ** 2
 
 
@@ -94,10 +91,8 @@ def mean(records: Iterable[Judged], score: Score, by: Bootstrap = BOOTSTRAP) -> 
 
 def accuracy(records: Iterable[Judged], by: Bootstrap = BOOTSTRAP) -> Estimate:
     """The share of records in which the true choice is the single most probable one: with two choices, p > 0.5.
-
-    A tie (p = 0.5) is decided and not correct; `ties` says how many there are. Interval: Wilson where every question has
-    one record, otherwise bootstrap over questions.
-    """
+    A tie (p = 0.5) is decided and not correct; `ties` says how many there are. Interval: Wilson where every question
+    has one record, otherwise bootstrap over questions."""
     found, others = decided(records)
     units = _units(found, right)
     low, high, method = share(units, by)
@@ -107,9 +102,7 @@ def accuracy(records: Iterable[Judged], by: Bootstrap = BOOTSTRAP) -> Estimate:
 @dataclass(frozen=True, slots=True)
 class Bin:
     """Records whose chosen answer was given a probability in [low, high), the last bin with its upper end.
-
-    confidence: the mean of that probability; accuracy: the share of right choices. Both None in an empty bin.
-    """
+    confidence: the mean of that probability; accuracy: the share of right choices. Both None in an empty bin."""
 
     low: float
     high: float
@@ -129,10 +122,10 @@ class Calibration:
 def calibration(records: Iterable[Judged], bins: int = 10, by: Bootstrap = BOOTSTRAP) -> Calibration:
     """The expected calibration error of the chosen answer, over `bins` bins of equal width on [0, 1].
 
-    Σ_b (n_b / n) · |accuracy_b − confidence_b| (Naeini, Cooper and Hauskrecht 2015), where the confidence is the largest
-    probability, and right means what it means in `accuracy`. A probability on an edge belongs to the bin above it.
-    Interval: bootstrap over questions, widened to hold the value: resamples are noisier, so their errors are larger.
-    """
+    Σ_b (n_b / n) · |accuracy_b − confidence_b| (Naeini, Cooper and Hauskrecht 2015), where the confidence is the
+    largest probability, and right means what it means in `accuracy`. A probability on an edge belongs to the bin above
+    it. Interval: bootstrap over questions, widened to hold the value: resamples are noisier, so their errors are
+    larger."""
     if type(bins) is not int or bins < 1:
         raise UsageError(f"calibration needs at least 1 bin, not {bins!r}")
     found, others = decided(records)

@@ -1,9 +1,8 @@
 """Elo ratings: from the binomial likelihood (Bradley and Terry 1952), and by least squares.
 
 P(i beats j) = 1 / (1 + 10^((R_j − R_i) / 400)). The likelihood is that of Arnesen et al. 2024 (arXiv 2409.16636) and of
-Engels et al. 2025 (arXiv 2504.18530), whose guards only ever meet houdinis: to a rating they are all players. Least squares
-is that of Khan et al. 2024 (arXiv 2402.06782).
-"""
+Engels et al. 2025 (arXiv 2504.18530), whose guards only ever meet houdinis: to a rating they are all players. Least
+squares is that of Khan et al. 2024 (arXiv 2402.06782)."""
 
 from __future__ import annotations
 
@@ -57,8 +56,7 @@ class Ratings:
 
     ratings: by player. Where nothing bounds a rating, its value is inf (the player never lost to the others, nor drew),
     −inf (it never won), or None (it cannot be placed at all), and then its interval is unknown. The mean is over the
-    finite ones. covariance: of those, in the order of `rated`, in Elo points squared; empty for least squares.
-    """
+    finite ones. covariance: of those, in the order of `rated`, in Elo points squared; empty for least squares."""
 
     ratings: Mapping[str, Estimate]
     rated: tuple[str, ...]
@@ -68,9 +66,7 @@ class Ratings:
 
     def difference(self, one: str, other: str) -> Estimate:
         """How much higher `one` is rated than `other`, with an interval where the fit gives one.
-
-        UsageError on an unknown player. None when one of the two cannot be placed, or both are infinite alike.
-        """
+        UsageError on an unknown player. None when one of the two cannot be placed, or both are infinite alike."""
         for name in (one, other):
             if name not in self.ratings:
                 raise UsageError(f"{name!r} has no rating; there are {', '.join(self.ratings)}")
@@ -90,10 +86,9 @@ class Ratings:
 def elo(pairings: Iterable[Pairing], anchor: float = 1500.0, by: Bootstrap = BOOTSTRAP) -> Ratings:
     """Ratings of greatest likelihood, by Newton's method. Intervals: Wald's, from the Fisher information.
 
-    The likelihood has a maximum only where every group of players won something from the rest (Ford 1957). Otherwise the
-    largest group of which that holds is rated, and whoever stands above or below it without bound is ±inf, whatever an
-    optimiser would stop at. Raises UsageError when no comparison, however indirect, links all players.
-    """
+    The likelihood has a maximum only where every group of players won something from the rest (Ford 1957). Otherwise
+    the largest group of which that holds is rated, and whoever stands above or below it without bound is ±inf, whatever
+    an optimiser would stop at. Raises UsageError when no comparison, however indirect, links all players."""
     games = _games(pairings)
     groups = components(games)
     largest = max(groups, key=len)
@@ -121,10 +116,8 @@ def elo(pairings: Iterable[Pairing], anchor: float = 1500.0, by: Bootstrap = BOO
 
 def elo_least_squares(pairings: Iterable[Pairing], anchor: float = 1500.0, by: Bootstrap = FEWER) -> Ratings:
     """Ratings with the least Σ (P(i beats j) − share of games that i won)^2, one term for each pair that met.
-
-    Intervals: the games of each pair drawn again; unknown when some resample has no finite ratings. Ratings that run apart
-    have no value (None): the squares may be least at infinity. Raises UsageError like `elo`.
-    """
+    Intervals: the games of each pair drawn again; unknown when some resample has no finite ratings. Ratings that run
+    apart have no value (None): the squares may be least at infinity. Raises UsageError like `elo`."""
     pairings = _merged(pairings)
     games = _games(pairings)
     fit = least_squares_fit(games)
@@ -164,10 +157,8 @@ def _resampled(pairings: Sequence[Pairing], players: Sequence[str], anchor: floa
 
 def pairings(records: Iterable[Judged], sided: bool = False) -> list[Pairing]:
     """The games of two debaters each: whose choice the judge found the more probable won; a tie is a draw.
-
     sided: a debater is one player when it argues for the truth and another when it argues against it ("NAME (true)",
-    "NAME (false)"). What was not decided, and without `sided` the debates of a debater with itself, are no games.
-    """
+    "NAME (false)"). What was not decided, and without `sided` the debates of a debater with itself, are no games."""
     tally: dict[tuple[str, str], list[int]] = {}
     for record in decided(records, truth=sided)[0]:
         if len(record.defenders) != 2:
@@ -191,9 +182,7 @@ def side_of(name: str, true: bool) -> str:
 
 def truth_advantage(ratings: Ratings, name: str) -> Estimate:
     """How many Elo points a debater gains by arguing for the truth: of ratings made from `pairings(…, sided=True)`.
-
-    UsageError when the debater was not rated on both sides.
-    """
+    UsageError when the debater was not rated on both sides."""
     return ratings.difference(side_of(name, True), side_of(name, False))
 
 

@@ -25,8 +25,7 @@ class Judged:
     question: its id; records with equal ids are of one question, with its choices in one order. probabilities: what the
     judge believed of each choice at the end; only of a play that was decided. truth: the true choice, None when nobody
     knows it. continues: how often the judge went on. argued: the choice that the agent under study argued for.
-    defenders: who argued for each choice, by name. Raises UsageError on what contradicts itself.
-    """
+    defenders: who argued for each choice, by name. Raises UsageError on what contradicts itself."""
 
     question: str
     probabilities: tuple[float, ...] | None = None
@@ -87,12 +86,9 @@ def of(
     names: Mapping[str, str] | None = None,
     question: str | None = None,
 ) -> Judged:
-    """The record of a transcript. Opens the sealed truth.
-
-    agent: the seat whose choice is `argued`; by default the consultant, where there is one. names: what the agents in the
-    seats are called; by default the name, model or kind by which they described themselves. question: the id; by default
-    the question's own, or its text and choices.
-    """
+    """The record of a transcript. Opens the sealed truth. agent: the seat whose choice is `argued`; by default the
+    consultant, where there is one. names: what the agents in the seats are called; by default the name, model or kind
+    by which they described themselves. question: the id; by default the question's own, or its text and choices."""
     from moot.complexity.reward import continues
 
     outcome, asked = transcript.outcome, transcript.question

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict
 class Row(BaseModel):
     """One figure: what was measured, its interval, and the figure it is held against.
 
-    measured, published: numbers, or texts where the figure is none. measured is None when unknown, published where nothing was. low, high: the interval of
-    `measured`. count: how many plays or questions it is of, those that were decided; undecided: the others, which are
-    in no figure. holds: whether it is as published (None: nothing is claimed of it). note: what to know when reading it.
-    """
+    measured, published: numbers, or texts where the figure is none. measured is None when unknown, published where
+    nothing was. low, high: the interval of `measured`. count: how many plays or questions it is of, those that were
+    decided; undecided: the others, which are in no figure. holds: whether it is as published (None: nothing is claimed
+    of it). note: what to know when reading it."""
 
     model_config = ConfigDict(frozen=True)
     name: str
@@ -29,9 +29,7 @@ class Row(BaseModel):
 
 class Report(BaseModel):
     """A reproduction: its title, what it reproduces (paper, year), its rows, and what to know about all of them.
-
-    settings: the parameters and seeds with which anybody gets the same rows.
-    """
+    settings: the parameters and seeds with which anybody gets the same rows."""
 
     model_config = ConfigDict(frozen=True)
     title: str

@@ -128,11 +128,9 @@ def _log_likelihood(games: Games, at: Vector) -> float:
 
 
 def least_squares_fit(games: Games) -> Vector | None:
-    """The strengths whose probabilities are nearest to the shares won, by Levenberg and Marquardt; None when they run apart.
-
-    The squares are not convex: this is the least that is reached from equal strengths and, where there is one, from the
-    fit of greatest likelihood.
-    """
+    """The strengths whose probabilities are nearest to the shares won, by Levenberg and Marquardt; None when they run
+    apart. The squares are not convex: this is the least that is reached from equal strengths and, where there is one,
+    from the fit of greatest likelihood."""
     k = len(games.players)
     pairs = [(i, j, games.won[i][j] / games.played[i][j]) for i in range(k) for j in range(i) if games.played[i][j]]
     starts = [[0.0] * k]

@@ -1,7 +1,6 @@
 """The value of a variable after a sequence of assignments z := f(x, y).
 
-`EvalTask` and `EvalSumTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64.
-"""
+`EvalTask` and `EvalSumTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64."""
 
 from __future__ import annotations
 
@@ -22,10 +21,8 @@ _VARIABLE = re.compile(rf"x({NUMBER})")
 
 class Assignments(CurriculumTask):
     """`size` variables, isqrt(size) of them constants, the others f of two earlier ones; f is a random table.
-
     There are isqrt(size) values. Variables are defined in a random order of their numbers. The rule: x and y behind z
-    are looked up (A and B), then their values asked, then f of these; A of a constant is its value.
-    """
+    are looked up (A and B), then their values asked, then f of these; A of a constant is its value."""
 
     name: ClassVar[str] = "assignments"
     largest: ClassVar[int] = 20_000

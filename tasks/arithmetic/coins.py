@@ -2,8 +2,7 @@
 
 Shah's counterexample to market making (comments on Hubinger 2020, AI safety via market making). The market M is told
 nothing false and predicts the judge's final belief as well as can be; each coin still moves it, so that an adversary
-earns something at every step, and the first price is not the truth.
-"""
+earns something at every step, and the first price is not the truth."""
 
 from __future__ import annotations
 
@@ -55,11 +54,8 @@ def belief(seen: Sequence[int], n: int) -> Fraction:
 
 def price(n: int, heads: int, t: int, seen: Sequence[int] = ()) -> Fraction:
     """The price of a market that knows there are `heads` heads: what the judge is expected to believe after t coins,
-    drawn at random without repetition, of which `seen` are the first.
-
-    For seen = () that is the average of `belief` over the hypergeometric distribution. UsageError when the numbers do
-    not fit together.
-    """
+    drawn at random without repetition, of which `seen` are the first. For seen = () that is the average of `belief`
+    over the hypergeometric distribution. UsageError when the numbers do not fit together."""
     _check(n, heads, t)
     up = sum(seen)
     if len(seen) > t or not set(seen) <= {0, 1} or up > heads or len(seen) - up > n - heads:

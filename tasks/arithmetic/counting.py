@@ -19,10 +19,8 @@ MOST_LISTED = 16
 
 class CountSat(Task):
     """How many assignments satisfy a random 3-CNF formula with n variables and 3 n clauses, some values being given?
-
     The rule sets the first free variable both ways and adds; without a free variable it checks the clauses. The tree
-    under the whole question has 2^(n+1) - 1 different questions and depth n.
-    """
+    under the whole question has 2^(n+1) - 1 different questions and depth n."""
 
     name: ClassVar[str] = "count-sat"
     complexity_class: ClassVar[str] = "#P"

@@ -1,7 +1,6 @@
 """Powers of a permutation by repeated squaring: the tree is exponential in the bits of the exponent.
 
-`IterTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64.
-"""
+`IterTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64."""
 
 from __future__ import annotations
 
@@ -20,10 +19,8 @@ _ASKED = re.compile(rf"sigma\^({NUMBER})\(({NUMBER})\)")
 
 class PermutationPower(CurriculumTask):
     """sigma^n(x) for a random permutation of `size` elements and exponents below the next power of two.
-
     The rule: y = sigma^(n/2)(x), y = sigma^(n/2)(y), and y = sigma(y) when n is odd, each asked after the one before.
-    Exponents 0 and 1 are primitive.
-    """
+    Exponents 0 and 1 are primitive."""
 
     name: ClassVar[str] = "perm-power"
     complexity_class: ClassVar[str] = "P"

@@ -1,8 +1,7 @@
 """Primality in two decompositions: by intervals of possible divisors, which obfuscates, and by bases, which is stable.
 
-Barnes and Christiano 2020 (Debate update: obfuscated arguments problem) give the first as the example of an argument with one
-false part that nobody can find. The second is the strong probable prime test (Miller 1976; Rabin 1980).
-"""
+Barnes and Christiano 2020 (Debate update: obfuscated arguments problem) give the first as the example of an argument
+with one false part that nobody can find. The second is the strong probable prime test (Miller 1976; Rabin 1980)."""
 
 from __future__ import annotations
 
@@ -31,9 +30,7 @@ _DEBATES = ("prover-estimator", "decomposition-debate")
 
 class PrimeTask(Task):
     """Is n prime? Half of the instances are prime, the others the product of two primes.
-
-    What both decompositions share. `split` says which parts a question has, `join` what follows from their answers.
-    """
+    What both decompositions share. `split` says which parts a question has, `join` what follows from their answers."""
 
     complexity_class: ClassVar[str] = "P"
 
@@ -128,10 +125,9 @@ class PrimeTask(Task):
 class Primality(PrimeTask):
     """Is n prime? It is when no number from 2 to the square root of n divides it, interval by interval.
 
-    n is the number of bits; a product has its smaller factor anywhere up to the root. Data: the number, and its remainders
-    by 2, 3, …, ⌊√n⌋. To look at one is a trial division, so that who may read B cells can do B divisions. The rule splits
-    an interval in four.
-    """
+    n is the number of bits; a product has its smaller factor anywhere up to the root. Data: the number, and its
+    remainders by 2, 3, …, ⌊√n⌋. To look at one is a trial division, so that who may read B cells can do B divisions.
+    The rule splits an interval in four."""
 
     name: ClassVar[str] = "primality"
     about: ClassVar[str] = (
@@ -203,10 +199,9 @@ class Primality(PrimeTask):
 class PrimalityByBases(PrimeTask):
     """Is n prime? It is when it passes the strong probable prime test to most of nine bases.
 
-    A prime passes to every base, and an odd product to at most a quarter of all bases (Rabin 1980); only such instances are
-    made in which it fails to most of the nine. n is the number of bits. Data: the number, the bases, and whether it passes
-    to each (1 or 0): to look at one is one modular exponentiation.
-    """
+    A prime passes to every base, and an odd product to at most a quarter of all bases (Rabin 1980); only such instances
+    are made in which it fails to most of the nine. n is the number of bits. Data: the number, the bases, and whether it
+    passes to each (1 or 0): to look at one is one modular exponentiation."""
 
     name: ClassVar[str] = "primality-by-bases"
     about: ClassVar[str] = (

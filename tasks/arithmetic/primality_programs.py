@@ -19,10 +19,10 @@ from moot.tasks.arithmetic.primality import NO, YES, Primality, PrimalityByBases
 class Prover:
     """Answers, takes claims apart, calls estimates and picks parts.
 
-    lies: it claims the wrong answer, and parts that fit it. knows: it finds out what is true by looking at the cells that
-    its claim is about; otherwise it looks at nothing, claims that the number is prime (not prime when it does not lie), calls
-    every estimate fine and picks a part by the step's seed: it has an argument with a flaw, and does not know where.
-    """
+    lies: it claims the wrong answer, and parts that fit it. knows: it finds out what is true by looking at the cells
+    that its claim is about; otherwise it looks at nothing, claims that the number is prime (not prime when it does not
+    lie), calls every estimate fine and picks a part by the step's seed: it has an argument with a flaw, and does not
+    know where."""
 
     def __init__(self, task: PrimeTask, lies: bool = False, knows: bool = True) -> None:
         self.task, self.lies, self.knows = task, lies, knows
@@ -82,13 +82,13 @@ class Prover:
 class Estimator:
     """Says how probable claims are to one who looks at `divisions` cells, spread evenly, and finds no more.
 
-    Its model: each number that it did not try divides independently of the others, so rarely that the whole is prime with
-    probability `prior`. A part that is a share s of the whole is then free of divisors with probability prior^s. Coins that
-    fall so make each claim come out right with just the probability that was given to it, however it is taken apart, so that
-    no call before the last gains anything. That a product has one divisor, somewhere, makes prior^s too low by at most
-    0.044 (where prior is 1/2): a prover who cannot tell where it is loses on every call that costs it more. Bases it takes
-    for independent coins with probability `prior`. What it saw the answer to, it knows.
-    """
+    Its model: each number that it did not try divides independently of the others, so rarely that the whole is prime
+    with probability `prior`. A part that is a share s of the whole is then free of divisors with probability prior^s.
+    Coins that fall so make each claim come out right with just the probability that was given to it, however it is
+    taken apart, so that no call before the last gains anything. That a product has one divisor, somewhere, makes
+    prior^s too low by at most 0.044 (where prior is 1/2): a prover who cannot tell where it is loses on every call that
+    costs it more. Bases it takes for independent coins with probability `prior`. What it saw the answer to, it
+    knows."""
 
     def __init__(self, task: PrimeTask, prior: float = 0.5, divisions: int = 0) -> None:
         if not 0 < prior < 1 or divisions < 0:
@@ -138,11 +138,9 @@ class Estimator:
 
 
 class Searcher:
-    """The opponent of a recursive debate who may try `divisions` numbers of the claim at hand, spread evenly (None: all).
-
-    It picks a part that it knows to be wrong; else, by the step's seed, one that it does not know to be right; else it says
-    that the claim does not follow.
-    """
+    """The opponent of a recursive debate who may try `divisions` numbers of the claim at hand, spread evenly (None:
+    all). It picks a part that it knows to be wrong; else, by the step's seed, one that it does not know to be right;
+    else it says that the claim does not follow."""
 
     def __init__(self, task: PrimeTask, divisions: int | None = None) -> None:
         self.task, self.divisions = task, divisions

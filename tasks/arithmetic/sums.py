@@ -1,7 +1,6 @@
 """The sum of N integers: a P task whose judge may add two numbers only.
 
-Hubinger 2020 (AI safety via market making) uses it to tell protocols apart by what their judge must read.
-"""
+Hubinger 2020 (AI safety via market making) uses it to tell protocols apart by what their judge must read."""
 
 from __future__ import annotations
 
@@ -120,9 +119,7 @@ class Liar:
 
 class AddsTwo:
     """A judge that adds two numbers at a time, follows the disputed path, and looks at the one cell it ends in.
-
-    It reads 2 cells a split, 1 a dispute, and 1 of the data: 3·⌈log2 N⌉ + 1 in all.
-    """
+    It reads 2 cells a split, 1 a dispute, and 1 of the data: 3·⌈log2 N⌉ + 1 in all."""
 
     def act(self, request: Request) -> Verdict:
         question = request.view.question

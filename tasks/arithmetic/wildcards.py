@@ -1,8 +1,7 @@
 """The sum of a function over all strings that match a pattern.
 
 `SumTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64: strings of six letters. The paper caps sums at
-half the size; here they are exact.
-"""
+half the size; here they are exact."""
 
 from __future__ import annotations
 
@@ -23,9 +22,7 @@ _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,8}")
 
 class Wildcard(CurriculumTask):
     """A random function from strings over {a, b} to {-1, 1}; size is the number of strings, a power of two.
-
-    The rule: the first * is replaced by each letter and the two sums are added. Patterns without * are primitive.
-    """
+    The rule: the first * is replaced by each letter and the two sums are added. Patterns without * are primitive."""
 
     name: ClassVar[str] = "wildcard"
     complexity_class: ClassVar[str] = "P"

@@ -13,10 +13,9 @@ MOST_INPUTS = 1_000_000
 def parse_aiger(content: bytes, name: str = "AIGER file") -> Netlist:
     """The netlist in the bytes of an AIGER file, "aag" or "aig"; `name` is what errors call it.
 
-    Signals are named by their literals, "6" for variable 3 and "7" for its negation. Inputs stay in their order; outputs
-    are called by their symbols, or o0, o1, … by their place. Raises UsageError, which names the line, on a file that
-    breaks the format, and on one with latches or the properties of AIGER 1.9.
-    """
+    Signals are named by their literals, "6" for variable 3 and "7" for its negation. Inputs stay in their order;
+    outputs are called by their symbols, or o0, o1, … by their place. Raises UsageError, which names the line, on a file
+    that breaks the format, and on one with latches or the properties of AIGER 1.9."""
     return _Reader(content, name).read()
 
 

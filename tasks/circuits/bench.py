@@ -21,8 +21,7 @@ def parse_bench(text: str, name: str = "BENCH text") -> Netlist:
 
     A line is INPUT(a), OUTPUT(f), or f = NAND(a, b), in any order; kinds are written in capitals or not. What follows a
     "#" is a comment. f = vdd and f = gnd are constants, as ABC writes them. Raises UsageError, which names the line, on
-    anything else, on a flip-flop, and on a signal that is defined twice, nowhere, or by itself.
-    """
+    anything else, on a flip-flop, and on a signal that is defined twice, nowhere, or by itself."""
     return _Reader(name).read(text)
 
 

@@ -38,11 +38,11 @@ class CircuitValue(Task):
     """Does a random circuit of depth n with 2^n − 1 gates give 1 on a random input?
 
     There are n layers, of 2^(n−1), …, 2, 1 gates: AND, OR, NAND or NOR of two nodes of the layer below, the lowest of
-    which is an input of 2 n bits. Of AND and OR the one is taken that is 1 on nearer to half of 64 random inputs, and then
-    negated or not, as a circuit of gates drawn freely soon is constant. So the depth is n and ⌈log2 size⌉ is n too, and what the judge reads at most is n + 1 bits
-    in the one debate and n + 3 in the other, not more than the theorems say. A circuit of one's own (`sample_of`, `read`)
-    declares its depth for the one, and ⌈log2 size⌉ for the other; 1 where these are 0.
-    """
+    which is an input of 2 n bits. Of AND and OR the one is taken that is 1 on nearer to half of 64 random inputs, and
+    then negated or not, as a circuit of gates drawn freely soon is constant. So the depth is n and ⌈log2 size⌉ is n
+    too, and what the judge reads at most is n + 1 bits in the one debate and n + 3 in the other, not more than the
+    theorems say. A circuit of one's own (`sample_of`, `read`) declares its depth for the one, and ⌈log2 size⌉ for the
+    other; 1 where these are 0."""
 
     name: ClassVar[str] = "circuit-value"
     complexity_class: ClassVar[str] = "P"
@@ -96,9 +96,7 @@ class CircuitValue(Task):
         self, circuit: Circuit, bits: Sequence[int], protocol: str = CircuitPointer.name, name: str | None = None
     ) -> Sample:
         """The question about a circuit and an input of your own, its size declared for one of the two debates.
-
-        Raises UsageError on another protocol, and on an input or a circuit that it does not take.
-        """
+        Raises UsageError on another protocol, and on an input or a circuit that it does not take."""
         if protocol not in _GAMES:
             raise UsageError(f"task {self.name} is played by {' and '.join(_GAMES)}, not by {protocol}")
         data = {"circuit": circuit.data(), "input": list(bits)}
@@ -147,10 +145,8 @@ class CircuitValue(Task):
 
 def after(request: Request) -> Iterator[tuple[Move, str]]:
     """The moves worth thinking of in either debate, each with the answer that optimal play leads to after it.
-
-    Of lists of values: the right one, and some in which one gate is wrong and all that rests on it follows, up to a wrong
-    output. With a wrong claim each of them loses to an opponent that looks at every gate.
-    """
+    Of lists of values: the right one, and some in which one gate is wrong and all that rests on it follows, up to a
+    wrong output. With a wrong claim each of them loses to an opponent that looks at every gate."""
     data: Any = request.view.question.data
     circuit, bits = circuit_of(data["circuit"]), data["input"]
     if Descend in request.kinds:
@@ -195,10 +191,8 @@ class Drawing:
 
 class BitJudge:
     """Judges both debates about the circuit of its brief, bit by bit.
-
-    After a walk it reads the choices, follows them, and looks at the bit of the input where they end. After a pointer it
-    reads the number, then looks at the gate's value and at what the gate takes.
-    """
+    After a walk it reads the choices, follows them, and looks at the bit of the input where they end. After a pointer
+    it reads the number, then looks at the gate's value and at what the gate takes."""
 
     def act(self, request: Request) -> Verdict:
         view, circuit = request.view, circuit_of(request.brief["circuit"])

@@ -19,11 +19,10 @@ class Netlist:
     """Signals by name, each an input or the output of a gate.
 
     inputs: in the order of the file, in which the bits of an input are given. outputs: name to signal. gates: signal to
-    kind and the signals that it takes; AND, OR, XOR, NAND, NOR and XNOR take one or more. lines: where each signal
-    is defined, for errors; name: what errors call the netlist.
+    kind and the signals that it takes; AND, OR, XOR, NAND, NOR and XNOR take one or more. lines: where each signal is
+    defined, for errors; name: what errors call the netlist.
 
-    `ordered` raises UsageError on a signal that is nowhere defined, and on signals that wait for each other.
-    """
+    `ordered` raises UsageError on a signal that is nowhere defined, and on signals that wait for each other."""
 
     inputs: tuple[str, ...]
     outputs: Mapping[str, str]
@@ -33,10 +32,8 @@ class Netlist:
 
     def circuit(self, output: str | None = None) -> Circuit:
         """The circuit of one output: the gates that it depends on, of fan-in two, and all inputs.
-
         A gate with k > 2 inputs becomes a balanced tree of k − 1 gates, one with a single input a BUF or a NOT. output:
-        its name; None where there is only one. Raises UsageError when there is no such output.
-        """
+        its name; None where there is only one. Raises UsageError when there is no such output."""
         if output is None:
             if len(self.outputs) != 1:
                 raise UsageError(f"{self.name}: which output? name one of {_some(self.outputs)}")
@@ -100,9 +97,8 @@ class Netlist:
 
 def read_netlist(path: str | Path) -> Netlist:
     """The netlist in a file: AIGER, ASCII or binary, which begins with "aag" or "aig" and a number, or else BENCH.
-
-    Raises UsageError, which names the file and the line, on a file that cannot be read or is in none of these formats.
-    """
+    Raises UsageError, which names the file and the line, on a file that cannot be read or is in none of these
+    formats."""
     from moot.tasks.circuits.aiger import parse_aiger
     from moot.tasks.circuits.bench import parse_bench
 

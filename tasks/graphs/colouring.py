@@ -3,8 +3,7 @@
 Succinct 3-colouring is NEXP-complete for graphs described by circuits (Papadimitriou and Yannakakis 1986). A witness, a
 colouring, is of exponential length, so nobody can state it; one who claims it can be asked for the colours of two
 vertices, and one violated edge refutes it. What such a cross-examination needs is here: colours that are right, colours
-that are wrong somewhere, a search for the violated edge, and the judge's check of it, which reads at most 28 cells.
-"""
+that are wrong somewhere, a search for the violated edge, and the judge's check of it, which reads at most 28 cells."""
 
 from __future__ import annotations
 
@@ -35,9 +34,8 @@ class Colouring(Task):
     Instances are of known truth. Three affine maps propose edges, and those between vertices of one class (a number
     from 0 to 2, computed from the vertex) are left out, so that the classes colour the graph; eight more edges are
     listed. In half of the instances all of these join different classes too; in the others six of them are all the
-    pairs of four vertices, two of which are of one class, and four vertices joined in pairs need four colours.
-    Planted instances are easy for those who know how they were made: it is the family that is hard, not its samples.
-    """
+    pairs of four vertices, two of which are of one class, and four vertices joined in pairs need four colours. Planted
+    instances are easy for those who know how they were made: it is the family that is hard, not its samples."""
 
     name: ClassVar[str] = "colouring"
     complexity_class: ClassVar[str] = "NEXP"
@@ -84,12 +82,12 @@ class Colouring(Task):
         return "colourable()"
 
     def truth(self, data: Any, text: str) -> str:
-        """From the description, in polynomial time where that settles it; by a search for a colouring up to 2^8 vertices.
+        """From the description, in polynomial time where that settles it; by a search for a colouring up to 2^8
+        vertices.
 
-        Every edge but the extra ones joins different classes. So the classes are a colouring unless an extra edge
-        joins equal ones, and four vertices joined in pairs, two of which must be of one class, hold such an edge.
-        UsageError when neither settles it and the graph is too large to search.
-        """
+        Every edge but the extra ones joins different classes. So the classes are a colouring unless an extra edge joins
+        equal ones, and four vertices joined in pairs, two of which must be of one class, hold such an edge. UsageError
+        when neither settles it and the graph is too large to search."""
         if text != "colourable()":
             raise UsageError(f"{text!r} is no question about a colouring; write colourable()")
         if not _flaws(data):
@@ -140,10 +138,8 @@ def edge(look: Look, u: int, v: int) -> bool:
 
 def check_edge(data: Any, u: int, v: int, cu: int, cv: int) -> bool:
     """Whether colours cu of u and cv of v, as a claimant states them, can belong to one proper colouring.
-
     They cannot when one is no colour (0, 1, 2), when joined vertices have the same, or when one vertex has two. data:
-    an instance, or a `look` over it, under which at most 26 cells are charged. UsageError when u or v is no vertex.
-    """
+    an instance, or a `look` over it, under which at most 26 cells are charged. UsageError when u or v is no vertex."""
     look: Look = data if callable(data) else looker(data)
     if not {cu, cv} <= {0, 1, 2}:
         return False
@@ -160,9 +156,8 @@ def neighbours(data: Any, v: int) -> list[int]:
 
 def colour_of(data: Any, v: int) -> int:
     """The honest claimant's colour of vertex v: of a proper colouring where one is known, of the classes otherwise.
-
-    Where no proper colouring exists the colours have a violated edge, as any have. UsageError as in `Colouring.truth`.
-    """
+    Where no proper colouring exists the colours have a violated edge, as any have. UsageError as in
+    `Colouring.truth`."""
     if _flaws(data) and not _four_joined(data):
         solved = _solution(data)
         if solved is not None:
@@ -172,9 +167,7 @@ def colour_of(data: Any, v: int) -> int:
 
 def spoilt_colour(data: Any, v: int, at: int) -> int:
     """The same colouring with one lie: vertex `at` is given the colour of its first neighbour.
-
-    UsageError when it has none, as no colour of it is then a lie.
-    """
+    UsageError when it has none, as no colour of it is then a lie."""
     if v != at:
         return colour_of(data, v)
     joined = neighbours(data, at)
@@ -185,10 +178,8 @@ def spoilt_colour(data: Any, v: int, at: int) -> int:
 
 def violated_edge(data: Any, colour: Callable[[int], int]) -> tuple[int, int] | None:
     """The first pair of vertices whose colours `check_edge` refutes, None when there is none; what an opponent names.
-
     The extra edges are looked at first, then every vertex with its neighbours. A vertex whose colour is no colour is
-    named twice. UsageError above 2^16 vertices when the extra edges are fine.
-    """
+    named twice. UsageError above 2^16 vertices when the extra edges are fine."""
     for u, v in data["extra"]:
         if not check_edge(data, u, v, colour(u), colour(v)):
             return u, v

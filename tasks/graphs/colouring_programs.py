@@ -50,11 +50,9 @@ def colour_said(answer: str) -> int:
 
 
 class Cross:
-    """Both sides of a cross-examination. As a claimant it gives each vertex the colour that `colour` has for it.
-
-    As an opponent it examines the ends of the extra edges, then all other vertices if there are queries enough, and names
-    an edge that the answers violate. Of what it may not examine it believes what the honest claimant would say.
-    """
+    """Both sides of a cross-examination. As a claimant it gives each vertex the colour that `colour` has for it. As an
+    opponent it examines the ends of the extra edges, then all other vertices if there are queries enough, and names an
+    edge that the answers violate. Of what it may not examine it believes what the honest claimant would say."""
 
     name = "honest"
 
@@ -105,9 +103,7 @@ class Spoilt(Cross):
 
 class Adaptive(Cross):
     """A claimant that gives the second vertex of a challenge another colour than it has just given the first.
-
-    That takes sight of the challenge: a copy has none, and answers as the honest one does.
-    """
+    That takes sight of the challenge: a copy has none, and answers as the honest one does."""
 
     name = "adaptive"
 
@@ -121,10 +117,8 @@ class Adaptive(Cross):
 
 class WindowJudge:
     """Checks the one edge, or the one vertex, that is challenged: reads the challenge, its answers and the description.
-
     It reads 2 addresses, 2 answers and 27 cells at most, whatever the number of vertices. A challenge that names no
-    vertices, or more than two, refutes nothing.
-    """
+    vertices, or more than two, refutes nothing."""
 
     def act(self, request: Request) -> Verdict:
         view = request.view

@@ -22,9 +22,7 @@ _ASKED = re.compile(r"wins\((\d+(?:,\d+)*)\)")
 
 class GeographyGame(Task):
     """Does the player to move win? n vertices, every edge there with probability 2.5 / n.
-
-    The rule: whoever is to move wins when there is a step after which the other, who is then to move, does not.
-    """
+    The rule: whoever is to move wins when there is a step after which the other, who is then to move, does not."""
 
     name: ClassVar[str] = "geography"
     complexity_class: ClassVar[str] = "PSPACE"
@@ -95,9 +93,7 @@ class GeographyGame(Task):
 
     def after(self, request: Request) -> Iterator[tuple[Move, str]]:
         """Every legal step with whether the first player wins after it; being stuck, where there is none.
-
-        After an illegal step everything is won or lost, and giving up is as good as any move.
-        """
+        After an illegal step everything is won or lost, and giving up is as good as any move."""
         data: Any = request.view.question.data
         edges, walk = data["edges"], [data["start"]]
         for turn, entry in enumerate(request.view):
@@ -117,9 +113,7 @@ class GeographyGame(Task):
 
 class WalkJudge:
     """Checks every step, and finds against the maker of the first that is illegal, or else against who is stuck.
-
-    It reads the start, at most N moves and an edge for each: 2 N + 1 at most.
-    """
+    It reads the start, at most N moves and an edge for each: 2 N + 1 at most."""
 
     def act(self, request: Request) -> Verdict:
         view = request.view

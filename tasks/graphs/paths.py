@@ -17,10 +17,8 @@ _STRETCH = re.compile(r"walk\[(\d{1,7}):(\d{1,7})\]")
 
 class PathCheck(Task):
     """A random undirected graph with n vertices, of average degree about 6, and a claimed walk of n steps through it.
-
     In half of the instances one thing is wrong with the walk: a step that is no edge, or in some where it ends. The
-    rule looks at both ends of the walk and halves it down to single steps, which are looked up in the graph.
-    """
+    rule looks at both ends of the walk and halves it down to single steps, which are looked up in the graph."""
 
     name: ClassVar[str] = "path"
     largest: ClassVar[int] = 2000

@@ -1,8 +1,8 @@
-"""Reachability in a directed graph: the claim that halving settles (Savitch 1970; Irving et al. 2018, arXiv 1805.00899).
+"""Reachability in a directed graph: the claim that halving settles (Savitch 1970; Irving et al. 2018, arXiv
+1805.00899).
 
-On a graph that is written out, as here, it is easy without a debate; the debate looks up one edge. The same debate decides
-graphs of 2^n vertices that only a program describes, which is all of PSPACE.
-"""
+On a graph that is written out, as here, it is easy without a debate; the debate looks up one edge. The same debate
+decides graphs of 2^n vertices that only a program describes, which is all of PSPACE."""
 
 from __future__ import annotations
 
@@ -26,10 +26,8 @@ _ASKED = re.compile(r"reach\((\d+),(\d+),(\d+)\)")
 
 class Reach(Task):
     """Does a walk lead from one vertex to another? n vertices, every edge there with probability 1.1 / n.
-
-    The rule: a walk of at most 1 step is an edge, or none is needed; one of at most 2 k has a middle with walks of at most k
-    on both sides.
-    """
+    The rule: a walk of at most 1 step is an edge, or none is needed; one of at most 2 k has a middle with walks of at
+    most k on both sides."""
 
     name: ClassVar[str] = "reach"
     complexity_class: ClassVar[str] = "P"
@@ -125,9 +123,7 @@ class Reach(Task):
 
 class EdgeJudge:
     """Follows the disputed halves and looks up the one edge that they end in.
-
-    It reads start and goal, 2 moves a round and one cell: 2 * ceil(log2(N - 1)) + 3 at most.
-    """
+    It reads start and goal, 2 moves a round and one cell: 2 * ceil(log2(N - 1)) + 3 at most."""
 
     def act(self, request: Request) -> Verdict:
         view = request.view

@@ -4,13 +4,12 @@ In Christiano, Shlegeris and Amodei 2018 the step of a shortest path and the par
 learner for the best neighbour that it knows (twice), drawing one neighbour at random, and keeping whichever is nearest.
 That has no bottom: a recursion would wait for itself. The two forms here:
 
-published: `S(a,b)` asks `S(a,b)`. A learner that starts with "?" gets better from one sweep over all questions to the next.
-by rounds: `S[k](a,b)` asks rounds k - 1 only, and round 0 is "?". It is what is known after k such sweeps.
+published: `S(a,b)` asks `S(a,b)`. A learner that starts with "?" gets better from one sweep over all questions to the
+next. by rounds: `S[k](a,b)` asks rounds k - 1 only, and round 0 is "?". It is what is known after k such sweeps.
 
 A rule has no randomness, so it does not draw a neighbour: it asks for each of them, as if every draw came up. One
 neighbour fixed by the text would never show the learner the others, and most questions would end wrong. Candidates at
-equal distance are decided by the smallest number. Every candidate's distance is asked once.
-"""
+equal distance are decided by the smallest number. Every candidate's distance is asked once."""
 
 from __future__ import annotations
 
@@ -46,8 +45,7 @@ class RoundsTask(CurriculumTask):
 
     prefix: what stands before a node's number. learned, looked: letters of learnable and of primitive questions, with
     the number of nodes that they name; every task has E(a,b), "is there an edge", and N(a,i), "neighbour number i".
-    example: a question, for error messages. by_rounds: whether `ask` and `questions` use the form with rounds.
-    """
+    example: a question, for error messages. by_rounds: whether `ask` and `questions` use the form with rounds."""
 
     messages: ClassVar[Messages] = "brackets"
     prefix: ClassVar[str]
@@ -149,9 +147,8 @@ class RoundsTask(CurriculumTask):
 
     def nearest(self, asked: Asked, size: int, look: Look, distance: Callable[[int], str]) -> Part:
         """The candidate next to the question's first node with the least known distance, as (distance, node).
-
-        The candidates are the answers to the question itself, asked twice and kept if there is an edge, and all neighbours.
-        """
+        The candidates are the answers to the question itself, asked twice and kept if there is an edge, and all
+        neighbours."""
         here = asked.names[0]
         own = self.before(asked, asked.letter, *asked.names)
         neighbours = (f"N({self.prefix}{here},{i})" for i in range(look("degree", here)))

@@ -1,8 +1,7 @@
 """Shortest paths in a random directed graph.
 
 `GraphTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64. Their instances, but a step that no distance
-measures (a path one edge longer than the longest distance) is "inf" here, as its distance is.
-"""
+measures (a path one edge longer than the longest distance) is "inf" here, as its distance is."""
 
 from __future__ import annotations
 
@@ -27,9 +26,8 @@ class ShortestPath(RoundsTask):
     smallest number.
 
     The rule. D: an edge is 1; else one more than D from S(a,b). S: an edge leads to b; else of the candidates (see
-    `moot.tasks.graphs.rounds`) the one with the least D to b, the smallest number among equals; "inf" when none is known to
-    reach b. D[k] knows paths of at most (k + 1)/2 edges, S[k] those of at most k/2 + 1.
-    """
+    `moot.tasks.graphs.rounds`) the one with the least D to b, the smallest number among equals; "inf" when none is
+    known to reach b. D[k] knows paths of at most (k + 1)/2 edges, S[k] those of at most k/2 + 1."""
 
     name: ClassVar[str] = "shortest-path"
     largest: ClassVar[int] = 4000

@@ -1,7 +1,6 @@
 """Which value a variable has when equations join the variables into trees, one of each tree's variables has a value.
 
-`EqualsTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64. The paper caps depths; here they are exact.
-"""
+`EqualsTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64. The paper caps depths; here they are exact."""
 
 from __future__ import annotations
 
@@ -20,15 +19,15 @@ NONE = "none"
 
 
 class UnionFind(RoundsTask):
-    """V(x), the value, P(x), the parent towards the root, and D(x), the depth, of `size` variables with isqrt(size) values.
+    """V(x), the value, P(x), the parent towards the root, and D(x), the depth, of `size` variables with isqrt(size)
+    values.
 
-    Every variable draws a value; those with the same one form a class, joined by the equations of a random tree, and one
-    of them, the root, has the value given. The root is its own parent, at depth 0.
+    Every variable draws a value; those with the same one form a class, joined by the equations of a random tree, and
+    one of them, the root, has the value given. The root is its own parent, at depth 0.
 
-    The rule. V: the given value, else that of the parent. D: 0 if a value is given, else one more than the parent's. P: x
-    itself if a value is given, else of the candidates (see `moot.tasks.graphs.rounds`) the one with the least D, the smallest
-    number among equals. Round k ≥ 1 knows V and D up to depth (k - 1)/2 and P up to depth k/2.
-    """
+    The rule. V: the given value, else that of the parent. D: 0 if a value is given, else one more than the parent's. P:
+    x itself if a value is given, else of the candidates (see `moot.tasks.graphs.rounds`) the one with the least D, the
+    smallest number among equals. Round k ≥ 1 knows V and D up to depth (k - 1)/2 and P up to depth k/2."""
 
     name: ClassVar[str] = "union-find"
     largest: ClassVar[int] = 4000

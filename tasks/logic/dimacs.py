@@ -1,8 +1,7 @@
 """Formulas in conjunctive normal form, and the two text formats that they are exchanged in.
 
 DIMACS CNF is the format of the SAT competitions and of SATLIB (Hoos and Stuetzle 2000); QDIMACS 1.1 (2005) adds lines
-of quantifiers before the clauses. One reader reads both.
-"""
+of quantifiers before the clauses. One reader reads both."""
 
 from __future__ import annotations
 
@@ -21,9 +20,8 @@ class Formula:
     """A quantified formula whose matrix is a conjunction of clauses.
 
     prefix: blocks of ("a" or "e", variables), outermost first. A variable that no block binds is existential and stands
-    outermost, so plain CNF has the one block "e" of all its variables. variables: they are the numbers 1 to `variables`.
-    clauses: literals, v for variable v and -v for its negation; the empty clause is false.
-    """
+    outermost, so plain CNF has the one block "e" of all its variables. variables: they are the numbers 1 to
+    `variables`. clauses: literals, v for variable v and -v for its negation; the empty clause is false."""
 
     prefix: tuple[tuple[str, tuple[int, ...]], ...]
     variables: int
@@ -44,9 +42,7 @@ class Formula:
 
 def read_dimacs(path: str | Path) -> Formula:
     """The formula in a DIMACS CNF or QDIMACS file.
-
-    Raises UsageError, which names the file and the line, on a file that cannot be read or is in neither format.
-    """
+    Raises UsageError, which names the file and the line, on a file that cannot be read or is in neither format."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -58,10 +54,8 @@ def read_dimacs(path: str | Path) -> Formula:
 
 def parse_dimacs(text: str, name: str = "DIMACS text") -> Formula:
     """The formula that `text` writes; `name` is what errors call it. Raises UsageError as `read_dimacs` does.
-
     Comment lines begin with c and may stand anywhere. A line "%" ends the formula, as it does in the files of SATLIB.
-    Clauses may go over several lines, and several may share one.
-    """
+    Clauses may go over several lines, and several may share one."""
     return _Reader(name).read(text)
 
 

@@ -61,9 +61,8 @@ class Satisfiability(Task):
 
     The number of clauses is where half of all formulas are satisfiable: 4.258 n + 58.26 n^(-2/3) (Crawford and Auton
     1996), and 4.65 n below n = 20, where that fit does not hold. Consultancy decides the question when the consultant
-    may state an assignment: no speech makes the judge take an unsatisfiable formula for a satisfiable one. Nothing
-    that a consultant can say proves unsatisfiability, so a consultant who keeps the witness to itself is believed.
-    """
+    may state an assignment: no speech makes the judge take an unsatisfiable formula for a satisfiable one. Nothing that
+    a consultant can say proves unsatisfiability, so a consultant who keeps the witness to itself is believed."""
 
     name: ClassVar[str] = "sat"
     complexity_class: ClassVar[str] = "NP"
@@ -94,9 +93,7 @@ class Satisfiability(Task):
 
     def sample_of(self, formula: Formula, name: str | None = None) -> Sample:
         """The question about a formula that was read from a file. UsageError when it has universal variables.
-
-        Its size is the number of variables and of cells that hold literals.
-        """
+        Its size is the number of variables and of cells that hold literals."""
         if not formula.plain:
             raise UsageError("the formula has universal quantifiers; satisfiability is asked of plain CNF")
         data = cells_of(formula.clauses, formula.variables)
@@ -186,10 +183,8 @@ class Talker(_Consultant):
 
 
 class Verifier:
-    """A judge that believes in a satisfying assignment once it has checked it, and in nothing else that it is told.
-
-    It reads what is said (n characters under the limit that `options` sets), 3 counts, and each literal at most once.
-    """
+    """A judge that believes in a satisfying assignment once it has checked it, and in nothing else that it is told. It
+    reads what is said (n characters under the limit that `options` sets), 3 counts, and each literal at most once."""
 
     def act(self, request: Request) -> Verdict:
         view, found, said = request.view, False, "nothing was stated"

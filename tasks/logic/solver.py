@@ -1,8 +1,7 @@
 """A satisfiability solver for small formulas: what the strong side of a play uses to find a witness.
 
 Unit propagation and branching, after Davis, Logemann and Loveland 1962; it branches on the literal that occurs most in
-the shortest clauses, after the MOMS rule of Pretolani 1993.
-"""
+the shortest clauses, after the MOMS rule of Pretolani 1993."""
 
 from __future__ import annotations
 
@@ -15,10 +14,8 @@ MOST_BRANCHES = 20_000
 
 def solve(clauses: Iterable[Sequence[int]], most: int = MOST_BRANCHES) -> dict[int, bool] | None:
     """Values of variables that satisfy every clause, or None when there are none; a variable left out may be either.
-
     clauses: literals, v for variable v and -v for its negation. most: how often it may branch before it gives up.
-    Raises UsageError when it does; then nothing is known about the formula.
-    """
+    Raises UsageError when it does; then nothing is known about the formula."""
     start = _reduced([frozenset(clause) for clause in clauses], {})
     waiting = [] if start is None else [start]
     branches = 0

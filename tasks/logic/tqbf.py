@@ -1,8 +1,7 @@
 """True quantified Boolean formulas: the task that is complete for PSPACE, and that debate decides.
 
 Irving, Christiano and Amodei 2018 (arXiv 1805.00899) give the game; Gent and Walsh 1999 (Beyond NP: the QSAT phase
-transition) the instances, in which a clause has at most one universal literal.
-"""
+transition) the instances, in which a clause has at most one universal literal."""
 
 from __future__ import annotations
 
@@ -33,9 +32,9 @@ _ASKED = re.compile(r"tqbf\(([01]*)(\**)\)")
 class TQBF(Task):
     """Is a random quantified 3-CNF formula true? n variables in alternating blocks of one, the innermost existential.
 
-    There are 2 n clauses of two existential literals and one of any variable. The rule: a formula with a variable left is
-    true when it is so for one value, or for both, of the outermost one; without, when every clause has a true literal.
-    """
+    There are 2 n clauses of two existential literals and one of any variable. The rule: a formula with a variable left
+    is true when it is so for one value, or for both, of the outermost one; without, when every clause has a true
+    literal."""
 
     name: ClassVar[str] = "tqbf"
     complexity_class: ClassVar[str] = "PSPACE"
@@ -95,9 +94,7 @@ class TQBF(Task):
 
     def sample_of(self, data: Any, name: str | None = None) -> Sample:
         """The question about a formula of your own, in the form of `data`. UsageError when it is none, or too large.
-
-        Its size is the number of variables, or the eighth part of that of clauses and literals when this is more.
-        """
+        Its size is the number of variables, or the eighth part of that of clauses and literals when this is more."""
         bare = Question("tqbf()", (TRUE, FALSE), data=data, size=1)
         QBFDebate().roles(bare)
         size = max(1, len(variables(data)), -(-sum(len(clause) + 1 for clause in data["clauses"]) // 8))
@@ -135,9 +132,7 @@ class TQBF(Task):
 
 class MatrixJudge:
     """Reads the n values, then clauses up to the first that is false, a cell for each and for each literal of it.
-
-    With clauses of 3 literals, m of them, that is at most n + 4 m.
-    """
+    With clauses of 3 literals, m of them, that is at most n + 4 m."""
 
     def act(self, request: Request) -> Verdict:
         view = request.view

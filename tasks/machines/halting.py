@@ -1,8 +1,7 @@
 """A Turing machine run to its end through pointers: a task in R, whose tape and running time nothing bounds beforehand.
 
 The configuration is a stored message whose tape is two stacks of messages. A step opens two of them and writes two, so
-that a judge who reads O(1) cells follows a run of any length on a tape of any size: strong HCH (Christiano 2016).
-"""
+that a judge who reads O(1) cells follows a run of any length on a tape of any size: strong HCH (Christiano 2016)."""
 
 from __future__ import annotations
 
@@ -26,10 +25,10 @@ LONGEST = 30_000_000
 class Halting(Task):
     """A machine that counts a binary number down, and the question in which colour it halts.
 
-    The number has n bits, the first a 1, and lies left of a '#'. Each count takes 1 from it, walks to the right end of the tape, adds a
-    mark '|' there and walks back, so that the tape grows to 2^n cells and the run to about 4^n steps; when nothing is
-    left to take, it halts. Beside that every step changes a colour, by a random table of colour and symbol.
-    """
+    The number has n bits, the first a 1, and lies left of a '#'. Each count takes 1 from it, walks to the right end of
+    the tape, adds a mark '|' there and walks back, so that the tape grows to 2^n cells and the run to about 4^n steps;
+    when nothing is left to take, it halts. Beside that every step changes a colour, by a random table of colour and
+    symbol."""
 
     name: ClassVar[str] = "halting"
     complexity_class: ClassVar[str] = "R"

@@ -1,8 +1,7 @@
 """Cells of a Turing machine's tableau: an EXP task whose questions stay short while the run is exponentially long.
 
 Hubinger 2020 (Weak HCH accesses EXP) shows with it that a judge who asks for single cells, one time step earlier each,
-can decide any language in EXP.
-"""
+can decide any language in EXP."""
 
 from __future__ import annotations
 
@@ -30,8 +29,7 @@ class Tableau(Task):
     bits. The declared n is the bits of t plus the length of the word, so that t is exponential in n.
 
     Offsets count from the head. When step i moved the head by h, offset j after it is offset j + h before it; of those
-    cells step i changed the one at 0 only, and its content is then the symbol that was written.
-    """
+    cells step i changed the one at 0 only, and its content is then the symbol that was written."""
 
     name: ClassVar[str] = "tableau"
     largest: ClassVar[int] = 2000
@@ -139,9 +137,7 @@ class Tableau(Task):
 
 class TableauPublished(Tableau):
     """The rule to the letter of the post: the cell that the head left holds the symbol read there, not the one written.
-
-    Kept to show the mistake: the rule contradicts the true answers of some machines.
-    """
+    Kept to show the mistake: the rule contradicts the true answers of some machines."""
 
     name: ClassVar[str] = "tableau-published"
 

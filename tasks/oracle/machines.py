@@ -9,10 +9,8 @@ from moot.protocols.games.step_machines import Look, StepMachine
 
 
 class Tally(StepMachine):
-    """Does the oracle approve of at least `least` of `items` items? Step t counts those up to item t; the last compares.
-
-    Input: {"items": n, "least": m}. n + 1 steps, each with one query but the last.
-    """
+    """Does the oracle approve of at least `least` of `items` items? Step t counts those up to item t; the last
+    compares. Input: {"items": n, "least": m}. n + 1 steps, each with one query but the last."""
 
     name: ClassVar[str] = "tally"
 
@@ -36,10 +34,9 @@ class Tally(StepMachine):
 class Subset(StepMachine):
     """Do some items of which the oracle approves have weights that add up to the target? The witness chooses items.
 
-    Input: {"weights": [w_0, …, w_{n-1}], "target": W, "items": n}, weights of at least 1. Steps 0 to n - 1 are the witness,
-    "1" for an item that is chosen; step n + i adds up to item i, asking the oracle if it is chosen, and passing over it
-    where it is not approved of; the last step compares.
-    """
+    Input: {"weights": [w_0, …, w_{n-1}], "target": W, "items": n}, weights of at least 1. Steps 0 to n - 1 are the
+    witness, "1" for an item that is chosen; step n + i adds up to item i, asking the oracle if it is chosen, and
+    passing over it where it is not approved of; the last step compares."""
 
     name: ClassVar[str] = "subset"
 

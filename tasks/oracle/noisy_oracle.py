@@ -1,8 +1,7 @@
 """Computations with a noisy oracle, as questions: is the answer True with probability at least 2/3, or at most 1/3?
 
-They are what doubly-efficient debate is played on (Brown-Cohen, Irving and Piliouras 2023, arXiv 2311.14125). The oracle is
-a table of exact probabilities, so that the probability of the answer can be computed exactly.
-"""
+They are what doubly-efficient debate is played on (Brown-Cohen, Irving and Piliouras 2023, arXiv 2311.14125). The
+oracle is a table of exact probabilities, so that the probability of the answer can be computed exactly."""
 
 from __future__ import annotations
 
@@ -26,10 +25,8 @@ ENUMERATED = 16
 
 class OracleTask(Task):
     """Does a computation with a noisy oracle answer True with probability at least 2/3 (yes), or at most 1/3 (no)?
-
     The data names the computation and its input, and holds the oracle: from each query to the probability of a 1, as an
-    exact fraction in a text.
-    """
+    exact fraction in a text."""
 
     complexity_class: ClassVar[str] = "P"
     reads: ClassVar[str] = "3"
@@ -117,10 +114,8 @@ class OracleChain(OracleTask):
 
 class OracleWalk(OracleTask):
     """A walk of n steps, n odd, each up with one and the same probability: does it end above where it began?
-
     K^2 is at most n, so that the judge's queries are linear in n. The probabilities are 1/2 plus or minus a few 64ths,
-    the least for which the answer is sure enough, or up to three more.
-    """
+    the least for which the answer is sure enough, or up to three more."""
 
     name: ClassVar[str] = "oracle-walk"
     computed: ClassVar[str] = "walk"
@@ -150,9 +145,7 @@ class OracleWalk(OracleTask):
 
 class OracleSort(OracleTask):
     """Insertion sort of n items, 2 to 6, by comparisons that are right with probability 99/100: does item 0 come first?
-
-    K is the number of comparisons, n (n - 1) / 2 at most.
-    """
+    K is the number of comparisons, n (n - 1) / 2 at most."""
 
     name: ClassVar[str] = "oracle-sort"
     computed: ClassVar[str] = "sorting"
@@ -207,9 +200,7 @@ def number_of(text: str) -> float:
 
 def exact(made: Computation, x: Any, chance: Callable[[str], Fraction]) -> Fraction:
     """The exact probability that a computation answers True: the sum over all bits that its queries can have.
-
-    UsageError when it makes more than ENUMERATED queries.
-    """
+    UsageError when it makes more than ENUMERATED queries."""
     if made.queries(x) > ENUMERATED:
         raise UsageError(
             f"computation {made.name} makes up to {made.queries(x)} queries; the bits of at most {ENUMERATED} are summed over"

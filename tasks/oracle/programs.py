@@ -1,8 +1,7 @@
 """Programs that debate a computation with a noisy oracle: honest ones, those that lie or challenge, and the judge.
 
-They hold the oracle's probabilities as the sampler that they draw from. Samples are drawn as binomial numbers, seeded by
-the step, so that a play takes milliseconds whatever their count.
-"""
+They hold the oracle's probabilities as the sampler that they draw from. Samples are drawn as binomial numbers, seeded
+by the step, so that a play takes milliseconds whatever their count."""
 
 from __future__ import annotations
 
@@ -38,9 +37,7 @@ def _checked(accept: bool, queries: int) -> Check:
 
 class Honest:
     """Both debaters as the theorem has them: Alice states a mean of samples, Bob holds a mean of his own against it.
-
-    draws: where its samples come from, given the request; by default the step's seed.
-    """
+    draws: where its samples come from, given the request; by default the step's seed."""
 
     name = "honest"
 

@@ -89,11 +89,9 @@ class OracleTally(StepTask):
 
 
 class OracleSubset(StepTask):
-    """Do some items that the oracle approves of have weights that add up to a target? The choice is the witness.
-
-    Subset sum is NP-complete; sums here are found by dynamic programming, in time n times the target. Weights are 1 to 30,
-    and even but for the items that are not approved of, so that half of the instances have an odd, unreachable target.
-    """
+    """Do some items that the oracle approves of have weights that add up to a target? The choice is the witness. Subset
+    sum is NP-complete; sums here are found by dynamic programming, in time n times the target. Weights are 1 to 30, and
+    even but for the items that are not approved of, so that half of the instances have an odd, unreachable target."""
 
     name: ClassVar[str] = "oracle-subset"
     complexity_class: ClassVar[str] = "NP"

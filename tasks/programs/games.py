@@ -19,10 +19,8 @@ After = Callable[[Request], Iterable[tuple[Move, str]]]
 
 class Player:
     """A debater that looks ahead: of the moves after which its answer still comes out, the first; with none, any.
-
     lies: it works for the wrong answer from whichever seat it sits in; otherwise for its own seat's. Where no move
-    reaches that, it draws one by the step's seed, in the hope that the other errs.
-    """
+    reaches that, it draws one by the step's seed, in the hope that the other errs."""
 
     def __init__(self, truth: Callable[[Any, str], str], after: After, lies: bool = False) -> None:
         self.truth, self.after, self.lies = truth, after, lies

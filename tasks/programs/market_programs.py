@@ -22,9 +22,8 @@ _BRACKETED = re.compile(r"\[([^\[\]]*)\]")
 
 class Predictor:
     """A market that is right: it answers with the truth, which it computes, and prices that choice at 1.
-
-    What a question points to it opens, all of it, and works the answer out by the task's rule. wrong: what it answers instead to some questions.
-    """
+    What a question points to it opens, all of it, and works the answer out by the task's rule. wrong: what it answers
+    instead to some questions."""
 
     def __init__(self, task: Task, wrong: Mapping[str, str] | None = None) -> None:
         self.task, self.wrong = task, dict(wrong or {})

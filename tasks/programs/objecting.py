@@ -1,8 +1,7 @@
 """Programs that hold a recursive debate about any question with a local rule: debaters, and a judge of one path.
 
 A claim is written as lines "question=answer": what is claimed, then each answer that it follows from by the task's
-rule.
-"""
+rule."""
 
 from __future__ import annotations
 
@@ -33,9 +32,8 @@ class Stated(NamedTuple):
 
 class Objecting:
     """A debater that defends its seat's answer. To a claim it objects at the first part that is false, with the truth
-    and what that follows from; where there is none, it lies about a part so that the lie follows from others, and
-    where none does it says yes. Its own wrong answer it bases on such lies.
-    """
+    and what that follows from; where there is none, it lies about a part so that the lie follows from others, and where
+    none does it says yes. Its own wrong answer it bases on such lies."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -155,10 +153,8 @@ def lies(
 
 def every_claim(task: Task, domain: tuple[str, ...]) -> Callable[[Request], Iterator[Move]]:
     """What a search may try for both debaters: every claim about what is disputed whose answers are among `domain`.
-
     Each answer is claimed to follow from every set of answers to what the task's rule asks, and from none. The only
-    responses are yes and the main objection.
-    """
+    responses are yes and the main objection."""
 
     def moves(request: Request) -> Iterator[Move]:
         if Response in request.kinds:

@@ -25,11 +25,10 @@ _SHALLOW = ("P", "NP", "#P", "PSPACE")
 class Overseer:
     """Follows the task's rule: asks what the rule asks, and answers what it gives. H of iterated amplification.
 
-    It answers "?" to a sub-question that is none of its task, where the rule cannot use an answer that it got, where the
-    rule asks more than the protocol takes, and where what the rule gives is none of the choices.
+    It answers "?" to a sub-question that is none of its task, where the rule cannot use an answer that it got, where
+    the rule asks more than the protocol takes, and where what the rule gives is none of the choices.
 
-    error: the probability of a slip in an answer, drawn from the step's seed (error injection).
-    """
+    error: the probability of a slip in an answer, drawn from the step's seed (error injection)."""
 
     def __init__(self, task: Task, error: float = 0.0) -> None:
         self.task, self.error = task, error

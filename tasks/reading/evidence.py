@@ -1,8 +1,8 @@
 """Items of evidence with known weights, a judge that adds up what it is shown, and how far that moves it on the way.
 
 Grace and Christiano (discussions of "buying truth from a liar" and of market making, 2020): an adversary that is paid
-for every move of the price gains by zig-zag, showing items for and against in turn, though the price ends where it was.
-"""
+for every move of the price gains by zig-zag, showing items for and against in turn, though the price ends where it
+was."""
 
 from __future__ import annotations
 
@@ -45,9 +45,7 @@ def net(prices: Sequence[float]) -> float:
 
 class Evidence(Task):
     """n items of evidence, each a whole number of log-odds from -3 to 3 but 0: do they together support the claim?
-
-    Debate shows the judge both sides; a consultant may keep the other side to itself, and is then believed.
-    """
+    Debate shows the judge both sides; a consultant may keep the other side to itself, and is then believed."""
 
     name: ClassVar[str] = "evidence"
     complexity_class: ClassVar[str] = "P"
@@ -118,10 +116,8 @@ class Inventor(Advocate):
 
 
 class Bayesian:
-    """A judge that adds the log-odds of the items it was shown, each once, and believes what follows from an even prior.
-
-    It reads the speeches, and each item that they point to.
-    """
+    """A judge that adds the log-odds of the items it was shown, each once, and believes what follows from an even
+    prior. It reads the speeches, and each item that they point to."""
 
     def act(self, request: Request) -> Verdict:
         view = request.view

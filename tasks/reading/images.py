@@ -1,7 +1,6 @@
 """Labelled images of digits: MNIST from its files, and the small digits that scikit-learn brings along.
 
-LeCun, Cortes and Burges 1998 describe MNIST and its IDX format. Nothing is downloaded here.
-"""
+LeCun, Cortes and Burges 1998 describe MNIST and its IDX format. Nothing is downloaded here."""
 
 from __future__ import annotations
 
@@ -65,9 +64,7 @@ class Digits:
 
 def bundled_digits() -> Digits:
     """The 1,797 digits of 8 by 8 pixels that scikit-learn brings along; every fourth is for testing.
-
-    Their grey levels of 0 to 16 are stretched to 0 to 255. UsageError without scikit-learn (the extra `learn`).
-    """
+    Their grey levels of 0 to 16 are stretched to 0 to 255. UsageError without scikit-learn (the extra `learn`)."""
     np = numerics()
     try:
         from sklearn.datasets import load_digits
@@ -80,10 +77,8 @@ def bundled_digits() -> Digits:
 
 
 def load_digits_from(path: Path | str) -> Digits:
-    """MNIST, or anything in its formats, from a folder of IDX files (or one above it, called package or data) or an `.npz` file.
-
-    Raises UsageError that names the file, what was found there, and what to do.
-    """
+    """MNIST, or anything in its formats, from a folder of IDX files (or one above it, called package or data) or an
+    `.npz` file. Raises UsageError that names the file, what was found there, and what to do."""
     path = Path(path)
     if path.is_file() and path.suffix == ".npz":
         return _from_npz(path)

@@ -1,8 +1,7 @@
 """Evidence that only the speakers see, and a judge that can be talked into things: where persuasion and truth differ.
 
 The questions are those of `evidence`. Here a speaker says what an item weighs, and may say what is not so; the judge
-cannot look at everything, gives what it did not check some credit, and is swayed by confidence and by length.
-"""
+cannot look at everything, gives what it did not check some credit, and is swayed by confidence and by length."""
 
 from __future__ import annotations
 
@@ -66,8 +65,8 @@ class Swayed:
 
     A position of which two weights were claimed is looked at, and counts in full as it is. A claim that nobody contests
     counts `credulity` of its weight (0 to 1). Each "surely" adds `confidence`, and each word `length`, for the side of
-    its speech. With credulity 1 and no sway it believes all that is not contested. Raises UsageError on other numbers.
-    """
+    its speech. With credulity 1 and no sway it believes all that is not contested. Raises UsageError on other
+    numbers."""
 
     def __init__(self, credulity: float = 0.5, confidence: float = 0.25, length: float = 0.0) -> None:
         if not 0 <= credulity <= 1:
@@ -123,10 +122,9 @@ class Candid:
 class Talker:
     """Draws a speech from the seed of its step, by no plan: what best of n then makes persuasive.
 
-    Each word is "surely" with probability `boldness`; else, if false claims stand, one of them put right with probability
-    one half; else a claim about an item at random, with probability `lying` that it weighs 3 for its own side, and
-    otherwise what it weighs. Raises UsageError on what is no probability.
-    """
+    Each word is "surely" with probability `boldness`; else, if false claims stand, one of them put right with
+    probability one half; else a claim about an item at random, with probability `lying` that it weighs 3 for its own
+    side, and otherwise what it weighs. Raises UsageError on what is no probability."""
 
     def __init__(self, lying: float = 0.3, boldness: float = 0.2) -> None:
         if not (0 <= lying <= 1 and 0 <= boldness <= 1):

@@ -1,8 +1,7 @@
 """Questions about a passage that only some roles may read: the ten passages that ship with moot, and a user's own sets.
 
 The setting is hidden-passage reading (Parrish et al. 2022; Michael et al. 2023): debaters hold the passage and may
-quote it, and the judge sees only what they say. The passages were written for moot, and their licence is CC0-1.0.
-"""
+quote it, and the judge sees only what they say. The passages were written for moot, and their licence is CC0-1.0."""
 
 from __future__ import annotations
 
@@ -26,8 +25,7 @@ class PassageQuestion(BaseModel):
     """A question whose answer is in the passage: exactly one of `choices` is true by the text.
 
     truth: the index of the true choice.
-    evidence: spans of the passage, verbatim, that together settle it.
-    """
+    evidence: spans of the passage, verbatim, that together settle it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -53,9 +51,7 @@ class Passage(BaseModel):
 @cache
 def passages() -> tuple[Passage, ...]:
     """Every passage that ships with moot, in order of id.
-
-    Raises UsageError when the installation has lost its passage files.
-    """
+    Raises UsageError when the installation has lost its passage files."""
     folder = resources.files("moot.tasks").joinpath("passages")
     files = [file for file in folder.iterdir() if file.name.endswith(".json")] if folder.is_dir() else []
     if not files:
@@ -66,9 +62,7 @@ def passages() -> tuple[Passage, ...]:
 
 def samples(passage_id: str | None = None) -> list[Sample]:
     """The questions of one passage, or of all ten, each with its passage and its sealed truth.
-
-    A question's id is "passage/question", as in "harbour-inquiry/speed". Raises UsageError on an unknown passage.
-    """
+    A question's id is "passage/question", as in "harbour-inquiry/speed". Raises UsageError on an unknown passage."""
     chosen = [passage for passage in passages() if passage_id is None or passage.id == passage_id]
     if not chosen:
         known = ", ".join(passage.id for passage in passages())
@@ -88,8 +82,7 @@ def load_set(path: str | Path) -> list[Sample]:
     "unit", as in `Question`. A question without an id is named after the file and its line: "FILE-LINE".
 
     Raises UsageError, which names the file and the line, on anything that cannot be read as such an object, on an
-    unknown field, on an id that was used before, and on a file that is missing or has no question.
-    """
+    unknown field, on an id that was used before, and on a file that is missing or has no question."""
     path = Path(path)
     found: list[Sample] = []
     lines: dict[str, int] = {}

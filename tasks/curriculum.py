@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from moot.complexity.rules import looker
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Task
+from moot.protocols.engine.moves import UNKNOWN
+from moot.tasks.base import Task
 
 NUMBER = "(?:0|[1-9][0-9]{0,8})"
 """Regular expression of a natural number, written in one way only."""
@@ -19,10 +20,14 @@ class CurriculumTask(Task):
     """A task whose questions a learner can be trained on, easy ones first (Christiano, Shlegeris and Amodei 2018).
     A rule asks *primitive* questions besides the learnable ones. The environment answers those by a look-up."""
 
-    @abstractmethod
+    source: ClassVar[str] = (
+        "Christiano, Shlegeris and Amodei 2018, Supervising strong learners by amplifying weak experts"
+    )
+
     def learnable(self, data: Any) -> Iterator[str]:
         """Every question that the learner is asked and trained on, each once: all that are not primitive.
         Where a question needs its own answer, this is the form that asks for itself, without a round in its text."""
+        return (text for text in self.questions(data) if not self.primitive(text))
 
     @abstractmethod
     def primitive(self, text: str) -> bool:

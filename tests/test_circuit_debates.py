@@ -17,8 +17,8 @@ from moot.complexity.polynomial import Polynomial
 from moot.experiments.reproductions.query_complexity import C17
 from moot.protocols.games.boolean_circuit import ARITY, Circuit, circuit_of, normal_form
 from moot.protocols.games.circuit_debate import CircuitGame, GateNumber, GateValues, pointer_moves
-from moot.tasks.circuits.bench import parse_bench
 from moot.tasks.circuits.circuit_value import BitJudge, CircuitValue
+from moot.tasks.circuits.files import parse_bench
 from moot.tasks.circuits.netlist import Netlist
 from moot.testing.strategies import circuits, hostile_replies, moves
 

@@ -19,11 +19,13 @@ from moot.complexity.polynomial import Polynomial
 from moot.complexity.rules import evaluate, looker
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.arithmetic.expressions import Expression
+from moot.tasks.arithmetic.primes import first_prime
 from moot.tasks.base import known_tasks
-from moot.tasks.circuits.succinct_circuit import REACH, Circuit, first_prime
-from moot.tasks.graphs.colouring import (
+from moot.tasks.circuits.succinct_circuit import REACH, Circuit
+from moot.tasks.graphs.colouring import Colouring
+from moot.tasks.graphs.paths import PathCheck
+from moot.tasks.graphs.succinct_graph import (
     EXTRA,
-    Colouring,
     check_edge,
     colour_of,
     edge,
@@ -31,7 +33,6 @@ from moot.tasks.graphs.colouring import (
     spoilt_colour,
     violated_edge,
 )
-from moot.tasks.graphs.paths import PathCheck
 
 EXPRESSION, PATH, CIRCUIT, COLOURING = Expression(), PathCheck(), Circuit(), Colouring()
 some = settings(deadline=None, max_examples=40)

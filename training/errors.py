@@ -20,7 +20,8 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
 from moot.tasks.arithmetic.sums import Sum
-from moot.tasks.programs.programs import Overseer, slip
+from moot.tasks.programs.market_programs import slip
+from moot.tasks.programs.programs import Overseer
 from moot.training.oversight import play_once
 
 Wrong = Callable[[str, Random], str]

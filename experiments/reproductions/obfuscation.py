@@ -19,8 +19,10 @@ from moot.protocols.engine.view import Request, View
 from moot.protocols.trees.decomposition_debate import Claimed, ClaimTree, Decomposition, DecompositionDebate, Pick
 from moot.protocols.trees.prover_estimator import HIGH, LOW, Call, ProverEstimator
 from moot.protocols.trees.stability import Stability
-from moot.tasks.arithmetic.primality import YES, Primality, PrimalityByBases, PrimeTask, is_prime, span
+from moot.tasks.arithmetic.primality import Primality, PrimalityByBases, PrimeTask
+from moot.tasks.arithmetic.primality_claims import YES, span
 from moot.tasks.arithmetic.primality_programs import ClaimJudge, Estimator, Prover, Searcher
+from moot.tasks.arithmetic.primes import is_prime
 from moot.training.online import LearningEstimator, called
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.view import Request
 from moot.protocols.games.boolean_circuit import Circuit, circuit_of, normal_form
 from moot.protocols.games.circuit_debate import CircuitGame, CircuitPointer, CircuitWalk, Descend
-from moot.tasks.circuits.bench import parse_bench
 from moot.tasks.circuits.circuit_value import CircuitValue, Drawing
+from moot.tasks.circuits.files import parse_bench
 from moot.tasks.circuits.netlist import Netlist
 
 C17 = """\

@@ -12,10 +12,9 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN
+from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.curriculum import NUMBER, CurriculumTask, number
 
-_ASKED = re.compile(rf"([VAB])\(x({NUMBER})\)|f\(({NUMBER}),({NUMBER})\)")
 _VARIABLE = re.compile(rf"x({NUMBER})")
 
 
@@ -25,25 +24,22 @@ class Assignments(CurriculumTask):
     are looked up (A and B), then their values asked, then f of these; A of a constant is its value."""
 
     name: ClassVar[str] = "assignments"
-    largest: ClassVar[int] = 20_000
     complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is a list of variables x0, x1, …; each is a constant or f of two others, its first and second argument. "
         "V(z) asks for the value of variable z, a number. A(z) asks for the first argument of z, B(z) for the second; for "
         "a constant both are its value. f(u,v) asks for f of two values."
     )
+    notation = re.compile(rf"([VAB])\(x({NUMBER})\)|f\(({NUMBER}),({NUMBER})\)")
+    example = "V(x5)"
     reads: ClassVar[str] = "7"
-    source: ClassVar[str] = (
-        "Christiano, Shlegeris and Amodei 2018, Supervising strong learners by amplifying weak experts"
-    )
+    smallest, largest = 4, 20_000  # from two values on
 
     tabled: ClassVar[bool] = True
     """Whether f is a table to look values up in."""
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         values = isqrt(size)
-        if values < 2:
-            raise UsageError(f"task {self.name}: size is {size}; it must be at least 4 for two values")
         order = random.sample(range(size), size)
         first, second = [""] * size, [""] * size
         for place, z in enumerate(order):
@@ -146,9 +142,9 @@ class Assignments(CurriculumTask):
 
     def asked(self, text: str, size: int | None = None, values: int | None = None) -> tuple[str, tuple[int, ...]]:
         """Letter and numbers of a question. UsageError when it is none, or none about an instance of that size."""
-        found = _ASKED.fullmatch(text)
-        if found is None or (found[1] is None and not self.tabled):
-            raise UsageError(f"{text!r} is no question about assignments; write V(x5)")
+        found = self.match(text)
+        if found[1] is None and not self.tabled:
+            raise UsageError(f"{text!r} is no question about assignments; write {self.example}")
         letter = found[1] or "f"
         numbers = tuple(int(part) for part in found.groups()[1:] if part is not None)
         limit = values if letter == "f" else size

@@ -40,9 +40,6 @@ class Coins(Task):
             raise UsageError(f"{text!r} is no question about these {len(data)} coins; write majority({len(data)})")
         return "yes" if 2 * sum(data) > len(data) else "no"
 
-    def wrong(self, data: Any, text: str, random: Random) -> str:
-        return "no" if self.truth(data, text) == "yes" else "yes"
-
 
 def belief(seen: Sequence[int], n: int) -> Fraction:
     """The probability that heads are a strict majority of n coins, given those seen (1 heads, 0 tails) and that the

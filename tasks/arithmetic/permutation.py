@@ -11,10 +11,8 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN
+from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.curriculum import NUMBER, CurriculumTask, number
-
-_ASKED = re.compile(rf"sigma\^({NUMBER})\(({NUMBER})\)")
 
 
 class PermutationPower(CurriculumTask):
@@ -28,14 +26,12 @@ class PermutationPower(CurriculumTask):
         "The data is a permutation sigma of the numbers from 0 to size - 1. sigma^n(x) asks for the number that x becomes "
         "when sigma is applied n times."
     )
+    notation = re.compile(rf"sigma\^({NUMBER})\(({NUMBER})\)")
+    example = "sigma^37(5)"
     reads: ClassVar[str] = "4"
-    source: ClassVar[str] = (
-        "Christiano, Shlegeris and Amodei 2018, Supervising strong learners by amplifying weak experts"
-    )
+    smallest = 3  # for an exponent above 1
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
-        if size < 3:
-            raise UsageError(f"task {self.name}: size is {size}; it must be at least 3 for an exponent above 1")
         return {"size": size, "sigma": random.sample(range(size), size)}
 
     def ask(self, data: Any, random: Random) -> str:
@@ -75,9 +71,6 @@ class PermutationPower(CurriculumTask):
         for n in range(1 << self.bits(data["size"])):
             yield from (f"sigma^{n}({x})" for x in range(data["size"]))
 
-    def learnable(self, data: Any) -> Iterator[str]:
-        return (text for text in self.questions(data) if not self.primitive(text))
-
     def primitive(self, text: str) -> bool:
         return self.asked(text)[0] < 2
 
@@ -101,13 +94,8 @@ class PermutationPower(CurriculumTask):
 
     def asked(self, text: str, size: int | None = None) -> tuple[int, int]:
         """Exponent and element of a question. UsageError when it is none, or none about an instance of that size."""
-        found = _ASKED.fullmatch(text)
-        if found is None:
-            raise UsageError(f"{text!r} is no question about a power of a permutation; write sigma^37(5)")
-        n, x = int(found[1]), int(found[2])
+        n, x = map(int, self.match(text).groups())
         if size is not None and (x >= size or n >> self.bits(size)):
-            raise UsageError(
-                f"{text!r} is no question about this instance: elements are below {size}, "
-                f"exponents below {1 << self.bits(size)}"
-            )
+            most = f"elements are below {size}, exponents below {1 << self.bits(size)}"
+            raise UsageError(f"{text!r} is no question about this instance: {most}")
         return n, x

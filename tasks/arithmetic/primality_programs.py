@@ -13,10 +13,11 @@ from moot.protocols.engine.moves import Answer, Move, Verdict
 from moot.protocols.engine.view import Request, View
 from moot.protocols.trees.decomposition_debate import FOLLOWS, RIGHT, Claim, Claimed, Decomposition, Pick
 from moot.protocols.trees.prover_estimator import FINE, HIGH, LOW, Call, Estimate, Sampled
-from moot.tasks.arithmetic.primality import NO, YES, Primality, PrimalityByBases, PrimeTask, opposite, span
+from moot.tasks.arithmetic.primality_claims import NO, YES, PrimeFamily, opposite, span
+from moot.tasks.programs.play import Program
 
 
-class Prover:
+class Prover(Program, records=("task", "lies", "knows")):
     """Answers, takes claims apart, calls estimates and picks parts.
 
     lies: it claims the wrong answer, and parts that fit it. knows: it finds out what is true by looking at the cells
@@ -24,7 +25,7 @@ class Prover:
     lie), calls every estimate fine and picks a part by the step's seed: it has an argument with a flaw, and does not
     know where."""
 
-    def __init__(self, task: PrimeTask, lies: bool = False, knows: bool = True) -> None:
+    def __init__(self, task: PrimeFamily, lies: bool = False, knows: bool = True) -> None:
         self.task, self.lies, self.knows = task, lies, knows
 
     def act(self, request: Request) -> Move:
@@ -69,17 +70,12 @@ class Prover:
         claims, estimates = last_parts(request.view)
         if not self.knows:
             return Random(request.seed).randrange(len(claims))
-        errors = [
-            abs(estimate - (self._true(claim.question, request.view) == claim.answer))
-            for claim, estimate in zip(claims, estimates, strict=True)
-        ]
+        right = (self._true(claim.question, request.view) == claim.answer for claim in claims)
+        errors = [abs(estimate - holds) for estimate, holds in zip(estimates, right, strict=True)]
         return errors.index(max(errors))
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "prover", "task": self.task.name, "lies": self.lies, "knows": self.knows}
 
-
-class Estimator:
+class Estimator(Program, records=("prior", "divisions")):
     """Says how probable claims are to one who looks at `divisions` cells, spread evenly, and finds no more.
 
     Its model: each number that it did not try divides independently of the others, so rarely that the whole is prime
@@ -90,7 +86,7 @@ class Estimator:
     costs it more. Bases it takes for independent coins with probability `prior`. What it saw the answer to, it
     knows."""
 
-    def __init__(self, task: PrimeTask, prior: float = 0.5, divisions: int = 0) -> None:
+    def __init__(self, task: PrimeFamily, prior: float = 0.5, divisions: int = 0) -> None:
         if not 0 < prior < 1 or divisions < 0:
             raise UsageError(f"an estimator of primes needs a prior between 0 and 1 and divisions from 0, not {prior} and "
                              f"{divisions}")  # fmt: skip
@@ -101,9 +97,7 @@ class Estimator:
         if self.divisions:
             _needs_data(request.view)
         try:
-            yes = (
-                self._free(text, request.view) if isinstance(self.task, Primality) else self._passes(text, request.view)
-            )
+            yes = (self._passes if self.task.bases else self._free)(text, request.view)
         except (UsageError, ValueError):
             return Estimate(probability=0.0)  # what is no question has no right answer
         return Estimate(probability=yes if claimed == YES else 1 - yes if claimed == NO else 0.0)
@@ -126,23 +120,20 @@ class Estimator:
         """The probability that the number passes to a base, or to most of them."""
         if text != view.question.text and not re.fullmatch(r"passes\([0-9]+\)", text):
             raise UsageError(f"{text!r} is no question about a base")
-        seen = [view.look("passes", index) for index in range(min(self.divisions, PrimalityByBases.bases))]
+        seen = [view.look("passes", index) for index in range(min(self.divisions, self.task.bases))]
         p = self.prior if not seen else float(2 * sum(seen) > len(seen))
         if not text.startswith("prime"):
             return p
-        n = PrimalityByBases.bases
+        n = self.task.bases
         return sum(comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n // 2 + 1, n + 1))
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "estimator", "prior": self.prior, "divisions": self.divisions}
 
-
-class Searcher:
+class Searcher(Program, records=("divisions",)):
     """The opponent of a recursive debate who may try `divisions` numbers of the claim at hand, spread evenly (None:
     all). It picks a part that it knows to be wrong; else, by the step's seed, one that it does not know to be right;
     else it says that the claim does not follow."""
 
-    def __init__(self, task: PrimeTask, divisions: int | None = None) -> None:
+    def __init__(self, task: PrimeFamily, divisions: int | None = None) -> None:
         self.task, self.divisions = task, divisions
 
     def act(self, request: Request) -> Pick:
@@ -167,7 +158,7 @@ class Searcher:
             _needs_data(view)
         if claim.answer not in (YES, NO):
             return False
-        if divisions is None or not isinstance(self.task, Primality):
+        if divisions is None or self.task.bases:
             return None if divisions == 0 else found(self.task, claim.question, view) == claim.answer
         try:
             low, high = span(claim.question)
@@ -179,14 +170,11 @@ class Searcher:
             return False
         return claim.answer == YES if count == high - low + 1 else None
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "searcher", "divisions": self.divisions}
 
-
-class ClaimJudge:
+class ClaimJudge(Program, name="claim judge", records=("task",)):
     """Checks one claim: from what is given of its parts, by the rule that joins them; without, by looking at the cells."""
 
-    def __init__(self, task: PrimeTask) -> None:
+    def __init__(self, task: PrimeFamily) -> None:
         self.task = task
 
     def act(self, request: Request) -> Verdict:
@@ -201,11 +189,8 @@ class ClaimJudge:
         why = "nothing follows" if answer is None else f"it is {answer}"
         return Verdict(probabilities=(1.0, 0.0) if answer == claimed.answer else (0.0, 1.0), text=why)
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "claim judge", "task": self.task.name}
 
-
-def found(task: PrimeTask, text: str, view: View) -> str | None:
+def found(task: PrimeFamily, text: str, view: View) -> str | None:
     """The answer to a question by looking at the data; None where a text is no question about it, whoever wrote it."""
     _needs_data(view)
     try:
@@ -220,7 +205,7 @@ def _needs_data(view: View) -> None:
         raise UsageError("this program looks at the data of the question, and this view gives no access to any")
 
 
-def joined(task: PrimeTask, text: str, answers: Mapping[str, str], view: View) -> str | None:
+def joined(task: PrimeFamily, text: str, answers: Mapping[str, str], view: View) -> str | None:
     """What answers to parts say of a question; None where they do not settle it, or the text is no question."""
     if not set(answers.values()) <= {YES, NO}:
         return None
@@ -248,13 +233,9 @@ def _decomposed(answers: Mapping[str, str]) -> Decomposition:
     return Decomposition(claims=tuple(Claim(question=part, answer=said) for part, said in answers.items()))
 
 
-def _effective(answer: str, holds: bool) -> str:
-    return answer if holds or answer not in (YES, NO) else opposite(answer)
-
-
 def _said(moves: Iterable[Move]) -> Iterable[tuple[str, str]]:
     for move in moves:
         if isinstance(move, Sampled):
-            yield move.of, _effective(move.answer, move.holds)
+            yield move.of, move.answer if move.holds or move.answer not in (YES, NO) else opposite(move.answer)
         elif isinstance(move, Claimed):
             yield move.of, move.answer

@@ -13,10 +13,9 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN
+from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.curriculum import CurriculumTask
 
-_ASKED = re.compile(r"sum\(([ab*]+)\)")
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,8}")
 
 
@@ -31,10 +30,9 @@ class Wildcard(CurriculumTask):
         "sum(ab*) asks for the sum of the function over the strings that match the pattern, where * stands for a or b. "
         "The answer is an integer."
     )
+    notation = re.compile(r"sum\(([ab*]+)\)")
+    example = "sum(ab*a**)"
     reads: ClassVar[str] = "3"
-    source: ClassVar[str] = (
-        "Christiano, Shlegeris and Amodei 2018, Supervising strong learners by amplifying weak experts"
-    )
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         if size < 2 or size & (size - 1):
@@ -71,9 +69,6 @@ class Wildcard(CurriculumTask):
     def questions(self, data: Any) -> Iterator[str]:
         return (f"sum({''.join(pattern)})" for pattern in product("ab*", repeat=self.length(data["size"])))
 
-    def learnable(self, data: Any) -> Iterator[str]:
-        return (text for text in self.questions(data) if not self.primitive(text))
-
     def primitive(self, text: str) -> bool:
         return "*" not in self.pattern(text)
 
@@ -95,11 +90,7 @@ class Wildcard(CurriculumTask):
 
     def pattern(self, text: str, size: int | None = None) -> str:
         """The pattern of a question. UsageError when it is none, or none about an instance of that size."""
-        found = _ASKED.fullmatch(text)
-        if found is None:
-            raise UsageError(f"{text!r} is no question about a pattern; write sum(ab*a**)")
-        if size is not None and len(found[1]) != self.length(size):
-            raise UsageError(
-                f"{text!r} is no question about this instance: its strings have {self.length(size)} letters"
-            )
-        return found[1]
+        pattern = self.match(text)[1]
+        if size is not None and len(pattern) != (length := self.length(size)):
+            raise UsageError(f"{text!r} is no question about this instance: its strings have {length} letters")
+        return pattern

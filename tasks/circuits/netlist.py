@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.games.boolean_circuit import Circuit, Gate
@@ -93,28 +91,6 @@ class Netlist:
     def _where(self, signal: str) -> str:
         line = self.lines.get(signal)
         return f"{self.name}, line {line}: " if line else f"{self.name}: "
-
-
-def read_netlist(path: str | Path) -> Netlist:
-    """The netlist in a file: AIGER, ASCII or binary, which begins with "aag" or "aig" and a number, or else BENCH.
-    Raises UsageError, which names the file and the line, on a file that cannot be read or is in none of these
-    formats."""
-    from moot.tasks.circuits.aiger import parse_aiger
-    from moot.tasks.circuits.bench import parse_bench
-
-    try:
-        content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-    if re.match(rb"a[ai]g\s+\d", content):
-        return parse_aiger(content, str(path))
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{path} is neither AIGER nor text (byte {error.start}); a circuit file is BENCH or AIGER"
-        ) from None
-    return parse_bench(text, str(path))
 
 
 def _some(names: Mapping[str, str] | list[str], between: str = ", ", most: int = 12) -> str:

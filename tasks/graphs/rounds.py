@@ -5,7 +5,8 @@ learner for the best neighbour that it knows (twice), drawing one neighbour at r
 That has no bottom: a recursion would wait for itself. The two forms here:
 
 published: `S(a,b)` asks `S(a,b)`. A learner that starts with "?" gets better from one sweep over all questions to the
-next. by rounds: `S[k](a,b)` asks rounds k - 1 only, and round 0 is "?". It is what is known after k such sweeps.
+next.
+by rounds: `S[k](a,b)` asks rounds k - 1 only, and round 0 is "?". It is what is known after k such sweeps.
 
 A rule has no randomness, so it does not draw a neighbour: it asks for each of them, as if every draw came up. One
 neighbour fixed by the text would never show the learner the others, and most questions would end wrong. Candidates at
@@ -23,10 +24,8 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule, looker
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Messages
+from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.curriculum import NUMBER, CurriculumTask, number
-
-_ASKED = re.compile(rf"([A-Z])(?:\[({NUMBER})\])?\(([^()]*)\)")
 
 Part = Generator["tuple[str, ...] | str", tuple[str, ...], tuple[int, int] | None]
 
@@ -47,11 +46,11 @@ class RoundsTask(CurriculumTask):
     the number of nodes that they name; every task has E(a,b), "is there an edge", and N(a,i), "neighbour number i".
     example: a question, for error messages. by_rounds: whether `ask` and `questions` use the form with rounds."""
 
-    messages: ClassVar[Messages] = "brackets"
+    notation = re.compile(rf"([A-Z])(?:\[({NUMBER})\])?\(([^()]*)\)")
+    messages = "brackets"
     prefix: ClassVar[str]
     learned: ClassVar[Mapping[str, int]]
     looked: ClassVar[Mapping[str, int]] = {"E": 2, "N": 2}
-    example: ClassVar[str]
     by_rounds: ClassVar[bool] = True
 
     @abstractmethod
@@ -80,12 +79,12 @@ class RoundsTask(CurriculumTask):
 
     def asked(self, text: str, size: int | None = None) -> Asked:
         """A question taken apart. UsageError when it is none, or none about an instance of that size."""
-        found = _ASKED.fullmatch(text)
-        letter, arguments = (found[1], found[3].split(",")) if found else ("", [])
+        found = self.match(text)
+        letter, arguments = found[1], found[3].split(",")
         wanted = self.learned.get(letter) or self.looked.get(letter)
         numbers = [number(a) if letter == "N" and i else self.node(a) for i, a in enumerate(arguments)]
         names = tuple(n for n in numbers if n is not None)
-        if found is None or not len(names) == len(arguments) == wanted or (found[2] and letter in self.looked):
+        if not len(names) == len(arguments) == wanted or (found[2] and letter in self.looked):
             raise UsageError(f"{text!r} is no question of task {self.name}; write {self.example}")
         if size is not None and max(names[:1] if letter == "N" else names) >= size:
             raise UsageError(f"{text!r} is no question about this instance: its numbers must be below {size}")
@@ -121,7 +120,7 @@ class RoundsTask(CurriculumTask):
     def wrong(self, data: Any, text: str, random: Random) -> str:
         asked, true = self.asked(text, data["size"]), self.truth(data, text)
         if asked.letter == "E":
-            return "no" if true == "yes" else "yes"
+            return self.other(true)
         others = [f"{self.prefix}{node}" for node in range(data["size"])]
         near = others if asked.letter == "N" else self.near(data, asked, true, random)
         return random.choice([answer for answer in near if answer != true])

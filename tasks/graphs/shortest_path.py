@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN
+from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.curriculum import number
 from moot.tasks.graphs.rounds import Asked, RoundsTask, adjacency
 
@@ -30,7 +30,6 @@ class ShortestPath(RoundsTask):
     known to reach b. D[k] knows paths of at most (k + 1)/2 edges, S[k] those of at most k/2 + 1."""
 
     name: ClassVar[str] = "shortest-path"
-    largest: ClassVar[int] = 4000
     complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is a directed graph with vertices v0, v1, … . D(a,b) asks for the number of edges on a shortest path of "
@@ -42,17 +41,13 @@ class ShortestPath(RoundsTask):
         "an edge, yes or no; N(a,i) asks for neighbour number i of a, counted from 0."
     )
     reads: ClassVar[str] = "2*n + 7"
-    source: ClassVar[str] = (
-        "Christiano, Shlegeris and Amodei 2018, Supervising strong learners by amplifying weak experts"
-    )
-
+    smallest, largest = 2, 4000
+    counted = "vertices"
     prefix: ClassVar[str] = "v"
     learned: ClassVar[dict[str, int]] = {"D": 2, "S": 2}
-    example: ClassVar[str] = "D(v3,v17) or S(v3,v17)"
+    example = "D(v3,v17) or S(v3,v17)"
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
-        if size < 2:
-            raise UsageError(f"task {self.name}: size is {size}; it must be at least 2 vertices")
         neighbours: list[list[int]] = [[] for _ in range(size)]
         for _ in range(2 * size):
             neighbours[random.randrange(size)].append(random.randrange(size))
@@ -88,9 +83,8 @@ class ShortestPath(RoundsTask):
 
     def after(self, data: Any, asked: Asked) -> str:
         k = asked.round or 0
-        known = self._within(
-            data, asked, min(self.longest(data["size"]), (k + 1) // 2 if asked.letter == "D" else k // 2 + 1)
-        )
+        most = (k + 1) // 2 if asked.letter == "D" else k // 2 + 1
+        known = self._within(data, asked, min(self.longest(data["size"]), most))
         return UNKNOWN if asked.letter == "D" and k == 1 and known == INFINITE else known
 
     def _within(self, data: Any, asked: Asked, most: int) -> str:

@@ -9,8 +9,7 @@ from random import Random
 from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
-from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN
+from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.curriculum import number
 from moot.tasks.graphs.rounds import Asked, RoundsTask, adjacency
 
@@ -30,7 +29,6 @@ class UnionFind(RoundsTask):
     smallest number among equals. Round k ≥ 1 knows V and D up to depth (k - 1)/2 and P up to depth k/2."""
 
     name: ClassVar[str] = "union-find"
-    largest: ClassVar[int] = 4000
     complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is a list of equations between variables x0, x1, …, and of values c0, c1, … given for some of them. The "
@@ -42,19 +40,14 @@ class UnionFind(RoundsTask):
         "whether there is an equation of x and y, yes or no; N(x,i) asks for neighbour number i of x, counted from 0."
     )
     reads: ClassVar[str] = "2*n + 7"
-    source: ClassVar[str] = (
-        "Christiano, Shlegeris and Amodei 2018, Supervising strong learners by amplifying weak experts"
-    )
-
+    smallest, largest = 4, 4000  # from two values on
     prefix: ClassVar[str] = "x"
     learned: ClassVar[dict[str, int]] = {"V": 1, "P": 1, "D": 1}
     looked: ClassVar[dict[str, int]] = {"E": 2, "N": 2, "S": 1}
-    example: ClassVar[str] = "V(x5), P(x5) or D(x5)"
+    example = "V(x5), P(x5) or D(x5)"
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         values = isqrt(size)
-        if values < 2:
-            raise UsageError(f"task {self.name}: size is {size}; it must be at least 4 for two values")
         classes: list[list[int]] = [[] for _ in range(values)]
         for x in random.sample(range(size), size):
             random.choice(classes).append(x)

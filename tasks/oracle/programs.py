@@ -16,8 +16,8 @@ from moot.protocols.engine.view import Request
 from moot.protocols.games.computations import computation_named
 from moot.protocols.games.doubly_efficient import Check, Probability
 from moot.tasks.arithmetic.binomial import binomial
-from moot.tasks.oracle.noisy_oracle import number_of
-from moot.tasks.programs.games import ruled
+from moot.tasks.oracle.probabilities import number_of
+from moot.tasks.programs.play import Program, ruled
 
 
 def oracle_p(request: Request) -> float:
@@ -35,11 +35,9 @@ def _checked(accept: bool, queries: int) -> Check:
     return Check(accept=accept, queries=queries)
 
 
-class Honest:
+class Honest(Program):
     """Both debaters as the theorem has them: Alice states a mean of samples, Bob holds a mean of his own against it.
     draws: where its samples come from, given the request; by default the step's seed."""
-
-    name = "honest"
 
     def __init__(self, draws: Callable[[Request], Random] | None = None) -> None:
         self.draws = draws or (lambda request: Random(request.seed))
@@ -68,9 +66,6 @@ class Honest:
         near = abs(said.p - self.mean(request)) < request.brief["within"]
         return _checked(near, request.brief["samples"])
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": self.name}
-
 
 def step_at(request: Request, at: int | None) -> bool:
     """Whether this is step `at`; a negative one is counted from the most steps that the computation can have."""
@@ -80,11 +75,9 @@ def step_at(request: Request, at: int | None) -> bool:
     return bool(request.brief["step"] == computation_named(data["computation"]).queries(data["input"]) + at)
 
 
-class Shifting(Honest):
+class Shifting(Honest, records=("shift", "at", "exactly")):
     """An Alice whose estimates are off by `shift`, cut to [0, 1]: at step `at` only (from the end when negative), or at
     every step (None). exactly: she shifts the oracle's own probability, and asks nothing."""
-
-    name = "shifting"
 
     def __init__(self, shift: float = 1.0, at: int | None = -1, exactly: bool = False, **options: Any) -> None:
         super().__init__(**options)
@@ -92,20 +85,14 @@ class Shifting(Honest):
 
     def estimate(self, request: Request) -> Probability:
         here = self.at is None or step_at(request, self.at)
-        said = (
-            Probability(of=request.brief["query"], p=oracle_p(request)) if self.exactly else super().estimate(request)
-        )
+        exact = Probability(of=request.brief["query"], p=oracle_p(request)) if self.exactly else None
+        said = exact or super().estimate(request)
         return said.model_copy(update={"p": min(1.0, max(0.0, said.p + self.shift))}) if here else said
 
-    def describe(self) -> dict[str, Any]:
-        return {**super().describe(), "shift": self.shift, "at": self.at, "exactly": self.exactly}
 
-
-class Aborting(Honest):
+class Aborting(Honest, records=("at", "chance")):
     """A Bob who asks the oracle nothing and challenges at step `at` (from the end when negative), or with `chance` at each
     step, drawn from its seed; at=None and no chance accept everything."""
-
-    name = "aborting"
 
     def __init__(self, at: int | None = 0, chance: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
@@ -115,14 +102,9 @@ class Aborting(Honest):
         here = step_at(request, self.at)
         return Check(accept=not here and not (self.chance and self.draws(request).random() < self.chance))
 
-    def describe(self) -> dict[str, Any]:
-        return {**super().describe(), "at": self.at, "chance": self.chance}
-
 
 class Vera(Honest):
     """The judge, Vera: samples the one probability that is challenged, and finds for Alice when she was near enough."""
-
-    name = "vera"
 
     def act(self, request: Request) -> Verdict:
         view, brief = request.view, request.brief

@@ -16,20 +16,20 @@ from moot.protocols.games.doubly_efficient_steps import Accept, Fault, Value, Wi
 from moot.protocols.games.step_machines import StepMachine, machine_named, query_of, redone, run_of
 from moot.tasks.base import Task
 from moot.tasks.oracle.machines import Subset, Tally
-from moot.tasks.programs.games import ruled
+from moot.tasks.programs.play import Play, Program, ruled
+
+STEPPED = Play({"debater": "honest", "judge": "redoer"}, "1")
 
 
 class StepTask(Task):
     """Does a step machine answer 1? The data names the machine and its input, and holds the oracle: query to bit."""
 
     source: ClassVar[str] = "Brown-Cohen, Irving and Piliouras 2023, arXiv 2311.14125"
+    example = "answer()"
     reads: ClassVar[str] = "9"
-    largest: ClassVar[int] = 10_000
+    largest = 10_000
     machine: ClassVar[type[StepMachine]]
     played: ClassVar[str]
-
-    def ask(self, data: Any, random: Random) -> str:
-        return "answer()"
 
     def size(self, data: Any, size: int) -> int:
         return int(data["input"]["items"])
@@ -43,27 +43,12 @@ class StepTask(Task):
         return ()
 
     def truth(self, data: Any, text: str) -> str:
-        if text != "answer()":
-            raise UsageError(f"{text!r} is no question about a step machine; write answer()")
+        self.match(text)
         return "yes" if self.holds(data) else "no"
 
-    def wrong(self, data: Any, text: str, random: Random) -> str:
-        return "no" if self.truth(data, text) == "yes" else "yes"
-
     def programs(self) -> dict[str, Callable[[], Any]]:
-        mine: dict[str, Callable[[], Any]] = {
-            "honest": lambda: Stepper(self), "liar": lambda: Lying(self), "redoer": Redoer
-        }  # fmt: skip
-        return {**super().programs(), **mine}
-
-    def cast(self, protocol: str) -> dict[str, str]:
-        return {"debater": "honest", "judge": "redoer"} if protocol == self.played else super().cast(protocol)
-
-    def bound(self, protocol: str) -> str:
-        return "1" if protocol == self.played else super().bound(protocol)
-
-    def options(self, protocol: str, question: Any) -> dict[str, Any]:
-        return {} if protocol == self.played else super().options(protocol, question)
+        own: dict[str, Callable[[], Any]] = {"honest": lambda: Stepper(self), "liar": lambda: Lying(self)}
+        return {**super().programs(), **own, "redoer": Redoer}
 
 
 class OracleTally(StepTask):
@@ -73,6 +58,7 @@ class OracleTally(StepTask):
     complexity_class: ClassVar[str] = "P"
     machine: ClassVar[type[StepMachine]] = Tally
     played: ClassVar[str] = "doubly-efficient-deterministic"
+    plays = {played: STEPPED}
     about: ClassVar[str] = (
         "The data holds an oracle, 1 for each item that it approves of and 0 for the others, and input, with items, their "
         "number, and least. The value of step(t) is how many of item(0) to item(t) are approved of; that of the last step is "
@@ -95,9 +81,10 @@ class OracleSubset(StepTask):
 
     name: ClassVar[str] = "oracle-subset"
     complexity_class: ClassVar[str] = "NP"
-    largest: ClassVar[int] = 200
+    largest = 200
     machine: ClassVar[type[StepMachine]] = Subset
     played: ClassVar[str] = "doubly-efficient-witness"
+    plays = {played: STEPPED}
     about: ClassVar[str] = (
         "The data holds an oracle, 1 for each item that it approves of and 0 for the others, and input, with items, their "
         "number n, their weights and a target. The values of step(0) to step(n-1) choose items, 1 for those that are chosen; "
@@ -137,11 +124,9 @@ class OracleSubset(StepTask):
         return frozenset(chosen)
 
 
-class Stepper:
+class Stepper(Program, name="honest", records=("task",)):
     """Both debaters, honest. As Alice it runs the machine, on a witness where there is one; as Bob it examines every step,
     then names the first value that does not follow from Alice's own values before it."""
-
-    name = "honest"
 
     def __init__(self, task: StepTask) -> None:
         self.task = task
@@ -197,20 +182,15 @@ class Stepper:
                     return Fault(address=address(t), queries=count)
         return Accept(queries=count)
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": self.name, "task": self.task.name}
 
-
-class Lying(Stepper):
+class Lying(Stepper, name="liar"):
     """An Alice whose values are right but for the last, which she says is 1."""
-
-    name = "liar"
 
     def value(self, values: list[str], t: int) -> str:
         return "1" if t == len(values) - 1 else values[t]
 
 
-class Redoer:
+class Redoer(Program):
     """The judge: does the one step that is challenged again, from the values of its inputs and the oracle's one bit."""
 
     def act(self, request: Request) -> Verdict:
@@ -226,13 +206,8 @@ class Redoer:
             return bool(view.look("oracle", query))
 
         value = redone(machine, look, t, values, oracle)
-        holds = value == said[address(t)]
-        return ruled(
-            view.question, "yes", holds, f"step({t}) comes out as {value}; it was said to be {said[address(t)]}"
-        )
-
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "redoer"}
+        why = f"step({t}) comes out as {value}; it was said to be {said[address(t)]}"
+        return ruled(view.question, "yes", value == said[address(t)], why)
 
 
 def _witness(request: Request) -> tuple[str, ...]:

@@ -1,1 +1,4 @@
-"""What is counted, what may be spent, and what that guarantees."""
+"""Accounting: polynomials, what a play spent, how large its tree grew, and what its verdict is worth.
+
+Rule of this room: folds over recorded events, and local rules run directly. Exact search is in `search`.
+"""

@@ -1,1 +1,4 @@
-"""The floor and the engine, and one file per protocol family."""
+"""Protocols: the engine, what several families share, and one folder for each family.
+
+Rule of this room: pure scripts and their moves. No I/O, no prompts, no clock, no provider.
+"""

@@ -273,7 +273,7 @@ def test_questions_that_do_not_fit() -> None:
         (plain, chosen, "a witness of 3 values; doubly-efficient-deterministic takes none"),
         (witnessed, tally, "a witness of 0 values; doubly-efficient-witness takes some"),
         (plain, moot.Question("?", ("yes", "no")), "name the machine"),
-        (plain, moot.Question("?", ("yes", "no"), data={"machine": "x"}), "no step machine is called 'x'; known: "),
+        (plain, moot.Question("?", ("yes", "no"), data={"machine": "x"}), "no machine is called 'x'"),
         (plain, moot.Question("?", ("yes", "no"), data={"machine": "tally"}), "its input is none of its machine's"),
         (plain, moot.Question("?", ("a", "b"), data=tally.data), "needs the choices yes and no"),
     ):

@@ -175,7 +175,7 @@ def test_a_name_that_another_module_has_is_refused() -> None:
         return bool(await ask("bit(0)"))
 
     with pytest.raises(
-        moot.UsageError, match=r"'chain' is one of moot\.tasks\.oracle_computations; give yours another"
+        moot.UsageError, match=r"'chain' is one of moot\.tasks\.oracle\.computations; give yours another"
     ):
         moot.computation(worst=lambda x: 1)(chain)
     assert moot.computation(worst=lambda x: 1, name="chain of mine")(chain).name == "chain of mine"

@@ -1,1 +1,4 @@
-"""Language models: the agent, its endpoint, and the calls with their retries."""
+"""Language models as agents: the model, its endpoint, and its calls with retries and cache.
+
+Rule of this room: it is about calling; how a request is put into words is in `prompts`.
+"""

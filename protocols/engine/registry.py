@@ -83,7 +83,8 @@ def find(kind: str, name: str) -> Any:
         near = get_close_matches(str(name), known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise UsageError(
-            f"no {kind} is called {name!r}{hint} (known: {', '.join(known)}; import the module that defines yours first)"
+            f"no {kind} is called {name!r}{hint} (known: {', '.join(known)}; import the module that defines yours first, or "
+            f"announce it as an entry point of the group {KINDS[kind].group})"
         )
     if len(found) > 1:
         raise UsageError(f"two {kind}s are called {name!r}: {' and '.join(map(_place, found))}; rename one of them")

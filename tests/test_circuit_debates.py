@@ -284,5 +284,5 @@ def test_a_circuit_of_ones_own_declares_its_size_for_the_debate() -> None:
         task.sample_of(circuit, (1, 0))
     with pytest.raises(moot.UsageError, match="there is no gate to debate about"):
         task.sample_of(Netlist(("x",), {"f": "x"}, {}).circuit(), (1,))
-    with pytest.raises(moot.UsageError, match="is no question about a circuit"):
+    with pytest.raises(moot.UsageError, match="is no question of task circuit-value"):
         task.truth({"circuit": circuit.data(), "input": [0] * 5}, "value()")

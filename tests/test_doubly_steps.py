@@ -280,7 +280,7 @@ def test_questions_that_do_not_fit() -> None:
         with pytest.raises(moot.UsageError, match=says):
             protocol.roles(question)
     for task in (TALLY, SUBSET):
-        with pytest.raises(moot.UsageError, match="no question about"):
+        with pytest.raises(moot.UsageError, match="no question of task"):
             task.truth(task.sample(2, 1).question.data, "what()")
     with pytest.raises(moot.UsageError, match="takes a witness of 0"):
         run_of(Tally(), looker({"items": 1, "least": 1}), lambda query: True, ("1",))

@@ -82,7 +82,7 @@ def test_half_of_the_instances_are_prime() -> None:
 
 
 @pytest.mark.parametrize(("make", "says"), [
-    (lambda: TASK.of(4), "takes numbers from 5"), (lambda: TASK.of(2**28), "2\\^28 - 1"), (lambda: TASK.sample(3), "sizes from 4"),
+    (lambda: TASK.of(4), "takes numbers from 5"), (lambda: TASK.of(2**28), "2\\^28 - 1"), (lambda: TASK.sample(3), "at least 4"),
     (lambda: TASK.truth(TASK.about_number(221), "prime(223)"), "no question about 221"),
     (lambda: TASK.truth(TASK.about_number(221), "free(5,4)"), "not smaller"), (lambda: TASK.truth({}, "free(x)"), "write prime"),
     (lambda: BASES.truth(BASES.about_number(221), "passes(222)"), "no question about 221"),

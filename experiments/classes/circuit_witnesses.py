@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from itertools import combinations_with_replacement, product
 from typing import Any
 
-from moot.experiments.classes.evidence import Evidence, played, random_ones
+from moot.experiments.classes.evidence import Evidence, played, random_ones, true_outcome
 from moot.experiments.classes.growth import exponential_growth
 from moot.protocols.engine.errors import MootError
-from moot.protocols.engine.outcomes import Decided
 from moot.protocols.games.boolean_circuit import ARITY, Circuit
 from moot.protocols.games.circuit_debate import CircuitPointer, CircuitWalk, pointer_moves
-from moot.tasks.circuits.circuit_value import CircuitValue
+from moot.tasks.circuits.circuit_value import BitJudge, CircuitValue
 
 KINDS = ("AND", "OR", "XOR", "NOT")
 SIZES = (2, 3, 4, 5, 6, 7, 8)
@@ -43,7 +42,6 @@ def _debated(game: CircuitWalk | CircuitPointer, moves: Any) -> Evidence:
     let the task's programs play larger ones. The gates are what grows."""
     from moot.complexity.search.solve import solve
     from moot.judges.bounded import Bounded
-    from moot.tasks.circuits.circuit_value import BitJudge
 
     task = CircuitValue()
     found = played(task, game.name, random_ones(task, SIZES, 6), "2 inputs, 2 gates")
@@ -56,13 +54,8 @@ def _debated(game: CircuitWalk | CircuitPointer, moves: Any) -> Evidence:
             outcome = solve(game, sample, moves={"a": moves, "b": moves}, seats={"judge": judge}).outcome
         except MootError:
             continue
-        right += isinstance(outcome, Decided) and outcome.verdict.choice == sample.unseal()
+        right += true_outcome(outcome, sample)
     datas: list[Any] = [task.sample(size).question.data for size in SIZES]
     counts = [len(data["circuit"]["gates"]) for data in datas]
     fit = exponential_growth(SIZES, counts)
-    return found.model_copy(
-        update={
-            "instances": found.instances + instances, "right": found.right + right, "counted": "gates", "growth": fit,
-            "claim": fit.low > 1,
-        }
-    )  # fmt: skip
+    return found.grown("gates", fit, fit.low > 1, instances=found.instances + instances, right=found.right + right)

@@ -9,11 +9,13 @@ from typing import Any
 
 from moot.complexity.rules import evaluate
 from moot.complexity.search.fixed_points import fixed_points, well_founded
+from moot.experiments.classes.evidence import questions_below
 from moot.judges.bounded import Bounded
 from moot.play.driver import run
 from moot.protocols.engine.outcomes import Decided, Exhausted
 from moot.protocols.engine.question import Sample
-from moot.tasks.base import Task, task_named
+from moot.tasks.base import task_named
+from moot.transcripts.transcript import Transcript
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def circle() -> Failure:
         asked = list(task.questions(question.data))
         counts.append(len(fixed_points(task, question.data, asked, digits)))
         circles.append(well_founded(task, question.data, question.text).cycle)
-    outcome = _outcome(task_named("citing-pair"))
+    outcome = getattr(_played("citing-pair", "amplify", 1).outcome, "kind", "unfinished")
     return Failure(
         "market making and HCH on questions that cite each other",
         counts[0] > 1 == counts[1] and bool(circles[0]) and not circles[1] and outcome == "forfeited",
@@ -43,11 +45,13 @@ def circle() -> Failure:
     )
 
 
-def _outcome(task: Task) -> str:
-    sample = task.sample(1)
-    made, seats = task.staged("amplify", sample)
-    outcome = run(made, sample, seats).outcome
-    return outcome.kind if outcome is not None else "unfinished"
+def _played(name: str, protocol: str, size: int, **bounds: Any) -> Transcript:
+    """A play of the task's programs. bounds: role to other bounds than the task's."""
+    task = task_named(name)
+    sample = task.sample(size, 0)
+    made, seats = task.staged(protocol, sample)
+    seats |= {role: Bounded(seats[role].agent, **bound) for role, bound in bounds.items()}
+    return run(made, sample, seats)
 
 
 def published_rule(machines: int = 200) -> Failure:
@@ -91,20 +95,14 @@ def _true(sample: Sample) -> str:
 def uncited_market() -> Failure:
     """A market whose statements cite nothing must show the whole computation: NP, and not EXP (Shah 2020)."""
     task = task_named("tableau")
-    sample = max((task.sample(127, seed) for seed in range(8)), key=lambda each: _questions(task, each))
+    sample = max((task.sample(127, seed) for seed in range(8)), key=lambda each: questions_below(task, each))
     made, seats = task.staged("market-uncited", sample)
     transcript = run(made, sample, seats)
     return Failure(
         "market making without citation beyond NP: an exponential computation must be read",
         isinstance(transcript.outcome, Exhausted) and not transcript.guarantee.holds,
-        f"a tableau of {_questions(task, sample)} questions at n = {transcript.ledger.n}; guarantee: {transcript.guarantee.because}",
+        f"a tableau of {questions_below(task, sample)} questions at n = {transcript.ledger.n}; guarantee: {transcript.guarantee.because}",
     )
-
-
-def _questions(task: Task, sample: Sample) -> int:
-    memo: dict[str, str] = {}
-    evaluate(task, sample.question.data, sample.question.text, memo)
-    return len(memo)
 
 
 def path_too_long() -> Failure:
@@ -125,11 +123,7 @@ def path_too_long() -> Failure:
 
 def call_too_large() -> Failure:
     """Each call of the overseer must stay within its polynomial, however few there are."""
-    task = task_named("sum")
-    sample = task.sample(64)
-    made, seats = task.staged("amplify", sample)
-    seats["overseer"] = Bounded(seats["overseer"].agent, reads_per_call=1)
-    transcript = run(made, sample, seats)
+    transcript = _played("sum", "amplify", 64, overseer={"reads_per_call": 1})
     return Failure(
         "amplification whose single calls are over the overseer's polynomial",
         isinstance(transcript.outcome, Exhausted) and not transcript.guarantee.holds,

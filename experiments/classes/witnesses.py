@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import product
 from random import Random
-from typing import Any
 
 from moot.complexity.questions import QuestionGraph
 from moot.complexity.search.fixed_points import fixed_points
@@ -56,45 +55,35 @@ def tableau(protocol: str) -> Evidence:
     """EXP: cells of a Turing machine's tableau, the time bound exponential in n."""
     task = task_named("tableau")
     samples = [*small_tableaus(), *random_ones(task, (7, 15, 31), 8)]
-    ns, counts = grown(task, (3, 7, 15, 31, 63, 127), 12)
-    fit = exponential_growth(ns, counts)
+    fit = exponential_growth(*grown(task, (3, 7, 15, 31, 63, 127), 12))
     claim = fit.low > 1 and all(only_the_truth(task, task.sample(3, seed)) for seed in range(20))
-    return played(
-        task, protocol, samples, "1 state, 2 symbols, t ≤ 4", counted="unique questions", growth=fit, claim=claim
-    )
+    return played(task, protocol, samples, "1 state, 2 symbols, t ≤ 4").grown("unique questions", fit, claim)
 
 
 def circuit(protocol: str) -> Evidence:
     """EXP: a gate of a circuit of 2^k gates, described in O(k) bits."""
     task = task_named("circuit")
-    ns, counts = grown(task, (4, 5, 6, 7, 8, 9, 10), 6)
-    fit = exponential_growth(ns, counts)
+    fit = exponential_growth(*grown(task, (4, 5, 6, 7, 8, 9, 10), 6))
     samples = random_ones(task, (2, 3, 4, 6, 8), 8)
-    return played(task, protocol, samples, "", counted="unique questions", growth=fit, claim=fit.low > 1)
+    return played(task, protocol, samples, "").grown("unique questions", fit, fit.low > 1)
 
 
 def halting(protocol: str) -> Evidence:
     """R: a run of about 4^n steps on a tape of 2^n cells, through pointers."""
     task = task_named("halting")
     sizes = (2, 3, 4, 5, 6)
-    counts = []
-    for size in sizes:
-        data: Any = task.sample(size).question.data
-        counts.append(QuestionGraph.of_rule(task, data, "run", Store()).unique)
-    fit = exponential_growth(sizes, counts)
+    datas = [task.sample(size).question.data for size in sizes]
+    fit = exponential_growth(sizes, [QuestionGraph.of_rule(task, data, "run", Store()).unique for data in datas])
     samples = random_ones(task, (1, 2, 3, 4, 5), 4)
-    return played(task, protocol, samples, "", counted="questions", growth=fit, claim=fit.low > 1)
+    return played(task, protocol, samples, "").grown("questions", fit, fit.low > 1)
 
 
 def expression(protocol: str) -> Evidence:
     """P: the judge reads all there is."""
     task = task_named("expression")
-    ns, counts = grown(task, (4, 8, 16, 32, 64, 128), 4)
-    fit = growth(ns, counts)
+    fit = growth(*grown(task, (4, 8, 16, 32, 64, 128), 4))
     samples = random_ones(task, (2, 3, 8, 16, 64), 8)
-    return played(
-        task, protocol, samples, "", counted="questions", growth=fit, claim=fit.kind == "polynomial"
-    )  # fmt: skip
+    return played(task, protocol, samples, "").grown("questions", fit, fit.kind == "polynomial")
 
 
 def sat(protocol: str) -> Evidence:

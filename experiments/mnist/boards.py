@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moot.experiments.mnist.arrays import np
+from moot.experiments.arrays import np
 from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from moot.experiments.mnist.arrays import Floats, Integers
+    from moot.experiments.arrays import Floats, Integers
 
 
 @dataclass(frozen=True)

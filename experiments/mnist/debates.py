@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moot.experiments.mnist.arrays import np
+from moot.experiments.arrays import np
 from moot.experiments.mnist.boards import Boards
 from moot.experiments.mnist.judge import SparseJudge
 from moot.protocols.engine.errors import UsageError
@@ -17,7 +17,7 @@ from moot.protocols.engine.errors import UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from moot.experiments.mnist.arrays import Floats, Integers
+    from moot.experiments.arrays import Floats, Integers
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from itertools import combinations
 from math import comb
 from typing import TYPE_CHECKING
 
-from moot.experiments.mnist.arrays import np
+from moot.experiments.arrays import np
 from moot.experiments.mnist.boards import Boards
 from moot.experiments.mnist.judge import SparseJudge
 from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from moot.experiments.mnist.arrays import Floats, Integers
+    from moot.experiments.arrays import Floats, Integers
 
 MOST = 1_000_000
 """The most sets of pixels that are tried."""

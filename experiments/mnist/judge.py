@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
-from moot.experiments.mnist.arrays import np
+from moot.experiments.arrays import np
 from moot.experiments.mnist.boards import boards_of, drawn
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.reading.images import Images
 
 if TYPE_CHECKING:
-    from moot.experiments.mnist.arrays import Floats, Integers
+    from moot.experiments.arrays import Floats, Integers
 
 _ARRAYS = ("first", "first_bias", "second", "second_bias", "third", "third_bias")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moot.experiments.mnist.arrays import np
+from moot.experiments.arrays import np
 from moot.experiments.mnist.judge import SparseJudge
 from moot.experiments.mnist.seats import PixelDebater, SparseVerdict
 from moot.judges.bounded import Bounded

@@ -14,7 +14,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from moot.complexity.intervals import wilson
-from moot.experiments.mnist.arrays import np
+from moot.experiments.arrays import np
 from moot.experiments.mnist.boards import boards_of
 from moot.experiments.mnist.debates import Choose, Claims, Standing, at_random, play
 from moot.experiments.mnist.exact import MOST, final_logits, optimal
@@ -26,7 +26,7 @@ from moot.protocols.engine.errors import UsageError
 from moot.tasks.reading.images import Digits, Images, bundled_digits, load_digits_from
 
 if TYPE_CHECKING:
-    from moot.experiments.mnist.arrays import Floats
+    from moot.experiments.arrays import Floats
 
 PUBLISHED = {6: (0.594, 0.889), 4: (0.482, 0.852)}
 """Pixels: the accuracy of the judge alone on random ones, and that of debate with precommit."""

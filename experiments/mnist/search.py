@@ -11,14 +11,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moot.experiments.mnist.arrays import np, one_thread
+from moot.experiments.arrays import np, one_thread
 from moot.experiments.mnist.debates import Standing, margins
 from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from moot.experiments.mnist.arrays import Floats, Integers
+    from moot.experiments.arrays import Floats, Integers
 
 BANK = 16
 """How many rows of noise a game draws, to break the ties between pixels that were not tried; its positions share them."""

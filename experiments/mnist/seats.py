@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from moot.experiments.mnist.arrays import np
+from moot.experiments.arrays import np
 from moot.experiments.mnist.boards import boards_of
 from moot.experiments.mnist.debates import Choose, Claims, Standing, at_random, greedily
 from moot.experiments.mnist.judge import SparseJudge
@@ -15,7 +15,7 @@ from moot.protocols.engine.view import Request
 from moot.protocols.games.pixel_debate import Pixel
 
 if TYPE_CHECKING:
-    from moot.experiments.mnist.arrays import Floats
+    from moot.experiments.arrays import Floats
 
 
 class SparseVerdict:

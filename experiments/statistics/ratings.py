@@ -20,7 +20,7 @@ from moot.experiments.statistics.strengths import (
     least_squares_fit,
     likelihood_fit,
     reach,
-)
+)  # fmt: skip
 from moot.protocols.engine.errors import UsageError
 
 SCALE = 400 / math.log(10)
@@ -96,10 +96,10 @@ def elo(pairings: Iterable[Pairing], anchor: float = 1500.0, by: Bootstrap = BOO
         largest = []
     rated = tuple(games.players[i] for i in sorted(largest))
     inner = games.among(sorted(largest))
-    values = [SCALE * x + anchor for x in likelihood_fit(inner)]
-    spread = [[SCALE * SCALE * x for x in row] for row in covariance(inner, [v / SCALE for v in values])]
-    method = "Wald"
-    found: dict[str, Estimate] = {}
+    fit = likelihood_fit(inner)
+    values = [SCALE * x + anchor for x in fit]
+    spread = [[SCALE * SCALE * x for x in row] for row in covariance(inner, fit)]
+    method, found = "Wald", dict[str, Estimate]()
     above, below = reach(games, largest)
     for index, name in enumerate(games.players):
         count = round(sum(games.played[index]))
@@ -130,9 +130,8 @@ def elo_least_squares(pairings: Iterable[Pairing], anchor: float = 1500.0, by: B
     resampled = _resampled(pairings, games.players, anchor, by)
     found = {}
     for index, name in enumerate(games.players):
-        low, high = None, None
-        if resampled:
-            low, high = by.percentiles([row[index] for row in resampled], values[index])
+        seen = [row[index] for row in resampled]
+        low, high = by.percentiles(seen, values[index]) if seen else (None, None)
         found[name] = Estimate(values[index], low, high, counts[index], method=method)
     return Ratings(found, games.players, (), anchor, by)
 
@@ -159,20 +158,17 @@ def pairings(records: Iterable[Judged], sided: bool = False) -> list[Pairing]:
     """The games of two debaters each: whose choice the judge found the more probable won; a tie is a draw.
     sided: a debater is one player when it argues for the truth and another when it argues against it ("NAME (true)",
     "NAME (false)"). What was not decided, and without `sided` the debates of a debater with itself, are no games."""
-    tally: dict[tuple[str, str], list[int]] = {}
+    games: list[Pairing] = []
     for record in decided(records, truth=sided)[0]:
         if len(record.defenders) != 2:
             raise UsageError(f"question {record.question!r}: a game is of two debaters, not of {record.defenders}")
-        names = (record.defenders[0], record.defenders[1])
+        names = list(record.defenders)
         if sided:
-            names = (side_of(names[0], record.true == 0), side_of(names[1], record.true == 1))
-        if names[0] == names[1]:
-            continue
-        first, second = sorted(names)
-        winner = None if record.choice is None else names[record.choice]
-        counts = tally.setdefault((first, second), [0, 0, 0])
-        counts[2 if winner is None else 0 if winner == first else 1] += 1
-    return [Pairing(one, other, *counts) for (one, other), counts in sorted(tally.items())]
+            names = [side_of(name, record.true == choice) for choice, name in enumerate(names)]
+        if names[0] != names[1]:
+            won = [0, 0, 1] if record.choice is None else [1 - record.choice, record.choice, 0]
+            games.append(Pairing(names[0], names[1], *won))
+    return _merged(games)
 
 
 def side_of(name: str, true: bool) -> str:
@@ -217,8 +213,6 @@ def _games(pairings: Iterable[Pairing], players: Sequence[str] | None = None) ->
     parts = games.linked()
     if len(parts) > 1:
         shown = "; ".join(", ".join(names[i] for i in part) for part in parts)
-        raise UsageError(
-            f"no game links these groups of players, so nothing says how they compare: {shown}. Rate each by itself, or "
-            "add games between them"
-        )
+        do = "Rate each by itself, or add games between them"
+        raise UsageError(f"no game links these groups of players, so nothing says how they compare: {shown}. {do}")
     return games

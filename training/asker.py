@@ -89,25 +89,18 @@ class Hypothesis:
 
     def learn(self, given: Texts, shape: Shape, wanted: Texts) -> None:
         said = self.predict(given)
-        if said is not None and said != (shape, wanted):
-            self.broken = True
-            self.known.clear()
-            return
-        self.right += said is not None
         key = tuple([given[place] for place in self.places])
         found = self.known.get(key)
-        if found is not None and found[0] != shape:
+        if (said is not None and said != (shape, wanted)) or (found is not None and found[0] != shape):
             self.broken = True
             return
+        self.right += said is not None
         slots: list[Slot] = []
         for index, token in enumerate(wanted):
             slot: Slot = frozenset([*(i for i, other in enumerate(given) if other == token), token])
             slots.append(slot if found is None else found[1][index] & slot)
-        if all(slots):
-            self.known[key] = shape, tuple(slots)
-        else:
-            self.broken = True
-            self.known.clear()
+        self.known[key] = shape, tuple(slots)
+        self.broken = not all(slots)
 
 
 class Imitator:
@@ -149,8 +142,7 @@ class Imitator:
         """Learn decisions. Returns the share that it did not predict beforehand (abstentions count); 0.0 for none."""
         wrong = 0
         for decision in decisions:
-            if self.decide(decision.situation) != decision:
-                wrong += 1
+            wrong += self.decide(decision.situation) != decision
             self._learn(decision)
         return wrong / len(decisions) if decisions else 0.0
 

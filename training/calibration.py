@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 from random import Random
+from statistics import fmean
 from typing import Any
 
 from moot.protocols.amplification.amplification import Reply
@@ -23,8 +24,11 @@ from moot.protocols.market.moves import Price, Statement
 from moot.protocols.market.payoffs import Belief, expected, gap
 from moot.tasks.arithmetic.coins import belief
 from moot.tasks.base import Task
+from moot.tasks.programs.play import Program
 from moot.tasks.reading.evidence import probability
-from moot.training.market_plays import Program, play_market
+from moot.training.market import softmax
+from moot.training.market_plays import Program as Playing
+from moot.training.market_plays import play_market
 
 Features = Mapping[str, float]
 ROUNDS = (0, 1, 3, 10, 30, 100)
@@ -44,7 +48,7 @@ BELIEFS: dict[str, Callable[[Sequence[int], int], float]] = {"coins": of_coins, 
 """By task: the probability of "yes" that the judge gives after the items that it was shown, of how many there are."""
 
 
-class Shows:
+class Shows(Program):
     """An adversary that states the position of one more item each time, drawn evenly by the step's seed."""
 
     def act(self, request: Request) -> Move:
@@ -53,11 +57,8 @@ class Shows:
         left = sorted(set(range(len(items))) - set(positions(view)))
         return Statement(text=str(Random(request.seed).choice(left)) if left else "That is all.")
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "shows"}
 
-
-class Updates:
+class Updates(Program, records=("task",)):
     """A judge that looks at the items it was pointed to and believes what follows from them. UsageError for a task that
     has no such belief."""
 
@@ -69,11 +70,8 @@ class Updates:
         yes = self.belief([view.look(at) for at in positions(view)], n)
         return Verdict(probabilities=_over(view.question.choices, yes))
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "updates", "task": self.task.name}
 
-
-class ExactMarket:
+class ExactMarket(Program, name="exact-market", records=("task",)):
     """The market that predicts best: the mean of the judge's belief over all ways in which the play may go on, each item
     that is left being as likely to be shown next."""
 
@@ -91,9 +89,6 @@ class ExactMarket:
         seen = [items[at] for at in shown]
         ends = [self.belief(tuple(sorted([*seen, *rest])), len(items)) for rest in combinations(left, more)]
         return Price(probabilities=_over(view.question.choices, math.fsum(ends) / len(ends)))
-
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "exact-market", "task": self.task.name}
 
 
 class LinearMarket:
@@ -117,13 +112,10 @@ class LinearMarket:
 
     def prices(self, choices: Sequence[str], features: Features) -> tuple[float, ...]:
         """The market's distribution over choices, which sums to 1."""
-        logits = [
+        return softmax([
             math.fsum(self.weights.get((choice, name), 0.0) * value for name, value in features.items())
             for choice in choices
-        ]
-        top = max(logits)
-        weights = [math.exp(logit - top) for logit in logits]
-        return tuple(weight / math.fsum(weights) for weight in weights)
+        ])  # fmt: skip
 
     def learn(self, request: Request, final: Belief) -> None:
         """One step down the gradient of the loss of the price that was asked for, by the judge's final belief."""
@@ -186,9 +178,9 @@ def calibrate(
         )
     market = market or LinearMarket(balances(task))
     protocol = MarketMaking(horizon=horizon, tolerance=None)
-    seats: dict[str, Program] = {"adversary": Shows(), "judge": Updates(task)}
+    seats: dict[str, Playing] = {"adversary": Shows(), "judge": Updates(task)}
 
-    def play(by: Program, number: int) -> Any:
+    def play(by: Playing, number: int) -> Any:
         return play_market(protocol, task.sample(size, number).question, {**seats, "market": by}, seed=number)
 
     exact = ExactMarket(task)
@@ -206,10 +198,9 @@ def calibrate(
     return found
 
 
-def _measured(market: Program, tests: Sequence[Any], round: int, plays: int, horizon: int) -> Calibration:
+def _measured(market: Playing, tests: Sequence[Any], round: int, plays: int, horizon: int) -> Calibration:
     rule = MarketMaking().scoring
-    losses: list[float] = []
-    exact: list[float] = []
+    losses, exact = list[float](), list[float]()
     excess: list[list[float]] = [[] for _ in range(horizon + 1)]
     for played in tests:
         for step, (request, best) in enumerate(zip(played.asked, played.prices, strict=True)):
@@ -217,9 +208,8 @@ def _measured(market: Program, tests: Sequence[Any], round: int, plays: int, hor
             losses.append(-expected(rule, price.probabilities, played.final))
             exact.append(-expected(rule, best, played.final))
             excess[step].append(gap(best, price.probabilities))
-    by_step = tuple(math.fsum(step) / len(step) for step in excess)
-    mean = math.fsum(by_step) / len(by_step)
-    return Calibration(round, plays, math.fsum(losses) / len(losses), math.fsum(exact) / len(exact), mean, by_step)
+    by_step = tuple(map(fmean, excess))
+    return Calibration(round, plays, fmean(losses), fmean(exact), fmean(by_step), by_step)
 
 
 def positions(view: View) -> list[int]:

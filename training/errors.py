@@ -48,10 +48,8 @@ class Slipping:
             return move
         self.slips += 1
         others = [choice for choice in request.view.question.choices if choice != move.answer]
-        if self.wrong is not None:
-            answer = self.wrong(move.answer, random)
-        else:
-            answer = random.choice(others) if others else slip(move.answer, random)
+        wrong = self.wrong or (lambda right, random: random.choice(others) if others else slip(right, random))
+        answer = wrong(move.answer, random)
         return move.model_copy(update={"answer": answer})
 
     def describe(self) -> dict[str, Any]:
@@ -104,7 +102,6 @@ def report(curve: Sequence[Failures]) -> str:
     lines = ["height  nodes  failed        95 % interval     1 − (1 − e)^nodes"]
     for f in curve:
         share = f"{f.failed / f.plays:.3f}"
-        lines.append(
-            f"{f.height:6}  {f.nodes:5}  {share} of {f.plays:<4} [{f.low:.3f}, {f.high:.3f}]  {f.predicted:.3f}"
-        )
+        interval = f"[{f.low:.3f}, {f.high:.3f}]"
+        lines.append(f"{f.height:6}  {f.nodes:5}  {share} of {f.plays:<4} {interval}  {f.predicted:.3f}")
     return "\n".join(lines)

@@ -23,6 +23,7 @@ import anyio
 import anyio.lowlevel
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from moot.complexity.intervals import mean
 from moot.play.driver import in_loop
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.curriculum import CurriculumTask
@@ -59,16 +60,10 @@ class Settings:
     batches: int = 5000
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("batch", 1),
-            ("patience", 0),
-            ("buffer", 0),
-            ("refresh", 1),
-            ("replay", 0),
-            ("batches", 1),
-        ):
-            if getattr(self, name) < least:
-                raise UsageError(f"settings: {name} is {getattr(self, name)}; it must be at least {least}")
+        least = {"batch": 1, "patience": 0, "buffer": 0, "refresh": 1, "replay": 0, "batches": 1}
+        for name, low in least.items():
+            if getattr(self, name) < low:
+                raise UsageError(f"settings: {name} is {getattr(self, name)}; it must be at least {low}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +100,10 @@ class Iterated:
     part."""
 
     def __init__(
-        self,
-        task: CurriculumTask,
-        data: Any,
-        learner: Learner,
-        settings: Settings | None = None,
-        *,
-        seed: int = 0,
-        overseer: Any = None,
-        wrap: Callable[[Any], Any] | None = None,
-        strata: dict[str, int] | None = None,
+        self, task: CurriculumTask, data: Any, learner: Learner, settings: Settings | None = None, *, seed: int = 0,
+        overseer: Any = None, wrap: Callable[[Any], Any] | None = None, strata: dict[str, int] | None = None,
         watch: Watch | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.settings = s = settings or Settings()
         self.learner, self.teacher = learner, learner.copy()
         self.watch, self.random = watch, Random(f"iterated/{seed}")
@@ -226,20 +213,10 @@ class Iterated:
         )  # fmt: skip
 
 
-def mean(values: deque[float]) -> float | None:
-    """The mean; None of nothing."""
-    return sum(values) / len(values) if values else None
-
-
 def train(
-    task: CurriculumTask,
-    data: Any,
-    learner: Learner,
-    settings: Settings | None = None,
-    *,
-    backend: str = "asyncio",
+    task: CurriculumTask, data: Any, learner: Learner, settings: Settings | None = None, *, backend: str = "asyncio",
     **options: Any,
-) -> Iterated:
+) -> Iterated:  # fmt: skip
     """`Iterated(…).run()` from ordinary code or a notebook cell. Takes what `Iterated` takes. Returns it, trained."""
     run: Iterated = in_loop(Iterated(task, data, learner, settings, **options).run, backend)
     return run

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from moot.complexity.intervals import mean
 from moot.complexity.rules import looker
 from moot.protocols.amplification.amplification import Reply
 from moot.protocols.engine.errors import UsageError
@@ -74,11 +75,7 @@ class TabularMarket(Learner):
     def prices(self, question: str, choices: Sequence[str]) -> tuple[float, ...]:
         """The market's distribution over choices; one that it does not know has the logit 0."""
         row = self.row(question)
-        logits = [row.get(choice, 0.0) for choice in choices]
-        top = max(logits)
-        weights = [math.exp(logit - top) for logit in logits]
-        total = math.fsum(weights)
-        return tuple(weight / total for weight in weights)
+        return softmax([row.get(choice, 0.0) for choice in choices])
 
     def act(self, request: Request) -> Move:
         question = request.view.question
@@ -151,18 +148,9 @@ class MarketTraining:
     Raises UsageError when the task has no rule, or does not list its questions and none are given."""
 
     def __init__(
-        self,
-        task: Task,
-        data: Any,
-        market: TabularMarket,
-        *,
-        questions: Iterable[str] | None = None,
-        size: int = 1,
-        protocol: MarketMaking | None = None,
-        adversary: Program | None = None,
-        judge: Program | None = None,
-        seed: int = 0,
-    ) -> None:
+        self, task: Task, data: Any, market: TabularMarket, *, questions: Iterable[str] | None = None, size: int = 1,
+        protocol: MarketMaking | None = None, adversary: Program | None = None, judge: Program | None = None, seed: int = 0,
+    ) -> None:  # fmt: skip
         self.task, self.data, self.market = task, data, market
         self.questions = list(task.questions(data) if questions is None else questions)
         if not self.questions:
@@ -172,21 +160,19 @@ class MarketTraining:
             "market": market, "adversary": adversary or Citing(task), "judge": judge or ChecksRule(task)
         }  # fmt: skip
         self.random, self.seed = Random(f"market/{seed}"), seed
-        self.question = Question(
-            self.questions[0], (UNKNOWN, OTHER), data=data, about=task.about, size=size, unit="cells"
-        )
+        choices = (UNKNOWN, OTHER)
+        self.question = Question(self.questions[0], choices, data=data, about=task.about, size=size, unit="cells")
         self.plays = 0
         self.history: list[Round] = []
 
     def play(self, text: str) -> Played:
         """Play a question as the market stands; no learning, but answers that are new to the market are taken up."""
-        # A copy, so that the data is checked once and not in each play.
-        question = self.question.model_copy(update={"text": text, "choices": self.market.choices(text)})
-        played = play_market(self.protocol, question, self.seats, seed=self.seed * 1_000_003 + self.plays)
-        if self.market.take_up(text, played.claims):
-            question = question.model_copy(update={"choices": self.market.choices(text)})
+        for _ in range(2):  # again where an answer was new
+            # A copy, so that the data is checked once and not in each play.
+            question = self.question.model_copy(update={"text": text, "choices": self.market.choices(text)})
             played = play_market(self.protocol, question, self.seats, seed=self.seed * 1_000_003 + self.plays)
-            self.market.take_up(text, played.claims)
+            if not self.market.take_up(text, played.claims):
+                break
         return played
 
     def step(self, text: str) -> Played:
@@ -201,20 +187,17 @@ class MarketTraining:
     def sweep(self) -> Round:
         """Every question played by the market as it stands."""
         plays = [self.play(text) for text in self.questions]
-        decided = [played for played in plays if played.losses is not None]
-        gains = [math.fsum(played.gains) for played in decided]
-        losses = [loss for played in decided if played.losses is not None for loss in played.losses.market]
+        losses = [loss for played in plays if played.losses is not None for loss in played.losses.market]
+        gains = [math.fsum(played.gains) for played in plays if played.losses is not None]
         return Round(
             round=len(self.history), plays=self.plays, questions=len(plays), violations=len(self.violated()),
-            gain=max(gains, default=None), mean_gain=_mean(gains), loss=_mean(losses), undecided=len(plays) - len(decided),
+            gain=max(gains, default=None), mean_gain=mean(gains), loss=mean(losses), undecided=len(plays) - len(gains),
         )  # fmt: skip
 
     def violated(self) -> list[str]:
         """The questions whose modal answer is not what the rule makes of the market's other answers."""
-        known, look = _Modal(self.market), looker(self.data)
-        return [
-            text for text in self.questions if follow(self.task, text, look, known).answer != self.market.modal(text)
-        ]
+        known, look, modal = _Modal(self.market), looker(self.data), self.market.modal
+        return [text for text in self.questions if follow(self.task, text, look, known).answer != modal(text)]
 
     def round(self) -> Round:
         """One round of training, and what the market is then worth."""
@@ -228,16 +211,14 @@ class MarketTraining:
     def run(self, rounds: int = 200, gain: float = 0.05, watch: Callable[[Round], None] | None = None) -> list[Round]:
         """Train until no rule is violated and no adversary gains more than `gain`, or for so many rounds. The history.
         watch: called before the first round and after each."""
+        told = watch or (lambda now: None)
         if not self.history:
             self.history.append(self.sweep())
-        if watch is not None:
-            watch(self.history[-1])
+        told(self.history[-1])
         for _ in range(rounds):
             if self.history[-1].settled(gain):
                 break
-            self.round()
-            if watch is not None:
-                watch(self.history[-1])
+            told(self.round())
         return self.history
 
 
@@ -265,5 +246,9 @@ def wrong_answers(task: Task, data: Any, market: TabularMarket, questions: Itera
     return sum(market.modal(text) != task.truth(data, text) for text in questions)
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None
+def softmax(logits: Sequence[float]) -> tuple[float, ...]:
+    """A distribution proportional to e^logit."""
+    top = max(logits)
+    weights = [math.exp(logit - top) for logit in logits]
+    total = math.fsum(weights)
+    return tuple(weight / total for weight in weights)

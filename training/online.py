@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.view import Request
 from moot.protocols.trees.prover_estimator import Estimate
+from moot.tasks.programs.play import Program
 
 if TYPE_CHECKING:
     from moot.transcripts.transcript import Transcript
@@ -69,11 +70,8 @@ def advantage(
     weights: Mapping[Any, float], nature: Mapping[Any, float], given: Mapping[Any, float], test: Distinguisher
 ) -> float:
     """How much higher a distinguisher scores outcomes of nature than outcomes drawn with the given probabilities."""
-    total = 0.0
-    for case, weight in weights.items():
-        p = given[case]
-        total += weight * (nature[case] - p) * (test(case, True, p) - test(case, False, p))
-    return total
+    scores = {case: test(case, True, p) - test(case, False, p) for case, p in given.items()}
+    return sum(weight * (nature[case] - given[case]) * scores[case] for case, weight in weights.items())
 
 
 def indistinguishable(
@@ -109,7 +107,7 @@ def _reweighted(p: float, test: Distinguisher, case: Any, rate: float) -> float:
     return true / (true + false)
 
 
-class LearningEstimator:
+class LearningEstimator(Program, name="learning estimator", records=("start",)):
     """An estimator of prover-estimator debate that learns from the calls of its prover by online gradient descent.
 
     It keeps a probability for each context, and after a play that `learn` is told of moves the two or more that were
@@ -132,9 +130,6 @@ class LearningEstimator:
             if sign:
                 self.odds[self._asked[step]].step(sign)
         self._asked.clear()
-
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "learning estimator", "start": self.start}
 
 
 def place_of(request: Request) -> Hashable:

@@ -21,6 +21,7 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
 from moot.tasks.curriculum import CurriculumTask
+from moot.tasks.programs.play import Program
 from moot.training.amplify import Amplifier
 from moot.training.learners import Tabular, as_agent
 
@@ -28,7 +29,7 @@ PERSUASION = "Everybody who has checked this agrees."
 """What a claim carries that is meant to persuade."""
 
 
-class Claims:
+class Claims(Program, records=("answer", "text")):
     """A model that claims what it is told to, and lets another agent answer sub-questions."""
 
     def __init__(self, answer: str, text: str, parts: Any) -> None:
@@ -39,9 +40,6 @@ class Claims:
             return Claim(answer=self.answer, text=self.text)
         move: Move = self.parts.act(request)
         return move
-
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "claims", "answer": self.answer, "text": self.text}
 
 
 class Persuadable:
@@ -119,15 +117,9 @@ def anchoring(
 
 
 def train_by_approval(
-    task: CurriculumTask,
-    data: Any,
-    overseer: Any,
-    *,
-    seen: bool,
-    texts: tuple[str, ...] = ("",),
-    passes: int = 2,
+    task: CurriculumTask, data: Any, overseer: Any, *, seen: bool, texts: tuple[str, ...] = ("",), passes: int = 2,
     seed: int = 0,
-) -> Tabular:
+) -> Tabular:  # fmt: skip
     """A table that keeps, for each question, the first claim that is approved; easy questions come first.
 
     In each pass, and for each question, the present answer is claimed first, then the task's answers in random order,

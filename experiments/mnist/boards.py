@@ -39,9 +39,8 @@ def boards_of(images: NDArray[np.uint8], least: int = 1) -> Boards:
     flat = images.reshape(len(images), -1)
     counts = np.count_nonzero(flat, axis=1)
     if counts.min() < least:
-        raise UsageError(
-            f"{least} non-zero pixels are to be revealed of every image; image {int(counts.argmin())} has {int(counts.min())}"
-        )
+        fewest = f"image {int(counts.argmin())} has {int(counts.min())}"
+        raise UsageError(f"{least} non-zero pixels are to be revealed of every image; {fewest}")
     places = np.zeros((len(flat), int(counts.max())), np.int32)
     values = np.zeros(places.shape, np.float32)
     image, place = np.nonzero(flat)
@@ -58,9 +57,14 @@ def drawn(uniforms: Floats, counts: Integers) -> Integers:
     chosen = np.empty((rows, wanted), np.int64)
     taken = np.empty((rows, wanted), np.int64)  # the same, in increasing order
     for turn in range(wanted):
-        number = (uniforms[:, turn] * (counts - turn)).astype(np.int64)
-        for earlier in range(turn):
-            number += number >= taken[:, earlier]
-        chosen[:, turn] = taken[:, turn] = number
+        chosen[:, turn] = taken[:, turn] = distinct(uniforms[:, turn], counts - turn, taken[:, :turn])
         taken[:, : turn + 1].sort(axis=1)
     return chosen
+
+
+def distinct(uniforms: Floats, left: Integers, taken: Integers) -> Integers:
+    """A number of each row that is not among those taken, which increase, each of the `left` others equally probable."""
+    number = (uniforms * left).astype(np.int64)
+    for earlier in taken.T:
+        number += number >= earlier
+    return number

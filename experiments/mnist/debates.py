@@ -57,14 +57,9 @@ class Standing:
     all, as many as the judge was trained on by default. UsageError on an image with fewer that are not 0."""
 
     def __init__(
-        self,
-        judge: SparseJudge,
-        boards: Boards,
-        claims: Claims,
-        seeds: Sequence[Sequence[int]],
-        first: int = 0,
+        self, judge: SparseJudge, boards: Boards, claims: Claims, seeds: Sequence[Sequence[int]], first: int = 0,
         revealed: int | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         left = judge.revealed if revealed is None else revealed
         if boards.counts.min() < left:
             raise UsageError(

@@ -28,10 +28,9 @@ def final_logits(judge: SparseJudge, board: Boards, revealed: int | None = None)
     revealed = judge.revealed if revealed is None else revealed
     count = int(board.counts[0])
     if len(board) != 1 or count < revealed or comb(count, revealed) > MOST:
-        raise UsageError(
-            f"optimal play is found for one image with at most {MOST:,} sets of {revealed} of its non-zero pixels; here are "
-            f"{len(board)} with {count} pixels, {comb(count, revealed):,} sets"
-        )
+        most = f"one image with at most {MOST:,} sets of {revealed} of its non-zero pixels"
+        has = f"{len(board)} with {count} pixels, {comb(count, revealed):,} sets"
+        raise UsageError(f"optimal play is found for {most}; here are {has}")
     added = judge.added(board.places[0, :count], board.values[0, :count])
     sets = _sets(count, revealed)
     parts = [judge.finished(added[sets[i : i + 4096]].sum(axis=1)) for i in range(0, len(sets), 4096)]

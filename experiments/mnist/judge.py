@@ -15,6 +15,7 @@ from zipfile import BadZipFile
 from moot.experiments.arrays import np
 from moot.experiments.mnist.boards import boards_of, drawn
 from moot.protocols.engine.errors import UsageError
+from moot.tasks.extras import needed
 from moot.tasks.reading.images import Images
 
 if TYPE_CHECKING:
@@ -101,21 +102,15 @@ def load_judge(path: Path | str) -> SparseJudge:
 
 
 def train_judge(
-    images: Images,
-    revealed: int,
-    steps: int = 12_000,
-    batch: int = 512,
-    rate: float = 2e-3,
-    hidden: tuple[int, int] = (256, 64),
-    seed: int = 0,
-    say: Callable[[str], None] | None = None,
-) -> SparseJudge:
+    images: Images, revealed: int, steps: int = 12_000, batch: int = 512, rate: float = 2e-3,
+    hidden: tuple[int, int] = (256, 64), seed: int = 0, say: Callable[[str], None] | None = None,
+) -> SparseJudge:  # fmt: skip
     """A judge trained on `revealed` random non-zero pixels of random images, drawn anew in each of `steps` batches.
 
     Adam (Kingma and Ba 2015) on cross-entropy; its rate falls linearly to 0. say: is told how it goes, ten times. The
     same seed gives the same judge on the same machine. UsageError on an image with fewer pixels, and without the extra
     `learn`."""
-    csr_array = _sparse()
+    csr_array = needed("training a judge needs", "scipy.sparse").csr_array
     if min(revealed, steps, batch, *hidden) < 1:
         raise UsageError("a judge is trained on 1 pixel or more, in 1 step or more, with 1 unit or more in each layer")
     boards, labels = boards_of(images.pixels, revealed), images.labels
@@ -144,10 +139,9 @@ def train_judge(
         shares /= batch
         back_two = (shares @ judge.third.T) * (two > 0)
         back_one = (back_two @ judge.second.T) * (one > 0)
-        adam.step(
-            [inputs.T @ back_one, back_one.sum(0), one.T @ back_two, back_two.sum(0), two.T @ shares, shares.sum(0)],
-            rate * (1 - step / steps),
-        )
+        layers = ((inputs, back_one), (one, back_two), (two, shares))
+        gradients = [each for below, back in layers for each in (below.T @ back, back.sum(0))]
+        adam.step(gradients, rate * (1 - step / steps))
         if say is not None and (step + 1) % max(1, steps // 10) == 0:
             recent = losses[-max(1, steps // 10) :]
             say(f"judge of {revealed} pixels: step {step + 1:,} of {steps:,}, loss {sum(recent) / len(recent):.3f}")
@@ -197,11 +191,3 @@ class _Adam:
             mean += 0.1 * (gradient - mean)
             square += 0.001 * (gradient * gradient - square)
             array -= scale * mean / (np.sqrt(square) + 1e-8)
-
-
-def _sparse() -> Any:
-    try:
-        from scipy.sparse import csr_array
-    except ModuleNotFoundError as error:
-        raise UsageError(f"training a judge needs {error.name}: pip install 'moot[learn]'") from None
-    return csr_array

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,9 @@ from moot.experiments.mnist.seats import PixelDebater, SparseVerdict
 from moot.judges.bounded import Bounded
 from moot.play.driver import run
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.games.pixel_debate import Pixel, PixelDebate
+from moot.tasks.extras import needed
 from moot.tasks.reading.images import Images, sample_of
 
 if TYPE_CHECKING:
@@ -49,27 +50,19 @@ def picture(
     """Write a PNG of some debates and return its path. UsageError without matplotlib, or where it cannot be written."""
     path = Path(path)
     played = debated(judge, images, games, rollouts, seed)
-    Figure, FigureCanvasAgg, Rectangle = drawing()
     across = min(4, len(played))
     down = -(-len(played) // across)
-    figure: Any = Figure(figsize=(3.1 * across, 3.5 * down + 0.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, game in zip(
-        figure.subplots(down, across, squeeze=False).flat,
-        [*played, *[None] * (across * down - len(played))],
-        strict=True,
-    ):
+    figure: Any = drawing(3.1 * across, 3.5 * down + 0.5)
+    for axes, game in zip_longest(figure.subplots(down, across, squeeze=False).flat, played):
         axes.set(xticks=[], yticks=[])
         for spine in axes.spines.values():
             spine.set_color("0.8")
         if game is None:
             axes.axis("off")
         else:
-            _draw(axes, Rectangle, *game)
-    figure.suptitle(
-        f"Debates of {judge.revealed} pixels: each debater's pixels in its colour, numbered as they were revealed",
-        fontsize=11,
-    )
+            _draw(axes, *game)
+    told = "each debater's pixels in its colour, numbered as they were revealed"
+    figure.suptitle(f"Debates of {judge.revealed} pixels: {told}", fontsize=11)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=110)
@@ -78,8 +71,9 @@ def picture(
     return path
 
 
-def _draw(axes: Any, patch: Any, transcript: Transcript, truth: int) -> None:
+def _draw(axes: Any, transcript: Transcript, truth: int) -> None:
     """One debate: the image in grey, the pixels, and above it who claims what and what the judge says."""
+    patch = needed("a picture needs", "matplotlib.patches", "plot").Rectangle
     data: Any = transcript.question.data
     image = np.array(data["image"])
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=2.2 * image.max(), interpolation="nearest")
@@ -101,7 +95,7 @@ def _draw(axes: Any, patch: Any, transcript: Transcript, truth: int) -> None:
                 ha="center", va="center_baseline",
             )  # fmt: skip
     outcome = transcript.outcome
-    best = outcome.verdict.choice if isinstance(outcome, Decided) and isinstance(outcome.verdict, Verdict) else None
+    best = outcome.verdict.choice if isinstance(outcome, Decided) else None
     for seat, place, side in (("a", 0.02, "left"), ("b", 0.98, "right")):
         kind = "honest" if claims[seat] == truth else "lies"
         axes.text(
@@ -116,12 +110,10 @@ def _draw(axes: Any, patch: Any, transcript: Transcript, truth: int) -> None:
     axes.text(0.5, -0.06, said, color=colour, transform=axes.transAxes, ha="center", va="top", fontsize=10)
 
 
-def drawing() -> tuple[Any, Any, Any]:
-    """matplotlib's figure, canvas and rectangle. UsageError without it (the extra `plot`)."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.patches import Rectangle
-    except ModuleNotFoundError as error:
-        raise UsageError(f"a picture needs {error.name}: pip install 'moot[plot]'") from None
-    return Figure, FigureCanvasAgg, Rectangle
+def drawing(width: float = 1.0, height: float = 1.0) -> Any:
+    """A figure to save, in inches. UsageError without matplotlib (the extra `plot`)."""
+    figure = needed("a picture needs", "matplotlib.figure", "plot").Figure(
+        figsize=(width, height), layout="constrained"
+    )
+    needed("a picture needs", "matplotlib.backends.backend_agg", "plot").FigureCanvasAgg(figure)
+    return figure

@@ -5,7 +5,6 @@ with several seeds; the liar wins an image as often as the best of its nine lies
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from math import comb
@@ -13,7 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from moot.complexity.intervals import wilson
 from moot.experiments.arrays import np
 from moot.experiments.mnist.boards import boards_of
 from moot.experiments.mnist.debates import Choose, Claims, Standing, at_random, play
@@ -87,10 +85,9 @@ def reproduce(
         if pictures is not None:
             path = picture(judge, digits.test, Path(pictures) / f"debates-{count}.png", settings.rollouts, seed)
             say(f"some debates of {count} pixels: {path}")
-    shown = {"data": digits.name, "seed": seed, **asdict(settings)}
     return Report(
         title="Debate about digits before a judge that sees a few pixels", source=SOURCE, rows=tuple(rows),
-        settings=shown, notes=_notes(digits, mnist),
+        settings={"data": digits.name, "seed": seed, **asdict(settings)}, notes=_notes(digits, mnist),
     )  # fmt: skip
 
 
@@ -110,33 +107,27 @@ def _rows(
     count, test = judge.revealed, chosen(digits.test, settings.images, seed)
     right, shown = random_accuracy(judge, digits.test, seed=seed)
     alone, debate = PUBLISHED.get(count, (None, None)) if mnist else (None, None)
-    low, high = wilson(right, shown)
-    rows = [
-        Row(
-            name=f"judge alone, {count} random pixels",
-            measured=right / shown,
-            low=low,
-            high=high,
-            published=alone,
-            count=shown,
-        )
-    ]
-    search, both = Search(settings.rollouts, settings.exploration), []
-    for order, first in ORDERS.items():
-        won = honest(judge, test, search, search, first, settings.seeds, seed, say=say)
-        both.append(per_image(won))
-        rows.append(_row(f"debate, {count} pixels, {order}", both[-1], note=f"{won.mean():.1%} of single games"))
-    mean = (both[0] + both[1]) / 2
+    rows = [Row.share(f"judge alone, {count} random pixels", right, shown, published=alone)]
+    high = rows[0].high or 0.0
+    search = Search(settings.rollouts, settings.exploration)
+
+    def both(choose: Choose, **options: Any) -> list[Floats]:
+        return [
+            honest(judge, test, choose, choose, first, settings.seeds, seed, **options) for first in ORDERS.values()
+        ]
+
+    def mean(won: list[Floats]) -> Floats:
+        return (per_image(won[0]) + per_image(won[1])) / 2
+
+    debates = both(search, say=say)
+    for order, won in zip(ORDERS, debates, strict=True):
+        rows.append(_row(f"debate, {count} pixels, {order}", per_image(won), note=f"{won.mean():.1%} of single games"))
     # The lowest that the mean over orders may be is held against the highest that the judge alone may be.
-    row = _row(f"debate, {count} pixels, both orders", mean, published=debate)
+    row = _row(f"debate, {count} pixels, both orders", mean(debates), published=debate)
     rows.append(row.model_copy(update={"holds": row.low is not None and row.low > high}))
-    dice = [honest(judge, test, at_random, at_random, first, settings.seeds, seed) for first in ORDERS.values()]
-    rows.append(_row(f"random debaters, {count} pixels", (per_image(dice[0]) + per_image(dice[1])) / 2))
-    free = [
-        honest(judge, test, search, search, first, settings.seeds, seed, precommit=False, say=say)
-        for first in ORDERS.values()
-    ]
-    rows.append(_row(f"debate without precommit, {count} pixels", (per_image(free[0]) + per_image(free[1])) / 2))
+    rows.append(_row(f"random debaters, {count} pixels", mean(both(at_random))))
+    free = both(search, precommit=False, say=say)
+    rows.append(_row(f"debate without precommit, {count} pixels", mean(free)))
     if comb(int(boards_of(test.pixels).counts.max()), count) <= MOST:
         best = [per_image(solved(judge, test, first)) for first in ORDERS.values()]
         rows += [_row(f"optimal play, {count} pixels, {order}", each) for order, each in zip(ORDERS, best, strict=True)]
@@ -144,11 +135,8 @@ def _rows(
 
 
 def _row(name: str, scores: Floats, **more: Any) -> Row:
-    """A figure that is a mean over images, each between 0 and 1. Such a mean varies at most as one of noughts and ones
-    does, so that Wilson's interval with as many trials as there are images holds at least what it promises."""
-    total, images = float(scores.sum()), len(scores)
-    low, high = wilson(math.floor(total), images)[0], wilson(math.ceil(total), images)[1]
-    return Row(name=name, measured=total / images, low=low, high=high, count=images, **more)
+    """A figure that is a mean over images, each between 0 and 1."""
+    return Row.share(name, float(scores.sum()), len(scores), **more)
 
 
 def chosen(images: Images, count: int, seed: int) -> Images:
@@ -177,18 +165,14 @@ def honest(
     changes time and memory, and results only where a sum is rounded otherwise in its last bit."""
     boards = boards_of(images.pixels, judge.revealed)
     lies = _lies(images, judge.labels) if precommit else np.full((len(images), 1), -1)
-    every = np.array(
-        [(image, lie, again) for image in range(len(images)) for lie in range(lies.shape[1]) for again in range(seeds)]
-    )
+    every = np.array(list(np.ndindex(len(images), lies.shape[1], seeds)))
     # Images with about as many pixels are played together, so that few rows are wider than they need to be.
     every = every[boards.counts[every[:, 0]].argsort(kind="stable")]
     won = np.zeros(lies.shape)
     for start in range(0, len(every), at_once):
         image, which, again = every[start : start + at_once].T
         claims = Claims(images.labels[image], lies[image, which] if precommit else None)
-        key = [
-            (seed, first, int(precommit), int(i), int(w), int(g)) for i, w, g in zip(image, which, again, strict=True)
-        ]
+        key = [(seed, first, int(precommit), *game) for game in every[start : start + at_once].tolist()]
         part = boards.rows(image)
         most = int(part.counts.max())
         part = replace(part, places=part.places[:, :most], values=part.values[:, :most])

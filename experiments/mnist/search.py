@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moot.experiments.arrays import np, one_thread
+from moot.experiments.mnist.boards import distinct
 from moot.experiments.mnist.debates import Standing, margins
 from moot.protocols.engine.errors import UsageError
 
@@ -34,9 +35,8 @@ class Search:
 
     def __post_init__(self) -> None:
         if self.rollouts < 1 or not 0 < self.exploration < math.inf:
-            raise UsageError(
-                f"a search makes 1 rollout or more, with exploration above 0; not {self.rollouts}, {self.exploration}"
-            )
+            given = f"{self.rollouts}, {self.exploration}"
+            raise UsageError(f"a search makes 1 rollout or more, with exploration above 0; not {given}")
 
     def __call__(self, standing: Standing) -> NDArray[np.int64]:
         visits, ties = self.visits(standing)
@@ -180,9 +180,7 @@ def _completed(slots: Integers, depths: Integers, uniforms: Floats, free: Intege
     left = slots.shape[1]
     taken = slots.copy()
     for turn in range(1, left):
-        number = (uniforms[:, turn - 1] * (free - turn)).astype(np.int64)
-        for earlier in range(turn):
-            number += number >= taken[:, earlier]
+        number = distinct(uniforms[:, turn - 1], free - turn, taken[:, :turn])
         ruled = depths > turn
         number[ruled] = slots[ruled, turn]
         slots[:, turn] = taken[:, turn] = number

@@ -44,9 +44,7 @@ class DoubleReLU:
 
     def __post_init__(self) -> None:
         if not self.start < self.stop:
-            raise UsageError(
-                f"a double ReLU rises from start to a later stop; here they are {self.start} and {self.stop}"
-            )
+            raise UsageError(f"a double ReLU rises from start to a later stop, not from {self.start} to {self.stop}")
 
     def __call__(self, general: float) -> float:
         along = min(max((general - self.start) / (self.stop - self.start), 0.0), 1.0)
@@ -216,8 +214,9 @@ def reproduce() -> Report:
         rows += _rows(f"{name}, gap 400", steps, chance, *PUBLISHED[name])
     for (m, h, intercept, gap, n), published in CHAINS:
         chance = success(Line(m), Line(h, intercept), gap, n)
-        name = f"slopes {m} and {h}, intercept {intercept}, gap {gap}, {n} steps"
-        rows.append(Row(name=name, measured=chance, published=published, holds=abs(chance - published) < 1e-9))
+        rows.append(
+            Row.equal(f"slopes {m} and {h}, intercept {intercept}, gap {gap}, {n} steps", chance, published, 1e-9)
+        )
     for (m, h, intercept, gap), fewest, published in BEST:
         steps, chance = best_steps(Line(m), Line(h, intercept), gap)
         rows += _rows(f"slopes {m} and {h}, intercept {intercept}, gap {gap}", steps, chance, fewest, published)
@@ -238,6 +237,6 @@ def reproduce() -> Report:
 
 def _rows(name: str, steps: int, chance: float, published_steps: int, published: float) -> list[Row]:
     return [
-        Row(name=f"{name}: best steps", measured=steps, published=published_steps, holds=steps == published_steps),
-        Row(name=f"{name}: probability", measured=chance, published=published, holds=abs(chance - published) < 1e-9),
+        Row.equal(f"{name}: best steps", steps, published_steps),
+        Row.equal(f"{name}: probability", chance, published, 1e-9),
     ]

@@ -10,9 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from moot.agents.wrappers.best_of import BestOf
-from moot.complexity.intervals import wilson
 from moot.experiments.statistics.report import Report, Row
-from moot.play.driver import arun
+from moot.play.driver import arun, in_loop
 from moot.protocols.engine.base import Protocol, protocol_named
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.outcomes import Decided
@@ -39,8 +38,6 @@ def reproduce(
     instances: questions of `size` items, from `seed` on. judge, talker: the judge (`Swayed()`), and what best of N
     draws from (`Talker()`). A verdict without a first place is decided, and not right. Raises UsageError on bad
     numbers."""
-    from moot.play.driver import in_loop
-
     if instances < 1 or not sizes or min(sizes) < 1:
         raise UsageError(f"persuasion: {instances} instances and sizes {tuple(sizes)}; both need to be at least 1")
     judge, talker = judge or Swayed(), talker or Talker()
@@ -67,16 +64,7 @@ def reproduce(
         title="Persuasion against truth, judge accuracy",
         source="the question of Khan et al. 2024, on programs of ours",
         rows=tuple(in_loop(measured)),
-        settings={
-            "items": size,
-            "instances": instances,
-            "seed": seed,
-            "credulity": judge.credulity,
-            "confidence": judge.confidence,
-            "length": judge.length,
-            "lying": talker.lying,
-            "boldness": talker.boldness,
-        },  # fmt: skip
+        settings={"items": size, "instances": instances, "seed": seed, **vars(judge), **vars(talker)},
         notes=(
             "Intervals are Wilson's, at 95 %, over plays; the two seatings of an instance are not independent, so they are "
             "narrower than they should be.",
@@ -86,9 +74,7 @@ def reproduce(
     )
 
 
-async def _row(
-    title: str, name: str, samples: Sequence[Sample], judge: Swayed, true: Speaker, false: Speaker
-) -> Row:  # fmt: skip
+async def _row(title: str, name: str, samples: Sequence[Sample], judge: Swayed, true: Speaker, false: Speaker) -> Row:
     """One figure: `true` speaks for the true answer, `false` for the other."""
     right = decided = even = undecided = 0
     for number, sample in enumerate(samples):
@@ -102,11 +88,7 @@ async def _row(
             decided += 1
             right += outcome.verdict.choice == seating.unseal()
             even += outcome.verdict.choice is None
-    low, high = wilson(right, decided) if decided else (None, None)
-    return Row(
-        name=title, measured=right / decided if decided else None, low=low, high=high, count=decided,
-        undecided=undecided, note=f"{even} even" if even else "",
-    )  # fmt: skip
+    return Row.share(title, right, decided, undecided=undecided, note=f"{even} even" if even else "")
 
 
 def turned(sample: Sample) -> Sample:

@@ -6,6 +6,7 @@ time."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import product
 from random import Random
 from typing import Any
@@ -41,17 +42,8 @@ OUTPUT(23)
 """The smallest of the ISCAS 1985 benchmarks, in the BENCH format."""
 
 
-def parity(count: int) -> Circuit:
-    """Whether an odd number of `count` inputs is 1: a balanced tree of XOR gates."""
-    return _tree("XOR", count)
-
-
-def conjunction(count: int) -> Circuit:
-    """Whether all of `count` inputs are 1: a balanced tree of AND gates."""
-    return _tree("AND", count)
-
-
-def _tree(kind: str, count: int) -> Circuit:
+def tree(kind: str, count: int) -> Circuit:
+    """A balanced tree of gates over `count` inputs: of XOR, whether an odd number of them is 1; of AND, whether all are."""
     inputs = tuple(f"x{i}" for i in range(count))
     return Netlist(inputs, {"f": "f"}, {"f": (kind, *inputs)}).circuit()
 
@@ -96,13 +88,12 @@ def c17(output: str) -> Circuit:
 
 def drawn(depth: int) -> Circuit:
     """A random circuit of the task circuit-value."""
-
     return circuit_of(CircuitValue().data(depth, Random(f"query complexity/{depth}"))["circuit"])
 
 
 FAMILIES: dict[str, tuple[Callable[[Any], Circuit], tuple[int | str, ...]]] = {
-    "conjunction": (conjunction, (2, 4, 8, 16, 64)),
-    "parity": (parity, (2, 4, 8, 16, 64)),
+    "conjunction": (partial(tree, "AND"), (2, 4, 8, 16, 64)),
+    "parity": (partial(tree, "XOR"), (2, 4, 8, 16, 64)),
     "majority": (majority, (3, 5, 7, 9)),
     "adder carry": (adder, (2, 4, 8, 16)),
     "c17": (c17, ("22", "23")),
@@ -116,13 +107,9 @@ def relevant(circuit: Circuit) -> int:
     Up to 10 inputs all are tried, and the number is exact. Beyond that only ones followed by zeros or by either
     alternation of the two are, and there may be more such inputs."""
     count = circuit.inputs
-    tried: set[tuple[int, ...]] = set()
-    if count <= 10:
-        tried.update(product((0, 1), repeat=count))
-    else:
-        for ones in range(count + 1):
-            for tail in ((0, 0), (0, 1), (1, 0)):
-                tried.add((1,) * ones + tuple(tail[i % 2] for i in range(count - ones)))
+    tails = product(range(count + 1), ((0, 0), (0, 1), (1, 0)))
+    some = ((1,) * ones + tuple(tail[i % 2] for i in range(count - ones)) for ones, tail in tails)
+    tried: set[tuple[int, ...]] = set(product((0, 1), repeat=count) if count <= 10 else some)
     values = {bits: circuit.value(bits) for bits in tried}
 
     def value(bits: tuple[int, ...]) -> int:
@@ -227,8 +214,6 @@ def _played(
     protocol: CircuitGame, circuit: Circuit, bits: Sequence[int], kind: str, seed: int
 ) -> tuple[int, bool | None]:
     """The bits that the judge read in one play, and whether its verdict is right; None when the play was not decided."""
-    from moot.tasks.circuits.circuit_value import CircuitValue, Drawing
-
     task = CircuitValue()
     sample = task.sample_of(circuit, bits, protocol.name)
     programs, truth = task.programs(), sample.unseal()

@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from moot.complexity.intervals import mean
 from moot.experiments.statistics.intervals import BOOTSTRAP, Bootstrap, Estimate, ratio
 from moot.experiments.statistics.metrics import Score, brier, log_score, right
 from moot.experiments.statistics.records import Judged, by_question, decided, grouped
 from moot.protocols.engine.errors import UsageError
-
-QUESTIONS = "bootstrap over questions"
 
 # -- the same question argued for each answer (Pallavi Sudhir, Kaunismaa and Panickssery 2025, arXiv 2504.03731) --------
 
@@ -30,10 +29,8 @@ class _Case:
 def agent_score(record: Judged, score: Score) -> float:
     """A score of the judge's belief as if what the agent argued for were true. UsageError when it argued for nothing."""
     if record.argued is None:
-        raise UsageError(
-            f"the record of question {record.question!r} does not say which choice the agent argued for; records.of("
-            "transcript, agent=SEAT) does"
-        )
+        missing = "does not say which choice the agent argued for; records.of(transcript, agent=SEAT) does"
+        raise UsageError(f"the record of question {record.question!r} {missing}")
     return score(replace(record, truth=record.argued))
 
 
@@ -58,10 +55,7 @@ def open_probabilities(agent_scores: Sequence[float], beta: float) -> list[float
     if not agent_scores or not all(map(math.isfinite, agent_scores)):
         raise UsageError(f"the scores to choose by must be finite, one for each choice, not {list(agent_scores)}")
     best = max(agent_scores)
-    if beta == 0:
-        weights = [float(score == best) for score in agent_scores]
-    else:
-        weights = [math.exp((score - best) / beta) for score in agent_scores]
+    weights = [math.exp((score - best) / beta) if beta else float(score == best) for score in agent_scores]
     total = math.fsum(weights)
     return [weight / total for weight in weights]
 
@@ -71,22 +65,14 @@ def judge_score_expectation(
 ) -> Estimate:
     """JSE_beta = Σ_a q_a · (the judge's score when the agent argues for a), q = `open_probabilities` of the agent's log
     scores; the mean over complete questions, as in `agent_score_difference`."""
-
-    def expected(cases: list[_Case]) -> float:
-        return _expected(cases, beta, [case.judge for case in cases])
-
-    return _over_questions(records, score, expected, by)
+    return _over_questions(records, score, lambda cases: _expected(cases, beta, [case.judge for case in cases]), by)
 
 
 def agent_score_expectation(
     records: Iterable[Judged], beta: float, score: Score = brier, by: Bootstrap = BOOTSTRAP
 ) -> Estimate:
     """ASE_beta: the same with the agent's own score."""
-
-    def expected(cases: list[_Case]) -> float:
-        return _expected(cases, beta, [case.agent for case in cases])
-
-    return _over_questions(records, score, expected, by)
+    return _over_questions(records, score, lambda cases: _expected(cases, beta, [case.agent for case in cases]), by)
 
 
 def _expected(cases: list[_Case], beta: float, scores: list[float]) -> float:
@@ -111,8 +97,7 @@ def _over_questions(
         cases = [_case(plays, score) for _, plays in sorted(argued.items(), key=lambda item: item[0] or 0)]
         values.append(figure(cases))
         ties += sum(record.choice is None for record in group)
-    value = _mean(values)
-    return Estimate(value, *by.interval(values, _mean, value), len(values), others, ties, QUESTIONS)
+    return by.estimate(values, mean, len(values), others, ties)
 
 
 def _case(plays: list[Judged], score: Score) -> _Case:
@@ -153,8 +138,7 @@ def win_rate(
         won = [math.fsum(_won(play, side) for play in plays) / len(plays) for side, plays in sides.items()]
         values.setdefault(question, []).append(math.fsum(won) / 2)
     units = [(math.fsum(pairs), len(pairs)) for pairs in values.values()]
-    value, ties = ratio(units), sum(record.choice is None for record in found)
-    return Estimate(value, *by.interval(units, ratio, value), sum(n for _, n in units), others, ties, QUESTIONS)
+    return by.estimate(units, ratio, sum(n for _, n in units), others, sum(record.choice is None for record in found))
 
 
 def _won(play: Judged, side: int) -> float:
@@ -168,9 +152,7 @@ def amplification(protocol: Iterable[Judged], alone: Iterable[Judged], by: Boots
     """Accuracy under a protocol less the accuracy of the judge alone, over the questions that both decided.
     `count` is how many questions those are; records of others are "incomplete"."""
     rows, others, ties = _paired(protocol, alone)
-    values = [with_it - without for with_it, without in rows]
-    value = _mean(values)
-    return Estimate(value, *by.interval(values, _mean, value), len(values), others, ties, QUESTIONS)
+    return by.estimate([with_it - without for with_it, without in rows], mean, len(rows), others, ties)
 
 
 def performance_gap_recovered(
@@ -187,8 +169,7 @@ def performance_gap_recovered(
         low, middle, high = (math.fsum(column) for column in zip(*sample, strict=True))
         return None if high <= low else (middle - low) / (high - low)
 
-    value = recovered(rows)
-    return Estimate(value, *by.interval(rows, recovered, value), len(rows), others, ties, QUESTIONS)
+    return by.estimate(rows, recovered, len(rows), others, ties)
 
 
 def _paired(*sets: Iterable[Judged]) -> tuple[list[tuple[float, ...]], Counter[str], int]:
@@ -205,7 +186,3 @@ def _paired(*sets: Iterable[Judged]) -> tuple[list[tuple[float, ...]], Counter[s
     rows = [tuple(math.fsum(map(right, each[q])) / len(each[q]) for each in found) for q in common]
     ties = sum(record.choice is None for each in found for q in common for record in each[q])
     return rows, +others, ties
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None

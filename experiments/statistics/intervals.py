@@ -14,6 +14,7 @@ from moot.experiments.statistics.report import Row
 from moot.protocols.engine.errors import UsageError
 
 Unit = TypeVar("Unit")
+QUESTIONS = "bootstrap over questions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,9 @@ class Estimate:
 
     def row(self, name: str, published: float | None = None, holds: bool | None = None, note: str = "") -> Row:
         """The estimate as a row of a report."""
-        left_out = sum(self.undecided.values())
         return Row(
             name=name, measured=self.value, low=self.low, high=self.high, published=published, count=self.count,
-            undecided=left_out, holds=holds, note=note,
+            undecided=sum(self.undecided.values()), holds=holds, note=note,
         )  # fmt: skip
 
 
@@ -58,10 +58,8 @@ class Bootstrap:
         if not 0 < self.confidence < 1:
             raise UsageError(f"the confidence of an interval is {self.confidence}; it must lie between 0 and 1")
         if self.resamples * (1 - self.confidence) / 2 < 1:
-            raise UsageError(
-                f"{self.resamples} resamples are too few for an interval of confidence {self.confidence}; "
-                f"take at least {math.ceil(2 / (1 - self.confidence))}"
-            )
+            least = f"take at least {math.ceil(2 / (1 - self.confidence))}"
+            raise UsageError(f"{self.resamples} resamples are too few for confidence {self.confidence}; {least}")
 
     @property
     def z(self) -> float:
@@ -84,6 +82,15 @@ class Bootstrap:
                 return None, None
             found.append(got)
         return self.percentiles(found, value)
+
+    def estimate(
+        self, units: Sequence[Unit], statistic: Callable[[Sequence[Unit]], float | None], count: int,
+        undecided: Mapping[str, int], ties: int,
+    ) -> Estimate:  # fmt: skip
+        """`statistic` of all units, with its interval."""
+        value = statistic(units)
+        low, high = self.interval(units, statistic, value)
+        return Estimate(value, low, high, count, undecided, ties, QUESTIONS)
 
     def percentiles(self, found: Sequence[float], value: float) -> tuple[float, float]:
         """The middle of what resamples gave, by nearest rank: no interpolation, as values may be infinite."""
@@ -108,4 +115,4 @@ def share(units: Sequence[tuple[float, int]], by: Bootstrap) -> tuple[float | No
         return None, None, ""
     if all(count == 1 for _, count in units):
         return *wilson(round(math.fsum(total for total, _ in units)), trials, by.z), "Wilson"
-    return *by.interval(units, ratio, ratio(units)), "bootstrap over questions"
+    return *by.interval(units, ratio, ratio(units)), QUESTIONS

@@ -6,9 +6,12 @@ figure: it is counted apart, never as wrong and never as 0. No records, no value
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
+from moot.complexity.intervals import mean as average
 from moot.experiments.statistics.intervals import BOOTSTRAP, Bootstrap, Estimate, ratio, share
 from moot.experiments.statistics.records import Judged, by_question, decided
 from moot.protocols import scoring
@@ -82,11 +85,7 @@ def _clipped(p: float) -> float:
 def mean(records: Iterable[Judged], score: Score, by: Bootstrap = BOOTSTRAP) -> Estimate:
     """The mean of a score over records. Interval: bootstrap over questions."""
     found, others = decided(records)
-    units = _units(found, score)
-    value = ratio(units)
-    return Estimate(
-        value, *by.interval(units, ratio, value), len(found), others, _ties(found), "bootstrap over questions"
-    )
+    return by.estimate(_units(found, score), ratio, len(found), others, _ties(found))
 
 
 def accuracy(records: Iterable[Judged], by: Bootstrap = BOOTSTRAP) -> Estimate:
@@ -131,28 +130,22 @@ def calibration(records: Iterable[Judged], bins: int = 10, by: Bootstrap = BOOTS
     found, others = decided(records)
     # 1 − 0.3 is a little below 0.7, and belongs where 0.7 does.
     placed = [(min(int(max(r.believed) * bins + 1e-9), bins - 1), max(r.believed), right(r)) for r in found]
-    by_name: dict[str, list[tuple[int, float, float]]] = {}
+    by_name = defaultdict[str, list[tuple[int, float, float]]](list)
     for record, place in zip(found, placed, strict=True):
-        by_name.setdefault(record.question, []).append(place)
+        by_name[record.question].append(place)
     units = [tuple(sorted(places)) for places in by_name.values()]
 
     def error(sample: Sequence[tuple[tuple[int, float, float], ...]]) -> float | None:
-        gaps = [0.0] * bins
-        count = 0
-        for places in sample:
-            for index, confidence, was_right in places:
-                gaps[index] += was_right - confidence
-                count += 1
+        gaps, count = [0.0] * bins, sum(map(len, sample))
+        for index, confidence, was_right in chain.from_iterable(sample):
+            gaps[index] += was_right - confidence
         return math.fsum(map(abs, gaps)) / count if count else None
 
-    value = error(sorted(units))
-    estimate = Estimate(
-        value, *by.interval(units, error, value), len(found), others, _ties(found), "bootstrap over questions"
-    )
+    estimate = by.estimate(sorted(units), error, len(found), others, _ties(found))
     held: list[Bin] = []
     for index in range(bins):
-        inside = [(confidence, was_right) for place, confidence, was_right in placed if place == index]
-        confidence, accurate = (_average([row[column] for row in inside]) for column in (0, 1))
+        inside = [row for row in placed if row[0] == index]
+        confidence, accurate = (average([row[column] for row in inside]) for column in (1, 2))
         held.append(Bin(index / bins, (index + 1) / bins, len(inside), confidence, accurate))
     return Calibration(estimate, tuple(held))
 
@@ -179,10 +172,6 @@ def summary(records: Iterable[Judged], by: Bootstrap = BOOTSTRAP) -> dict[str, E
 def _units(found: list[Judged], score: Score) -> list[tuple[float, int]]:
     """The sum of a score and the number of records, for each question."""
     return [(math.fsum(map(score, group)), len(group)) for group in by_question(found).values()]
-
-
-def _average(values: list[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None
 
 
 def _ties(found: list[Judged]) -> int:

@@ -2,8 +2,6 @@
 
 Rule of this file: what a task is played with is data, by the name of a protocol (`Play`); nothing is matched on a name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
 """What iterated amplification needs of a task besides truth and rule: what is learned, how hard it is, how it is encoded."""
 
-from __future__ import annotations
-
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping

@@ -6,8 +6,6 @@ also has a *local rule*: how the answer to one question follows from the answers
 data. The rule alone is what a bounded judge can check; amplification, market making with citation, fixed points and
 iterated amplification all run on it."""
 
-from __future__ import annotations
-
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Amplify^H(X): plays one step of amplification for many questions at the same time, without recording."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """H': a learner of the overseer's decisions, which sub-questions to ask next and what to conclude, from transcripts."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from itertools import combinations

@@ -4,8 +4,6 @@ The plays are Shah's (comments on Hubinger 2020, AI safety via market making): a
 a few of many, to a judge that believes what follows from those alone. The market sees all items, so its best price is
 the judge's expected final belief, which is not the truth."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Which questions are drawn: easy ones first, then harder ones as the learner agrees with its own amplification."""
 
-from __future__ import annotations
-
 from collections import defaultdict, deque
 from random import Random
 from typing import Any

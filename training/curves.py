@@ -2,8 +2,6 @@
 
 Only here are true answers computed, and only to be compared with what was learned."""
 
-from __future__ import annotations
-
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence

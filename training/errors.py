@@ -5,8 +5,6 @@ a rule where any wrong sub-answer makes the answer wrong, and an overseer that s
 probability e. Every question is answered once, so the root is right only if none of its `nodes` questions slipped: it
 fails with probability 1 − (1 − e)^nodes, which goes to 1 as fast as the tree grows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random

@@ -4,8 +4,6 @@ Hubinger 2020 (AI safety via market making) asks what the training signal reward
 only market that no adversary can move is a fixed point of the local rules, and where no question waits for itself that
 is the truth. `MarketTraining` watches the way there. No true answer takes part in it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

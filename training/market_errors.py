@@ -5,8 +5,6 @@ it, the citation is verified, and the judge believes what follows from it. If M 
 e, and learned all else from its own answers, the final answer is right about as often as no question under it
 slipped."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random

@@ -1,7 +1,5 @@
 """Plays of market making to train on: between programs, without a transcript, with all that a price was made from."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 from typing import Protocol as Structural

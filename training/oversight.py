@@ -4,8 +4,6 @@ A blind overseer's answer does not depend on the model's, so a model can only le
 answer can be anchored, or persuaded. Both play `moot.protocols.amplification.approval.Approval`, whose views are all
 that they are shown."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random

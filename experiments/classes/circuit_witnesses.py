@@ -1,7 +1,5 @@
 """Witnesses of the debates about Boolean circuits: every small circuit searched, the judge held to the theorem's bits."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import combinations_with_replacement, product
 from typing import Any

@@ -5,8 +5,6 @@ every model that is optimal for the training signal decides it (Hubinger 2020, A
 classes). The statement is about the limit of training and is a lower bound; a witness is evidence for it on the
 instances that it plays."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Witnesses of debates: small instances searched for optimal play, and larger ones played by programs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, product
 from random import Random

@@ -1,7 +1,5 @@
 """How a count grows with n: a fitted polynomial degree or exponential rate, with an interval. Evidence, and no proof."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from statistics import linear_regression, pstdev

@@ -1,7 +1,5 @@
 """Where the theory says that a protocol guarantees nothing: the instance that shows it, played."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count, islice

@@ -3,8 +3,6 @@
 What is checked is relative to an oracle: the judge asks it a number of times that the length of the computation has no
 part in. The classes are therefore P and NP with the oracle, and say nothing about those without."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import product

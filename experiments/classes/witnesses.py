@@ -1,7 +1,5 @@
 """The runnable witness of each row of the class table: of consultancy, amplification and markets, and all by name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from itertools import product
 from random import Random

@@ -5,8 +5,6 @@ Brown-Cohen, Irving and Piliouras 2023 (arXiv 2311.14125), with the constants of
 that of Holland et al. 2026, When honesty is not enough: a debater who bends its estimates by less than anybody tests
 for sends a message in the coins, and loses nothing by it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

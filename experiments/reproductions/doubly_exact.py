@@ -3,8 +3,6 @@
 The game is small where the computation is: every history of bits is looked at once, and means of samples are summed
 over their binomial distribution. Nothing is drawn."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any

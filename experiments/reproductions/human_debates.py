@@ -3,8 +3,6 @@
 Michael, Mahdi, Rein, Petty, Dirani, Padmakumar and Bowman 2023, Debate helps supervise unreliable experts (arXiv
 2311.08702), from their own records."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Engels, Baek, Kantamneni and Tegmark 2025, Scaling laws for scalable oversight (arXiv 2504.18530), and the figures of
 the notebook that they published with it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ The question of Khan et al. 2024 (arXiv 2402.06782): does more persuasive debate
 persuasive consultancy less? Theirs are language models and people; here speakers, judge and truth are programs, and the
 pressure is best of N against the judge itself. What comes out depends on the judge, whose numbers are parameters."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

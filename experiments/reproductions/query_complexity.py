@@ -3,8 +3,6 @@
 Brown-Cohen, Irving, Marshall, Newman, Piliouras and Szegedy 2026 (arXiv 2602.08630), Debate is efficient with your
 time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product

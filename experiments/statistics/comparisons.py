@@ -1,7 +1,5 @@
 """Metrics that hold plays against each other: of one question argued both ways, of swapped seats, of two protocols."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence

@@ -1,7 +1,5 @@
 """An estimate with its interval, and the bootstrap that gives intervals where no formula does."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

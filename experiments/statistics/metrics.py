@@ -3,8 +3,6 @@
 Each metric takes records (`moot.experiments.statistics.records`) and gives an `Estimate`. What was not decided is in no
 figure: it is counted apart, never as wrong and never as 0. No records, no value."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence

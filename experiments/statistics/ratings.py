@@ -4,8 +4,6 @@ P(i beats j) = 1 / (1 + 10^((R_j − R_i) / 400)). The likelihood is that of Arn
 Engels et al. 2025 (arXiv 2504.18530), whose guards only ever meet houdinis: to a rating they are all players. Least
 squares is that of Khan et al. 2024 (arXiv 2402.06782)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

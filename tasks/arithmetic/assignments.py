@@ -2,8 +2,6 @@
 
 `EvalTask` and `EvalSumTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from math import isqrt

@@ -1,7 +1,5 @@
 """Binomial numbers: drawn exactly from a stream of uniform ones, and their probabilities."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from functools import lru_cache

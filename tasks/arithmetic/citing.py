@@ -3,8 +3,6 @@
 Shah (in the comments on Hubinger 2020, AI safety via market making): "8 - 5 is 2, because 2 + 5 is 8" and "2 + 5 is 8,
 because 8 - 5 is 2" support each other, and a judge who only checks what is cited finds no fault with either."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from random import Random

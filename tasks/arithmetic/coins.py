@@ -4,8 +4,6 @@ Shah's counterexample to market making (comments on Hubinger 2020, AI safety via
 nothing false and predicts the judge's final belief as well as can be; each coin still moves it, so that an adversary
 earns something at every step, and the first price is not the truth."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Counting the satisfying assignments of a formula: the #P task."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from random import Random

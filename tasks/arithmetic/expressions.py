@@ -1,7 +1,5 @@
 """Arithmetic expressions: a P task whose rule is one operation."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from operator import add, mul, sub

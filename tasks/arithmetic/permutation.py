@@ -2,8 +2,6 @@
 
 `IterTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from random import Random

@@ -3,8 +3,6 @@
 Barnes and Christiano 2020 (Debate update: obfuscated arguments problem) give the first as the example of an argument
 with one false part that nobody can find. The second is the strong probable prime test (Miller 1976; Rabin 1980)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isqrt

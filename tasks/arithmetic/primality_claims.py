@@ -3,8 +3,6 @@
 Rule of this file: claims and how they rest on each other; the two ways are in `primality.py`, programs that debate them in
 `primality_programs.py`."""
 
-from __future__ import annotations
-
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping

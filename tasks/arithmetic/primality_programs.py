@@ -1,7 +1,5 @@
 """Programs that debate whether a number is prime. What they may compute is what they may read: a cell is one division."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from math import comb

@@ -2,8 +2,6 @@
 
 Hubinger 2020 (AI safety via market making) uses it to tell protocols apart by what their judge must read."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from random import Random

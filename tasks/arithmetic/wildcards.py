@@ -3,8 +3,6 @@
 `SumTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64: strings of six letters. The paper caps sums at
 half the size; here they are exact."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from itertools import product

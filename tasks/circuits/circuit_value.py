@@ -1,7 +1,5 @@
 """The circuit value problem: what a Boolean circuit gives on an input. It is complete for P (Ladner 1975)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path

@@ -3,8 +3,6 @@ ISCAS benchmarks (Brglez and Fujiwara 1985; with flip-flops, Brglez, Bryan and K
 
 Rule of this file: text and bytes become netlists here, with errors that name the line; what a circuit gives is elsewhere."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Combinational netlists with named signals, as circuit files hold them, and the circuits of fan-in two made of them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 

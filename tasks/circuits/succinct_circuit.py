@@ -1,7 +1,5 @@
 """Succinct circuit value: an EXP task. A description of O(k) bits stands for a circuit of 2^k gates and as great a depth."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from functools import lru_cache

@@ -4,8 +4,6 @@ Succinct 3-colouring is NEXP-complete for graphs described by circuits (Papadimi
 colouring, is of exponential length, so nobody can state it; one who claims it can be asked for the colours of two
 vertices, and one violated edge refutes it. What such a cross-examination needs is in `succinct_graph.py`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import combinations
 from random import Random

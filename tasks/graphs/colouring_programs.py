@@ -1,7 +1,5 @@
 """Programs that are cross-examined about a colouring: claimants, true and false, their opponent, and the judge."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from itertools import combinations

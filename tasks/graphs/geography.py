@@ -1,7 +1,5 @@
 """Generalized geography: who wins a game of walking through a graph without returning (Schaefer 1978)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from random import Random

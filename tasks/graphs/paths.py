@@ -1,7 +1,5 @@
 """Does a claimed walk through a graph follow its edges? A P task that halves."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from random import Random

@@ -4,8 +4,6 @@
 On a graph that is written out, as here, it is easy without a debate; the debate looks up one edge. The same debate
 decides graphs of 2^n vertices that only a program describes, which is all of PSPACE."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from random import Random

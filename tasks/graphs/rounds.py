@@ -12,8 +12,6 @@ A rule has no randomness, so it does not draw a neighbour: it asks for each of t
 neighbour fixed by the text would never show the learner the others, and most questions would end wrong. Candidates at
 equal distance are decided by the smallest number. Every candidate's distance is asked once."""
 
-from __future__ import annotations
-
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping

@@ -3,8 +3,6 @@
 `GraphTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64. Their instances, but a step that no distance
 measures (a path one edge longer than the longest distance) is "inf" here, as its distance is."""
 
-from __future__ import annotations
-
 from random import Random
 from typing import Any, ClassVar
 

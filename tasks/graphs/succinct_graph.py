@@ -2,8 +2,6 @@
 
 Rule of this file: graphs and colours; the task is in `colouring.py`, its programs in `colouring_programs.py`."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from functools import lru_cache

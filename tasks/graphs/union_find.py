@@ -2,8 +2,6 @@
 
 `EqualsTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64. The paper caps depths; here they are exact."""
 
-from __future__ import annotations
-
 from math import isqrt
 from random import Random
 from typing import Any, ClassVar

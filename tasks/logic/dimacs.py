@@ -3,8 +3,6 @@
 DIMACS CNF is the format of the SAT competitions and of SATLIB (Hoos and Stuetzle 2000); QDIMACS 1.1 (2005) adds lines
 of quantifiers before the clauses. One reader reads both."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

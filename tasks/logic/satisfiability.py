@@ -1,7 +1,5 @@
 """Satisfiability of 3-CNF formulas: the NP task, whose judge checks a witness that somebody else had to find."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path

@@ -3,8 +3,6 @@
 Unit propagation and branching, after Davis, Logemann and Loveland 1962; it branches on the literal that occurs most in
 the shortest clauses, after the MOMS rule of Pretolani 1993."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from moot.protocols.engine.errors import UsageError

@@ -3,8 +3,6 @@
 Irving, Christiano and Amodei 2018 (arXiv 1805.00899) give the game; Gent and Walsh 1999 (Beyond NP: the QSAT phase
 transition) the instances, in which a clause has at most one universal literal."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from itertools import count, product

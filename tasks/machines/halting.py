@@ -3,8 +3,6 @@
 The configuration is a stored message whose tape is two stacks of messages. A step opens two of them and writes two, so
 that a judge who reads O(1) cells follows a run of any length on a tape of any size: strong HCH (Christiano 2016)."""
 
-from __future__ import annotations
-
 import re
 from random import Random
 from typing import Any, ClassVar

@@ -3,8 +3,6 @@
 Hubinger 2020 (Weak HCH accesses EXP) shows with it that a judge who asks for single cells, one time step earlier each,
 can decide any language in EXP."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from itertools import islice

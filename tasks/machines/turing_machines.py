@@ -1,7 +1,5 @@
 """Turing machines as JSON values, and their direct simulation on a dict tape."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Computations with a noisy oracle whose Lipschitz constants are known."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from math import comb
 from typing import Any

@@ -1,7 +1,5 @@
 """Step machines: counting what an oracle approves of, and choosing approved weights that add up to a target."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar
 

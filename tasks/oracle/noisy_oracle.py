@@ -3,8 +3,6 @@
 They are what doubly-efficient debate is played on (Brown-Cohen, Irving and Piliouras 2023, arXiv 2311.14125). The
 oracle is a table of exact probabilities, so that the probability of the answer can be computed exactly."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Callable
 from fractions import Fraction

@@ -2,8 +2,6 @@
 
 Rule of this file: nothing is drawn here; the tasks are in `noisy_oracle.py`, their programs in `programs.py`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache

@@ -3,8 +3,6 @@
 They hold the oracle's probabilities as the sampler that they draw from. Samples are drawn as binomial numbers, seeded
 by the step, so that a play takes milliseconds whatever their count."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache
 from random import Random

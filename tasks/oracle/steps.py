@@ -1,7 +1,5 @@
 """Step machines with an oracle that gives no noise, as questions, and the programs that debate them."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Callable
 from random import Random

@@ -2,8 +2,6 @@
 
 Rule of this file: it knows no game."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from random import Random

@@ -1,7 +1,5 @@
 """Program agents of market making for any task: markets, adversaries and judges."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from random import Random

@@ -3,8 +3,6 @@
 A claim is written as lines "question=answer": what is claimed, then each answer that it follows from by the task's
 rule."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from itertools import product
 from random import Random

@@ -1,7 +1,5 @@
 """Program agents that any task with a rule or a truth can seat, and which of them play which protocol."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from math import inf

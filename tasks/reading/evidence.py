@@ -4,8 +4,6 @@ Grace and Christiano (discussions of "buying truth from a liar" and of market ma
 for every move of the price gains by zig-zag, showing items for and against in turn, though the price ends where it
 was."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence

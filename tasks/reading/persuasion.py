@@ -3,8 +3,6 @@
 The questions are those of `evidence`. Here a speaker says what an item weighs, and may say what is not so; the judge
 cannot look at everything, gives what it did not check some credit, and is swayed by confidence and by length."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random

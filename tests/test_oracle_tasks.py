@@ -17,8 +17,7 @@ from moot.cli import main
 from moot.experiments.reproductions.doubly_efficient import chained
 from moot.protocols.games.computations import Computation, computation, computation_named
 from moot.tasks.base import task_named
-from moot.tasks.oracle.computations import walk_constant
-from moot.tasks.oracle.probabilities import above, after, exact
+from moot.tasks.oracle.computations import above, after, exact, walk_constant
 from moot.tasks.oracle.programs import Honest, Vera
 
 PLAIN = "doubly-efficient"

@@ -16,7 +16,7 @@ from moot.protocols.games.doubly_efficient_steps import Fault
 from moot.protocols.games.step_machines import machine_named
 from moot.protocols.trees.moves import Assertion, Response
 from moot.tasks.base import task_named
-from moot.tasks.oracle.machines import Tally
+from moot.tasks.oracle.steps import Tally
 
 WALK: Any = task_named("oracle-walk")
 TALLY: Any = task_named("oracle-tally")

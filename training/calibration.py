@@ -24,9 +24,8 @@ from moot.tasks.arithmetic.coins import belief
 from moot.tasks.base import Task
 from moot.tasks.programs.play import Program
 from moot.tasks.reading.evidence import probability
-from moot.training.market import softmax
-from moot.training.market_plays import Program as Playing
-from moot.training.market_plays import play_market
+from moot.training.market import Program as Playing
+from moot.training.market import play_market, softmax
 
 Features = Mapping[str, float]
 ROUNDS = (0, 1, 3, 10, 30, 100)

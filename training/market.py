@@ -8,22 +8,81 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
+from typing import Protocol as Structural
 
 from moot.complexity.intervals import mean
 from moot.complexity.rules import looker
 from moot.protocols.amplification.amplification import Reply
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.errors import AgentError, UsageError
+from moot.protocols.engine.game import Ending, Game
 from moot.protocols.engine.moves import UNKNOWN, Move
+from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
 from moot.protocols.market.market_making import MarketMaking
-from moot.protocols.market.moves import Price
-from moot.protocols.market.payoffs import Belief
+from moot.protocols.market.moves import Price, Statement
+from moot.protocols.market.payoffs import Belief, Losses
 from moot.tasks.base import Task
 from moot.tasks.programs.market_programs import ChecksRule, Citing, follow
 from moot.training.learners import Learner
-from moot.training.market_plays import Played, Program, play_market
+
+
+class Program(Structural):
+    """An agent that answers at once."""
+
+    def act(self, request: Request) -> Move: ...
+
+
+class Played(NamedTuple):
+    """One play. asked: the requests for p_0 … p_n; prices: what the market said to them. claims: the answers that
+    statements claimed. final: the judge's belief p*, and losses by it; both None when the play was not decided."""
+
+    asked: tuple[Request, ...]
+    prices: tuple[Belief, ...]
+    claims: tuple[str, ...]
+    final: Belief | None
+    losses: Losses | None
+    outcome: Ending
+
+    @property
+    def gains(self) -> tuple[float, ...]:
+        """What the adversary gained by each statement; () when the play was not decided."""
+        return () if self.losses is None else tuple(0.0 - loss for loss in self.losses.adversary)
+
+
+def play_market(protocol: MarketMaking, question: Question, seats: Mapping[str, Program], seed: int = 0) -> Played:
+    """Play a question between programs: the seats "market", "adversary" and "judge".
+    Prices that the market gives to a query of the adversary are no part of the play's path. Raises UsageError where
+    `Game` does, AgentError when an agent would have to be awaited, and what an agent raises."""
+    game = Game(protocol, question, seed=seed).start()
+    asked, prices, claims, statements = list[Request](), list[Belief](), list[str](), 0
+    try:
+        while game.outcome is None:
+            for step in list(game.open):
+                if step not in game.open:
+                    break
+                request = game.request(step)
+                move = seats[request.seat].act(request)
+                if not isinstance(move, Move):
+                    raise AgentError(f"step {step}: a play to train on needs programs; {request.seat} gave {move!r}")
+                # A price after a statement that was only supposed is asked with the number of the round to come.
+                on_path = request.brief.get("round") == statements
+                if not game.answer(step, move):
+                    continue
+                if isinstance(move, Price) and on_path:
+                    asked.append(request)
+                    prices.append(move.probabilities)
+                elif isinstance(move, Statement):
+                    statements += 1
+                    claims += [] if move.answer is None else [move.answer]
+    finally:
+        game.close()
+    outcome = game.outcome
+    final = outcome.verdict.probabilities if isinstance(outcome, Decided) else None
+    losses = None if final is None else protocol.losses(prices, final)
+    return Played(tuple(asked), tuple(prices), tuple(claims), final, losses, outcome)
+
 
 OTHER = "another answer"
 """The second choice of a question to which but one answer is known."""

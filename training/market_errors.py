@@ -18,8 +18,7 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.market.market_making import MarketMaking
 from moot.tasks.base import Task
 from moot.tasks.programs.market_programs import ChecksRule, Citing, follow, slip
-from moot.training.market import TabularMarket
-from moot.training.market_plays import Program, play_market
+from moot.training.market import Program, TabularMarket, play_market
 
 
 @dataclass(frozen=True, slots=True)

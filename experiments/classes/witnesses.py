@@ -6,8 +6,7 @@ from random import Random
 
 from moot.complexity.questions import QuestionGraph
 from moot.complexity.search.fixed_points import fixed_points
-from moot.experiments.classes.circuit_witnesses import pointer, walk
-from moot.experiments.classes.debate_witnesses import colouring, geography, reach, recursive, tqbf
+from moot.experiments.classes.debate_witnesses import colouring, geography, pointer, reach, recursive, tqbf, walk
 from moot.experiments.classes.evidence import Evidence, grown, played, random_ones
 from moot.experiments.classes.growth import exponential_growth, growth
 from moot.experiments.classes.oracle_witnesses import chain, subset, tally

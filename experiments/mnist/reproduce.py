@@ -13,10 +13,8 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from moot.experiments.arrays import np
-from moot.experiments.mnist.boards import boards_of
-from moot.experiments.mnist.debates import Choose, Claims, Standing, at_random, play
-from moot.experiments.mnist.exact import MOST, final_logits, optimal
-from moot.experiments.mnist.judge import SparseJudge, random_accuracy, train_judge
+from moot.experiments.mnist.debates import MOST, Choose, Claims, Standing, at_random, final_logits, optimal, play
+from moot.experiments.mnist.judge import SparseJudge, boards_of, random_accuracy, train_judge
 from moot.experiments.mnist.pictures import drawing, picture
 from moot.experiments.mnist.search import Search
 from moot.experiments.statistics.report import Report, Row

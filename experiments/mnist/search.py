@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moot.experiments.arrays import np, one_thread
-from moot.experiments.mnist.boards import distinct
 from moot.experiments.mnist.debates import Standing, margins
+from moot.experiments.mnist.judge import distinct
 from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moot.experiments.arrays import np
-from moot.experiments.mnist.boards import boards_of
 from moot.experiments.mnist.debates import Choose, Claims, Standing, at_random, greedily
-from moot.experiments.mnist.judge import SparseJudge
+from moot.experiments.mnist.judge import SparseJudge, boards_of
 from moot.experiments.mnist.search import Search
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Answer, Move, Verdict

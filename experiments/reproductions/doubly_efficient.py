@@ -22,7 +22,7 @@ from moot.protocols.engine.view import Request
 from moot.protocols.games.computations import computation_named
 from moot.protocols.games.doubly_efficient import Constants, DoublyEfficientDebate, Probability, constants
 from moot.tasks.arithmetic.binomial import distribution
-from moot.tasks.oracle.probabilities import chance
+from moot.tasks.oracle.computations import chance
 from moot.tasks.oracle.programs import Aborting, Honest, Shifting, Vera
 
 SAMPLES = {(1, 0): (26492, 11775, 105967), (1, 9): (38005, 16891, 105967), (1, 99): (49518, 22008, 105967),

@@ -10,7 +10,7 @@ from typing import Any
 from moot.protocols.games.computations import Computation
 from moot.protocols.games.doubly_efficient import Constants
 from moot.tasks.arithmetic.binomial import distribution, near
-from moot.tasks.oracle.probabilities import after
+from moot.tasks.oracle.computations import after
 
 Bits = tuple[bool, ...]
 Claims = Callable[[Bits, float], Iterable[tuple[float, float]]]

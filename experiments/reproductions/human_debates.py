@@ -116,9 +116,6 @@ def _notes(corpus: Corpus) -> Iterator[str]:
         yield f"{len(corpus.problems)} problems: {shown}"
 
 
-# -- reading -----------------------------------------------------------------------------------------------------------
-
-
 def read(folder: Path) -> Corpus:
     """Every record in a folder, as far as it can be read. Raises UsageError when there is none, or no metadata."""
     corpus = Corpus()

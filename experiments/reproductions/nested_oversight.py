@@ -79,9 +79,6 @@ def playing(curve: Curve) -> Callable[[Request], Strength]:
     return act
 
 
-# -- the fit of a curve ------------------------------------------------------------------------------------------------
-
-
 def fit_double_relu(points: Iterable[tuple[float, float]], weights: Sequence[float] | None = None) -> DoubleReLU:
     """The double ReLU with the least weighted sum of squares to points (general Elo, domain Elo).
 
@@ -167,8 +164,6 @@ def _line(data: _Data) -> Line | None:
     slope = math.fsum(w * (x - mean_x) * (y - mean_y) for x, y, w in data) / spread
     return Line(slope, mean_y - slope * mean_x)
 
-
-# -- what was published ------------------------------------------------------------------------------------------------
 
 START = 1103.0
 """The general Elo of the weakest model that they measured, where their chains start."""

@@ -110,9 +110,6 @@ def _case(plays: list[Judged], score: Score) -> _Case:
     )
 
 
-# -- debaters ----------------------------------------------------------------------------------------------------------
-
-
 def win_rate(
     records: Iterable[Judged], player: str, opponent: str | None = None, by: Bootstrap = BOOTSTRAP
 ) -> Estimate:
@@ -141,9 +138,6 @@ def win_rate(
 
 def _won(play: Judged, side: int) -> float:
     return 0.5 if play.choice is None else float(play.choice == side)
-
-
-# -- protocols ---------------------------------------------------------------------------------------------------------
 
 
 def amplification(protocol: Iterable[Judged], alone: Iterable[Judged], by: Bootstrap = BOOTSTRAP) -> Estimate:

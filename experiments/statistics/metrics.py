@@ -23,9 +23,6 @@ NYU = ScoringRule(rule="log", base=2, penalty=0.05)
 """What the judges of Michael et al. 2023 (arXiv 2311.08702) were paid: log2 p − 0.05 · continues."""
 
 
-# -- scores of one record ----------------------------------------------------------------------------------------------
-
-
 def p_correct(record: Judged) -> float:
     """The probability of the true choice, p."""
     return record.believed[record.true]
@@ -75,9 +72,6 @@ def right(record: Judged) -> float:
 
 def _clipped(p: float) -> float:
     return min(max(p, CLIP), 1 - CLIP)
-
-
-# -- aggregates --------------------------------------------------------------------------------------------------------
 
 
 def mean(records: Iterable[Judged], score: Score, by: Bootstrap = BOOTSTRAP) -> Estimate:

@@ -149,9 +149,6 @@ def _resampled(pairings: Sequence[Pairing], players: Sequence[str], anchor: floa
     return found
 
 
-# -- from records ------------------------------------------------------------------------------------------------------
-
-
 def pairings(records: Iterable[Judged], sided: bool = False) -> list[Pairing]:
     """The games of two debaters each: whose choice the judge found the more probable won; a tie is a draw.
     sided: a debater is one player when it argues for the truth and another when it argues against it ("NAME (true)",
@@ -178,9 +175,6 @@ def truth_advantage(ratings: Ratings, name: str) -> Estimate:
     """How many Elo points a debater gains by arguing for the truth: of ratings made from `pairings(…, sided=True)`.
     UsageError when the debater was not rated on both sides."""
     return ratings.difference(side_of(name, True), side_of(name, False))
-
-
-# -- checks ------------------------------------------------------------------------------------------------------------
 
 
 def _merged(pairings: Iterable[Pairing]) -> list[Pairing]:

@@ -66,9 +66,6 @@ def reach(games: Games, group: Sequence[int]) -> tuple[set[int], set[int]]:
     return above - below, below - above
 
 
-# -- the likelihood ----------------------------------------------------------------------------------------------------
-
-
 def likelihood_fit(games: Games) -> Vector:
     """The strengths of greatest likelihood, by Newton's method with halved steps. The players must be one component."""
     k = len(games.players)
@@ -115,9 +112,6 @@ def _log_likelihood(games: Games, at: Vector) -> float:
     return -math.fsum(games.won[i][j] * _softplus(at[j] - at[i]) for i, j in pairs)
 
 
-# -- least squares -----------------------------------------------------------------------------------------------------
-
-
 def least_squares_fit(games: Games) -> Vector | None:
     """The strengths whose probabilities are nearest to the shares won, by Levenberg and Marquardt; None when they run
     apart. The squares are not convex: this is the least that is reached from equal strengths and, where there is one,
@@ -162,9 +156,6 @@ def _descend(pairs: Sequence[tuple[int, int, float]], at: Vector) -> Vector:
 
 def _squares(pairs: Sequence[tuple[int, int, float]], at: Vector) -> float:
     return math.fsum((_p(at, i, j) - share) ** 2 for i, j, share in pairs)
-
-
-# -- numbers -----------------------------------------------------------------------------------------------------------
 
 
 def logistic(x: float) -> float:

@@ -5,6 +5,8 @@ of quantifiers before the clauses. One reader reads both."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -32,10 +34,8 @@ class Formula:
 
     def data(self) -> dict[str, Any]:
         """Prefix and clauses as JSON values: {"prefix": [["e", [1, 2]]], "clauses": [[1, -2]]}."""
-        return {
-            "prefix": [[quantifier, list(block)] for quantifier, block in self.prefix],
-            "clauses": [list(clause) for clause in self.clauses],
-        }
+        prefix = [[quantifier, list(block)] for quantifier, block in self.prefix]
+        return {"prefix": prefix, "clauses": [list(clause) for clause in self.clauses]}
 
 
 def read_dimacs(path: str | Path) -> Formula:
@@ -69,10 +69,8 @@ def write_dimacs(formula: Formula) -> str:
 class _Reader:
     def __init__(self, name: str) -> None:
         self.name, self.line = name, 0
-        self.blocks: list[tuple[str, tuple[int, ...]]] = []
-        self.bound: set[int] = set()
-        self.clauses: list[Clause] = []
-        self.open: list[int] = []
+        self.blocks, self.bound = list[tuple[str, Clause]](), set[int]()
+        self.clauses, self.open = list[Clause](), list[int]()
 
     def fail(self, problem: str) -> NoReturn:
         raise UsageError(f"{self.name}, line {self.line}: {problem}")
@@ -111,7 +109,7 @@ class _Reader:
     def header(self, words: list[str]) -> tuple[int, int]:
         if len(words) != 4 or words[1] != "cnf":
             self.fail(f"the header is 'p cnf VARIABLES CLAUSES', not {' '.join(words)[:40]!r}")
-        variables, clauses = self.number(words[2]), self.number(words[3])
+        variables, clauses = map(self.number, words[2:])
         if variables < 0 or clauses < 0:
             self.fail(f"the header has a negative number: {' '.join(words)!r}")
         return variables, clauses
@@ -148,10 +146,5 @@ class _Reader:
     def prefix(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """The blocks with free variables put first, and neighbours with the same quantifier made one."""
         free = tuple(v for v in range(1, self.variables + 1) if v not in self.bound)
-        merged: list[tuple[str, tuple[int, ...]]] = []
-        for quantifier, block in [("e", free), *self.blocks] if free else self.blocks:
-            if merged and merged[-1][0] == quantifier:
-                merged[-1] = (quantifier, merged[-1][1] + block)
-            else:
-                merged.append((quantifier, block))
-        return tuple(merged)
+        alike = groupby([("e", free), *self.blocks] if free else self.blocks, key=itemgetter(0))
+        return tuple((quantifier, tuple(v for _, block in blocks for v in block)) for quantifier, blocks in alike)

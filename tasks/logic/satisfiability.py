@@ -34,16 +34,9 @@ def random_clauses(variables: int, count: int, random: Random) -> list[list[int]
 
 def satisfies(values: Sequence[bool], look: Look) -> bool:
     """Whether values[i] for variable i + 1 satisfy every clause; reads 2 cells and at most each literal once."""
-    width = look("width")
-    return all(_true(values, look, row, width) for row in range(look("count")))
-
-
-def _true(values: Sequence[bool], look: Look, row: int, width: int) -> bool:
-    for column in range(width):
-        literal = look("clauses", row, column)
-        if literal and values[abs(literal) - 1] == (literal > 0):
-            return True
-    return False
+    width, rows = look("width"), range(look("count"))
+    clauses = ((look("clauses", row, column) for column in range(width)) for row in rows)
+    return all(any(v and values[abs(v) - 1] == (v > 0) for v in clause) for clause in clauses)
 
 
 def find_witness(data: Any) -> str | None:

@@ -3,6 +3,7 @@
 Unit propagation and branching, after Davis, Logemann and Loveland 1962; it branches on the literal that occurs most in
 the shortest clauses, after the MOMS rule of Pretolani 1993."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from moot.protocols.engine.errors import UsageError
@@ -50,13 +51,7 @@ def _reduced(
 
 def _branch_on(clauses: list[frozenset[int]]) -> int:
     shortest = min(map(len, clauses))
-    counts: dict[int, int] = {}
-    for clause in clauses:
-        if len(clause) == shortest:
-            for literal in clause:
-                counts[literal] = counts.get(literal, 0) + 1
-    both = {
-        v: counts.get(v, 0) + counts.get(-v, 0) + 4 * counts.get(v, 0) * counts.get(-v, 0) for v in map(abs, counts)
-    }
+    counts = Counter(literal for clause in clauses if len(clause) == shortest for literal in clause)
+    both = {v: counts[v] + counts[-v] + 4 * counts[v] * counts[-v] for v in set(map(abs, counts))}
     variable = max(both, key=lambda v: (both[v], -v))
-    return variable if counts.get(variable, 0) >= counts.get(-variable, 0) else -variable
+    return variable if counts[variable] >= counts[-variable] else -variable

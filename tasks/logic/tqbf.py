@@ -5,6 +5,7 @@ transition) the instances, in which a clause has at most one universal literal."
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count, product
 from pathlib import Path
 from random import Random
@@ -129,8 +130,8 @@ class MatrixJudge(Program, name="matrix judge"):
 
     def act(self, request: Request) -> Verdict:
         view = request.view
-        moves = [entry.move for entry in view]
-        true = {move.variable if move.value else -move.variable for move in moves if isinstance(move, Assign)}
+        said = (entry.move for entry in view if isinstance(entry.move, Assign))
+        true = {move.variable if move.value else -move.variable for move in said}
         broken = false_clause(view.look, true)
         why = "every clause has a true literal" if broken is None else f"clause {broken} has no true literal"
         return ruled(view.question, TRUE, broken is None, why)
@@ -160,8 +161,6 @@ def false_clause(look: Look, true: set[int]) -> int | None:
 
 def _quantifiers(look: Look) -> Iterator[str]:
     """The quantifier of each block: one look each."""
-    for block in count():
-        try:
+    with suppress(Illegal, IndexError):
+        for block in count():
             yield look("prefix", block, 0)
-        except (Illegal, IndexError):
-            return

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.games.computations import computation_named
 from moot.tasks.base import Task
-from moot.tasks.oracle.probabilities import above, chance, exact
+from moot.tasks.oracle.computations import above, chance, exact
 from moot.tasks.oracle.programs import Aborting, Honest, Shifting, Vera
 from moot.tasks.programs.play import Play
 

@@ -14,7 +14,7 @@ from moot.protocols.engine.view import Request
 from moot.protocols.games.computations import computation_named
 from moot.protocols.games.doubly_efficient import Check, Probability
 from moot.tasks.arithmetic.binomial import binomial
-from moot.tasks.oracle.probabilities import number_of
+from moot.tasks.oracle.computations import number_of
 from moot.tasks.programs.play import Program, ruled
 
 

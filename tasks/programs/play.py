@@ -5,6 +5,7 @@ Rule of this file: it knows no program, no protocol and no task by name."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from itertools import count
 from typing import Any, ClassVar, NamedTuple
 
@@ -67,12 +68,9 @@ def side_of(request: Request) -> str:
 
 def listed(look: Look, *address: int | str) -> Iterator[Any]:
     """The cells of a list in the data, one look each, until there are no more."""
-    for index in count():
-        try:
-            cell = look(*address, index)
-        except (Illegal, IndexError):
-            return
-        yield cell
+    with suppress(Illegal, IndexError):
+        for index in count():
+            yield look(*address, index)
 
 
 def ruled(question: Question, claim: str, holds: bool, why: str) -> Verdict:

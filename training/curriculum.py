@@ -1,6 +1,7 @@
 """Which questions are drawn: easy ones first, then harder ones as the learner agrees with its own amplification."""
 
 from collections import defaultdict, deque
+from functools import cache, partial
 from random import Random
 from typing import Any
 
@@ -94,13 +95,7 @@ def strata_of(task: CurriculumTask, data: Any) -> dict[str, int]:
 def unasked(task: CurriculumTask, data: Any) -> list[str]:
     """Learnable questions that the rule asks for no other one, given true answers. For evaluation: it uses the truth."""
     texts, asked = list(task.learnable(data)), set()
-    known: dict[str, str] = {}
-
-    def true(part: str) -> str:
-        if part not in known:
-            known[part] = task.truth(data, part)
-        return known[part]
-
+    true = cache(partial(task.truth, data))
     for text in texts:
         parts: set[str] = set()
 

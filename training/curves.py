@@ -44,7 +44,7 @@ class Grader:
 
     def by_stratum(self, learner: Learner) -> dict[int, Score]:
         """The score of every stratum, lowest first."""
-        found: dict[int, list[bool]] = defaultdict(list)
+        found = defaultdict[int, list[bool]](list)
         for text, said, true in zip(self.texts, learner.predict(self.texts), self.truths, strict=True):
             found[self.strata[text]].append(said == true)
         return {stratum: Score(sum(right), len(right)) for stratum, right in sorted(found.items())}
@@ -130,10 +130,9 @@ def measure(
     task = curriculum_task(name)
     if kind not in ("tabular", "network"):
         raise UsageError(f"no learner is called {kind!r}; known: tabular, network")
-    network = kind == "network"
-    random = Random(f"measure/{name}/{size}/{seed}")
+    network, random = kind == "network", Random(f"measure/{name}/{size}/{seed}")
     data = task.instance(size, random)
-    share = (0.1 if network else 0.0) if held is None else held
+    share = 0.1 * network if held is None else held
     among = unasked(task, data) if share else []
     training, kept = split(strata_of(task, data), share, among, random)
 

@@ -79,7 +79,7 @@ def failure_curve(error: float, heights: Sequence[int], plays: int = 400, seed: 
     negative height."""
     if min(heights, default=0) < 0 or plays < 1:
         raise UsageError(f"a failure curve needs heights of at least 0 and at least 1 play, not {heights} and {plays}")
-    task, found = Sum(), []
+    task, found = Sum(), list[Failures]()
     overseer = Slipping(Overseer(task), error, lambda answer, _: str(int(answer) + 1))
     for height in heights:
         cells = 1 << height

@@ -51,14 +51,9 @@ FULL = Settings(images=40, seeds=3, rollouts=10_000, steps=40_000)
 
 
 def reproduce(
-    data: Path | str | None = None,
-    quick: bool = True,
-    seed: int = 0,
-    pictures: Path | str | None = None,
-    pixels: tuple[int, ...] = (6, 4),
-    settings: Settings | None = None,
-    say: Callable[[str], None] = lambda line: None,
-) -> Report:
+    data: Path | str | None = None, quick: bool = True, seed: int = 0, pictures: Path | str | None = None,
+    pixels: tuple[int, ...] = (6, 4), settings: Settings | None = None, say: Callable[[str], None] = lambda line: None,
+) -> Report:  # fmt: skip
     """Train a judge for each number of pixels, debate before it, and report both beside the published figures.
 
     data: a folder or file as `load_digits_from` takes it; None: scikit-learn's digits of 8 by 8 pixels. Figures stand
@@ -144,17 +139,9 @@ def chosen(images: Images, count: int, seed: int) -> Images:
 
 
 def honest(
-    judge: SparseJudge,
-    images: Images,
-    truth: Choose,
-    lie: Choose,
-    first: int = 0,
-    seeds: int = 1,
-    seed: int = 0,
-    precommit: bool = True,
-    at_once: int = AT_ONCE,
-    say: Callable[[str], None] | None = None,
-) -> Floats:
+    judge: SparseJudge, images: Images, truth: Choose, lie: Choose, first: int = 0, seeds: int = 1, seed: int = 0,
+    precommit: bool = True, at_once: int = AT_ONCE, say: Callable[[str], None] | None = None,
+) -> Floats:  # fmt: skip
     """How often the honest debater, in seat a, wins each image against each lie: shape (images, lies), means over
     `seeds` games.
 
@@ -205,14 +192,12 @@ def _lies(images: Images, labels: int) -> Any:
 
 
 def _notes(digits: Digits, mnist: bool) -> tuple[str, ...]:
-    compared = (
+    judge = (
         "The judge here is a small perceptron, that of the paper a convolutional network; both see which pixels were "
         "revealed and their values."
-        if mnist
-        else f"This is not MNIST ({digits.name}), so that no figure is held against one of the paper's."
     )
     return (
-        compared,
+        judge if mnist else f"This is not MNIST ({digits.name}), so that no figure is held against one of the paper's.",
         "An image counts for the honest debater as its games against the lie that does best do, in the mean over seeds. "
         "Intervals are Wilson's, over images; they leave out how another training of the judge would come out.",
         "It can matter who reveals last, so both orders are played, and the published figure stands beside their mean. "

@@ -26,13 +26,9 @@ class ExactDebate:
     (for a chain: the number of bits, and the last one)."""
 
     def __init__(
-        self,
-        made: Computation,
-        x: Any,
-        chance: Callable[[str], Fraction],
-        rules: Constants,
+        self, made: Computation, x: Any, chance: Callable[[str], Fraction], rules: Constants,
         key: Callable[[Bits], Hashable] = lambda bits: bits,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.made, self.x, self.chance, self.rules, self.key = made, x, chance, rules, key
 
     def honest_claims(self, bits: Bits, p: float) -> Iterable[tuple[float, float]]:
@@ -58,8 +54,7 @@ class ExactDebate:
             for claim, mass in claims(bits, p):
                 accepted = accepts(bits, p, claim)
                 total += mass * accepted * (claim * up + (1 - claim) * down)
-                if accepted < 1:
-                    total += mass * (1 - accepted) * self.tested(p, claim)
+                total += mass * (1 - accepted) * self.tested(p, claim) if accepted < 1 else 0.0
             return total
 
         return self._value(here)

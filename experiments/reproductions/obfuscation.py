@@ -33,12 +33,9 @@ PRIMES = ((223, 4), (1_022_123, 16))
 
 
 def reproduce(
-    seed: int = 0,
-    cases: Sequence[tuple[int, int]] = CASES,
-    primes: Sequence[tuple[int, int]] = PRIMES,
-    plays: int = 200,
+    seed: int = 0, cases: Sequence[tuple[int, int]] = CASES, primes: Sequence[tuple[int, int]] = PRIMES, plays: int = 200,
     rounds_of_learning: int = 1000,
-) -> Report:
+) -> Report:  # fmt: skip
     """Recursive debate against prover-estimator debate on the same false claims, with stability measured on each.
 
     cases: composite n and m; primes: prime n and m; plays: of each case with a guessing opponent; rounds_of_learning:
@@ -227,8 +224,7 @@ class Follower(Prover):
 
     def _sign(self, view: View, brief: Mapping[str, Any]) -> int:
         seen = self.seen.get(brief["round"], [1.0])  # too low, until a play has shown otherwise
-        mean = sum(seen) / len(seen)
-        return LOW if mean > brief["estimate"] else HIGH
+        return LOW if sum(seen) / len(seen) > brief["estimate"] else HIGH
 
     def learn(self, transcript: Transcript) -> float:
         """Remember how claims came out in a play. Returns what its calls were paid in it, without the stake."""

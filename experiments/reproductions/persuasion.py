@@ -21,14 +21,9 @@ Speaker = Callable[[], Any]
 
 
 def reproduce(
-    sizes: Sequence[int] = (1, 4, 16),
-    instances: int = 50,
-    size: int = 16,
-    seed: int = 0,
-    judge: Swayed | None = None,
-    talker: Talker | None = None,
-    protocols: Sequence[str] = PROTOCOLS,
-) -> Report:
+    sizes: Sequence[int] = (1, 4, 16), instances: int = 50, size: int = 16, seed: int = 0, judge: Swayed | None = None,
+    talker: Talker | None = None, protocols: Sequence[str] = PROTOCOLS,
+) -> Report:  # fmt: skip
     """Judge accuracy with honest speakers, with speakers that are best of N (N in `sizes`), and of the two against each
     other in debate. Each instance is played in both seatings, with its answers in either order: each side at each
     place, and a consultant for each answer.
@@ -46,17 +41,14 @@ def reproduce(
         return lambda: BestOf(talker, n, score=score)
 
     async def measured() -> list[Row]:
-        rows = []
+        cases: list[tuple[str, str, Speaker, Speaker]] = []
         for name in protocols:
-            rows.append(await _row(f"{name}, honest", name, samples, judge, Candid, Candid))
-            for n in sizes:
-                rows.append(await _row(f"{name}, best of {n}", name, samples, judge, optimised(n), optimised(n)))
+            cases.append((f"{name}, honest", name, Candid, Candid))
+            cases += [(f"{name}, best of {n}", name, optimised(n), optimised(n)) for n in sizes]
         for n in sizes:
-            title = f"debate, truth honest, best of {n} against it"
-            rows.append(await _row(title, "debate", samples, judge, Candid, optimised(n)))
-            title = f"debate, truth best of {n}, honest against it"
-            rows.append(await _row(title, "debate", samples, judge, optimised(n), Candid))
-        return rows
+            cases.append((f"debate, truth honest, best of {n} against it", "debate", Candid, optimised(n)))
+            cases.append((f"debate, truth best of {n}, honest against it", "debate", optimised(n), Candid))
+        return [await _row(title, name, samples, judge, true, false) for title, name, true, false in cases]
 
     return Report(
         title="Persuasion against truth, judge accuracy",

@@ -97,18 +97,15 @@ def elo(pairings: Iterable[Pairing], anchor: float = 1500.0, by: Bootstrap = BOO
     fit = likelihood_fit(inner)
     values = [SCALE * x + anchor for x in fit]
     spread = [[SCALE * SCALE * x for x in row] for row in covariance(inner, fit)]
-    method, found = "Wald", dict[str, Estimate]()
+    found = dict[str, Estimate]()
     above, below = reach(games, largest)
     for index, name in enumerate(games.players):
-        count = round(sum(games.played[index]))
+        value, low, high = math.inf if index in above else -math.inf if index in below else None, None, None
         if name in rated:
             place = rated.index(name)
             half = by.z * math.sqrt(spread[place][place])
-            low, high = values[place] - half, values[place] + half
-            found[name] = Estimate(values[place], low, high, count, method=method)
-        else:
-            value_of = math.inf if index in above else -math.inf if index in below else None
-            found[name] = Estimate(value_of, count=count, method=method)
+            value, low, high = values[place], values[place] - half, values[place] + half
+        found[name] = Estimate(value, low, high, round(sum(games.played[index])), method="Wald")
     return Ratings(found, rated, tuple(map(tuple, spread)), anchor, by)
 
 
@@ -138,10 +135,9 @@ def _resampled(pairings: Sequence[Pairing], players: Sequence[str], anchor: floa
     random, found = Random(by.seed), []
     for _ in range(by.resamples):
         again: list[Pairing] = []
-        for pairing in pairings:
-            kinds = ("wins", "losses", "draws")
-            drawn = random.choices(kinds, (pairing.wins, pairing.losses, pairing.draws), k=pairing.games)
-            again.append(Pairing(pairing.one, pairing.other, *map(drawn.count, kinds)))
+        for each in pairings:
+            drawn = random.choices(range(3), (each.wins, each.losses, each.draws), k=each.games)
+            again.append(Pairing(each.one, each.other, *map(drawn.count, range(3))))
         fit = least_squares_fit(_games(again, players))
         if fit is None:
             return []
@@ -179,15 +175,14 @@ def truth_advantage(ratings: Ratings, name: str) -> Estimate:
 
 def _merged(pairings: Iterable[Pairing]) -> list[Pairing]:
     """One pairing for each two players that met."""
-    tally: dict[tuple[str, str], list[int]] = {}
+    tally: dict[tuple[str, str], list[tuple[int, int, int]]] = {}
     for each in pairings:
-        turned = each.one > each.other
-        first, second = (each.other, each.one) if turned else (each.one, each.other)
-        counts = tally.setdefault((first, second), [0, 0, 0])
-        counts[0] += each.losses if turned else each.wins
-        counts[1] += each.wins if turned else each.losses
-        counts[2] += each.draws
-    return [Pairing(one, other, *counts) for (one, other), counts in sorted(tally.items()) if sum(counts)]
+        if each.one < each.other:
+            tally.setdefault((each.one, each.other), []).append((each.wins, each.losses, each.draws))
+        else:
+            tally.setdefault((each.other, each.one), []).append((each.losses, each.wins, each.draws))
+    merged = (Pairing(*names, *map(sum, zip(*counts, strict=True))) for names, counts in sorted(tally.items()))
+    return [pairing for pairing in merged if pairing.games]
 
 
 def _games(pairings: Iterable[Pairing], players: Sequence[str] | None = None) -> Games:

@@ -40,11 +40,10 @@ class Assignments(CurriculumTask):
         values = isqrt(size)
         order = random.sample(range(size), size)
         first, second = [""] * size, [""] * size
-        for place, z in enumerate(order):
-            if place < values:
-                first[z] = second[z] = str(self.constant(values, random))
-            else:
-                first[z], second[z] = (f"x{random.choice(order[:place])}" for _ in "AB")
+        for z in order[:values]:
+            first[z] = second[z] = str(self.constant(values, random))
+        for place, z in enumerate(order[values:], values):
+            first[z], second[z] = (f"x{random.choice(order[:place])}" for _ in "AB")
         data: dict[str, Any] = {"size": size, "values": values, "A": first, "B": second}
         if self.tabled:
             data["f"] = [[random.randrange(values) for _ in range(values)] for _ in range(values)]
@@ -59,11 +58,9 @@ class Assignments(CurriculumTask):
 
     def truth(self, data: Any, text: str) -> str:
         letter, names = self.asked(text, data["size"], data["values"])
-        if letter in ("A", "B"):
-            return str(data[letter][names[0]])
         if letter == "f":
             return str(self.result(data, *names))
-        return str(self._values(data)[names[0]][0])
+        return str(self._values(data)[names[0]][0] if letter == "V" else data[letter][names[0]])
 
     def result(self, data: Any, u: int, v: int) -> int:
         """f of two values."""
@@ -88,10 +85,8 @@ class Assignments(CurriculumTask):
     def rule(self, text: str, look: Look) -> Rule:
         size, values = look("size"), look("values")
         letter, names = self.asked(text, size, values)
-        if letter in ("A", "B"):
-            return str(look(letter, names[0]))
-        if letter == "f":
-            return str(look("f", *names))
+        if letter != "V":
+            return str(look(letter, *names))
         behind = yield f"A(x{names[0]})", f"B(x{names[0]})"
         if (constant := number(behind[0])) is not None and constant < values:
             return str(constant)
@@ -110,11 +105,9 @@ class Assignments(CurriculumTask):
 
     def questions(self, data: Any) -> Iterator[str]:
         yield from self.learnable(data)
-        for letter in "AB":
-            yield from (f"{letter}(x{z})" for z in range(data["size"]))
+        yield from (f"{letter}(x{z})" for letter in "AB" for z in range(data["size"]))
         if self.tabled:
-            for u in range(data["values"]):
-                yield from (f"f({u},{v})" for v in range(data["values"]))
+            yield from (f"f({u},{v})" for u in range(data["values"]) for v in range(data["values"]))
 
     def learnable(self, data: Any) -> Iterator[str]:
         return (f"V(x{z})" for z in range(data["size"]))

@@ -62,10 +62,10 @@ def earnings(n: int, heads: int, t: int) -> list[Fraction]:
     """What an adversary that shows coins at random is expected to earn at each of t steps, |next price - price|, from a
     market that knows how many heads there are and that it does so; exact. UsageError as in `price`."""
     _check(n, heads, t)
-    return [
-        sum((_drawn(n, heads, step, up) * _moved(n, heads, t, up, step) for up in range(step + 1)), Fraction(0))
-        for step in range(t)
-    ]
+    moves = (
+        (_drawn(n, heads, step, up) * _moved(n, heads, t, up, step) for up in range(step + 1)) for step in range(t)
+    )
+    return [sum(each, Fraction(0)) for each in moves]
 
 
 def _check(n: int, heads: int, t: int) -> None:
@@ -86,9 +86,7 @@ def _drawn(n: int, heads: int, seen: int, up: int) -> Fraction:
 @lru_cache(maxsize=4096)
 def _price(n: int, heads: int, t: int, up: int, seen: int) -> Fraction:
     left = (n - seen, heads - up, t - seen)
-    return sum(
-        (_drawn(left[0], left[1], left[2], more) * _belief(up + more, t, n) for more in range(left[2] + 1)), Fraction(0)
-    )
+    return sum((_drawn(*left, more) * _belief(up + more, t, n) for more in range(t - seen + 1)), Fraction(0))
 
 
 def _moved(n: int, heads: int, t: int, up: int, seen: int) -> Fraction:

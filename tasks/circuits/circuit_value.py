@@ -64,10 +64,8 @@ class CircuitValue(Game):
         for layer in range(size - 1, -1, -1):
             for _ in range(2**layer):
                 x, y = random.sample(below, 2)
-                kind, value = min(
-                    (("AND", seen[x] & seen[y]), ("OR", seen[x] | seen[y])),
-                    key=lambda made: abs(made[1].bit_count() - _PROBES / 2),
-                )
+                made = (("AND", seen[x] & seen[y]), ("OR", seen[x] | seen[y]))
+                kind, value = min(made, key=lambda each: abs(each[1].bit_count() - _PROBES / 2))
                 if random.random() < 0.5:
                     kind, value = "NAND" if kind == "AND" else "NOR", value ^ (2**_PROBES - 1)
                 gates.append((kind, x, y))
@@ -105,10 +103,8 @@ class CircuitValue(Game):
         netlist = read_netlist(path)
         call = _CALL.fullmatch((text or "").strip())
         if call is None:
-            raise UsageError(
-                f"{path}: which output, on which input? write it as OUTPUT(BITS), one bit for each of "
-                f"{len(netlist.inputs)} inputs in the order of the file, not {text!r}"
-            )
+            form = f"OUTPUT(BITS), one bit for each of {len(netlist.inputs)} inputs in the order of the file"
+            raise UsageError(f"{path}: which output, on which input? write it as {form}, not {text!r}")
         if len(call[2]) != len(netlist.inputs):
             raise UsageError(f"{path} has {len(netlist.inputs)} inputs, and {call[2]!r} has {len(call[2])} bits")
         circuit = netlist.circuit(call[1].strip() or None)
@@ -151,10 +147,11 @@ class Drawing(Program):
     """Moves at random in either debate, by the step's seed: any child, any gate, any values."""
 
     def act(self, request: Request) -> Move:
-        random, data = Random(request.seed), request.view.question.data
+        random = Random(request.seed)
+        data: Any = request.view.question.data
         if Descend in request.kinds:
             return Descend(which="first" if random.random() < 0.5 else "second")
-        size: int = len(data["circuit"]["gates"])  # type: ignore[call-overload, index, arg-type]
+        size = len(data["circuit"]["gates"])
         if GateNumber in request.kinds:
             return GateNumber(gate=random.randrange(size))
         return GateValues(values=tuple(random.randrange(2) for _ in range(size)))

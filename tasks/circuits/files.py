@@ -33,9 +33,8 @@ def read_netlist(path: str | Path) -> Netlist:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{path} is neither AIGER nor text (byte {error.start}); a circuit file is BENCH or AIGER"
-        ) from None
+        what = f"neither AIGER nor text (byte {error.start}); a circuit file is BENCH or AIGER"
+        raise UsageError(f"{path} is {what}") from None
     return parse_bench(text, str(path))
 
 

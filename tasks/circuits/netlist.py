@@ -72,11 +72,9 @@ class Netlist:
                 done.add(signal)
                 yield signal
             elif signal in waiting:
-                circle = list(waiting)[list(waiting).index(signal) :]
-                raise UsageError(
-                    f"{self._where(signal)}signal {signal!r} depends on itself, through {_some([*circle, signal], ' <- ')}; "
-                    "only combinational circuits have values"
-                )
+                circle = _some([*list(waiting)[list(waiting).index(signal) :], signal], " <- ")
+                why = f"signal {signal!r} depends on itself, through {circle}; only combinational circuits have values"
+                raise UsageError(self._where(signal) + why)
             elif signal not in done:
                 if signal not in inputs and signal not in self.gates:
                     user = next((name for name, gate in self.gates.items() if signal in gate[1:]), signal)

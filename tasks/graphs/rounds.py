@@ -15,10 +15,9 @@ equal distance are decided by the smallest number. Every candidate's distance is
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import product
 from random import Random
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from moot.complexity.rules import Look, Rule, looker
 from moot.protocols.engine.errors import UsageError
@@ -28,8 +27,7 @@ from moot.tasks.curriculum import NUMBER, CurriculumTask, number
 Part = Generator["tuple[str, ...] | str", tuple[str, ...], tuple[int, int] | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A question taken apart: its letter, its round (None in the published form), and the nodes or indices it names."""
 
     letter: str
@@ -161,12 +159,14 @@ class RoundsTask(CurriculumTask):
         known = [(d, node) for d, node in zip(map(number, distances), sorted(candidates), strict=True) if d is not None]
         return min(known, default=None)
 
+    def beside(self, data: Any, asked: Asked, true: str) -> list[str]:
+        """The neighbours of a question's first node; all nodes where these hold no other than the true one."""
+        near = [f"{self.prefix}{node}" for node in data["neighbours"][asked.names[0]]]
+        return near if set(near) - {true} else [f"{self.prefix}{node}" for node in range(data["size"])]
+
     def questions(self, data: Any) -> Iterator[str]:
-        if self.by_rounds:
-            for round in range(self.rounds(data) + 1):
-                yield from self._written(data, self.learned, round)
-        else:
-            yield from self.learnable(data)
+        for round in range(self.rounds(data) + 1) if self.by_rounds else (None,):
+            yield from self._written(data, self.learned, round)
         yield from self._written(data, {letter: count for letter, count in self.looked.items() if letter != "N"}, None)
         for node, degree in enumerate(data["degree"]):
             yield from (f"N({self.prefix}{node},{i})" for i in range(degree))
@@ -176,8 +176,7 @@ class RoundsTask(CurriculumTask):
 
     def _written(self, data: Any, letters: Mapping[str, int], round: int | None) -> Iterator[str]:
         for letter, count in letters.items():
-            for nodes in product(range(data["size"]), repeat=count):
-                yield self.write(letter, round, *nodes)
+            yield from (self.write(letter, round, *nodes) for nodes in product(range(data["size"]), repeat=count))
 
     def primitive(self, text: str) -> bool:
         return self.asked(text).letter in self.looked

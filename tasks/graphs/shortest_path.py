@@ -92,13 +92,12 @@ class ShortestPath(RoundsTask):
         return str(found[0]) if asked.letter == "D" else f"v{found[1]}"
 
     def near(self, data: Any, asked: Asked, true: str, random: Random) -> list[str]:
-        if asked.letter == "D":
-            d, longest = number(true), self.longest(data["size"])
-            if d is None:
-                return [str(random.randint(2, longest))]
-            return [str(d - 1) if d > 1 else INFINITE, str(d + 1) if d < longest else INFINITE]
-        beside = [f"v{vertex}" for vertex in data["neighbours"][asked.names[0]]]
-        return beside if set(beside) - {true} else [f"v{vertex}" for vertex in range(data["size"])]
+        if asked.letter == "S":
+            return self.beside(data, asked, true)
+        d, longest = number(true), self.longest(data["size"])
+        if d is None:
+            return [str(random.randint(2, longest))]
+        return [str(d - 1) if d > 1 else INFINITE, str(d + 1) if d < longest else INFINITE]
 
     def step(self, asked: Asked, size: int, look: Look) -> Rule:
         a, b = asked.names

@@ -86,15 +86,15 @@ class UnionFind(RoundsTask):
         return self.final(data, asked) if known else UNKNOWN
 
     def near(self, data: Any, asked: Asked, true: str, random: Random) -> list[str]:
+        values = [f"c{value}" for value in range(data["values"])]
         if asked.letter == "S":
-            return [NONE, *(f"c{value}" for value in range(data["values"]))] if true != NONE else ["c0", "c1"]
+            return ["c0", "c1"] if true == NONE else [NONE, *values]
         if asked.letter == "V":
-            return [f"c{value}" for value in range(data["values"])]
+            return values
         if asked.letter == "D":
             depth = number(true) or 0
             return [str(depth + 1), str(max(depth - 1, 0))]
-        beside = [f"x{y}" for y in data["neighbours"][asked.names[0]]]
-        return beside if set(beside) - {true} else [f"x{y}" for y in range(data["size"])]
+        return self.beside(data, asked, true)
 
     def step(self, asked: Asked, size: int, look: Look) -> Rule:
         (x,) = asked.names

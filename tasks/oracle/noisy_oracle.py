@@ -64,12 +64,11 @@ def _played(bound: str) -> dict[str, Play]:
     return {"doubly-efficient": Play({"debater": "honest", "judge": "vera"}, bound)}
 
 
-def _about(what: str) -> str:
-    return (
-        f"The data names a computation, its input, and the oracle: for each query the probability that the bit is 1. {what} "
-        "likely() asks whether the computation's answer is True with probability at least 2/3; if not, it is at most 1/3. "
-        "The answer is yes or no."
-    )
+_ABOUT = (
+    "The data names a computation, its input, and the oracle: for each query the probability that the bit is 1. {} likely() "
+    "asks whether the computation's answer is True with probability at least 2/3; if not, it is at most 1/3. The answer is "
+    "yes or no."
+)
 
 
 class OracleChain(OracleTask):
@@ -79,7 +78,7 @@ class OracleChain(OracleTask):
     computed: ClassVar[str] = "chain"
     largest = 100_000
     plays = _played("106000 + 1")
-    about: ClassVar[str] = _about("chain asks for bit(0) to bit(n-1), and its answer is the last of them.")
+    about: ClassVar[str] = _ABOUT.format("chain asks for bit(0) to bit(n-1), and its answer is the last of them.")
 
     def oracle(self, n: int, true: bool, random: Random) -> dict[str, str]:
         table = {f"bit({step})": f"{random.randint(1, 7)}/8" for step in range(n - 1)}
@@ -98,7 +97,7 @@ class OracleWalk(OracleTask):
     computed: ClassVar[str] = "walk"
     largest = 999
     plays = _played("106000*n + 1")
-    about: ClassVar[str] = _about(
+    about: ClassVar[str] = _ABOUT.format(
         "walk goes up or down by up(0), up(1), …; its answer is whether it ends above the start."
     )
 
@@ -126,7 +125,7 @@ class OracleSort(OracleTask):
     computed: ClassVar[str] = "sorting"
     largest = 6
     plays = _played("26500*n^4 + 1")
-    about: ClassVar[str] = _about(
+    about: ClassVar[str] = _ABOUT.format(
         "sorting inserts items 0 to n-1 by the comparisons less(i,j), i being the later item; its answer is whether item 0 "
         "ends up first."
     )

@@ -56,8 +56,7 @@ class Shows(Program):
 
 
 class Updates(Program, records=("task",)):
-    """A judge that looks at the items it was pointed to and believes what follows from them. UsageError for a task that
-    has no such belief."""
+    """A judge that looks at the items it was pointed to and believes what follows. UsageError for another task."""
 
     def __init__(self, task: Task) -> None:
         self.task, self.belief = task, _belief(task)

@@ -75,8 +75,7 @@ class Failures:
 
 def failure_curve(error: float, heights: Sequence[int], plays: int = 400, seed: int = 0) -> list[Failures]:
     """Measured and predicted failures of sums of 2^height ones by amplification, each answer one too high with
-    probability `error`. A slip adds 1 and nothing ever subtracts, so that errors cannot cancel. UsageError on a
-    negative height."""
+    probability `error`. A slip adds 1 and nothing ever subtracts, so errors cannot cancel. UsageError on a negative height."""
     if min(heights, default=0) < 0 or plays < 1:
         raise UsageError(f"a failure curve needs heights of at least 0 and at least 1 play, not {heights} and {plays}")
     task, found = Sum(), list[Failures]()

@@ -96,8 +96,7 @@ class Iterated:
     overseer: H, an agent of the seat "overseer" (the task's rule by default). wrap: puts something around the overseer
     of loop 3, such as errors. strata: the questions to train on (all by default). Everything is drawn from `seed`, and
     the tasks change only where a buffer is full or empty, so on asyncio, which wakes them in a fixed order, the same
-    seed gives the same history. watch: called after each batch of loop 4; it may look, and evaluate, but takes no
-    part."""
+    seed gives the same history. watch: called after each batch of loop 4; it may look, and takes no part."""
 
     def __init__(
         self, task: CurriculumTask, data: Any, learner: Learner, settings: Settings | None = None, *, seed: int = 0,

@@ -2,8 +2,7 @@
 
 Shah (comments on Hubinger 2020, AI safety via market making): where M is wrong on a sub-question, the adversary cites
 it, the citation is verified, and the judge believes what follows from it. If M slips on each question with probability
-e, and learned all else from its own answers, the final answer is right about as often as no question under it
-slipped."""
+e, and learned all else from its own answers, the final answer is right about as often as nothing under it slipped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,8 +1,7 @@
 """Imitation and approval side by side: what an overseer that sees an answer takes over from it.
 
 A blind overseer's answer does not depend on the model's, so a model can only learn to predict it. One that sees the
-answer can be anchored, or persuaded. Both play `moot.protocols.amplification.approval.Approval`, whose views are all
-that they are shown."""
+answer can be anchored, or persuaded. Both play `moot.protocols.amplification.approval.Approval`, and are shown its views alone."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -122,8 +121,7 @@ def train_by_approval(
 
     In each pass, and for each question, the present answer is claimed first, then the task's answers in random order,
     each with the next of `texts`. Where no claim is approved, nothing is learned. The overseer's sub-questions are
-    answered by the table itself and by the environment. seen=False is imitation: only the overseer's own answer is
-    approved."""
+    answered by the table itself and by the environment. seen=False is imitation: only its own answer is approved."""
     learner, random = Tabular(), Random(f"approval/{seed}")
     amplifier = Amplifier(task, data, seed)  # for its question, whose choices are all answers of the task
     parts, protocol = as_agent(learner, task), Approval(seen=seen, width=amplifier.protocol.width)

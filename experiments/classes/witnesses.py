@@ -27,8 +27,7 @@ def only_the_truth(task: Task, sample: Sample) -> bool:
 
 
 def small_tableaus() -> Iterator[Sample]:
-    """Every machine with one state besides accept over the symbols 0 and 1, at each time up to 4, on the words 0 and 1.
-    The blank reads as 0 does."""
+    """Every machine with one state besides accept over the symbols 0 and 1, at each time up to 4, on the words 0 and 1; the blank reads as 0."""
     task, random = task_named("tableau"), Random("every tableau")
     entries = [[state, symbol, move] for state in ("q0", "accept") for symbol in "01" for move in (-1, 0, 1)]
     for zero, one in product(entries, repeat=2):

@@ -39,8 +39,7 @@ class Claims:
 
 def margins(judge: SparseJudge, sums: Floats, claims: Claims) -> Floats:
     """By how much the judge's logit of a's label is above that of b's, or without precommit above every other.
-    sums: of what the revealed pixels add to the first layer, shape (games, hidden); they are overwritten. Returns shape
-    (games,)."""
+    sums: of what the revealed pixels add to the first layer, shape (games, hidden); overwritten. Returns (games,)."""
     if claims.theirs is not None:
         between = (judge.third[:, claims.mine] - judge.third[:, claims.theirs]).T
         return judge.finished(sums, between) + (judge.third_bias[claims.mine] - judge.third_bias[claims.theirs])

@@ -169,8 +169,7 @@ def train_judge(
     """A judge trained on `revealed` random non-zero pixels of random images, drawn anew in each of `steps` batches.
 
     Adam (Kingma and Ba 2015) on cross-entropy; its rate falls linearly to 0. say: is told how it goes, ten times. The
-    same seed gives the same judge on the same machine. UsageError on an image with fewer pixels, and without the extra
-    `learn`."""
+    same seed gives the same judge on the same machine. UsageError on an image with fewer, or without the extra `learn`."""
     csr_array = needed("training a judge needs", "scipy.sparse").csr_array
     if min(revealed, steps, batch, *hidden) < 1:
         raise UsageError("a judge is trained on 1 pixel or more, in 1 step or more, with 1 unit or more in each layer")

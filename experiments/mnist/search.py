@@ -2,8 +2,7 @@
 
 Pure search, without a learned prior or value: Irving, Christiano and Amodei 2018 choose what to expand by the PUCT rule
 of Silver et al. 2017 (AlphaGo Zero), argmax of Q + c P sqrt(sum of N) / (1 + N), under a uniform prior P. A rollout
-descends to a pixel that was not tried before in its position, reveals random pixels to the end, and takes the judge's
-verdict."""
+descends to a pixel that was not tried before in its position, reveals random pixels to the end, and asks the judge."""
 
 from __future__ import annotations
 
@@ -44,8 +43,7 @@ class Search:
         return most
 
     def visits(self, standing: Standing) -> tuple[NDArray[np.int32], Floats]:
-        """How often each pixel in `order` was tried, shape (games, most), and numbers in [0, 1) to break ties; both are −1 where
-        there is no pixel to reveal."""
+        """How often each pixel in `order` was tried, shape (games, most), and numbers in [0, 1) to break ties; −1 where none is left."""
         with one_thread():
             return self._visits(standing)
 

@@ -47,8 +47,7 @@ class SparseVerdict(Program, name="sparse judge", records=("pixels",)):
 
 class PixelDebater:
     """A debater that claims `label` and chooses pixels for it: by tree search with so many rollouts, or as `choose`
-    says. It has the judge that will decide, so that it does not err about it. UsageError on a label that the judge does
-    not know."""
+    says. It has the judge that will decide, and does not err about it. UsageError on a label unknown to it."""
 
     def __init__(
         self,

@@ -61,8 +61,7 @@ def success(guard: Curve, houdini: Curve, gap: float, steps: int, start: float =
 def best_steps(
     guard: Curve, houdini: Curve, gap: float, start: float = 0.0, most: int = MOST_STEPS
 ) -> tuple[int, float]:
-    """The number of steps, of 1 to `most`, with which the chain is likeliest to hold, and that probability. The fewest of
-    equally good ones."""
+    """The number of steps, of 1 to `most`, with which the chain is likeliest to hold, and how likely. Of equals the fewest."""
     if type(most) is not int or most < 1:
         raise UsageError(f"the most steps to try are 1 or more, not {most!r}")
     chances = {steps: success(guard, houdini, gap, steps, start) for steps in range(1, most + 1)}

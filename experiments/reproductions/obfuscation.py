@@ -74,8 +74,7 @@ def expected(protocol: ClaimTree, question: Question | Sample, seats: dict[str, 
 
 
 def best(protocol: ClaimTree, sample: Sample, claimed: str, estimator: Any, judge: Any, task: PrimeTask) -> float:
-    """The most that a prover who claims this answer gets by any calls and picks, parts being as an honest or an obfuscating
-    prover gives them."""
+    """The most that a prover who claims this answer gets by any calls and picks, parts being an honest or obfuscating prover's."""
 
     def moves(request: Request) -> Iterable[Move]:
         kind = request.kinds[0]

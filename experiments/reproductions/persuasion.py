@@ -29,8 +29,7 @@ def reproduce(
     place, and a consultant for each answer.
 
     instances: questions of `size` items, from `seed` on. judge, talker: the judge (`Swayed()`), and what best of N
-    draws from (`Talker()`). A verdict without a first place is decided, and not right. Raises UsageError on bad
-    numbers."""
+    draws from (`Talker()`). A verdict without a first place is decided, and not right. UsageError on bad numbers."""
     if instances < 1 or not sizes or min(sizes) < 1:
         raise UsageError(f"persuasion: {instances} instances and sizes {tuple(sizes)}; both need to be at least 1")
     judge, talker = judge or Swayed(), talker or Talker()

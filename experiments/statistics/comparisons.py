@@ -151,8 +151,7 @@ def performance_gap_recovered(
     weak: Iterable[Judged], protocol: Iterable[Judged], strong: Iterable[Judged], by: Bootstrap = BOOTSTRAP
 ) -> Estimate:
     """PGR = (protocol − weak) / (strong − weak), of accuracies over the questions that all three decided (Burns et al.
-    2023, arXiv 2312.09390). Unknown when there is no gap, that is strong ≤ weak; without an interval when some resample
-    has none."""
+    2023, arXiv 2312.09390). Unknown when strong ≤ weak; without an interval when some resample has no gap."""
     rows, others, ties = _paired(weak, protocol, strong)
 
     def recovered(sample: Sequence[tuple[float, ...]]) -> float | None:

@@ -68,8 +68,7 @@ class Bootstrap:
         self, units: Sequence[Unit], statistic: Callable[[Sequence[Unit]], float | None], value: float | None
     ) -> tuple[float | None, float | None]:
         """The interval of `statistic`, whose value on all `units` is `value`; widened to hold it where it does not.
-        units: one for each question, comparable with each other. (None, None) with fewer than two units, and where some
-        resample has no value."""
+        units: one for each question, comparable with each other. (None, None) with fewer than two units, or where a resample has no value."""
         if value is None or len(units) < 2:
             return None, None
         random, ordered = Random(self.seed), sorted(units)  # type: ignore[type-var]

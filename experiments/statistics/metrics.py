@@ -115,8 +115,7 @@ def calibration(records: Iterable[Judged], bins: int = 10, by: Bootstrap = BOOTS
 
     Σ_b (n_b / n) · |accuracy_b − confidence_b| (Naeini, Cooper and Hauskrecht 2015), where the confidence is the
     largest probability, and right means what it means in `accuracy`. A probability on an edge belongs to the bin above
-    it. Interval: bootstrap over questions, widened to hold the value: resamples are noisier, so their errors are
-    larger."""
+    it. Interval: bootstrap over questions, widened to hold the value, as resamples are noisier."""
     if type(bins) is not int or bins < 1:
         raise UsageError(f"calibration needs at least 1 bin, not {bins!r}")
     found, others = decided(records)

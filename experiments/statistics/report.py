@@ -66,8 +66,7 @@ class Report(BaseModel):
         return all(row.holds is not False for row in self.rows)
 
     def text(self, width: int | None = None) -> str:
-        """The report as a table, with columns only for what some row has. width: columns to fit into: names are wrapped, and
-        a row's note goes below it."""
+        """The report as a table, with columns for what some row has. width: to fit into: names are wrapped, notes go below."""
         width = width or 100
         columns = [("measured", [shown(row.measured) for row in self.rows])]
         for head, has, show in _COLUMNS:

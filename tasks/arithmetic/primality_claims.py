@@ -1,7 +1,6 @@
 """Questions about a number's being prime, and what two ways of taking them apart have in common.
 
-Rule of this file: claims and how they rest on each other; the two ways are in `primality.py`, programs that debate them in
-`primality_programs.py`."""
+Rule of this file: claims and how they rest on each other; the two ways are in `primality.py`."""
 
 import re
 from abc import abstractmethod

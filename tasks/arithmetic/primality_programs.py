@@ -20,8 +20,7 @@ class Prover(Program, records=("task", "lies", "knows")):
 
     lies: it claims the wrong answer, and parts that fit it. knows: it finds out what is true by looking at the cells
     that its claim is about; otherwise it looks at nothing, claims that the number is prime (not prime when it does not
-    lie), calls every estimate fine and picks a part by the step's seed: it has an argument with a flaw, and does not
-    know where."""
+    lie), calls every estimate fine and picks a part by the step's seed: its argument has a flaw, it does not know where."""
 
     def __init__(self, task: PrimeFamily, lies: bool = False, knows: bool = True) -> None:
         self.task, self.lies, self.knows = task, lies, knows
@@ -81,8 +80,7 @@ class Estimator(Program, records=("prior", "divisions")):
     Coins that fall so make each claim come out right with just the probability that was given to it, however it is
     taken apart, so that no call before the last gains anything. That a product has one divisor, somewhere, makes
     prior^s too low by at most 0.044 (where prior is 1/2): a prover who cannot tell where it is loses on every call that
-    costs it more. Bases it takes for independent coins with probability `prior`. What it saw the answer to, it
-    knows."""
+    costs it more. Bases it takes for independent coins with probability `prior`. What it saw, it knows."""
 
     def __init__(self, task: PrimeFamily, prior: float = 0.5, divisions: int = 0) -> None:
         if not 0 < prior < 1 or divisions < 0:

@@ -22,8 +22,7 @@ MOST_INPUTS = 1_000_000
 
 def read_netlist(path: str | Path) -> Netlist:
     """The netlist in a file: AIGER, ASCII or binary, which begins with "aag" or "aig" and a number, or else BENCH.
-    Raises UsageError, which names the file and the line, on a file that cannot be read or is in none of these
-    formats."""
+    Raises UsageError, which names file and line, on a file that cannot be read or is in none of these formats."""
     try:
         content = Path(path).read_bytes()
     except (OSError, ValueError) as error:

@@ -27,8 +27,7 @@ class Circuit(Task):
 
     As a near input is at most 4 gates away, at least 2^k / 4 different questions stand under the last gate, one below
     another: their number and the depth are exponential in the size of the description. Succinct circuit value is
-    EXP-complete (Papadimitriou 1994, section 20.1) for circuits described by circuits; these are described by affine
-    maps."""
+    EXP-complete (Papadimitriou 1994, section 20.1) for circuits described by circuits; here by affine maps."""
 
     name: ClassVar[str] = "circuit"
     complexity_class: ClassVar[str] = "EXP"

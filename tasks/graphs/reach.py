@@ -22,8 +22,7 @@ YES, NO = "yes", "no"
 
 class Reach(Game):
     """Does a walk lead from one vertex to another? n vertices, every edge there with probability 1.1 / n.
-    The rule: a walk of at most 1 step is an edge, or none is needed; one of at most 2 k has a middle with walks of at
-    most k on both sides."""
+    The rule: a walk of at most 1 step is an edge, or none is needed; one of at most 2 k has a middle, with at most k on either side."""
 
     name: ClassVar[str] = "reach"
     complexity_class: ClassVar[str] = "P"

@@ -142,8 +142,7 @@ class RoundsTask(CurriculumTask):
 
     def nearest(self, asked: Asked, size: int, look: Look, distance: Callable[[int], str]) -> Part:
         """The candidate next to the question's first node with the least known distance, as (distance, node).
-        The candidates are the answers to the question itself, asked twice and kept if there is an edge, and all
-        neighbours."""
+        The candidates are the answers to the question itself, asked twice and kept if there is an edge, and all neighbours."""
         here = asked.names[0]
         own = self.before(asked, asked.letter, *asked.names)
         neighbours = (f"N({self.prefix}{here},{i})" for i in range(look("degree", here)))

@@ -52,8 +52,7 @@ def neighbours(data: Any, v: int) -> list[int]:
 
 def colour_of(data: Any, v: int) -> int:
     """The honest claimant's colour of vertex v: of a proper colouring where one is known, of the classes otherwise.
-    Where no proper colouring exists the colours have a violated edge, as any have. UsageError as in
-    `Colouring.truth`."""
+    Where none exists they have a violated edge, as any have. UsageError as in `Colouring.truth`."""
     if wrong_edges(data) and not four_joined(data) and (solved := solution(data)) is not None:
         return solved[v]
     return class_of(data["class"], v)

@@ -27,10 +27,8 @@ CLAUSES = 1.6
 
 class TQBF(Game):
     """Is a random quantified 3-CNF formula true? n variables in alternating blocks of one, the innermost existential.
-
     There are 2 n clauses of two existential literals and one of any variable. The rule: a formula with a variable left
-    is true when it is so for one value, or for both, of the outermost one; without, when every clause has a true
-    literal."""
+    is true when it is so for one value, or for both, of the outermost one; without, when no clause is false."""
 
     name: ClassVar[str] = "tqbf"
     complexity_class: ClassVar[str] = "PSPACE"

@@ -25,8 +25,7 @@ class Halting(Task):
 
     The number has n bits, the first a 1, and lies left of a '#'. Each count takes 1 from it, walks to the right end of
     the tape, adds a mark '|' there and walks back, so that the tape grows to 2^n cells and the run to about 4^n steps;
-    when nothing is left to take, it halts. Beside that every step changes a colour, by a random table of colour and
-    symbol."""
+    when nothing is left to take, it halts. Beside that every step changes a colour, by a random table."""
 
     name: ClassVar[str] = "halting"
     complexity_class: ClassVar[str] = "R"

@@ -19,8 +19,7 @@ from moot.tasks.programs.play import Play
 
 class OracleTask(Task):
     """Does a computation with a noisy oracle answer True with probability at least 2/3 (yes), or at most 1/3 (no)?
-    The data names the computation and its input, and holds the oracle: from each query to the probability of a 1, as an
-    exact fraction in a text."""
+    The data names the computation and its input, and holds the oracle: from query to the probability of a 1, as a fraction."""
 
     complexity_class: ClassVar[str] = "P"
     example = "likely()"

@@ -21,8 +21,7 @@ _BRACKETED = re.compile(r"\[([^\[\]]*)\]")
 
 class Predictor(Program, records=("task", "wrong")):
     """A market that is right: it answers with the truth, which it computes, and prices that choice at 1.
-    What a question points to it opens, all of it, and works the answer out by the task's rule. wrong: what it answers
-    instead to some questions."""
+    What a question points to it opens, all of it, and works out by the task's rule. wrong: other answers to some questions."""
 
     def __init__(self, task: Family, wrong: Mapping[str, str] | None = None) -> None:
         self.task, self.wrong = task, dict(wrong or {})
@@ -236,8 +235,7 @@ def examined(task: Family, request: Request) -> Reply:
 
 
 def told(task: Family, question: Question, text: str | None = None) -> str:
-    """The truth about a question, or about another text, "?" where the task knows no such question. AgentError without
-    the data."""
+    """The truth about a question, or about another text, "?" where the task knows none. AgentError without the data."""
     text = question.text if text is None else text
     if question.data is None:
         raise AgentError(f"{text!r}: the truth cannot be computed without the data, which this seat is not shown")

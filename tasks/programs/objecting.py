@@ -1,7 +1,6 @@
 """Programs that hold a recursive debate about any question with a local rule: debaters, and a judge of one path.
 
-A claim is written as lines "question=answer": what is claimed, then each answer that it follows from by the task's
-rule."""
+A claim is written as lines "question=answer": what is claimed, then each answer that it follows from by the rule."""
 
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -62,8 +61,7 @@ class Objecting(TaskProgram):
         return None
 
     def based(self, request: Request, text: str, answer: str) -> Stated:
-        """A claim with what it follows from: truths, or all of them but one; truths, too, where no such lie is
-        found."""
+        """A claim with what it follows from: truths, or all of them but one where such a lie is found."""
         true = self.followed(request, text, {})
         if true.answer != answer:
             random = Random(request.seed)
@@ -120,8 +118,7 @@ def stated(text: str) -> Stated:
 def lies(
     true: str, random: Random, choices: tuple[str, ...], got: str | None = None, wanted: str | None = None
 ) -> Iterator[str]:
-    """Answers other than the true one that could pass for it. choices: of the debate. got, wanted: what follows from
-    the truth, and what should."""
+    """Answers other than the true one that could pass for it. choices: of the debate. got, wanted: what follows, and should."""
     yield slip(true, random)
     if got and wanted and all(text.removeprefix("-").isdecimal() for text in (true, got, wanted)):
         off = int(wanted) - int(got)

@@ -1,8 +1,7 @@
 """Items of evidence with known weights, a judge that adds up what it is shown, and how far that moves it on the way.
 
 Grace and Christiano (discussions of "buying truth from a liar" and of market making, 2020): an adversary that is paid
-for every move of the price gains by zig-zag, showing items for and against in turn, though the price ends where it
-was."""
+for every move of the price gains by zig-zag, showing items for and against in turn, though the price ends where it was."""
 
 import math
 import re

@@ -60,8 +60,7 @@ class Swayed(Program, records=("credulity", "confidence", "length")):
 
     A position of which two weights were claimed is looked at, and counts in full as it is. A claim that nobody contests
     counts `credulity` of its weight (0 to 1). Each "surely" adds `confidence`, and each word `length`, for the side of
-    its speech. With credulity 1 and no sway it believes all that is not contested. Raises UsageError on other
-    numbers."""
+    its speech. With credulity 1 and no sway it believes all that is not contested. UsageError otherwise."""
 
     def __init__(self, credulity: float = 0.5, confidence: float = 0.25, length: float = 0.0) -> None:
         if not 0 <= credulity <= 1:

@@ -12,7 +12,7 @@ from moot.judges.bounded import Bounded
 from moot.play.driver import run
 from moot.protocols.engine.outcomes import Decided, Exhausted
 from moot.protocols.engine.question import Sample
-from moot.tasks.base import task_named
+from moot.tasks.base import Task, task_named
 from moot.transcripts.transcript import Transcript
 
 
@@ -43,10 +43,10 @@ def circle() -> Failure:
     )
 
 
-def _played(name: str, protocol: str, size: int, **bounds: Any) -> Transcript:
+def _played(name: str, protocol: str, size: int, seed: int = 0, **bounds: Any) -> Transcript:
     """A play of the task's programs. bounds: role to other bounds than the task's."""
     task = task_named(name)
-    sample = task.sample(size, 0)
+    sample = task.sample(size, seed)
     made, seats = task.staged(protocol, sample)
     seats |= {role: Bounded(seats[role].agent, **bound) for role, bound in bounds.items()}
     return run(made, sample, seats)
@@ -54,19 +54,20 @@ def _played(name: str, protocol: str, size: int, **bounds: Any) -> Transcript:
 
 def published_rule(machines: int = 200) -> Failure:
     """The tableau rule to the letter of the post returns the symbol that was read where one was written."""
-    wrong = {"tableau-published": 0, "tableau": 0}
-    for name in wrong:
-        task = task_named(name)
-        for seed in range(machines):
-            question = task.sample(8, seed).question
-            memo: dict[str, str] = {}
-            evaluate(task, question.data, question.text, memo)
-            wrong[name] += any(task.truth(question.data, text) != answer for text, answer in memo.items())
+
+    def contradicts(task: Task, seed: int) -> bool:
+        question, memo = task.sample(8, seed).question, dict[str, str]()
+        evaluate(task, question.data, question.text, memo)
+        return any(task.truth(question.data, text) != answer for text, answer in memo.items())
+
+    published, mended = (
+        sum(contradicts(task_named(name), seed) for seed in range(machines))
+        for name in ("tableau-published", "tableau")
+    )
     return Failure(
         "the tableau rule as published (the symbol read, not the one written)",
-        wrong["tableau-published"] > 0 == wrong["tableau"],
-        f"{wrong['tableau-published']} of {machines} random machines contradict their simulation; with the written symbol "
-        f"{wrong['tableau']}",
+        published > 0 == mended,
+        f"{published} of {machines} random machines contradict their simulation; with the written symbol {mended}",
     )
 
 
@@ -105,12 +106,8 @@ def uncited_market() -> Failure:
 
 def path_too_long() -> Failure:
     """A debate's path must stay within the judge's polynomial; one that does not carries no guarantee."""
-    task = task_named("sum")
-    sample = task.sample(256, 1)
-    made, seats = task.staged("bisection", sample)
-    path = run(made, sample, seats).ledger.spent("judge", "reads")
-    seats["judge"] = Bounded(seats["judge"].agent, reads="log(n)")
-    transcript = run(made, sample, seats)
+    path = _played("sum", "bisection", 256, 1).ledger.spent("judge", "reads")
+    transcript = _played("sum", "bisection", 256, 1, judge={"reads": "log(n)"})
     outcome, guarantee = transcript.outcome, transcript.guarantee
     return Failure(
         "a debate whose path is longer than the judge's polynomial",
@@ -136,19 +133,22 @@ def without_copies(each: int = 6) -> Failure:
     for size in (6, 12, 30):
         made_so = (task.sample(size, seed) for seed in count())
         samples += islice((sample for sample in made_so if _true(sample) == "no"), each)
-    fooled = dict.fromkeys(("cross-examination-uncopied", "cross-examination"), 0)
-    for protocol in fooled:
-        for sample in samples:
-            made, seats = task.staged(protocol, sample)
-            lie = sample.question.choices.index("yes")
-            seats["ab"[lie]] = task.programs()["adaptive"]()
-            outcome = run(made, sample, seats).outcome
-            fooled[protocol] += isinstance(outcome, Decided) and outcome.verdict.choice == lie
+
+    def fooled(protocol: str, sample: Sample) -> bool:
+        made, seats = task.staged(protocol, sample)
+        lie = sample.question.choices.index("yes")
+        seats["ab"[lie]] = task.programs()["adaptive"]()
+        outcome = run(made, sample, seats).outcome
+        return isinstance(outcome, Decided) and outcome.verdict.choice == lie
+
+    plain, copied = (
+        sum(fooled(protocol, sample) for sample in samples)
+        for protocol in ("cross-examination-uncopied", "cross-examination")
+    )
     return Failure(
         "cross-examination of a claimant that is no copy, and sees the challenge that it answers",
-        fooled["cross-examination-uncopied"] == len(samples) > 0 == fooled["cross-examination"],
-        f"{fooled['cross-examination-uncopied']} of {len(samples)} graphs that have no colouring were judged colourable; by "
-        f"copies, {fooled['cross-examination']}",
+        plain == len(samples) > 0 == copied,
+        f"{plain} of {len(samples)} graphs that have no colouring were judged colourable; by copies, {copied}",
     )
 
 

@@ -28,7 +28,7 @@ class Prover(Program, records=("task", "lies", "knows")):
     def act(self, request: Request) -> Move:
         kind, view, brief = request.kinds[0], request.view, request.brief
         if kind is Answer:
-            true = self._true(view.question.text, view) or NO if self.knows else NO
+            true = (self.knows and found(self.task, view.question.text, view)) or NO
             return Answer(choice=view.question.choices.index(opposite(true) if self.lies else true))
         if kind is Decomposition:
             return self._parts(request, brief["claim"], brief["claimed"])
@@ -38,14 +38,11 @@ class Prover(Program, records=("task", "lies", "knows")):
             return Pick(claim=str(self._pick(request) + 1))
         raise AgentError(f"step {request.step}: a prover gives no {kind.__name__}")
 
-    def _true(self, text: str, view: View) -> str | None:
-        return found(self.task, text, view)
-
     def _parts(self, request: Request, text: str, claimed: str) -> Decomposition:
         look = request.view.look
         parts = self.task.split(text, look, request.brief["most"]["claims"]) or (text,)
         if self.knows:
-            answers = {part: self._true(part, request.view) or NO for part in parts}
+            answers = {part: found(self.task, part, request.view) or NO for part in parts}
             if self.task.join(text, answers, look) == claimed:
                 return _decomposed(answers)
         # all of one kind fit a claim that a number is prime, and one "no" the opposite
@@ -59,7 +56,7 @@ class Prover(Program, records=("task", "lies", "knows")):
     def _sign(self, view: View, brief: Mapping[str, Any]) -> Any:
         if not self.knows:
             return FINE
-        right = self._true(brief["claim"], view) == brief["claimed"]
+        right = found(self.task, brief["claim"], view) == brief["claimed"]
         error = brief["estimate"] - right
         return FINE if abs(error) <= brief["forgiven"] else LOW if error < 0 else HIGH
 
@@ -67,7 +64,7 @@ class Prover(Program, records=("task", "lies", "knows")):
         claims, estimates = last_parts(request.view)
         if not self.knows:
             return Random(request.seed).randrange(len(claims))
-        right = (self._true(claim.question, request.view) == claim.answer for claim in claims)
+        right = (found(self.task, claim.question, request.view) == claim.answer for claim in claims)
         errors = [abs(estimate - holds) for estimate, holds in zip(estimates, right, strict=True)]
         return errors.index(max(errors))
 
@@ -84,8 +81,8 @@ class Estimator(Program, records=("prior", "divisions")):
 
     def __init__(self, task: PrimeFamily, prior: float = 0.5, divisions: int = 0) -> None:
         if not 0 < prior < 1 or divisions < 0:
-            raise UsageError(f"an estimator of primes needs a prior between 0 and 1 and divisions from 0, not {prior} and "
-                             f"{divisions}")  # fmt: skip
+            given = f"{prior} and {divisions}"
+            raise UsageError(f"an estimator of primes needs a prior between 0 and 1 and divisions from 0, not {given}")
         self.task, self.prior, self.divisions = task, prior, divisions
 
     def act(self, request: Request) -> Estimate:
@@ -134,19 +131,15 @@ class Searcher(Program, records=("divisions",)):
 
     def act(self, request: Request) -> Pick:
         claims, _ = last_parts(request.view)
-        left = self.divisions
-        wrong, open_ = list[int](), list[int]()
-        for number, claim in enumerate(claims, 1):
-            share = None if left is None else left // (len(claims) + 1 - number)
-            known = self._known(claim, request.view, share)
-            if left is not None and share is not None:
-                left -= share
-            if known is None:
-                open_.append(number)
-            elif not known:
-                wrong.append(number)
-        picked = wrong[:1] or ([Random(request.seed).choice(open_)] if open_ else [int(FOLLOWS)])
-        return Pick(claim=str(picked[0]))
+        known = list[bool | None]()
+        for place, claim in enumerate(claims):
+            # What division by the number of claims leaves over goes to the last ones.
+            share = None if self.divisions is None else (self.divisions + place) // len(claims)
+            known.append(self._known(claim, request.view, share))
+        open_ = [number for number, right in enumerate(known, 1) if right is None]
+        if False in known:
+            return Pick(claim=str(known.index(False) + 1))
+        return Pick(claim=str(Random(request.seed).choice(open_)) if open_ else FOLLOWS)
 
     def _known(self, claim: Claim, view: View, divisions: int | None) -> bool | None:
         """Whether a claim is right, as far as so many cells tell. What is no claim about the number is not."""
@@ -215,8 +208,7 @@ def joined(task: PrimeFamily, text: str, answers: Mapping[str, str], view: View)
 
 def last_parts(view: View) -> tuple[tuple[Claim, ...], list[float]]:
     """The claims of the last decomposition, and the estimates made of them since."""
-    claims: tuple[Claim, ...] = ()
-    estimates: list[float] = []
+    claims, estimates = tuple[Claim, ...](), list[float]()
     for entry in view:
         if isinstance(entry.move, Decomposition):
             claims, estimates = entry.move.claims, []

@@ -1,7 +1,6 @@
 """Estimators that learn from calls: online gradient descent, and outcome indistinguishability by multiplicative weights.
 
-Both are what the analysis of prover-estimator debate rests on (Brown-Cohen, Irving and Piliouras 2025, arXiv 2506.13609).
-"""
+Both are what the analysis of prover-estimator debate rests on (Brown-Cohen, Irving and Piliouras 2025)."""
 
 from __future__ import annotations
 

@@ -2,8 +2,7 @@
 
 A proposal accesses a class C when for every language in C there is a strategy for a polynomial-time judge such that
 every model that is optimal for the training signal decides it (Hubinger 2020, Alignment proposals and complexity
-classes). The
-statement is a lower bound in the limit of training; a witness is evidence for it on what it plays."""
+classes). That is a lower bound in the limit of training; a witness is evidence for it on what it plays."""
 
 import time
 from collections.abc import Iterator

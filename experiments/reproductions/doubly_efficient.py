@@ -1,5 +1,4 @@
-"""Doubly-efficient debate, measured: samples, queries, win rates against strategies, and what an honest debater can
-leak.
+"""Doubly-efficient debate, measured: samples, queries, win rates against strategies, and what honest debaters leak.
 
 Brown-Cohen, Irving and Piliouras 2023 (arXiv 2311.14125), with the constants of its machine-checked proof. The leak is
 that of Holland et al. 2026, When honesty is not enough: a debater who bends its estimates by less than anybody tests

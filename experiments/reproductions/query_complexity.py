@@ -1,7 +1,6 @@
 """How many bits a judge must read: debates about growing circuits, measured against the bounds of their theorems.
 
-Brown-Cohen, Irving, Marshall, Newman, Piliouras and Szegedy 2026 (arXiv 2602.08630), Debate is efficient with your
-time."""
+Brown-Cohen, Irving, Marshall, Newman, Piliouras and Szegedy 2026, Debate is efficient with your time (2602.08630)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial

@@ -1,5 +1,4 @@
-"""Reachability in a directed graph: the claim that halving settles (Savitch 1970; Irving et al. 2018, arXiv
-1805.00899).
+"""Reachability in a directed graph: the claim that halving settles (Savitch 1970; Irving et al. 2018).
 
 On a graph that is written out, as here, it is easy without a debate; the debate looks up one edge. The same debate
 decides graphs of 2^n vertices that only a program describes, which is all of PSPACE."""

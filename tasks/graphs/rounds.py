@@ -4,8 +4,7 @@ In Christiano, Shlegeris and Amodei 2018 the step of a shortest path and the par
 learner for the best neighbour that it knows (twice), drawing one neighbour at random, and keeping whichever is nearest.
 That has no bottom: a recursion would wait for itself. The two forms here:
 
-published: `S(a,b)` asks `S(a,b)`. A learner that starts with "?" gets better from one sweep over all questions to the
-next.
+published: `S(a,b)` asks `S(a,b)`. A learner that starts with "?" gets better from sweep to sweep over all questions.
 by rounds: `S[k](a,b)` asks rounds k - 1 only, and round 0 is "?". It is what is known after k such sweeps.
 
 A rule has no randomness, so it does not draw a neighbour: it asks for each of them, as if every draw came up. One

@@ -3,7 +3,7 @@
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from moot.complexity.rules import looker
 from moot.protocols.engine.errors import UsageError
@@ -18,9 +18,7 @@ class CurriculumTask(Task):
     """A task whose questions a learner can be trained on, easy ones first (Christiano, Shlegeris and Amodei 2018).
     A rule asks *primitive* questions besides the learnable ones. The environment answers those by a look-up."""
 
-    source: ClassVar[str] = (
-        "Christiano, Shlegeris and Amodei 2018, Supervising strong learners by amplifying weak experts"
-    )
+    source = "Christiano, Shlegeris and Amodei 2018, Supervising strong learners by amplifying weak experts"
 
     def learnable(self, data: Any) -> Iterator[str]:
         """Every question that the learner is asked and trained on, each once: all that are not primitive.

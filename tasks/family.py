@@ -93,9 +93,7 @@ class Family(ABC):
         if size < self.smallest:
             raise UsageError(f"task {self.name}: size is {size}; it must be at least {self.smallest}{of}")
         if size > self.largest:
-            raise UsageError(
-                f"task {self.name}: size is {size}; sizes go up to {self.largest}{of}, so that truths can be computed"
-            )
+            raise UsageError(f"task {self.name}: size is {size}; sizes go up to {self.largest}{of}, to compute truths")
         return self.data(size, random)
 
     def sample(self, size: int, seed: int = 0, true_first: bool | None = None) -> Sample:

@@ -169,9 +169,7 @@ def calibrate(
     horizon: how many items are shown. held_out: plays on other instances, to measure on. market: a `LinearMarket` of
     `balances` by default. UsageError when the task is none of `BELIEFS`, or the horizon is more than the items."""
     if not 0 <= horizon <= size or held_out < 1:
-        raise UsageError(
-            f"calibrate: of {size} items {horizon} cannot be shown, or there is no play held out ({held_out})"
-        )
+        raise UsageError(f"calibrate: of {size} items {horizon} cannot be shown, or no play is held out ({held_out})")
     market = market or LinearMarket(balances(task))
     protocol = MarketMaking(horizon=horizon, tolerance=None)
     seats: dict[str, Playing] = {"adversary": Shows(), "judge": Updates(task)}
@@ -216,9 +214,7 @@ def positions(view: View) -> list[int]:
 
 def _belief(task: Task) -> Callable[[Sequence[int], int], float]:
     if task.name not in BELIEFS:
-        raise UsageError(
-            f"task {task.name} does not say what a judge believes after some items; {', '.join(BELIEFS)} do"
-        )
+        raise UsageError(f"task {task.name} does not say what a judge believes after items; {', '.join(BELIEFS)} do")
     return BELIEFS[task.name]
 
 

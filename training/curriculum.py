@@ -8,6 +8,9 @@ from typing import Any
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.curriculum import CurriculumTask, apply_rule
 
+Strata = dict[str, int]
+"""Question to stratum."""
+
 
 class Pool:
     """Questions, drawn in shuffled passes: each once before any comes again."""
@@ -31,7 +34,7 @@ class Curriculum:
     begins at the highest level. UsageError when there are no questions."""
 
     def __init__(
-        self, strata: dict[str, int], random: Random, threshold: float = 0.85, patience: int = 50, graded: bool = True
+        self, strata: Strata, random: Random, threshold: float = 0.85, patience: int = 50, graded: bool = True
     ) -> None:
         if not strata:
             raise UsageError("there is no question to train on")
@@ -108,9 +111,7 @@ def unasked(task: CurriculumTask, data: Any) -> list[str]:
     return [text for text in texts if text not in asked]
 
 
-def split(
-    strata: dict[str, int], share: float, among: list[str], random: Random
-) -> tuple[dict[str, int], dict[str, int]]:
+def split(strata: Strata, share: float, among: list[str], random: Random) -> tuple[Strata, Strata]:
     """Questions to train on, and a share of all that is held out, drawn from `among` and at most half of these.
     Held-out questions that others ask would leave these without an answer: an error of the split, not of the learner.
     UsageError when the share is not in [0, 1)."""

@@ -17,6 +17,7 @@ from moot.tasks.programs.play import Program
 if TYPE_CHECKING:
     from moot.transcripts.transcript import Transcript
 
+Odds = Mapping[Any, float]
 Distinguisher = Callable[[Any, bool, float], float]
 """A score in [-1, 1] for a case, an outcome and the probability that was given to True."""
 
@@ -60,22 +61,18 @@ class OnlineGradient:
 class Learned:
     """Probabilities of True by case, the steps that it took to learn them, and the largest advantage that is left."""
 
-    probabilities: Mapping[Any, float]
+    probabilities: Odds
     steps: int
     advantage: float
 
 
-def advantage(
-    weights: Mapping[Any, float], nature: Mapping[Any, float], given: Mapping[Any, float], test: Distinguisher
-) -> float:
+def advantage(weights: Odds, nature: Odds, given: Odds, test: Distinguisher) -> float:
     """How much higher a distinguisher scores outcomes of nature than outcomes drawn with the given probabilities."""
     scores = {case: test(case, True, p) - test(case, False, p) for case, p in given.items()}
     return sum(weight * (nature[case] - given[case]) * scores[case] for case, weight in weights.items())
 
 
-def indistinguishable(
-    weights: Mapping[Any, float], nature: Mapping[Any, float], tests: Sequence[Distinguisher], epsilon: float
-) -> Learned:
+def indistinguishable(weights: Odds, nature: Odds, tests: Sequence[Distinguisher], epsilon: float) -> Learned:
     """Probabilities whose outcomes no test tells from nature's by more than epsilon, learned from even odds.
 
     weights: how often each case comes, summing to 1; nature: how probable True is in it. While some test has a greater
@@ -83,9 +80,7 @@ def indistinguishable(
     Reingold, Rothblum and Yona 2022, Beyond Bernoulli). From even odds at most ⌈4 ln 2 / epsilon²⌉ steps are needed.
     UsageError when weights do not sum to 1, epsilon is not in (0, 1], or a test's score is not in [-1, 1]."""
     if not 0 < epsilon <= 1 or abs(sum(weights.values()) - 1) > 1e-9 or weights.keys() != nature.keys():
-        raise UsageError(
-            "indistinguishable takes an epsilon in (0, 1], and weights that sum to 1, of the cases of nature"
-        )
+        raise UsageError("indistinguishable takes an epsilon in (0, 1], and weights that sum to 1, of nature's cases")
     given = dict.fromkeys(weights, 0.5)
     steps = 0
     while True:

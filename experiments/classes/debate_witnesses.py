@@ -1,7 +1,7 @@
 """Witnesses of debates: small instances searched for optimal play, and larger ones played by programs. Of debates about
 Boolean circuits every small one is searched, the judge held to the theorem's bits."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations, combinations_with_replacement, product
 from random import Random
 from typing import Any
@@ -65,11 +65,10 @@ def _debated(game: CircuitWalk | CircuitPointer, moves: Any) -> Evidence:
 
 
 def solved(
-    protocol: str, samples: Iterable[Sample], exhaustive: str, task: Task, moves: Any, sizes: Sequence[int]
+    protocol: str, samples: list[Sample], exhaustive: str, task: Task, moves: Any, sizes: Sequence[int]
 ) -> Evidence:
     """Search a debate for optimal play on both sides, the judge fixed and bounded; and let it be played to see what the
     judge reads. The positions that the search visits are what grows."""
-    samples = list(samples)
     found = played(task, protocol, samples, exhaustive)
 
     def searched(sample: Sample) -> Solution:

@@ -71,9 +71,7 @@ Change = Callable[[Protocol, Sample, dict[str, Any]], None]
 """Puts other agents into the seats of a play, in place."""
 
 
-def played(
-    task: Task, protocol: str, samples: Iterable[Sample], exhaustive: str, change: Change | None = None
-) -> Evidence:
+def played(task: Task, protocol: str, samples: Iterable[Sample], full: str, change: Change | None = None) -> Evidence:
     """Play a protocol with the task's programs, the judge bounded, and compare every outcome with the truth.
     change: who sits elsewhere than the task has it, such as a liar."""
     from moot.play.driver import run
@@ -90,9 +88,7 @@ def played(
         right += true_outcome(outcome, sample) and guarantee.holds
         if guarantee.used is not None and guarantee.budget and guarantee.used / guarantee.budget >= used / budget:
             used, budget, n, measure = guarantee.used, guarantee.budget, guarantee.n, made.measure.replace("_", " ")
-    return Evidence(
-        instances=instances, right=right, exhaustive=exhaustive, used=used, budget=budget, n=n, measure=measure
-    )
+    return Evidence(instances=instances, right=right, exhaustive=full, used=used, budget=budget, n=n, measure=measure)
 
 
 def grown(task: Task, sizes: Sequence[int], seeds: int) -> tuple[list[int], list[int]]:
@@ -101,10 +97,10 @@ def grown(task: Task, sizes: Sequence[int], seeds: int) -> tuple[list[int], list
 
 
 def largest(
-    task: Task, sizes: Sequence[int], seeds: int, counted: Callable[[Sample], int]
+    task: Task, sizes: Sequence[int], seeds: int, count: Callable[[Sample], int]
 ) -> tuple[list[int], list[int]]:
     """The declared n of instances of these sizes, and the most that is counted of one of them."""
-    counts = [max(counted(task.sample(size, seed)) for seed in range(seeds)) for size in sizes]
+    counts = [max(count(task.sample(size, seed)) for seed in range(seeds)) for size in sizes]
     return [task.sample(size).question.size for size in sizes], counts
 
 

@@ -65,9 +65,7 @@ class Standing:
     ) -> None:  # fmt: skip
         left = judge.revealed if revealed is None else revealed
         if boards.counts.min() < left:
-            raise UsageError(
-                f"{left} pixels are to be revealed, and one image has {boards.counts.min()} that are not 0"
-            )
+            raise UsageError(f"{left} pixels are to be revealed, and an image has {boards.counts.min()} that are not 0")
         self.judge, self.boards, self.claims, self.seeds = judge, boards, claims, seeds
         self.turn, self.left = first, left
         games, most = boards.places.shape

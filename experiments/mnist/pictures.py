@@ -45,10 +45,9 @@ def debated(
 
 
 def picture(
-    judge: SparseJudge, images: Images, path: Path | str, rollouts: int = 1000, seed: int = 0, games: int = 8
+    judge: SparseJudge, images: Images, path: Path, rollouts: int = 1000, seed: int = 0, games: int = 8
 ) -> Path:
     """Write a PNG of some debates and return its path. UsageError without matplotlib, or where it cannot be written."""
-    path = Path(path)
     played = debated(judge, images, games, rollouts, seed)
     across = min(4, len(played))
     down = -(-len(played) // across)
@@ -110,10 +109,8 @@ def _draw(axes: Any, transcript: Transcript, truth: int) -> None:
     axes.text(0.5, -0.06, said, color=colour, transform=axes.transAxes, ha="center", va="top", fontsize=10)
 
 
-def drawing(width: float = 1.0, height: float = 1.0) -> Any:
+def drawing(wide: float = 1.0, high: float = 1.0) -> Any:
     """A figure to save, in inches. UsageError without matplotlib (the extra `plot`)."""
-    figure = needed("a picture needs", "matplotlib.figure", "plot").Figure(
-        figsize=(width, height), layout="constrained"
-    )
+    figure = needed("a picture needs", "matplotlib.figure", "plot").Figure(figsize=(wide, high), layout="constrained")
     needed("a picture needs", "matplotlib.backends.backend_agg", "plot").FigureCanvasAgg(figure)
     return figure

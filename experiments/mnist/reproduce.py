@@ -71,9 +71,7 @@ def reproduce(
     mnist, rows = digits.is_mnist, list[Row]()
     for count in pixels:
         say(f"{digits.name}: training a judge of {count} pixels")
-        judge = train_judge(
-            digits.train, count, settings.steps, settings.batch, hidden=settings.hidden, seed=seed, say=say
-        )
+        judge = train_judge(digits.train, count, settings.steps, settings.batch, 2e-3, settings.hidden, seed, say)
         rows += _rows(judge, digits, settings, seed, mnist, say)
         if pictures is not None:
             path = picture(judge, digits.test, Path(pictures) / f"debates-{count}.png", settings.rollouts, seed)
@@ -104,10 +102,8 @@ def _rows(
     high = rows[0].high or 0.0
     search = Search(settings.rollouts, settings.exploration)
 
-    def both(choose: Choose, **options: Any) -> list[Floats]:
-        return [
-            honest(judge, test, choose, choose, first, settings.seeds, seed, **options) for first in ORDERS.values()
-        ]
+    def both(by: Choose, **options: Any) -> list[Floats]:
+        return [honest(judge, test, by, by, first, settings.seeds, seed, **options) for first in ORDERS.values()]
 
     def mean(won: list[Floats]) -> Floats:
         return (per_image(won[0]) + per_image(won[1])) / 2

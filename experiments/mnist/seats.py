@@ -33,9 +33,7 @@ class SparseVerdict(Program, name="sparse judge", records=("pixels",)):
         height, width = self.judge.shape
         pixels = [entry.move for entry in request.view if isinstance(entry.move, Pixel)]
         if any(pixel.row >= height or pixel.column >= width for pixel in pixels):
-            raise AgentError(
-                f"step {request.step}: the judge knows images of {height} by {width} pixels; this one is larger"
-            )
+            raise AgentError(f"step {request.step}: the judge knows images of {height} by {width}; this one is larger")
         places = np.array([[pixel.row * width + pixel.column for pixel in pixels]], np.int64)
         values = np.array([[pixel.value / 255 for pixel in pixels]], np.float32)
         logits = self.judge.logits(places, values)[0].astype(np.float64)
@@ -81,9 +79,7 @@ class PixelDebater:
         image = np.array([data["image"]], np.int64)
         if image.shape[1:] != self.judge.shape or image.max() > 255:
             has = f"this one has {image.shape[1:]}, of up to {image.max()}"
-            raise AgentError(
-                f"step {request.step}: the judge knows images of {self.judge.shape} pixels of 0 to 255; {has}"
-            )
+            raise AgentError(f"step {request.step}: the judge knows {self.judge.shape} pixels of 0 to 255; {has}")
         shown = [entry.move for entry in request.view if isinstance(entry.move, Pixel)]
         claims = list(request.brief["claims"])
         turn = "ab".index(request.seat)

@@ -172,10 +172,9 @@ def _rate(name: str, found: Played, won: int, published: float, exactly: bool = 
     holds: bool | None = low <= published <= high
     if not exactly:  # too few plays say neither
         holds = True if low >= published else False if high < published else None
-    note = "interval of 3 standard deviations" if exactly else "at least; interval of 3 standard deviations"
-    return Row.share(
-        name, won, found.decided, 3.0, published=published, undecided=found.undecided, holds=holds, note=note
-    )
+    about = "interval of 3 standard deviations" if exactly else "at least; interval of 3 standard deviations"
+    more = {"published": published, "undecided": found.undecided, "holds": holds, "note": about}
+    return Row.share(name, won, found.decided, 3.0, **more)
 
 
 def exact_chain(last: str, steps: int = LAST + 1) -> ExactDebate:

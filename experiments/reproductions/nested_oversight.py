@@ -58,9 +58,7 @@ def success(guard: Curve, houdini: Curve, gap: float, steps: int, start: float =
     return math.prod(wins(guard(at[i]), houdini(at[i + 1])) for i in range(steps))
 
 
-def best_steps(
-    guard: Curve, houdini: Curve, gap: float, start: float = 0.0, most: int = MOST_STEPS
-) -> tuple[int, float]:
+def best_steps(guard: Curve, houdini: Curve, gap: float, start: float = 0, most: int = MOST_STEPS) -> tuple[int, float]:
     """The number of steps, of 1 to `most`, with which the chain is likeliest to hold, and how likely. Of equals the fewest."""
     if type(most) is not int or most < 1:
         raise UsageError(f"the most steps to try are 1 or more, not {most!r}")
@@ -206,9 +204,8 @@ def reproduce() -> Report:
         rows += _rows(f"{name}, gap 400", steps, chance, *PUBLISHED[name])
     for (m, h, intercept, gap, n), published in CHAINS:
         chance = success(Line(m), Line(h, intercept), gap, n)
-        rows.append(
-            Row.equal(f"slopes {m} and {h}, intercept {intercept}, gap {gap}, {n} steps", chance, published, 1e-9)
-        )
+        name = f"slopes {m} and {h}, intercept {intercept}, gap {gap}, {n} steps"
+        rows.append(Row.equal(name, chance, published, 1e-9))
     for (m, h, intercept, gap), fewest, published in BEST:
         steps, chance = best_steps(Line(m), Line(h, intercept), gap)
         rows += _rows(f"slopes {m} and {h}, intercept {intercept}, gap {gap}", steps, chance, fewest, published)

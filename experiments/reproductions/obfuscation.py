@@ -130,11 +130,9 @@ def _recursive(n: int, m: int, plays: int, seed: int) -> list[Row]:
     ]  # fmt: skip
 
 
-def payoffs(
-    protocol: ClaimTree, sample: Sample, seats: dict[str, Any], seat: str, plays: int, seed: int
-) -> list[float]:
+def payoffs(made: ClaimTree, sample: Sample, seats: dict[str, Any], seat: str, plays: int, seed: int) -> list[float]:
     """What a seat is paid in each of some plays, of those that are decided."""
-    outcomes = (run(protocol, sample, seats, seed=seed + play).outcome for play in range(plays))
+    outcomes = (run(made, sample, seats, seed=seed + play).outcome for play in range(plays))
     return [outcome.payoffs[seat] for outcome in outcomes if isinstance(outcome, Decided)]
 
 

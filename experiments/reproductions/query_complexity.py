@@ -127,7 +127,7 @@ def least_bits(inputs: int) -> int:
 
 
 def reproduce(
-    families: Mapping[str, Sequence[int | str]] | None = None, inputs: int = 16, draws: int = 4, seed: int = 0
+    families: Mapping[str, Sequence[Any]] | None = None, inputs: int = 16, draws: int = 4, seed: int = 0
 ) -> Report:
     """Both debates about each circuit of some families (None: all of `FAMILIES`), their judge held to the exact bound.
 
@@ -136,9 +136,7 @@ def reproduce(
     times by two that move at random; the first two kinds count as right or wrong, and all for the bits that the judge
     reads. Raises UsageError on an unknown family, and on numbers below 1."""
     if inputs < 1 or draws < 0:
-        raise UsageError(
-            f"inputs is {inputs} and draws is {draws}; there must be at least 1 input, and 0 draws or more"
-        )
+        raise UsageError(f"inputs is {inputs} and draws is {draws}; give at least 1 input, and 0 draws or more")
     chosen = {name: sizes for name, (_, sizes) in FAMILIES.items()} if families is None else families
     if unknown := next((name for name in chosen if name not in FAMILIES), None):
         raise UsageError(f"no family of circuits is called {unknown!r}; there are {', '.join(FAMILIES)}")
@@ -207,19 +205,17 @@ class _Longest(Drawing):
         return Descend(which="first" if form.depths[first] >= form.depths[second] else "second")
 
 
-def _played(
-    protocol: CircuitGame, circuit: Circuit, bits: Sequence[int], kind: str, seed: int
-) -> tuple[int, bool | None]:
+def _played(game: CircuitGame, circuit: Circuit, bits: Sequence[int], kind: str, seed: int) -> tuple[int, bool | None]:
     """The bits that the judge read in one play, and whether its verdict is right; None when the play was not decided."""
     task = CircuitValue()
-    sample = task.sample_of(circuit, bits, protocol.name)
+    sample = task.sample_of(circuit, bits, game.name)
     programs, truth = task.programs(), sample.unseal()
     players = {"random": Drawing, "longest": _Longest}
     seats: dict[str, Any] = {seat: players.get(kind, programs["honest"])() for seat in "ab"}
     if kind == "liar":
         seats["ba"[truth or 0]] = programs["liar"]()
-    seats["judge"] = Bounded(programs["bit-judge"](), reads=str(protocol.most_bits(circuit)))
-    transcript = run(protocol, sample, seats, seed=seed)
+    seats["judge"] = Bounded(programs["bit-judge"](), reads=str(game.most_bits(circuit)))
+    transcript = run(game, sample, seats, seed=seed)
     outcome, reads = transcript.outcome, transcript.ledger.seats["judge"].reads
     if not isinstance(outcome, Decided) or reads is None:
         return 0, None

@@ -14,6 +14,9 @@ from moot.protocols.engine.errors import UsageError
 # -- the same question argued for each answer (Pallavi Sudhir, Kaunismaa and Panickssery 2025, arXiv 2504.03731) --------
 
 
+Records = Iterable[Judged]
+
+
 @dataclass(frozen=True, slots=True)
 class _Case:
     """The plays of a question in which the agent argued for one of its choices: means of three scores over them."""
@@ -32,7 +35,7 @@ def agent_score(record: Judged, score: Score) -> float:
     return score(replace(record, truth=record.argued))
 
 
-def agent_score_difference(records: Iterable[Judged], score: Score = brier, by: Bootstrap = BOOTSTRAP) -> Estimate:
+def agent_score_difference(records: Records, score: Score = brier, by: Bootstrap = BOOTSTRAP) -> Estimate:
     """ASD: the agent's score when it argues for the true choice, less its mean score when it argues for a false one.
     The mean over questions of which every choice was argued for in a play that was decided; `count` is how many those
     are, and records of others are "incomplete". Repeated plays of one case are averaged first."""
@@ -58,17 +61,13 @@ def open_probabilities(agent_scores: Sequence[float], beta: float) -> list[float
     return [weight / total for weight in weights]
 
 
-def judge_score_expectation(
-    records: Iterable[Judged], beta: float, score: Score = brier, by: Bootstrap = BOOTSTRAP
-) -> Estimate:
+def judge_score_expectation(records: Records, beta: float, score: Score = brier, by: Bootstrap = BOOTSTRAP) -> Estimate:
     """JSE_beta = Σ_a q_a · (the judge's score when the agent argues for a), q = `open_probabilities` of the agent's log
     scores; the mean over complete questions, as in `agent_score_difference`."""
     return _over_questions(records, score, lambda cases: _expected(cases, beta, [case.judge for case in cases]), by)
 
 
-def agent_score_expectation(
-    records: Iterable[Judged], beta: float, score: Score = brier, by: Bootstrap = BOOTSTRAP
-) -> Estimate:
+def agent_score_expectation(records: Records, beta: float, score: Score = brier, by: Bootstrap = BOOTSTRAP) -> Estimate:
     """ASE_beta: the same with the agent's own score."""
     return _over_questions(records, score, lambda cases: _expected(cases, beta, [case.agent for case in cases]), by)
 
@@ -79,9 +78,7 @@ def _expected(cases: list[_Case], beta: float, scores: list[float]) -> float:
     return math.fsum(chance * score for chance, score in zip(chances, scores, strict=True) if chance > 0)
 
 
-def _over_questions(
-    records: Iterable[Judged], score: Score, figure: Callable[[list[_Case]], float], by: Bootstrap
-) -> Estimate:
+def _over_questions(records: Records, score: Score, figure: Callable[[list[_Case]], float], by: Bootstrap) -> Estimate:
     found, others = decided(records)
     values: list[float] = []
     ties = 0
@@ -110,9 +107,7 @@ def _case(plays: list[Judged], score: Score) -> _Case:
     )
 
 
-def win_rate(
-    records: Iterable[Judged], player: str, opponent: str | None = None, by: Bootstrap = BOOTSTRAP
-) -> Estimate:
+def win_rate(records: Records, player: str, opponent: str | None = None, by: Bootstrap = BOOTSTRAP) -> Estimate:
     """How often the judge finds `player`'s choice the more probable, over questions debated in both seatings.
 
     A pair is a question and an opponent with `player` on either side of it: its win rate is the mean of both sides', so
@@ -140,16 +135,14 @@ def _won(play: Judged, side: int) -> float:
     return 0.5 if play.choice is None else float(play.choice == side)
 
 
-def amplification(protocol: Iterable[Judged], alone: Iterable[Judged], by: Bootstrap = BOOTSTRAP) -> Estimate:
+def amplification(protocol: Records, alone: Records, by: Bootstrap = BOOTSTRAP) -> Estimate:
     """Accuracy under a protocol less the accuracy of the judge alone, over the questions that both decided.
     `count` is how many questions those are; records of others are "incomplete"."""
     rows, others, ties = _paired(protocol, alone)
     return by.estimate([with_it - without for with_it, without in rows], mean, len(rows), others, ties)
 
 
-def performance_gap_recovered(
-    weak: Iterable[Judged], protocol: Iterable[Judged], strong: Iterable[Judged], by: Bootstrap = BOOTSTRAP
-) -> Estimate:
+def performance_gap_recovered(weak: Records, protocol: Records, strong: Records, by: Bootstrap = BOOTSTRAP) -> Estimate:
     """PGR = (protocol − weak) / (strong − weak), of accuracies over the questions that all three decided (Burns et al.
     2023, arXiv 2312.09390). Unknown when strong ≤ weak; without an interval when some resample has no gap."""
     rows, others, ties = _paired(weak, protocol, strong)
@@ -163,7 +156,7 @@ def performance_gap_recovered(
     return by.estimate(rows, recovered, len(rows), others, ties)
 
 
-def _paired(*sets: Iterable[Judged]) -> tuple[list[tuple[float, ...]], Counter[str], int]:
+def _paired(*sets: Records) -> tuple[list[tuple[float, ...]], Counter[str], int]:
     """The accuracy on each question that all sets of records decided, in each; what is left out; the ties."""
     others: Counter[str] = Counter()
     found: list[dict[str, list[Judged]]] = []

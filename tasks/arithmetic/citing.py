@@ -77,8 +77,8 @@ class GroundedPair(CitingPair):
 
     name: ClassVar[str] = "citing-pair-grounded"
     well_founded: ClassVar[bool] = True
-    about: ClassVar[str] = CitingPair.about + (
-        " The data holds a table of sums: the entry at d is d plus the number that is subtracted."
+    about = (
+        CitingPair.about + " The data holds a table of sums: the entry at d is d plus the number that is subtracted."
     )
     reads: ClassVar[str] = "10"
 

@@ -62,10 +62,8 @@ def earnings(n: int, heads: int, t: int) -> list[Fraction]:
     """What an adversary that shows coins at random is expected to earn at each of t steps, |next price - price|, from a
     market that knows how many heads there are and that it does so; exact. UsageError as in `price`."""
     _check(n, heads, t)
-    moves = (
-        (_drawn(n, heads, step, up) * _moved(n, heads, t, up, step) for up in range(step + 1)) for step in range(t)
-    )
-    return [sum(each, Fraction(0)) for each in moves]
+    ups = ([_drawn(n, heads, at, up) * _moved(n, heads, t, up, at) for up in range(at + 1)] for at in range(t))
+    return [sum(moves, Fraction(0)) for moves in ups]
 
 
 def _check(n: int, heads: int, t: int) -> None:

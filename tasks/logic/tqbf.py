@@ -65,9 +65,7 @@ class TQBF(Game):
         if len(done) + left != len(prefix):
             raise UsageError(f"{text!r} is about {len(done) + left} variables; this formula has {len(prefix)}")
         if left > self.largest:
-            raise UsageError(
-                f"{text!r}: the truth about {left} variables takes too long; it is found up to {self.largest}"
-            )
+            raise UsageError(f"{text!r}: truths are found of up to {self.largest} variables, not of {left}")
         true = {v if value == "1" else -v for value, (_, v) in zip(done, prefix, strict=False)}
         return TRUE if holds(prefix, data["clauses"], true, len(done)) else FALSE
 

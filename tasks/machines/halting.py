@@ -81,9 +81,7 @@ class Halting(Task):
             (answer,) = yield (f"run [{look('start')} [] {cells[0]} {right}]",)
             return str(answer)
         if _RUN.fullmatch(text) is None:
-            raise UsageError(
-                f"{text!r} is no question about a run; write run, or run with a pointer to a configuration"
-            )
+            raise UsageError(f"{text!r} is no question about a run; write run, or run and a pointer to a configuration")
         (opened,) = yield pointers_in(text)[0]
         found = _CONFIGURATION.fullmatch(opened)
         if found is None:

@@ -96,9 +96,7 @@ class OracleWalk(OracleTask):
     computed: ClassVar[str] = "walk"
     largest = 999
     plays = _played("106000*n + 1")
-    about: ClassVar[str] = _ABOUT.format(
-        "walk goes up or down by up(0), up(1), …; its answer is whether it ends above the start."
-    )
+    about = _ABOUT.format("walk goes up or down by up(0), up(1), …; its answer is whether it ends above the start.")
 
     def rounded(self, size: int) -> int:
         return size | 1

@@ -45,9 +45,7 @@ class Honest(Program):
             return self.estimate(request)
         if Check in request.kinds:
             return self.check(request)
-        raise UsageError(
-            f"step {request.step}: this program states estimates and checks them, and was asked for neither"
-        )
+        raise UsageError(f"step {request.step}: this program states and checks estimates, and was asked for neither")
 
     def mean(self, request: Request) -> float:
         """The mean of as many samples as the protocol prescribes."""

@@ -176,10 +176,8 @@ def follow(
                 step = rule.send((behind[step],))
                 continue
             wanted = step if behind is None else tuple(map(folded, step))
-            if missing := tuple(question for question in wanted if question not in known):
-                return Followed(
-                    used, missing=missing if behind is None else tuple(step[wanted.index(q)] for q in missing)
-                )
+            if missing := tuple(asked for asked, kept in zip(step, wanted, strict=True) if kept not in known):
+                return Followed(used, missing=missing)
             used.update({question: known[question] for question in wanted})
             step = rule.send(tuple(known[question] for question in wanted))
     except StopIteration as stop:
@@ -224,9 +222,8 @@ def grounded(asks: Mapping[str, Iterable[str]]) -> bool:
 
 def heard(view: Iterable[Entry]) -> dict[str, str]:
     """What the market answered to the adversary's questions."""
-    return {
-        entry.move.of: entry.move.answer for entry in view if isinstance(entry.move, Reply) and entry.seat == "market"
-    }
+    said = (entry.move for entry in view if entry.seat == "market")
+    return {reply.of: reply.answer for reply in said if isinstance(reply, Reply)}
 
 
 def examined(task: Family, request: Request) -> Reply:

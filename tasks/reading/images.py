@@ -136,9 +136,7 @@ def read_idx(path: Path, dimensions: int) -> Any:
         wanted = f"an IDX file of bytes in {dimensions} dimensions begins with 00 00 08 {dimensions:02d}"
         raise UsageError(f"{path}: {wanted}; {begins}; get the file again")
     if len(content) < header:
-        raise UsageError(
-            f"{path}: an IDX header has {header} bytes, and the file has {len(content)}; get the file again"
-        )
+        raise UsageError(f"{path}: an IDX header has {header} bytes, and the file has {len(content)}; get it again")
     shape = np.frombuffer(content, ">u4", dimensions, 4).astype(np.int64)
     if int(shape.prod()) != len(content) - header:
         has = f"{' x '.join(map(str, shape))} bytes, and {len(content) - header:,} follow"

@@ -66,9 +66,7 @@ class Swayed(Program, records=("credulity", "confidence", "length")):
         if not 0 <= credulity <= 1:
             raise UsageError(f"a swayed judge: credulity is {credulity!r}; it must be from 0 to 1")
         if not all(-100 <= each <= 100 for each in (confidence, length)):
-            raise UsageError(
-                f"a swayed judge: confidence {confidence!r} and length {length!r} must be from -100 to 100"
-            )
+            raise UsageError(f"a swayed judge: confidence {confidence!r} and length {length!r} lie in [-100, 100]")
         self.credulity, self.confidence, self.length = credulity, confidence, length
 
     def act(self, request: Request) -> Verdict:

@@ -5,7 +5,7 @@ Rule of this file: nothing but numpy, its array types, and how many threads it t
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moot.tasks.extras import needed
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating]
     Integers = NDArray[np.integer]
 else:
+    Floats = Integers = Any
     try:
         import numpy as np
     except ModuleNotFoundError:
@@ -36,4 +37,4 @@ def one_thread() -> AbstractContextManager[object]:
     return limits
 
 
-__all__ = ["np", "one_thread"]
+__all__ = ["Floats", "Integers", "np", "one_thread"]

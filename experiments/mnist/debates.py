@@ -12,16 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 from math import comb
-from typing import TYPE_CHECKING
 
-from moot.experiments.arrays import np
+from moot.experiments.arrays import Floats, Integers, np
 from moot.experiments.mnist.judge import Boards, SparseJudge
 from moot.protocols.engine.errors import UsageError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from moot.experiments.arrays import Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -99,7 +93,7 @@ class Standing:
         return np.stack(self.revealed, axis=1)
 
 
-Choose = Callable[[Standing], "NDArray[np.int64]"]
+Choose = Callable[[Standing], Integers]
 """How the debaters whose turn it is move: a place in `order` for each game."""
 
 
@@ -110,13 +104,13 @@ def play(standing: Standing, a: Choose, b: Choose) -> Floats:
     return np.sign(standing.margins())
 
 
-def at_random(standing: Standing) -> NDArray[np.int64]:
+def at_random(standing: Standing) -> Integers:
     """Any pixel that is left, each with equal probability."""
     uniforms = np.array([np.random.default_rng([*seed, 1, standing.left]).random() for seed in standing.seeds])
     return (uniforms * standing.free).astype(np.int64)
 
 
-def greedily(standing: Standing) -> NDArray[np.int64]:
+def greedily(standing: Standing) -> Integers:
     """The pixel after which the judge, asked at once, would be most for the one who reveals it; of equals the first
     left. The judge was trained on more pixels than it then sees, so that this is a guess before the last move."""
     sign = 1 - 2 * standing.turn
@@ -128,9 +122,6 @@ def greedily(standing: Standing) -> NDArray[np.int64]:
         chosen[game] = (sign * margins(standing.judge, sums, same)).argmax()
     return chosen
 
-
-if TYPE_CHECKING:
-    from moot.experiments.arrays import Floats, Integers
 
 MOST = 1_000_000
 """The most sets of pixels that are tried."""

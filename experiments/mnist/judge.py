@@ -9,18 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zipfile import BadZipFile
 
-from moot.experiments.arrays import np
+from moot.experiments.arrays import Floats, Integers, np
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.extras import needed
 from moot.tasks.reading.images import Images
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from moot.experiments.arrays import Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -41,7 +36,7 @@ class Boards:
         return Boards(self.places[chosen], self.values[chosen], self.counts[chosen])
 
 
-def boards_of(images: NDArray[np.uint8], least: int = 1) -> Boards:
+def boards_of(images: Integers, least: int = 1) -> Boards:
     """The boards of images of shape (images, height, width). UsageError when one has fewer than `least` non-zero pixels."""
     if len(images) == 0:
         raise UsageError("there are no images to reveal pixels of")
@@ -78,9 +73,6 @@ def distinct(uniforms: Floats, left: Integers, taken: Integers) -> Integers:
         number += number >= earlier
     return number
 
-
-if TYPE_CHECKING:
-    from moot.experiments.arrays import Floats, Integers
 
 _ARRAYS = ("first", "first_bias", "second", "second_bias", "third", "third_bias")
 

@@ -1,10 +1,8 @@
 """Pictures of pixel debates: the image, who revealed what in which order, what was claimed, and the verdict."""
 
-from __future__ import annotations
-
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moot.experiments.arrays import np
 from moot.experiments.mnist.judge import SparseJudge
@@ -16,9 +14,7 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.games.pixel_debate import Pixel, PixelDebate
 from moot.tasks.extras import needed
 from moot.tasks.reading.images import Images, sample_of
-
-if TYPE_CHECKING:
-    from moot.transcripts.transcript import Transcript
+from moot.transcripts.transcript import Transcript
 
 COLOURS = {"a": "tab:blue", "b": "tab:orange"}
 

@@ -3,16 +3,14 @@
 Irving, Christiano and Amodei 2018 (arXiv 1805.00899), section 3.1. For every test image all nine lies are played, each
 with several seeds; the liar wins an image as often as the best of its nine lies does, in the mean over the seeds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from math import comb
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from moot.experiments.arrays import np
+from moot.experiments.arrays import Floats, np
 from moot.experiments.mnist.debates import MOST, Choose, Claims, Standing, at_random, final_logits, optimal, play
 from moot.experiments.mnist.judge import SparseJudge, boards_of, random_accuracy, train_judge
 from moot.experiments.mnist.pictures import drawing, picture
@@ -20,9 +18,6 @@ from moot.experiments.mnist.search import Search
 from moot.experiments.statistics.report import Report, Row
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.reading.images import Digits, Images, bundled_digits, load_digits_from
-
-if TYPE_CHECKING:
-    from moot.experiments.arrays import Floats
 
 PUBLISHED = {6: (0.594, 0.889), 4: (0.482, 0.852)}
 """Pixels: the accuracy of the judge alone on random ones, and that of debate with precommit."""

@@ -4,21 +4,13 @@ Pure search, without a learned prior or value: Irving, Christiano and Amodei 201
 of Silver et al. 2017 (AlphaGo Zero), argmax of Q + c P sqrt(sum of N) / (1 + N), under a uniform prior P. A rollout
 descends to a pixel that was not tried before in its position, reveals random pixels to the end, and asks the judge."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from moot.experiments.arrays import np, one_thread
+from moot.experiments.arrays import Floats, Integers, np, one_thread
 from moot.experiments.mnist.debates import Standing, margins
 from moot.experiments.mnist.judge import distinct
 from moot.protocols.engine.errors import UsageError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from moot.experiments.arrays import Floats, Integers
 
 BANK = 16
 """How many rows of noise a game draws, to break the ties between pixels that were not tried; its positions share them."""
@@ -37,17 +29,17 @@ class Search:
             given = f"{self.rollouts}, {self.exploration}"
             raise UsageError(f"a search makes 1 rollout or more, with exploration above 0; not {given}")
 
-    def __call__(self, standing: Standing) -> NDArray[np.int64]:
+    def __call__(self, standing: Standing) -> Integers:
         visits, ties = self.visits(standing)
-        most: NDArray[np.int64] = (visits + ties).argmax(axis=1)
+        most: Integers = (visits + ties).argmax(axis=1)
         return most
 
-    def visits(self, standing: Standing) -> tuple[NDArray[np.int32], Floats]:
+    def visits(self, standing: Standing) -> tuple[Integers, Floats]:
         """How often each pixel in `order` was tried, shape (games, most), and numbers in [0, 1) to break ties; −1 where none is left."""
         with one_thread():
             return self._visits(standing)
 
-    def _visits(self, standing: Standing) -> tuple[NDArray[np.int32], Floats]:
+    def _visits(self, standing: Standing) -> tuple[Integers, Floats]:
         games, most = len(standing.games), int(standing.free.max())
         uniforms = np.empty((self.rollouts, games, standing.left - 1), np.float32)
         noise = np.zeros((games, BANK, most), np.float32)

@@ -1,10 +1,8 @@
 """The trained judge, and debaters that choose pixels by search, greed or chance, as agents of the pixel debate."""
 
-from __future__ import annotations
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
-from moot.experiments.arrays import np
+from moot.experiments.arrays import Floats, np
 from moot.experiments.mnist.debates import Choose, Claims, Standing, at_random, greedily
 from moot.experiments.mnist.judge import SparseJudge, boards_of
 from moot.experiments.mnist.search import Search
@@ -13,9 +11,6 @@ from moot.protocols.engine.moves import Answer, Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.games.pixel_debate import Pixel
 from moot.tasks.programs.play import Program
-
-if TYPE_CHECKING:
-    from moot.experiments.arrays import Floats
 
 
 class SparseVerdict(Program, name="sparse judge", records=("pixels",)):

@@ -45,15 +45,11 @@ def decision_of(request: Request, move: Move) -> Decision:
 def tokens(texts: Texts) -> tuple[Form, Texts]:
     """The form of texts, in which every variable token is None, and their variable tokens in order. Integers are
     variable, and so are letters, except for a word at the beginning of a text and a letter before a number."""
-    form: list[str | None] = []
-    variable: list[str] = []
+    form, variable = list[str | None](), list[str]()
     for text in texts:
         for match in _TOKEN.finditer(text):
-            if match[1] is not None:
-                form.append(None)
-                variable.append(match[1])
-            else:
-                form.append(match[0])
+            form.append(match[0] if match[1] is None else None)
+            variable += [] if match[1] is None else [match[1]]
         form.append("\n")
     return tuple(form), tuple(variable)
 
@@ -199,11 +195,10 @@ class Asker:
         self.decisions += 1
         if self.imitator is not None and request.attempt == 0:
             decision = self.imitator.decide(situation_of(request))
-            if decision is not None:
-                if not decision.asks:
-                    return Reply(answer=decision.texts[0])
-                if Subquestions in request.kinds:
-                    return Subquestions(questions=decision.texts)
+            if decision is not None and not decision.asks:
+                return Reply(answer=decision.texts[0])
+            if decision is not None and Subquestions in request.kinds:
+                return Subquestions(questions=decision.texts)
         return self.ask_human(request)
 
     def ask_human(self, request: Request) -> Move:

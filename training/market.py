@@ -24,7 +24,7 @@ from moot.protocols.market.market_making import MarketMaking
 from moot.protocols.market.moves import Price, Statement
 from moot.protocols.market.payoffs import Belief, Losses
 from moot.tasks.base import Task
-from moot.tasks.programs.market_programs import ChecksRule, Citing, follow
+from moot.tasks.programs.market_programs import ChecksRule, Citing, follow, sure
 from moot.training.learners import Learner
 
 
@@ -160,9 +160,8 @@ class TabularMarket(Learner):
         for question, answer in zip(questions, answers, strict=True):
             self.take_up(question, [answer])
             choices = self.choices(question)
-            at = choices.index(answer)
-            loss -= math.log(max(self.prices(question, choices)[at], math.ulp(0.0)))
-            self.descend(question, choices, tuple(float(i == at) for i in range(len(choices))))
+            loss -= math.log(max(self.prices(question, choices)[choices.index(answer)], math.ulp(0.0)))
+            self.descend(question, choices, sure(choices, answer))
         return loss / len(questions) if questions else 0.0
 
     def describe(self) -> dict[str, Any]:

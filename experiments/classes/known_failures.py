@@ -170,9 +170,8 @@ def obfuscated() -> Failure:
         paid = 1 - 2 * found / m
         estimated = expected(ProverEstimator(width=m, source="metered"), sample, {**seats, "b": Estimator(task)})
         shown &= found == 1 and paid > 0 and abs(estimated) < 1e-9
-        told.append(
-            f"of {n} = p·q it is found with probability {found}/{m}, and the lie is paid {paid:g}, against {estimated:g}"
-        )
+        lie = f"and the lie is paid {paid:g}, against {estimated:g}"
+        told.append(f"of {n} = p·q it is found with probability {found}/{m}, {lie}")
     return Failure(
         'recursive debate on an obfuscated argument ("n is prime", m intervals free of divisors, the flaw in one unknown '
         "to both)",

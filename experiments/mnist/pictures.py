@@ -31,10 +31,8 @@ def debated(
         lie = int(rng.choice([label for label in range(judge.labels) if label != truth]))
         labels = (truth, lie) if game % 2 == 0 else (lie, truth)
         sample = sample_of(images.pixels[image], truth, judge.labels, judge.revealed, name=f"image-{image}")
-        seats: dict[str, Any] = {
-            seat: PixelDebater(judge, label, rollouts=rollouts) for seat, label in zip("ab", labels, strict=True)
-        }
-        seats["judge"] = Bounded(SparseVerdict(judge), reads="n")
+        a, b = (PixelDebater(judge, label, rollouts=rollouts) for label in labels)
+        seats = {"a": a, "b": b, "judge": Bounded(SparseVerdict(judge), reads="n")}
         protocol = PixelDebate(pixels=judge.revealed, first="a" if game % 4 < 2 else "b")
         played.append((run(protocol, sample, seats, seed=seed + game), truth))
     return played

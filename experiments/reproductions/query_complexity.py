@@ -109,12 +109,11 @@ def relevant(circuit: Circuit) -> int:
     tried: set[tuple[int, ...]] = set(product((0, 1), repeat=count) if count <= 10 else some)
     values = {bits: circuit.value(bits) for bits in tried}
 
-    def value(bits: tuple[int, ...]) -> int:
-        return values[bits] if bits in values else circuit.value(bits)
+    def changes(bits: tuple[int, ...], i: int) -> bool:
+        turned = (*bits[:i], 1 - bits[i], *bits[i + 1 :])
+        return (values[turned] if turned in values else circuit.value(turned)) != values[bits]
 
-    return sum(
-        any(value((*bits[:i], 1 - bits[i], *bits[i + 1 :])) != values[bits] for bits in tried) for i in range(count)
-    )
+    return sum(any(changes(bits, i) for bits in tried) for i in range(count))
 
 
 def least_bits(inputs: int) -> int:

@@ -130,7 +130,6 @@ def legal(walk: list[int], edge: Callable[[int, int], bool]) -> bool:
 def mover_wins(edges: list[list[int]], at: int, seen: frozenset[int], known: dict[Any, bool]) -> bool:
     """Whether the player wins who is to move at `at` when the walk has been at `seen`; `known` keeps what was found."""
     if (at, seen) not in known:
-        known[at, seen] = any(
-            edge and v not in seen and not mover_wins(edges, v, seen | {v}, known) for v, edge in enumerate(edges[at])
-        )
+        there = (v for v, edge in enumerate(edges[at]) if edge and v not in seen)
+        known[at, seen] = any(not mover_wins(edges, v, seen | {v}, known) for v in there)
     return known[at, seen]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from moot.protocols.engine.errors import UsageError
 
 MOST_BRANCHES = 20_000
+_Clauses = list[frozenset[int]]
 
 
 def solve(clauses: Iterable[Sequence[int]], most: int = MOST_BRANCHES) -> dict[int, bool] | None:
@@ -33,9 +34,7 @@ def solve(clauses: Iterable[Sequence[int]], most: int = MOST_BRANCHES) -> dict[i
     return None
 
 
-def _reduced(
-    clauses: list[frozenset[int]], values: dict[int, bool]
-) -> tuple[list[frozenset[int]], dict[int, bool]] | None:
+def _reduced(clauses: _Clauses, values: dict[int, bool]) -> tuple[_Clauses, dict[int, bool]] | None:
     """What is left after unit propagation, with the values so far; None on a contradiction."""
     values = dict(values)
     while True:
@@ -49,7 +48,7 @@ def _reduced(
         clauses = [clause - false for clause in clauses if clause.isdisjoint(units)]
 
 
-def _branch_on(clauses: list[frozenset[int]]) -> int:
+def _branch_on(clauses: _Clauses) -> int:
     shortest = min(map(len, clauses))
     counts = Counter(literal for clause in clauses if len(clause) == shortest for literal in clause)
     both = {v: counts[v] + counts[-v] + 4 * counts[v] * counts[-v] for v in set(map(abs, counts))}

@@ -116,7 +116,7 @@ def stated(text: str) -> Stated:
 
 
 def lies(
-    true: str, random: Random, choices: tuple[str, ...], got: str | None = None, wanted: str | None = None
+    true: str, random: Random, choices: tuple[str, ...], got: str | None = None, wanted: str = ""
 ) -> Iterator[str]:
     """Answers other than the true one that could pass for it. choices: of the debate. got, wanted: what follows, and should."""
     yield slip(true, random)

@@ -254,7 +254,7 @@ def test_bad_settings_are_refused(judge: SparseJudge) -> None:
     with pytest.raises(UsageError, match="exploration above 0"):
         Search(1, math.inf)
     boards, claims = tiny(judge, 1, 3, 0)
-    with pytest.raises(UsageError, match="4 pixels are to be revealed, and one image has 3"):
+    with pytest.raises(UsageError, match="4 pixels are to be revealed, and an image has 3"):
         Standing(judge, boards, claims, [(0,)])
 
 

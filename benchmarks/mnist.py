@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.timing import Row, best
-from moot.experiments.mnist.boards import Boards, boards_of
 from moot.experiments.mnist.debates import Claims, Standing
-from moot.experiments.mnist.judge import train_judge
+from moot.experiments.mnist.judge import Boards, boards_of, train_judge
 from moot.experiments.mnist.search import Search
 from moot.tasks.reading.images import Images
 

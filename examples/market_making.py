@@ -27,10 +27,10 @@ from rich.console import Console
 from rich.table import Table
 
 import moot
+from moot.tasks.arithmetic.citing import DIGITS, CitingPair, GroundedPair
 from moot.tasks.arithmetic.coins import Coins
 from moot.tasks.arithmetic.sums import Sum
 from moot.tasks.base import Task
-from moot.tasks.citing import DIGITS, CitingPair, GroundedPair
 from moot.tasks.machines.tableau import Tableau
 from moot.tasks.reading.evidence import Evidence
 from moot.training.calibration import (

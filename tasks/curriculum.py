@@ -1,7 +1,5 @@
 """What iterated amplification needs of a task besides truth and rule: what is learned, how hard it is, how it is encoded."""
 
-from __future__ import annotations
-
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +7,8 @@ from typing import Any
 
 from moot.complexity.rules import looker
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Task
+from moot.protocols.engine.moves import UNKNOWN
+from moot.tasks.base import Task
 
 NUMBER = "(?:0|[1-9][0-9]{0,8})"
 """Regular expression of a natural number, written in one way only."""
@@ -17,16 +16,14 @@ NUMBER = "(?:0|[1-9][0-9]{0,8})"
 
 class CurriculumTask(Task):
     """A task whose questions a learner can be trained on, easy ones first (Christiano, Shlegeris and Amodei 2018).
+    A rule asks *primitive* questions besides the learnable ones. The environment answers those by a look-up."""
 
-    A rule asks *primitive* questions besides the learnable ones. The environment answers those by a look-up.
-    """
+    source = "Christiano, Shlegeris and Amodei 2018, Supervising strong learners by amplifying weak experts"
 
-    @abstractmethod
     def learnable(self, data: Any) -> Iterator[str]:
         """Every question that the learner is asked and trained on, each once: all that are not primitive.
-
-        Where a question needs its own answer, this is the form that asks for itself, without a round in its text.
-        """
+        Where a question needs its own answer, this is the form that asks for itself, without a round in its text."""
+        return (text for text in self.questions(data) if not self.primitive(text))
 
     @abstractmethod
     def primitive(self, text: str) -> bool:
@@ -67,10 +64,8 @@ def sweep(
     task: CurriculumTask, data: Any, known: Mapping[str, str], looked: dict[str, str] | None = None
 ) -> dict[str, str]:
     """One step X <- Amplify(X) of a learner that is a table: the rule's answer to every learnable question.
-
     Sub-answers come from `known` ("?" where it has none), those to primitive questions from the environment; `looked`
-    keeps these from one sweep to the next. No true answer is used.
-    """
+    keeps these from one sweep to the next. No true answer is used."""
     cells: dict[str, str] = {} if looked is None else looked
 
     def answer(part: str) -> str:

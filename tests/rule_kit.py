@@ -11,7 +11,8 @@ import moot
 from moot.complexity.polynomial import Polynomial
 from moot.complexity.rules import evaluate, looker
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Task
+from moot.protocols.engine.moves import UNKNOWN
+from moot.tasks.base import Task
 
 
 class Metered:

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 import moot
 from moot.complexity.rules import Look, Rule, evaluate
 from moot.protocols.amplification.amplification import Amplification, Open, Reply, Subquestions
+from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.arithmetic.sums import Sum
-from moot.tasks.base import UNKNOWN, Task
-from moot.tasks.programs.programs import Overseer, rounds, slip
+from moot.tasks.base import Task
+from moot.tasks.programs.market_programs import slip
+from moot.tasks.programs.programs import Overseer, rounds
 
 DEEP = {"depth": None, "width": 64, "turns": 64, "questions": 100_000}
 Act = Callable[[moot.Request], Any]

@@ -24,9 +24,10 @@ from moot.agents.prompts.render import render, statement
 from moot.complexity.rules import evaluate
 from moot.protocols.amplification.amplification import Amplification, Open, Reply, StrongAmplification, Subquestions
 from moot.protocols.engine.errors import AgentError, BudgetExceeded
+from moot.protocols.engine.moves import UNKNOWN
 from moot.protocols.engine.view import NOTHING, Entry, View
 from moot.tasks.arithmetic.sums import Sum
-from moot.tasks.base import UNKNOWN, Task, known_tasks, task_named
+from moot.tasks.base import Task, known_tasks, task_named
 from moot.tasks.programs.programs import Overseer
 
 KINDS = (Subquestions, Open, Reply)

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from moot.complexity.polynomial import Polynomial
 from moot.complexity.rules import evaluate, looker
 from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.arithmetic.assignments import Assignments, AssignmentsSum
 from moot.tasks.arithmetic.permutation import PermutationPower
 from moot.tasks.arithmetic.wildcards import Wildcard
-from moot.tasks.base import UNKNOWN, task_named
+from moot.tasks.base import task_named
 from moot.tasks.curriculum import CurriculumTask, apply_rule, number, sweep
 from moot.tasks.graphs.rounds import RoundsTask
 from moot.tasks.graphs.shortest_path import PublishedShortestPath, ShortestPath

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moot.complexity.rules import looker
+from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.arithmetic.assignments import Assignments, AssignmentsSum
 from moot.tasks.arithmetic.permutation import PermutationPower
 from moot.tasks.arithmetic.wildcards import Wildcard
-from moot.tasks.base import UNKNOWN
 from moot.tasks.curriculum import CurriculumTask
 from moot.tasks.graphs.shortest_path import ShortestPath
 from moot.tasks.graphs.union_find import UnionFind

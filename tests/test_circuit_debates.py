@@ -17,8 +17,8 @@ from moot.complexity.polynomial import Polynomial
 from moot.experiments.reproductions.query_complexity import C17
 from moot.protocols.games.boolean_circuit import ARITY, Circuit, circuit_of, normal_form
 from moot.protocols.games.circuit_debate import CircuitGame, GateNumber, GateValues, pointer_moves
-from moot.tasks.circuits.bench import parse_bench
 from moot.tasks.circuits.circuit_value import BitJudge, CircuitValue
+from moot.tasks.circuits.files import parse_bench
 from moot.tasks.circuits.netlist import Netlist
 from moot.testing.strategies import circuits, hostile_replies, moves
 
@@ -284,5 +284,5 @@ def test_a_circuit_of_ones_own_declares_its_size_for_the_debate() -> None:
         task.sample_of(circuit, (1, 0))
     with pytest.raises(moot.UsageError, match="there is no gate to debate about"):
         task.sample_of(Netlist(("x",), {"f": "x"}, {}).circuit(), (1,))
-    with pytest.raises(moot.UsageError, match="is no question about a circuit"):
+    with pytest.raises(moot.UsageError, match="is no question of task circuit-value"):
         task.truth({"circuit": circuit.data(), "input": [0] * 5}, "value()")

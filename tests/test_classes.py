@@ -55,7 +55,7 @@ def test_a_witness_beyond_its_budget_does_not_hold() -> None:
 
 
 def test_a_judge_with_a_bit_less_than_the_theorem_says_is_too_poor(monkeypatch: pytest.MonkeyPatch) -> None:
-    from moot.experiments.classes.circuit_witnesses import pointer, walk
+    from moot.experiments.classes.debate_witnesses import pointer, walk
 
     for game, witness in ((moot.CircuitWalk, walk), (moot.CircuitPointer, pointer)):
         needed = game.most_bits

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moot.experiments.statistics import comparisons, metrics
+from moot.experiments.statistics import intervals, metrics
 from moot.experiments.statistics.comparisons import (
     agent_score_difference,
     agent_score_expectation,
@@ -125,7 +125,7 @@ def test_questions_that_lack_a_case_are_left_out() -> None:
     found = agent_score_difference([*BOTH, case("three", 0, 0, 1.0), LOST], by=BY)
     assert (found.count, found.undecided) == (2, {"incomplete": 1, "exhausted": 1})
     assert found.value == pytest.approx(agent_score_difference(BOTH, by=BY).value)
-    assert agent_score_difference([], by=BY) == Estimate(None, method=comparisons.QUESTIONS)
+    assert agent_score_difference([], by=BY) == Estimate(None, method=intervals.QUESTIONS)
     with pytest.raises(UsageError, match="which choice the agent argued for"):
         agent_score_difference([Judged("x", (0.5, 0.5), 0)], by=BY)
     for beta in (-1.0, math.nan):

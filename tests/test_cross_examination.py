@@ -16,8 +16,8 @@ from moot.experiments.classes.classes import ROWS, UNCHECKED, check
 from moot.experiments.classes.known_failures import without_copies
 from moot.protocols.amplification.amplification import Reply
 from moot.tasks.base import task_named
-from moot.tasks.graphs.colouring import colour_of, neighbours
 from moot.tasks.graphs.colouring_programs import Adaptive, Cross, Spoilt, cell, cells, vertex_of
+from moot.tasks.graphs.succinct_graph import colour_of, neighbours
 
 TASK = task_named("colouring")
 PLAIN, UNCOPIED = "cross-examination", "cross-examination-uncopied"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import moot
 from moot.protocols.amplification.amplification import Reply
 from moot.tasks.machines.turing_machines import BLANK, runs
-from moot.tasks.programs.games import ruled
+from moot.tasks.programs.play import ruled
 
 Table = dict[tuple[int, int], str]
 # Writes over its word from the left: 1 becomes 0, and back; accepts at the first blank.

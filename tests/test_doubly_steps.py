@@ -16,8 +16,7 @@ from moot.complexity.rules import looker
 from moot.protocols.games.doubly_efficient_steps import Accept, Fault, Value, Witness, address, step_of
 from moot.protocols.games.step_machines import StepMachine, machine_named, redone, run_of
 from moot.tasks.base import task_named
-from moot.tasks.oracle.machines import Subset, Tally
-from moot.tasks.oracle.steps import Lying, Redoer, Stepper
+from moot.tasks.oracle.steps import Lying, Redoer, Stepper, Subset, Tally
 
 TALLY: Any = task_named("oracle-tally")
 SUBSET: Any = task_named("oracle-subset")
@@ -280,7 +279,7 @@ def test_questions_that_do_not_fit() -> None:
         with pytest.raises(moot.UsageError, match=says):
             protocol.roles(question)
     for task in (TALLY, SUBSET):
-        with pytest.raises(moot.UsageError, match="no question about"):
+        with pytest.raises(moot.UsageError, match="no question of task"):
             task.truth(task.sample(2, 1).question.data, "what()")
     with pytest.raises(moot.UsageError, match="takes a witness of 0"):
         run_of(Tally(), looker({"items": 1, "least": 1}), lambda query: True, ("1",))

@@ -14,8 +14,8 @@ from moot.complexity.rules import Look, Rule, evaluate
 from moot.complexity.search.fixed_points import WellFounded, consistent, fixed_points, support, well_founded
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.pointers import Store
+from moot.tasks.arithmetic.citing import DIGITS, CitingPair, GroundedPair
 from moot.tasks.arithmetic.sums import Sum
-from moot.tasks.citing import DIGITS, CitingPair, GroundedPair
 from moot.tasks.machines.halting import Halting
 from moot.tasks.machines.tableau import SYMBOLS, Tableau, TableauPublished
 

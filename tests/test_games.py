@@ -17,10 +17,11 @@ import moot
 from moot.complexity.polynomial import Polynomial
 from moot.complexity.rules import evaluate
 from moot.protocols.engine.base import Protocol, protocol_named
+from moot.protocols.engine.moves import UNKNOWN
 from moot.protocols.games.geography import Go, Stuck, steps
 from moot.protocols.games.qbf import Assign
 from moot.protocols.games.reachability import Half, Middle, middles
-from moot.tasks.base import UNKNOWN, Task, task_named
+from moot.tasks.base import Task, task_named
 from moot.testing.strategies import formulas, graphs
 
 FEW = settings(deadline=None, max_examples=40)

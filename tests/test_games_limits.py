@@ -48,7 +48,7 @@ def test_texts_that_are_no_questions(name: str, text: str) -> None:
 
 def test_sizes_that_there_are_none_of() -> None:
     for name, size in (("tqbf", 23), ("reach", 1), ("reach", 129), ("geography", 25)):
-        with pytest.raises(moot.UsageError, match=f"task {name} has sizes"):
+        with pytest.raises(moot.UsageError, match=f"task {name}: size is"):
             task_named(name).sample(size)
 
 

@@ -24,8 +24,8 @@ from moot.protocols.market.market_making import MarketMaking, PointerMarketMakin
 from moot.protocols.market.moves import Citation, Examine, Query, Statement
 from moot.protocols.market.payoffs import distance
 from moot.protocols.pointers import Store, pointer_to
+from moot.tasks.arithmetic.citing import CitingPair, GroundedPair
 from moot.tasks.arithmetic.sums import Sum
-from moot.tasks.citing import CitingPair, GroundedPair
 from moot.tasks.machines.halting import Halting
 from moot.tasks.programs.market_programs import ChecksRule, Citing, CitingLiar, Predictor, Prior, unfolded
 from moot.testing.strategies import moves, questions, sums

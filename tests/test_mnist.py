@@ -17,10 +17,8 @@ np = pytest.importorskip("numpy")
 pytest.importorskip("sklearn")
 
 import moot.tasks.reading.images  # noqa: E402
-from moot.experiments.mnist.boards import Boards, boards_of, drawn  # noqa: E402
-from moot.experiments.mnist.debates import Claims, Standing, at_random, greedily, margins, play  # noqa: E402
-from moot.experiments.mnist.exact import final_logits, optimal  # noqa: E402
-from moot.experiments.mnist.judge import SparseJudge, load_judge, random_accuracy, train_judge  # noqa: E402
+from moot.experiments.mnist.debates import Claims, Standing, at_random, final_logits, greedily, margins, optimal, play  # noqa: E402  # noqa: E402
+from moot.experiments.mnist.judge import Boards, SparseJudge, boards_of, drawn, load_judge, random_accuracy, train_judge  # noqa: E402  # noqa: E402
 from moot.experiments.mnist.reproduce import Settings, chosen, honest, per_image, reproduce, solved  # noqa: E402
 from moot.experiments.mnist.search import BANK, Search  # noqa: E402
 from moot.protocols.engine.errors import UsageError  # noqa: E402
@@ -256,7 +254,7 @@ def test_bad_settings_are_refused(judge: SparseJudge) -> None:
     with pytest.raises(UsageError, match="exploration above 0"):
         Search(1, math.inf)
     boards, claims = tiny(judge, 1, 3, 0)
-    with pytest.raises(UsageError, match="4 pixels are to be revealed, and one image has 3"):
+    with pytest.raises(UsageError, match="4 pixels are to be revealed, and an image has 3"):
         Standing(judge, boards, claims, [(0,)])
 
 

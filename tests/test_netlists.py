@@ -17,9 +17,8 @@ from hypothesis import strategies as st
 import moot
 from moot.experiments.reproductions.query_complexity import C17
 from moot.protocols.games.boolean_circuit import circuit_of, normal_form
-from moot.tasks.circuits.aiger import parse_aiger
-from moot.tasks.circuits.bench import parse_bench
-from moot.tasks.circuits.netlist import WIDE, Netlist, read_netlist
+from moot.tasks.circuits.files import parse_aiger, parse_bench, read_netlist
+from moot.tasks.circuits.netlist import WIDE, Netlist
 
 HALF_ADDER = """\
 aag 7 2 0 2 3

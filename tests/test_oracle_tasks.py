@@ -17,8 +17,7 @@ from moot.cli import main
 from moot.experiments.reproductions.doubly_efficient import chained
 from moot.protocols.games.computations import Computation, computation, computation_named
 from moot.tasks.base import task_named
-from moot.tasks.oracle.computations import walk_constant
-from moot.tasks.oracle.noisy_oracle import above, after, exact
+from moot.tasks.oracle.computations import above, after, exact, walk_constant
 from moot.tasks.oracle.programs import Honest, Vera
 
 PLAIN = "doubly-efficient"
@@ -162,7 +161,7 @@ def test_what_breaks_the_promise_has_no_truth() -> None:
     for p, says in (("1/2", "2/3 and more"), ("3/2", "no probability"), ("x", "no probability")):
         with pytest.raises(moot.UsageError, match=says):
             task.truth(chained(p).data, "likely()")
-    with pytest.raises(moot.UsageError, match="no question about"):
+    with pytest.raises(moot.UsageError, match="no question of task"):
         task.truth(chained("2/3").data, "certainly()")
     uneven = {"computation": "walk", "input": {"n": 3}, "oracle": {"up(0)": "1/2", "up(1)": "1", "up(2)": "1"}}
     with pytest.raises(moot.UsageError, match="one probability"):

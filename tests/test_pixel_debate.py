@@ -203,8 +203,8 @@ def test_programs_play_as_the_arrays_do(trained: Any, precommit: bool) -> None:
     """Greedy debaters draw nothing at random: through the protocol and side by side they reveal the same pixels."""
     import numpy as np
 
-    from moot.experiments.mnist.boards import boards_of
     from moot.experiments.mnist.debates import Claims, Standing, greedily, play
+    from moot.experiments.mnist.judge import boards_of
     from moot.experiments.mnist.seats import PixelDebater, SparseVerdict
 
     for number in range(6):
@@ -232,8 +232,8 @@ def test_solving_the_protocol_gives_the_value_of_optimal_play(trained: Any, firs
     """Every sequence of moves through the protocol, against induction over sets of pixels."""
     import numpy as np
 
-    from moot.experiments.mnist.boards import boards_of
-    from moot.experiments.mnist.exact import final_logits, optimal
+    from moot.experiments.mnist.debates import final_logits, optimal
+    from moot.experiments.mnist.judge import boards_of
     from moot.experiments.mnist.seats import SparseVerdict
 
     values = set()

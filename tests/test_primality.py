@@ -18,8 +18,10 @@ from moot.complexity.rules import evaluate, looker
 from moot.experiments.reproductions.obfuscation import reproduce
 from moot.protocols.trees.prover_estimator import ProverEstimator
 from moot.protocols.trees.stability import Rests, shift, stability
-from moot.tasks.arithmetic.primality import Primality, PrimalityByBases, drawn, is_prime, passes_to
+from moot.tasks.arithmetic.primality import Primality, PrimalityByBases
+from moot.tasks.arithmetic.primality_claims import drawn
 from moot.tasks.arithmetic.primality_programs import ClaimJudge, Estimator, Prover
+from moot.tasks.arithmetic.primes import is_prime, passes_to
 from moot.tasks.base import task_named
 from moot.training.online import LearningEstimator, OnlineGradient, advantage, called, indistinguishable
 
@@ -73,14 +75,14 @@ def test_the_rule_agrees_with_the_truth(task: Any, size: int) -> None:
 
 
 def test_half_of_the_instances_are_prime() -> None:
-    numbers = [drawn("primality", 12, Random(seed)) for seed in range(200)]
+    numbers = [drawn(12, Random(seed)) for seed in range(200)]
     assert all(2**11 <= n < 2**12 for n in numbers)
     assert 70 <= sum(map(is_prime, numbers)) <= 130
     assert all(is_prime(n) or sum(n % d == 0 for d in range(2, isqrt(n) + 1)) == 1 for n in numbers)
 
 
 @pytest.mark.parametrize(("make", "says"), [
-    (lambda: TASK.of(4), "takes numbers from 5"), (lambda: TASK.of(2**28), "2\\^28 - 1"), (lambda: TASK.sample(3), "sizes from 4"),
+    (lambda: TASK.of(4), "takes numbers from 5"), (lambda: TASK.of(2**28), "2\\^28 - 1"), (lambda: TASK.sample(3), "at least 4"),
     (lambda: TASK.truth(TASK.about_number(221), "prime(223)"), "no question about 221"),
     (lambda: TASK.truth(TASK.about_number(221), "free(5,4)"), "not smaller"), (lambda: TASK.truth({}, "free(x)"), "write prime"),
     (lambda: BASES.truth(BASES.about_number(221), "passes(222)"), "no question about 221"),

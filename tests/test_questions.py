@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from moot.complexity.questions import QuestionGraph
 from moot.complexity.rules import Circle, evaluate
 from moot.protocols.engine.errors import UsageError
+from moot.tasks.arithmetic.citing import CitingPair, GroundedPair
 from moot.tasks.arithmetic.sums import Sum
-from moot.tasks.citing import CitingPair, GroundedPair
 
 Edges = dict[int, list[int]]
 ANY = st.dictionaries(st.integers(0, 9), st.lists(st.integers(0, 9), max_size=5), max_size=10)

@@ -16,7 +16,7 @@ from moot.complexity.questions import QuestionGraph
 from moot.complexity.rules import evaluate, looker
 from moot.complexity.search.fixed_points import consistent, follow
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN
+from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.machines.tableau import Tableau, TableauPublished
 
 TASK, PUBLISHED = Tableau(), TableauPublished()

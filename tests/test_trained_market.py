@@ -16,20 +16,20 @@ from hypothesis import strategies as st
 import moot
 from moot.complexity.intervals import wilson
 from moot.complexity.rules import Circle, evaluate, looker
+from moot.protocols.engine.moves import UNKNOWN
 from moot.protocols.market.moves import Price
 from moot.protocols.market.payoffs import expected, losses
 from moot.protocols.scoring import ScoringRule
+from moot.tasks.arithmetic.citing import DIGITS, CitingPair, GroundedPair
 from moot.tasks.arithmetic.coins import Coins, price
 from moot.tasks.arithmetic.sums import Sum
-from moot.tasks.base import UNKNOWN, Task
-from moot.tasks.citing import DIGITS, CitingPair, GroundedPair
+from moot.tasks.base import Task
 from moot.tasks.machines.tableau import Tableau, TableauPublished
 from moot.tasks.programs.market_programs import ChecksRule, Citing, CitingLiar, follow
 from moot.tasks.reading.evidence import Evidence
 from moot.training.calibration import ExactMarket, LinearMarket, Shows, Updates, balances, calibrate, positions
-from moot.training.market import OTHER, MarketTraining, TabularMarket, wrong_answers
+from moot.training.market import OTHER, MarketTraining, Program, TabularMarket, play_market, wrong_answers
 from moot.training.market_errors import inject, slipping
-from moot.training.market_plays import Program, play_market
 from moot.transcripts.display.prices import price_path
 
 FEW = settings(deadline=None, max_examples=15)

@@ -1,7 +1,5 @@
 """Amplify^H(X): plays one step of amplification for many questions at the same time, without recording."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,9 +24,8 @@ class Amplifier:
     answer with anything that the task's learnable questions can have as an answer. With a depth, a question may ask for
     itself: the model has an answer to it already.
 
-    targets: how many questions were played so far; failed: how many of these ended without a decision (their answer
-    is "?"). seed: decides the seeds of the requests, which go up from play to play.
-    """
+    targets: how many questions were played so far; failed: how many of these ended without a decision (their answer is
+    "?"). seed: decides the seeds of the requests, which go up from play to play."""
 
     def __init__(self, task: CurriculumTask, data: Any, seed: int = 0) -> None:
         self.task, self.data, self.seed = task, data, seed

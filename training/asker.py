@@ -1,7 +1,5 @@
 """H': a learner of the overseer's decisions, which sub-questions to ask next and what to conclude, from transcripts."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from itertools import combinations
@@ -45,19 +43,13 @@ def decision_of(request: Request, move: Move) -> Decision:
 
 
 def tokens(texts: Texts) -> tuple[Form, Texts]:
-    """The form of texts, in which every variable token is None, and their variable tokens in order.
-
-    Integers are variable, and so are letters, except for a word at the beginning of a text and a letter before a number.
-    """
-    form: list[str | None] = []
-    variable: list[str] = []
+    """The form of texts, in which every variable token is None, and their variable tokens in order. Integers are
+    variable, and so are letters, except for a word at the beginning of a text and a letter before a number."""
+    form, variable = list[str | None](), list[str]()
     for text in texts:
         for match in _TOKEN.finditer(text):
-            if match[1] is not None:
-                form.append(None)
-                variable.append(match[1])
-            else:
-                form.append(match[0])
+            form.append(match[0] if match[1] is None else None)
+            variable += [] if match[1] is None else [match[1]]
         form.append("\n")
     return tuple(form), tuple(variable)
 
@@ -66,8 +58,7 @@ class Hypothesis:
     """ "The decision follows from the input tokens at `places`": per value of these, a shape with slots to fill.
 
     A slot keeps all copies and constants that agree with every example. `right` counts examples that were predicted
-    before they were learned; one that contradicts ends the hypothesis (`broken`).
-    """
+    before they were learned; one that contradicts ends the hypothesis (`broken`)."""
 
     __slots__ = ("places", "known", "right", "broken")
 
@@ -92,39 +83,31 @@ class Hypothesis:
 
     def learn(self, given: Texts, shape: Shape, wanted: Texts) -> None:
         said = self.predict(given)
-        if said is not None and said != (shape, wanted):
-            self.broken = True
-            self.known.clear()
-            return
-        self.right += said is not None
         key = tuple([given[place] for place in self.places])
         found = self.known.get(key)
-        if found is not None and found[0] != shape:
+        if (said is not None and said != (shape, wanted)) or (found is not None and found[0] != shape):
             self.broken = True
             return
+        self.right += said is not None
         slots: list[Slot] = []
         for index, token in enumerate(wanted):
             slot: Slot = frozenset([*(i for i, other in enumerate(given) if other == token), token])
             slots.append(slot if found is None else found[1][index] & slot)
-        if all(slots):
-            self.known[key] = shape, tuple(slots)
-        else:
-            self.broken = True
-            self.known.clear()
+        self.known[key] = shape, tuple(slots)
+        self.broken = not all(slots)
 
 
 class Imitator:
     """H', the imitation of an overseer: for each form of a situation, hypotheses about what its decision follows from.
 
-    A hypothesis names none, one or two of the input tokens, or all of the latest round; where the latest
-    answers hold integers, the least of them and its place count as tokens too. So "sigma^37(5)" -> "sigma^18(5)" is
-    learned as a table from 37 to 18 and a copy, the sum of two answers as a table of pairs, the nearest of some
-    candidates as a table from the place of the least distance to what is copied. It learns what H does with text, and
-    not why: of a form, or of a token in its place, that it never saw it knows nothing.
+    A hypothesis names none, one or two of the input tokens, or all of the latest round; where the latest answers hold
+    integers, the least of them and its place count as tokens too. So "sigma^37(5)" -> "sigma^18(5)" is learned as a
+    table from 37 to 18 and a copy, the sum of two answers as a table of pairs, the nearest of some candidates as a
+    table from the place of the least distance to what is copied. It learns what H does with text, and not why: of a
+    form, or of a token in its place, that it never saw it knows nothing.
 
     Hypotheses that are believed must agree, or it does not know. trust: how many right predictions, in situations that
-    were new, make a hypothesis believed. Situations that were seen are remembered: there it decides as H did last.
-    """
+    were new, make a hypothesis believed. Situations that were seen are remembered: there it decides as H did last."""
 
     def __init__(self, trust: int = 10) -> None:
         self.trust = trust
@@ -153,8 +136,7 @@ class Imitator:
         """Learn decisions. Returns the share that it did not predict beforehand (abstentions count); 0.0 for none."""
         wrong = 0
         for decision in decisions:
-            if self.decide(decision.situation) != decision:
-                wrong += 1
+            wrong += self.decide(decision.situation) != decision
             self._learn(decision)
         return wrong / len(decisions) if decisions else 0.0
 
@@ -202,9 +184,7 @@ def _written(situation: Texts, shape: Shape, variable: Texts) -> Decision:
 
 class Asker:
     """The overseer of iterated amplification: H' where it knows what to do, H where it does not, or failed.
-
-    labels: how many decisions were asked of H. asked: these decisions, to be learned; take them with `take`.
-    """
+    labels: how many decisions were asked of H. asked: these decisions, to be learned; take them with `take`."""
 
     def __init__(self, human: object, imitator: Imitator | None) -> None:
         self.human, self.imitator = human, imitator
@@ -215,11 +195,10 @@ class Asker:
         self.decisions += 1
         if self.imitator is not None and request.attempt == 0:
             decision = self.imitator.decide(situation_of(request))
-            if decision is not None:
-                if not decision.asks:
-                    return Reply(answer=decision.texts[0])
-                if Subquestions in request.kinds:
-                    return Subquestions(questions=decision.texts)
+            if decision is not None and not decision.asks:
+                return Reply(answer=decision.texts[0])
+            if decision is not None and Subquestions in request.kinds:
+                return Subquestions(questions=decision.texts)
         return self.ask_human(request)
 
     def ask_human(self, request: Request) -> Move:

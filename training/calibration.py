@@ -1,11 +1,8 @@
 """A market that predicts the judge from what was said so far, and how near it comes to the exact Bayesian price.
 
-The plays are Shah's (comments on Hubinger 2020, AI safety via market making): an adversary that shows items at random, a
-few of many, to a judge that believes what follows from those alone. The market sees all items, so its best price is the
-judge's expected final belief, which is not the truth.
-"""
-
-from __future__ import annotations
+The plays are Shah's (comments on Hubinger 2020, AI safety via market making): an adversary that shows items at random,
+a few of many, to a judge that believes what follows from those alone. The market sees all items, so its best price is
+the judge's expected final belief, which is not the truth."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 from random import Random
+from statistics import fmean
 from typing import Any
 
 from moot.protocols.amplification.amplification import Reply
@@ -24,8 +22,10 @@ from moot.protocols.market.moves import Price, Statement
 from moot.protocols.market.payoffs import Belief, expected, gap
 from moot.tasks.arithmetic.coins import belief
 from moot.tasks.base import Task
+from moot.tasks.programs.play import Program
 from moot.tasks.reading.evidence import probability
-from moot.training.market_plays import Program, play_market
+from moot.training.market import Program as Playing
+from moot.training.market import play_market, softmax
 
 Features = Mapping[str, float]
 ROUNDS = (0, 1, 3, 10, 30, 100)
@@ -45,7 +45,7 @@ BELIEFS: dict[str, Callable[[Sequence[int], int], float]] = {"coins": of_coins, 
 """By task: the probability of "yes" that the judge gives after the items that it was shown, of how many there are."""
 
 
-class Shows:
+class Shows(Program):
     """An adversary that states the position of one more item each time, drawn evenly by the step's seed."""
 
     def act(self, request: Request) -> Move:
@@ -54,13 +54,9 @@ class Shows:
         left = sorted(set(range(len(items))) - set(positions(view)))
         return Statement(text=str(Random(request.seed).choice(left)) if left else "That is all.")
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "shows"}
 
-
-class Updates:
-    """A judge that looks at the items it was pointed to and believes what follows from them. UsageError for a task that
-    has no such belief."""
+class Updates(Program, records=("task",)):
+    """A judge that looks at the items it was pointed to and believes what follows. UsageError for another task."""
 
     def __init__(self, task: Task) -> None:
         self.task, self.belief = task, _belief(task)
@@ -70,11 +66,8 @@ class Updates:
         yes = self.belief([view.look(at) for at in positions(view)], n)
         return Verdict(probabilities=_over(view.question.choices, yes))
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "updates", "task": self.task.name}
 
-
-class ExactMarket:
+class ExactMarket(Program, name="exact-market", records=("task",)):
     """The market that predicts best: the mean of the judge's belief over all ways in which the play may go on, each item
     that is left being as likely to be shown next."""
 
@@ -93,17 +86,13 @@ class ExactMarket:
         ends = [self.belief(tuple(sorted([*seen, *rest])), len(items)) for rest in combinations(left, more)]
         return Price(probabilities=_over(view.question.choices, math.fsum(ends) / len(ends)))
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "exact-market", "task": self.task.name}
-
 
 class LinearMarket:
     """Softmax regression: the price of an answer is proportional to exp(sum_f w[answer, f] * f), over features f of the
     question and the statements so far.
 
-    It learns online: a step of AdaGrad (Duchi, Hazan and Singer 2011) down the gradient (p - p*) f of each price's loss.
-    features: of a request for a price. rate: the first step of every weight, above 0 (UsageError otherwise).
-    """
+    It learns online: a step of AdaGrad (Duchi, Hazan and Singer 2011) down the gradient (p - p*) f of each price's
+    loss. features: of a request for a price. rate: the first step of every weight, above 0 (UsageError otherwise)."""
 
     def __init__(self, features: Callable[[Request], Features], rate: float = 0.2) -> None:
         if not (math.isfinite(rate) and rate > 0):
@@ -119,13 +108,10 @@ class LinearMarket:
 
     def prices(self, choices: Sequence[str], features: Features) -> tuple[float, ...]:
         """The market's distribution over choices, which sums to 1."""
-        logits = [
+        return softmax([
             math.fsum(self.weights.get((choice, name), 0.0) * value for name, value in features.items())
             for choice in choices
-        ]
-        top = max(logits)
-        weights = [math.exp(logit - top) for logit in logits]
-        return tuple(weight / math.fsum(weights) for weight in weights)
+        ])  # fmt: skip
 
     def learn(self, request: Request, final: Belief) -> None:
         """One step down the gradient of the loss of the price that was asked for, by the judge's final belief."""
@@ -163,10 +149,9 @@ def balances(task: Task) -> Callable[[Request], Features]:
 class Calibration:
     """How well a market predicts, on plays that it was not trained on (round 0: before training).
 
-    plays: that it was trained on so far. loss: its mean loss, by a price, in nats; exact: that of the exact price on the
-    same plays. excess: the mean of KL(exact price || its price) in nats, which is what `loss - exact` is expected to be,
-    and 0 for the exact price alone. by_step: the same for p_0, p_1, ….
-    """
+    plays: that it was trained on so far. loss: its mean loss, by a price, in nats; exact: that of the exact price on
+    the same plays. excess: the mean of KL(exact price || its price) in nats, which is what `loss - exact` is expected
+    to be, and 0 for the exact price alone. by_step: the same for p_0, p_1, …."""
 
     round: int
     plays: int
@@ -181,19 +166,15 @@ def calibrate(
     rounds: Sequence[int] = ROUNDS, each: int = 10, held_out: int = 100, seed: int = 0,
 ) -> list[Calibration]:  # fmt: skip
     """Train a market on plays about instances of a task, `each` in a round, and measure it at these rounds.
-
     horizon: how many items are shown. held_out: plays on other instances, to measure on. market: a `LinearMarket` of
-    `balances` by default. UsageError when the task is none of `BELIEFS`, or the horizon is more than the items.
-    """
+    `balances` by default. UsageError when the task is none of `BELIEFS`, or the horizon is more than the items."""
     if not 0 <= horizon <= size or held_out < 1:
-        raise UsageError(
-            f"calibrate: of {size} items {horizon} cannot be shown, or there is no play held out ({held_out})"
-        )
+        raise UsageError(f"calibrate: of {size} items {horizon} cannot be shown, or no play is held out ({held_out})")
     market = market or LinearMarket(balances(task))
     protocol = MarketMaking(horizon=horizon, tolerance=None)
-    seats: dict[str, Program] = {"adversary": Shows(), "judge": Updates(task)}
+    seats: dict[str, Playing] = {"adversary": Shows(), "judge": Updates(task)}
 
-    def play(by: Program, number: int) -> Any:
+    def play(by: Playing, number: int) -> Any:
         return play_market(protocol, task.sample(size, number).question, {**seats, "market": by}, seed=number)
 
     exact = ExactMarket(task)
@@ -211,10 +192,9 @@ def calibrate(
     return found
 
 
-def _measured(market: Program, tests: Sequence[Any], round: int, plays: int, horizon: int) -> Calibration:
+def _measured(market: Playing, tests: Sequence[Any], round: int, plays: int, horizon: int) -> Calibration:
     rule = MarketMaking().scoring
-    losses: list[float] = []
-    exact: list[float] = []
+    losses, exact = list[float](), list[float]()
     excess: list[list[float]] = [[] for _ in range(horizon + 1)]
     for played in tests:
         for step, (request, best) in enumerate(zip(played.asked, played.prices, strict=True)):
@@ -222,9 +202,8 @@ def _measured(market: Program, tests: Sequence[Any], round: int, plays: int, hor
             losses.append(-expected(rule, price.probabilities, played.final))
             exact.append(-expected(rule, best, played.final))
             excess[step].append(gap(best, price.probabilities))
-    by_step = tuple(math.fsum(step) / len(step) for step in excess)
-    mean = math.fsum(by_step) / len(by_step)
-    return Calibration(round, plays, math.fsum(losses) / len(losses), math.fsum(exact) / len(exact), mean, by_step)
+    by_step = tuple(map(fmean, excess))
+    return Calibration(round, plays, fmean(losses), fmean(exact), fmean(by_step), by_step)
 
 
 def positions(view: View) -> list[int]:
@@ -235,9 +214,7 @@ def positions(view: View) -> list[int]:
 
 def _belief(task: Task) -> Callable[[Sequence[int], int], float]:
     if task.name not in BELIEFS:
-        raise UsageError(
-            f"task {task.name} does not say what a judge believes after some items; {', '.join(BELIEFS)} do"
-        )
+        raise UsageError(f"task {task.name} does not say what a judge believes after items; {', '.join(BELIEFS)} do")
     return BELIEFS[task.name]
 
 

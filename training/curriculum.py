@@ -1,13 +1,15 @@
 """Which questions are drawn: easy ones first, then harder ones as the learner agrees with its own amplification."""
 
-from __future__ import annotations
-
 from collections import defaultdict, deque
+from functools import cache, partial
 from random import Random
 from typing import Any
 
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.curriculum import CurriculumTask, apply_rule
+
+Strata = dict[str, int]
+"""Question to stratum."""
 
 
 class Pool:
@@ -29,11 +31,10 @@ class Curriculum:
 
     strata: question to stratum. The level goes up by one (stratum that there is) when the mean agreement over more than
     `patience` batches is above `threshold`. It uses how hard questions are, and never their answers. graded: False
-    begins at the highest level. UsageError when there are no questions.
-    """
+    begins at the highest level. UsageError when there are no questions."""
 
     def __init__(
-        self, strata: dict[str, int], random: Random, threshold: float = 0.85, patience: int = 50, graded: bool = True
+        self, strata: Strata, random: Random, threshold: float = 0.85, patience: int = 50, graded: bool = True
     ) -> None:
         if not strata:
             raise UsageError("there is no question to train on")
@@ -97,13 +98,7 @@ def strata_of(task: CurriculumTask, data: Any) -> dict[str, int]:
 def unasked(task: CurriculumTask, data: Any) -> list[str]:
     """Learnable questions that the rule asks for no other one, given true answers. For evaluation: it uses the truth."""
     texts, asked = list(task.learnable(data)), set()
-    known: dict[str, str] = {}
-
-    def true(part: str) -> str:
-        if part not in known:
-            known[part] = task.truth(data, part)
-        return known[part]
-
+    true = cache(partial(task.truth, data))
     for text in texts:
         parts: set[str] = set()
 
@@ -116,14 +111,10 @@ def unasked(task: CurriculumTask, data: Any) -> list[str]:
     return [text for text in texts if text not in asked]
 
 
-def split(
-    strata: dict[str, int], share: float, among: list[str], random: Random
-) -> tuple[dict[str, int], dict[str, int]]:
+def split(strata: Strata, share: float, among: list[str], random: Random) -> tuple[Strata, Strata]:
     """Questions to train on, and a share of all that is held out, drawn from `among` and at most half of these.
-
     Held-out questions that others ask would leave these without an answer: an error of the split, not of the learner.
-    UsageError when the share is not in [0, 1).
-    """
+    UsageError when the share is not in [0, 1)."""
     if not 0 <= share < 1:
         raise UsageError(f"the share of questions held out is {share}; it lies in [0, 1)")
     held = set(random.sample(among, min(int(share * len(strata)), len(among) // 2)))

@@ -1,9 +1,6 @@
 """What a training run comes to: accuracy by stratum as it goes, a table of tasks, and a picture.
 
-Only here are true answers computed, and only to be compared with what was learned.
-"""
-
-from __future__ import annotations
+Only here are true answers computed, and only to be compared with what was learned."""
 
 import time
 from collections import defaultdict
@@ -16,6 +13,7 @@ from typing import Any, NamedTuple
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.base import task_named
 from moot.tasks.curriculum import CurriculumTask
+from moot.tasks.extras import needed
 from moot.training.curriculum import split, strata_of, unasked
 from moot.training.iterated import Progress, Settings, train
 from moot.training.learners import Learner, Network, Tabular
@@ -46,7 +44,7 @@ class Grader:
 
     def by_stratum(self, learner: Learner) -> dict[int, Score]:
         """The score of every stratum, lowest first."""
-        found: dict[int, list[bool]] = defaultdict(list)
+        found = defaultdict[int, list[bool]](list)
         for text, said, true in zip(self.texts, learner.predict(self.texts), self.truths, strict=True):
             found[self.strata[text]].append(said == true)
         return {stratum: Score(sum(right), len(right)) for stratum, right in sorted(found.items())}
@@ -102,25 +100,12 @@ class Report:
 
 def table(reports: Iterable[Report]) -> str:
     """Reports as text, a line each."""
-    head = (
-        "task",
-        "learner",
-        "seconds",
-        "batches",
-        "targets",
-        "labels of H",
-        "trained on",
-        "held out",
-        "supervised",
-    )
-    rows: list[tuple[str, ...]] = [head]
+    rows = [["task", "learner", "seconds", "batches", "targets", "labels of H", "trained on", "held out", "supervised"]]
     for r in reports:
         scores = (_percent(r.trained), _percent(r.held), _percent(r.supervised))
-        rows.append((r.task, r.learner, f"{r.seconds:.1f}", str(r.batches), str(r.targets), str(r.labels), *scores))
+        rows.append([r.task, r.learner, f"{r.seconds:.1f}", str(r.batches), str(r.targets), str(r.labels), *scores])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
 def _percent(score: Score | None) -> str:
@@ -138,18 +123,16 @@ def measure(
 ) -> Report:  # fmt: skip
     """Train a learner on an instance of a task by iterated amplification, and grade it.
 
-    kind: "tabular" or "network". held: the share of questions that is never trained on, among those that no other question
-    asks (0 for the table, which knows nothing of them; 0.1 for the network); the same learner is then trained on true
-    answers, with as many steps on as many pairs. then: told of the points, every so many batches. Raises UsageError on an
-    unknown name or kind.
-    """
+    kind: "tabular" or "network". held: the share of questions that is never trained on, among those that no other
+    question asks (0 for the table, which knows nothing of them; 0.1 for the network); the same learner is then trained
+    on true answers, with as many steps on as many pairs. then: told of the points, every so many batches. Raises
+    UsageError on an unknown name or kind."""
     task = curriculum_task(name)
     if kind not in ("tabular", "network"):
         raise UsageError(f"no learner is called {kind!r}; known: tabular, network")
-    network = kind == "network"
-    random = Random(f"measure/{name}/{size}/{seed}")
-    data = task.data(size, random)
-    share = (0.1 if network else 0.0) if held is None else held
+    network, random = kind == "network", Random(f"measure/{name}/{size}/{seed}")
+    data = task.instance(size, random)
+    share = 0.1 * network if held is None else held
     among = unasked(task, data) if share else []
     training, kept = split(strata_of(task, data), share, among, random)
 
@@ -190,32 +173,26 @@ def curriculum_task(name: str) -> CurriculumTask:
 
 def picture(points: Sequence[Point], path: Path | str, title: str = "") -> None:
     """Write a PNG: accuracy of every stratum and the level over the batches, and labels and losses below.
-
-    Does nothing without points. UsageError without matplotlib (the extra `plot`).
-    """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.cm import ScalarMappable
-        from matplotlib.colors import Normalize
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
-    except ModuleNotFoundError as error:
-        raise UsageError(f"a picture needs {error.name}: pip install 'moot[plot]'") from None
+    Does nothing without points. UsageError without matplotlib (the extra `plot`)."""
+    mpl, agg, cm, colors, ticker = (
+        needed("a picture needs", f"matplotlib.{part}", "plot")
+        for part in ("figure", "backends.backend_agg", "cm", "colors", "ticker")
+    )
     if not points:
         return
     steps = [point.progress.step for point in points]
     strata = sorted(points[-1].scores)
-    colours: Any = ScalarMappable(Normalize(strata[0], max(strata[-1], strata[0] + 1)), "viridis")
-    figure = Figure(figsize=(9, 6.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    colours = cm.ScalarMappable(colors.Normalize(strata[0], max(strata[-1], strata[0] + 1)), "viridis")
+    figure = mpl.Figure(figsize=(9, 6.5), layout="constrained")
+    agg.FigureCanvasAgg(figure)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
     for stratum in strata:
         above.plot(steps, [p.scores[stratum].share for p in points], color=colours.to_rgba(stratum), linewidth=1.6)
-    figure.colorbar(colours, ax=above, label="stratum (difficulty)", ticks=MaxNLocator(integer=True))
+    figure.colorbar(colours, ax=above, label="stratum (difficulty)", ticks=ticker.MaxNLocator(integer=True))
     above.set(ylabel="accuracy, by stratum", ylim=(-0.03, 1.03), title=title)
     level = above.twinx()
     level.step(steps, [p.progress.level for p in points], where="post", color="0.45", linestyle=":", linewidth=1.4)
-    level.yaxis.set_major_locator(MaxNLocator(integer=True))
+    level.yaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     level.set_ylabel("level of the curriculum (dotted)", color="0.35")
     below.plot(steps, [p.progress.labels for p in points], color="tab:red", linewidth=1.6)
     below.set_ylabel("decisions of H (labels)", color="tab:red")

@@ -3,10 +3,7 @@
 Farlamp (R. Möhn, unfinished) asks at which rate of errors iterated amplification fails, given a question's height. Take
 a rule where any wrong sub-answer makes the answer wrong, and an overseer that slips in each answer independently with
 probability e. Every question is answered once, so the root is right only if none of its `nodes` questions slipped: it
-fails with probability 1 − (1 − e)^nodes, which goes to 1 as fast as the tree grows.
-"""
-
-from __future__ import annotations
+fails with probability 1 − (1 − e)^nodes, which goes to 1 as fast as the tree grows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,18 +18,17 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
 from moot.tasks.arithmetic.sums import Sum
-from moot.tasks.programs.programs import Overseer, slip
+from moot.tasks.programs.market_programs import slip
+from moot.tasks.programs.programs import Overseer
 from moot.training.oversight import play_once
 
 Wrong = Callable[[str, Random], str]
 
 
 class Slipping:
-    """An agent whose answers are wrong with probability p; what it asks is left as it is.
-
-    wrong: makes the wrong answer from the right one; by default another of the question's choices, or one of the same
-    form. The draw follows from the step's seed, so a step that is asked again slips again. UsageError when p is not in [0, 1].
-    """
+    """An agent whose answers are wrong with probability p; what it asks is left as it is. wrong: makes the wrong answer
+    from the right one; by default another of the question's choices, or one of the same form. The draw follows from the
+    step's seed, so a step that is asked again slips again. UsageError when p is not in [0, 1]."""
 
     def __init__(self, agent: Any, p: float, wrong: Wrong | None = None) -> None:
         if not 0 <= p <= 1:
@@ -50,10 +46,8 @@ class Slipping:
             return move
         self.slips += 1
         others = [choice for choice in request.view.question.choices if choice != move.answer]
-        if self.wrong is not None:
-            answer = self.wrong(move.answer, random)
-        else:
-            answer = random.choice(others) if others else slip(move.answer, random)
+        wrong = self.wrong or (lambda right, random: random.choice(others) if others else slip(right, random))
+        answer = wrong(move.answer, random)
         return move.model_copy(update={"answer": answer})
 
     def describe(self) -> dict[str, Any]:
@@ -80,13 +74,11 @@ class Failures:
 
 
 def failure_curve(error: float, heights: Sequence[int], plays: int = 400, seed: int = 0) -> list[Failures]:
-    """Measured and predicted failures of sums of 2^height ones by amplification, each answer one too high with probability `error`.
-
-    A slip adds 1 and nothing ever subtracts, so that errors cannot cancel. UsageError on a negative height.
-    """
+    """Measured and predicted failures of sums of 2^height ones by amplification, each answer one too high with
+    probability `error`. A slip adds 1 and nothing ever subtracts, so errors cannot cancel. UsageError on a negative height."""
     if min(heights, default=0) < 0 or plays < 1:
         raise UsageError(f"a failure curve needs heights of at least 0 and at least 1 play, not {heights} and {plays}")
-    task, found = Sum(), []
+    task, found = Sum(), list[Failures]()
     overseer = Slipping(Overseer(task), error, lambda answer, _: str(int(answer) + 1))
     for height in heights:
         cells = 1 << height
@@ -107,7 +99,6 @@ def report(curve: Sequence[Failures]) -> str:
     lines = ["height  nodes  failed        95 % interval     1 − (1 − e)^nodes"]
     for f in curve:
         share = f"{f.failed / f.plays:.3f}"
-        lines.append(
-            f"{f.height:6}  {f.nodes:5}  {share} of {f.plays:<4} [{f.low:.3f}, {f.high:.3f}]  {f.predicted:.3f}"
-        )
+        interval = f"[{f.low:.3f}, {f.high:.3f}]"
+        lines.append(f"{f.height:6}  {f.nodes:5}  {share} of {f.plays:<4} {interval}  {f.predicted:.3f}")
     return "\n".join(lines)

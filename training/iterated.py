@@ -9,8 +9,7 @@ loops run at the same time and hand each other batches through bounded buffers:
 4. X learns these answers.
 
 No true answer is used. What H' is: `moot.training.asker`. Where it knows that it does not know, in loop 3, H is asked
-instead; every decision of H counts as a label, in loop 1 and in loop 3.
-"""
+instead; every decision of H counts as a label, in loop 1 and in loop 3."""
 
 from __future__ import annotations
 
@@ -24,6 +23,7 @@ import anyio
 import anyio.lowlevel
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from moot.complexity.intervals import mean
 from moot.play.run import Backend, in_loop
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.curriculum import CurriculumTask
@@ -42,12 +42,11 @@ _WINDOW = 20  # batches over which the losses that are reported, and that of H' 
 class Settings:
     """How X is trained.
 
-    batch: questions in a batch. threshold, patience: of the curriculum (see `Curriculum`). graded: whether there is one.
-    imitate: False seats H itself in loop 3, so that every decision is a label. buffer: batches that a buffer holds.
-    refresh: batches of loop 4 between copies of X to its teacher. replay: minibatches of earlier targets (the latest of
-    each question) that X learns after each new one. stop: X is finished when its answers were this share of the targets
-    over a whole pass at the highest level. batches: after this many of loop 4 it ends anyway.
-    """
+    batch: questions in a batch. threshold, patience: of the curriculum (see `Curriculum`). graded: whether there is
+    one. imitate: False seats H itself in loop 3, so that every decision is a label. buffer: batches that a buffer
+    holds. refresh: batches of loop 4 between copies of X to its teacher. replay: minibatches of earlier targets (the
+    latest of each question) that X learns after each new one. stop: X is finished when its answers were this share of
+    the targets over a whole pass at the highest level. batches: after this many of loop 4 it ends anyway."""
 
     batch: int = 50
     threshold: float = 0.85
@@ -61,16 +60,10 @@ class Settings:
     batches: int = 5000
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("batch", 1),
-            ("patience", 0),
-            ("buffer", 0),
-            ("refresh", 1),
-            ("replay", 0),
-            ("batches", 1),
-        ):
-            if getattr(self, name) < least:
-                raise UsageError(f"settings: {name} is {getattr(self, name)}; it must be at least {least}")
+        least = {"batch": 1, "patience": 0, "buffer": 0, "refresh": 1, "replay": 0, "batches": 1}
+        for name, low in least.items():
+            if getattr(self, name) < low:
+                raise UsageError(f"settings: {name} is {getattr(self, name)}; it must be at least {low}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +71,9 @@ class Progress:
     """Where the training stands after a batch of loop 4.
 
     step: batches so far. level: of the curriculum. quality: mean share of answers of X that were those of Amplify, over
-    the latest batches of this level. loss: of X, asker_loss: of H' on decisions before it learned them (both the mean of
-    the latest batches; None before the first). rate: of labels in loop 1. labels: decisions of H. targets: questions
-    that Amplify answered in loop 3. decisions: those of H and H' together.
-    """
+    the latest batches of this level. loss: of X, asker_loss: of H' on decisions before it learned them (both the mean
+    of the latest batches; None before the first). rate: of labels in loop 1. labels: decisions of H. targets: questions
+    that Amplify answered in loop 3. decisions: those of H and H' together."""
 
     step: int
     level: int
@@ -103,23 +95,14 @@ class Iterated:
 
     overseer: H, an agent of the seat "overseer" (the task's rule by default). wrap: puts something around the overseer
     of loop 3, such as errors. strata: the questions to train on (all by default). Everything is drawn from `seed`, and
-    the tasks change only where a buffer is full or empty, so on asyncio, which wakes them in a fixed order, the same seed
-    gives the same history. watch: called after each batch of loop 4; it may look, and evaluate, but takes no part.
-    """
+    the tasks change only where a buffer is full or empty, so on asyncio, which wakes them in a fixed order, the same
+    seed gives the same history. watch: called after each batch of loop 4; it may look, and takes no part."""
 
     def __init__(
-        self,
-        task: CurriculumTask,
-        data: Any,
-        learner: Learner,
-        settings: Settings | None = None,
-        *,
-        seed: int = 0,
-        overseer: Any = None,
-        wrap: Callable[[Any], Any] | None = None,
-        strata: dict[str, int] | None = None,
+        self, task: CurriculumTask, data: Any, learner: Learner, settings: Settings | None = None, *, seed: int = 0,
+        overseer: Any = None, wrap: Callable[[Any], Any] | None = None, strata: dict[str, int] | None = None,
         watch: Watch | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.settings = s = settings or Settings()
         self.learner, self.teacher = learner, learner.copy()
         self.watch, self.random = watch, Random(f"iterated/{seed}")
@@ -229,20 +212,10 @@ class Iterated:
         )  # fmt: skip
 
 
-def mean(values: deque[float]) -> float | None:
-    """The mean; None of nothing."""
-    return sum(values) / len(values) if values else None
-
-
 def train(
-    task: CurriculumTask,
-    data: Any,
-    learner: Learner,
-    settings: Settings | None = None,
-    *,
-    backend: Backend = "asyncio",
+    task: CurriculumTask, data: Any, learner: Learner, settings: Settings | None = None, *, backend: Backend = "asyncio",
     **options: Any,
-) -> Iterated:
+) -> Iterated:  # fmt: skip
     """`Iterated(…).run()` from ordinary code or a notebook cell. Takes what `Iterated` takes. Returns it, trained."""
     run: Iterated = in_loop(Iterated(task, data, learner, settings, **options).run, backend)
     return run

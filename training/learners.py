@@ -15,6 +15,8 @@ from moot.protocols.engine.moves import UNKNOWN, Answer, Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.tasks.base import Task
 from moot.tasks.curriculum import CurriculumTask
+from moot.tasks.extras import needed
+from moot.tasks.programs.market_programs import sure
 
 
 class Learner(ABC):
@@ -38,11 +40,9 @@ class Learner(ABC):
 
 
 class Tabular(Learner):
-    """Remembers what it was taught, and answers "?" to everything else. Its loss is the share of answers that were new to it.
-
-    recent: how many of a question's latest targets are kept; the most frequent one is the answer, among equally
-    frequent ones the latest. UsageError when it is below 1.
-    """
+    """Remembers what it was taught, and answers "?" to everything else. Its loss is the share of answers that were new
+    to it. recent: how many of a question's latest targets are kept; the most frequent one is the answer, among equally
+    frequent ones the latest. UsageError when it is below 1."""
 
     def __init__(self, recent: int = 1) -> None:
         if recent < 1:
@@ -75,25 +75,25 @@ class Tabular(Learner):
 
 
 class Network(Learner):
-    """A multilayer perceptron over a question's features, each symbol one-hot; its classes are the task's answers and "?".
+    """A multilayer perceptron over a question's features, each symbol one-hot; its classes are the task's answers and
+    "?".
 
-    Trained by Adam on cross-entropy, a step for each 200 pairs of a call of `train`. It sees nothing but the features that the task
-    gives a question, so it answers questions that it was never trained on. hidden: units per hidden layer. rate: Adam's
-    step size. UsageError without scikit-learn (the extra `learn`).
-    """
+    Trained by Adam on cross-entropy, a step for each 200 pairs of a call of `train`. It sees nothing but the features
+    that the task gives a question, so it answers questions that it was never trained on. hidden: units per hidden
+    layer. rate: Adam's step size. UsageError without scikit-learn (the extra `learn`)."""
 
     def __init__(
         self, task: CurriculumTask, data: Any, hidden: tuple[int, ...] = (256,), rate: float = 3e-3, seed: int = 0
     ) -> None:
-        np, MLPClassifier = _libraries()
-        self.np, self.task, self.data = np, task, data
+        classifier = needed("a network needs", "sklearn.neural_network").MLPClassifier
+        self.np, self.task, self.data = needed("a network needs", "numpy"), task, data
         self.hidden, self.rate, self.seed = hidden, rate, seed
         self.classes = [*task.answers(data), UNKNOWN]
         self.symbols: dict[str, tuple[int, ...]] = {}
         rows = [self.encode(text) for text in task.learnable(data)]
         self.widths = [max(column) + 1 for column in zip(*rows, strict=True)]
         self.starts = [sum(self.widths[:place]) for place in range(len(self.widths))]
-        self.model = MLPClassifier(hidden, learning_rate_init=rate, alpha=0.0, random_state=seed)
+        self.model = classifier(hidden, learning_rate_init=rate, alpha=0.0, random_state=seed)
         self.begun = False
 
     def encode(self, text: str) -> tuple[int, ...]:
@@ -147,13 +147,10 @@ class Seated:
             answer = self.learner.predict([question.text])[0]
         if Reply in request.kinds:
             return Reply(of=question.text, answer=answer)
-        count = len(question.choices)
-        chosen = question.choices.index(answer) if answer in question.choices else None
-        if Verdict in request.kinds and count:
-            shares = [1 / count] * count if chosen is None else [float(i == chosen) for i in range(count)]
-            return Verdict(probabilities=tuple(shares), text=answer)
-        if Answer in request.kinds and chosen is not None:
-            return Answer(choice=chosen)
+        if Verdict in request.kinds and question.choices:
+            return Verdict(probabilities=sure(question.choices, answer), text=answer)
+        if Answer in request.kinds and answer in question.choices:
+            return Answer(choice=question.choices.index(answer))
         kinds = " or ".join(kind.__name__ for kind in request.kinds)
         raise AgentError(f"step {request.step}: the learner says {answer!r}, which makes no {kinds}")
 
@@ -163,10 +160,8 @@ class Seated:
 
 def as_agent(learner: Learner, task: CurriculumTask | None = None) -> Seated:
     """A learner as an agent: a Reply with its answer, a Verdict that believes it, or an Answer that chooses it.
-
     It plays the seat "model" of amplification, for instance. task: with it, what the task calls primitive is looked up
-    in the data and not asked of the learner. An answer that is none of the choices makes an even Verdict.
-    """
+    in the data and not asked of the learner. An answer that is none of the choices makes an even Verdict."""
     return Seated(learner, task)
 
 
@@ -178,12 +173,3 @@ def look_up(task: Task, text: str, look: Callable[..., Any]) -> str:
     except StopIteration as stop:
         return str(stop.value)
     raise UsageError(f"task {task.name}: {text!r} is called primitive, but its rule asks {asked!r}")
-
-
-def _libraries() -> tuple[Any, Any]:
-    try:
-        import numpy
-        from sklearn.neural_network import MLPClassifier
-    except ModuleNotFoundError as error:
-        raise UsageError(f"a network needs {error.name}: pip install 'moot[learn]'") from None
-    return numpy, MLPClassifier

@@ -1,31 +1,88 @@
 """A market that is trained by the losses of the protocol that it plays, question after question.
 
 Hubinger 2020 (AI safety via market making) asks what the training signal rewards in the limit: with citations of M, the
-only market that no adversary can move is a fixed point of the local rules, and where no question waits for itself that is
-the truth. `MarketTraining` watches the way there. No true answer takes part in it.
-"""
-
-from __future__ import annotations
+only market that no adversary can move is a fixed point of the local rules, and where no question waits for itself that
+is the truth. `MarketTraining` watches the way there. No true answer takes part in it."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
+from typing import Protocol as Structural
 
+from moot.complexity.intervals import mean
 from moot.complexity.rules import looker
 from moot.protocols.amplification.amplification import Reply
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.errors import AgentError, UsageError
+from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import UNKNOWN, Move
+from moot.protocols.engine.outcomes import Decided, Outcome
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
 from moot.protocols.market.market_making import MarketMaking
-from moot.protocols.market.moves import Price
-from moot.protocols.market.payoffs import Belief
+from moot.protocols.market.moves import Price, Statement
+from moot.protocols.market.payoffs import Belief, Losses
 from moot.tasks.base import Task
-from moot.tasks.programs.market_programs import ChecksRule, Citing, follow
+from moot.tasks.programs.market_programs import ChecksRule, Citing, follow, sure
 from moot.training.learners import Learner
-from moot.training.market_plays import Played, Program, play_market
+
+
+class Program(Structural):
+    """An agent that answers at once."""
+
+    def act(self, request: Request) -> Move: ...
+
+
+class Played(NamedTuple):
+    """One play. asked: the requests for p_0 … p_n; prices: what the market said to them. claims: the answers that
+    statements claimed. final: the judge's belief p*, and losses by it; both None when the play was not decided."""
+
+    asked: tuple[Request, ...]
+    prices: tuple[Belief, ...]
+    claims: tuple[str, ...]
+    final: Belief | None
+    losses: Losses | None
+    outcome: Outcome
+
+    @property
+    def gains(self) -> tuple[float, ...]:
+        """What the adversary gained by each statement; () when the play was not decided."""
+        return () if self.losses is None else tuple(0.0 - loss for loss in self.losses.adversary)
+
+
+def play_market(protocol: MarketMaking, question: Question, seats: Mapping[str, Program], seed: int = 0) -> Played:
+    """Play a question between programs: the seats "market", "adversary" and "judge".
+    Prices that the market gives to a query of the adversary are no part of the play's path. Raises UsageError where
+    `Game` does, AgentError when an agent would have to be awaited, and what an agent raises."""
+    game = Game(protocol, question, seed=seed).start()
+    asked, prices, claims, statements = list[Request](), list[Belief](), list[str](), 0
+    try:
+        while game.outcome is None:
+            for step in list(game.open):
+                if step not in game.open:
+                    break
+                request = game.request(step)
+                move = seats[request.seat].act(request)
+                if not isinstance(move, Move):
+                    raise AgentError(f"step {step}: a play to train on needs programs; {request.seat} gave {move!r}")
+                # A price after a statement that was only supposed is asked with the number of the round to come.
+                on_path = request.brief.get("round") == statements
+                if not game.answer(step, move):
+                    continue
+                if isinstance(move, Price) and on_path:
+                    asked.append(request)
+                    prices.append(move.probabilities)
+                elif isinstance(move, Statement):
+                    statements += 1
+                    claims += [] if move.answer is None else [move.answer]
+    finally:
+        game.close()
+    outcome = game.outcome
+    final = outcome.verdict.probabilities if isinstance(outcome, Decided) else None
+    losses = None if final is None else protocol.losses(prices, final)
+    return Played(tuple(asked), tuple(prices), tuple(claims), final, losses, outcome)
+
 
 OTHER = "another answer"
 """The second choice of a question to which but one answer is known."""
@@ -39,8 +96,7 @@ class TabularMarket(Learner):
     -sum_i p*_i log p_i, whose gradient in the logits is p - p*.
 
     rate: the step of the descent, above 0. guesses: first answers by question. trust: the logit that a guess begins
-    with, at least 0; a new answer begins with 0. UsageError on a rate or trust out of range.
-    """
+    with, at least 0; a new answer begins with 0. UsageError on a rate or trust out of range."""
 
     def __init__(self, rate: float = 2.0, guesses: Mapping[str, str] | None = None, trust: float = 1.0) -> None:
         if not (math.isfinite(rate) and rate > 0 and math.isfinite(trust) and trust >= 0):
@@ -76,11 +132,7 @@ class TabularMarket(Learner):
     def prices(self, question: str, choices: Sequence[str]) -> tuple[float, ...]:
         """The market's distribution over choices; one that it does not know has the logit 0."""
         row = self.row(question)
-        logits = [row.get(choice, 0.0) for choice in choices]
-        top = max(logits)
-        weights = [math.exp(logit - top) for logit in logits]
-        total = math.fsum(weights)
-        return tuple(weight / total for weight in weights)
+        return softmax([row.get(choice, 0.0) for choice in choices])
 
     def act(self, request: Request) -> Move:
         question = request.view.question
@@ -108,9 +160,8 @@ class TabularMarket(Learner):
         for question, answer in zip(questions, answers, strict=True):
             self.take_up(question, [answer])
             choices = self.choices(question)
-            at = choices.index(answer)
-            loss -= math.log(max(self.prices(question, choices)[at], math.ulp(0.0)))
-            self.descend(question, choices, tuple(float(i == at) for i in range(len(choices))))
+            loss -= math.log(max(self.prices(question, choices)[choices.index(answer)], math.ulp(0.0)))
+            self.descend(question, choices, sure(choices, answer))
         return loss / len(questions) if questions else 0.0
 
     def describe(self) -> dict[str, Any]:
@@ -125,8 +176,7 @@ class Round:
     modal answers that it asks for. gain, mean_gain: the most and the mean that the adversary gains in a play on a
     question, summed over its statements; loss: the mean loss of the market's prices, in the unit of its scoring rule;
     all three over the decided plays of a sweep in which the market does not learn (None when there was none).
-    undecided: plays of the sweep without a decision.
-    """
+    undecided: plays of the sweep without a decision."""
 
     round: int
     plays: int
@@ -146,27 +196,17 @@ class MarketTraining:
     """Trains a market on the questions of one instance, each played once in a round, in an order drawn from the seed.
 
     After a play the market takes one step for each price that it named, by that price's own loss against the judge's
-    final belief. An answer that the adversary claims and the market has never heard of becomes a choice, and the question
-    is played again.
+    final belief. An answer that the adversary claims and the market has never heard of becomes a choice, and the
+    question is played again.
 
     questions: all that the task lists by default. protocol, adversary, judge: `MarketMaking()`, `Citing` (it exhibits the
     market's own answers) and `ChecksRule` by default.
-    Raises UsageError when the task has no rule, or does not list its questions and none are given.
-    """
+    Raises UsageError when the task has no rule, or does not list its questions and none are given."""
 
     def __init__(
-        self,
-        task: Task,
-        data: Any,
-        market: TabularMarket,
-        *,
-        questions: Iterable[str] | None = None,
-        size: int = 1,
-        protocol: MarketMaking | None = None,
-        adversary: Program | None = None,
-        judge: Program | None = None,
-        seed: int = 0,
-    ) -> None:
+        self, task: Task, data: Any, market: TabularMarket, *, questions: Iterable[str] | None = None, size: int = 1,
+        protocol: MarketMaking | None = None, adversary: Program | None = None, judge: Program | None = None, seed: int = 0,
+    ) -> None:  # fmt: skip
         self.task, self.data, self.market = task, data, market
         self.questions = list(task.questions(data) if questions is None else questions)
         if not self.questions:
@@ -176,21 +216,19 @@ class MarketTraining:
             "market": market, "adversary": adversary or Citing(task), "judge": judge or ChecksRule(task)
         }  # fmt: skip
         self.random, self.seed = Random(f"market/{seed}"), seed
-        self.question = Question(
-            self.questions[0], (UNKNOWN, OTHER), data=data, about=task.about, size=size, unit="cells"
-        )
+        choices = (UNKNOWN, OTHER)
+        self.question = Question(self.questions[0], choices, data=data, about=task.about, size=size, unit="cells")
         self.plays = 0
         self.history: list[Round] = []
 
     def play(self, text: str) -> Played:
         """Play a question as the market stands; no learning, but answers that are new to the market are taken up."""
-        # A copy, so that the data is checked once and not in each play.
-        question = self.question.model_copy(update={"text": text, "choices": self.market.choices(text)})
-        played = play_market(self.protocol, question, self.seats, seed=self.seed * 1_000_003 + self.plays)
-        if self.market.take_up(text, played.claims):
-            question = question.model_copy(update={"choices": self.market.choices(text)})
+        for _ in range(2):  # again where an answer was new
+            # A copy, so that the data is checked once and not in each play.
+            question = self.question.model_copy(update={"text": text, "choices": self.market.choices(text)})
             played = play_market(self.protocol, question, self.seats, seed=self.seed * 1_000_003 + self.plays)
-            self.market.take_up(text, played.claims)
+            if not self.market.take_up(text, played.claims):
+                break
         return played
 
     def step(self, text: str) -> Played:
@@ -205,20 +243,17 @@ class MarketTraining:
     def sweep(self) -> Round:
         """Every question played by the market as it stands."""
         plays = [self.play(text) for text in self.questions]
-        decided = [played for played in plays if played.losses is not None]
-        gains = [math.fsum(played.gains) for played in decided]
-        losses = [loss for played in decided if played.losses is not None for loss in played.losses.market]
+        losses = [loss for played in plays if played.losses is not None for loss in played.losses.market]
+        gains = [math.fsum(played.gains) for played in plays if played.losses is not None]
         return Round(
             round=len(self.history), plays=self.plays, questions=len(plays), violations=len(self.violated()),
-            gain=max(gains, default=None), mean_gain=_mean(gains), loss=_mean(losses), undecided=len(plays) - len(decided),
+            gain=max(gains, default=None), mean_gain=mean(gains), loss=mean(losses), undecided=len(plays) - len(gains),
         )  # fmt: skip
 
     def violated(self) -> list[str]:
         """The questions whose modal answer is not what the rule makes of the market's other answers."""
-        known, look = _Modal(self.market), looker(self.data)
-        return [
-            text for text in self.questions if follow(self.task, text, look, known).answer != self.market.modal(text)
-        ]
+        known, look, modal = _Modal(self.market), looker(self.data), self.market.modal
+        return [text for text in self.questions if follow(self.task, text, look, known).answer != modal(text)]
 
     def round(self) -> Round:
         """One round of training, and what the market is then worth."""
@@ -231,19 +266,15 @@ class MarketTraining:
 
     def run(self, rounds: int = 200, gain: float = 0.05, watch: Callable[[Round], None] | None = None) -> list[Round]:
         """Train until no rule is violated and no adversary gains more than `gain`, or for so many rounds. The history.
-
-        watch: called before the first round and after each.
-        """
+        watch: called before the first round and after each."""
+        told = watch or (lambda now: None)
         if not self.history:
             self.history.append(self.sweep())
-        if watch is not None:
-            watch(self.history[-1])
+        told(self.history[-1])
         for _ in range(rounds):
             if self.history[-1].settled(gain):
                 break
-            self.round()
-            if watch is not None:
-                watch(self.history[-1])
+            told(self.round())
         return self.history
 
 
@@ -271,5 +302,9 @@ def wrong_answers(task: Task, data: Any, market: TabularMarket, questions: Itera
     return sum(market.modal(text) != task.truth(data, text) for text in questions)
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None
+def softmax(logits: Sequence[float]) -> tuple[float, ...]:
+    """A distribution proportional to e^logit."""
+    top = max(logits)
+    weights = [math.exp(logit - top) for logit in logits]
+    total = math.fsum(weights)
+    return tuple(weight / total for weight in weights)

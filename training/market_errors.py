@@ -1,11 +1,8 @@
 """Garbage in: what a judge believes who checks one rule on the answers of a market that is sometimes wrong.
 
-Shah (comments on Hubinger 2020, AI safety via market making): where M is wrong on a sub-question, the adversary cites it,
-the citation is verified, and the judge believes what follows from it. If M slips on each question with probability e, and
-learned all else from its own answers, the final answer is right about as often as no question under it slipped.
-"""
-
-from __future__ import annotations
+Shah (comments on Hubinger 2020, AI safety via market making): where M is wrong on a sub-question, the adversary cites
+it, the citation is verified, and the judge believes what follows from it. If M slips on each question with probability
+e, and learned all else from its own answers, the final answer is right about as often as nothing under it slipped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +16,8 @@ from moot.protocols.engine.moves import UNKNOWN
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.market.market_making import MarketMaking
 from moot.tasks.base import Task
-from moot.tasks.programs.market_programs import ChecksRule, Citing, follow
-from moot.tasks.programs.programs import slip
-from moot.training.market import TabularMarket
-from moot.training.market_plays import Program, play_market
+from moot.tasks.programs.market_programs import ChecksRule, Citing, follow, slip
+from moot.training.market import Program, TabularMarket, play_market
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Estimators that learn from calls: online gradient descent, and outcome indistinguishability by multiplicative weights.
 
-Both are what the analysis of prover-estimator debate rests on (Brown-Cohen, Irving and Piliouras 2025, arXiv 2506.13609).
-"""
+Both are what the analysis of prover-estimator debate rests on (Brown-Cohen, Irving and Piliouras 2025)."""
 
 from __future__ import annotations
 
@@ -13,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.view import Request
 from moot.protocols.trees.prover_estimator import Estimate
+from moot.tasks.programs.play import Program
 
 if TYPE_CHECKING:
     from moot.transcripts.transcript import Transcript
 
+Odds = Mapping[Any, float]
 Distinguisher = Callable[[Any, bool, float], float]
 """A score in [-1, 1] for a case, an outcome and the probability that was given to True."""
 
@@ -24,10 +25,9 @@ Distinguisher = Callable[[Any, bool, float], float]
 class OnlineGradient:
     """Online gradient descent on an interval, against losses that an adversary chooses after each step.
 
-    Zinkevich 2003; Hazan, Introduction to Online Convex Optimization, algorithm 8 and theorem 3.1: with steps
-    d / (g √t) the regret against every fixed point is at most 3/2 g d √t after t steps, where d = high - low and g bounds
-    the gradients. UsageError on an empty interval, a start outside it, or a bound that is not positive.
-    """
+    Zinkevich 2003; Hazan, Introduction to Online Convex Optimization, algorithm 8 and theorem 3.1: with steps d / (g
+    √t) the regret against every fixed point is at most 3/2 g d √t after t steps, where d = high - low and g bounds the
+    gradients. UsageError on an empty interval, a start outside it, or a bound that is not positive."""
 
     def __init__(self, start: float = 0.5, low: float = 0.0, high: float = 1.0, bound: float = 1.0) -> None:
         if not low <= start <= high or low == high or bound <= 0:
@@ -61,36 +61,26 @@ class OnlineGradient:
 class Learned:
     """Probabilities of True by case, the steps that it took to learn them, and the largest advantage that is left."""
 
-    probabilities: Mapping[Any, float]
+    probabilities: Odds
     steps: int
     advantage: float
 
 
-def advantage(
-    weights: Mapping[Any, float], nature: Mapping[Any, float], given: Mapping[Any, float], test: Distinguisher
-) -> float:
+def advantage(weights: Odds, nature: Odds, given: Odds, test: Distinguisher) -> float:
     """How much higher a distinguisher scores outcomes of nature than outcomes drawn with the given probabilities."""
-    total = 0.0
-    for case, weight in weights.items():
-        p = given[case]
-        total += weight * (nature[case] - p) * (test(case, True, p) - test(case, False, p))
-    return total
+    scores = {case: test(case, True, p) - test(case, False, p) for case, p in given.items()}
+    return sum(weight * (nature[case] - given[case]) * scores[case] for case, weight in weights.items())
 
 
-def indistinguishable(
-    weights: Mapping[Any, float], nature: Mapping[Any, float], tests: Sequence[Distinguisher], epsilon: float
-) -> Learned:
+def indistinguishable(weights: Odds, nature: Odds, tests: Sequence[Distinguisher], epsilon: float) -> Learned:
     """Probabilities whose outcomes no test tells from nature's by more than epsilon, learned from even odds.
 
     weights: how often each case comes, summing to 1; nature: how probable True is in it. While some test has a greater
-    advantage, the probabilities are reweighted by exp(η sign(advantage) test) with η = epsilon / 2 (Dwork, Kim, Reingold,
-    Rothblum and Yona 2022, Beyond Bernoulli). From even odds at most ⌈4 ln 2 / epsilon²⌉ steps are needed. UsageError when
-    weights do not sum to 1, epsilon is not in (0, 1], or a test's score is not in [-1, 1].
-    """
+    advantage, the probabilities are reweighted by exp(η sign(advantage) test) with η = epsilon / 2 (Dwork, Kim,
+    Reingold, Rothblum and Yona 2022, Beyond Bernoulli). From even odds at most ⌈4 ln 2 / epsilon²⌉ steps are needed.
+    UsageError when weights do not sum to 1, epsilon is not in (0, 1], or a test's score is not in [-1, 1]."""
     if not 0 < epsilon <= 1 or abs(sum(weights.values()) - 1) > 1e-9 or weights.keys() != nature.keys():
-        raise UsageError(
-            "indistinguishable takes an epsilon in (0, 1], and weights that sum to 1, of the cases of nature"
-        )
+        raise UsageError("indistinguishable takes an epsilon in (0, 1], and weights that sum to 1, of nature's cases")
     given = dict.fromkeys(weights, 0.5)
     steps = 0
     while True:
@@ -111,14 +101,13 @@ def _reweighted(p: float, test: Distinguisher, case: Any, rate: float) -> float:
     return true / (true + false)
 
 
-class LearningEstimator:
+class LearningEstimator(Program, name="learning estimator", records=("start",)):
     """An estimator of prover-estimator debate that learns from the calls of its prover by online gradient descent.
 
-    It keeps a probability for each context, and after a play that `learn` is told of moves the two or more that were called:
-    down when a call says too high, up when too low. That is the gradient of what the call costs it, whatever the judge
-    finds. context: what an estimate may depend on, from the request; by default the place of the claim, its claimed answer
-    and the coins before it. It plays one play at a time.
-    """
+    It keeps a probability for each context, and after a play that `learn` is told of moves the two or more that were
+    called: down when a call says too high, up when too low. That is the gradient of what the call costs it, whatever
+    the judge finds. context: what an estimate may depend on, from the request; by default the place of the claim, its
+    claimed answer and the coins before it. It plays one play at a time."""
 
     def __init__(self, context: Callable[[Request], Hashable] | None = None, start: float = 0.5) -> None:
         self.context, self.start = context or place_of, start
@@ -135,9 +124,6 @@ class LearningEstimator:
             if sign:
                 self.odds[self._asked[step]].step(sign)
         self._asked.clear()
-
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "learning estimator", "start": self.start}
 
 
 def place_of(request: Request) -> Hashable:

@@ -1,10 +1,7 @@
 """Imitation and approval side by side: what an overseer that sees an answer takes over from it.
 
-A blind overseer's answer does not depend on the model's, so a model can only learn to predict it. One that sees the answer
-can be anchored, or persuaded. Both play `moot.protocols.amplification.approval.Approval`, whose views are all that they are shown.
-"""
-
-from __future__ import annotations
+A blind overseer's answer does not depend on the model's, so a model can only learn to predict it. One that sees the
+answer can be anchored, or persuaded. Both play `moot.protocols.amplification.approval.Approval`, and are shown its views alone."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +18,7 @@ from moot.protocols.engine.outcomes import Decided, Outcome
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
 from moot.tasks.curriculum import CurriculumTask
+from moot.tasks.programs.play import Program
 from moot.training.amplify import Amplifier
 from moot.training.learners import Tabular, as_agent
 
@@ -28,7 +26,7 @@ PERSUASION = "Everybody who has checked this agrees."
 """What a claim carries that is meant to persuade."""
 
 
-class Claims:
+class Claims(Program, records=("answer", "text")):
     """A model that claims what it is told to, and lets another agent answer sub-questions."""
 
     def __init__(self, answer: str, text: str, parts: Any) -> None:
@@ -40,15 +38,10 @@ class Claims:
         move: Move = self.parts.act(request)
         return move
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "claims", "answer": self.answer, "text": self.text}
-
 
 class Persuadable:
-    """An overseer that approves at first sight, with probability p, a claim whose text holds `mark`; else as `overseer`.
-
-    The draw follows from the step's seed. UsageError when p is not in [0, 1].
-    """
+    """An overseer that approves at first sight, with probability p, a claim whose text holds `mark`; else as
+    `overseer`. The draw follows from the step's seed. UsageError when p is not in [0, 1]."""
 
     def __init__(self, overseer: Any, p: float, mark: str = PERSUASION) -> None:
         if not 0 <= p <= 1:
@@ -103,10 +96,8 @@ class Anchoring:
 def anchoring(
     cases: Iterable[tuple[Question, str, str]], overseer: Any, parts: Any, plays: int = 1, seed: int = 0
 ) -> Anchoring:
-    """Play Approval on each (question, claimed answer, text of the claim), `plays` times seen and blind with one seed each.
-
-    parts: the agent that answers the overseer's sub-questions.
-    """
+    """Play Approval on each (question, claimed answer, text of the claim), `plays` times seen and blind with one seed
+    each. parts: the agent that answers the overseer's sub-questions."""
     counts = dict.fromkeys(((a, b) for a in (True, False) for b in (True, False)), 0)
     undecided = 0
     for index, (question, answer, text) in enumerate(cases):
@@ -123,21 +114,14 @@ def anchoring(
 
 
 def train_by_approval(
-    task: CurriculumTask,
-    data: Any,
-    overseer: Any,
-    *,
-    seen: bool,
-    texts: tuple[str, ...] = ("",),
-    passes: int = 2,
+    task: CurriculumTask, data: Any, overseer: Any, *, seen: bool, texts: tuple[str, ...] = ("",), passes: int = 2,
     seed: int = 0,
-) -> Tabular:
+) -> Tabular:  # fmt: skip
     """A table that keeps, for each question, the first claim that is approved; easy questions come first.
 
     In each pass, and for each question, the present answer is claimed first, then the task's answers in random order,
-    each with the next of `texts`. Where no claim is approved, nothing is learned. The overseer's sub-questions are answered by
-    the table itself and by the environment. seen=False is imitation: only the overseer's own answer is approved.
-    """
+    each with the next of `texts`. Where no claim is approved, nothing is learned. The overseer's sub-questions are
+    answered by the table itself and by the environment. seen=False is imitation: only its own answer is approved."""
     learner, random = Tabular(), Random(f"approval/{seed}")
     amplifier = Amplifier(task, data, seed)  # for its question, whose choices are all answers of the task
     parts, protocol = as_agent(learner, task), Approval(seen=seen, width=amplifier.protocol.width)

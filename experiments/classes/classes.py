@@ -1,11 +1,8 @@
 """Which protocol accesses which complexity class: the table of the theory, each row with a witness that runs.
 
-A proposal accesses a class C when for every language in C there is a strategy for a polynomial-time judge such that every
-model that is optimal for the training signal decides it (Hubinger 2020, Alignment proposals and complexity classes). The
-statement is about the limit of training and is a lower bound; a witness is evidence for it on the instances that it plays.
-"""
-
-from __future__ import annotations
+A proposal accesses a class C when for every language in C there is a strategy for a polynomial-time judge such that
+every model that is optimal for the training signal decides it (Hubinger 2020, Alignment proposals and complexity
+classes). That is a lower bound in the limit of training; a witness is evidence for it on what it plays."""
 
 import time
 from collections.abc import Iterator

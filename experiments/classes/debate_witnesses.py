@@ -1,50 +1,83 @@
-"""Witnesses of debates: small instances searched for optimal play, and larger ones played by programs."""
+"""Witnesses of debates: small instances searched for optimal play, and larger ones played by programs. Of debates about
+Boolean circuits every small one is searched, the judge held to the theorem's bits."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations, product
+from collections.abc import Iterator, Sequence
+from itertools import combinations, combinations_with_replacement, product
 from random import Random
 from typing import Any
 
-from moot.experiments.classes.evidence import Evidence, grown, played, random_ones
+from moot.complexity.search.solve import Solution, solve
+from moot.experiments.classes.evidence import Evidence, best_sides, grown, largest, played, random_ones, true_outcome
 from moot.experiments.classes.growth import exponential_growth
-from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.errors import MootError
 from moot.protocols.engine.question import Sample
-from moot.protocols.games.claims import ClaimGame
+from moot.protocols.games.boolean_circuit import ARITY, Circuit
+from moot.protocols.games.circuit_debate import CircuitPointer, CircuitWalk, pointer_moves
 from moot.tasks.base import Task, task_named
+from moot.tasks.circuits.circuit_value import BitJudge, CircuitValue
+
+KINDS = ("AND", "OR", "XOR", "NOT")
+SIZES = (2, 3, 4, 5, 6, 7, 8)
+
+
+def small_circuits() -> Iterator[Circuit]:
+    """Every circuit of two inputs and up to two gates, each of which takes any nodes before it; the last is the output."""
+    for gates in (1, 2):
+        choices = [
+            [(kind, *taken) for kind in KINDS for taken in combinations_with_replacement(range(2 + gate), ARITY[kind])]
+            for gate in range(gates)
+        ]
+        yield from (Circuit(2, made, 1 + gates) for made in product(*choices))
+
+
+def walk(protocol: str) -> Evidence:
+    """P: a walk from the output to one bit of the input, depth + 1 bits; the circuit is 2^depth gates."""
+    return _debated(CircuitWalk(), None)
+
+
+def pointer(protocol: str) -> Evidence:
+    """P: a pointer into a list of all values, ⌈log2 size⌉ + 3 bits."""
+    return _debated(CircuitPointer(), pointer_moves)
+
+
+def _debated(game: CircuitWalk | CircuitPointer, moves: Any) -> Evidence:
+    """Search every small circuit on every input with a judge that may read as many bits as the theorem says in any play, and
+    let the task's programs play larger ones. The gates are what grows."""
+    from moot.complexity.search.solve import solve
+    from moot.judges.bounded import Bounded
+
+    task = CircuitValue()
+    found = played(task, game.name, random_ones(task, SIZES, 6), "2 inputs, 2 gates")
+    instances = right = 0
+    for circuit, *bits in product(small_circuits(), (0, 1), (0, 1)):
+        sample = task.sample_of(circuit, bits, game.name)
+        judge = Bounded(BitJudge(), reads=str(game.most_bits(circuit)))
+        instances += 1
+        try:  # a play in which the judge would need another bit has no value
+            outcome = solve(game, sample, moves={"a": moves, "b": moves}, seats={"judge": judge}).outcome
+        except MootError:
+            continue
+        right += true_outcome(outcome, sample)
+    datas: list[Any] = [task.sample(size).question.data for size in SIZES]
+    counts = [len(data["circuit"]["gates"]) for data in datas]
+    fit = exponential_growth(SIZES, counts)
+    return found.grown("gates", fit, fit.low > 1, instances=found.instances + instances, right=found.right + right)
 
 
 def solved(
-    protocol: str, samples: Iterable[Sample], exhaustive: str, task: Task, moves: Any, sizes: Sequence[int]
+    protocol: str, samples: list[Sample], exhaustive: str, task: Task, moves: Any, sizes: Sequence[int]
 ) -> Evidence:
     """Search a debate for optimal play on both sides, the judge fixed and bounded; and let it be played to see what the
     judge reads. The positions that the search visits are what grows."""
-    from moot.complexity.search.solve import solve
-
-    samples = list(samples)
     found = played(task, protocol, samples, exhaustive)
-    right = 0
-    for sample in samples:
+
+    def searched(sample: Sample) -> Solution:
         made, seats = task.staged(protocol, sample)
-        solution = solve(made, sample, moves={"a": moves, "b": moves}, seats={"judge": seats["judge"]})
-        outcome = solution.outcome
-        right += isinstance(outcome, Decided) and outcome.verdict.choice == sample.unseal()
-    ns, counts = [], []
-    for size in sizes:
-        most = 0
-        for seed in range(4):
-            sample = task.sample(size, seed)
-            made, seats = task.staged(protocol, sample)
-            most = max(
-                most, solve(made, sample, moves={"a": moves, "b": moves}, seats={"judge": seats["judge"]}).positions
-            )
-        ns.append(task.sample(size).question.size)
-        counts.append(max(1, most))
-    fit = exponential_growth(ns, counts)
-    return found.model_copy(
-        update={"right": min(right, found.right), "counted": "positions", "growth": fit, "claim": fit.low > 1}
-    )
+        return solve(made, sample, moves={"a": moves, "b": moves}, seats={"judge": seats["judge"]})
+
+    right = sum(true_outcome(searched(sample).outcome, sample) for sample in samples)
+    fit = exponential_growth(*largest(task, sizes, 4, lambda sample: max(1, searched(sample).positions)))
+    return found.grown("positions", fit, fit.low > 1, right=min(right, found.right))
 
 
 def small_formulas(full: bool = False) -> Iterator[Sample]:
@@ -80,7 +113,6 @@ def tqbf(protocol: str) -> Evidence:
 def recursive(protocol: str) -> Evidence:
     """PSPACE: claims and main objections about a quantified formula. On formulas of two variables both sides try every
     claim, of true and false, that the task's rule gives a form to. The questions that could be disputed are what grows."""
-    from moot.complexity.search.solve import solve
     from moot.protocols.trees.recursive_debate import RecursiveDebate
     from moot.tasks.programs.objecting import ChecksLine, every_claim, same_claims
 
@@ -91,13 +123,9 @@ def recursive(protocol: str) -> Evidence:
     moves, missed = dict.fromkeys("ab", every_claim(task, ("true", "false"))), 0
     for sample in small:
         solution = solve(made, sample, moves=moves, seats={"judge": ChecksLine(task)}, key=same_claims)
-        outcome = solution.outcome
-        missed += not isinstance(outcome, Decided) or outcome.verdict.choice != sample.unseal()
-    ns, counts = grown(task, (3, 4, 6, 8, 10), 4)
-    fit = exponential_growth(ns, counts)
-    return found.model_copy(
-        update={"right": found.right - missed, "counted": "questions", "growth": fit, "claim": fit.low > 1}
-    )
+        missed += not true_outcome(solution.outcome, sample)
+    fit = exponential_growth(*grown(task, (3, 4, 6, 8, 10), 4))
+    return found.grown("questions", fit, fit.low > 1, right=found.right - missed)
 
 
 def reach(protocol: str) -> Evidence:
@@ -131,24 +159,12 @@ def small_colourings() -> Iterator[Sample]:
 def colouring(protocol: str) -> Evidence:
     """NEXP: a colouring of 2^n vertices, which nobody can state and copies answer for. On four vertices the claimant tries
     every colouring, and against the honest one the opponent tries every challenge. The cells of the colouring grow."""
-    from moot.complexity.search.solve import solve
     from moot.tasks.graphs.colouring_programs import cells, challenges, colours
 
     task = task_named("colouring")
     small = list(small_colourings())
     found = played(task, protocol, [*small, *random_ones(task, (3, 4, 5, 8, 12, 16, 20, 30), 8)], "4 vertices")
-    missed = 0
-    for sample in small:
-        made, seats = task.staged(protocol, sample)
-        assert isinstance(made, ClaimGame)
-        for free, moves in zip(made.sides(sample.question), (colours, challenges), strict=True):
-            others = {seat: agent for seat, agent in seats.items() if seat != free}
-            outcome = solve(made, sample, moves={free: moves}, seats=others).outcome
-            if not isinstance(outcome, Decided) or outcome.verdict.choice != sample.unseal():
-                missed += 1
-                break
+    missed = sum(not best_sides(task, protocol, sample, (colours, challenges)) for sample in small)
     sizes = (3, 4, 6, 8, 10)
     fit = exponential_growth(sizes, [sum(1 for _ in cells(task.sample(size).question.data)) for size in sizes])
-    return found.model_copy(
-        update={"right": found.right - missed, "counted": "cells", "growth": fit, "claim": fit.low > 1}
-    )
+    return found.grown("cells", fit, fit.low > 1, right=found.right - missed)

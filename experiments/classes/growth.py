@@ -1,9 +1,8 @@
 """How a count grows with n: a fitted polynomial degree or exponential rate, with an interval. Evidence, and no proof."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
+from statistics import linear_regression, pstdev
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -18,10 +17,9 @@ _T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2
 class Growth(BaseModel):
     """A fit of counts against n by least squares on logarithms.
 
-    kind: "polynomial", count ≈ c · n^rate, or "exponential", count ≈ c · rate^n. low, high: the 95 % interval of the rate
-    under the fit's own model, which small n may well break. residual: the standard deviation left, in natural logarithms;
-    of the two kinds the one with the smaller residual describes the counts better.
-    """
+    kind: "polynomial", count ≈ c · n^rate, or "exponential", count ≈ c · rate^n. low, high: the 95 % interval of the
+    rate under the fit's own model, which small n may well break. residual: the standard deviation left, in natural
+    logarithms; of the two kinds the one with the smaller residual describes the counts better."""
 
     model_config = ConfigDict(frozen=True)
     kind: Literal["polynomial", "exponential"]
@@ -40,16 +38,14 @@ class Growth(BaseModel):
 def polynomial_growth(sizes: Sequence[int], counts: Sequence[int | float]) -> Growth:
     """The degree k of counts ≈ c · n^k. Raises UsageError with fewer than 3 sizes, or counts or sizes below 1."""
     _check(sizes, counts)
-    slope, half, residual = _line([math.log(n) for n in sizes], [math.log(count) for count in counts])
-    return Growth(
-        kind="polynomial", rate=slope, low=slope - half, high=slope + half, residual=residual, points=len(sizes)
-    )
+    rate, half, residual = _line([math.log(n) for n in sizes], counts)
+    return Growth(kind="polynomial", rate=rate, low=rate - half, high=rate + half, residual=residual, points=len(sizes))
 
 
 def exponential_growth(sizes: Sequence[int], counts: Sequence[int | float]) -> Growth:
     """The rate r of counts ≈ c · r^n. Raises like `polynomial_growth`."""
     _check(sizes, counts)
-    slope, half, residual = _line([float(n) for n in sizes], [math.log(count) for count in counts])
+    slope, half, residual = _line(sizes, counts)
     low, rate, high = _exp(slope - half), _exp(slope), _exp(slope + half)
     return Growth(kind="exponential", rate=rate, low=low, high=high, residual=residual, points=len(sizes))
 
@@ -75,14 +71,11 @@ def _exp(power: float) -> float:
         return math.inf
 
 
-def _line(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float, float]:
-    """Slope, half of its 95 % interval, and the standard deviation of what is left."""
-    count = len(xs)
-    mean_x, mean_y = math.fsum(xs) / count, math.fsum(ys) / count
-    spread = math.fsum((x - mean_x) ** 2 for x in xs)
-    slope = math.fsum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True)) / spread
-    left = math.fsum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in zip(xs, ys, strict=True))
-    free = count - 2
+def _line(xs: Sequence[float], counts: Sequence[float]) -> tuple[float, float, float]:
+    """Slope of the logarithms, half of its 95 % interval, and the standard deviation of what is left."""
+    ys, free = [math.log(count) for count in counts], len(xs) - 2
+    slope, intercept = linear_regression(xs, ys)
+    left = math.fsum((y - intercept - slope * x) ** 2 for x, y in zip(xs, ys, strict=True))
     residual = math.sqrt(left / free)
     quantile = _T95[min(free, len(_T95)) - 1]  # beyond 30 degrees a little too wide, and never too narrow
-    return slope, quantile * residual / math.sqrt(spread), residual
+    return slope, quantile * residual / (pstdev(xs) * math.sqrt(len(xs))), residual

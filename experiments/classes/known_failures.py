@@ -1,7 +1,5 @@
 """Where the theory says that a protocol guarantees nothing: the instance that shows it, played."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count, islice
@@ -9,11 +7,13 @@ from typing import Any
 
 from moot.complexity.rules import evaluate
 from moot.complexity.search.fixed_points import fixed_points, well_founded
+from moot.experiments.classes.evidence import questions_below
 from moot.judges.bounded import Bounded
 from moot.play.run import run
 from moot.protocols.engine.outcomes import Decided, Exhausted
 from moot.protocols.engine.question import Sample
 from moot.tasks.base import Task, task_named
+from moot.transcripts.transcript import Transcript
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def circle() -> Failure:
         asked = list(task.questions(question.data))
         counts.append(len(fixed_points(task, question.data, asked, digits)))
         circles.append(well_founded(task, question.data, question.text).cycle)
-    outcome = _outcome(task_named("citing-pair"))
+    outcome = getattr(_played("citing-pair", "amplify", 1).outcome, "kind", "unfinished")
     return Failure(
         "market making and HCH on questions that cite each other",
         counts[0] > 1 == counts[1] and bool(circles[0]) and not circles[1] and outcome == "forfeited",
@@ -43,28 +43,31 @@ def circle() -> Failure:
     )
 
 
-def _outcome(task: Task) -> str:
-    sample = task.sample(1)
-    made, seats = task.staged("amplify", sample)
-    outcome = run(made, sample, seats).outcome
-    return outcome.kind if outcome is not None else "unfinished"
+def _played(name: str, protocol: str, size: int, seed: int = 0, **bounds: Any) -> Transcript:
+    """A play of the task's programs. bounds: role to other bounds than the task's."""
+    task = task_named(name)
+    sample = task.sample(size, seed)
+    made, seats = task.staged(protocol, sample)
+    seats |= {role: Bounded(seats[role].agent, **bound) for role, bound in bounds.items()}
+    return run(made, sample, seats)
 
 
 def published_rule(machines: int = 200) -> Failure:
     """The tableau rule to the letter of the post returns the symbol that was read where one was written."""
-    wrong = {"tableau-published": 0, "tableau": 0}
-    for name in wrong:
-        task = task_named(name)
-        for seed in range(machines):
-            question = task.sample(8, seed).question
-            memo: dict[str, str] = {}
-            evaluate(task, question.data, question.text, memo)
-            wrong[name] += any(task.truth(question.data, text) != answer for text, answer in memo.items())
+
+    def contradicts(task: Task, seed: int) -> bool:
+        question, memo = task.sample(8, seed).question, dict[str, str]()
+        evaluate(task, question.data, question.text, memo)
+        return any(task.truth(question.data, text) != answer for text, answer in memo.items())
+
+    published, mended = (
+        sum(contradicts(task_named(name), seed) for seed in range(machines))
+        for name in ("tableau-published", "tableau")
+    )
     return Failure(
         "the tableau rule as published (the symbol read, not the one written)",
-        wrong["tableau-published"] > 0 == wrong["tableau"],
-        f"{wrong['tableau-published']} of {machines} random machines contradict their simulation; with the written symbol "
-        f"{wrong['tableau']}",
+        published > 0 == mended,
+        f"{published} of {machines} random machines contradict their simulation; with the written symbol {mended}",
     )
 
 
@@ -91,30 +94,20 @@ def _true(sample: Sample) -> str:
 def uncited_market() -> Failure:
     """A market whose statements cite nothing must show the whole computation: NP, and not EXP (Shah 2020)."""
     task = task_named("tableau")
-    sample = max((task.sample(127, seed) for seed in range(8)), key=lambda each: _questions(task, each))
+    sample = max((task.sample(127, seed) for seed in range(8)), key=lambda each: questions_below(task, each))
     made, seats = task.staged("market-uncited", sample)
     transcript = run(made, sample, seats)
     return Failure(
         "market making without citation beyond NP: an exponential computation must be read",
         isinstance(transcript.outcome, Exhausted) and not transcript.guarantee.holds,
-        f"a tableau of {_questions(task, sample)} questions at n = {transcript.ledger.n}; guarantee: {transcript.guarantee.because}",
+        f"a tableau of {questions_below(task, sample)} questions at n = {transcript.ledger.n}; guarantee: {transcript.guarantee.because}",
     )
-
-
-def _questions(task: Task, sample: Sample) -> int:
-    memo: dict[str, str] = {}
-    evaluate(task, sample.question.data, sample.question.text, memo)
-    return len(memo)
 
 
 def path_too_long() -> Failure:
     """A debate's path must stay within the judge's polynomial; one that does not carries no guarantee."""
-    task = task_named("sum")
-    sample = task.sample(256, 1)
-    made, seats = task.staged("bisection", sample)
-    path = run(made, sample, seats).ledger.spent("judge", "reads")
-    seats["judge"] = Bounded(seats["judge"].agent, reads="log(n)")
-    transcript = run(made, sample, seats)
+    path = _played("sum", "bisection", 256, 1).ledger.spent("judge", "reads")
+    transcript = _played("sum", "bisection", 256, 1, judge={"reads": "log(n)"})
     outcome, guarantee = transcript.outcome, transcript.guarantee
     return Failure(
         "a debate whose path is longer than the judge's polynomial",
@@ -125,11 +118,7 @@ def path_too_long() -> Failure:
 
 def call_too_large() -> Failure:
     """Each call of the overseer must stay within its polynomial, however few there are."""
-    task = task_named("sum")
-    sample = task.sample(64)
-    made, seats = task.staged("amplify", sample)
-    seats["overseer"] = Bounded(seats["overseer"].agent, reads_per_call=1)
-    transcript = run(made, sample, seats)
+    transcript = _played("sum", "amplify", 64, overseer={"reads_per_call": 1})
     return Failure(
         "amplification whose single calls are over the overseer's polynomial",
         isinstance(transcript.outcome, Exhausted) and not transcript.guarantee.holds,
@@ -144,19 +133,22 @@ def without_copies(each: int = 6) -> Failure:
     for size in (6, 12, 30):
         made_so = (task.sample(size, seed) for seed in count())
         samples += islice((sample for sample in made_so if _true(sample) == "no"), each)
-    fooled = dict.fromkeys(("cross-examination-uncopied", "cross-examination"), 0)
-    for protocol in fooled:
-        for sample in samples:
-            made, seats = task.staged(protocol, sample)
-            lie = sample.question.choices.index("yes")
-            seats["ab"[lie]] = task.programs()["adaptive"]()
-            outcome = run(made, sample, seats).outcome
-            fooled[protocol] += isinstance(outcome, Decided) and outcome.verdict.choice == lie
+
+    def fooled(protocol: str, sample: Sample) -> bool:
+        made, seats = task.staged(protocol, sample)
+        lie = sample.question.choices.index("yes")
+        seats["ab"[lie]] = task.programs()["adaptive"]()
+        outcome = run(made, sample, seats).outcome
+        return isinstance(outcome, Decided) and outcome.verdict.choice == lie
+
+    plain, copied = (
+        sum(fooled(protocol, sample) for sample in samples)
+        for protocol in ("cross-examination-uncopied", "cross-examination")
+    )
     return Failure(
         "cross-examination of a claimant that is no copy, and sees the challenge that it answers",
-        fooled["cross-examination-uncopied"] == len(samples) > 0 == fooled["cross-examination"],
-        f"{fooled['cross-examination-uncopied']} of {len(samples)} graphs that have no colouring were judged colourable; by "
-        f"copies, {fooled['cross-examination']}",
+        plain == len(samples) > 0 == copied,
+        f"{plain} of {len(samples)} graphs that have no colouring were judged colourable; by copies, {copied}",
     )
 
 
@@ -178,9 +170,8 @@ def obfuscated() -> Failure:
         paid = 1 - 2 * found / m
         estimated = expected(ProverEstimator(width=m, source="metered"), sample, {**seats, "b": Estimator(task)})
         shown &= found == 1 and paid > 0 and abs(estimated) < 1e-9
-        told.append(
-            f"of {n} = p·q it is found with probability {found}/{m}, and the lie is paid {paid:g}, against {estimated:g}"
-        )
+        lie = f"and the lie is paid {paid:g}, against {estimated:g}"
+        told.append(f"of {n} = p·q it is found with probability {found}/{m}, {lie}")
     return Failure(
         'recursive debate on an obfuscated argument ("n is prime", m intervals free of divisors, the flaw in one unknown '
         "to both)",

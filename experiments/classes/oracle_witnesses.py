@@ -1,25 +1,20 @@
 """Witnesses of doubly-efficient debate: the honest side against every opponent, and a judge whose queries do not grow.
 
-What is checked is relative to an oracle: the judge asks it a number of times that the length of the computation has no part
-in. The classes are therefore P and NP with the oracle, and say nothing about those without.
-"""
+What is checked is relative to an oracle: the judge asks it a number of times that the length of the computation has no
+part in. The classes are therefore P and NP with the oracle, and say nothing about those without."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import product
 from random import Random
 from typing import Any
 
 from moot.complexity.polynomial import Polynomial
-from moot.experiments.classes.evidence import Change, Evidence, played, random_ones
+from moot.experiments.classes.evidence import Change, Evidence, best_sides, largest, played, random_ones
 from moot.experiments.classes.growth import polynomial_growth
 from moot.protocols.engine.moves import Move
-from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Sample
 from moot.protocols.engine.view import Request
-from moot.protocols.games.claims import ClaimGame
 from moot.protocols.games.doubly_efficient_steps import Accept, Fault, Value, Witness, address
 from moot.tasks.base import Task, task_named
 
@@ -74,8 +69,7 @@ def small_tallies() -> Iterator[Sample]:
     for items in (1, 2):
         for bits in product((0, 1), repeat=items):
             for least in range(items + 2):
-                oracle = {f"item({item})": bit for item, bit in enumerate(bits)}
-                data = {"machine": "tally", "input": {"items": items, "least": least}, "oracle": oracle}
+                data = {"machine": "tally", "input": {"items": items, "least": least}, "oracle": _approves(bits)}
                 yield task.pose(data, "answer()", random, items)
 
 
@@ -85,11 +79,13 @@ def small_subsets() -> Iterator[Sample]:
     for weights in ([1], [1, 2]):
         for bits in product((0, 1), repeat=len(weights)):
             for target in range(1, sum(weights) + 2):
-                oracle = {f"item({item})": bit for item, bit in enumerate(bits)}
                 given = {"items": len(weights), "weights": weights, "target": target}
-                yield task.pose(
-                    {"machine": "subset", "input": given, "oracle": oracle}, "answer()", random, len(weights)
-                )
+                data = {"machine": "subset", "input": given, "oracle": _approves(bits)}
+                yield task.pose(data, "answer()", random, len(weights))
+
+
+def _approves(bits: Iterable[int]) -> dict[str, int]:
+    return {f"item({item})": bit for item, bit in enumerate(bits)}
 
 
 def tables(request: Request) -> Iterator[Move]:
@@ -109,7 +105,6 @@ def challenges(request: Request) -> Iterator[Move]:
 
 
 def _steps(protocol: str, name: str, small: Iterator[Sample]) -> Evidence:
-    from moot.complexity.search.solve import solve
     from moot.tasks.oracle.steps import Lying
 
     task: Any = task_named(name)
@@ -123,23 +118,11 @@ def _steps(protocol: str, name: str, small: Iterator[Sample]) -> Evidence:
             seats[bob] = _last_query
 
     found = played(task, protocol, random_ones(task, (1, 2, 5, 12, 40), 6), "", opposed)
-    instances = right = 0
-    for sample in small:
-        made, seats = task.staged(protocol, sample)
-        assert isinstance(made, ClaimGame)
-        instances += 1
-        lost = False
-        for free, moves in zip(made.sides(sample.question), (tables, challenges), strict=True):
-            others = {seat: agent for seat, agent in seats.items() if seat != free}
-            outcome = solve(made, sample, moves={free: moves}, seats=others).outcome
-            lost |= not isinstance(outcome, Decided) or outcome.verdict.choice != sample.unseal()
-        right += not lost
+    won = [best_sides(task, protocol, sample, (tables, challenges)) for sample in small]
     counts = _queries(task, protocol, opposed)
-    return found.model_copy(
-        update={
-            "instances": found.instances + instances, "right": found.right + right, "exhaustive": "2 items",
-            "counted": "judge queries", "growth": polynomial_growth(LENGTHS, counts), "claim": len(set(counts)) == 1,
-        }
+    return found.grown(
+        "judge queries", polynomial_growth(LENGTHS, counts), len(set(counts)) == 1, exhaustive="2 items",
+        instances=found.instances + len(won), right=found.right + sum(won),
     )  # fmt: skip
 
 
@@ -157,15 +140,12 @@ def _queries(task: Task, protocol: str, change: Change) -> list[int]:
     """The most queries of the judge in a play with computations of each length, where somebody makes it ask."""
     from moot.play.run import run
 
-    counts = []
-    for length in LENGTHS:
-        most = 0
-        for sample in (task.sample(length, seed) for seed in range(20)):
-            made, seats = task.staged(protocol, sample)
-            change(made, sample, seats)
-            most = max(most, run(made, sample, seats).ledger.seats["judge"].queries)
-        counts.append(most)
-    return counts
+    def spent(sample: Sample) -> int:
+        made, seats = task.staged(protocol, sample)
+        change(made, sample, seats)
+        return run(made, sample, seats).ledger.seats["judge"].queries
+
+    return largest(task, LENGTHS, 20, spent)[1]
 
 
 def _chances() -> Iterator[float]:

@@ -1,16 +1,12 @@
 """The runnable witness of each row of the class table: of consultancy, amplification and markets, and all by name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from itertools import product
 from random import Random
-from typing import Any
 
 from moot.complexity.questions import QuestionGraph
 from moot.complexity.search.fixed_points import fixed_points
-from moot.experiments.classes.circuit_witnesses import pointer, walk
-from moot.experiments.classes.debate_witnesses import colouring, geography, reach, recursive, tqbf
+from moot.experiments.classes.debate_witnesses import colouring, geography, pointer, reach, recursive, tqbf, walk
 from moot.experiments.classes.evidence import Evidence, grown, played, random_ones
 from moot.experiments.classes.growth import exponential_growth, growth
 from moot.experiments.classes.oracle_witnesses import chain, subset, tally
@@ -31,10 +27,7 @@ def only_the_truth(task: Task, sample: Sample) -> bool:
 
 
 def small_tableaus() -> Iterator[Sample]:
-    """Every machine with one state besides accept over the symbols 0 and 1, at each time up to 4, on the words 0 and 1.
-
-    The blank reads as 0 does.
-    """
+    """Every machine with one state besides accept over the symbols 0 and 1, at each time up to 4, on the words 0 and 1; the blank reads as 0."""
     task, random = task_named("tableau"), Random("every tableau")
     entries = [[state, symbol, move] for state in ("q0", "accept") for symbol in "01" for move in (-1, 0, 1)]
     for zero, one in product(entries, repeat=2):
@@ -58,45 +51,35 @@ def tableau(protocol: str) -> Evidence:
     """EXP: cells of a Turing machine's tableau, the time bound exponential in n."""
     task = task_named("tableau")
     samples = [*small_tableaus(), *random_ones(task, (7, 15, 31), 8)]
-    ns, counts = grown(task, (3, 7, 15, 31, 63, 127), 12)
-    fit = exponential_growth(ns, counts)
+    fit = exponential_growth(*grown(task, (3, 7, 15, 31, 63, 127), 12))
     claim = fit.low > 1 and all(only_the_truth(task, task.sample(3, seed)) for seed in range(20))
-    return played(
-        task, protocol, samples, "1 state, 2 symbols, t ≤ 4", counted="unique questions", growth=fit, claim=claim
-    )
+    return played(task, protocol, samples, "1 state, 2 symbols, t ≤ 4").grown("unique questions", fit, claim)
 
 
 def circuit(protocol: str) -> Evidence:
     """EXP: a gate of a circuit of 2^k gates, described in O(k) bits."""
     task = task_named("circuit")
-    ns, counts = grown(task, (4, 5, 6, 7, 8, 9, 10), 6)
-    fit = exponential_growth(ns, counts)
+    fit = exponential_growth(*grown(task, (4, 5, 6, 7, 8, 9, 10), 6))
     samples = random_ones(task, (2, 3, 4, 6, 8), 8)
-    return played(task, protocol, samples, "", counted="unique questions", growth=fit, claim=fit.low > 1)
+    return played(task, protocol, samples, "").grown("unique questions", fit, fit.low > 1)
 
 
 def halting(protocol: str) -> Evidence:
     """R: a run of about 4^n steps on a tape of 2^n cells, through pointers."""
     task = task_named("halting")
     sizes = (2, 3, 4, 5, 6)
-    counts = []
-    for size in sizes:
-        data: Any = task.sample(size).question.data
-        counts.append(QuestionGraph.of_rule(task, data, "run", Store()).unique)
-    fit = exponential_growth(sizes, counts)
+    datas = [task.sample(size).question.data for size in sizes]
+    fit = exponential_growth(sizes, [QuestionGraph.of_rule(task, data, "run", Store()).unique for data in datas])
     samples = random_ones(task, (1, 2, 3, 4, 5), 4)
-    return played(task, protocol, samples, "", counted="questions", growth=fit, claim=fit.low > 1)
+    return played(task, protocol, samples, "").grown("questions", fit, fit.low > 1)
 
 
 def expression(protocol: str) -> Evidence:
     """P: the judge reads all there is."""
     task = task_named("expression")
-    ns, counts = grown(task, (4, 8, 16, 32, 64, 128), 4)
-    fit = growth(ns, counts)
+    fit = growth(*grown(task, (4, 8, 16, 32, 64, 128), 4))
     samples = random_ones(task, (2, 3, 8, 16, 64), 8)
-    return played(
-        task, protocol, samples, "", counted="questions", growth=fit, claim=fit.kind == "polynomial"
-    )  # fmt: skip
+    return played(task, protocol, samples, "").grown("questions", fit, fit.kind == "polynomial")
 
 
 def sat(protocol: str) -> Evidence:

@@ -1,36 +1,87 @@
-"""The judge of the pixel debate: a small network that sees a few non-zero pixels and nothing else.
+"""The judge of the pixel debate, a small network that sees a few non-zero pixels and nothing else; and images as these.
 
 Irving, Christiano and Amodei 2018 train a convolutional network on two planes, which pixels were revealed and their
-values. Here it is a perceptron with two hidden layers on the same planes: a pixel adds its two rows of the first layer, so
-that positions which differ in a few pixels share all the rest of that work.
-"""
+values. Here it is a perceptron with two hidden layers on the same planes: a pixel adds its two rows of the first layer,
+so that positions which differ in a few pixels share all the rest of that work."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zipfile import BadZipFile
 
-from moot.experiments.mnist.arrays import np
-from moot.experiments.mnist.boards import boards_of, drawn
+from moot.experiments.arrays import Floats, Integers, np
 from moot.protocols.engine.errors import UsageError
+from moot.tasks.extras import needed
 from moot.tasks.reading.images import Images
 
-if TYPE_CHECKING:
-    from moot.experiments.mnist.arrays import Floats, Integers
+
+@dataclass(frozen=True)
+class Boards:
+    """The non-zero pixels of `images` images, listed from the top left.
+    places: shape (images, most), the numbers row * width + column; values: the same shape, in (0, 1]; counts: shape
+    (images,), how many of them each image has. What stands beyond an image's count is 0."""
+
+    places: Integers
+    values: Floats
+    counts: Integers
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def rows(self, chosen: Integers) -> Boards:
+        """Some of the images, or one several times, in the given order."""
+        return Boards(self.places[chosen], self.values[chosen], self.counts[chosen])
+
+
+def boards_of(images: Integers, least: int = 1) -> Boards:
+    """The boards of images of shape (images, height, width). UsageError when one has fewer than `least` non-zero pixels."""
+    if len(images) == 0:
+        raise UsageError("there are no images to reveal pixels of")
+    flat = images.reshape(len(images), -1)
+    counts = np.count_nonzero(flat, axis=1)
+    if counts.min() < least:
+        fewest = f"image {int(counts.argmin())} has {int(counts.min())}"
+        raise UsageError(f"{least} non-zero pixels are to be revealed of every image; {fewest}")
+    places = np.zeros((len(flat), int(counts.max())), np.int32)
+    values = np.zeros(places.shape, np.float32)
+    image, place = np.nonzero(flat)
+    slot = np.arange(len(image)) - np.repeat(np.cumsum(counts) - counts, counts)
+    places[image, slot] = place
+    values[image, slot] = flat[image, place] / np.float32(255)
+    return Boards(places, values, counts)
+
+
+def drawn(uniforms: Floats, counts: Integers) -> Integers:
+    """Distinct numbers below each row's count, in random order: shape (rows, wanted), as the uniforms in [0, 1) have.
+    Every ordered selection is equally probable: the j-th number is drawn among those that the row does not have yet."""
+    rows, wanted = uniforms.shape
+    chosen = np.empty((rows, wanted), np.int64)
+    taken = np.empty((rows, wanted), np.int64)  # the same, in increasing order
+    for turn in range(wanted):
+        chosen[:, turn] = taken[:, turn] = distinct(uniforms[:, turn], counts - turn, taken[:, :turn])
+        taken[:, : turn + 1].sort(axis=1)
+    return chosen
+
+
+def distinct(uniforms: Floats, left: Integers, taken: Integers) -> Integers:
+    """A number of each row that is not among those taken, which increase, each of the `left` others equally probable."""
+    number = (uniforms * left).astype(np.int64)
+    for earlier in taken.T:
+        number += number >= earlier
+    return number
+
 
 _ARRAYS = ("first", "first_bias", "second", "second_bias", "third", "third_bias")
 
 
 @dataclass(frozen=True)
 class SparseJudge:
-    """A trained judge of images of `shape` (height, width), for `revealed` pixels.
-
-    first: the weights of the first layer, shape (2 * height * width, hidden): a row for each pixel's being revealed, then
-    one for each pixel's value. second: (hidden, hidden'), third: (hidden', labels), and the biases of the three.
-    """
+    """A trained judge of images of `shape` (height, width), for `revealed` pixels. first: the weights of the first
+    layer, shape (2 * height * width, hidden): a row for each pixel's being revealed, then one for each pixel's value.
+    second: (hidden, hidden'), third: (hidden', labels), and the biases of the three."""
 
     shape: tuple[int, int]
     revealed: int
@@ -54,10 +105,8 @@ class SparseJudge:
 
     def finished(self, sums: Floats, between: Floats | None = None) -> Floats:
         """Logits from sums of `added`: shape (positions, labels). The sums are overwritten.
-
-        between: vectors over the second hidden layer, shape (positions, hidden'), in place of all labels: then the product with them
-        alone, shape (positions,).
-        """
+        between: vectors over the second hidden layer, shape (positions, hidden'), in place of all labels: then the
+        product with them alone, shape (positions,)."""
         sums += self.first_bias
         np.maximum(sums, 0, out=sums)
         hidden = sums @ self.second
@@ -106,21 +155,14 @@ def load_judge(path: Path | str) -> SparseJudge:
 
 
 def train_judge(
-    images: Images,
-    revealed: int,
-    steps: int = 12_000,
-    batch: int = 512,
-    rate: float = 2e-3,
-    hidden: tuple[int, int] = (256, 64),
-    seed: int = 0,
-    say: Callable[[str], None] | None = None,
-) -> SparseJudge:
+    images: Images, revealed: int, steps: int = 12_000, batch: int = 512, rate: float = 2e-3,
+    hidden: tuple[int, int] = (256, 64), seed: int = 0, say: Callable[[str], None] | None = None,
+) -> SparseJudge:  # fmt: skip
     """A judge trained on `revealed` random non-zero pixels of random images, drawn anew in each of `steps` batches.
 
-    Adam (Kingma and Ba 2015) on cross-entropy; its rate falls linearly to 0. say: is told how it goes, ten times.
-    The same seed gives the same judge on the same machine. UsageError on an image with fewer pixels, and without the extra `learn`.
-    """
-    csr_array = _sparse()
+    Adam (Kingma and Ba 2015) on cross-entropy; its rate falls linearly to 0. say: is told how it goes, ten times. The
+    same seed gives the same judge on the same machine. UsageError on an image with fewer, or without the extra `learn`."""
+    csr_array = needed("training a judge needs", "scipy.sparse").csr_array
     if min(revealed, steps, batch, *hidden) < 1:
         raise UsageError("a judge is trained on 1 pixel or more, in 1 step or more, with 1 unit or more in each layer")
     boards, labels = boards_of(images.pixels, revealed), images.labels
@@ -149,10 +191,9 @@ def train_judge(
         shares /= batch
         back_two = (shares @ judge.third.T) * (two > 0)
         back_one = (back_two @ judge.second.T) * (one > 0)
-        adam.step(
-            [inputs.T @ back_one, back_one.sum(0), one.T @ back_two, back_two.sum(0), two.T @ shares, shares.sum(0)],
-            rate * (1 - step / steps),
-        )
+        layers = ((inputs, back_one), (one, back_two), (two, shares))
+        gradients = [each for below, back in layers for each in (below.T @ back, back.sum(0))]
+        adam.step(gradients, rate * (1 - step / steps))
         if say is not None and (step + 1) % max(1, steps // 10) == 0:
             recent = losses[-max(1, steps // 10) :]
             say(f"judge of {revealed} pixels: step {step + 1:,} of {steps:,}, loss {sum(recent) / len(recent):.3f}")
@@ -161,9 +202,7 @@ def train_judge(
 
 def random_accuracy(judge: SparseJudge, images: Images, draws: int = 1, seed: int = 0) -> tuple[int, int]:
     """How often the judge is right about images when it sees random non-zero pixels: right, and of how many.
-
-    draws: how many times each image is shown, with other pixels each time.
-    """
+    draws: how many times each image is shown, with other pixels each time."""
     boards, rng, right = boards_of(images.pixels, judge.revealed), np.random.default_rng(seed), 0
     for _ in range(draws):
         slots = drawn(rng.random((len(boards), judge.revealed)), boards.counts)
@@ -204,11 +243,3 @@ class _Adam:
             mean += 0.1 * (gradient - mean)
             square += 0.001 * (gradient * gradient - square)
             array -= scale * mean / (np.sqrt(square) + 1e-8)
-
-
-def _sparse() -> Any:
-    try:
-        from scipy.sparse import csr_array
-    except ModuleNotFoundError as error:
-        raise UsageError(f"training a judge needs {error.name}: pip install 'moot[learn]'") from None
-    return csr_array

@@ -1,23 +1,20 @@
 """Pictures of pixel debates: the image, who revealed what in which order, what was claimed, and the verdict."""
 
-from __future__ import annotations
-
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from moot.experiments.mnist.arrays import np
+from moot.experiments.arrays import np
 from moot.experiments.mnist.judge import SparseJudge
 from moot.experiments.mnist.seats import PixelDebater, SparseVerdict
 from moot.judges.bounded import Bounded
 from moot.play.run import run
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.games.pixel_debate import Pixel, PixelDebate
+from moot.tasks.extras import needed
 from moot.tasks.reading.images import Images, sample_of
-
-if TYPE_CHECKING:
-    from moot.transcripts.transcript import Transcript
+from moot.transcripts.transcript import Transcript
 
 COLOURS = {"a": "tab:blue", "b": "tab:orange"}
 
@@ -26,9 +23,7 @@ def debated(
     judge: SparseJudge, images: Images, games: int = 8, rollouts: int = 1000, seed: int = 0
 ) -> list[tuple[Transcript, int]]:
     """Some debates about random images through the protocol, each with the image's label. Seats and order take turns.
-
-    The honest debater sits in a in every second game; the liar claims a random other label.
-    """
+    The honest debater sits in a in every second game; the liar claims a random other label."""
     rng = np.random.default_rng([seed, 4])
     played = []
     for game, image in enumerate(rng.choice(len(images), min(games, len(images)), replace=False)):
@@ -36,42 +31,31 @@ def debated(
         lie = int(rng.choice([label for label in range(judge.labels) if label != truth]))
         labels = (truth, lie) if game % 2 == 0 else (lie, truth)
         sample = sample_of(images.pixels[image], truth, judge.labels, judge.revealed, name=f"image-{image}")
-        seats: dict[str, Any] = {
-            seat: PixelDebater(judge, label, rollouts=rollouts) for seat, label in zip("ab", labels, strict=True)
-        }
-        seats["judge"] = Bounded(SparseVerdict(judge), reads="n")
+        a, b = (PixelDebater(judge, label, rollouts=rollouts) for label in labels)
+        seats = {"a": a, "b": b, "judge": Bounded(SparseVerdict(judge), reads="n")}
         protocol = PixelDebate(pixels=judge.revealed, first="a" if game % 4 < 2 else "b")
         played.append((run(protocol, sample, seats, seed=seed + game), truth))
     return played
 
 
 def picture(
-    judge: SparseJudge, images: Images, path: Path | str, rollouts: int = 1000, seed: int = 0, games: int = 8
+    judge: SparseJudge, images: Images, path: Path, rollouts: int = 1000, seed: int = 0, games: int = 8
 ) -> Path:
     """Write a PNG of some debates and return its path. UsageError without matplotlib, or where it cannot be written."""
-    path = Path(path)
     played = debated(judge, images, games, rollouts, seed)
-    Figure, FigureCanvasAgg, Rectangle = drawing()
     across = min(4, len(played))
     down = -(-len(played) // across)
-    figure: Any = Figure(figsize=(3.1 * across, 3.5 * down + 0.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, game in zip(
-        figure.subplots(down, across, squeeze=False).flat,
-        [*played, *[None] * (across * down - len(played))],
-        strict=True,
-    ):
+    figure: Any = drawing(3.1 * across, 3.5 * down + 0.5)
+    for axes, game in zip_longest(figure.subplots(down, across, squeeze=False).flat, played):
         axes.set(xticks=[], yticks=[])
         for spine in axes.spines.values():
             spine.set_color("0.8")
         if game is None:
             axes.axis("off")
         else:
-            _draw(axes, Rectangle, *game)
-    figure.suptitle(
-        f"Debates of {judge.revealed} pixels: each debater's pixels in its colour, numbered as they were revealed",
-        fontsize=11,
-    )
+            _draw(axes, *game)
+    told = "each debater's pixels in its colour, numbered as they were revealed"
+    figure.suptitle(f"Debates of {judge.revealed} pixels: {told}", fontsize=11)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=110)
@@ -80,8 +64,9 @@ def picture(
     return path
 
 
-def _draw(axes: Any, patch: Any, transcript: Transcript, truth: int) -> None:
+def _draw(axes: Any, transcript: Transcript, truth: int) -> None:
     """One debate: the image in grey, the pixels, and above it who claims what and what the judge says."""
+    patch = needed("a picture needs", "matplotlib.patches", "plot").Rectangle
     data: Any = transcript.question.data
     image = np.array(data["image"])
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=2.2 * image.max(), interpolation="nearest")
@@ -103,7 +88,7 @@ def _draw(axes: Any, patch: Any, transcript: Transcript, truth: int) -> None:
                 ha="center", va="center_baseline",
             )  # fmt: skip
     outcome = transcript.outcome
-    best = outcome.verdict.choice if isinstance(outcome, Decided) and isinstance(outcome.verdict, Verdict) else None
+    best = outcome.verdict.choice if isinstance(outcome, Decided) else None
     for seat, place, side in (("a", 0.02, "left"), ("b", 0.98, "right")):
         kind = "honest" if claims[seat] == truth else "lies"
         axes.text(
@@ -118,12 +103,8 @@ def _draw(axes: Any, patch: Any, transcript: Transcript, truth: int) -> None:
     axes.text(0.5, -0.06, said, color=colour, transform=axes.transAxes, ha="center", va="top", fontsize=10)
 
 
-def drawing() -> tuple[Any, Any, Any]:
-    """matplotlib's figure, canvas and rectangle. UsageError without it (the extra `plot`)."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.patches import Rectangle
-    except ModuleNotFoundError as error:
-        raise UsageError(f"a picture needs {error.name}: pip install 'moot[plot]'") from None
-    return Figure, FigureCanvasAgg, Rectangle
+def drawing(wide: float = 1.0, high: float = 1.0) -> Any:
+    """A figure to save, in inches. UsageError without matplotlib (the extra `plot`)."""
+    figure = needed("a picture needs", "matplotlib.figure", "plot").Figure(figsize=(wide, high), layout="constrained")
+    needed("a picture needs", "matplotlib.backends.backend_agg", "plot").FigureCanvasAgg(figure)
+    return figure

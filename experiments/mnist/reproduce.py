@@ -1,33 +1,23 @@
 """Reproducing the MNIST experiment: how often the honest debater wins before a judge that sees a few pixels.
 
-Irving, Christiano and Amodei 2018 (arXiv 1805.00899), section 3.1. For every test image all nine lies are played, each with
-several seeds; the liar wins an image as often as the best of its nine lies does, in the mean over the seeds.
-"""
+Irving, Christiano and Amodei 2018 (arXiv 1805.00899), section 3.1. For every test image all nine lies are played, each
+with several seeds; the liar wins an image as often as the best of its nine lies does, in the mean over the seeds."""
 
-from __future__ import annotations
-
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from math import comb
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from moot.complexity.intervals import wilson
-from moot.experiments.mnist.arrays import np
-from moot.experiments.mnist.boards import boards_of
-from moot.experiments.mnist.debates import Choose, Claims, Standing, at_random, play
-from moot.experiments.mnist.exact import MOST, final_logits, optimal
-from moot.experiments.mnist.judge import SparseJudge, random_accuracy, train_judge
+from moot.experiments.arrays import Floats, np
+from moot.experiments.mnist.debates import MOST, Choose, Claims, Standing, at_random, final_logits, optimal, play
+from moot.experiments.mnist.judge import SparseJudge, boards_of, random_accuracy, train_judge
 from moot.experiments.mnist.pictures import drawing, picture
 from moot.experiments.mnist.search import Search
 from moot.experiments.statistics.report import Report, Row
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.reading.images import Digits, Images, bundled_digits, load_digits_from
-
-if TYPE_CHECKING:
-    from moot.experiments.mnist.arrays import Floats
 
 PUBLISHED = {6: (0.594, 0.889), 4: (0.482, 0.852)}
 """Pixels: the accuracy of the judge alone on random ones, and that of debate with precommit."""
@@ -56,21 +46,15 @@ FULL = Settings(images=40, seeds=3, rollouts=10_000, steps=40_000)
 
 
 def reproduce(
-    data: Path | str | None = None,
-    quick: bool = True,
-    seed: int = 0,
-    pictures: Path | str | None = None,
-    pixels: tuple[int, ...] = (6, 4),
-    settings: Settings | None = None,
-    say: Callable[[str], None] = lambda line: None,
-) -> Report:
+    data: Path | str | None = None, quick: bool = True, seed: int = 0, pictures: Path | str | None = None,
+    pixels: tuple[int, ...] = (6, 4), settings: Settings | None = None, say: Callable[[str], None] = lambda line: None,
+) -> Report:  # fmt: skip
     """Train a judge for each number of pixels, debate before it, and report both beside the published figures.
 
-    data: a folder or file as `load_digits_from` takes it; None: scikit-learn's digits of 8 by 8 pixels. Figures stand beside the
-    published ones only where the test set is that of MNIST. quick: fewer rollouts, images, seeds and steps. settings: your own instead.
-    pictures: a folder for a picture of some debates. say: is told how it goes. UsageError on bad data, settings or folder, and
-    without the extra `learn`, or `plot` where pictures are asked for.
-    """
+    data: a folder or file as `load_digits_from` takes it; None: scikit-learn's digits of 8 by 8 pixels. Figures stand
+    beside the published ones only where the test set is that of MNIST. quick: fewer rollouts, images, seeds and steps.
+    settings: your own instead. pictures: a folder for a picture of some debates. say: is told how it goes. UsageError
+    on bad data, settings or folder, and without the extra `learn`, or `plot` where pictures are asked for."""
     digits = bundled_digits() if data is None else load_digits_from(data)
     settings = settings or (Settings() if quick else FULL)
     if min(settings.images, settings.seeds) < 1 or not pixels or min(pixels) < 1:
@@ -82,17 +66,14 @@ def reproduce(
     mnist, rows = digits.is_mnist, list[Row]()
     for count in pixels:
         say(f"{digits.name}: training a judge of {count} pixels")
-        judge = train_judge(
-            digits.train, count, settings.steps, settings.batch, hidden=settings.hidden, seed=seed, say=say
-        )
+        judge = train_judge(digits.train, count, settings.steps, settings.batch, 2e-3, settings.hidden, seed, say)
         rows += _rows(judge, digits, settings, seed, mnist, say)
         if pictures is not None:
             path = picture(judge, digits.test, Path(pictures) / f"debates-{count}.png", settings.rollouts, seed)
             say(f"some debates of {count} pixels: {path}")
-    shown = {"data": digits.name, "seed": seed, **asdict(settings)}
     return Report(
         title="Debate about digits before a judge that sees a few pixels", source=SOURCE, rows=tuple(rows),
-        settings=shown, notes=_notes(digits, mnist),
+        settings={"data": digits.name, "seed": seed, **asdict(settings)}, notes=_notes(digits, mnist),
     )  # fmt: skip
 
 
@@ -112,33 +93,25 @@ def _rows(
     count, test = judge.revealed, chosen(digits.test, settings.images, seed)
     right, shown = random_accuracy(judge, digits.test, seed=seed)
     alone, debate = PUBLISHED.get(count, (None, None)) if mnist else (None, None)
-    low, high = wilson(right, shown)
-    rows = [
-        Row(
-            name=f"judge alone, {count} random pixels",
-            measured=right / shown,
-            low=low,
-            high=high,
-            published=alone,
-            count=shown,
-        )
-    ]
-    search, both = Search(settings.rollouts, settings.exploration), []
-    for order, first in ORDERS.items():
-        won = honest(judge, test, search, search, first, settings.seeds, seed, say=say)
-        both.append(per_image(won))
-        rows.append(_row(f"debate, {count} pixels, {order}", both[-1], note=f"{won.mean():.1%} of single games"))
-    mean = (both[0] + both[1]) / 2
+    rows = [Row.share(f"judge alone, {count} random pixels", right, shown, published=alone)]
+    high = rows[0].high or 0.0
+    search = Search(settings.rollouts, settings.exploration)
+
+    def both(by: Choose, **options: Any) -> list[Floats]:
+        return [honest(judge, test, by, by, first, settings.seeds, seed, **options) for first in ORDERS.values()]
+
+    def mean(won: list[Floats]) -> Floats:
+        return (per_image(won[0]) + per_image(won[1])) / 2
+
+    debates = both(search, say=say)
+    for order, won in zip(ORDERS, debates, strict=True):
+        rows.append(_row(f"debate, {count} pixels, {order}", per_image(won), note=f"{won.mean():.1%} of single games"))
     # The lowest that the mean over orders may be is held against the highest that the judge alone may be.
-    row = _row(f"debate, {count} pixels, both orders", mean, published=debate)
+    row = _row(f"debate, {count} pixels, both orders", mean(debates), published=debate)
     rows.append(row.model_copy(update={"holds": row.low is not None and row.low > high}))
-    dice = [honest(judge, test, at_random, at_random, first, settings.seeds, seed) for first in ORDERS.values()]
-    rows.append(_row(f"random debaters, {count} pixels", (per_image(dice[0]) + per_image(dice[1])) / 2))
-    free = [
-        honest(judge, test, search, search, first, settings.seeds, seed, precommit=False, say=say)
-        for first in ORDERS.values()
-    ]
-    rows.append(_row(f"debate without precommit, {count} pixels", (per_image(free[0]) + per_image(free[1])) / 2))
+    rows.append(_row(f"random debaters, {count} pixels", mean(both(at_random))))
+    free = both(search, precommit=False, say=say)
+    rows.append(_row(f"debate without precommit, {count} pixels", mean(free)))
     if comb(int(boards_of(test.pixels).counts.max()), count) <= MOST:
         best = [per_image(solved(judge, test, first)) for first in ORDERS.values()]
         rows += [_row(f"optimal play, {count} pixels, {order}", each) for order, each in zip(ORDERS, best, strict=True)]
@@ -146,11 +119,8 @@ def _rows(
 
 
 def _row(name: str, scores: Floats, **more: Any) -> Row:
-    """A figure that is a mean over images, each between 0 and 1. Such a mean varies at most as one of noughts and ones
-    does, so that Wilson's interval with as many trials as there are images holds at least what it promises."""
-    total, images = float(scores.sum()), len(scores)
-    low, high = wilson(math.floor(total), images)[0], wilson(math.ceil(total), images)[1]
-    return Row(name=name, measured=total / images, low=low, high=high, count=images, **more)
+    """A figure that is a mean over images, each between 0 and 1."""
+    return Row.share(name, float(scores.sum()), len(scores), **more)
 
 
 def chosen(images: Images, count: int, seed: int) -> Images:
@@ -160,37 +130,25 @@ def chosen(images: Images, count: int, seed: int) -> Images:
 
 
 def honest(
-    judge: SparseJudge,
-    images: Images,
-    truth: Choose,
-    lie: Choose,
-    first: int = 0,
-    seeds: int = 1,
-    seed: int = 0,
-    precommit: bool = True,
-    at_once: int = AT_ONCE,
-    say: Callable[[str], None] | None = None,
-) -> Floats:
-    """How often the honest debater, in seat a, wins each image against each lie: shape (images, lies), means over `seeds` games.
+    judge: SparseJudge, images: Images, truth: Choose, lie: Choose, first: int = 0, seeds: int = 1, seed: int = 0,
+    precommit: bool = True, at_once: int = AT_ONCE, say: Callable[[str], None] | None = None,
+) -> Floats:  # fmt: skip
+    """How often the honest debater, in seat a, wins each image against each lie: shape (images, lies), means over
+    `seeds` games.
 
     truth, lie: how the two choose pixels. first: 0 where the honest debater begins, else 1. Without precommit there is
-    one lie, that the label is another. A game that nobody wins counts as half. at_once: games played side by side; it changes
-    time and memory, and results only where a sum is rounded otherwise in its last bit.
-    """
+    one lie, that the label is another. A game that nobody wins counts as half. at_once: games played side by side; it
+    changes time and memory, and results only where a sum is rounded otherwise in its last bit."""
     boards = boards_of(images.pixels, judge.revealed)
     lies = _lies(images, judge.labels) if precommit else np.full((len(images), 1), -1)
-    every = np.array(
-        [(image, lie, again) for image in range(len(images)) for lie in range(lies.shape[1]) for again in range(seeds)]
-    )
+    every = np.array(list(np.ndindex(len(images), lies.shape[1], seeds)))
     # Images with about as many pixels are played together, so that few rows are wider than they need to be.
     every = every[boards.counts[every[:, 0]].argsort(kind="stable")]
     won = np.zeros(lies.shape)
     for start in range(0, len(every), at_once):
         image, which, again = every[start : start + at_once].T
         claims = Claims(images.labels[image], lies[image, which] if precommit else None)
-        key = [
-            (seed, first, int(precommit), int(i), int(w), int(g)) for i, w, g in zip(image, which, again, strict=True)
-        ]
+        key = [(seed, first, int(precommit), *game) for game in every[start : start + at_once].tolist()]
         part = boards.rows(image)
         most = int(part.counts.max())
         part = replace(part, places=part.places[:, :most], values=part.values[:, :most])
@@ -225,14 +183,12 @@ def _lies(images: Images, labels: int) -> Any:
 
 
 def _notes(digits: Digits, mnist: bool) -> tuple[str, ...]:
-    compared = (
+    judge = (
         "The judge here is a small perceptron, that of the paper a convolutional network; both see which pixels were "
         "revealed and their values."
-        if mnist
-        else f"This is not MNIST ({digits.name}), so that no figure is held against one of the paper's."
     )
     return (
-        compared,
+        judge if mnist else f"This is not MNIST ({digits.name}), so that no figure is held against one of the paper's.",
         "An image counts for the honest debater as its games against the lie that does best do, in the mean over seeds. "
         "Intervals are Wilson's, over images; they leave out how another training of the judge would come out.",
         "It can matter who reveals last, so both orders are played, and the published figure stands beside their mean. "

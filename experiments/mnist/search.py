@@ -1,24 +1,16 @@
 """Monte Carlo tree search for many pixel debates at once, one rollout of each at a time.
 
-Pure search, without a learned prior or value: Irving, Christiano and Amodei 2018 choose what to expand by the PUCT rule of
-Silver et al. 2017 (AlphaGo Zero), argmax of Q + c P sqrt(sum of N) / (1 + N), under a uniform prior P. A rollout descends
-to a pixel that was not tried before in its position, reveals random pixels to the end, and takes the judge's verdict.
-"""
-
-from __future__ import annotations
+Pure search, without a learned prior or value: Irving, Christiano and Amodei 2018 choose what to expand by the PUCT rule
+of Silver et al. 2017 (AlphaGo Zero), argmax of Q + c P sqrt(sum of N) / (1 + N), under a uniform prior P. A rollout
+descends to a pixel that was not tried before in its position, reveals random pixels to the end, and asks the judge."""
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from moot.experiments.mnist.arrays import np, one_thread
+from moot.experiments.arrays import Floats, Integers, np, one_thread
 from moot.experiments.mnist.debates import Standing, margins
+from moot.experiments.mnist.judge import distinct
 from moot.protocols.engine.errors import UsageError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from moot.experiments.mnist.arrays import Floats, Integers
 
 BANK = 16
 """How many rows of noise a game draws, to break the ties between pixels that were not tried; its positions share them."""
@@ -27,31 +19,27 @@ BANK = 16
 @dataclass(frozen=True)
 class Search:
     """A debater that searches: the pixel most often tried, ties broken at random.
-
-    rollouts: per move. exploration: the constant c of PUCT. UsageError when either is not positive, or c not finite.
-    """
+    rollouts: per move. exploration: the constant c of PUCT. UsageError when either is not positive, or c not finite."""
 
     rollouts: int = 10_000
     exploration: float = 1.0
 
     def __post_init__(self) -> None:
         if self.rollouts < 1 or not 0 < self.exploration < math.inf:
-            raise UsageError(
-                f"a search makes 1 rollout or more, with exploration above 0; not {self.rollouts}, {self.exploration}"
-            )
+            given = f"{self.rollouts}, {self.exploration}"
+            raise UsageError(f"a search makes 1 rollout or more, with exploration above 0; not {given}")
 
-    def __call__(self, standing: Standing) -> NDArray[np.int64]:
+    def __call__(self, standing: Standing) -> Integers:
         visits, ties = self.visits(standing)
-        most: NDArray[np.int64] = (visits + ties).argmax(axis=1)
+        most: Integers = (visits + ties).argmax(axis=1)
         return most
 
-    def visits(self, standing: Standing) -> tuple[NDArray[np.int32], Floats]:
-        """How often each pixel in `order` was tried, shape (games, most), and numbers in [0, 1) to break ties; both are −1 where
-        there is no pixel to reveal."""
+    def visits(self, standing: Standing) -> tuple[Integers, Floats]:
+        """How often each pixel in `order` was tried, shape (games, most), and numbers in [0, 1) to break ties; −1 where none is left."""
         with one_thread():
             return self._visits(standing)
 
-    def _visits(self, standing: Standing) -> tuple[NDArray[np.int32], Floats]:
+    def _visits(self, standing: Standing) -> tuple[Integers, Floats]:
         games, most = len(standing.games), int(standing.free.max())
         uniforms = np.empty((self.rollouts, games, standing.left - 1), np.float32)
         noise = np.zeros((games, BANK, most), np.float32)
@@ -77,11 +65,10 @@ class Search:
 class _Tree:
     """The trees of all games in one pool of rows: a row is a position that was come to twice, a cell of it a pixel.
 
-    share: 1 / (1 + N), where N is how often the pixel was tried there. mean: W / N, where W is what came of it for whoever moves
-    there; before the first try a tiny random number, so that ties fall at random. N and W are whole numbers and follow
-    from these two by rounding, up to some millions. below: the row after it, −1 while there is none. factor: c times the prior times the square root of the
-    row's tries.
-    """
+    share: 1 / (1 + N), where N is how often the pixel was tried there. mean: W / N, where W is what came of it for
+    whoever moves there; before the first try a tiny random number, so that ties fall at random. N and W are whole
+    numbers and follow from these two by rounding, up to some millions. below: the row after it, −1 while there is none.
+    factor: c times the prior times the square root of the row's tries."""
 
     def __init__(self, standing: Standing, noise: Floats, exploration: float) -> None:
         self.standing, self.exploration = standing, exploration
@@ -183,9 +170,7 @@ def _completed(slots: Integers, depths: Integers, uniforms: Floats, free: Intege
     left = slots.shape[1]
     taken = slots.copy()
     for turn in range(1, left):
-        number = (uniforms[:, turn - 1] * (free - turn)).astype(np.int64)
-        for earlier in range(turn):
-            number += number >= taken[:, earlier]
+        number = distinct(uniforms[:, turn - 1], free - turn, taken[:, :turn])
         ruled = depths > turn
         number[ruled] = slots[ruled, turn]
         slots[:, turn] = taken[:, turn] = number

@@ -1,43 +1,34 @@
 """The trained judge, and debaters that choose pixels by search, greed or chance, as agents of the pixel debate."""
 
-from __future__ import annotations
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
-from moot.experiments.mnist.arrays import np
-from moot.experiments.mnist.boards import boards_of
+from moot.experiments.arrays import Floats, np
 from moot.experiments.mnist.debates import Choose, Claims, Standing, at_random, greedily
-from moot.experiments.mnist.judge import SparseJudge
+from moot.experiments.mnist.judge import SparseJudge, boards_of
 from moot.experiments.mnist.search import Search
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Answer, Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.games.pixel_debate import Pixel
-
-if TYPE_CHECKING:
-    from moot.experiments.mnist.arrays import Floats
+from moot.tasks.programs.play import Program
 
 
-class SparseVerdict:
+class SparseVerdict(Program, name="sparse judge", records=("pixels",)):
     """A trained judge in the judge's seat: the probabilities that its logits make, of the claimed labels where two are claimed."""
 
     def __init__(self, judge: SparseJudge) -> None:
-        self.judge = judge
+        self.judge, self.pixels = judge, judge.revealed
 
     def act(self, request: Request) -> Move:
         if Verdict not in request.kinds:
             raise AgentError(f"step {request.step}: the sparse judge gives verdicts, and nothing else")
         if len(request.view.question.choices) != self.judge.labels:
-            raise AgentError(
-                f"step {request.step}: the judge knows {self.judge.labels} labels; the question has "
-                f"{len(request.view.question.choices)} choices"
-            )
+            has = f"the question has {len(request.view.question.choices)} choices"
+            raise AgentError(f"step {request.step}: the judge knows {self.judge.labels} labels; {has}")
         height, width = self.judge.shape
         pixels = [entry.move for entry in request.view if isinstance(entry.move, Pixel)]
         if any(pixel.row >= height or pixel.column >= width for pixel in pixels):
-            raise AgentError(
-                f"step {request.step}: the judge knows images of {height} by {width} pixels; this one is larger"
-            )
+            raise AgentError(f"step {request.step}: the judge knows images of {height} by {width}; this one is larger")
         places = np.array([[pixel.row * width + pixel.column for pixel in pixels]], np.int64)
         values = np.array([[pixel.value / 255 for pixel in pixels]], np.float32)
         logits = self.judge.logits(places, values)[0].astype(np.float64)
@@ -46,15 +37,10 @@ class SparseVerdict:
             logits[[label for label in range(len(logits)) if label not in claimed]] = -np.inf
         return Verdict(probabilities=tuple(float(share) for share in _softmax(logits)))
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "sparse judge", "pixels": self.judge.revealed}
-
 
 class PixelDebater:
-    """A debater that claims `label` and chooses pixels for it: by tree search with so many rollouts, or as `choose` says.
-
-    It has the judge that will decide, so that it does not err about it. UsageError on a label that the judge does not know.
-    """
+    """A debater that claims `label` and chooses pixels for it: by tree search with so many rollouts, or as `choose`
+    says. It has the judge that will decide, and does not err about it. UsageError on a label unknown to it."""
 
     def __init__(
         self,
@@ -66,9 +52,7 @@ class PixelDebater:
     ) -> None:
         if not 0 <= label < judge.labels:
             raise UsageError(f"label {label} is none of the judge's {judge.labels}")
-        ways: dict[str, Choose] = {
-            "search": Search(rollouts, exploration), "greedy": greedily, "random": at_random
-        }  # fmt: skip
+        ways: dict[str, Choose] = {"search": Search(rollouts, exploration), "greedy": greedily, "random": at_random}
         if isinstance(choose, str) and choose not in ways:
             raise UsageError(f"a debater chooses by {', '.join(ways)}, or a function of yours; not by {choose!r}")
         self.judge, self.label, self.rollouts = judge, label, rollouts
@@ -89,10 +73,8 @@ class PixelDebater:
         data: Any = request.view.question.data
         image = np.array([data["image"]], np.int64)
         if image.shape[1:] != self.judge.shape or image.max() > 255:
-            raise AgentError(
-                f"step {request.step}: the judge knows images of {self.judge.shape} pixels of 0 to 255; this one has "
-                f"{image.shape[1:]}, of up to {image.max()}"
-            )
+            has = f"this one has {image.shape[1:]}, of up to {image.max()}"
+            raise AgentError(f"step {request.step}: the judge knows {self.judge.shape} pixels of 0 to 255; {has}")
         shown = [entry.move for entry in request.view if isinstance(entry.move, Pixel)]
         claims = list(request.brief["details"]["claims"])
         turn = "ab".index(request.seat)

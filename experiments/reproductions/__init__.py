@@ -1,1 +1,3 @@
-"""Published results, measured again."""
+"""Published results, measured again.
+
+Rule of this room: a paper a file, whose `reproduce` gives a Report: each figure beside the published one, with its seed."""

@@ -1,14 +1,11 @@
-"""Doubly-efficient debate, measured: samples, queries, win rates against strategies, and what an honest debater can leak.
+"""Doubly-efficient debate, measured: samples, queries, win rates against strategies, and what honest debaters leak.
 
-Brown-Cohen, Irving and Piliouras 2023 (arXiv 2311.14125), with the constants of its machine-checked proof. The leak is that
-of Holland et al. 2026, When honesty is not enough: a debater who bends its estimates by less than anybody tests for sends a
-message in the coins, and loses nothing by it.
-"""
-
-from __future__ import annotations
+Brown-Cohen, Irving and Piliouras 2023 (arXiv 2311.14125), with the constants of its machine-checked proof. The leak is
+that of Holland et al. 2026, When honesty is not enough: a debater who bends its estimates by less than anybody tests
+for sends a message in the coins, and loses nothing by it."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -24,7 +21,7 @@ from moot.protocols.engine.view import Request
 from moot.protocols.games.computations import computation_named
 from moot.protocols.games.doubly_efficient import Constants, DoublyEfficientDebate, Probability, constants
 from moot.tasks.arithmetic.binomial import distribution
-from moot.tasks.oracle.noisy_oracle import chance
+from moot.tasks.oracle.computations import chance
 from moot.tasks.oracle.programs import Aborting, Honest, Shifting, Vera
 
 SAMPLES = {(1, 0): (26492, 11775, 105967), (1, 9): (38005, 16891, 105967), (1, 99): (49518, 22008, 105967),
@@ -78,6 +75,10 @@ class Played:
     queries: dict[str, int]
     said: list[float]
     ones: list[int]
+
+    @property
+    def decided(self) -> int:
+        return self.plays - self.undecided
 
 
 class _Tally:
@@ -159,26 +160,21 @@ def _rates(plays: int, seed: int) -> Iterator[Row]:
         ("Alice adds s at every step", Shifting(rules.s, None)),
     ):
         found = played(no, alice, honest, plays, seed)
-        decided = found.plays - found.undecided
-        yield _rate(f"{name}, truth no: honest Bob wins", found, decided - found.alice, 0.6)
+        yield _rate(f"{name}, truth no: honest Bob wins", found, found.decided - found.alice, 0.6)
     spent = (*(fair.queries[seat] for seat in "ab"), judged)
     for name, used, most in zip(("Alice's", "Bob's", "the judge's"), spent, bounds(1, LAST), strict=True):
-        yield Row(
-            name=f"{name} queries in a play, at most", measured=used, published=f"<= {most:,.0f}", holds=used <= most
-        )
+        name = f"{name} queries in a play, at most"
+        yield Row(name=name, measured=used, published=f"<= {most:,.0f}", holds=used <= most)
 
 
 def _rate(name: str, found: Played, won: int, published: float, exactly: bool = False) -> Row:
-    decided = found.plays - found.undecided
-    low, high = wilson(won, decided, z=3.0)
+    low, high = wilson(won, found.decided, 3.0)
     holds: bool | None = low <= published <= high
     if not exactly:  # too few plays say neither
         holds = True if low >= published else False if high < published else None
-    return Row(
-        name=name, measured=won / decided, low=low, high=high, published=published, count=decided,
-        undecided=found.undecided, holds=holds,
-        note="interval of 3 standard deviations" if exactly else "at least; interval of 3 standard deviations",
-    )  # fmt: skip
+    about = "interval of 3 standard deviations" if exactly else "at least; interval of 3 standard deviations"
+    more = {"published": published, "undecided": found.undecided, "holds": holds, "note": about}
+    return Row.share(name, won, found.decided, 3.0, **more)
 
 
 def exact_chain(last: str, steps: int = LAST + 1) -> ExactDebate:
@@ -194,23 +190,17 @@ def _place(bits: tuple[bool, ...]) -> tuple[int, tuple[bool, ...]]:
 
 
 def _best() -> Iterator[Row]:
-    yes = exact_chain("2/3").against_best_bob()
-    yield Row(
-        name="honest Alice against the best Bob there is, truth yes", measured=yes, published=0.6, holds=yes >= 0.6,
-        note="computed, not sampled",
-    )  # fmt: skip
-    no = 1 - exact_chain("1/3").best_alice(SHIFTS)
-    yield Row(
-        name="honest Bob against the best Alice, truth no", measured=no, published=0.6, holds=no >= 0.6,
-        note="computed; of 283 estimates a step",
-    )  # fmt: skip
+    for name, won, note in (
+        ("honest Alice against the best Bob there is, truth yes", exact_chain("2/3").against_best_bob(), "computed, not sampled"),
+        ("honest Bob against the best Alice, truth no", 1 - exact_chain("1/3").best_alice(SHIFTS),
+         "computed; of 283 estimates a step"),
+    ):  # fmt: skip
+        yield Row(name=name, measured=won, published=0.6, holds=won >= 0.6, note=note)
 
 
 class Leaking(Honest):
     """An honest Alice who moves each estimate but the last by delta, up for a message of 1 and down for 0; the message is
     drawn for each play, from the seed of its first step."""
-
-    name = "leaking"
 
     def __init__(self, delta: float, steps: int) -> None:
         super().__init__()
@@ -239,26 +229,23 @@ def paper_delta() -> float:
     return 1 / (16 * 150)
 
 
+def _sent(sums: Iterable[float], middle: float, sent: Iterable[bool]) -> float:
+    """How many messages are read off by what is above or below the middle; a half where it is the middle."""
+    return sum(0.5 if each == middle else float((each > middle) == up) for each, up in zip(sums, sent, strict=True))
+
+
 def _leaks(plays: int, seed: int) -> Iterator[Row]:
     for steps in (10, 100, 1000):
         rules: Constants = constants(1.0, steps)
         count = max(20, min(plays, plays * 10 // steps))
         alice = Leaking(rules.c, steps)
         found = played(chained("2/3", steps), alice, Honest(), count, seed)
-        decided = found.plays - found.undecided
-        middle = (steps - 1) / 2
+        decided, middle = found.decided, (steps - 1) / 2
         about = f"T = {steps}, delta = c = {rules.c:g}"
         yield _rate(f"leak, {about}: Alice wins", found, found.alice, 2 / 3, exactly=True)
-        yield Row(
-            name=f"leak, {about}: debates in which she is challenged", measured=found.challenged, published=0, count=decided,
-            holds=found.challenged == 0,
-        )  # fmt: skip
-        said = sum((sum_ > middle) == sent for sum_, sent in zip(found.said, alice.sent, strict=True))
-        coins = sum(
-            0.5 if ones == middle else float((ones > middle) == sent)
-            for ones, sent in zip(found.ones, alice.sent, strict=True)
-        )
-        low, high = wilson(round(coins), decided, z=3.0)
+        yield Row.equal(f"leak, {about}: debates in which she is challenged", found.challenged, 0, count=decided)
+        said, coins = (_sent(sums, middle, alice.sent) for sums in (found.said, found.ones))
+        low, high = wilson(round(coins), decided, 3.0)
         expected = recovered(steps - 1, rules.c)
         yield Row(name=f"leak, {about}: message read off the estimates", measured=said / decided, count=decided)
         yield Row(
@@ -272,6 +259,3 @@ def _leaks(plays: int, seed: int) -> Iterator[Row]:
                 name=f"leak, T = {steps:,}, delta = {name} = {delta:.3g}: message read off the coins",
                 measured=recovered(steps, delta), note=f"computed; Psi = {delta**2 * steps:.3g}",
             )  # fmt: skip
-
-
-__all__ = ["Leaking", "Played", "bounds", "chained", "exact_chain", "played", "recovered", "reproduce"]

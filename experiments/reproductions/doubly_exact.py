@@ -1,10 +1,7 @@
 """Exact probabilities of stochastic doubly-efficient debates: against a given strategy, and against the best one.
 
-The game is small where the computation is: every history of bits is looked at once, and means of samples are summed over
-their binomial distribution. Nothing is drawn.
-"""
-
-from __future__ import annotations
+The game is small where the computation is: every history of bits is looked at once, and means of samples are summed
+over their binomial distribution. Nothing is drawn."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from fractions import Fraction
@@ -13,7 +10,7 @@ from typing import Any
 from moot.protocols.games.computations import Computation
 from moot.protocols.games.doubly_efficient import Constants
 from moot.tasks.arithmetic.binomial import distribution, near
-from moot.tasks.oracle.noisy_oracle import after
+from moot.tasks.oracle.computations import after
 
 Bits = tuple[bool, ...]
 Claims = Callable[[Bits, float], Iterable[tuple[float, float]]]
@@ -29,13 +26,9 @@ class ExactDebate:
     (for a chain: the number of bits, and the last one)."""
 
     def __init__(
-        self,
-        made: Computation,
-        x: Any,
-        chance: Callable[[str], Fraction],
-        rules: Constants,
+        self, made: Computation, x: Any, chance: Callable[[str], Fraction], rules: Constants,
         key: Callable[[Bits], Hashable] = lambda bits: bits,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.made, self.x, self.chance, self.rules, self.key = made, x, chance, rules, key
 
     def honest_claims(self, bits: Bits, p: float) -> Iterable[tuple[float, float]]:
@@ -61,8 +54,7 @@ class ExactDebate:
             for claim, mass in claims(bits, p):
                 accepted = accepts(bits, p, claim)
                 total += mass * accepted * (claim * up + (1 - claim) * down)
-                if accepted < 1:
-                    total += mass * (1 - accepted) * self.tested(p, claim)
+                total += mass * (1 - accepted) * self.tested(p, claim) if accepted < 1 else 0.0
             return total
 
         return self._value(here)

@@ -1,10 +1,7 @@
 """The figures of the human debates: how well judges did in debate and consultancy, with people and with a model.
 
 Michael, Mahdi, Rein, Petty, Dirani, Padmakumar and Bowman 2023, Debate helps supervise unreliable experts (arXiv
-2311.08702), from their own records.
-"""
-
-from __future__ import annotations
+2311.08702), from their own records."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -23,12 +20,8 @@ Setting = tuple[bool, bool]
 """Whether the debaters were people, and whether it was a debate (otherwise a consultancy)."""
 
 SETTINGS: dict[Setting, str] = {
-    (True, True): "human debate",
-    (True, False): "human consultancy",
-    (False, True): "AI debate",
-    (False, False): "AI consultancy",
-}
-
+    (True, True): "human debate", (True, False): "human consultancy", (False, True): "AI debate", (False, False): "AI consultancy",
+}  # fmt: skip
 PLAYS: dict[Setting, int] = {(True, True): 154, (True, False): 96, (False, True): 87, (False, False): 76}
 """How many plays of each setting the paper has."""
 
@@ -36,19 +29,12 @@ PLAYS: dict[Setting, int] = {(True, True): 154, (True, False): 96, (False, True)
 PUBLISHED: dict[str, dict[Setting, float]] = {
     "accuracy": {(True, True): 130 / 154, (True, False): 71 / 96, (False, True): 68 / 87, (False, False): 61 / 76},
     "mean (1 - p)^2": {(True, True): 0.1360, (True, False): 0.2067, (False, True): 0.1831, (False, False): 0.1685},
-    "mean p of the truth": {
-        (True, True): 0.794091, (True, False): 0.697292, (False, True): 0.753908, (False, False): 0.765000,
-    },
-    "mean reward": {
-        (True, True): -0.890685, (True, False): -1.235311, (False, True): -1.197003, (False, False): -1.162088,
-    },
+    "mean p of the truth": {(True, True): 0.794091, (True, False): 0.697292, (False, True): 0.753908, (False, False): 0.765000},
+    "mean reward": {(True, True): -0.890685, (True, False): -1.235311, (False, True): -1.197003, (False, False): -1.162088},
     "mean continues": {(True, True): 2.7468, (True, False): 4.0208, (False, True): 3.8161, (False, False): 4.1842},
     "calibration error": {(True, True): 0.108, (True, False): 0.179, (False, True): 0.161, (False, False): 0.167},
 }  # fmt: skip
-DIGITS = {
-    "accuracy": 9, "mean (1 - p)^2": 4, "mean p of the truth": 6, "mean reward": 6, "mean continues": 4,
-    "calibration error": 3,
-}  # fmt: skip
+DIGITS = dict(zip(PUBLISHED, (9, 4, 6, 6, 4, 3), strict=True))
 OFFLINE, OFFLINE_ACCURACY = 247, 0.858
 
 
@@ -68,10 +54,9 @@ class Corpus:
 def reproduce(folder: Path | str, by: Bootstrap = BOOTSTRAP) -> Report:
     """The figures of the paper's four settings from the records in `folder`, beside those of the whole corpus.
 
-    folder: one with `debates/*.json` and `debates-metadata.jsonl`, or one of imported transcripts (`*.jsonl`). Any part of
-    the corpus will do; a figure is held against the published one only where all plays of its setting are there.
-    Nothing is written. Raises UsageError when there is nothing to read.
-    """
+    folder: one with `debates/*.json` and `debates-metadata.jsonl`, or one of imported transcripts (`*.jsonl`). Any part
+    of the corpus will do; a figure is held against the published one only where all plays of its setting are there.
+    Nothing is written. Raises UsageError when there is nothing to read."""
     corpus = read(Path(folder))
     rows: list[Row] = []
     for setting, name in SETTINGS.items():
@@ -94,14 +79,10 @@ def reproduce(folder: Path | str, by: Bootstrap = BOOTSTRAP) -> Report:
 
 
 def _figures(records: list[Judged], by: Bootstrap) -> dict[str, Estimate]:
-    return {
-        "accuracy": metrics.accuracy(records, by),
-        "mean (1 - p)^2": metrics.mean(records, metrics.squared_error, by),
-        "mean p of the truth": metrics.mean(records, metrics.p_correct, by),
-        "mean reward": metrics.mean(records, metrics.reward, by),
-        "mean continues": metrics.mean(records, metrics.continues, by),
-        "calibration error": metrics.expected_calibration_error(records, by=by),
-    }
+    scores = (metrics.squared_error, metrics.p_correct, metrics.reward, metrics.continues)
+    means = (metrics.mean(records, score, by) for score in scores)
+    found = (metrics.accuracy(records, by), *means, metrics.expected_calibration_error(records, by=by))
+    return dict(zip(PUBLISHED, found, strict=True))
 
 
 def _same(measured: float | None, published: float, digits: int) -> bool:
@@ -119,9 +100,8 @@ def _notes(corpus: Corpus) -> Iterator[str]:
         "The paper states the accuracies of human debate and consultancy, as 84 % and 74 %; the other published figures "
         "were computed from the whole of the published records."
     )
-    missing = [
-        f"{len(corpus.plays[s])} of {PLAYS[s]} {SETTINGS[s]}" for s in SETTINGS if len(corpus.plays[s]) != PLAYS[s]
-    ]
+    found = {setting: len(plays) for setting, plays in corpus.plays.items()}
+    missing = [f"{found[s]} of {PLAYS[s]} {name}" for s, name in SETTINGS.items() if found[s] != PLAYS[s]]
     if missing:
         yield f"Only a part of the corpus is here, so these are shown beside what was published: {', '.join(missing)}."
     if len(corpus.offline) != OFFLINE:
@@ -136,9 +116,6 @@ def _notes(corpus: Corpus) -> Iterator[str]:
         yield f"{len(corpus.problems)} problems: {shown}"
 
 
-# -- reading -----------------------------------------------------------------------------------------------------------
-
-
 def read(folder: Path) -> Corpus:
     """Every record in a folder, as far as it can be read. Raises UsageError when there is none, or no metadata."""
     corpus = Corpus()
@@ -146,11 +123,9 @@ def read(folder: Path) -> Corpus:
         corpus.read += 1
         _take(transcript, metadata, corpus)
     if not corpus.read:
-        raise UsageError(
-            f"{folder} holds no debate that can be read"
-            + (f" ({corpus.problems[0]})" if corpus.problems else "")
-            + ": give a folder with debates/*.json and debates-metadata.jsonl, or one of transcripts imported from them"
-        )
+        why = f" ({corpus.problems[0]})" if corpus.problems else ""
+        do = "give a folder with debates/*.json and debates-metadata.jsonl, or one of transcripts imported from them"
+        raise UsageError(f"{folder} holds no debate that can be read{why}: {do}")
     return corpus
 
 

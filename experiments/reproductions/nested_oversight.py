@@ -1,10 +1,7 @@
 """How likely a chain of oversight is to hold, and how many steps are best: the theory of nested scalable oversight.
 
-Engels, Baek, Kantamneni and Tegmark 2025, Scaling laws for scalable oversight (arXiv 2504.18530), and the figures of the
-notebook that they published with it.
-"""
-
-from __future__ import annotations
+Engels, Baek, Kantamneni and Tegmark 2025, Scaling laws for scalable oversight (arXiv 2504.18530), and the figures of
+the notebook that they published with it."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -36,9 +33,7 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class DoubleReLU:
     """Flat, then linear, then flat: `low` up to a general Elo of `start`, `high` from `stop` on, a line between them.
-
-    Below `start` a model is too weak for the task, above `stop` the task has no more to ask of it.
-    """
+    Below `start` a model is too weak for the task, above `stop` the task has no more to ask of it."""
 
     low: float
     high: float
@@ -47,9 +42,7 @@ class DoubleReLU:
 
     def __post_init__(self) -> None:
         if not self.start < self.stop:
-            raise UsageError(
-                f"a double ReLU rises from start to a later stop; here they are {self.start} and {self.stop}"
-            )
+            raise UsageError(f"a double ReLU rises from start to a later stop, not from {self.start} to {self.stop}")
 
     def __call__(self, general: float) -> float:
         along = min(max((general - self.start) / (self.stop - self.start), 0.0), 1.0)
@@ -58,20 +51,15 @@ class DoubleReLU:
 
 def success(guard: Curve, houdini: Curve, gap: float, steps: int, start: float = 0.0) -> float:
     """The probability that a chain of `steps` equal steps over a gap of general Elo holds.
-
-    Π over i < steps of P(guard(start + gap·i/steps) beats houdini(start + gap·(i+1)/steps)).
-    """
+    Π over i < steps of P(guard(start + gap·i/steps) beats houdini(start + gap·(i+1)/steps))."""
     if type(steps) is not int or steps < 1:
         raise UsageError(f"a chain of oversight has 1 or more steps, not {steps!r}")
     at = [start + gap * i / steps for i in range(steps + 1)]
     return math.prod(wins(guard(at[i]), houdini(at[i + 1])) for i in range(steps))
 
 
-def best_steps(
-    guard: Curve, houdini: Curve, gap: float, start: float = 0.0, most: int = MOST_STEPS
-) -> tuple[int, float]:
-    """The number of steps, of 1 to `most`, with which the chain is likeliest to hold, and that probability. The fewest of
-    equally good ones."""
+def best_steps(guard: Curve, houdini: Curve, gap: float, start: float = 0, most: int = MOST_STEPS) -> tuple[int, float]:
+    """The number of steps, of 1 to `most`, with which the chain is likeliest to hold, and how likely. Of equals the fewest."""
     if type(most) is not int or most < 1:
         raise UsageError(f"the most steps to try are 1 or more, not {most!r}")
     chances = {steps: success(guard, houdini, gap, steps, start) for steps in range(1, most + 1)}
@@ -88,16 +76,12 @@ def playing(curve: Curve) -> Callable[[Request], Strength]:
     return act
 
 
-# -- the fit of a curve ------------------------------------------------------------------------------------------------
-
-
 def fit_double_relu(points: Iterable[tuple[float, float]], weights: Sequence[float] | None = None) -> DoubleReLU:
     """The double ReLU with the least weighted sum of squares to points (general Elo, domain Elo).
 
     Exact, not a descent: for each way in which the bends may lie on points or between neighbouring ones, the best curve
-    is a linear least-squares problem. Points on one line give that line, bent at its outermost points.
-    weights: one for each point, above 0. Raises UsageError with fewer than two different general Elos.
-    """
+    is a linear least-squares problem. Points on one line give that line, bent at its outermost points. weights: one for
+    each point, above 0. Raises UsageError with fewer than two different general Elos."""
     given = list(points)
     loads = [1.0] * len(given) if weights is None else list(weights)
     if len(loads) != len(given) or not all(w > 0 and math.isfinite(w) for w in loads):
@@ -178,8 +162,6 @@ def _line(data: _Data) -> Line | None:
     return Line(slope, mean_y - slope * mean_x)
 
 
-# -- what was published ------------------------------------------------------------------------------------------------
-
 START = 1103.0
 """The general Elo of the weakest model that they measured, where their chains start."""
 
@@ -223,7 +205,7 @@ def reproduce() -> Report:
     for (m, h, intercept, gap, n), published in CHAINS:
         chance = success(Line(m), Line(h, intercept), gap, n)
         name = f"slopes {m} and {h}, intercept {intercept}, gap {gap}, {n} steps"
-        rows.append(Row(name=name, measured=chance, published=published, holds=abs(chance - published) < 1e-9))
+        rows.append(Row.equal(name, chance, published, 1e-9))
     for (m, h, intercept, gap), fewest, published in BEST:
         steps, chance = best_steps(Line(m), Line(h, intercept), gap)
         rows += _rows(f"slopes {m} and {h}, intercept {intercept}, gap {gap}", steps, chance, fewest, published)
@@ -244,6 +226,6 @@ def reproduce() -> Report:
 
 def _rows(name: str, steps: int, chance: float, published_steps: int, published: float) -> list[Row]:
     return [
-        Row(name=f"{name}: best steps", measured=steps, published=published_steps, holds=steps == published_steps),
-        Row(name=f"{name}: probability", measured=chance, published=published, holds=abs(chance - published) < 1e-9),
+        Row.equal(f"{name}: best steps", steps, published_steps),
+        Row.equal(f"{name}: probability", chance, published, 1e-9),
     ]

@@ -7,7 +7,6 @@ from itertools import pairwise
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from moot.complexity.intervals import wilson
 from moot.complexity.search.solve import solve
 from moot.experiments.statistics.report import Report, Row
 from moot.play.run import run
@@ -19,8 +18,10 @@ from moot.protocols.engine.view import Brief, Request, View
 from moot.protocols.trees.decomposition_debate import Claimed, ClaimTree, Decomposition, DecompositionDebate, Pick
 from moot.protocols.trees.prover_estimator import HIGH, LOW, Call, ProverEstimator
 from moot.protocols.trees.stability import Stability
-from moot.tasks.arithmetic.primality import YES, Primality, PrimalityByBases, PrimeTask, is_prime, span
+from moot.tasks.arithmetic.primality import Primality, PrimalityByBases, PrimeTask
+from moot.tasks.arithmetic.primality_claims import YES, span
 from moot.tasks.arithmetic.primality_programs import ClaimJudge, Estimator, Prover, Searcher
+from moot.tasks.arithmetic.primes import is_prime
 from moot.training.online import LearningEstimator, called
 
 if TYPE_CHECKING:
@@ -32,33 +33,27 @@ PRIMES = ((223, 4), (1_022_123, 16))
 
 
 def reproduce(
-    seed: int = 0,
-    cases: Sequence[tuple[int, int]] = CASES,
-    primes: Sequence[tuple[int, int]] = PRIMES,
-    plays: int = 200,
+    seed: int = 0, cases: Sequence[tuple[int, int]] = CASES, primes: Sequence[tuple[int, int]] = PRIMES, plays: int = 200,
     rounds_of_learning: int = 1000,
-) -> Report:
+) -> Report:  # fmt: skip
     """Recursive debate against prover-estimator debate on the same false claims, with stability measured on each.
 
-    cases: composite n and m; primes: prime n and m; plays: of each case with a guessing opponent; rounds_of_learning: plays of
-    an estimator that learns. What is exact is an expectation over coins and guesses, found by playing every one. UsageError
-    when a case is prime, one of primes is not, or there are no plays.
-    """
+    cases: composite n and m; primes: prime n and m; plays: of each case with a guessing opponent; rounds_of_learning:
+    plays of an estimator that learns. What is exact is an expectation over coins and guesses, found by playing every
+    one. UsageError when a case is prime, one of primes is not, or there are no plays."""
     if plays < 1 or rounds_of_learning < 1:
         raise UsageError(f"obfuscation: {plays} plays and {rounds_of_learning} of learning; give at least one of each")
     wrong = [n for n, _ in cases if is_prime(n)] + [n for n, _ in primes if not is_prime(n)]
     if wrong:
         raise UsageError(f"obfuscation: {wrong[0]} is not as it was given; cases are composite, primes are prime")
-    rows: list[Row] = []
-    for n, m in cases:
-        rows += _recursive(n, m, plays, seed)
-    for n, m in cases:
-        rows += _estimated(n, m)
-    for n, m in primes:
-        rows += _of_prime(n, m, plays, seed)
-    for n, _ in (*primes[:1], *cases[:1]):
-        rows += _by_bases(n, plays, seed)
-    rows += _learning(rounds_of_learning, seed)
+    parts = (
+        *(_recursive(n, m, plays, seed) for n, m in cases),
+        *(_estimated(n, m) for n, m in cases),
+        *(_of_prime(n, m, plays, seed) for n, m in primes),
+        *(_by_bases(n, plays, seed) for n, _ in (*primes[:1], *cases[:1])),
+        _learning(rounds_of_learning, seed),
+    )
+    rows = [row for part in parts for row in part]
     settings = {"seed": seed, "plays": plays, "epsilon": 0.05, "growth": 3, "prior": 0.5}
     return Report(
         title="Obfuscated arguments", source="Brown-Cohen, Irving and Piliouras 2025, arXiv 2506.13609", rows=tuple(rows),
@@ -79,8 +74,7 @@ def expected(protocol: ClaimTree, question: Question | Sample, seats: dict[str, 
 
 
 def best(protocol: ClaimTree, sample: Sample, claimed: str, estimator: Any, judge: Any, task: PrimeTask) -> float:
-    """The most that a prover who claims this answer gets by any calls and picks, parts being as an honest or an obfuscating
-    prover gives them."""
+    """The most that a prover who claims this answer gets by any calls and picks, parts being an honest or obfuscating prover's."""
 
     def moves(request: Request) -> Iterable[Move]:
         kind = request.kinds[0]
@@ -124,21 +118,22 @@ def _recursive(n: int, m: int, plays: int, seed: int) -> list[Row]:
     sample, protocol, _ = _split(task, n, m)
     seats = {"a": Prover(task, lies=True, knows=False), "judge": ClaimJudge(task)}
     wins = [expected(protocol, sample, {**seats, "b": Always(number)}) < 0 for number in range(1, m + 1)]
-    won = decided = 0
-    for play in range(plays):
-        outcome = run(protocol, sample, {**seats, "b": Searcher(task, 0)}, seed=seed + play).outcome
-        if isinstance(outcome, Decided):
-            decided, won = decided + 1, won + (outcome.payoffs["b"] > 0)
-    low, high = wilson(won, decided)
+    paid = payoffs(protocol, sample, {**seats, "b": Searcher(task, 0)}, "b", plays, seed)
     searched = expected(protocol, sample, {**seats, "b": Searcher(task)})
     exact = sum(wins) / m
     return [
-        Row(name=f"recursive, n = {n:,}, m = {m}: b wins, exactly", measured=exact, published=1 / m, holds=exact == 1 / m),
-        Row(name="  the same, played", measured=won / decided if decided else None, low=low, high=high, published=1 / m,
-            count=decided, undecided=plays - decided, note="b divides by no number"),
+        Row.equal(f"recursive, n = {n:,}, m = {m}: b wins, exactly", exact, 1 / m),
+        Row.share("  the same, played", sum(each > 0 for each in paid), len(paid), published=1 / m,
+                  undecided=plays - len(paid), note="b divides by no number"),
         Row(name="  b wins after dividing by all of them", measured=(1 - searched) / 2, published=1.0, holds=searched == -1,
             note=f"{span(f'prime({n})')[1] - 1:,} divisions"),
     ]  # fmt: skip
+
+
+def payoffs(made: ClaimTree, sample: Sample, seats: dict[str, Any], seat: str, plays: int, seed: int) -> list[float]:
+    """What a seat is paid in each of some plays, of those that are decided."""
+    outcomes = (run(made, sample, seats, seed=seed + play).outcome for play in range(plays))
+    return [outcome.payoffs[seat] for outcome in outcomes if isinstance(outcome, Decided)]
 
 
 def _estimated(n: int, m: int) -> list[Row]:
@@ -151,7 +146,7 @@ def _estimated(n: int, m: int) -> list[Row]:
     rows = [Row(name=f"n = {n:,}, m = {m}: the obfuscator's pay, recursive", measured=naive, published=1 - 2 / m)]
     if m <= 8:
         paid = expected(protocol, sample, {**seats, "a": Prover(task, lies=True, knows=False)})
-        rows.append(Row(name="  the same, prover-estimator", measured=paid, published=0.0, holds=abs(paid) < 1e-9))
+        rows.append(Row.equal("  the same, prover-estimator", paid, 0.0, 1e-9))
     if m <= 4:
         average = AnyDivisor(task, sample.question.text)
         unknowing = best(protocol, sample, YES, estimator, average, task)
@@ -160,12 +155,8 @@ def _estimated(n: int, m: int) -> list[Row]:
             Row(name="  best if it knows, claiming the truth", measured=best(protocol, sample, "no", estimator, judge, task)),
             Row(name="  best if it knows, claiming prime", measured=best(protocol, sample, YES, estimator, judge, task)),
         ]  # fmt: skip
-    return [
-        *rows,
-        *_stable(
-            "claim that it is not prime", protocol.stable(task.rests(sample.question.data, sample.question.text, 1, m))
-        ),
-    ]
+    stability = protocol.stable(task.rests(sample.question.data, sample.question.text, 1, m))
+    return [*rows, *_stable("claim that it is not prime", stability)]
 
 
 def _of_prime(n: int, m: int, plays: int, seed: int) -> list[Row]:
@@ -184,8 +175,7 @@ def _honest(task: PrimeTask, n: int, m: int, plays: int, seed: int) -> Row:
     """What an honest prover who knows the answer is paid on average against an estimator who does not."""
     sample, _, protocol = _split(task, n, m)
     seats = {"a": Prover(task), "b": Estimator(task), "judge": ClaimJudge(task)}
-    outcomes = [run(protocol, sample, seats, seed=seed + play).outcome for play in range(plays)]
-    paid = [outcome.payoffs["a"] for outcome in outcomes if isinstance(outcome, Decided)]
+    paid = payoffs(protocol, sample, seats, "a", plays, seed)
     return _mean("  the honest prover's pay, played", paid, plays - len(paid))
 
 
@@ -231,8 +221,7 @@ class Follower(Prover):
 
     def _sign(self, view: View, brief: Brief) -> int:
         seen = self.seen.get(brief["round"], [1.0])  # too low, until a play has shown otherwise
-        mean = sum(seen) / len(seen)
-        return LOW if mean > brief["details"]["estimate"] else HIGH
+        return LOW if sum(seen) / len(seen) > brief["details"]["estimate"] else HIGH
 
     def learn(self, transcript: Transcript) -> float:
         """Remember how claims came out in a play. Returns what its calls were paid in it, without the stake."""

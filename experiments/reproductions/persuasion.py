@@ -2,18 +2,14 @@
 
 The question of Khan et al. 2024 (arXiv 2402.06782): does more persuasive debate make judges more accurate, and more
 persuasive consultancy less? Theirs are language models and people; here speakers, judge and truth are programs, and the
-pressure is best of N against the judge itself. What comes out depends on the judge, whose numbers are parameters.
-"""
-
-from __future__ import annotations
+pressure is best of N against the judge itself. What comes out depends on the judge, whose numbers are parameters."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from moot.agents.wrappers.best_of import BestOf
-from moot.complexity.intervals import wilson
 from moot.experiments.statistics.report import Report, Row
-from moot.play.run import arun
+from moot.play.run import arun, in_loop
 from moot.protocols.engine.base import Protocol, protocol_named
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.outcomes import Decided
@@ -25,23 +21,15 @@ Speaker = Callable[[], Any]
 
 
 def reproduce(
-    sizes: Sequence[int] = (1, 4, 16),
-    instances: int = 50,
-    size: int = 16,
-    seed: int = 0,
-    judge: Swayed | None = None,
-    talker: Talker | None = None,
-    protocols: Sequence[str] = PROTOCOLS,
-) -> Report:
+    sizes: Sequence[int] = (1, 4, 16), instances: int = 50, size: int = 16, seed: int = 0, judge: Swayed | None = None,
+    talker: Talker | None = None, protocols: Sequence[str] = PROTOCOLS,
+) -> Report:  # fmt: skip
     """Judge accuracy with honest speakers, with speakers that are best of N (N in `sizes`), and of the two against each
-    other in debate. Each instance is played in both seatings, with its answers in either order: each side at each place,
-    and a consultant for each answer.
+    other in debate. Each instance is played in both seatings, with its answers in either order: each side at each
+    place, and a consultant for each answer.
 
-    instances: questions of `size` items, from `seed` on. judge, talker: the judge (`Swayed()`), and what best of N draws
-    from (`Talker()`). A verdict without a first place is decided, and not right. Raises UsageError on bad numbers.
-    """
-    from moot.play.run import in_loop
-
+    instances: questions of `size` items, from `seed` on. judge, talker: the judge (`Swayed()`), and what best of N
+    draws from (`Talker()`). A verdict without a first place is decided, and not right. UsageError on bad numbers."""
     if instances < 1 or not sizes or min(sizes) < 1:
         raise UsageError(f"persuasion: {instances} instances and sizes {tuple(sizes)}; both need to be at least 1")
     judge, talker = judge or Swayed(), talker or Talker()
@@ -52,32 +40,20 @@ def reproduce(
         return lambda: BestOf(talker, n, score=score)
 
     async def measured() -> list[Row]:
-        rows = []
+        cases: list[tuple[str, str, Speaker, Speaker]] = []
         for name in protocols:
-            rows.append(await _row(f"{name}, honest", name, samples, judge, Candid, Candid))
-            for n in sizes:
-                rows.append(await _row(f"{name}, best of {n}", name, samples, judge, optimised(n), optimised(n)))
+            cases.append((f"{name}, honest", name, Candid, Candid))
+            cases += [(f"{name}, best of {n}", name, optimised(n), optimised(n)) for n in sizes]
         for n in sizes:
-            title = f"debate, truth honest, best of {n} against it"
-            rows.append(await _row(title, "debate", samples, judge, Candid, optimised(n)))
-            title = f"debate, truth best of {n}, honest against it"
-            rows.append(await _row(title, "debate", samples, judge, optimised(n), Candid))
-        return rows
+            cases.append((f"debate, truth honest, best of {n} against it", "debate", Candid, optimised(n)))
+            cases.append((f"debate, truth best of {n}, honest against it", "debate", optimised(n), Candid))
+        return [await _row(title, name, samples, judge, true, false) for title, name, true, false in cases]
 
     return Report(
         title="Persuasion against truth, judge accuracy",
         source="the question of Khan et al. 2024, on programs of ours",
         rows=tuple(in_loop(measured)),
-        settings={
-            "items": size,
-            "instances": instances,
-            "seed": seed,
-            "credulity": judge.credulity,
-            "confidence": judge.confidence,
-            "length": judge.length,
-            "lying": talker.lying,
-            "boldness": talker.boldness,
-        },  # fmt: skip
+        settings={"items": size, "instances": instances, "seed": seed, **vars(judge), **vars(talker)},
         notes=(
             "Intervals are Wilson's, at 95 %, over plays; the two seatings of an instance are not independent, so they are "
             "narrower than they should be.",
@@ -87,9 +63,7 @@ def reproduce(
     )
 
 
-async def _row(
-    title: str, name: str, samples: Sequence[Sample], judge: Swayed, true: Speaker, false: Speaker
-) -> Row:  # fmt: skip
+async def _row(title: str, name: str, samples: Sequence[Sample], judge: Swayed, true: Speaker, false: Speaker) -> Row:
     """One figure: `true` speaks for the true answer, `false` for the other."""
     right = decided = even = undecided = 0
     for number, sample in enumerate(samples):
@@ -103,11 +77,7 @@ async def _row(
             decided += 1
             right += outcome.verdict.choice == seating.unseal()
             even += outcome.verdict.choice is None
-    low, high = wilson(right, decided) if decided else (None, None)
-    return Row(
-        name=title, measured=right / decided if decided else None, low=low, high=high, count=decided,
-        undecided=undecided, note=f"{even} even" if even else "",
-    )  # fmt: skip
+    return Row.share(title, right, decided, undecided=undecided, note=f"{even} even" if even else "")
 
 
 def turned(sample: Sample) -> Sample:

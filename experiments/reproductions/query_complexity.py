@@ -1,11 +1,9 @@
 """How many bits a judge must read: debates about growing circuits, measured against the bounds of their theorems.
 
-Brown-Cohen, Irving, Marshall, Newman, Piliouras and Szegedy 2026 (arXiv 2602.08630), Debate is efficient with your time.
-"""
-
-from __future__ import annotations
+Brown-Cohen, Irving, Marshall, Newman, Piliouras and Szegedy 2026, Debate is efficient with your time (2602.08630)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import product
 from random import Random
 from typing import Any
@@ -19,8 +17,8 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.view import Request
 from moot.protocols.games.boolean_circuit import Circuit, circuit_of, normal_form
 from moot.protocols.games.circuit_debate import CircuitGame, CircuitPointer, CircuitWalk, Descend
-from moot.tasks.circuits.bench import parse_bench
 from moot.tasks.circuits.circuit_value import CircuitValue, Drawing
+from moot.tasks.circuits.files import parse_bench
 from moot.tasks.circuits.netlist import Netlist
 
 C17 = """\
@@ -41,17 +39,8 @@ OUTPUT(23)
 """The smallest of the ISCAS 1985 benchmarks, in the BENCH format."""
 
 
-def parity(count: int) -> Circuit:
-    """Whether an odd number of `count` inputs is 1: a balanced tree of XOR gates."""
-    return _tree("XOR", count)
-
-
-def conjunction(count: int) -> Circuit:
-    """Whether all of `count` inputs are 1: a balanced tree of AND gates."""
-    return _tree("AND", count)
-
-
-def _tree(kind: str, count: int) -> Circuit:
+def tree(kind: str, count: int) -> Circuit:
+    """A balanced tree of gates over `count` inputs: of XOR, whether an odd number of them is 1; of AND, whether all are."""
     inputs = tuple(f"x{i}" for i in range(count))
     return Netlist(inputs, {"f": "f"}, {"f": (kind, *inputs)}).circuit()
 
@@ -96,13 +85,12 @@ def c17(output: str) -> Circuit:
 
 def drawn(depth: int) -> Circuit:
     """A random circuit of the task circuit-value."""
-
     return circuit_of(CircuitValue().data(depth, Random(f"query complexity/{depth}"))["circuit"])
 
 
 FAMILIES: dict[str, tuple[Callable[[Any], Circuit], tuple[int | str, ...]]] = {
-    "conjunction": (conjunction, (2, 4, 8, 16, 64)),
-    "parity": (parity, (2, 4, 8, 16, 64)),
+    "conjunction": (partial(tree, "AND"), (2, 4, 8, 16, 64)),
+    "parity": (partial(tree, "XOR"), (2, 4, 8, 16, 64)),
     "majority": (majority, (3, 5, 7, 9)),
     "adder carry": (adder, (2, 4, 8, 16)),
     "c17": (c17, ("22", "23")),
@@ -113,52 +101,41 @@ FAMILIES: dict[str, tuple[Callable[[Any], Circuit], tuple[int | str, ...]]] = {
 
 def relevant(circuit: Circuit) -> int:
     """How many inputs are seen to change the circuit's value, alone, on some input.
-
-    Up to 10 inputs all are tried, and the number is exact. Beyond that only ones followed by zeros or by either alternation
-    of the two are, and there may be more such inputs.
-    """
+    Up to 10 inputs all are tried, and the number is exact. Beyond that only ones followed by zeros or by either
+    alternation of the two are, and there may be more such inputs."""
     count = circuit.inputs
-    tried: set[tuple[int, ...]] = set()
-    if count <= 10:
-        tried.update(product((0, 1), repeat=count))
-    else:
-        for ones in range(count + 1):
-            for tail in ((0, 0), (0, 1), (1, 0)):
-                tried.add((1,) * ones + tuple(tail[i % 2] for i in range(count - ones)))
+    tails = product(range(count + 1), ((0, 0), (0, 1), (1, 0)))
+    some = ((1,) * ones + tuple(tail[i % 2] for i in range(count - ones)) for ones, tail in tails)
+    tried: set[tuple[int, ...]] = set(product((0, 1), repeat=count) if count <= 10 else some)
     values = {bits: circuit.value(bits) for bits in tried}
 
-    def value(bits: tuple[int, ...]) -> int:
-        return values[bits] if bits in values else circuit.value(bits)
+    def changes(bits: tuple[int, ...], i: int) -> bool:
+        turned = (*bits[:i], 1 - bits[i], *bits[i + 1 :])
+        return (values[turned] if turned in values else circuit.value(turned)) != values[bits]
 
-    return sum(
-        any(value((*bits[:i], 1 - bits[i], *bits[i + 1 :])) != values[bits] for bits in tried) for i in range(count)
-    )
+    return sum(any(changes(bits, i) for bits in tried) for i in range(count))
 
 
 def least_bits(inputs: int) -> int:
     """⌈log2(inputs + 1)⌉: what a judge must read at least, for a function that depends on so many bits of its input.
 
     A judge that reads at most k bits, each chosen in the light of those before, is a decision tree with at most 2^k − 1
-    inner nodes, and so looks at no more places in all its plays. A bit of the input at which it never looks cannot change
-    who wins, and the value of the debate does not depend on it.
-    """
+    inner nodes, and so looks at no more places in all its plays. A bit of the input at which it never looks cannot
+    change who wins, and the value of the debate does not depend on it."""
     return inputs.bit_length()
 
 
 def reproduce(
-    families: Mapping[str, Sequence[int | str]] | None = None, inputs: int = 16, draws: int = 4, seed: int = 0
+    families: Mapping[str, Sequence[Any]] | None = None, inputs: int = 16, draws: int = 4, seed: int = 0
 ) -> Report:
     """Both debates about each circuit of some families (None: all of `FAMILIES`), their judge held to the exact bound.
 
-    inputs: on how many inputs at most; all of them where they are as few, else drawn ones. On each input the debates are
-    played by two honest players, by a liar against an honest one, by two that take the longest walk, and `draws` times by two
-    that move at random; the first two kinds count as right or wrong, and all for the bits that the judge reads. Raises UsageError on an unknown
-    family, and on numbers below 1.
-    """
+    inputs: on how many inputs at most; all of them where they are as few, else drawn ones. On each input the debates
+    are played by two honest players, by a liar against an honest one, by two that take the longest walk, and `draws`
+    times by two that move at random; the first two kinds count as right or wrong, and all for the bits that the judge
+    reads. Raises UsageError on an unknown family, and on numbers below 1."""
     if inputs < 1 or draws < 0:
-        raise UsageError(
-            f"inputs is {inputs} and draws is {draws}; there must be at least 1 input, and 0 draws or more"
-        )
+        raise UsageError(f"inputs is {inputs} and draws is {draws}; give at least 1 input, and 0 draws or more")
     chosen = {name: sizes for name, (_, sizes) in FAMILIES.items()} if families is None else families
     if unknown := next((name for name in chosen if name not in FAMILIES), None):
         raise UsageError(f"no family of circuits is called {unknown!r}; there are {', '.join(FAMILIES)}")
@@ -227,21 +204,17 @@ class _Longest(Drawing):
         return Descend(which="first" if form.depths[first] >= form.depths[second] else "second")
 
 
-def _played(
-    protocol: CircuitGame, circuit: Circuit, bits: Sequence[int], kind: str, seed: int
-) -> tuple[int, bool | None]:
+def _played(game: CircuitGame, circuit: Circuit, bits: Sequence[int], kind: str, seed: int) -> tuple[int, bool | None]:
     """The bits that the judge read in one play, and whether its verdict is right; None when the play was not decided."""
-    from moot.tasks.circuits.circuit_value import CircuitValue, Drawing
-
     task = CircuitValue()
-    sample = task.sample_of(circuit, bits, protocol.name)
+    sample = task.sample_of(circuit, bits, game.name)
     programs, truth = task.programs(), sample.unseal()
     players = {"random": Drawing, "longest": _Longest}
     seats: dict[str, Any] = {seat: players.get(kind, programs["honest"])() for seat in "ab"}
     if kind == "liar":
         seats["ba"[truth or 0]] = programs["liar"]()
-    seats["judge"] = Bounded(programs["bit-judge"](), reads=str(protocol.most_bits(circuit)))
-    transcript = run(protocol, sample, seats, seed=seed)
+    seats["judge"] = Bounded(programs["bit-judge"](), reads=str(game.most_bits(circuit)))
+    transcript = run(game, sample, seats, seed=seed)
     outcome, reads = transcript.outcome, transcript.ledger.seats["judge"].reads
     if not isinstance(outcome, Decided) or reads is None:
         return 0, None

@@ -1,20 +1,20 @@
 """Metrics that hold plays against each other: of one question argued both ways, of swapped seats, of two protocols."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from moot.complexity.intervals import mean
 from moot.experiments.statistics.intervals import BOOTSTRAP, Bootstrap, Estimate, ratio
 from moot.experiments.statistics.metrics import Score, brier, log_score, right
 from moot.experiments.statistics.records import Judged, by_question, decided, grouped
 from moot.protocols.engine.errors import UsageError
 
-QUESTIONS = "bootstrap over questions"
-
 # -- the same question argued for each answer (Pallavi Sudhir, Kaunismaa and Panickssery 2025, arXiv 2504.03731) --------
+
+
+Records = Iterable[Judged]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +30,15 @@ class _Case:
 def agent_score(record: Judged, score: Score) -> float:
     """A score of the judge's belief as if what the agent argued for were true. UsageError when it argued for nothing."""
     if record.argued is None:
-        raise UsageError(
-            f"the record of question {record.question!r} does not say which choice the agent argued for; records.of("
-            "transcript, agent=SEAT) does"
-        )
+        missing = "does not say which choice the agent argued for; records.of(transcript, agent=SEAT) does"
+        raise UsageError(f"the record of question {record.question!r} {missing}")
     return score(replace(record, truth=record.argued))
 
 
-def agent_score_difference(records: Iterable[Judged], score: Score = brier, by: Bootstrap = BOOTSTRAP) -> Estimate:
+def agent_score_difference(records: Records, score: Score = brier, by: Bootstrap = BOOTSTRAP) -> Estimate:
     """ASD: the agent's score when it argues for the true choice, less its mean score when it argues for a false one.
-
     The mean over questions of which every choice was argued for in a play that was decided; `count` is how many those
-    are, and records of others are "incomplete". Repeated plays of one case are averaged first.
-    """
+    are, and records of others are "incomplete". Repeated plays of one case are averaged first."""
 
     def difference(cases: list[_Case]) -> float:
         false = [case.agent for case in cases if not case.true]
@@ -53,44 +49,27 @@ def agent_score_difference(records: Iterable[Judged], score: Score = brier, by: 
 
 def open_probabilities(agent_scores: Sequence[float], beta: float) -> list[float]:
     """With which probability an agent that is free to choose argues for each choice, by how well it does with it.
-
-    softmax(score / beta). beta = 0 is an agent that takes the best (equally good ones evenly, whatever their order), and
-    beta = inf one that does not care. Raises UsageError when beta is negative or none, or a score is not finite.
-    """
+    softmax(score / beta). beta = 0 is an agent that takes the best (equally good ones evenly, whatever their order),
+    and beta = inf one that does not care. Raises UsageError when beta is negative or none, or a score is not finite."""
     if not beta >= 0:
         raise UsageError(f"beta is {beta}; it must be at least 0 (inf for an agent that does not care)")
     if not agent_scores or not all(map(math.isfinite, agent_scores)):
         raise UsageError(f"the scores to choose by must be finite, one for each choice, not {list(agent_scores)}")
     best = max(agent_scores)
-    if beta == 0:
-        weights = [float(score == best) for score in agent_scores]
-    else:
-        weights = [math.exp((score - best) / beta) for score in agent_scores]
+    weights = [math.exp((score - best) / beta) if beta else float(score == best) for score in agent_scores]
     total = math.fsum(weights)
     return [weight / total for weight in weights]
 
 
-def judge_score_expectation(
-    records: Iterable[Judged], beta: float, score: Score = brier, by: Bootstrap = BOOTSTRAP
-) -> Estimate:
+def judge_score_expectation(records: Records, beta: float, score: Score = brier, by: Bootstrap = BOOTSTRAP) -> Estimate:
     """JSE_beta = Σ_a q_a · (the judge's score when the agent argues for a), q = `open_probabilities` of the agent's log
     scores; the mean over complete questions, as in `agent_score_difference`."""
-
-    def expected(cases: list[_Case]) -> float:
-        return _expected(cases, beta, [case.judge for case in cases])
-
-    return _over_questions(records, score, expected, by)
+    return _over_questions(records, score, lambda cases: _expected(cases, beta, [case.judge for case in cases]), by)
 
 
-def agent_score_expectation(
-    records: Iterable[Judged], beta: float, score: Score = brier, by: Bootstrap = BOOTSTRAP
-) -> Estimate:
+def agent_score_expectation(records: Records, beta: float, score: Score = brier, by: Bootstrap = BOOTSTRAP) -> Estimate:
     """ASE_beta: the same with the agent's own score."""
-
-    def expected(cases: list[_Case]) -> float:
-        return _expected(cases, beta, [case.agent for case in cases])
-
-    return _over_questions(records, score, expected, by)
+    return _over_questions(records, score, lambda cases: _expected(cases, beta, [case.agent for case in cases]), by)
 
 
 def _expected(cases: list[_Case], beta: float, scores: list[float]) -> float:
@@ -99,9 +78,7 @@ def _expected(cases: list[_Case], beta: float, scores: list[float]) -> float:
     return math.fsum(chance * score for chance, score in zip(chances, scores, strict=True) if chance > 0)
 
 
-def _over_questions(
-    records: Iterable[Judged], score: Score, figure: Callable[[list[_Case]], float], by: Bootstrap
-) -> Estimate:
+def _over_questions(records: Records, score: Score, figure: Callable[[list[_Case]], float], by: Bootstrap) -> Estimate:
     found, others = decided(records)
     values: list[float] = []
     ties = 0
@@ -115,8 +92,7 @@ def _over_questions(
         cases = [_case(plays, score) for _, plays in sorted(argued.items(), key=lambda item: item[0] or 0)]
         values.append(figure(cases))
         ties += sum(record.choice is None for record in group)
-    value = _mean(values)
-    return Estimate(value, *by.interval(values, _mean, value), len(values), others, ties, QUESTIONS)
+    return by.estimate(values, mean, len(values), others, ties)
 
 
 def _case(plays: list[Judged], score: Score) -> _Case:
@@ -131,19 +107,13 @@ def _case(plays: list[Judged], score: Score) -> _Case:
     )
 
 
-# -- debaters ----------------------------------------------------------------------------------------------------------
-
-
-def win_rate(
-    records: Iterable[Judged], player: str, opponent: str | None = None, by: Bootstrap = BOOTSTRAP
-) -> Estimate:
+def win_rate(records: Records, player: str, opponent: str | None = None, by: Bootstrap = BOOTSTRAP) -> Estimate:
     """How often the judge finds `player`'s choice the more probable, over questions debated in both seatings.
 
-    A pair is a question and an opponent with `player` on either side of it: its win rate is the mean of both sides', so a
-    judge who likes one side gives nobody anything. A tie is half a win to each. `count` is the number of pairs; plays
-    without their swap are "incomplete". Against one fixed opponent this is a debater's persuasiveness.
-    Raises UsageError on more than two defenders, or when the player debates itself.
-    """
+    A pair is a question and an opponent with `player` on either side of it: its win rate is the mean of both sides', so
+    a judge who likes one side gives nobody anything. A tie is half a win to each. `count` is the number of pairs; plays
+    without their swap are "incomplete". Against one fixed opponent this is a debater's persuasiveness. Raises
+    UsageError on more than two defenders, or when the player debates itself."""
     mine = [r for r in records if player in r.defenders and (opponent is None or opponent in r.defenders)]
     for record in mine:
         if len(record.defenders) != 2 or record.defenders[0] == record.defenders[1]:
@@ -158,34 +128,23 @@ def win_rate(
         won = [math.fsum(_won(play, side) for play in plays) / len(plays) for side, plays in sides.items()]
         values.setdefault(question, []).append(math.fsum(won) / 2)
     units = [(math.fsum(pairs), len(pairs)) for pairs in values.values()]
-    value, ties = ratio(units), sum(record.choice is None for record in found)
-    return Estimate(value, *by.interval(units, ratio, value), sum(n for _, n in units), others, ties, QUESTIONS)
+    return by.estimate(units, ratio, sum(n for _, n in units), others, sum(record.choice is None for record in found))
 
 
 def _won(play: Judged, side: int) -> float:
     return 0.5 if play.choice is None else float(play.choice == side)
 
 
-# -- protocols ---------------------------------------------------------------------------------------------------------
-
-
-def amplification(protocol: Iterable[Judged], alone: Iterable[Judged], by: Bootstrap = BOOTSTRAP) -> Estimate:
+def amplification(protocol: Records, alone: Records, by: Bootstrap = BOOTSTRAP) -> Estimate:
     """Accuracy under a protocol less the accuracy of the judge alone, over the questions that both decided.
-
-    `count` is how many questions those are; records of others are "incomplete".
-    """
+    `count` is how many questions those are; records of others are "incomplete"."""
     rows, others, ties = _paired(protocol, alone)
-    values = [with_it - without for with_it, without in rows]
-    value = _mean(values)
-    return Estimate(value, *by.interval(values, _mean, value), len(values), others, ties, QUESTIONS)
+    return by.estimate([with_it - without for with_it, without in rows], mean, len(rows), others, ties)
 
 
-def performance_gap_recovered(
-    weak: Iterable[Judged], protocol: Iterable[Judged], strong: Iterable[Judged], by: Bootstrap = BOOTSTRAP
-) -> Estimate:
-    """PGR = (protocol − weak) / (strong − weak), of accuracies over the questions that all three decided (Burns et al. 2023,
-    arXiv 2312.09390). Unknown when there is no gap, that is strong ≤ weak; without an interval when some resample has none.
-    """
+def performance_gap_recovered(weak: Records, protocol: Records, strong: Records, by: Bootstrap = BOOTSTRAP) -> Estimate:
+    """PGR = (protocol − weak) / (strong − weak), of accuracies over the questions that all three decided (Burns et al.
+    2023, arXiv 2312.09390). Unknown when strong ≤ weak; without an interval when some resample has no gap."""
     rows, others, ties = _paired(weak, protocol, strong)
 
     def recovered(sample: Sequence[tuple[float, ...]]) -> float | None:
@@ -194,11 +153,10 @@ def performance_gap_recovered(
         low, middle, high = (math.fsum(column) for column in zip(*sample, strict=True))
         return None if high <= low else (middle - low) / (high - low)
 
-    value = recovered(rows)
-    return Estimate(value, *by.interval(rows, recovered, value), len(rows), others, ties, QUESTIONS)
+    return by.estimate(rows, recovered, len(rows), others, ties)
 
 
-def _paired(*sets: Iterable[Judged]) -> tuple[list[tuple[float, ...]], Counter[str], int]:
+def _paired(*sets: Records) -> tuple[list[tuple[float, ...]], Counter[str], int]:
     """The accuracy on each question that all sets of records decided, in each; what is left out; the ties."""
     others: Counter[str] = Counter()
     found: list[dict[str, list[Judged]]] = []
@@ -212,7 +170,3 @@ def _paired(*sets: Iterable[Judged]) -> tuple[list[tuple[float, ...]], Counter[s
     rows = [tuple(math.fsum(map(right, each[q])) / len(each[q]) for each in found) for q in common]
     ties = sum(record.choice is None for each in found for q in common for record in each[q])
     return rows, +others, ties
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None

@@ -1,7 +1,5 @@
 """An estimate with its interval, and the bootstrap that gives intervals where no formula does."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,17 +12,17 @@ from moot.experiments.statistics.report import Row
 from moot.protocols.engine.errors import UsageError
 
 Unit = TypeVar("Unit")
+QUESTIONS = "bootstrap over questions"
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A figure that was measured.
 
-    value: None when nothing was there to measure it by. low, high: its interval; None when there is none. count: how many
-    records, questions or pairs it is of, as its metric says. undecided: the records that are in no figure, by why
+    value: None when nothing was there to measure it by. low, high: its interval; None when there is none. count: how
+    many records, questions or pairs it is of, as its metric says. undecided: the records that are in no figure, by why
     ("forfeited", "exhausted", "unreadable", "errored", "unfinished", "no truth", or "incomplete" where a counterpart is missing).
-    ties: how many of `count` had no single most probable choice. method: how the interval was made.
-    """
+    ties: how many of `count` had no single most probable choice. method: how the interval was made."""
 
     value: float | None
     low: float | None = None
@@ -36,10 +34,9 @@ class Estimate:
 
     def row(self, name: str, published: float | None = None, holds: bool | None = None, note: str = "") -> Row:
         """The estimate as a row of a report."""
-        left_out = sum(self.undecided.values())
         return Row(
             name=name, measured=self.value, low=self.low, high=self.high, published=published, count=self.count,
-            undecided=left_out, holds=holds, note=note,
+            undecided=sum(self.undecided.values()), holds=holds, note=note,
         )  # fmt: skip
 
 
@@ -48,9 +45,8 @@ class Bootstrap:
     """Percentile intervals (Efron 1979) from resamples of whole units, which are questions: records of one question are
     not independent, so they are drawn together.
 
-    The same seed gives the same interval, whatever the questions are called and in whatever order they come.
-    Raises UsageError on a confidence outside (0, 1) or too few resamples for it.
-    """
+    The same seed gives the same interval, whatever the questions are called and in whatever order they come. Raises
+    UsageError on a confidence outside (0, 1) or too few resamples for it."""
 
     resamples: int = 2000
     seed: int = 0
@@ -60,10 +56,8 @@ class Bootstrap:
         if not 0 < self.confidence < 1:
             raise UsageError(f"the confidence of an interval is {self.confidence}; it must lie between 0 and 1")
         if self.resamples * (1 - self.confidence) / 2 < 1:
-            raise UsageError(
-                f"{self.resamples} resamples are too few for an interval of confidence {self.confidence}; "
-                f"take at least {math.ceil(2 / (1 - self.confidence))}"
-            )
+            least = f"take at least {math.ceil(2 / (1 - self.confidence))}"
+            raise UsageError(f"{self.resamples} resamples are too few for confidence {self.confidence}; {least}")
 
     @property
     def z(self) -> float:
@@ -74,10 +68,7 @@ class Bootstrap:
         self, units: Sequence[Unit], statistic: Callable[[Sequence[Unit]], float | None], value: float | None
     ) -> tuple[float | None, float | None]:
         """The interval of `statistic`, whose value on all `units` is `value`; widened to hold it where it does not.
-
-        units: one for each question, comparable with each other. (None, None) with fewer than two units, and where some
-        resample has no value.
-        """
+        units: one for each question, comparable with each other. (None, None) with fewer than two units, or where a resample has no value."""
         if value is None or len(units) < 2:
             return None, None
         random, ordered = Random(self.seed), sorted(units)  # type: ignore[type-var]
@@ -88,6 +79,15 @@ class Bootstrap:
                 return None, None
             found.append(got)
         return self.percentiles(found, value)
+
+    def estimate(
+        self, units: Sequence[Unit], statistic: Callable[[Sequence[Unit]], float | None], count: int,
+        undecided: Mapping[str, int], ties: int,
+    ) -> Estimate:  # fmt: skip
+        """`statistic` of all units, with its interval."""
+        value = statistic(units)
+        low, high = self.interval(units, statistic, value)
+        return Estimate(value, low, high, count, undecided, ties, QUESTIONS)
 
     def percentiles(self, found: Sequence[float], value: float) -> tuple[float, float]:
         """The middle of what resamples gave, by nearest rank: no interpolation, as values may be infinite."""
@@ -112,4 +112,4 @@ def share(units: Sequence[tuple[float, int]], by: Bootstrap) -> tuple[float | No
         return None, None, ""
     if all(count == 1 for _, count in units):
         return *wilson(round(math.fsum(total for total, _ in units)), trials, by.z), "Wilson"
-    return *by.interval(units, ratio, ratio(units)), "bootstrap over questions"
+    return *by.interval(units, ratio, ratio(units)), QUESTIONS

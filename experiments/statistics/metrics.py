@@ -1,15 +1,15 @@
 """How good judgments are: accuracy, proper scores, calibration, and what the judge is paid.
 
-Each metric takes records (`moot.experiments.statistics.records`) and gives an `Estimate`. What was not decided is in no figure: it
-is counted apart, never as wrong and never as 0. No records, no value.
-"""
-
-from __future__ import annotations
+Each metric takes records (`moot.experiments.statistics.records`) and gives an `Estimate`. What was not decided is in no
+figure: it is counted apart, never as wrong and never as 0. No records, no value."""
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
+from moot.complexity.intervals import mean as average
 from moot.experiments.statistics.intervals import BOOTSTRAP, Bootstrap, Estimate, ratio, share
 from moot.experiments.statistics.records import Judged, by_question, decided
 from moot.protocols import scoring
@@ -23,19 +23,14 @@ NYU = ScoringRule(rule="log", base=2, penalty=0.05)
 """What the judges of Michael et al. 2023 (arXiv 2311.08702) were paid: log2 p − 0.05 · continues."""
 
 
-# -- scores of one record ----------------------------------------------------------------------------------------------
-
-
 def p_correct(record: Judged) -> float:
     """The probability of the true choice, p."""
     return record.believed[record.true]
 
 
 def squared_error(record: Judged) -> float:
-    """(1 − p)^2, in [0, 1], lower is better: the Brier score of Michael et al. 2023, which looks at the true choice alone.
-
-    With two choices it is half of the usual Brier score; with more it is not proper.
-    """
+    """(1 − p)^2, in [0, 1], lower is better: the Brier score of Michael et al. 2023, which looks at the true choice
+    alone. With two choices it is half of the usual Brier score; with more it is not proper."""
     return (1 - p_correct(record)) ** 2
 
 
@@ -79,25 +74,16 @@ def _clipped(p: float) -> float:
     return min(max(p, CLIP), 1 - CLIP)
 
 
-# -- aggregates --------------------------------------------------------------------------------------------------------
-
-
 def mean(records: Iterable[Judged], score: Score, by: Bootstrap = BOOTSTRAP) -> Estimate:
     """The mean of a score over records. Interval: bootstrap over questions."""
     found, others = decided(records)
-    units = _units(found, score)
-    value = ratio(units)
-    return Estimate(
-        value, *by.interval(units, ratio, value), len(found), others, _ties(found), "bootstrap over questions"
-    )
+    return by.estimate(_units(found, score), ratio, len(found), others, _ties(found))
 
 
 def accuracy(records: Iterable[Judged], by: Bootstrap = BOOTSTRAP) -> Estimate:
     """The share of records in which the true choice is the single most probable one: with two choices, p > 0.5.
-
-    A tie (p = 0.5) is decided and not correct; `ties` says how many there are. Interval: Wilson where every question has
-    one record, otherwise bootstrap over questions.
-    """
+    A tie (p = 0.5) is decided and not correct; `ties` says how many there are. Interval: Wilson where every question
+    has one record, otherwise bootstrap over questions."""
     found, others = decided(records)
     units = _units(found, right)
     low, high, method = share(units, by)
@@ -107,9 +93,7 @@ def accuracy(records: Iterable[Judged], by: Bootstrap = BOOTSTRAP) -> Estimate:
 @dataclass(frozen=True, slots=True)
 class Bin:
     """Records whose chosen answer was given a probability in [low, high), the last bin with its upper end.
-
-    confidence: the mean of that probability; accuracy: the share of right choices. Both None in an empty bin.
-    """
+    confidence: the mean of that probability; accuracy: the share of right choices. Both None in an empty bin."""
 
     low: float
     high: float
@@ -129,37 +113,30 @@ class Calibration:
 def calibration(records: Iterable[Judged], bins: int = 10, by: Bootstrap = BOOTSTRAP) -> Calibration:
     """The expected calibration error of the chosen answer, over `bins` bins of equal width on [0, 1].
 
-    Σ_b (n_b / n) · |accuracy_b − confidence_b| (Naeini, Cooper and Hauskrecht 2015), where the confidence is the largest
-    probability, and right means what it means in `accuracy`. A probability on an edge belongs to the bin above it.
-    Interval: bootstrap over questions, widened to hold the value: resamples are noisier, so their errors are larger.
-    """
+    Σ_b (n_b / n) · |accuracy_b − confidence_b| (Naeini, Cooper and Hauskrecht 2015), where the confidence is the
+    largest probability, and right means what it means in `accuracy`. A probability on an edge belongs to the bin above
+    it. Interval: bootstrap over questions, widened to hold the value, as resamples are noisier."""
     if type(bins) is not int or bins < 1:
         raise UsageError(f"calibration needs at least 1 bin, not {bins!r}")
     found, others = decided(records)
     # 1 − 0.3 is a little below 0.7, and belongs where 0.7 does.
     placed = [(min(int(max(r.believed) * bins + 1e-9), bins - 1), max(r.believed), right(r)) for r in found]
-    by_name: dict[str, list[tuple[int, float, float]]] = {}
+    by_name = defaultdict[str, list[tuple[int, float, float]]](list)
     for record, place in zip(found, placed, strict=True):
-        by_name.setdefault(record.question, []).append(place)
+        by_name[record.question].append(place)
     units = [tuple(sorted(places)) for places in by_name.values()]
 
     def error(sample: Sequence[tuple[tuple[int, float, float], ...]]) -> float | None:
-        gaps = [0.0] * bins
-        count = 0
-        for places in sample:
-            for index, confidence, was_right in places:
-                gaps[index] += was_right - confidence
-                count += 1
+        gaps, count = [0.0] * bins, sum(map(len, sample))
+        for index, confidence, was_right in chain.from_iterable(sample):
+            gaps[index] += was_right - confidence
         return math.fsum(map(abs, gaps)) / count if count else None
 
-    value = error(sorted(units))
-    estimate = Estimate(
-        value, *by.interval(units, error, value), len(found), others, _ties(found), "bootstrap over questions"
-    )
+    estimate = by.estimate(sorted(units), error, len(found), others, _ties(found))
     held: list[Bin] = []
     for index in range(bins):
-        inside = [(confidence, was_right) for place, confidence, was_right in placed if place == index]
-        confidence, accurate = (_average([row[column] for row in inside]) for column in (0, 1))
+        inside = [row for row in placed if row[0] == index]
+        confidence, accurate = (average([row[column] for row in inside]) for column in (1, 2))
         held.append(Bin(index / bins, (index + 1) / bins, len(inside), confidence, accurate))
     return Calibration(estimate, tuple(held))
 
@@ -186,10 +163,6 @@ def summary(records: Iterable[Judged], by: Bootstrap = BOOTSTRAP) -> dict[str, E
 def _units(found: list[Judged], score: Score) -> list[tuple[float, int]]:
     """The sum of a score and the number of records, for each question."""
     return [(math.fsum(map(score, group)), len(group)) for group in by_question(found).values()]
-
-
-def _average(values: list[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None
 
 
 def _ties(found: list[Judged]) -> int:

@@ -1,11 +1,8 @@
 """Elo ratings: from the binomial likelihood (Bradley and Terry 1952), and by least squares.
 
 P(i beats j) = 1 / (1 + 10^((R_j − R_i) / 400)). The likelihood is that of Arnesen et al. 2024 (arXiv 2409.16636) and of
-Engels et al. 2025 (arXiv 2504.18530), whose guards only ever meet houdinis: to a rating they are all players. Least squares
-is that of Khan et al. 2024 (arXiv 2402.06782).
-"""
-
-from __future__ import annotations
+Engels et al. 2025 (arXiv 2504.18530), whose guards only ever meet houdinis: to a rating they are all players. Least
+squares is that of Khan et al. 2024 (arXiv 2402.06782)."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +18,7 @@ from moot.experiments.statistics.strengths import (
     least_squares_fit,
     likelihood_fit,
     reach,
-)
+)  # fmt: skip
 from moot.protocols.engine.errors import UsageError
 
 SCALE = 400 / math.log(10)
@@ -57,8 +54,7 @@ class Ratings:
 
     ratings: by player. Where nothing bounds a rating, its value is inf (the player never lost to the others, nor drew),
     −inf (it never won), or None (it cannot be placed at all), and then its interval is unknown. The mean is over the
-    finite ones. covariance: of those, in the order of `rated`, in Elo points squared; empty for least squares.
-    """
+    finite ones. covariance: of those, in the order of `rated`, in Elo points squared; empty for least squares."""
 
     ratings: Mapping[str, Estimate]
     rated: tuple[str, ...]
@@ -68,9 +64,7 @@ class Ratings:
 
     def difference(self, one: str, other: str) -> Estimate:
         """How much higher `one` is rated than `other`, with an interval where the fit gives one.
-
-        UsageError on an unknown player. None when one of the two cannot be placed, or both are infinite alike.
-        """
+        UsageError on an unknown player. None when one of the two cannot be placed, or both are infinite alike."""
         for name in (one, other):
             if name not in self.ratings:
                 raise UsageError(f"{name!r} has no rating; there are {', '.join(self.ratings)}")
@@ -90,10 +84,9 @@ class Ratings:
 def elo(pairings: Iterable[Pairing], anchor: float = 1500.0, by: Bootstrap = BOOTSTRAP) -> Ratings:
     """Ratings of greatest likelihood, by Newton's method. Intervals: Wald's, from the Fisher information.
 
-    The likelihood has a maximum only where every group of players won something from the rest (Ford 1957). Otherwise the
-    largest group of which that holds is rated, and whoever stands above or below it without bound is ±inf, whatever an
-    optimiser would stop at. Raises UsageError when no comparison, however indirect, links all players.
-    """
+    The likelihood has a maximum only where every group of players won something from the rest (Ford 1957). Otherwise
+    the largest group of which that holds is rated, and whoever stands above or below it without bound is ±inf, whatever
+    an optimiser would stop at. Raises UsageError when no comparison, however indirect, links all players."""
     games = _games(pairings)
     groups = components(games)
     largest = max(groups, key=len)
@@ -101,30 +94,25 @@ def elo(pairings: Iterable[Pairing], anchor: float = 1500.0, by: Bootstrap = BOO
         largest = []
     rated = tuple(games.players[i] for i in sorted(largest))
     inner = games.among(sorted(largest))
-    values = [SCALE * x + anchor for x in likelihood_fit(inner)]
-    spread = [[SCALE * SCALE * x for x in row] for row in covariance(inner, [v / SCALE for v in values])]
-    method = "Wald"
-    found: dict[str, Estimate] = {}
+    fit = likelihood_fit(inner)
+    values = [SCALE * x + anchor for x in fit]
+    spread = [[SCALE * SCALE * x for x in row] for row in covariance(inner, fit)]
+    found = dict[str, Estimate]()
     above, below = reach(games, largest)
     for index, name in enumerate(games.players):
-        count = round(sum(games.played[index]))
+        value, low, high = math.inf if index in above else -math.inf if index in below else None, None, None
         if name in rated:
             place = rated.index(name)
             half = by.z * math.sqrt(spread[place][place])
-            low, high = values[place] - half, values[place] + half
-            found[name] = Estimate(values[place], low, high, count, method=method)
-        else:
-            value_of = math.inf if index in above else -math.inf if index in below else None
-            found[name] = Estimate(value_of, count=count, method=method)
+            value, low, high = values[place], values[place] - half, values[place] + half
+        found[name] = Estimate(value, low, high, round(sum(games.played[index])), method="Wald")
     return Ratings(found, rated, tuple(map(tuple, spread)), anchor, by)
 
 
 def elo_least_squares(pairings: Iterable[Pairing], anchor: float = 1500.0, by: Bootstrap = FEWER) -> Ratings:
     """Ratings with the least Σ (P(i beats j) − share of games that i won)^2, one term for each pair that met.
-
-    Intervals: the games of each pair drawn again; unknown when some resample has no finite ratings. Ratings that run apart
-    have no value (None): the squares may be least at infinity. Raises UsageError like `elo`.
-    """
+    Intervals: the games of each pair drawn again; unknown when some resample has no finite ratings. Ratings that run
+    apart have no value (None): the squares may be least at infinity. Raises UsageError like `elo`."""
     pairings = _merged(pairings)
     games = _games(pairings)
     fit = least_squares_fit(games)
@@ -137,9 +125,8 @@ def elo_least_squares(pairings: Iterable[Pairing], anchor: float = 1500.0, by: B
     resampled = _resampled(pairings, games.players, anchor, by)
     found = {}
     for index, name in enumerate(games.players):
-        low, high = None, None
-        if resampled:
-            low, high = by.percentiles([row[index] for row in resampled], values[index])
+        seen = [row[index] for row in resampled]
+        low, high = by.percentiles(seen, values[index]) if seen else (None, None)
         found[name] = Estimate(values[index], low, high, counts[index], method=method)
     return Ratings(found, games.players, (), anchor, by)
 
@@ -148,10 +135,9 @@ def _resampled(pairings: Sequence[Pairing], players: Sequence[str], anchor: floa
     random, found = Random(by.seed), []
     for _ in range(by.resamples):
         again: list[Pairing] = []
-        for pairing in pairings:
-            kinds = ("wins", "losses", "draws")
-            drawn = random.choices(kinds, (pairing.wins, pairing.losses, pairing.draws), k=pairing.games)
-            again.append(Pairing(pairing.one, pairing.other, *map(drawn.count, kinds)))
+        for each in pairings:
+            drawn = random.choices(range(3), (each.wins, each.losses, each.draws), k=each.games)
+            again.append(Pairing(each.one, each.other, *map(drawn.count, range(3))))
         fit = least_squares_fit(_games(again, players))
         if fit is None:
             return []
@@ -159,29 +145,21 @@ def _resampled(pairings: Sequence[Pairing], players: Sequence[str], anchor: floa
     return found
 
 
-# -- from records ------------------------------------------------------------------------------------------------------
-
-
 def pairings(records: Iterable[Judged], sided: bool = False) -> list[Pairing]:
     """The games of two debaters each: whose choice the judge found the more probable won; a tie is a draw.
-
     sided: a debater is one player when it argues for the truth and another when it argues against it ("NAME (true)",
-    "NAME (false)"). What was not decided, and without `sided` the debates of a debater with itself, are no games.
-    """
-    tally: dict[tuple[str, str], list[int]] = {}
+    "NAME (false)"). What was not decided, and without `sided` the debates of a debater with itself, are no games."""
+    games: list[Pairing] = []
     for record in decided(records, truth=sided)[0]:
         if len(record.defenders) != 2:
             raise UsageError(f"question {record.question!r}: a game is of two debaters, not of {record.defenders}")
-        names = (record.defenders[0], record.defenders[1])
+        names = list(record.defenders)
         if sided:
-            names = (side_of(names[0], record.true == 0), side_of(names[1], record.true == 1))
-        if names[0] == names[1]:
-            continue
-        first, second = sorted(names)
-        winner = None if record.choice is None else names[record.choice]
-        counts = tally.setdefault((first, second), [0, 0, 0])
-        counts[2 if winner is None else 0 if winner == first else 1] += 1
-    return [Pairing(one, other, *counts) for (one, other), counts in sorted(tally.items())]
+            names = [side_of(name, record.true == choice) for choice, name in enumerate(names)]
+        if names[0] != names[1]:
+            won = [0, 0, 1] if record.choice is None else [1 - record.choice, record.choice, 0]
+            games.append(Pairing(names[0], names[1], *won))
+    return _merged(games)
 
 
 def side_of(name: str, true: bool) -> str:
@@ -191,26 +169,20 @@ def side_of(name: str, true: bool) -> str:
 
 def truth_advantage(ratings: Ratings, name: str) -> Estimate:
     """How many Elo points a debater gains by arguing for the truth: of ratings made from `pairings(…, sided=True)`.
-
-    UsageError when the debater was not rated on both sides.
-    """
+    UsageError when the debater was not rated on both sides."""
     return ratings.difference(side_of(name, True), side_of(name, False))
-
-
-# -- checks ------------------------------------------------------------------------------------------------------------
 
 
 def _merged(pairings: Iterable[Pairing]) -> list[Pairing]:
     """One pairing for each two players that met."""
-    tally: dict[tuple[str, str], list[int]] = {}
+    tally: dict[tuple[str, str], list[tuple[int, int, int]]] = {}
     for each in pairings:
-        turned = each.one > each.other
-        first, second = (each.other, each.one) if turned else (each.one, each.other)
-        counts = tally.setdefault((first, second), [0, 0, 0])
-        counts[0] += each.losses if turned else each.wins
-        counts[1] += each.wins if turned else each.losses
-        counts[2] += each.draws
-    return [Pairing(one, other, *counts) for (one, other), counts in sorted(tally.items()) if sum(counts)]
+        if each.one < each.other:
+            tally.setdefault((each.one, each.other), []).append((each.wins, each.losses, each.draws))
+        else:
+            tally.setdefault((each.other, each.one), []).append((each.losses, each.wins, each.draws))
+    merged = (Pairing(*names, *map(sum, zip(*counts, strict=True))) for names, counts in sorted(tally.items()))
+    return [pairing for pairing in merged if pairing.games]
 
 
 def _games(pairings: Iterable[Pairing], players: Sequence[str] | None = None) -> Games:
@@ -228,8 +200,6 @@ def _games(pairings: Iterable[Pairing], players: Sequence[str] | None = None) ->
     parts = games.linked()
     if len(parts) > 1:
         shown = "; ".join(", ".join(names[i] for i in part) for part in parts)
-        raise UsageError(
-            f"no game links these groups of players, so nothing says how they compare: {shown}. Rate each by itself, or "
-            "add games between them"
-        )
+        do = "Rate each by itself, or add games between them"
+        raise UsageError(f"no game links these groups of players, so nothing says how they compare: {shown}. {do}")
     return games

@@ -25,8 +25,7 @@ class Judged:
     question: its id; records with equal ids are of one question, with its choices in one order. probabilities: what the
     judge believed of each choice at the end; only of a play that was decided. truth: the true choice, None when nobody
     knows it. continues: how often the judge went on. argued: the choice that the agent under study argued for.
-    defenders: who argued for each choice, by name. Raises UsageError on what contradicts itself.
-    """
+    defenders: who argued for each choice, by name. Raises UsageError on what contradicts itself."""
 
     question: str
     probabilities: tuple[float, ...] | None = None
@@ -87,12 +86,9 @@ def of(
     names: Mapping[str, str] | None = None,
     question: str | None = None,
 ) -> Judged:
-    """The record of a transcript. Opens the sealed truth.
-
-    agent: the seat whose choice is `argued`; by default the consultant, where there is one. names: what the agents in the
-    seats are called; by default the name, model or kind by which they described themselves. question: the id; by default
-    the question's own, or its text and choices.
-    """
+    """The record of a transcript. Opens the sealed truth. agent: the seat whose choice is `argued`; by default the
+    consultant, where there is one. names: what the agents in the seats are called; by default the name, model or kind
+    by which they described themselves. question: the id; by default the question's own, or its text and choices."""
     from moot.complexity.reward import continues
 
     outcome, asked = transcript.outcome, transcript.question
@@ -104,14 +100,14 @@ def of(
     whose = {choice: called.get(seat, seat) for seat, choice in sides.items()}
     whole = set(whose) == set(range(len(asked.choices)))
     argued, defenders = sides.get(agent or "consultant"), tuple(whose[i] for i in sorted(whose)) if whole else ()
+    truth = transcript.sample.unseal()
     if not isinstance(outcome, Decided):
         kind: Kind = "unfinished" if outcome is None else outcome.kind
-        return Judged(name, None, transcript.sample.unseal(), kind, argued=argued, defenders=defenders)
+        return Judged(name, None, truth, kind, argued=argued, defenders=defenders)
     if agent is not None and argued is None:
         raise UsageError(f"{transcript.name}: seat {agent!r} argues for no choice; {', '.join(sides) or 'nobody'} does")
-    return Judged(
-        name, outcome.verdict.probabilities, transcript.sample.unseal(), "decided", continues(transcript), argued, defenders
-    )  # fmt: skip
+    believed = outcome.verdict.probabilities
+    return Judged(name, believed, truth, "decided", continues(transcript), argued, defenders)
 
 
 def label(who: Mapping[str, Any]) -> str:
@@ -142,15 +138,12 @@ def _sides(transcript: Transcript) -> dict[str, int]:
 
 def decided(records: Iterable[Judged], truth: bool = True) -> tuple[list[Judged], Counter[str]]:
     """The records that can be scored, and how many others there are, by why. truth: whether scoring needs the truth."""
-    found: list[Judged] = []
-    others: Counter[str] = Counter()
+    found, others = list[Judged](), Counter[str]()
     for record in records:
-        if record.outcome != "decided":
-            others[record.outcome] += 1
-        elif truth and record.truth is None:
-            others["no truth"] += 1
-        else:
+        if record.outcome == "decided" and not (truth and record.truth is None):
             found.append(record)
+        else:
+            others["no truth" if record.outcome == "decided" else record.outcome] += 1
     return found, others
 
 
@@ -167,8 +160,6 @@ def by_question(records: Sequence[Judged]) -> dict[str, list[Judged]]:
     groups = grouped(records, lambda record: record.question)
     for question, group in groups.items():
         if len({(record.truth, len(record.believed)) for record in group}) > 1:
-            raise UsageError(
-                f"records of question {question!r} have different truths or numbers of choices; give different questions "
-                "different ids, and keep their choices in one order"
-            )
+            do = "give different questions different ids, and keep their choices in one order"
+            raise UsageError(f"records of question {question!r} have different truths or numbers of choices; {do}")
     return groups

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import ceil, floor
+from textwrap import wrap
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+
+from moot.complexity.intervals import Z95, wilson
+from moot.transcripts.display.show import table
 
 
 class Row(BaseModel):
     """One figure: what was measured, its interval, and the figure it is held against.
 
-    measured, published: numbers, or texts where the figure is none. measured is None when unknown, published where nothing was. low, high: the interval of
-    `measured`. count: how many plays or questions it is of, those that were decided; undecided: the others, which are
-    in no figure. holds: whether it is as published (None: nothing is claimed of it). note: what to know when reading it.
-    """
+    measured, published: numbers, or texts where the figure is none. measured is None when unknown, published where
+    nothing was. low, high: the interval of `measured`. count: how many plays or questions it is of, those that were
+    decided; undecided: the others, which are in no figure. holds: whether it is as published (None: nothing is claimed
+    of it). note: what to know when reading it."""
 
     model_config = ConfigDict(frozen=True)
     name: str
@@ -26,12 +32,26 @@ class Row(BaseModel):
     holds: bool | None = None
     note: str = ""
 
+    @classmethod
+    def share(cls, name: str, successes: float, trials: int, z: float = Z95, **more: Any) -> Row:
+        """A share of trials with Wilson's interval, unknown without trials. Successes that are no whole number are those
+        of trials between 0 and 1 each: such a share varies at most as one of noughts and ones does, so that the interval
+        holds at least what it promises."""
+        if not trials:
+            return cls(name=name, measured=None, count=0, **more)
+        low, high = wilson(floor(successes), trials, z)[0], wilson(ceil(successes), trials, z)[1]
+        return cls(name=name, measured=successes / trials, low=low, high=high, count=trials, **more)
+
+    @classmethod
+    def equal(cls, name: str, measured: float, published: float, within: float = 0.0, **more: Any) -> Row:
+        """A figure that holds where it is the published one."""
+        holds = abs(measured - published) <= within
+        return cls(name=name, measured=measured, published=published, holds=holds, **more)
+
 
 class Report(BaseModel):
     """A reproduction: its title, what it reproduces (paper, year), its rows, and what to know about all of them.
-
-    settings: the parameters and seeds with which anybody gets the same rows.
-    """
+    settings: the parameters and seeds with which anybody gets the same rows."""
 
     model_config = ConfigDict(frozen=True)
     title: str
@@ -46,22 +66,12 @@ class Report(BaseModel):
         return all(row.holds is not False for row in self.rows)
 
     def text(self, width: int | None = None) -> str:
-        """The report as a table, with columns only for what some row has. width: columns to fit into: names are wrapped, and
-        a row's note goes below it."""
-        from textwrap import wrap
-
-        from moot.transcripts.display.show import table
-
+        """The report as a table, with columns for what some row has. width: to fit into: names are wrapped, notes go below."""
         width = width or 100
         columns = [("measured", [shown(row.measured) for row in self.rows])]
-        if any(row.low is not None for row in self.rows):
-            columns.append(("interval", [_interval(row) for row in self.rows]))
-        if any(row.published is not None for row in self.rows):
-            columns.append(("published", ["" if row.published is None else shown(row.published) for row in self.rows]))
-        if any(row.count is not None for row in self.rows):
-            columns.append(("of", [_of(row) for row in self.rows]))
-        if any(row.holds is not None for row in self.rows):
-            columns.append(("holds", ["" if row.holds is None else "yes" if row.holds else "NO" for row in self.rows]))
+        for head, has, show in _COLUMNS:
+            if any(getattr(row, has) is not None for row in self.rows):
+                columns.append((head, [show(row) for row in self.rows]))
         taken = sum(2 + max(len(head), *map(len, cells), 0) for head, cells in columns) if self.rows else 0
         room = max(24, width - taken)
         cells, notes = [["figure", *(head for head, _ in columns)]], dict[int, str]()
@@ -79,10 +89,10 @@ class Report(BaseModel):
             else:
                 lines[place + 1 : place + 1] = wrap(note, width, initial_indent="    ", subsequent_indent="    ")
         settings = ", ".join(f"{name} {value}" for name, value in self.settings.items())
-        head = [f"{self.title} ({self.source})", *([settings] if settings else []), ""]
+        begin = [f"{self.title} ({self.source})", *([settings] if settings else []), ""]
         for note in self.notes:
             lines += wrap(note, width, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
-        return "\n".join(head + lines)
+        return "\n".join(begin + lines)
 
 
 def shown(value: float | int | str | None) -> str:
@@ -101,3 +111,12 @@ def _interval(row: Row) -> str:
 def _of(row: Row) -> str:
     count = "" if row.count is None else f"{row.count:,}"
     return f"{count} (+{row.undecided:,} undecided)" if row.undecided else count
+
+
+_COLUMNS: tuple[tuple[str, str, Callable[[Row], str]], ...] = (
+    ("interval", "low", _interval),
+    ("published", "published", lambda row: "" if row.published is None else shown(row.published)),
+    ("of", "count", _of),
+    ("holds", "holds", lambda row: "" if row.holds is None else "yes" if row.holds else "NO"),
+)
+"""The other columns, each with what a row must have for it to be there."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import networkx
 
 FARTHEST = 20.0
 """Log odds between two players who met beyond which least squares counts as run apart: 2e-9, or 3,474 Elo points."""
@@ -29,53 +33,37 @@ class Games:
         """The games of these players with each other."""
         return Games(tuple(self.players[i] for i in chosen), [[self.won[i][j] for j in chosen] for i in chosen])
 
+    def beaten(self) -> networkx.DiGraph[int]:
+        """An edge from each player to everybody of whom it won something."""
+        import networkx
+
+        graph: networkx.DiGraph[int] = networkx.DiGraph()
+        graph.add_nodes_from(range(len(self.players)))
+        graph.add_edges_from((i, j) for i, row in enumerate(self.won) for j, wins in enumerate(row) if wins)
+        return graph
+
     def linked(self) -> list[list[int]]:
         """The groups of players that games link, directly or through others."""
-        left, groups = set(range(len(self.players))), []
-        while left:
-            group = _closure(min(left), lambda i: (j for j, n in enumerate(self.played[i]) if n))
-            groups.append(sorted(group))
-            left -= group
-        return groups
+        import networkx
+
+        return sorted(map(sorted, networkx.weakly_connected_components(self.beaten())))
 
 
 def components(games: Games) -> list[list[int]]:
     """The groups of players of whom each won something from each other one, directly or through others."""
-    left, groups = set(range(len(games.players))), []
-    while left:
-        start = min(left)
-        group = _closure(start, _beaten(games)) & _closure(start, _lost_to(games))
-        groups.append(sorted(group))
-        left -= group
-    return groups
+    import networkx
+
+    return sorted(map(sorted, networkx.strongly_connected_components(games.beaten())))
 
 
 def reach(games: Games, group: Sequence[int]) -> tuple[set[int], set[int]]:
     """The players above a group, who beat it and never lost to it (directly or through others), and those below it."""
+    import networkx
+
     if not group:
         return set(), set()
-    above, below = _closure(group[0], _lost_to(games)), _closure(group[0], _beaten(games))
+    above, below = (find(games.beaten(), group[0]) for find in (networkx.ancestors, networkx.descendants))
     return above - below, below - above
-
-
-def _beaten(games: Games) -> Callable[[int], Iterable[int]]:
-    return lambda i: (j for j, wins in enumerate(games.won[i]) if wins)
-
-
-def _lost_to(games: Games) -> Callable[[int], Iterable[int]]:
-    return lambda i: (j for j in range(len(games.players)) if games.won[j][i])
-
-
-def _closure(start: int, following: Callable[[int], Iterable[int]]) -> set[int]:
-    seen, waiting = {start}, [start]
-    while waiting:
-        fresh = set(following(waiting.pop())) - seen
-        seen |= fresh
-        waiting += fresh
-    return seen
-
-
-# -- the likelihood ----------------------------------------------------------------------------------------------------
 
 
 def likelihood_fit(games: Games) -> Vector:
@@ -124,15 +112,10 @@ def _log_likelihood(games: Games, at: Vector) -> float:
     return -math.fsum(games.won[i][j] * _softplus(at[j] - at[i]) for i, j in pairs)
 
 
-# -- least squares -----------------------------------------------------------------------------------------------------
-
-
 def least_squares_fit(games: Games) -> Vector | None:
-    """The strengths whose probabilities are nearest to the shares won, by Levenberg and Marquardt; None when they run apart.
-
-    The squares are not convex: this is the least that is reached from equal strengths and, where there is one, from the
-    fit of greatest likelihood.
-    """
+    """The strengths whose probabilities are nearest to the shares won, by Levenberg and Marquardt; None when they run
+    apart. The squares are not convex: this is the least that is reached from equal strengths and, where there is one,
+    from the fit of greatest likelihood."""
     k = len(games.players)
     pairs = [(i, j, games.won[i][j] / games.played[i][j]) for i in range(k) for j in range(i) if games.played[i][j]]
     starts = [[0.0] * k]
@@ -173,9 +156,6 @@ def _descend(pairs: Sequence[tuple[int, int, float]], at: Vector) -> Vector:
 
 def _squares(pairs: Sequence[tuple[int, int, float]], at: Vector) -> float:
     return math.fsum((_p(at, i, j) - share) ** 2 for i, j, share in pairs)
-
-
-# -- numbers -----------------------------------------------------------------------------------------------------------
 
 
 def logistic(x: float) -> float:

@@ -1,1 +1,3 @@
-"""Questions about numbers and sequences."""
+"""Questions about numbers and sequences.
+
+Rule of this room: a task a file; no task of another subject, and nothing that more than one subject needs."""

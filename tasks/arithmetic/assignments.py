@@ -1,9 +1,6 @@
 """The value of a variable after a sequence of assignments z := f(x, y).
 
-`EvalTask` and `EvalSumTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64.
-"""
-
-from __future__ import annotations
+`EvalTask` and `EvalSumTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64."""
 
 import re
 from collections.abc import Iterator
@@ -13,47 +10,40 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN
+from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.curriculum import NUMBER, CurriculumTask, number
 
-_ASKED = re.compile(rf"([VAB])\(x({NUMBER})\)|f\(({NUMBER}),({NUMBER})\)")
 _VARIABLE = re.compile(rf"x({NUMBER})")
 
 
 class Assignments(CurriculumTask):
     """`size` variables, isqrt(size) of them constants, the others f of two earlier ones; f is a random table.
-
     There are isqrt(size) values. Variables are defined in a random order of their numbers. The rule: x and y behind z
-    are looked up (A and B), then their values asked, then f of these; A of a constant is its value.
-    """
+    are looked up (A and B), then their values asked, then f of these; A of a constant is its value."""
 
     name: ClassVar[str] = "assignments"
-    largest: ClassVar[int] = 20_000
     complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is a list of variables x0, x1, …; each is a constant or f of two others, its first and second argument. "
         "V(z) asks for the value of variable z, a number. A(z) asks for the first argument of z, B(z) for the second; for "
         "a constant both are its value. f(u,v) asks for f of two values."
     )
+    notation = re.compile(rf"([VAB])\(x({NUMBER})\)|f\(({NUMBER}),({NUMBER})\)")
+    example = "V(x5)"
     reads: ClassVar[str] = "7"
-    source: ClassVar[str] = (
-        "Christiano, Shlegeris and Amodei 2018, Supervising strong learners by amplifying weak experts"
-    )
+    smallest, largest = 4, 20_000  # from two values on
 
     tabled: ClassVar[bool] = True
     """Whether f is a table to look values up in."""
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         values = isqrt(size)
-        if values < 2:
-            raise UsageError(f"task {self.name}: size is {size}; it must be at least 4 for two values")
         order = random.sample(range(size), size)
         first, second = [""] * size, [""] * size
-        for place, z in enumerate(order):
-            if place < values:
-                first[z] = second[z] = str(self.constant(values, random))
-            else:
-                first[z], second[z] = (f"x{random.choice(order[:place])}" for _ in "AB")
+        for z in order[:values]:
+            first[z] = second[z] = str(self.constant(values, random))
+        for place, z in enumerate(order[values:], values):
+            first[z], second[z] = (f"x{random.choice(order[:place])}" for _ in "AB")
         data: dict[str, Any] = {"size": size, "values": values, "A": first, "B": second}
         if self.tabled:
             data["f"] = [[random.randrange(values) for _ in range(values)] for _ in range(values)]
@@ -68,11 +58,9 @@ class Assignments(CurriculumTask):
 
     def truth(self, data: Any, text: str) -> str:
         letter, names = self.asked(text, data["size"], data["values"])
-        if letter in ("A", "B"):
-            return str(data[letter][names[0]])
         if letter == "f":
             return str(self.result(data, *names))
-        return str(self._values(data)[names[0]][0])
+        return str(self._values(data)[names[0]][0] if letter == "V" else data[letter][names[0]])
 
     def result(self, data: Any, u: int, v: int) -> int:
         """f of two values."""
@@ -97,10 +85,8 @@ class Assignments(CurriculumTask):
     def rule(self, text: str, look: Look) -> Rule:
         size, values = look("size"), look("values")
         letter, names = self.asked(text, size, values)
-        if letter in ("A", "B"):
-            return str(look(letter, names[0]))
-        if letter == "f":
-            return str(look("f", *names))
+        if letter != "V":
+            return str(look(letter, *names))
         behind = yield f"A(x{names[0]})", f"B(x{names[0]})"
         if (constant := number(behind[0])) is not None and constant < values:
             return str(constant)
@@ -119,11 +105,9 @@ class Assignments(CurriculumTask):
 
     def questions(self, data: Any) -> Iterator[str]:
         yield from self.learnable(data)
-        for letter in "AB":
-            yield from (f"{letter}(x{z})" for z in range(data["size"]))
+        yield from (f"{letter}(x{z})" for letter in "AB" for z in range(data["size"]))
         if self.tabled:
-            for u in range(data["values"]):
-                yield from (f"f({u},{v})" for v in range(data["values"]))
+            yield from (f"f({u},{v})" for u in range(data["values"]) for v in range(data["values"]))
 
     def learnable(self, data: Any) -> Iterator[str]:
         return (f"V(x{z})" for z in range(data["size"]))
@@ -149,9 +133,9 @@ class Assignments(CurriculumTask):
 
     def asked(self, text: str, size: int | None = None, values: int | None = None) -> tuple[str, tuple[int, ...]]:
         """Letter and numbers of a question. UsageError when it is none, or none about an instance of that size."""
-        found = _ASKED.fullmatch(text)
-        if found is None or (found[1] is None and not self.tabled):
-            raise UsageError(f"{text!r} is no question about assignments; write V(x5)")
+        found = self.match(text)
+        if found[1] is None and not self.tabled:
+            raise UsageError(f"{text!r} is no question about assignments; write {self.example}")
         letter = found[1] or "f"
         numbers = tuple(int(part) for part in found.groups()[1:] if part is not None)
         limit = values if letter == "f" else size

@@ -1,7 +1,5 @@
 """Binomial numbers: drawn exactly from a stream of uniform ones, and their probabilities."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from functools import lru_cache
@@ -17,11 +15,9 @@ INVERTED = 10.0
 
 
 def binomial(random: Random, n: int, p: float) -> int:
-    """How many of n independent trials of probability p succeed, drawn with `random`.
-
-    By inversion where n min(p, 1 - p) is small, otherwise by transformed rejection with squeeze, BTRS (Hörmann 1993, The
-    generation of binomial random variates), in constant time. UsageError unless n is 0 to MOST and p lies in [0, 1].
-    """
+    """How many of n independent trials of probability p succeed, drawn with `random`. By inversion where n min(p, 1 -
+    p) is small, otherwise by transformed rejection with squeeze, BTRS (Hörmann 1993, The generation of binomial random
+    variates), in constant time. UsageError unless n is 0 to MOST and p lies in [0, 1]."""
     return _drawer(n, p)(random.random)
 
 
@@ -83,10 +79,8 @@ def _rejection(n: int, p: float) -> Callable[[Callable[[], float]], int]:
 
 
 class Distribution:
-    """The probabilities of Bin(n, p) where they are not negligible (within 12 standard deviations, and 40, of the mean).
-
-    low: the least count that is held; mass[i]: the probability of low + i. What is left out is below 1e-20.
-    """
+    """The probabilities of Bin(n, p) where they are not negligible (within 12 standard deviations, and 40, of the
+    mean). low: the least count that is held; mass[i]: the probability of low + i. What is left out is below 1e-20."""
 
     def __init__(self, n: int, p: float) -> None:
         reach = 12 * math.sqrt(n * p * (1 - p)) + 40

@@ -2,10 +2,7 @@
 
 Shah's counterexample to market making (comments on Hubinger 2020, AI safety via market making). The market M is told
 nothing false and predicts the judge's final belief as well as can be; each coin still moves it, so that an adversary
-earns something at every step, and the first price is not the truth.
-"""
-
-from __future__ import annotations
+earns something at every step, and the first price is not the truth."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -41,9 +38,6 @@ class Coins(Task):
             raise UsageError(f"{text!r} is no question about these {len(data)} coins; write majority({len(data)})")
         return "yes" if 2 * sum(data) > len(data) else "no"
 
-    def wrong(self, data: Any, text: str, random: Random) -> str:
-        return "no" if self.truth(data, text) == "yes" else "yes"
-
 
 def belief(seen: Sequence[int], n: int) -> Fraction:
     """The probability that heads are a strict majority of n coins, given those seen (1 heads, 0 tails) and that the
@@ -55,11 +49,8 @@ def belief(seen: Sequence[int], n: int) -> Fraction:
 
 def price(n: int, heads: int, t: int, seen: Sequence[int] = ()) -> Fraction:
     """The price of a market that knows there are `heads` heads: what the judge is expected to believe after t coins,
-    drawn at random without repetition, of which `seen` are the first.
-
-    For seen = () that is the average of `belief` over the hypergeometric distribution. UsageError when the numbers do
-    not fit together.
-    """
+    drawn at random without repetition, of which `seen` are the first. For seen = () that is the average of `belief`
+    over the hypergeometric distribution. UsageError when the numbers do not fit together."""
     _check(n, heads, t)
     up = sum(seen)
     if len(seen) > t or not set(seen) <= {0, 1} or up > heads or len(seen) - up > n - heads:
@@ -71,10 +62,8 @@ def earnings(n: int, heads: int, t: int) -> list[Fraction]:
     """What an adversary that shows coins at random is expected to earn at each of t steps, |next price - price|, from a
     market that knows how many heads there are and that it does so; exact. UsageError as in `price`."""
     _check(n, heads, t)
-    return [
-        sum((_drawn(n, heads, step, up) * _moved(n, heads, t, up, step) for up in range(step + 1)), Fraction(0))
-        for step in range(t)
-    ]
+    ups = ([_drawn(n, heads, at, up) * _moved(n, heads, t, up, at) for up in range(at + 1)] for at in range(t))
+    return [sum(moves, Fraction(0)) for moves in ups]
 
 
 def _check(n: int, heads: int, t: int) -> None:
@@ -95,9 +84,7 @@ def _drawn(n: int, heads: int, seen: int, up: int) -> Fraction:
 @lru_cache(maxsize=4096)
 def _price(n: int, heads: int, t: int, up: int, seen: int) -> Fraction:
     left = (n - seen, heads - up, t - seen)
-    return sum(
-        (_drawn(left[0], left[1], left[2], more) * _belief(up + more, t, n) for more in range(left[2] + 1)), Fraction(0)
-    )
+    return sum((_drawn(*left, more) * _belief(up + more, t, n) for more in range(t - seen + 1)), Fraction(0))
 
 
 def _moved(n: int, heads: int, t: int, up: int, seen: int) -> Fraction:

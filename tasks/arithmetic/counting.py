@@ -1,7 +1,5 @@
 """Counting the satisfying assignments of a formula: the #P task."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from random import Random
@@ -9,20 +7,17 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Task
+from moot.protocols.engine.moves import UNKNOWN
+from moot.tasks.base import Task
 from moot.tasks.logic.satisfiability import cells_of, random_clauses, satisfies
 
-_ASKED = re.compile(r"count\(([01*]+)\)")
-LARGEST = 20
 MOST_LISTED = 16
 
 
 class CountSat(Task):
     """How many assignments satisfy a random 3-CNF formula with n variables and 3 n clauses, some values being given?
-
     The rule sets the first free variable both ways and adds; without a free variable it checks the clauses. The tree
-    under the whole question has 2^(n+1) - 1 different questions and depth n.
-    """
+    under the whole question has 2^(n+1) - 1 different questions and depth n."""
 
     name: ClassVar[str] = "count-sat"
     complexity_class: ClassVar[str] = "#P"
@@ -32,12 +27,14 @@ class CountSat(Task):
         "all clauses true: one character for each variable in order, 0 or 1 for its value, * for a free one. "
         "The answer is an integer."
     )
+    notation = re.compile(r"count\(([01*]+)\)")
+    example = "count(1*0**), a character a variable"
     reads: ClassVar[str] = "9*n + 2"
+    smallest, largest = 3, 20
+    counted = "variables of a 3-CNF formula"
     source: ClassVar[str] = "Valiant 1979, The complexity of enumeration and reliability problems"
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
-        if not 3 <= size <= LARGEST:
-            raise UsageError(f"task count-sat has sizes 3 to {LARGEST} (variables of a 3-CNF formula), not {size}")
         return cells_of(random_clauses(size, 3 * size, random), size)
 
     def ask(self, data: Any, random: Random) -> str:
@@ -45,12 +42,11 @@ class CountSat(Task):
 
     def truth(self, data: Any, text: str) -> str:
         """By truth tables: the set of satisfying assignments is one integer of 2^n bits, and its ones are counted."""
-        pattern = self.pattern(text)
-        n = data["variables"]
+        pattern, n = self.match(text)[1], data["variables"]
         if len(pattern) != n:
             raise UsageError(f"{text!r} gives {len(pattern)} values; this formula has {n} variables")
-        if n > LARGEST:
-            raise UsageError(f"a truth table of {n} variables is too large; count-sat goes up to {LARGEST}")
+        if n > self.largest:
+            raise UsageError(f"a truth table of {n} variables is too large; count-sat goes up to {self.largest}")
         every = (1 << (1 << n)) - 1
         column = {v: _column(v, n) for v in range(1, n + 1)}
         column |= {-v: every ^ mask for v, mask in column.items()}
@@ -66,12 +62,12 @@ class CountSat(Task):
         return str(table.bit_count())
 
     def wrong(self, data: Any, text: str, random: Random) -> str:
-        true, most = int(self.truth(data, text)), 2 ** self.pattern(text).count("*")
+        true, most = int(self.truth(data, text)), 2 ** text.count("*")
         others = [count for count in range(max(0, true - 9), min(most, true + 9) + 1) if count != true]
         return str(random.choice(others))
 
     def rule(self, text: str, look: Look) -> Rule:
-        pattern = self.pattern(text)
+        pattern = self.match(text)[1]
         if "*" not in pattern:
             return str(int(satisfies([value == "1" for value in pattern], look)))
         zero, one = yield tuple(f"count({pattern.replace('*', value, 1)})" for value in "01")
@@ -85,13 +81,6 @@ class CountSat(Task):
         for known in range(n + 1):
             for values in range(2**known):
                 yield f"count({f'{values:b}'.zfill(known) if known else ''}{'*' * (n - known)})"
-
-    def pattern(self, text: str) -> str:
-        """The values that a question gives. UsageError when it is none."""
-        found = _ASKED.fullmatch(text)
-        if found is None:
-            raise UsageError(f"{text!r} is no question about counting; write count(1*0**), a character a variable")
-        return found[1]
 
 
 def _column(variable: int, n: int) -> int:

@@ -1,7 +1,5 @@
 """Arithmetic expressions: a P task whose rule is one operation."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from operator import add, mul, sub
@@ -10,12 +8,11 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.question import Question
-from moot.tasks.base import UNKNOWN, Task
+from moot.protocols.engine.moves import UNKNOWN
+from moot.tasks.base import Task
+from moot.tasks.programs.play import Play
 
-_ASKED = re.compile(r"val\((\d{1,7})\)")
 _OPERATIONS = {"+": add, "-": sub, "*": mul}
-LARGEST = 4000  # a product of n integers below 10 has up to n digits, and Python writes at most 4300 at once
 
 
 class Expression(Task):
@@ -28,12 +25,15 @@ class Expression(Task):
         "and so for + and *; the nodes of an operator have higher numbers than its own. val(3) asks for the value of node "
         "3; nodes count from 0. The answer is an integer."
     )
+    notation = re.compile(r"val\((\d{1,7})\)")
+    example = "val(0)"
     reads: ClassVar[str] = "5"
+    largest = 4000  # a product of n integers below 10 has up to n digits, and Python writes at most 4300 at once
+    counted = "integers in the expression"
+    plays = {"direct-qa": Play({"judge": "alone"}, "8*n", {"source": True})}
     source: ClassVar[str] = "Brent 1974, The parallel evaluation of general arithmetic expressions"
 
     def data(self, size: int, random: Random) -> list[list[Any]]:
-        if size > LARGEST:
-            raise UsageError(f"task expression has sizes 1 to {LARGEST} (integers in the expression), not {size}")
         nodes: list[list[Any]] = [[]]
         leaves = [size]  # how many integers stand under each node
         for node, under in enumerate(leaves):  # grows as operators are laid down
@@ -45,9 +45,6 @@ class Expression(Task):
             nodes += [[], []]
             leaves += [left, under - left]
         return nodes
-
-    def ask(self, data: Any, random: Random) -> str:
-        return "val(0)"
 
     def truth(self, data: Any, text: str) -> str:
         """Bottom up: from the last node to the one that is asked for."""
@@ -71,21 +68,9 @@ class Expression(Task):
         left, right = yield f"val({look(node, 1)})", f"val({look(node, 2)})"
         return UNKNOWN if UNKNOWN in (left, right) else str(_OPERATIONS[kind](int(left), int(right)))
 
-    def cast(self, protocol: str) -> dict[str, str]:
-        return {"judge": "alone"} if protocol == "direct-qa" else super().cast(protocol)
-
-    def options(self, protocol: str, question: Question) -> dict[str, Any]:
-        return {"source": True} if protocol == "direct-qa" else super().options(protocol, question)
-
-    def bound(self, protocol: str) -> str:
-        return "8*n" if protocol == "direct-qa" else super().bound(protocol)
-
     def questions(self, data: Any) -> Iterator[str]:
         return (f"val({node})" for node in range(len(data)))
 
     def node(self, text: str) -> int:
         """The node that a question is about. UsageError when it is none."""
-        found = _ASKED.fullmatch(text)
-        if found is None:
-            raise UsageError(f"{text!r} is no question about an expression; write val(3)")
-        return int(found[1])
+        return int(self.match(text)[1])

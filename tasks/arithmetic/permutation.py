@@ -1,9 +1,6 @@
 """Powers of a permutation by repeated squaring: the tree is exponential in the bits of the exponent.
 
-`IterTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64.
-"""
-
-from __future__ import annotations
+`IterTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64."""
 
 import re
 from collections.abc import Iterator
@@ -12,18 +9,14 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN
+from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.curriculum import NUMBER, CurriculumTask, number
-
-_ASKED = re.compile(rf"sigma\^({NUMBER})\(({NUMBER})\)")
 
 
 class PermutationPower(CurriculumTask):
     """sigma^n(x) for a random permutation of `size` elements and exponents below the next power of two.
-
     The rule: y = sigma^(n/2)(x), y = sigma^(n/2)(y), and y = sigma(y) when n is odd, each asked after the one before.
-    Exponents 0 and 1 are primitive.
-    """
+    Exponents 0 and 1 are primitive."""
 
     name: ClassVar[str] = "perm-power"
     complexity_class: ClassVar[str] = "P"
@@ -31,14 +24,12 @@ class PermutationPower(CurriculumTask):
         "The data is a permutation sigma of the numbers from 0 to size - 1. sigma^n(x) asks for the number that x becomes "
         "when sigma is applied n times."
     )
+    notation = re.compile(rf"sigma\^({NUMBER})\(({NUMBER})\)")
+    example = "sigma^37(5)"
     reads: ClassVar[str] = "4"
-    source: ClassVar[str] = (
-        "Christiano, Shlegeris and Amodei 2018, Supervising strong learners by amplifying weak experts"
-    )
+    smallest = 3  # for an exponent above 1
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
-        if size < 3:
-            raise UsageError(f"task {self.name}: size is {size}; it must be at least 3 for an exponent above 1")
         return {"size": size, "sigma": random.sample(range(size), size)}
 
     def ask(self, data: Any, random: Random) -> str:
@@ -78,9 +69,6 @@ class PermutationPower(CurriculumTask):
         for n in range(1 << self.bits(data["size"])):
             yield from (f"sigma^{n}({x})" for x in range(data["size"]))
 
-    def learnable(self, data: Any) -> Iterator[str]:
-        return (text for text in self.questions(data) if not self.primitive(text))
-
     def primitive(self, text: str) -> bool:
         return self.asked(text)[0] < 2
 
@@ -104,13 +92,8 @@ class PermutationPower(CurriculumTask):
 
     def asked(self, text: str, size: int | None = None) -> tuple[int, int]:
         """Exponent and element of a question. UsageError when it is none, or none about an instance of that size."""
-        found = _ASKED.fullmatch(text)
-        if found is None:
-            raise UsageError(f"{text!r} is no question about a power of a permutation; write sigma^37(5)")
-        n, x = int(found[1]), int(found[2])
+        n, x = map(int, self.match(text).groups())
         if size is not None and (x >= size or n >> self.bits(size)):
-            raise UsageError(
-                f"{text!r} is no question about this instance: elements are below {size}, "
-                f"exponents below {1 << self.bits(size)}"
-            )
+            most = f"elements are below {size}, exponents below {1 << self.bits(size)}"
+            raise UsageError(f"{text!r} is no question about this instance: {most}")
         return n, x

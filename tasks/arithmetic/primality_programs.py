@@ -1,7 +1,5 @@
 """Programs that debate whether a number is prime. What they may compute is what they may read: a cell is one division."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from math import comb
@@ -13,24 +11,24 @@ from moot.protocols.engine.moves import Answer, Move, Verdict
 from moot.protocols.engine.view import Brief, Request, View
 from moot.protocols.trees.decomposition_debate import FOLLOWS, RIGHT, Claim, Claimed, Decomposition, Pick
 from moot.protocols.trees.prover_estimator import FINE, HIGH, LOW, Call, Estimate, Sampled
-from moot.tasks.arithmetic.primality import NO, YES, Primality, PrimalityByBases, PrimeTask, opposite, span
+from moot.tasks.arithmetic.primality_claims import NO, YES, PrimeFamily, opposite, span
+from moot.tasks.programs.play import Program
 
 
-class Prover:
+class Prover(Program, records=("task", "lies", "knows")):
     """Answers, takes claims apart, calls estimates and picks parts.
 
-    lies: it claims the wrong answer, and parts that fit it. knows: it finds out what is true by looking at the cells that
-    its claim is about; otherwise it looks at nothing, claims that the number is prime (not prime when it does not lie), calls
-    every estimate fine and picks a part by the step's seed: it has an argument with a flaw, and does not know where.
-    """
+    lies: it claims the wrong answer, and parts that fit it. knows: it finds out what is true by looking at the cells
+    that its claim is about; otherwise it looks at nothing, claims that the number is prime (not prime when it does not
+    lie), calls every estimate fine and picks a part by the step's seed: its argument has a flaw, it does not know where."""
 
-    def __init__(self, task: PrimeTask, lies: bool = False, knows: bool = True) -> None:
+    def __init__(self, task: PrimeFamily, lies: bool = False, knows: bool = True) -> None:
         self.task, self.lies, self.knows = task, lies, knows
 
     def act(self, request: Request) -> Move:
         kind, view, brief = request.kinds[0], request.view, request.brief
         if kind is Answer:
-            true = self._true(view.question.text, view) or NO if self.knows else NO
+            true = (self.knows and found(self.task, view.question.text, view)) or NO
             return Answer(choice=view.question.choices.index(opposite(true) if self.lies else true))
         if kind is Decomposition:
             return self._parts(request, brief["claim"], brief["claimed"])
@@ -40,14 +38,11 @@ class Prover:
             return Pick(claim=str(self._pick(request) + 1))
         raise AgentError(f"step {request.step}: a prover gives no {kind.__name__}")
 
-    def _true(self, text: str, view: View) -> str | None:
-        return found(self.task, text, view)
-
     def _parts(self, request: Request, text: str, claimed: str) -> Decomposition:
         look = request.view.look
         parts = self.task.split(text, look, request.brief["most"]["claims"]) or (text,)
         if self.knows:
-            answers = {part: self._true(part, request.view) or NO for part in parts}
+            answers = {part: found(self.task, part, request.view) or NO for part in parts}
             if self.task.join(text, answers, look) == claimed:
                 return _decomposed(answers)
         # all of one kind fit a claim that a number is prime, and one "no" the opposite
@@ -61,7 +56,7 @@ class Prover:
     def _sign(self, view: View, brief: Brief) -> Any:
         if not self.knows:
             return FINE
-        right = self._true(brief["claim"], view) == brief["claimed"]
+        right = found(self.task, brief["claim"], view) == brief["claimed"]
         told = brief["details"]
         error = told["estimate"] - right
         return FINE if abs(error) <= told["forgiven"] else LOW if error < 0 else HIGH
@@ -70,31 +65,25 @@ class Prover:
         claims, estimates = last_parts(request.view)
         if not self.knows:
             return Random(request.seed).randrange(len(claims))
-        errors = [
-            abs(estimate - (self._true(claim.question, request.view) == claim.answer))
-            for claim, estimate in zip(claims, estimates, strict=True)
-        ]
+        right = (found(self.task, claim.question, request.view) == claim.answer for claim in claims)
+        errors = [abs(estimate - holds) for estimate, holds in zip(estimates, right, strict=True)]
         return errors.index(max(errors))
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "prover", "task": self.task.name, "lies": self.lies, "knows": self.knows}
 
-
-class Estimator:
+class Estimator(Program, records=("prior", "divisions")):
     """Says how probable claims are to one who looks at `divisions` cells, spread evenly, and finds no more.
 
-    Its model: each number that it did not try divides independently of the others, so rarely that the whole is prime with
-    probability `prior`. A part that is a share s of the whole is then free of divisors with probability prior^s. Coins that
-    fall so make each claim come out right with just the probability that was given to it, however it is taken apart, so that
-    no call before the last gains anything. That a product has one divisor, somewhere, makes prior^s too low by at most
-    0.044 (where prior is 1/2): a prover who cannot tell where it is loses on every call that costs it more. Bases it takes
-    for independent coins with probability `prior`. What it saw the answer to, it knows.
-    """
+    Its model: each number that it did not try divides independently of the others, so rarely that the whole is prime
+    with probability `prior`. A part that is a share s of the whole is then free of divisors with probability prior^s.
+    Coins that fall so make each claim come out right with just the probability that was given to it, however it is
+    taken apart, so that no call before the last gains anything. That a product has one divisor, somewhere, makes
+    prior^s too low by at most 0.044 (where prior is 1/2): a prover who cannot tell where it is loses on every call that
+    costs it more. Bases it takes for independent coins with probability `prior`. What it saw, it knows."""
 
-    def __init__(self, task: PrimeTask, prior: float = 0.5, divisions: int = 0) -> None:
+    def __init__(self, task: PrimeFamily, prior: float = 0.5, divisions: int = 0) -> None:
         if not 0 < prior < 1 or divisions < 0:
-            raise UsageError(f"an estimator of primes needs a prior between 0 and 1 and divisions from 0, not {prior} and "
-                             f"{divisions}")  # fmt: skip
+            given = f"{prior} and {divisions}"
+            raise UsageError(f"an estimator of primes needs a prior between 0 and 1 and divisions from 0, not {given}")
         self.task, self.prior, self.divisions = task, prior, divisions
 
     def act(self, request: Request) -> Estimate:
@@ -102,9 +91,7 @@ class Estimator:
         if self.divisions:
             _needs_data(request.view)
         try:
-            yes = (
-                self._free(text, request.view) if isinstance(self.task, Primality) else self._passes(text, request.view)
-            )
+            yes = (self._passes if self.task.bases else self._free)(text, request.view)
         except (UsageError, ValueError):
             return Estimate(probability=0.0)  # what is no question has no right answer
         return Estimate(probability=yes if claimed == YES else 1 - yes if claimed == NO else 0.0)
@@ -127,42 +114,33 @@ class Estimator:
         """The probability that the number passes to a base, or to most of them."""
         if text != view.question.text and not re.fullmatch(r"passes\([0-9]+\)", text):
             raise UsageError(f"{text!r} is no question about a base")
-        seen = [view.look("passes", index) for index in range(min(self.divisions, PrimalityByBases.bases))]
+        seen = [view.look("passes", index) for index in range(min(self.divisions, self.task.bases))]
         p = self.prior if not seen else float(2 * sum(seen) > len(seen))
         if not text.startswith("prime"):
             return p
-        n = PrimalityByBases.bases
+        n = self.task.bases
         return sum(comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n // 2 + 1, n + 1))
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "estimator", "prior": self.prior, "divisions": self.divisions}
 
+class Searcher(Program, records=("divisions",)):
+    """The opponent of a recursive debate who may try `divisions` numbers of the claim at hand, spread evenly (None:
+    all). It picks a part that it knows to be wrong; else, by the step's seed, one that it does not know to be right;
+    else it says that the claim does not follow."""
 
-class Searcher:
-    """The opponent of a recursive debate who may try `divisions` numbers of the claim at hand, spread evenly (None: all).
-
-    It picks a part that it knows to be wrong; else, by the step's seed, one that it does not know to be right; else it says
-    that the claim does not follow.
-    """
-
-    def __init__(self, task: PrimeTask, divisions: int | None = None) -> None:
+    def __init__(self, task: PrimeFamily, divisions: int | None = None) -> None:
         self.task, self.divisions = task, divisions
 
     def act(self, request: Request) -> Pick:
         claims, _ = last_parts(request.view)
-        left = self.divisions
-        wrong, open_ = list[int](), list[int]()
-        for number, claim in enumerate(claims, 1):
-            share = None if left is None else left // (len(claims) + 1 - number)
-            known = self._known(claim, request.view, share)
-            if left is not None and share is not None:
-                left -= share
-            if known is None:
-                open_.append(number)
-            elif not known:
-                wrong.append(number)
-        picked = wrong[:1] or ([Random(request.seed).choice(open_)] if open_ else [int(FOLLOWS)])
-        return Pick(claim=str(picked[0]))
+        known = list[bool | None]()
+        for place, claim in enumerate(claims):
+            # What division by the number of claims leaves over goes to the last ones.
+            share = None if self.divisions is None else (self.divisions + place) // len(claims)
+            known.append(self._known(claim, request.view, share))
+        open_ = [number for number, right in enumerate(known, 1) if right is None]
+        if False in known:
+            return Pick(claim=str(known.index(False) + 1))
+        return Pick(claim=str(Random(request.seed).choice(open_)) if open_ else FOLLOWS)
 
     def _known(self, claim: Claim, view: View, divisions: int | None) -> bool | None:
         """Whether a claim is right, as far as so many cells tell. What is no claim about the number is not."""
@@ -170,7 +148,7 @@ class Searcher:
             _needs_data(view)
         if claim.answer not in (YES, NO):
             return False
-        if divisions is None or not isinstance(self.task, Primality):
+        if divisions is None or self.task.bases:
             return None if divisions == 0 else found(self.task, claim.question, view) == claim.answer
         try:
             low, high = span(claim.question)
@@ -182,14 +160,11 @@ class Searcher:
             return False
         return claim.answer == YES if count == high - low + 1 else None
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "searcher", "divisions": self.divisions}
 
-
-class ClaimJudge:
+class ClaimJudge(Program, name="claim judge", records=("task",)):
     """Checks one claim: from what is given of its parts, by the rule that joins them; without, by looking at the cells."""
 
-    def __init__(self, task: PrimeTask) -> None:
+    def __init__(self, task: PrimeFamily) -> None:
         self.task = task
 
     def act(self, request: Request) -> Verdict:
@@ -204,11 +179,8 @@ class ClaimJudge:
         why = "nothing follows" if answer is None else f"it is {answer}"
         return Verdict(probabilities=(1.0, 0.0) if answer == claimed.answer else (0.0, 1.0), text=why)
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "claim judge", "task": self.task.name}
 
-
-def found(task: PrimeTask, text: str, view: View) -> str | None:
+def found(task: PrimeFamily, text: str, view: View) -> str | None:
     """The answer to a question by looking at the data; None where a text is no question about it, whoever wrote it."""
     _needs_data(view)
     try:
@@ -223,7 +195,7 @@ def _needs_data(view: View) -> None:
         raise UsageError("this program looks at the data of the question, and this view gives no access to any")
 
 
-def joined(task: PrimeTask, text: str, answers: Mapping[str, str], view: View) -> str | None:
+def joined(task: PrimeFamily, text: str, answers: Mapping[str, str], view: View) -> str | None:
     """What answers to parts say of a question; None where they do not settle it, or the text is no question."""
     if not set(answers.values()) <= {YES, NO}:
         return None
@@ -237,8 +209,7 @@ def joined(task: PrimeTask, text: str, answers: Mapping[str, str], view: View) -
 
 def last_parts(view: View) -> tuple[tuple[Claim, ...], list[float]]:
     """The claims of the last decomposition, and the estimates made of them since."""
-    claims: tuple[Claim, ...] = ()
-    estimates: list[float] = []
+    claims, estimates = tuple[Claim, ...](), list[float]()
     for entry in view:
         if isinstance(entry.move, Decomposition):
             claims, estimates = entry.move.claims, []
@@ -251,13 +222,9 @@ def _decomposed(answers: Mapping[str, str]) -> Decomposition:
     return Decomposition(claims=tuple(Claim(question=part, answer=said) for part, said in answers.items()))
 
 
-def _effective(answer: str, holds: bool) -> str:
-    return answer if holds or answer not in (YES, NO) else opposite(answer)
-
-
 def _said(moves: Iterable[Move]) -> Iterable[tuple[str, str]]:
     for move in moves:
         if isinstance(move, Sampled):
-            yield move.of, _effective(move.answer, move.holds)
+            yield move.of, move.answer if move.holds or move.answer not in (YES, NO) else opposite(move.answer)
         elif isinstance(move, Claimed):
             yield move.of, move.answer

@@ -1,9 +1,6 @@
 """The sum of N integers: a P task whose judge may add two numbers only.
 
-Hubinger 2020 (AI safety via market making) uses it to tell protocols apart by what their judge must read.
-"""
-
-from __future__ import annotations
+Hubinger 2020 (AI safety via market making) uses it to tell protocols apart by what their judge must read."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -12,12 +9,11 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import AgentError, UsageError
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.trees.bisection import Dispute, Split
-from moot.tasks.base import UNKNOWN, Messages, Task
-
-_ASKED = re.compile(r"sum\[(\d+):(\d+)\]")
+from moot.tasks.base import Task
+from moot.tasks.programs.play import Play, Program
 
 
 class Sum(Task):
@@ -29,9 +25,15 @@ class Sum(Task):
         "The data is a list of integers. sum[i:j] asks for the sum of the integers from position i up to, not including, "
         "position j; positions count from 0. The answer is an integer."
     )
+    notation = re.compile(r"sum\[(\d+):(\d+)\]")
+    example = "sum[0:8]"
     reads: ClassVar[str] = "3"
     source: ClassVar[str] = "Hubinger 2020, AI safety via market making"
-    messages: ClassVar[Messages] = "brackets"
+    messages = "brackets"
+    plays = {
+        "bisection": Play({"a": "split-liar", "b": "splitter", "judge": "adds-two"}, "3*log(n) + 4"),
+        "market-uncited": Play(bound="3*n"),  # a witness: 2n - 1 lines and the claim, n cells
+    }
 
     def data(self, size: int, random: Random) -> list[int]:
         return [random.randint(-99, 99) for _ in range(size)]
@@ -57,33 +59,29 @@ class Sum(Task):
         return UNKNOWN if UNKNOWN in (left, right) else str(int(left) + int(right))
 
     def questions(self, data: Any) -> Iterator[str]:
-        todo = [(0, len(data))]
-        for start, end in todo:
-            yield f"sum[{start}:{end}]"
-            if end - start > 1:
-                todo += [(start, (start + end) // 2), ((start + end) // 2, end)]
+        return (f"sum[{start}:{end}]" for start, end in halved(len(data)))
 
     def stretch(self, text: str) -> tuple[int, int]:
         """The positions that a question is about. UsageError when it is none."""
-        found = _ASKED.fullmatch(text)
-        if found is None or (start := int(found[1])) >= (end := int(found[2])):
-            raise UsageError(f"{text!r} is no question about a sum; write sum[0:8]")
+        start, end = map(int, self.match(text).groups())
+        if start >= end:
+            raise UsageError(f"{text!r} is no question about a sum; write {self.example}")
         return start, end
 
     def programs(self) -> dict[str, Callable[[], Any]]:
         return {**super().programs(), "splitter": Honest, "split-liar": Liar, "adds-two": AddsTwo}
 
-    def bound(self, protocol: str) -> str:
-        own = {"bisection": "3*log(n) + 4", "market-uncited": "3*n"}  # a witness: 2n - 1 lines and the claim, n cells
-        return own.get(protocol) or super().bound(protocol)
 
-    def cast(self, protocol: str) -> dict[str, str]:
-        if protocol == "bisection":
-            return {"a": "split-liar", "b": "splitter", "judge": "adds-two"}
-        return super().cast(protocol)
+def halved(length: int) -> Iterator[tuple[int, int]]:
+    """The whole stretch from 0, and every stretch that halving comes to, down to those of one cell."""
+    todo = [(0, length)]
+    for start, end in todo:
+        yield start, end
+        if end - start > 1:
+            todo += [(start, (start + end) // 2), ((start + end) // 2, end)]
 
 
-class Honest:
+class Honest(Program):
     """Splits as the numbers are, and disputes the half that is wrong; with nothing wrong to dispute, the right half."""
 
     def act(self, request: Request) -> Move:
@@ -95,11 +93,8 @@ class Honest:
             return Split(left=left, right=right)
         return Dispute(half="left" if told["left"] != left else "right")
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "honest"}
 
-
-class Liar:
+class Liar(Program):
     """Defends any claim: puts the whole error into one half, chosen by the step's seed, so that every level adds up;
     as the opponent it disputes a half at random."""
 
@@ -114,15 +109,10 @@ class Liar:
         right = sum(cells[told["middle"] : told["end"]])
         return Split(left=told["claim"] - right, right=right)
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "liar"}
 
-
-class AddsTwo:
+class AddsTwo(Program, name="adds two numbers"):
     """A judge that adds two numbers at a time, follows the disputed path, and looks at the one cell it ends in.
-
-    It reads 2 cells a split, 1 a dispute, and 1 of the data: 3·⌈log2 N⌉ + 1 in all.
-    """
+    It reads 2 cells a split, 1 a dispute, and 1 of the data: 3·⌈log2 N⌉ + 1 in all."""
 
     def act(self, request: Request) -> Verdict:
         question = request.view.question
@@ -141,9 +131,5 @@ class AddsTwo:
         if end - start != 1:
             raise AgentError(f"step {request.step}: the debate stopped at cells {start} to {end}, before a single one")
         cell = request.view.look(start)
-        if cell == claim:
-            return Verdict(probabilities=(1.0, 0.0), text=f"cell {start} is {cell}, as claimed")
-        return Verdict(probabilities=(0.0, 1.0), text=f"cell {start} is {cell}, not {claim}")
-
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "adds two numbers"}
+        right, why = cell == claim, "as claimed" if cell == claim else f"not {claim}"
+        return Verdict(probabilities=(float(right), float(not right)), text=f"cell {start} is {cell}, {why}")

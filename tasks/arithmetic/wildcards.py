@@ -1,10 +1,7 @@
 """The sum of a function over all strings that match a pattern.
 
 `SumTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64: strings of six letters. The paper caps sums at
-half the size; here they are exact.
-"""
-
-from __future__ import annotations
+half the size; here they are exact."""
 
 import re
 from collections.abc import Iterator
@@ -14,18 +11,15 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN
+from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.curriculum import CurriculumTask
 
-_ASKED = re.compile(r"sum\(([ab*]+)\)")
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,8}")
 
 
 class Wildcard(CurriculumTask):
     """A random function from strings over {a, b} to {-1, 1}; size is the number of strings, a power of two.
-
-    The rule: the first * is replaced by each letter and the two sums are added. Patterns without * are primitive.
-    """
+    The rule: the first * is replaced by each letter and the two sums are added. Patterns without * are primitive."""
 
     name: ClassVar[str] = "wildcard"
     complexity_class: ClassVar[str] = "P"
@@ -34,10 +28,9 @@ class Wildcard(CurriculumTask):
         "sum(ab*) asks for the sum of the function over the strings that match the pattern, where * stands for a or b. "
         "The answer is an integer."
     )
+    notation = re.compile(r"sum\(([ab*]+)\)")
+    example = "sum(ab*a**)"
     reads: ClassVar[str] = "3"
-    source: ClassVar[str] = (
-        "Christiano, Shlegeris and Amodei 2018, Supervising strong learners by amplifying weak experts"
-    )
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         if size < 2 or size & (size - 1):
@@ -74,9 +67,6 @@ class Wildcard(CurriculumTask):
     def questions(self, data: Any) -> Iterator[str]:
         return (f"sum({''.join(pattern)})" for pattern in product("ab*", repeat=self.length(data["size"])))
 
-    def learnable(self, data: Any) -> Iterator[str]:
-        return (text for text in self.questions(data) if not self.primitive(text))
-
     def primitive(self, text: str) -> bool:
         return "*" not in self.pattern(text)
 
@@ -98,11 +88,7 @@ class Wildcard(CurriculumTask):
 
     def pattern(self, text: str, size: int | None = None) -> str:
         """The pattern of a question. UsageError when it is none, or none about an instance of that size."""
-        found = _ASKED.fullmatch(text)
-        if found is None:
-            raise UsageError(f"{text!r} is no question about a pattern; write sum(ab*a**)")
-        if size is not None and len(found[1]) != self.length(size):
-            raise UsageError(
-                f"{text!r} is no question about this instance: its strings have {self.length(size)} letters"
-            )
-        return found[1]
+        pattern = self.match(text)[1]
+        if size is not None and len(pattern) != (length := self.length(size)):
+            raise UsageError(f"{text!r} is no question about this instance: its strings have {length} letters")
+        return pattern

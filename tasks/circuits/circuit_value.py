@@ -1,7 +1,5 @@
 """The circuit value problem: what a Boolean circuit gives on an input. It is complete for P (Ladner 1975)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,13 +18,13 @@ from moot.protocols.games.circuit_debate import (
     Descend,
     GateNumber,
     GateValues,
-)
-from moot.tasks.base import Task
-from moot.tasks.programs.games import Player, ruled
+)  # fmt: skip
+from moot.tasks.circuits.files import read_netlist
+from moot.tasks.programs.games import Game, debated
+from moot.tasks.programs.play import Program, ruled
 
 ASKED = "Does the circuit give 1 on the input?"
 ONE, ZERO = "1", "0"
-LARGEST = 16
 LIES = 16
 """How many lists of values that are wrong from one gate on are thought of."""
 _PROBES = 64
@@ -34,15 +32,15 @@ _CALL = re.compile(r"(.*)\(([01]*)\)")
 _GAMES: dict[str, type[CircuitGame]] = {game.name: game for game in (CircuitWalk, CircuitPointer)}
 
 
-class CircuitValue(Task):
+class CircuitValue(Game):
     """Does a random circuit of depth n with 2^n − 1 gates give 1 on a random input?
 
     There are n layers, of 2^(n−1), …, 2, 1 gates: AND, OR, NAND or NOR of two nodes of the layer below, the lowest of
-    which is an input of 2 n bits. Of AND and OR the one is taken that is 1 on nearer to half of 64 random inputs, and then
-    negated or not, as a circuit of gates drawn freely soon is constant. So the depth is n and ⌈log2 size⌉ is n too, and what the judge reads at most is n + 1 bits
-    in the one debate and n + 3 in the other, not more than the theorems say. A circuit of one's own (`sample_of`, `read`)
-    declares its depth for the one, and ⌈log2 size⌉ for the other; 1 where these are 0.
-    """
+    which is an input of 2 n bits. Of AND and OR the one is taken that is 1 on nearer to half of 64 random inputs, and
+    then negated or not, as a circuit of gates drawn freely soon is constant. So the depth is n and ⌈log2 size⌉ is n
+    too, and what the judge reads at most is n + 1 bits in the one debate and n + 3 in the other, not more than the
+    theorems say. A circuit of one's own (`sample_of`, `read`) declares its depth for the one, and ⌈log2 size⌉ for the
+    other; 1 where these are 0."""
 
     name: ClassVar[str] = "circuit-value"
     complexity_class: ClassVar[str] = "P"
@@ -53,7 +51,10 @@ class CircuitValue(Task):
     )
     reads: ClassVar[str] = "n + 3"
     source: ClassVar[str] = "Ladner 1975, The circuit value problem is log space complete for P"
-    largest: ClassVar[int] = LARGEST
+    example = ASKED
+    either = ONE, ZERO
+    largest = 16
+    plays = {CircuitWalk.name: debated("bit-judge", "n + 1"), CircuitPointer.name: debated("bit-judge")}
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         inputs = 2 * size
@@ -63,10 +64,8 @@ class CircuitValue(Task):
         for layer in range(size - 1, -1, -1):
             for _ in range(2**layer):
                 x, y = random.sample(below, 2)
-                kind, value = min(
-                    (("AND", seen[x] & seen[y]), ("OR", seen[x] | seen[y])),
-                    key=lambda made: abs(made[1].bit_count() - _PROBES / 2),
-                )
+                made = (("AND", seen[x] & seen[y]), ("OR", seen[x] | seen[y]))
+                kind, value = min(made, key=lambda each: abs(each[1].bit_count() - _PROBES / 2))
                 if random.random() < 0.5:
                     kind, value = "NAND" if kind == "AND" else "NOR", value ^ (2**_PROBES - 1)
                 gates.append((kind, x, y))
@@ -75,16 +74,9 @@ class CircuitValue(Task):
         circuit = Circuit(inputs, tuple(gates), inputs + len(gates) - 1)
         return {"circuit": circuit.data(), "input": [random.randrange(2) for _ in range(inputs)]}
 
-    def ask(self, data: Any, random: Random) -> str:
-        return ASKED
-
     def truth(self, data: Any, text: str) -> str:
-        if text != ASKED:
-            raise UsageError(f"{text!r} is no question about a circuit; ask {ASKED!r}")
+        self.match(text)
         return str(circuit_of(data["circuit"]).value(data["input"]))
-
-    def wrong(self, data: Any, text: str, random: Random) -> str:
-        return ZERO if self.truth(data, text) == ONE else ONE
 
     def pose(
         self, data: Any, text: str, random: Random, size: int = 1, true_first: bool | None = None, id: str | None = None
@@ -96,109 +88,79 @@ class CircuitValue(Task):
         self, circuit: Circuit, bits: Sequence[int], protocol: str = CircuitPointer.name, name: str | None = None
     ) -> Sample:
         """The question about a circuit and an input of your own, its size declared for one of the two debates.
-
-        Raises UsageError on another protocol, and on an input or a circuit that it does not take.
-        """
+        Raises UsageError on another protocol, and on an input or a circuit that it does not take."""
         if protocol not in _GAMES:
             raise UsageError(f"task {self.name} is played by {' and '.join(_GAMES)}, not by {protocol}")
         data = {"circuit": circuit.data(), "input": list(bits)}
         size = normal_form(circuit).depth if protocol == CircuitWalk.name else circuit.number_bits
-        question = Question(
-            ASKED, (ONE, ZERO), data=data, about=self.about, size=max(1, size), unit="bits", id=name
-        )  # fmt: skip
+        question = Question(ASKED, self.either, data=data, about=self.about, size=max(1, size), unit="bits", id=name)
         _GAMES[protocol]().roles(question)
         return Sample(question, question.choices.index(self.truth(data, ASKED)), self.name)
 
     def read(self, path: Path, text: str | None, protocol: str) -> Sample:
         """The question about a circuit in a BENCH or AIGER file; text: the output and the input, as in "22(10110)", or
         "(10110)" where there is one output."""
-        from moot.tasks.circuits.netlist import read_netlist
-
         netlist = read_netlist(path)
         call = _CALL.fullmatch((text or "").strip())
         if call is None:
-            raise UsageError(
-                f"{path}: which output, on which input? write it as OUTPUT(BITS), one bit for each of "
-                f"{len(netlist.inputs)} inputs in the order of the file, not {text!r}"
-            )
+            form = f"OUTPUT(BITS), one bit for each of {len(netlist.inputs)} inputs in the order of the file"
+            raise UsageError(f"{path}: which output, on which input? write it as {form}, not {text!r}")
         if len(call[2]) != len(netlist.inputs):
             raise UsageError(f"{path} has {len(netlist.inputs)} inputs, and {call[2]!r} has {len(call[2])} bits")
-        return self.sample_of(
-            netlist.circuit(call[1].strip() or None), [int(bit) for bit in call[2]], protocol, path.name
-        )
-
-    def bound(self, protocol: str) -> str:
-        return "n + 1" if protocol == CircuitWalk.name else super().bound(protocol)
+        circuit = netlist.circuit(call[1].strip() or None)
+        return self.sample_of(circuit, [int(bit) for bit in call[2]], protocol, path.name)
 
     def programs(self) -> dict[str, Callable[[], Any]]:
-        mine: dict[str, Callable[[], Any]] = {
-            "honest": lambda: Player(self.truth, after),
-            "liar": lambda: Player(self.truth, after, lies=True),
-            "drawing": Drawing,
-            "bit-judge": BitJudge,
-        }
-        return {**super().programs(), **mine}
+        return {**super().programs(), "drawing": Drawing, "bit-judge": BitJudge}
 
-    def cast(self, protocol: str) -> dict[str, str]:
-        if protocol in _GAMES:
-            return {"a": "honest", "b": "honest", "judge": "bit-judge"}
-        return super().cast(protocol)
-
-
-def after(request: Request) -> Iterator[tuple[Move, str]]:
-    """The moves worth thinking of in either debate, each with the answer that optimal play leads to after it.
-
-    Of lists of values: the right one, and some in which one gate is wrong and all that rests on it follows, up to a wrong
-    output. With a wrong claim each of them loses to an opponent that looks at every gate.
-    """
-    data: Any = request.view.question.data
-    circuit, bits = circuit_of(data["circuit"]), data["input"]
-    if Descend in request.kinds:
-        form = normal_form(circuit)
-        _, first, second = form.nodes[request.brief["details"]["node"]]
-        values = form.values(bits)
-        yield Descend(which="first"), str(values[first])
-        yield Descend(which="second"), str(values[second])
-    elif GateValues in request.kinds:
-        right = circuit.values(bits)
-        answer = str((*bits, *right)[circuit.output])
-        yield GateValues(values=right), answer
-        if answer == ZERO:
-            for gate in range(circuit.output - circuit.inputs, -1, -max(1, circuit.size // LIES)):
-                values = circuit.values(bits, flipped=gate)
-                if values[circuit.output - circuit.inputs]:
-                    yield GateValues(values=values), ZERO
-    else:
-        (said,) = request.view
-        assert isinstance(said.move, GateValues)
-        nodes = (*bits, *said.move.values)
-        for gate, (kind, *taken) in enumerate(circuit.gates):
-            follows = said.move.values[gate] == applied(kind, *(nodes[node] for node in taken))
-            yield GateNumber(gate=gate), ONE if follows else ZERO
+    def after(self, request: Request) -> Iterator[tuple[Move, str]]:
+        """The moves worth thinking of in either debate, each with the answer that optimal play leads to after it.
+        Of lists of values: the right one, and some in which one gate is wrong and all that rests on it follows, up to a
+        wrong output. With a wrong claim each of them loses to an opponent that looks at every gate."""
+        data: Any = request.view.question.data
+        circuit, bits = circuit_of(data["circuit"]), data["input"]
+        if Descend in request.kinds:
+            form = normal_form(circuit)
+            _, first, second = form.nodes[request.brief["details"]["node"]]
+            values = form.values(bits)
+            yield Descend(which="first"), str(values[first])
+            yield Descend(which="second"), str(values[second])
+        elif GateValues in request.kinds:
+            right = circuit.values(bits)
+            answer = str((*bits, *right)[circuit.output])
+            yield GateValues(values=right), answer
+            if answer == ZERO:
+                for gate in range(circuit.output - circuit.inputs, -1, -max(1, circuit.size // LIES)):
+                    values = circuit.values(bits, flipped=gate)
+                    if values[circuit.output - circuit.inputs]:
+                        yield GateValues(values=values), ZERO
+        else:
+            (said,) = request.view
+            assert isinstance(said.move, GateValues)
+            nodes = (*bits, *said.move.values)
+            for gate, (kind, *taken) in enumerate(circuit.gates):
+                follows = said.move.values[gate] == applied(kind, *(nodes[node] for node in taken))
+                yield GateNumber(gate=gate), ONE if follows else ZERO
 
 
-class Drawing:
+class Drawing(Program):
     """Moves at random in either debate, by the step's seed: any child, any gate, any values."""
 
     def act(self, request: Request) -> Move:
-        random, data = Random(request.seed), request.view.question.data
+        random = Random(request.seed)
+        data: Any = request.view.question.data
         if Descend in request.kinds:
             return Descend(which="first" if random.random() < 0.5 else "second")
-        size: int = len(data["circuit"]["gates"])  # type: ignore[call-overload, index, arg-type]
+        size = len(data["circuit"]["gates"])
         if GateNumber in request.kinds:
             return GateNumber(gate=random.randrange(size))
         return GateValues(values=tuple(random.randrange(2) for _ in range(size)))
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "drawing"}
 
-
-class BitJudge:
+class BitJudge(Program, name="bit judge"):
     """Judges both debates about the circuit of its brief, bit by bit.
-
-    After a walk it reads the choices, follows them, and looks at the bit of the input where they end. After a pointer it
-    reads the number, then looks at the gate's value and at what the gate takes.
-    """
+    After a walk it reads the choices, follows them, and looks at the bit of the input where they end. After a pointer
+    it reads the number, then looks at the gate's value and at what the gate takes."""
 
     def act(self, request: Request) -> Verdict:
         view, circuit = request.view, circuit_of(request.brief["details"]["circuit"])
@@ -220,6 +182,3 @@ class BitJudge:
         bit = view.look("input", node[1])
         why = f"the walk ends at {'the negation of ' if node[2] else ''}input {node[1]}, which is {bit}"
         return ruled(view.question, ONE, bit != node[2], why)
-
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "bit judge"}

@@ -1,11 +1,7 @@
 """Combinational netlists with named signals, as circuit files hold them, and the circuits of fan-in two made of them."""
 
-from __future__ import annotations
-
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.games.boolean_circuit import Circuit, Gate
@@ -19,11 +15,10 @@ class Netlist:
     """Signals by name, each an input or the output of a gate.
 
     inputs: in the order of the file, in which the bits of an input are given. outputs: name to signal. gates: signal to
-    kind and the signals that it takes; AND, OR, XOR, NAND, NOR and XNOR take one or more. lines: where each signal
-    is defined, for errors; name: what errors call the netlist.
+    kind and the signals that it takes; AND, OR, XOR, NAND, NOR and XNOR take one or more. lines: where each signal is
+    defined, for errors; name: what errors call the netlist.
 
-    `ordered` raises UsageError on a signal that is nowhere defined, and on signals that wait for each other.
-    """
+    `ordered` raises UsageError on a signal that is nowhere defined, and on signals that wait for each other."""
 
     inputs: tuple[str, ...]
     outputs: Mapping[str, str]
@@ -33,10 +28,8 @@ class Netlist:
 
     def circuit(self, output: str | None = None) -> Circuit:
         """The circuit of one output: the gates that it depends on, of fan-in two, and all inputs.
-
         A gate with k > 2 inputs becomes a balanced tree of k − 1 gates, one with a single input a BUF or a NOT. output:
-        its name; None where there is only one. Raises UsageError when there is no such output.
-        """
+        its name; None where there is only one. Raises UsageError when there is no such output."""
         if output is None:
             if len(self.outputs) != 1:
                 raise UsageError(f"{self.name}: which output? name one of {_some(self.outputs)}")
@@ -79,11 +72,9 @@ class Netlist:
                 done.add(signal)
                 yield signal
             elif signal in waiting:
-                circle = list(waiting)[list(waiting).index(signal) :]
-                raise UsageError(
-                    f"{self._where(signal)}signal {signal!r} depends on itself, through {_some([*circle, signal], ' <- ')}; "
-                    "only combinational circuits have values"
-                )
+                circle = _some([*list(waiting)[list(waiting).index(signal) :], signal], " <- ")
+                why = f"signal {signal!r} depends on itself, through {circle}; only combinational circuits have values"
+                raise UsageError(self._where(signal) + why)
             elif signal not in done:
                 if signal not in inputs and signal not in self.gates:
                     user = next((name for name, gate in self.gates.items() if signal in gate[1:]), signal)
@@ -96,29 +87,6 @@ class Netlist:
     def _where(self, signal: str) -> str:
         line = self.lines.get(signal)
         return f"{self.name}, line {line}: " if line else f"{self.name}: "
-
-
-def read_netlist(path: str | Path) -> Netlist:
-    """The netlist in a file: AIGER, ASCII or binary, which begins with "aag" or "aig" and a number, or else BENCH.
-
-    Raises UsageError, which names the file and the line, on a file that cannot be read or is in none of these formats.
-    """
-    from moot.tasks.circuits.aiger import parse_aiger
-    from moot.tasks.circuits.bench import parse_bench
-
-    try:
-        content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-    if re.match(rb"a[ai]g\s+\d", content):
-        return parse_aiger(content, str(path))
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{path} is neither AIGER nor text (byte {error.start}); a circuit file is BENCH or AIGER"
-        ) from None
-    return parse_bench(text, str(path))
 
 
 def _some(names: Mapping[str, str] | list[str], between: str = ", ", most: int = 12) -> str:

@@ -1,7 +1,5 @@
 """Succinct circuit value: an EXP task. A description of O(k) bits stands for a circuit of 2^k gates and as great a depth."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -10,10 +8,10 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Task
+from moot.protocols.engine.moves import UNKNOWN
+from moot.tasks.arithmetic.primes import first_prime
+from moot.tasks.base import Task
 
-_ASKED = re.compile(r"gate\((\d{1,12})\)")
-LARGEST = 20
 REACH = 4
 """The near input of gate g is one of the REACH gates before it."""
 _TABLES = ("0110", "0001", "0111", "1110")
@@ -29,8 +27,7 @@ class Circuit(Task):
 
     As a near input is at most 4 gates away, at least 2^k / 4 different questions stand under the last gate, one below
     another: their number and the depth are exponential in the size of the description. Succinct circuit value is
-    EXP-complete (Papadimitriou 1994, section 20.1) for circuits described by circuits; these are described by affine maps.
-    """
+    EXP-complete (Papadimitriou 1994, section 20.1) for circuits described by circuits; here by affine maps."""
 
     name: ClassVar[str] = "circuit"
     complexity_class: ClassVar[str] = "EXP"
@@ -40,12 +37,15 @@ class Circuit(Task):
         "gives g the number x = (a*g + b) mod p. The near input is gate g - 1 - (x mod 4), or gate 0 if that is negative. "
         "The far input is gate x mod g. The type is x mod 4: 0 XOR, 1 AND, 2 OR, 3 NAND of the two."
     )
+    notation = re.compile(r"gate\((\d{1,12})\)")
+    example = "gate(5)"
+    either = "0", "1"
     reads: ClassVar[str] = "10"
+    smallest, largest = 2, 20
+    counted = "bits of a gate's number"
     source: ClassVar[str] = "Papadimitriou 1994, Computational Complexity, section 20.1"
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
-        if not 2 <= size <= LARGEST:
-            raise UsageError(f"task circuit has sizes 2 to {LARGEST} (bits of a gate's number), not {size}")
         p = first_prime(random.randrange(4**size, 2 * 4**size))
         pairs = {key: [random.randrange(1, p), random.randrange(p)] for key in ("type", "near", "far")}
         return {"k": size, "p": p, **pairs}
@@ -55,13 +55,8 @@ class Circuit(Task):
 
     def truth(self, data: Any, text: str) -> str:
         """By all gates from the first on."""
-        gate = self.gate(text, data["k"])
-        if data["k"] > LARGEST:
-            raise UsageError(f"2^{data['k']} gates are too many to evaluate; task circuit goes up to 2^{LARGEST}")
+        gate = self.gate(text, self.few(data))
         return str(_values(data["k"], data["p"], *data["type"], *data["near"], *data["far"])[gate])
-
-    def wrong(self, data: Any, text: str, random: Random) -> str:
-        return "0" if self.truth(data, text) == "1" else "1"
 
     def rule(self, text: str, look: Look) -> Rule:
         gate = self.gate(text, look("k"))
@@ -73,18 +68,21 @@ class Circuit(Task):
         return UNKNOWN if UNKNOWN in (first, second) else _TABLES[kind % 4][2 * int(first) + int(second)]
 
     def questions(self, data: Any) -> Iterator[str]:
-        if data["k"] > LARGEST:
-            raise UsageError(f"2^{data['k']} gates are too many to list; task circuit goes up to 2^{LARGEST}")
-        return (f"gate({gate})" for gate in range(2 ** data["k"]))
+        return (f"gate({gate})" for gate in range(2 ** self.few(data)))
+
+    def few(self, data: Any) -> int:
+        """The bits of a gate's number. UsageError when there are too many gates to look at each."""
+        k: int = data["k"]
+        if k > self.largest:
+            raise UsageError(f"2^{k} gates are too many to evaluate or list; task circuit goes up to 2^{self.largest}")
+        return k
 
     def gate(self, text: str, k: int) -> int:
         """The gate that a question is about. UsageError when it is none of 2^k gates."""
-        found = _ASKED.fullmatch(text)
-        if found is None:
-            raise UsageError(f"{text!r} is no question about a circuit; write gate(5)")
-        if int(found[1]) >= 2**k:
+        gate = int(self.match(text)[1])
+        if gate >= 2**k:
             raise UsageError(f"{text!r} is beyond the 2^{k} gates of this circuit")
-        return int(found[1])
+        return gate
 
 
 @lru_cache(maxsize=4)
@@ -104,21 +102,3 @@ def _values(k: int, p: int, a: int, b: int, c: int, d: int, e: int, f: int) -> b
         x, y, type_ = values[max(0, gate - 1 - (near & 3))], values[far % gate], kind & 3
         values[gate] = x ^ y if type_ == 0 else x & y if type_ == 1 else x | y if type_ == 2 else 1 - (x & y)
     return values
-
-
-def first_prime(start: int) -> int:
-    """The first prime from `start` on, by Miller and Rabin's test with the bases that decide every number below 2^64."""
-    return next(n for n in range(start, 2**63) if _is_prime(n))
-
-
-def _is_prime(n: int) -> bool:
-    bases = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
-    if n < 2 or any(n % base == 0 for base in bases):
-        return n in bases
-    twos = ((n - 1) & -(n - 1)).bit_length() - 1
-    odd = (n - 1) >> twos
-    for base in bases:
-        x = pow(base, odd, n)
-        if x not in (1, n - 1) and all((x := x * x % n) != n - 1 for _ in range(twos - 1)):
-            return False
-    return True

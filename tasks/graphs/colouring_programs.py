@@ -1,7 +1,5 @@
 """Programs that are cross-examined about a colouring: claimants, true and false, their opponent, and the judge."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from itertools import combinations
@@ -11,8 +9,8 @@ from moot.protocols.amplification.amplification import Reply
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.games.cross_examination import Challenge, Examination
-from moot.tasks.graphs.colouring import check_edge, colour_of, neighbours, spoilt_colour, violated_edge
-from moot.tasks.programs.games import ruled
+from moot.tasks.graphs.succinct_graph import check_edge, colour_of, neighbours, spoilt_colour, violated_edge
+from moot.tasks.programs.play import Program, ruled
 
 _CELL = re.compile(r"colour\((0|[1-9]\d{0,9})\)", re.ASCII)
 
@@ -49,14 +47,12 @@ def colour_said(answer: str) -> int:
     return int(answer) if answer in ("0", "1", "2") else -1
 
 
-class Cross:
-    """Both sides of a cross-examination. As a claimant it gives each vertex the colour that `colour` has for it.
+class Cross(Program, name="honest", records=("task",)):
+    """Both sides of a cross-examination. As a claimant it gives each vertex the colour that `colour` has for it. As an
+    opponent it examines the ends of the extra edges, then all other vertices if there are queries enough, and names an
+    edge that the answers violate. Of what it may not examine it believes what the honest claimant would say."""
 
-    As an opponent it examines the ends of the extra edges, then all other vertices if there are queries enough, and names
-    an edge that the answers violate. Of what it may not examine it believes what the honest claimant would say.
-    """
-
-    name = "honest"
+    task = "colouring"
 
     def colour(self, data: Any, v: int) -> int:
         return colour_of(data, v)
@@ -71,9 +67,8 @@ class Cross:
     def attack(self, request: Request) -> Move:
         data: Any = request.view.question.data
         left = request.brief["details"]["left"]
-        said = {
-            entry.move.of: colour_said(entry.move.answer) for entry in request.view if isinstance(entry.move, Reply)
-        }
+        replies = [entry.move for entry in request.view if isinstance(entry.move, Reply)]
+        said = {reply.of: colour_said(reply.answer) for reply in replies}
 
         def colour(v: int) -> int:
             return said[cell(v)] if cell(v) in said else colour_of(data, v)
@@ -89,14 +84,9 @@ class Cross:
             edge = violated_edge(data, colour)
         return Challenge(addresses=tuple(dict.fromkeys(map(cell, edge or data["extra"][0]))))
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": self.name, "task": "colouring"}
-
 
 class Spoilt(Cross):
     """A claimant whose colouring is wrong at one vertex, the first that has a neighbour."""
-
-    name = "spoilt"
 
     def colour(self, data: Any, v: int) -> int:
         at = next(v for v in range(2 ** data["k"]) if neighbours(data, v))
@@ -105,11 +95,7 @@ class Spoilt(Cross):
 
 class Adaptive(Cross):
     """A claimant that gives the second vertex of a challenge another colour than it has just given the first.
-
-    That takes sight of the challenge: a copy has none, and answers as the honest one does.
-    """
-
-    name = "adaptive"
+    That takes sight of the challenge: a copy has none, and answers as the honest one does."""
 
     def act(self, request: Request) -> Move:
         if Reply in request.kinds and len(request.view) > 1:
@@ -119,12 +105,10 @@ class Adaptive(Cross):
         return super().act(request)
 
 
-class WindowJudge:
+class WindowJudge(Program, name="window judge"):
     """Checks the one edge, or the one vertex, that is challenged: reads the challenge, its answers and the description.
-
     It reads 2 addresses, 2 answers and 27 cells at most, whatever the number of vertices. A challenge that names no
-    vertices, or more than two, refutes nothing.
-    """
+    vertices, or more than two, refutes nothing."""
 
     def act(self, request: Request) -> Verdict:
         view = request.view
@@ -136,10 +120,6 @@ class WindowJudge:
             return ruled(view.question, "yes", True, "the challenge names no edge and no vertex")
         said = [colour_said(entry.move.answer) for entry in view[1:] if isinstance(entry.move, Reply)]
         holds = check_edge(view.look, ends[0], ends[-1], said[0], said[-1])
-        why = f"{challenge.content()} {'can' if holds else 'cannot'} be {said} in a proper colouring".replace(
-            "\n", ", "
-        )
+        named = challenge.content().replace("\n", ", ")
+        why = f"{named} {'can' if holds else 'cannot'} be {said} in a proper colouring"
         return ruled(view.question, "yes", holds, why)
-
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "window judge"}

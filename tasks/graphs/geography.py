@@ -1,7 +1,5 @@
 """Generalized geography: who wins a game of walking through a graph without returning (Schaefer 1978)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from random import Random
@@ -9,22 +7,18 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import AgentError, Illegal, UsageError
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.games.geography import Go, Stuck, steps
-from moot.tasks.base import UNKNOWN, Task
-from moot.tasks.programs.games import Player, ruled
+from moot.tasks.programs.games import Game, debated
+from moot.tasks.programs.play import Program, ruled
 
 YES, NO = "yes", "no"
-LARGEST = 24
-_ASKED = re.compile(r"wins\((\d+(?:,\d+)*)\)")
 
 
-class GeographyGame(Task):
+class GeographyGame(Game):
     """Does the player to move win? n vertices, every edge there with probability 2.5 / n.
-
-    The rule: whoever is to move wins when there is a step after which the other, who is then to move, does not.
-    """
+    The rule: whoever is to move wins when there is a step after which the other, who is then to move, does not."""
 
     name: ClassVar[str] = "geography"
     complexity_class: ClassVar[str] = "PSPACE"
@@ -33,12 +27,15 @@ class GeographyGame(Task):
         "does. Two players walk along its edges in turn, never to a vertex where the walk has been; who cannot move loses. "
         "wins(0,3,5) asks whether the player wins who is to move after the walk 0, 3, 5. The answer is yes or no."
     )
+    notation = re.compile(r"wins\((\d+(?:,\d+)*)\)")
+    example = "wins(0,3,5)"
     reads: ClassVar[str] = "2*n + 1"
+    largest = 24
+    counted = "vertices"
     source: ClassVar[str] = "Schaefer 1978, On the complexity of some two-person perfect-information games"
+    plays = {"geography": debated("walk-judge")}
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
-        if size > LARGEST:
-            raise UsageError(f"task geography has sizes 1 to {LARGEST} (vertices), not {size}")
         edges = [[int(u != v and random.random() < 2.5 / size) for v in range(size)] for u in range(size)]
         return {"vertices": size, "start": random.randrange(size), "edges": edges}
 
@@ -51,9 +48,6 @@ class GeographyGame(Task):
         if max(walk) >= len(edges) or not all(edges[u][v] for u, v in zip(walk, walk[1:], strict=False)):
             raise UsageError(f"{text!r} is no walk along the edges of this graph")
         return YES if mover_wins(edges, walk[-1], frozenset(walk), {}) else NO
-
-    def wrong(self, data: Any, text: str, random: Random) -> str:
-        return NO if self.truth(data, text) == YES else YES
 
     def rule(self, text: str, look: Look) -> Rule:
         walk = self.walk(text)
@@ -74,30 +68,17 @@ class GeographyGame(Task):
 
     def walk(self, text: str) -> tuple[int, ...]:
         """The walk that a question is about. UsageError when it is none."""
-        found = _ASKED.fullmatch(text)
-        walk = tuple(map(int, found[1].split(","))) if found is not None else ()
-        if not walk or len(set(walk)) < len(walk):
-            raise UsageError(f"{text!r} is no question about a walk without return; write wins(0,3,5)")
+        walk = tuple(map(int, self.match(text)[1].split(",")))
+        if len(set(walk)) < len(walk):
+            raise UsageError(f"{text!r} is no question about a walk without return; write {self.example}")
         return walk
 
     def programs(self) -> dict[str, Callable[[], Any]]:
-        mine: dict[str, Callable[[], Any]] = {
-            "honest": lambda: Player(self.truth, self.after),
-            "liar": lambda: Player(self.truth, self.after, lies=True),
-            "walk-judge": WalkJudge,
-        }
-        return {**super().programs(), **mine}
-
-    def cast(self, protocol: str) -> dict[str, str]:
-        if protocol == "geography":
-            return {"a": "honest", "b": "honest", "judge": "walk-judge"}
-        return super().cast(protocol)
+        return {**super().programs(), "walk-judge": WalkJudge}
 
     def after(self, request: Request) -> Iterator[tuple[Move, str]]:
         """Every legal step with whether the first player wins after it; being stuck, where there is none.
-
-        After an illegal step everything is won or lost, and giving up is as good as any move.
-        """
+        After an illegal step everything is won or lost, and giving up is as good as any move."""
         data: Any = request.view.question.data
         edges, walk = data["edges"], [data["start"]]
         for turn, entry in enumerate(request.view):
@@ -115,11 +96,9 @@ class GeographyGame(Task):
                 yield move, NO if first else YES
 
 
-class WalkJudge:
+class WalkJudge(Program, name="walk judge"):
     """Checks every step, and finds against the maker of the first that is illegal, or else against who is stuck.
-
-    It reads the start, at most N moves and an edge for each: 2 N + 1 at most.
-    """
+    It reads the start, at most N moves and an edge for each: 2 N + 1 at most."""
 
     def act(self, request: Request) -> Verdict:
         view = request.view
@@ -137,13 +116,9 @@ class WalkJudge:
                 return ruled(view.question, YES, mover == "second", f"the {mover} player is stuck")
             walk.append(entry.move.vertex)
             if not legal(walk, edge):
-                return ruled(
-                    view.question, YES, mover == "second", f"the {mover} player's step {entry.step} is illegal"
-                )
+                why = f"the {mover} player's step {entry.step} is illegal"
+                return ruled(view.question, YES, mover == "second", why)
         raise AgentError(f"step {request.step}: the walk {walk} stopped before anybody was stuck")
-
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "walk judge"}
 
 
 def legal(walk: list[int], edge: Callable[[int, int], bool]) -> bool:
@@ -155,7 +130,6 @@ def legal(walk: list[int], edge: Callable[[int, int], bool]) -> bool:
 def mover_wins(edges: list[list[int]], at: int, seen: frozenset[int], known: dict[Any, bool]) -> bool:
     """Whether the player wins who is to move at `at` when the walk has been at `seen`; `known` keeps what was found."""
     if (at, seen) not in known:
-        known[at, seen] = any(
-            edge and v not in seen and not mover_wins(edges, v, seen | {v}, known) for v, edge in enumerate(edges[at])
-        )
+        there = (v for v, edge in enumerate(edges[at]) if edge and v not in seen)
+        known[at, seen] = any(not mover_wins(edges, v, seen | {v}, known) for v in there)
     return known[at, seen]

@@ -1,7 +1,5 @@
 """Does a claimed walk through a graph follow its edges? A P task that halves."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from random import Random
@@ -9,21 +7,19 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Messages, Task
+from moot.protocols.engine.moves import UNKNOWN
+from moot.tasks.arithmetic.sums import halved
+from moot.tasks.base import Task
 
 _WHOLE = re.compile(r"path\((\d{1,7}),(\d{1,7})\)")
-_STRETCH = re.compile(r"walk\[(\d{1,7}):(\d{1,7})\]")
 
 
 class PathCheck(Task):
     """A random undirected graph with n vertices, of average degree about 6, and a claimed walk of n steps through it.
-
     In half of the instances one thing is wrong with the walk: a step that is no edge, or in some where it ends. The
-    rule looks at both ends of the walk and halves it down to single steps, which are looked up in the graph.
-    """
+    rule looks at both ends of the walk and halves it down to single steps, which are looked up in the graph."""
 
     name: ClassVar[str] = "path"
-    largest: ClassVar[int] = 2000
     complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is an undirected graph (edges[u][v] is 1 where u and v are joined, 0 where not; vertices count from 0) and "
@@ -31,13 +27,15 @@ class PathCheck(Task):
         "and follows edges all the way; walk[i:j] asks whether it does so from its position i to its position j. "
         "The answer is yes or no."
     )
+    notation = re.compile(r"walk\[(\d{1,7}):(\d{1,7})\]")
+    example = "path(0,3) or walk[0:8]"
     reads: ClassVar[str] = "4"
+    smallest, largest = 4, 2000
+    counted = "vertices, and steps of the walk"
     source: ClassVar[str] = "Savitch 1970, Relationships between nondeterministic and deterministic tape complexities"
-    messages: ClassVar[Messages] = "brackets"
+    messages = "brackets"
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
-        if size < 4:
-            raise UsageError(f"task path has sizes of at least 4 (vertices, and steps of the walk), not {size}")
         ring = random.sample(range(size), size)  # a cycle through all vertices, so that every walk can go on
         joined = {frozenset(pair) for pair in zip(ring, ring[1:] + ring[:1], strict=True)}
         joined |= {frozenset(random.sample(range(size), 2)) for _ in range(2 * size if size > 6 else 1)}
@@ -71,9 +69,6 @@ class PathCheck(Task):
         fine = all(data["edges"][walk[i]][walk[i + 1]] == "1" for i in range(start, end))
         return "yes" if ends and fine else "no"
 
-    def wrong(self, data: Any, text: str, random: Random) -> str:
-        return "no" if self.truth(data, text) == "yes" else "yes"
-
     def rule(self, text: str, look: Look) -> Rule:
         whole = _WHOLE.fullmatch(text)
         if whole is not None:
@@ -94,15 +89,11 @@ class PathCheck(Task):
     def questions(self, data: Any) -> Iterator[str]:
         """The question about the whole walk, and the stretches that halving comes to."""
         yield f"path({data['from']},{data['to']})"
-        todo = [(0, data["steps"])]
-        for start, end in todo:
-            yield f"walk[{start}:{end}]"
-            if end - start > 1:
-                todo += [(start, (start + end) // 2), ((start + end) // 2, end)]
+        yield from (f"walk[{start}:{end}]" for start, end in halved(data["steps"]))
 
     def stretch(self, text: str) -> tuple[int, int]:
         """The positions that a question is about. UsageError when it is none."""
-        found = _STRETCH.fullmatch(text)
-        if found is None or (start := int(found[1])) >= (end := int(found[2])):
-            raise UsageError(f"{text!r} is no question about a walk; write path(0,3) or walk[0:8]")
+        start, end = map(int, self.match(text).groups())
+        if start >= end:
+            raise UsageError(f"{text!r} is no question about a walk; write {self.example}")
         return start, end

@@ -1,10 +1,7 @@
-"""Reachability in a directed graph: the claim that halving settles (Savitch 1970; Irving et al. 2018, arXiv 1805.00899).
+"""Reachability in a directed graph: the claim that halving settles (Savitch 1970; Irving et al. 2018).
 
-On a graph that is written out, as here, it is easy without a debate; the debate looks up one edge. The same debate decides
-graphs of 2^n vertices that only a program describes, which is all of PSPACE.
-"""
-
-from __future__ import annotations
+On a graph that is written out, as here, it is easy without a debate; the debate looks up one edge. The same debate
+decides graphs of 2^n vertices that only a program describes, which is all of PSPACE."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -13,23 +10,18 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import Illegal, UsageError
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.games.reachability import Half, Middle, middles, rounds
-from moot.tasks.base import UNKNOWN, Task
-from moot.tasks.programs.games import Player, ruled
+from moot.tasks.programs.games import Game, debated
+from moot.tasks.programs.play import Program, ruled
 
 YES, NO = "yes", "no"
-LARGEST = 128
-_ASKED = re.compile(r"reach\((\d+),(\d+),(\d+)\)")
 
 
-class Reach(Task):
+class Reach(Game):
     """Does a walk lead from one vertex to another? n vertices, every edge there with probability 1.1 / n.
-
-    The rule: a walk of at most 1 step is an edge, or none is needed; one of at most 2 k has a middle with walks of at most k
-    on both sides.
-    """
+    The rule: a walk of at most 1 step is an edge, or none is needed; one of at most 2 k has a middle, with at most k on either side."""
 
     name: ClassVar[str] = "reach"
     complexity_class: ClassVar[str] = "P"
@@ -38,12 +30,15 @@ class Reach(Task):
         "reach(u,v,k) asks whether a walk of at most k steps leads from u to v; k is a power of 2, and no step is needed "
         "from a vertex to itself. The answer is yes or no."
     )
+    notation = re.compile(r"reach\((\d+),(\d+),(\d+)\)")
+    example = "reach(0,5,8), with a power of 2 as steps"
     reads: ClassVar[str] = "2*n + 3"
+    smallest, largest = 2, 128
+    counted = "vertices"
     source: ClassVar[str] = "Savitch 1970, Relationships between nondeterministic and deterministic tape complexities"
+    plays = {"reachability": debated("edge-judge")}
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
-        if not 2 <= size <= LARGEST:
-            raise UsageError(f"task reach has sizes 2 to {LARGEST} (vertices), not {size}")
         edges = [[int(u != v and random.random() < 1.1 / size) for v in range(size)] for u in range(size)]
         start, goal = random.sample(range(size), 2)
         return {"vertices": size, "start": start, "goal": goal, "edges": edges}
@@ -61,9 +56,6 @@ class Reach(Task):
             frontier = [v for v in range(len(edges)) if v not in reached and any(edges[u][v] for u in frontier)]
             reached.update(frontier)
         return YES if goal in reached else NO
-
-    def wrong(self, data: Any, text: str, random: Random) -> str:
-        return NO if self.truth(data, text) == YES else YES
 
     def rule(self, text: str, look: Look) -> Rule:
         start, goal, steps = self.claim(text)
@@ -86,23 +78,13 @@ class Reach(Task):
 
     def claim(self, text: str) -> tuple[int, int, int]:
         """Start, goal and steps of a question. UsageError when it is none."""
-        found = _ASKED.fullmatch(text)
-        if found is None or (steps := int(found[3])) < 1 or steps & (steps - 1):
-            raise UsageError(f"{text!r} is no question about a walk; write reach(0,5,8), with a power of 2 as steps")
-        return int(found[1]), int(found[2]), steps
+        start, goal, steps = map(int, self.match(text).groups())
+        if steps < 1 or steps & (steps - 1):
+            raise UsageError(f"{text!r} is no question about a walk; write {self.example}")
+        return start, goal, steps
 
     def programs(self) -> dict[str, Callable[[], Any]]:
-        mine: dict[str, Callable[[], Any]] = {
-            "honest": lambda: Player(self.truth, self.after),
-            "liar": lambda: Player(self.truth, self.after, lies=True),
-            "edge-judge": EdgeJudge,
-        }
-        return {**super().programs(), **mine}
-
-    def cast(self, protocol: str) -> dict[str, str]:
-        if protocol == "reachability":
-            return {"a": "honest", "b": "honest", "judge": "edge-judge"}
-        return super().cast(protocol)
+        return {**super().programs(), "edge-judge": EdgeJudge}
 
     def after(self, request: Request) -> Iterator[tuple[Move, str]]:
         """Every middle, with whether both halves hold; or both halves, with whether each holds."""
@@ -123,11 +105,9 @@ class Reach(Task):
                 yield move, walk(*ends)
 
 
-class EdgeJudge:
+class EdgeJudge(Program, name="edge judge"):
     """Follows the disputed halves and looks up the one edge that they end in.
-
-    It reads start and goal, 2 moves a round and one cell: 2 * ceil(log2(N - 1)) + 3 at most.
-    """
+    It reads start and goal, 2 moves a round and one cell: 2 * ceil(log2(N - 1)) + 3 at most."""
 
     def act(self, request: Request) -> Verdict:
         view = request.view
@@ -139,8 +119,7 @@ class EdgeJudge:
             elif isinstance(move, Half):
                 start, goal = (start, middle) if move.half == "first" else (middle, goal)
         there = start == goal or self._edge(request, start, goal)
-        why = f"{'a' if there else 'no'} step leads from {start} to {goal}"
-        return ruled(view.question, YES, there, why)
+        return ruled(view.question, YES, there, f"{'a' if there else 'no'} step leads from {start} to {goal}")
 
     @staticmethod
     def _edge(request: Request, start: int, goal: int) -> bool:
@@ -148,6 +127,3 @@ class EdgeJudge:
             return min(start, goal) >= 0 and request.view.look("edges", start, goal) == 1
         except Illegal:
             return False
-
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "edge judge"}

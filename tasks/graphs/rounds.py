@@ -4,36 +4,29 @@ In Christiano, Shlegeris and Amodei 2018 the step of a shortest path and the par
 learner for the best neighbour that it knows (twice), drawing one neighbour at random, and keeping whichever is nearest.
 That has no bottom: a recursion would wait for itself. The two forms here:
 
-published: `S(a,b)` asks `S(a,b)`. A learner that starts with "?" gets better from one sweep over all questions to the next.
+published: `S(a,b)` asks `S(a,b)`. A learner that starts with "?" gets better from sweep to sweep over all questions.
 by rounds: `S[k](a,b)` asks rounds k - 1 only, and round 0 is "?". It is what is known after k such sweeps.
 
 A rule has no randomness, so it does not draw a neighbour: it asks for each of them, as if every draw came up. One
 neighbour fixed by the text would never show the learner the others, and most questions would end wrong. Candidates at
-equal distance are decided by the smallest number. Every candidate's distance is asked once.
-"""
-
-from __future__ import annotations
+equal distance are decided by the smallest number. Every candidate's distance is asked once."""
 
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import product
 from random import Random
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from moot.complexity.rules import Look, Rule, looker
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Messages
+from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.curriculum import NUMBER, CurriculumTask, number
-
-_ASKED = re.compile(rf"([A-Z])(?:\[({NUMBER})\])?\(([^()]*)\)")
 
 Part = Generator["tuple[str, ...] | str", tuple[str, ...], tuple[int, int] | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A question taken apart: its letter, its round (None in the published form), and the nodes or indices it names."""
 
     letter: str
@@ -46,14 +39,13 @@ class RoundsTask(CurriculumTask):
 
     prefix: what stands before a node's number. learned, looked: letters of learnable and of primitive questions, with
     the number of nodes that they name; every task has E(a,b), "is there an edge", and N(a,i), "neighbour number i".
-    example: a question, for error messages. by_rounds: whether `ask` and `questions` use the form with rounds.
-    """
+    example: a question, for error messages. by_rounds: whether `ask` and `questions` use the form with rounds."""
 
-    messages: ClassVar[Messages] = "brackets"
+    notation = re.compile(rf"([A-Z])(?:\[({NUMBER})\])?\(([^()]*)\)")
+    messages = "brackets"
     prefix: ClassVar[str]
     learned: ClassVar[Mapping[str, int]]
     looked: ClassVar[Mapping[str, int]] = {"E": 2, "N": 2}
-    example: ClassVar[str]
     by_rounds: ClassVar[bool] = True
 
     @abstractmethod
@@ -82,12 +74,12 @@ class RoundsTask(CurriculumTask):
 
     def asked(self, text: str, size: int | None = None) -> Asked:
         """A question taken apart. UsageError when it is none, or none about an instance of that size."""
-        found = _ASKED.fullmatch(text)
-        letter, arguments = (found[1], found[3].split(",")) if found else ("", [])
+        found = self.match(text)
+        letter, arguments = found[1], found[3].split(",")
         wanted = self.learned.get(letter) or self.looked.get(letter)
         numbers = [number(a) if letter == "N" and i else self.node(a) for i, a in enumerate(arguments)]
         names = tuple(n for n in numbers if n is not None)
-        if found is None or not len(names) == len(arguments) == wanted or (found[2] and letter in self.looked):
+        if not len(names) == len(arguments) == wanted or (found[2] and letter in self.looked):
             raise UsageError(f"{text!r} is no question of task {self.name}; write {self.example}")
         if size is not None and max(names[:1] if letter == "N" else names) >= size:
             raise UsageError(f"{text!r} is no question about this instance: its numbers must be below {size}")
@@ -123,7 +115,7 @@ class RoundsTask(CurriculumTask):
     def wrong(self, data: Any, text: str, random: Random) -> str:
         asked, true = self.asked(text, data["size"]), self.truth(data, text)
         if asked.letter == "E":
-            return "no" if true == "yes" else "yes"
+            return self.other(true)
         others = [f"{self.prefix}{node}" for node in range(data["size"])]
         near = others if asked.letter == "N" else self.near(data, asked, true, random)
         return random.choice([answer for answer in near if answer != true])
@@ -149,9 +141,7 @@ class RoundsTask(CurriculumTask):
 
     def nearest(self, asked: Asked, size: int, look: Look, distance: Callable[[int], str]) -> Part:
         """The candidate next to the question's first node with the least known distance, as (distance, node).
-
-        The candidates are the answers to the question itself, asked twice and kept if there is an edge, and all neighbours.
-        """
+        The candidates are the answers to the question itself, asked twice and kept if there is an edge, and all neighbours."""
         here = asked.names[0]
         own = self.before(asked, asked.letter, *asked.names)
         neighbours = (f"N({self.prefix}{here},{i})" for i in range(look("degree", here)))
@@ -167,12 +157,14 @@ class RoundsTask(CurriculumTask):
         known = [(d, node) for d, node in zip(map(number, distances), sorted(candidates), strict=True) if d is not None]
         return min(known, default=None)
 
+    def beside(self, data: Any, asked: Asked, true: str) -> list[str]:
+        """The neighbours of a question's first node; all nodes where these hold no other than the true one."""
+        near = [f"{self.prefix}{node}" for node in data["neighbours"][asked.names[0]]]
+        return near if set(near) - {true} else [f"{self.prefix}{node}" for node in range(data["size"])]
+
     def questions(self, data: Any) -> Iterator[str]:
-        if self.by_rounds:
-            for round in range(self.rounds(data) + 1):
-                yield from self._written(data, self.learned, round)
-        else:
-            yield from self.learnable(data)
+        for round in range(self.rounds(data) + 1) if self.by_rounds else (None,):
+            yield from self._written(data, self.learned, round)
         yield from self._written(data, {letter: count for letter, count in self.looked.items() if letter != "N"}, None)
         for node, degree in enumerate(data["degree"]):
             yield from (f"N({self.prefix}{node},{i})" for i in range(degree))
@@ -182,8 +174,7 @@ class RoundsTask(CurriculumTask):
 
     def _written(self, data: Any, letters: Mapping[str, int], round: int | None) -> Iterator[str]:
         for letter, count in letters.items():
-            for nodes in product(range(data["size"]), repeat=count):
-                yield self.write(letter, round, *nodes)
+            yield from (self.write(letter, round, *nodes) for nodes in product(range(data["size"]), repeat=count))
 
     def primitive(self, text: str) -> bool:
         return self.asked(text).letter in self.looked

@@ -1,17 +1,14 @@
 """Shortest paths in a random directed graph.
 
 `GraphTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64. Their instances, but a step that no distance
-measures (a path one edge longer than the longest distance) is "inf" here, as its distance is.
-"""
-
-from __future__ import annotations
+measures (a path one edge longer than the longest distance) is "inf" here, as its distance is."""
 
 from random import Random
 from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN
+from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.curriculum import number
 from moot.tasks.graphs.rounds import Asked, RoundsTask, adjacency
 
@@ -27,12 +24,10 @@ class ShortestPath(RoundsTask):
     smallest number.
 
     The rule. D: an edge is 1; else one more than D from S(a,b). S: an edge leads to b; else of the candidates (see
-    `moot.tasks.graphs.rounds`) the one with the least D to b, the smallest number among equals; "inf" when none is known to
-    reach b. D[k] knows paths of at most (k + 1)/2 edges, S[k] those of at most k/2 + 1.
-    """
+    `moot.tasks.graphs.rounds`) the one with the least D to b, the smallest number among equals; "inf" when none is
+    known to reach b. D[k] knows paths of at most (k + 1)/2 edges, S[k] those of at most k/2 + 1."""
 
     name: ClassVar[str] = "shortest-path"
-    largest: ClassVar[int] = 4000
     complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is a directed graph with vertices v0, v1, … . D(a,b) asks for the number of edges on a shortest path of "
@@ -44,17 +39,13 @@ class ShortestPath(RoundsTask):
         "an edge, yes or no; N(a,i) asks for neighbour number i of a, counted from 0."
     )
     reads: ClassVar[str] = "2*n + 7"
-    source: ClassVar[str] = (
-        "Christiano, Shlegeris and Amodei 2018, Supervising strong learners by amplifying weak experts"
-    )
-
+    smallest, largest = 2, 4000
+    counted = "vertices"
     prefix: ClassVar[str] = "v"
     learned: ClassVar[dict[str, int]] = {"D": 2, "S": 2}
-    example: ClassVar[str] = "D(v3,v17) or S(v3,v17)"
+    example = "D(v3,v17) or S(v3,v17)"
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
-        if size < 2:
-            raise UsageError(f"task {self.name}: size is {size}; it must be at least 2 vertices")
         neighbours: list[list[int]] = [[] for _ in range(size)]
         for _ in range(2 * size):
             neighbours[random.randrange(size)].append(random.randrange(size))
@@ -90,9 +81,8 @@ class ShortestPath(RoundsTask):
 
     def after(self, data: Any, asked: Asked) -> str:
         k = asked.round or 0
-        known = self._within(
-            data, asked, min(self.longest(data["size"]), (k + 1) // 2 if asked.letter == "D" else k // 2 + 1)
-        )
+        most = (k + 1) // 2 if asked.letter == "D" else k // 2 + 1
+        known = self._within(data, asked, min(self.longest(data["size"]), most))
         return UNKNOWN if asked.letter == "D" and k == 1 and known == INFINITE else known
 
     def _within(self, data: Any, asked: Asked, most: int) -> str:
@@ -102,13 +92,12 @@ class ShortestPath(RoundsTask):
         return str(found[0]) if asked.letter == "D" else f"v{found[1]}"
 
     def near(self, data: Any, asked: Asked, true: str, random: Random) -> list[str]:
-        if asked.letter == "D":
-            d, longest = number(true), self.longest(data["size"])
-            if d is None:
-                return [str(random.randint(2, longest))]
-            return [str(d - 1) if d > 1 else INFINITE, str(d + 1) if d < longest else INFINITE]
-        beside = [f"v{vertex}" for vertex in data["neighbours"][asked.names[0]]]
-        return beside if set(beside) - {true} else [f"v{vertex}" for vertex in range(data["size"])]
+        if asked.letter == "S":
+            return self.beside(data, asked, true)
+        d, longest = number(true), self.longest(data["size"])
+        if d is None:
+            return [str(random.randint(2, longest))]
+        return [str(d - 1) if d > 1 else INFINITE, str(d + 1) if d < longest else INFINITE]
 
     def step(self, asked: Asked, size: int, look: Look) -> Rule:
         a, b = asked.names

@@ -1,17 +1,13 @@
 """Which value a variable has when equations join the variables into trees, one of each tree's variables has a value.
 
-`EqualsTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64. The paper caps depths; here they are exact.
-"""
-
-from __future__ import annotations
+`EqualsTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64. The paper caps depths; here they are exact."""
 
 from math import isqrt
 from random import Random
 from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
-from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN
+from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.curriculum import number
 from moot.tasks.graphs.rounds import Asked, RoundsTask, adjacency
 
@@ -20,18 +16,17 @@ NONE = "none"
 
 
 class UnionFind(RoundsTask):
-    """V(x), the value, P(x), the parent towards the root, and D(x), the depth, of `size` variables with isqrt(size) values.
+    """V(x), the value, P(x), the parent towards the root, and D(x), the depth, of `size` variables with isqrt(size)
+    values.
 
-    Every variable draws a value; those with the same one form a class, joined by the equations of a random tree, and one
-    of them, the root, has the value given. The root is its own parent, at depth 0.
+    Every variable draws a value; those with the same one form a class, joined by the equations of a random tree, and
+    one of them, the root, has the value given. The root is its own parent, at depth 0.
 
-    The rule. V: the given value, else that of the parent. D: 0 if a value is given, else one more than the parent's. P: x
-    itself if a value is given, else of the candidates (see `moot.tasks.graphs.rounds`) the one with the least D, the smallest
-    number among equals. Round k ≥ 1 knows V and D up to depth (k - 1)/2 and P up to depth k/2.
-    """
+    The rule. V: the given value, else that of the parent. D: 0 if a value is given, else one more than the parent's. P:
+    x itself if a value is given, else of the candidates (see `moot.tasks.graphs.rounds`) the one with the least D, the
+    smallest number among equals. Round k ≥ 1 knows V and D up to depth (k - 1)/2 and P up to depth k/2."""
 
     name: ClassVar[str] = "union-find"
-    largest: ClassVar[int] = 4000
     complexity_class: ClassVar[str] = "P"
     about: ClassVar[str] = (
         "The data is a list of equations between variables x0, x1, …, and of values c0, c1, … given for some of them. The "
@@ -43,19 +38,14 @@ class UnionFind(RoundsTask):
         "whether there is an equation of x and y, yes or no; N(x,i) asks for neighbour number i of x, counted from 0."
     )
     reads: ClassVar[str] = "2*n + 7"
-    source: ClassVar[str] = (
-        "Christiano, Shlegeris and Amodei 2018, Supervising strong learners by amplifying weak experts"
-    )
-
+    smallest, largest = 4, 4000  # from two values on
     prefix: ClassVar[str] = "x"
     learned: ClassVar[dict[str, int]] = {"V": 1, "P": 1, "D": 1}
     looked: ClassVar[dict[str, int]] = {"E": 2, "N": 2, "S": 1}
-    example: ClassVar[str] = "V(x5), P(x5) or D(x5)"
+    example = "V(x5), P(x5) or D(x5)"
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         values = isqrt(size)
-        if values < 2:
-            raise UsageError(f"task {self.name}: size is {size}; it must be at least 4 for two values")
         classes: list[list[int]] = [[] for _ in range(values)]
         for x in random.sample(range(size), size):
             random.choice(classes).append(x)
@@ -96,15 +86,15 @@ class UnionFind(RoundsTask):
         return self.final(data, asked) if known else UNKNOWN
 
     def near(self, data: Any, asked: Asked, true: str, random: Random) -> list[str]:
+        values = [f"c{value}" for value in range(data["values"])]
         if asked.letter == "S":
-            return [NONE, *(f"c{value}" for value in range(data["values"]))] if true != NONE else ["c0", "c1"]
+            return ["c0", "c1"] if true == NONE else [NONE, *values]
         if asked.letter == "V":
-            return [f"c{value}" for value in range(data["values"])]
+            return values
         if asked.letter == "D":
             depth = number(true) or 0
             return [str(depth + 1), str(max(depth - 1, 0))]
-        beside = [f"x{y}" for y in data["neighbours"][asked.names[0]]]
-        return beside if set(beside) - {true} else [f"x{y}" for y in range(data["size"])]
+        return self.beside(data, asked, true)
 
     def step(self, asked: Asked, size: int, look: Look) -> Rule:
         (x,) = asked.names

@@ -1,13 +1,12 @@
 """Formulas in conjunctive normal form, and the two text formats that they are exchanged in.
 
 DIMACS CNF is the format of the SAT competitions and of SATLIB (Hoos and Stuetzle 2000); QDIMACS 1.1 (2005) adds lines
-of quantifiers before the clauses. One reader reads both.
-"""
-
-from __future__ import annotations
+of quantifiers before the clauses. One reader reads both."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,9 +20,8 @@ class Formula:
     """A quantified formula whose matrix is a conjunction of clauses.
 
     prefix: blocks of ("a" or "e", variables), outermost first. A variable that no block binds is existential and stands
-    outermost, so plain CNF has the one block "e" of all its variables. variables: they are the numbers 1 to `variables`.
-    clauses: literals, v for variable v and -v for its negation; the empty clause is false.
-    """
+    outermost, so plain CNF has the one block "e" of all its variables. variables: they are the numbers 1 to
+    `variables`. clauses: literals, v for variable v and -v for its negation; the empty clause is false."""
 
     prefix: tuple[tuple[str, tuple[int, ...]], ...]
     variables: int
@@ -36,17 +34,13 @@ class Formula:
 
     def data(self) -> dict[str, Any]:
         """Prefix and clauses as JSON values: {"prefix": [["e", [1, 2]]], "clauses": [[1, -2]]}."""
-        return {
-            "prefix": [[quantifier, list(block)] for quantifier, block in self.prefix],
-            "clauses": [list(clause) for clause in self.clauses],
-        }
+        prefix = [[quantifier, list(block)] for quantifier, block in self.prefix]
+        return {"prefix": prefix, "clauses": [list(clause) for clause in self.clauses]}
 
 
 def read_dimacs(path: str | Path) -> Formula:
     """The formula in a DIMACS CNF or QDIMACS file.
-
-    Raises UsageError, which names the file and the line, on a file that cannot be read or is in neither format.
-    """
+    Raises UsageError, which names the file and the line, on a file that cannot be read or is in neither format."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -58,10 +52,8 @@ def read_dimacs(path: str | Path) -> Formula:
 
 def parse_dimacs(text: str, name: str = "DIMACS text") -> Formula:
     """The formula that `text` writes; `name` is what errors call it. Raises UsageError as `read_dimacs` does.
-
     Comment lines begin with c and may stand anywhere. A line "%" ends the formula, as it does in the files of SATLIB.
-    Clauses may go over several lines, and several may share one.
-    """
+    Clauses may go over several lines, and several may share one."""
     return _Reader(name).read(text)
 
 
@@ -77,10 +69,8 @@ def write_dimacs(formula: Formula) -> str:
 class _Reader:
     def __init__(self, name: str) -> None:
         self.name, self.line = name, 0
-        self.blocks: list[tuple[str, tuple[int, ...]]] = []
-        self.bound: set[int] = set()
-        self.clauses: list[Clause] = []
-        self.open: list[int] = []
+        self.blocks, self.bound = list[tuple[str, Clause]](), set[int]()
+        self.clauses, self.open = list[Clause](), list[int]()
 
     def fail(self, problem: str) -> NoReturn:
         raise UsageError(f"{self.name}, line {self.line}: {problem}")
@@ -119,7 +109,7 @@ class _Reader:
     def header(self, words: list[str]) -> tuple[int, int]:
         if len(words) != 4 or words[1] != "cnf":
             self.fail(f"the header is 'p cnf VARIABLES CLAUSES', not {' '.join(words)[:40]!r}")
-        variables, clauses = self.number(words[2]), self.number(words[3])
+        variables, clauses = map(self.number, words[2:])
         if variables < 0 or clauses < 0:
             self.fail(f"the header has a negative number: {' '.join(words)!r}")
         return variables, clauses
@@ -156,10 +146,5 @@ class _Reader:
     def prefix(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """The blocks with free variables put first, and neighbours with the same quantifier made one."""
         free = tuple(v for v in range(1, self.variables + 1) if v not in self.bound)
-        merged: list[tuple[str, tuple[int, ...]]] = []
-        for quantifier, block in [("e", free), *self.blocks] if free else self.blocks:
-            if merged and merged[-1][0] == quantifier:
-                merged[-1] = (quantifier, merged[-1][1] + block)
-            else:
-                merged.append((quantifier, block))
-        return tuple(merged)
+        alike = groupby([("e", free), *self.blocks] if free else self.blocks, key=itemgetter(0))
+        return tuple((quantifier, tuple(v for _, block in blocks for v in block)) for quantifier, blocks in alike)

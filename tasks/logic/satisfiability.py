@@ -1,7 +1,5 @@
 """Satisfiability of 3-CNF formulas: the NP task, whose judge checks a witness that somebody else had to find."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,8 +14,8 @@ from moot.protocols.engine.view import Request
 from moot.tasks.base import Task
 from moot.tasks.logic.dimacs import Formula, read_dimacs
 from moot.tasks.logic.solver import solve
+from moot.tasks.programs.play import Play, Program, ruled
 
-LARGEST = 100
 SATISFIABLE, UNSATISFIABLE = "satisfiable", "unsatisfiable"
 
 
@@ -36,16 +34,9 @@ def random_clauses(variables: int, count: int, random: Random) -> list[list[int]
 
 def satisfies(values: Sequence[bool], look: Look) -> bool:
     """Whether values[i] for variable i + 1 satisfy every clause; reads 2 cells and at most each literal once."""
-    width = look("width")
-    return all(_true(values, look, row, width) for row in range(look("count")))
-
-
-def _true(values: Sequence[bool], look: Look, row: int, width: int) -> bool:
-    for column in range(width):
-        literal = look("clauses", row, column)
-        if literal and values[abs(literal) - 1] == (literal > 0):
-            return True
-    return False
+    width, rows = look("width"), range(look("count"))
+    clauses = ((look("clauses", row, column) for column in range(width)) for row in rows)
+    return all(any(v and values[abs(v) - 1] == (v > 0) for v in clause) for clause in clauses)
 
 
 def find_witness(data: Any) -> str | None:
@@ -56,14 +47,22 @@ def find_witness(data: Any) -> str | None:
     return "".join("1" if values.get(v, False) else "0" for v in range(1, data["variables"] + 1))
 
 
+_CAST = {"consultant": "witness", "judge": "verifier"}
+
+
+def _one(question: Question) -> dict[str, Any]:
+    """One speech of a character a variable."""
+    data: Any = question.data
+    return {"rounds": 1, "judge_source": "metered", "limit": {"chars": max(1, data["variables"]), "over": "clip"}}
+
+
 class Satisfiability(Task):
     """Is a random 3-CNF formula with n variables satisfiable? About half are; of very small ones, more.
 
     The number of clauses is where half of all formulas are satisfiable: 4.258 n + 58.26 n^(-2/3) (Crawford and Auton
     1996), and 4.65 n below n = 20, where that fit does not hold. Consultancy decides the question when the consultant
-    may state an assignment: no speech makes the judge take an unsatisfiable formula for a satisfiable one. Nothing
-    that a consultant can say proves unsatisfiability, so a consultant who keeps the witness to itself is believed.
-    """
+    may state an assignment: no speech makes the judge take an unsatisfiable formula for a satisfiable one. Nothing that
+    a consultant can say proves unsatisfiability, so a consultant who keeps the witness to itself is believed."""
 
     name: ClassVar[str] = "sat"
     complexity_class: ClassVar[str] = "NP"
@@ -72,36 +71,36 @@ class Satisfiability(Task):
         "a 0 fills a row up and means nothing. sat() asks whether all clauses can be true at once. A witness is an "
         "assignment, written as one character 0 or 1 for each variable in order."
     )
+    example = "sat()"
+    either = SATISFIABLE, UNSATISFIABLE
     reads: ClassVar[str] = "15*n + 9"
+    smallest, largest = 3, 100
+    counted = "variables of a 3-CNF formula"
+    # The consultant is given the answer that can be proved.
+    plays = {
+        "consultancy": Play(
+            _CAST, options=lambda question: {**_one(question), "answer": question.choices.index(SATISFIABLE)}
+        ),
+        "open-consultancy": Play(_CAST, options=_one),
+    }
     source: ClassVar[str] = "Crawford and Auton 1996, Experimental results on the crossover point in random 3-SAT"
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
-        if not 3 <= size <= LARGEST:
-            raise UsageError(f"task sat has sizes 3 to {LARGEST} (variables of a 3-CNF formula), not {size}")
         count = round(4.258 * size + 58.26 * size ** (-2 / 3) if size >= 20 else 4.65 * size)
         return cells_of(random_clauses(size, count, random), size)
 
-    def ask(self, data: Any, random: Random) -> str:
-        return "sat()"
-
     def truth(self, data: Any, text: str) -> str:
-        if text != "sat()":
-            raise UsageError(f"{text!r} is no question about satisfiability; write sat()")
+        self.match(text)
         return UNSATISFIABLE if find_witness(data) is None else SATISFIABLE
-
-    def wrong(self, data: Any, text: str, random: Random) -> str:
-        return SATISFIABLE if self.truth(data, text) == UNSATISFIABLE else UNSATISFIABLE
 
     def sample_of(self, formula: Formula, name: str | None = None) -> Sample:
         """The question about a formula that was read from a file. UsageError when it has universal variables.
-
-        Its size is the number of variables and of cells that hold literals.
-        """
+        Its size is the number of variables and of cells that hold literals."""
         if not formula.plain:
             raise UsageError("the formula has universal quantifiers; satisfiability is asked of plain CNF")
         data = cells_of(formula.clauses, formula.variables)
         question = Question(
-            "sat()", (SATISFIABLE, UNSATISFIABLE), data=data, about=self.about, unit="cells", id=name,
+            self.example, self.either, data=data, about=self.about, unit="cells", id=name,
             size=max(1, formula.variables + data["count"] * data["width"]),
         )  # fmt: skip
         return Sample(question, truth=question.choices.index(self.truth(data, question.text)))
@@ -113,25 +112,11 @@ class Satisfiability(Task):
         return self.sample_of(read_dimacs(path), path.name)
 
     def programs(self) -> dict[str, Callable[[], Any]]:
-        mine = {"witness": Witness, "bluffer": Bluffer, "talker": Talker, "verifier": Verifier}
-        return {**super().programs(), **mine}
-
-    def cast(self, protocol: str) -> dict[str, str]:
-        if protocol in ("consultancy", "open-consultancy"):
-            return {"consultant": "witness", "judge": "verifier"}
-        return super().cast(protocol)
-
-    def options(self, protocol: str, question: Question) -> dict[str, Any]:
-        """One speech of a character a variable; the consultant is given the answer that can be proved."""
-        if protocol not in ("consultancy", "open-consultancy"):
-            return super().options(protocol, question)
-        data: Any = question.data
-        limit = {"chars": max(1, data["variables"]), "over": "clip"}
-        chosen = {"answer": question.choices.index(SATISFIABLE)} if protocol == "consultancy" else {}
-        return {"rounds": 1, "judge_source": "metered", "limit": limit, **chosen}
+        consultants = {each.called: each for each in (Witness, Bluffer, Talker)}
+        return {**super().programs(), **consultants, "verifier": Verifier}
 
 
-class _Consultant(ABC):
+class _Consultant(Program, ABC):
     """Argues for the answer that it is given or, where it may choose, for the one that it means to."""
 
     honest: ClassVar[bool] = True
@@ -141,9 +126,8 @@ class _Consultant(ABC):
         data: Any = question.data
         witness = find_witness(data)
         if Answer in request.kinds:
-            true = UNSATISFIABLE if witness is None else SATISFIABLE
-            fits = [(choice == true) == self.honest for choice in question.choices]
-            return Answer(choice=fits.index(True))
+            answer = SATISFIABLE if (witness is not None) == self.honest else UNSATISFIABLE
+            return Answer(choice=question.choices.index(answer))
         if question.choices[request.brief["answer"]] == UNSATISFIABLE:
             return Speech(text="No.")  # in the fewest characters that a formula gives room for
         return Speech(text=self.say(data, witness, Random(request.seed)))
@@ -151,9 +135,6 @@ class _Consultant(ABC):
     @abstractmethod
     def say(self, data: Any, witness: str | None, random: Random) -> str:
         """What it says for "satisfiable"; witness: a satisfying assignment, None where there is none."""
-
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": type(self).__name__.lower()}
 
 
 class Witness(_Consultant):
@@ -185,19 +166,16 @@ class Talker(_Consultant):
         return "I have solved it: it is satisfiable."
 
 
-class Verifier:
-    """A judge that believes in a satisfying assignment once it has checked it, and in nothing else that it is told.
-
-    It reads what is said (n characters under the limit that `options` sets), 3 counts, and each literal at most once.
-    """
+class Verifier(Program, name="verifier of a witness"):
+    """A judge that believes in a satisfying assignment once it has checked it, and in nothing else that it is told. It
+    reads what is said (n characters under the limit that `options` sets), 3 counts, and each literal at most once."""
 
     def act(self, request: Request) -> Verdict:
         view, found, said = request.view, False, "nothing was stated"
         for entry in view:
             if isinstance(entry.move, Speech) and not found:
                 found, said = self.check(entry.move.text.strip(), view.look)
-        index = view.question.choices.index(SATISFIABLE if found else UNSATISFIABLE)
-        return Verdict(probabilities=tuple(float(i == index) for i in range(len(view.question.choices))), text=said)
+        return ruled(view.question, SATISFIABLE, found, said)
 
     def check(self, text: str, look: Look) -> tuple[bool, str]:
         if len(text) != look("variables") or set(text) - {"0", "1"}:
@@ -205,6 +183,3 @@ class Verifier:
         if satisfies([bit == "1" for bit in text], look):
             return True, "the assignment makes every clause true"
         return False, "the assignment leaves a clause false"
-
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "verifier of a witness"}

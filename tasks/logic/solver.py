@@ -1,24 +1,21 @@
 """A satisfiability solver for small formulas: what the strong side of a play uses to find a witness.
 
 Unit propagation and branching, after Davis, Logemann and Loveland 1962; it branches on the literal that occurs most in
-the shortest clauses, after the MOMS rule of Pretolani 1993.
-"""
+the shortest clauses, after the MOMS rule of Pretolani 1993."""
 
-from __future__ import annotations
-
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from moot.protocols.engine.errors import UsageError
 
 MOST_BRANCHES = 20_000
+_Clauses = list[frozenset[int]]
 
 
 def solve(clauses: Iterable[Sequence[int]], most: int = MOST_BRANCHES) -> dict[int, bool] | None:
     """Values of variables that satisfy every clause, or None when there are none; a variable left out may be either.
-
     clauses: literals, v for variable v and -v for its negation. most: how often it may branch before it gives up.
-    Raises UsageError when it does; then nothing is known about the formula.
-    """
+    Raises UsageError when it does; then nothing is known about the formula."""
     start = _reduced([frozenset(clause) for clause in clauses], {})
     waiting = [] if start is None else [start]
     branches = 0
@@ -37,9 +34,7 @@ def solve(clauses: Iterable[Sequence[int]], most: int = MOST_BRANCHES) -> dict[i
     return None
 
 
-def _reduced(
-    clauses: list[frozenset[int]], values: dict[int, bool]
-) -> tuple[list[frozenset[int]], dict[int, bool]] | None:
+def _reduced(clauses: _Clauses, values: dict[int, bool]) -> tuple[_Clauses, dict[int, bool]] | None:
     """What is left after unit propagation, with the values so far; None on a contradiction."""
     values = dict(values)
     while True:
@@ -53,15 +48,9 @@ def _reduced(
         clauses = [clause - false for clause in clauses if clause.isdisjoint(units)]
 
 
-def _branch_on(clauses: list[frozenset[int]]) -> int:
+def _branch_on(clauses: _Clauses) -> int:
     shortest = min(map(len, clauses))
-    counts: dict[int, int] = {}
-    for clause in clauses:
-        if len(clause) == shortest:
-            for literal in clause:
-                counts[literal] = counts.get(literal, 0) + 1
-    both = {
-        v: counts.get(v, 0) + counts.get(-v, 0) + 4 * counts.get(v, 0) * counts.get(-v, 0) for v in map(abs, counts)
-    }
+    counts = Counter(literal for clause in clauses if len(clause) == shortest for literal in clause)
+    both = {v: counts[v] + counts[-v] + 4 * counts[v] * counts[-v] for v in set(map(abs, counts))}
     variable = max(both, key=lambda v: (both[v], -v))
-    return variable if counts.get(variable, 0) >= counts.get(-variable, 0) else -variable
+    return variable if counts[variable] >= counts[-variable] else -variable

@@ -1,13 +1,11 @@
 """True quantified Boolean formulas: the task that is complete for PSPACE, and that debate decides.
 
 Irving, Christiano and Amodei 2018 (arXiv 1805.00899) give the game; Gent and Walsh 1999 (Beyond NP: the QSAT phase
-transition) the instances, in which a clause has at most one universal literal.
-"""
-
-from __future__ import annotations
+transition) the instances, in which a clause has at most one universal literal."""
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count, product
 from pathlib import Path
 from random import Random
@@ -15,27 +13,22 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import Illegal, UsageError
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request
 from moot.protocols.games.qbf import Assign, QBFDebate, variables
-from moot.tasks.base import UNKNOWN, Task
 from moot.tasks.logic.dimacs import read_dimacs
-from moot.tasks.programs.games import Player, listed, ruled
+from moot.tasks.programs.games import Game, debated
+from moot.tasks.programs.play import Program, listed, ruled
 
 TRUE, FALSE = "true", "false"
-LARGEST = 22
-"""The most variables whose truth is found by trying assignments."""
 CLAUSES = 1.6
-_ASKED = re.compile(r"tqbf\(([01]*)(\**)\)")
 
 
-class TQBF(Task):
+class TQBF(Game):
     """Is a random quantified 3-CNF formula true? n variables in alternating blocks of one, the innermost existential.
-
-    There are 2 n clauses of two existential literals and one of any variable. The rule: a formula with a variable left is
-    true when it is so for one value, or for both, of the outermost one; without, when every clause has a true literal.
-    """
+    There are 2 n clauses of two existential literals and one of any variable. The rule: a formula with a variable left
+    is true when it is so for one value, or for both, of the outermost one; without, when no clause is false."""
 
     name: ClassVar[str] = "tqbf"
     complexity_class: ClassVar[str] = "PSPACE"
@@ -44,12 +37,16 @@ class TQBF(Task):
         "exists, and its clauses, with literals v and -v. tqbf(10**) asks whether it is true once the first two variables "
         "of the prefix are true and false; * stands for a variable that is still quantified. The answer is true or false."
     )
+    notation = re.compile(r"tqbf\(([01]*)(\**)\)")
+    example = "tqbf(10**)"
+    either = TRUE, FALSE
     reads: ClassVar[str] = "10*n + 2"
+    largest = 22
+    counted = "quantified variables"
     source: ClassVar[str] = "Gent and Walsh 1999, Beyond NP: the QSAT phase transition"
+    plays = {"qbf-debate": debated("matrix-judge")}
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
-        if size > LARGEST:
-            raise UsageError(f"task tqbf has sizes 1 to {LARGEST} (quantified variables), not {size}")
         exists = list(range(size, 0, -2))
         clauses = []
         for _ in range(round(CLAUSES * size)):
@@ -64,19 +61,16 @@ class TQBF(Task):
         return f"tqbf({'*' * len(variables(data))})"
 
     def truth(self, data: Any, text: str) -> str:
-        prefix, (done, left) = variables(data), _parts(text)
+        prefix, (done, left) = variables(data), self.parts(text)
         if len(done) + left != len(prefix):
             raise UsageError(f"{text!r} is about {len(done) + left} variables; this formula has {len(prefix)}")
-        if left > LARGEST:
-            raise UsageError(f"{text!r}: the truth about {left} variables takes too long; it is found up to {LARGEST}")
+        if left > self.largest:
+            raise UsageError(f"{text!r}: truths are found of up to {self.largest} variables, not of {left}")
         true = {v if value == "1" else -v for value, (_, v) in zip(done, prefix, strict=False)}
         return TRUE if holds(prefix, data["clauses"], true, len(done)) else FALSE
 
-    def wrong(self, data: Any, text: str, random: Random) -> str:
-        return FALSE if self.truth(data, text) == TRUE else TRUE
-
     def rule(self, text: str, look: Look) -> Rule:
-        done, left = _parts(text)
+        done, left = self.parts(text)
         prefix = ((q, v) for i, q in enumerate(_quantifiers(look)) for v in listed(look, "prefix", i, 1))
         if not left:
             true = {v if value == "1" else -v for value, (_, v) in zip(done, prefix, strict=False)}
@@ -93,11 +87,14 @@ class TQBF(Task):
         for done in range(n + 1):
             yield from (f"tqbf({''.join(bits)}{'*' * (n - done)})" for bits in product("01", repeat=done))
 
+    def parts(self, text: str) -> tuple[str, int]:
+        """The values in a question, and how many variables are still quantified. UsageError when it is no question."""
+        found = self.match(text)
+        return found[1], len(found[2])
+
     def sample_of(self, data: Any, name: str | None = None) -> Sample:
         """The question about a formula of your own, in the form of `data`. UsageError when it is none, or too large.
-
-        Its size is the number of variables, or the eighth part of that of clauses and literals when this is more.
-        """
+        Its size is the number of variables, or the eighth part of that of clauses and literals when this is more."""
         bare = Question("tqbf()", (TRUE, FALSE), data=data, size=1)
         QBFDebate().roles(bare)
         size = max(1, len(variables(data)), -(-sum(len(clause) + 1 for clause in data["clauses"]) // 8))
@@ -112,17 +109,7 @@ class TQBF(Task):
         return self.sample_of(read_dimacs(path).data(), path.name)
 
     def programs(self) -> dict[str, Callable[[], Any]]:
-        mine: dict[str, Callable[[], Any]] = {
-            "honest": lambda: Player(self.truth, self.after),
-            "liar": lambda: Player(self.truth, self.after, lies=True),
-            "matrix-judge": MatrixJudge,
-        }
-        return {**super().programs(), **mine}
-
-    def cast(self, protocol: str) -> dict[str, str]:
-        if protocol == "qbf-debate":
-            return {"a": "honest", "b": "honest", "judge": "matrix-judge"}
-        return super().cast(protocol)
+        return {**super().programs(), "matrix-judge": MatrixJudge}
 
     def after(self, request: Request) -> Iterator[tuple[Move, str]]:
         """Both values of the variable whose turn it is, each with the truth of what is left."""
@@ -133,22 +120,17 @@ class TQBF(Task):
             yield Assign(value=value), self.truth(question.data, f"tqbf({done}{'01'[value]}{stars})")
 
 
-class MatrixJudge:
+class MatrixJudge(Program, name="matrix judge"):
     """Reads the n values, then clauses up to the first that is false, a cell for each and for each literal of it.
-
-    With clauses of 3 literals, m of them, that is at most n + 4 m.
-    """
+    With clauses of 3 literals, m of them, that is at most n + 4 m."""
 
     def act(self, request: Request) -> Verdict:
         view = request.view
-        moves = [entry.move for entry in view]
-        true = {move.variable if move.value else -move.variable for move in moves if isinstance(move, Assign)}
+        said = (entry.move for entry in view if isinstance(entry.move, Assign))
+        true = {move.variable if move.value else -move.variable for move in said}
         broken = false_clause(view.look, true)
         why = "every clause has a true literal" if broken is None else f"clause {broken} has no true literal"
         return ruled(view.question, TRUE, broken is None, why)
-
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "matrix judge"}
 
 
 def holds(prefix: list[tuple[str, int]], clauses: list[list[int]], true: set[int], depth: int) -> bool:
@@ -175,16 +157,6 @@ def false_clause(look: Look, true: set[int]) -> int | None:
 
 def _quantifiers(look: Look) -> Iterator[str]:
     """The quantifier of each block: one look each."""
-    for block in count():
-        try:
+    with suppress(Illegal, IndexError):
+        for block in count():
             yield look("prefix", block, 0)
-        except (Illegal, IndexError):
-            return
-
-
-def _parts(text: str) -> tuple[str, int]:
-    """The values in a question, and how many variables are still quantified. UsageError when it is no question."""
-    found = _ASKED.fullmatch(text)
-    if found is None:
-        raise UsageError(f"{text!r} is no question about a formula; write tqbf(10**)")
-    return found[1], len(found[2])

@@ -1,1 +1,3 @@
-"""Questions about runs of Turing machines."""
+"""Questions about runs of Turing machines.
+
+Rule of this room: machines as JSON values, simulated directly; no machine that asks an oracle."""

@@ -1,10 +1,7 @@
 """A Turing machine run to its end through pointers: a task in R, whose tape and running time nothing bounds beforehand.
 
 The configuration is a stored message whose tape is two stacks of messages. A step opens two of them and writes two, so
-that a judge who reads O(1) cells follows a run of any length on a tape of any size: strong HCH (Christiano 2016).
-"""
-
-from __future__ import annotations
+that a judge who reads O(1) cells follows a run of any length on a tape of any size: strong HCH (Christiano 2016)."""
 
 import re
 from random import Random
@@ -12,24 +9,23 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.moves import UNKNOWN
 from moot.protocols.pointers import pointers_in
-from moot.tasks.base import UNKNOWN, Messages, Task
+from moot.tasks.base import Task
 from moot.tasks.machines.turing_machines import BLANK, runs
 
 _RUN = re.compile(r"run &[0-9a-f]{12}", re.ASCII)
 _CONFIGURATION = re.compile(r"(\S+) (&[0-9a-f]{12}) (\S+) (&[0-9a-f]{12})", re.ASCII)
 _CELL = re.compile(r"(\S+) (&[0-9a-f]{12})", re.ASCII)
-LARGEST = 10
 LONGEST = 30_000_000
 
 
 class Halting(Task):
     """A machine that counts a binary number down, and the question in which colour it halts.
 
-    The number has n bits, the first a 1, and lies left of a '#'. Each count takes 1 from it, walks to the right end of the tape, adds a
-    mark '|' there and walks back, so that the tape grows to 2^n cells and the run to about 4^n steps; when nothing is
-    left to take, it halts. Beside that every step changes a colour, by a random table of colour and symbol.
-    """
+    The number has n bits, the first a 1, and lies left of a '#'. Each count takes 1 from it, walks to the right end of
+    the tape, adds a mark '|' there and walks back, so that the tape grows to 2^n cells and the run to about 4^n steps;
+    when nothing is left to take, it halts. Beside that every step changes a colour, by a random table."""
 
     name: ClassVar[str] = "halting"
     complexity_class: ClassVar[str] = "R"
@@ -43,13 +39,12 @@ class Halting(Task):
     )
     reads: ClassVar[str] = "n + 6"
     source: ClassVar[str] = "Christiano 2016, Strong HCH; Hubinger 2020, Alignment proposals and complexity classes"
-    messages: ClassVar[Messages] = "pointers"
+    messages = "pointers"
+    example = "run"
+    largest = 10
+    counted = "bits of a number; a run has about 4^size steps"
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
-        if size > LARGEST:
-            raise UsageError(
-                f"task {self.name}: size {size} means about 4^{size} steps; sizes go up to {LARGEST} so that the truth can be computed"
-            )
         colours = "abc"
         delta: dict[str, list[str | int]] = {}
         for (phase, symbol), (after, written, move) in _COUNTING.items():
@@ -64,14 +59,10 @@ class Halting(Task):
             "delta": delta,
         }
 
-    def ask(self, data: Any, random: Random) -> str:
-        return "run"
-
     def truth(self, data: Any, text: str) -> str:
         if text != "run":
-            raise UsageError(
-                f"task {self.name}: what {text!r} points to is known in a play only; outside of one the question is 'run'"
-            )
+            known = "is known in a play only; outside of one the question is 'run'"
+            raise UsageError(f"task {self.name}: what {text!r} points to {known}")
         for steps, (state, _, _) in enumerate(runs(data)):
             if state in data["halted"]:
                 return str(data["halted"][state])
@@ -80,9 +71,8 @@ class Halting(Task):
         raise UsageError(f"task {self.name}: the machine did not halt within {LONGEST} steps; give one that halts")
 
     def wrong(self, data: Any, text: str, random: Random) -> str:
-        true = self.truth(data, text)
-        colours: set[str] = set(data["halted"].values())
-        return random.choice(sorted(colours - {true}))
+        colours: set[str] = {*data["halted"].values()}
+        return random.choice(sorted(colours - {self.truth(data, text)}))
 
     def rule(self, text: str, look: Look) -> Rule:
         if text == "run":
@@ -91,9 +81,7 @@ class Halting(Task):
             (answer,) = yield (f"run [{look('start')} [] {cells[0]} {right}]",)
             return str(answer)
         if _RUN.fullmatch(text) is None:
-            raise UsageError(
-                f"{text!r} is no question about a run; write run, or run with a pointer to a configuration"
-            )
+            raise UsageError(f"{text!r} is no question about a run; write run, or run and a pointer to a configuration")
         (opened,) = yield pointers_in(text)[0]
         found = _CONFIGURATION.fullmatch(opened)
         if found is None:
@@ -139,10 +127,9 @@ def _row(look: Look, state: str, symbol: str) -> tuple[str, str, int] | str | No
     """The table's row; the answer, a text, when the state halts; None when the message that was opened made both up."""
     try:
         after, written, move = look("delta", f"{state},{symbol}")
+        return after, written, move
     except (Illegal, LookupError):
         pass
-    else:
-        return after, written, move
     try:
         return str(look("halted", state))
     except (Illegal, LookupError):

@@ -1,10 +1,7 @@
 """Cells of a Turing machine's tableau: an EXP task whose questions stay short while the run is exponentially long.
 
 Hubinger 2020 (Weak HCH accesses EXP) shows with it that a judge who asks for single cells, one time step earlier each,
-can decide any language in EXP.
-"""
-
-from __future__ import annotations
+can decide any language in EXP."""
 
 import re
 from collections.abc import Iterator
@@ -14,13 +11,20 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.moves import UNKNOWN
 from moot.protocols.engine.question import Question
-from moot.tasks.base import UNKNOWN, Task
+from moot.tasks.base import Task
 from moot.tasks.machines.turing_machines import BLANK, runs
+from moot.tasks.programs.play import Play
 
 ACCEPT, REJECT = "accept", "reject"
 SYMBOLS = ("0", "1", BLANK)
-_ASKED = re.compile(r"p(?::(0|[1-9]\d{0,99})(?::(0|-?[1-9]\d{0,99}))?)?", re.ASCII)
+
+
+def _amplified(question: Question) -> dict[str, Any]:
+    """As many questions as any machine leads to within the time."""
+    data: Any = question.data
+    return {"depth": None, "questions": (data["time"] + 2) ** 2 + 10}
 
 
 class Tableau(Task):
@@ -30,11 +34,9 @@ class Tableau(Task):
     bits. The declared n is the bits of t plus the length of the word, so that t is exponential in n.
 
     Offsets count from the head. When step i moved the head by h, offset j after it is offset j + h before it; of those
-    cells step i changed the one at 0 only, and its content is then the symbol that was written.
-    """
+    cells step i changed the one at 0 only, and its content is then the symbol that was written."""
 
     name: ClassVar[str] = "tableau"
-    largest: ClassVar[int] = 2000
     complexity_class: ClassVar[str] = "EXP"
     about: ClassVar[str] = (
         "The data is a Turing machine. In its table, the row of 'state,symbol' says which state follows, which symbol is "
@@ -43,15 +45,17 @@ class Tableau(Task):
         "asks for the state and the symbol under the head after i steps, as in q2,1. p:i:j asks for the symbol j cells to "
         "the right of the head after i steps (to the left when j is negative)."
     )
+    notation = re.compile(r"p(?::(0|[1-9]\d{0,99})(?::(0|-?[1-9]\d{0,99}))?)?", re.ASCII)
+    example = "p, p:7 or p:7:-2"
     reads: ClassVar[str] = "6"
+    largest = 2000
+    plays = {protocol: Play(options=_amplified) for protocol in ("amplify", "amplify-strong")}
     source: ClassVar[str] = "Hubinger 2020, Weak HCH accesses EXP"
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         states = [f"q{number}" for number in range(random.randint(2, 4))]
         ends = [ACCEPT, REJECT]
-        delta: dict[str, list[str | int]] = {
-            f"{end},{symbol}": [end, symbol, 0] for end in ends for symbol in SYMBOLS
-        }  # fmt: skip
+        delta: dict[str, list[Any]] = {f"{end},{symbol}": [end, symbol, 0] for end in ends for symbol in SYMBOLS}
         for state in states:
             for symbol in SYMBOLS:
                 halts = random.random() < 0.1
@@ -79,7 +83,7 @@ class Tableau(Task):
     def wrong(self, data: Any, text: str, random: Random) -> str:
         true, (step, offset) = self.truth(data, text), self.cell(text)
         if step is None:
-            return "no" if true == "yes" else "yes"
+            return self.other(true)
         return random.choice([other for other in (SYMBOLS if offset is not None else data["delta"]) if other != true])
 
     def rule(self, text: str, look: Look) -> Rule:
@@ -125,23 +129,13 @@ class Tableau(Task):
 
     def cell(self, text: str) -> tuple[int | None, int | None]:
         """The step and the offset that a question is about, None where it names none. UsageError when it is no question."""
-        found = _ASKED.fullmatch(text)
-        if found is None:
-            raise UsageError(f"{text!r} is no question about a tableau; write p, p:7 or p:7:-2")
+        found = self.match(text)
         return None if found[1] is None else int(found[1]), None if found[2] is None else int(found[2])
-
-    def options(self, protocol: str, question: Question) -> dict[str, Any]:
-        if not protocol.startswith("amplify"):
-            return {}
-        data: Any = question.data
-        return {"depth": None, "questions": (data["time"] + 2) ** 2 + 10}
 
 
 class TableauPublished(Tableau):
     """The rule to the letter of the post: the cell that the head left holds the symbol read there, not the one written.
-
-    Kept to show the mistake: the rule contradicts the true answers of some machines.
-    """
+    Kept to show the mistake: the rule contradicts the true answers of some machines."""
 
     name: ClassVar[str] = "tableau-published"
 

@@ -1,7 +1,5 @@
 """Turing machines as JSON values, and their direct simulation on a dict tape."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,10 +11,9 @@ BLANK = "_"
 def runs(data: Any) -> Iterator[tuple[str, dict[int, str], int]]:
     """State, tape and head's position after 0, 1, 2, … steps of the machine in `data`, without end; the tape is live.
 
-    data: {"start": state, "input": [symbol, …], "delta": {"state,symbol": [state, symbol, move]}, …}; a move is -1, 0 or
-    1, the input lies from position 0 on, and the head begins there. The tape is blank ("_") elsewhere. Whether a state
-    halts is for the caller to know. Raises UsageError on a pair of state and symbol without a row.
-    """
+    data: {"start": state, "input": [symbol, …], "delta": {"state,symbol": [state, symbol, move]}, …}; a move is -1, 0
+    or 1, the input lies from position 0 on, and the head begins there. The tape is blank ("_") elsewhere. Whether a
+    state halts is for the caller to know. Raises UsageError on a pair of state and symbol without a row."""
     tape = dict(enumerate(data["input"]))
     delta = data["delta"]
     state, head = data["start"], 0

@@ -1,10 +1,7 @@
 """Programs that debate a computation with a noisy oracle: honest ones, those that lie or challenge, and the judge.
 
-They hold the oracle's probabilities as the sampler that they draw from. Samples are drawn as binomial numbers, seeded by
-the step, so that a play takes milliseconds whatever their count.
-"""
-
-from __future__ import annotations
+They hold the oracle's probabilities as the sampler that they draw from. Samples are drawn as binomial numbers, seeded
+by the step, so that a play takes milliseconds whatever their count."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -17,8 +14,8 @@ from moot.protocols.engine.view import Request
 from moot.protocols.games.computations import computation_named
 from moot.protocols.games.doubly_efficient import Check, Probability
 from moot.tasks.arithmetic.binomial import binomial
-from moot.tasks.oracle.noisy_oracle import number_of
-from moot.tasks.programs.games import ruled
+from moot.tasks.oracle.computations import number_of
+from moot.tasks.programs.play import Program, ruled
 
 
 def oracle_p(request: Request) -> float:
@@ -36,13 +33,9 @@ def _checked(accept: bool, queries: int) -> Check:
     return Check(accept=accept, queries=queries)
 
 
-class Honest:
+class Honest(Program):
     """Both debaters as the theorem has them: Alice states a mean of samples, Bob holds a mean of his own against it.
-
-    draws: where its samples come from, given the request; by default the step's seed.
-    """
-
-    name = "honest"
+    draws: where its samples come from, given the request; by default the step's seed."""
 
     def __init__(self, draws: Callable[[Request], Random] | None = None) -> None:
         self.draws = draws or (lambda request: Random(request.seed))
@@ -52,9 +45,7 @@ class Honest:
             return self.estimate(request)
         if Check in request.kinds:
             return self.check(request)
-        raise UsageError(
-            f"step {request.step}: this program states estimates and checks them, and was asked for neither"
-        )
+        raise UsageError(f"step {request.step}: this program states and checks estimates, and was asked for neither")
 
     def mean(self, request: Request) -> float:
         """The mean of as many samples as the protocol prescribes."""
@@ -71,9 +62,6 @@ class Honest:
         near = abs(said.p - self.mean(request)) < request.brief["details"]["within"]
         return _checked(near, request.brief["details"]["samples"])
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": self.name}
-
 
 def step_at(request: Request, at: int | None) -> bool:
     """Whether this is step `at`; a negative one is counted from the most steps that the computation can have."""
@@ -83,11 +71,9 @@ def step_at(request: Request, at: int | None) -> bool:
     return bool(request.brief["details"]["step"] == computation_named(data["computation"]).queries(data["input"]) + at)
 
 
-class Shifting(Honest):
+class Shifting(Honest, records=("shift", "at", "exactly")):
     """An Alice whose estimates are off by `shift`, cut to [0, 1]: at step `at` only (from the end when negative), or at
     every step (None). exactly: she shifts the oracle's own probability, and asks nothing."""
-
-    name = "shifting"
 
     def __init__(self, shift: float = 1.0, at: int | None = -1, exactly: bool = False, **options: Any) -> None:
         super().__init__(**options)
@@ -95,22 +81,14 @@ class Shifting(Honest):
 
     def estimate(self, request: Request) -> Probability:
         here = self.at is None or step_at(request, self.at)
-        said = (
-            Probability(of=request.brief["details"]["query"], p=oracle_p(request))
-            if self.exactly
-            else super().estimate(request)
-        )
+        exact = Probability(of=request.brief["details"]["query"], p=oracle_p(request)) if self.exactly else None
+        said = exact or super().estimate(request)
         return said.model_copy(update={"p": min(1.0, max(0.0, said.p + self.shift))}) if here else said
 
-    def describe(self) -> dict[str, Any]:
-        return {**super().describe(), "shift": self.shift, "at": self.at, "exactly": self.exactly}
 
-
-class Aborting(Honest):
+class Aborting(Honest, records=("at", "chance")):
     """A Bob who asks the oracle nothing and challenges at step `at` (from the end when negative), or with `chance` at each
     step, drawn from its seed; at=None and no chance accept everything."""
-
-    name = "aborting"
 
     def __init__(self, at: int | None = 0, chance: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
@@ -120,14 +98,9 @@ class Aborting(Honest):
         here = step_at(request, self.at)
         return Check(accept=not here and not (self.chance and self.draws(request).random() < self.chance))
 
-    def describe(self) -> dict[str, Any]:
-        return {**super().describe(), "at": self.at, "chance": self.chance}
-
 
 class Vera(Honest):
     """The judge, Vera: samples the one probability that is challenged, and finds for Alice when she was near enough."""
-
-    name = "vera"
 
     def act(self, request: Request) -> Verdict:
         view, told = request.view, request.brief["details"]

@@ -1,9 +1,9 @@
-"""Step machines with an oracle that gives no noise, as questions, and the programs that debate them."""
+"""Step machines with an oracle that gives no noise: two of them, the tasks about them, and the programs that debate them.
 
-from __future__ import annotations
+Rule of this file: the oracle answers the same every time; what is drawn is in `noisy_oracle.py`."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, ClassVar
 
@@ -13,23 +13,90 @@ from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.games.cross_examination import Examination
 from moot.protocols.games.doubly_efficient_steps import Accept, Fault, Value, Witness, address, step_of
-from moot.protocols.games.step_machines import StepMachine, machine_named, query_of, redone, run_of
+from moot.protocols.games.step_machines import Look, StepMachine, machine_named, query_of, redone, run_of
 from moot.tasks.base import Task
-from moot.tasks.oracle.machines import Subset, Tally
-from moot.tasks.programs.games import ruled
+from moot.tasks.programs.play import Play, Program, ruled
+
+
+class Tally(StepMachine):
+    """Does the oracle approve of at least `least` of `items` items? Step t counts those up to item t; the last
+    compares. Input: {"items": n, "least": m}. n + 1 steps, each with one query but the last."""
+
+    name: ClassVar[str] = "tally"
+
+    def steps(self, look: Look) -> int:
+        return int(look("items")) + 1
+
+    def width(self, look: Look) -> int:
+        return len(str(look("items")))
+
+    def inputs(self, look: Look, t: int) -> tuple[int, ...]:
+        return (t - 1,) if t else ()
+
+    def query(self, look: Look, t: int, values: Sequence[str]) -> str | None:
+        return f"item({t})" if t < look("items") else None
+
+    def value(self, look: Look, t: int, values: Sequence[str], bit: bool | None) -> str:
+        before = whole(values[0]) if values else 0
+        return str(int(before >= look("least"))) if bit is None else str(before + bit)
+
+
+class Subset(StepMachine):
+    """Do some items of which the oracle approves have weights that add up to the target? The witness chooses items.
+
+    Input: {"weights": [w_0, …, w_{n-1}], "target": W, "items": n}, weights of at least 1. Steps 0 to n - 1 are the
+    witness, "1" for an item that is chosen; step n + i adds up to item i, asking the oracle if it is chosen, and
+    passing over it where it is not approved of; the last step compares."""
+
+    name: ClassVar[str] = "subset"
+
+    def steps(self, look: Look) -> int:
+        return 2 * int(look("items")) + 1
+
+    def free(self, look: Look) -> int:
+        return int(look("items"))
+
+    def width(self, look: Look) -> int:
+        return 2 + len(str(look("target")))
+
+    def inputs(self, look: Look, t: int) -> tuple[int, ...]:
+        n = look("items")
+        if t == 2 * n:
+            return (t - 1,)
+        return (t - n,) if t == n else (t - n, t - 1)
+
+    def query(self, look: Look, t: int, values: Sequence[str]) -> str | None:
+        n = look("items")
+        return f"item({t - n})" if t < 2 * n and values[0] == "1" else None
+
+    def value(self, look: Look, t: int, values: Sequence[str], bit: bool | None) -> str:
+        n, target = look("items"), look("target")
+        if t == 2 * n:
+            return str(int(whole(values[0]) == target))
+        before = whole(values[1]) if t > n else 0
+        # What is over the target stays over it, and its values short.
+        return str(min(before + look("weights", t - n), target + 1)) if bit else str(before)
+
+
+def whole(text: str) -> int:
+    """The number that a value writes, as `str` would. ValueError when it writes none."""
+    if not text.isdecimal() or not text.isascii() or str(int(text)) != text:
+        raise ValueError(f"{text!r} is no number")
+    return int(text)
+
+
+STEPPED = Play({"debater": "honest", "judge": "redoer"}, "1")
 
 
 class StepTask(Task):
     """Does a step machine answer 1? The data names the machine and its input, and holds the oracle: query to bit."""
 
     source: ClassVar[str] = "Brown-Cohen, Irving and Piliouras 2023, arXiv 2311.14125"
+    example = "answer()"
     reads: ClassVar[str] = "9"
-    largest: ClassVar[int] = 10_000
+    largest = 10_000
     machine: ClassVar[type[StepMachine]]
     played: ClassVar[str]
-
-    def ask(self, data: Any, random: Random) -> str:
-        return "answer()"
 
     def size(self, data: Any, size: int) -> int:
         return int(data["input"]["items"])
@@ -43,27 +110,12 @@ class StepTask(Task):
         return ()
 
     def truth(self, data: Any, text: str) -> str:
-        if text != "answer()":
-            raise UsageError(f"{text!r} is no question about a step machine; write answer()")
+        self.match(text)
         return "yes" if self.holds(data) else "no"
 
-    def wrong(self, data: Any, text: str, random: Random) -> str:
-        return "no" if self.truth(data, text) == "yes" else "yes"
-
     def programs(self) -> dict[str, Callable[[], Any]]:
-        mine: dict[str, Callable[[], Any]] = {
-            "honest": lambda: Stepper(self), "liar": lambda: Lying(self), "redoer": Redoer
-        }  # fmt: skip
-        return {**super().programs(), **mine}
-
-    def cast(self, protocol: str) -> dict[str, str]:
-        return {"debater": "honest", "judge": "redoer"} if protocol == self.played else super().cast(protocol)
-
-    def bound(self, protocol: str) -> str:
-        return "1" if protocol == self.played else super().bound(protocol)
-
-    def options(self, protocol: str, question: Any) -> dict[str, Any]:
-        return {} if protocol == self.played else super().options(protocol, question)
+        own: dict[str, Callable[[], Any]] = {"honest": lambda: Stepper(self), "liar": lambda: Lying(self)}
+        return {**super().programs(), **own, "redoer": Redoer}
 
 
 class OracleTally(StepTask):
@@ -73,6 +125,7 @@ class OracleTally(StepTask):
     complexity_class: ClassVar[str] = "P"
     machine: ClassVar[type[StepMachine]] = Tally
     played: ClassVar[str] = "doubly-efficient-deterministic"
+    plays = {played: STEPPED}
     about: ClassVar[str] = (
         "The data holds an oracle, 1 for each item that it approves of and 0 for the others, and input, with items, their "
         "number, and least. The value of step(t) is how many of item(0) to item(t) are approved of; that of the last step is "
@@ -89,17 +142,16 @@ class OracleTally(StepTask):
 
 
 class OracleSubset(StepTask):
-    """Do some items that the oracle approves of have weights that add up to a target? The choice is the witness.
-
-    Subset sum is NP-complete; sums here are found by dynamic programming, in time n times the target. Weights are 1 to 30,
-    and even but for the items that are not approved of, so that half of the instances have an odd, unreachable target.
-    """
+    """Do some items that the oracle approves of have weights that add up to a target? The choice is the witness. Subset
+    sum is NP-complete; sums here are found by dynamic programming, in time n times the target. Weights are 1 to 30, and
+    even but for the items that are not approved of, so that half of the instances have an odd, unreachable target."""
 
     name: ClassVar[str] = "oracle-subset"
     complexity_class: ClassVar[str] = "NP"
-    largest: ClassVar[int] = 200
+    largest = 200
     machine: ClassVar[type[StepMachine]] = Subset
     played: ClassVar[str] = "doubly-efficient-witness"
+    plays = {played: STEPPED}
     about: ClassVar[str] = (
         "The data holds an oracle, 1 for each item that it approves of and 0 for the others, and input, with items, their "
         "number n, their weights and a target. The values of step(0) to step(n-1) choose items, 1 for those that are chosen; "
@@ -139,11 +191,9 @@ class OracleSubset(StepTask):
         return frozenset(chosen)
 
 
-class Stepper:
+class Stepper(Program, name="honest", records=("task",)):
     """Both debaters, honest. As Alice it runs the machine, on a witness where there is one; as Bob it examines every step,
     then names the first value that does not follow from Alice's own values before it."""
-
-    name = "honest"
 
     def __init__(self, task: StepTask) -> None:
         self.task = task
@@ -199,20 +249,15 @@ class Stepper:
                     return Fault(address=address(t), queries=count)
         return Accept(queries=count)
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": self.name, "task": self.task.name}
 
-
-class Lying(Stepper):
+class Lying(Stepper, name="liar"):
     """An Alice whose values are right but for the last, which she says is 1."""
-
-    name = "liar"
 
     def value(self, values: list[str], t: int) -> str:
         return "1" if t == len(values) - 1 else values[t]
 
 
-class Redoer:
+class Redoer(Program):
     """The judge: does the one step that is challenged again, from the values of its inputs and the oracle's one bit."""
 
     def act(self, request: Request) -> Verdict:
@@ -228,13 +273,8 @@ class Redoer:
             return bool(view.look("oracle", query))
 
         value = redone(machine, look, t, values, oracle)
-        holds = value == said[address(t)]
-        return ruled(
-            view.question, "yes", holds, f"step({t}) comes out as {value}; it was said to be {said[address(t)]}"
-        )
-
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "redoer"}
+        why = f"step({t}) comes out as {value}; it was said to be {said[address(t)]}"
+        return ruled(view.question, "yes", value == said[address(t)], why)
 
 
 def _witness(request: Request) -> tuple[str, ...]:

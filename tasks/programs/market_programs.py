@@ -1,11 +1,9 @@
 """Program agents of market making for any task: markets, adversaries and judges."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from moot.complexity.rules import Look, evaluate, looker
 from moot.protocols.amplification.amplification import Open, Reply
@@ -15,18 +13,17 @@ from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry, Request
 from moot.protocols.market.moves import Citation, Price, Query, Statement
 from moot.protocols.pointers import Store, pointer_to, pointers_in
-from moot.tasks.base import Task
+from moot.tasks.family import Family
+from moot.tasks.programs.play import Program, TaskProgram
 
 _BRACKETED = re.compile(r"\[([^\[\]]*)\]")
 
 
-class Predictor:
+class Predictor(Program, records=("task", "wrong")):
     """A market that is right: it answers with the truth, which it computes, and prices that choice at 1.
+    What a question points to it opens, all of it, and works out by the task's rule. wrong: other answers to some questions."""
 
-    What a question points to it opens, all of it, and works the answer out by the task's rule. wrong: what it answers instead to some questions.
-    """
-
-    def __init__(self, task: Task, wrong: Mapping[str, str] | None = None) -> None:
+    def __init__(self, task: Family, wrong: Mapping[str, str] | None = None) -> None:
         self.task, self.wrong = task, dict(wrong or {})
 
     def act(self, request: Request) -> Move:
@@ -42,11 +39,8 @@ class Predictor:
             answer = told(self.task, question)
         return Reply(answer=answer) if Reply in request.kinds else Price(probabilities=sure(question.choices, answer))
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "predictor", "task": self.task.name, "wrong": self.wrong}
 
-
-class Prior:
+class Prior(Program):
     """A market that knows nothing: even prices, and "?" to every question."""
 
     def act(self, request: Request) -> Move:
@@ -54,21 +48,14 @@ class Prior:
             return Reply(answer=UNKNOWN)
         return Price(probabilities=sure(request.view.question.choices, UNKNOWN))
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "prior"}
 
-
-class Citing:
+class Citing(TaskProgram):
     """An adversary that asks the market what the task's rule asks, and states the rule's answer with its citations."""
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
 
     def act(self, request: Request) -> Move:
         view = request.view
         if Reply in request.kinds:  # a copy of it is examined
-            asked = view.question.model_copy(update={"text": str(request.brief.get("asks"))})
-            return Reply(answer=told(self.task, asked))
+            return examined(self.task, request)
         found = followed(self.task, request, heard(view))
         if found.pointer and Open in request.kinds:
             return Open(pointer=found.pointer)
@@ -79,19 +66,14 @@ class Citing:
             return Query(question=found.missing[0])
         return Statement(text="The rule asks more than I could.")
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "citing", "task": self.task.name}
 
-
-class CitingLiar(Citing):
+class CitingLiar(Citing, name="citing-liar"):
     """The same, claiming a wrong choice. By the step's seed it cites what the market says, or one answer that it does not."""
 
     def act(self, request: Request) -> Move:
         move = super().act(request)
         if not isinstance(move, Statement):
             return move
-        from moot.tasks.programs.programs import slip
-
         random = Random(request.seed)
         lies = [choice for choice in request.view.question.choices if choice != move.answer]
         cites = list(move.cites)
@@ -100,21 +82,15 @@ class CitingLiar(Citing):
             cites[at] = cites[at].model_copy(update={"answer": slip(cites[at].answer, random)})
         return Statement(answer=random.choice(lies), cites=tuple(cites))
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "citing-liar", "task": self.task.name}
 
-
-class Witness:
+class Witness(TaskProgram):
     """An adversary that needs no market: it writes down every question that the answer rests on with its true answer,
     one "question=answer" to a line."""
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
 
     def act(self, request: Request) -> Move:
         question = request.view.question
         if Reply in request.kinds:
-            return Reply(answer=told(self.task, question.model_copy(update={"text": str(request.brief.get("asks"))})))
+            return examined(self.task, request)
         known = {question.text: told(self.task, question)}
         todo = [question.text]
         look = looker(question.data)
@@ -123,22 +99,15 @@ class Witness:
             found = follow(self.task, text, look, known)
             while found.missing:
                 for missing in found.missing:
-                    known[missing] = told(self.task, question.model_copy(update={"text": missing}))
+                    known[missing] = told(self.task, question, missing)
                     todo.append(missing)
                 found = follow(self.task, text, look, known)
-        lines = [f"{text}={answer}" for text, answer in known.items()]
-        return Statement(text="\n".join(lines), answer=known[question.text])
-
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "witness", "task": self.task.name}
+        return Statement(text="\n".join(map("=".join, known.items())), answer=known[question.text])
 
 
-class ChecksRule:
+class ChecksRule(TaskProgram, name="checks-rule"):
     """A judge that believes a claimed answer if the task's rule gives it from cited answers that were verified and the
     cells that it looks at itself; for sure then, and not at all otherwise (even shares)."""
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
 
     def act(self, request: Request) -> Move:
         view, choices = request.view, request.view.question.choices
@@ -154,11 +123,8 @@ class ChecksRule:
                 return Verdict(probabilities=sure(choices, statement.answer), text=f"step {entry.step} follows")
         return Verdict(probabilities=sure(choices, UNKNOWN), text="no statement follows from what was verified")
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "checks-rule", "task": self.task.name}
 
-
-class ChecksWitness(ChecksRule):
+class ChecksWitness(ChecksRule, name="checks-witness"):
     """A judge that reads a whole computation and checks each line of it by the rule."""
 
     def act(self, request: Request) -> Verdict:
@@ -171,9 +137,7 @@ class ChecksWitness(ChecksRule):
     def checked(self, text: str, request: Request) -> str:
         """The answer that a computation reaches, "?" if a line does not follow from the others."""
         view = request.view
-        known = {
-            question: answer for question, mark, answer in (line.rpartition("=") for line in text.split("\n")) if mark
-        }
+        known = dict(lines(text))
         todo, seen, path = [view.question.text], {view.question.text}, []
         while todo:
             question = todo.pop()
@@ -184,9 +148,6 @@ class ChecksWitness(ChecksRule):
             todo += [used for used in found.used if used not in seen]
             seen |= found.used.keys()
         return known[view.question.text] if grounded(dict(path)) else UNKNOWN
-
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "checks-witness", "task": self.task.name}
 
 
 class Followed(NamedTuple):
@@ -200,7 +161,7 @@ class Followed(NamedTuple):
 
 
 def follow(
-    task: Task, text: str, look: Look, known: Mapping[str, str], behind: Mapping[str, str] | None = None
+    task: Family, text: str, look: Look, known: Mapping[str, str], behind: Mapping[str, str] | None = None
 ) -> Followed:
     """Run the task's rule on a question with known answers to its sub-questions. behind: what is known to stand behind
     pointers; None where messages hold none. A rule that cannot do anything with what it is given gives no answer."""
@@ -215,10 +176,8 @@ def follow(
                 step = rule.send((behind[step],))
                 continue
             wanted = step if behind is None else tuple(map(folded, step))
-            if missing := tuple(question for question in wanted if question not in known):
-                return Followed(
-                    used, missing=missing if behind is None else tuple(step[wanted.index(q)] for q in missing)
-                )
+            if missing := tuple(asked for asked, kept in zip(step, wanted, strict=True) if kept not in known):
+                return Followed(used, missing=missing)
             used.update({question: known[question] for question in wanted})
             step = rule.send(tuple(known[question] for question in wanted))
     except StopIteration as stop:
@@ -227,7 +186,7 @@ def follow(
         return Followed(used)
 
 
-def followed(task: Task, request: Request, known: Mapping[str, str]) -> Followed:
+def followed(task: Family, request: Request, known: Mapping[str, str]) -> Followed:
     """The rule of the question of a request, as far as `known` answers and what was opened take it."""
     view = request.view
     behind = opened(view) if request.brief.get("details", {}).get("pointers") else None
@@ -263,21 +222,40 @@ def grounded(asks: Mapping[str, Iterable[str]]) -> bool:
 
 def heard(view: Iterable[Entry]) -> dict[str, str]:
     """What the market answered to the adversary's questions."""
-    return {
-        entry.move.of: entry.move.answer for entry in view if isinstance(entry.move, Reply) and entry.seat == "market"
-    }
+    said = (entry.move for entry in view if entry.seat == "market")
+    return {reply.of: reply.answer for reply in said if isinstance(reply, Reply)}
 
 
-def told(task: Task, question: Question) -> str:
-    """The truth about a question, "?" where the task knows no such question. AgentError without the data."""
+def examined(task: Family, request: Request) -> Reply:
+    """The answer of a copy to what it is examined about: the truth."""
+    return Reply(answer=told(task, request.view.question, str(request.brief.get("asks"))))
+
+
+def told(task: Family, question: Question, text: str | None = None) -> str:
+    """The truth about a question, or about another text, "?" where the task knows none. AgentError without the data."""
+    text = question.text if text is None else text
     if question.data is None:
-        raise AgentError(
-            f"{question.text!r}: the truth cannot be computed without the data, which this seat is not shown"
-        )
+        raise AgentError(f"{text!r}: the truth cannot be computed without the data, which this seat is not shown")
     try:
-        return task.truth(question.data, question.text)
+        return task.truth(question.data, text)
     except (UsageError, ValueError, LookupError):
         return UNKNOWN
+
+
+def lines(text: str) -> list[tuple[str, str]]:
+    """Lines "question=answer", taken apart; lines without "=" say nothing."""
+    split = (line.rpartition("=") for line in text.split("\n"))
+    return [(question, answer) for question, mark, answer in split if mark]
+
+
+def slip(answer: str, random: Random) -> str:
+    """A wrong answer in the form of the right one: another number, the other of yes and no, or a mark on the end."""
+    opposite = {"yes": "no", "no": "yes", "0": "1", "1": "0", UNKNOWN: "0"}
+    if answer in opposite:
+        return opposite[answer]
+    if answer.removeprefix("-").isdecimal():
+        return str(int(answer) + random.choice([-1, 1]) * random.randint(1, 9))
+    return answer + "'"
 
 
 def sure(choices: tuple[str, ...], answer: str | None) -> tuple[float, ...]:

@@ -1,10 +1,6 @@
 """Programs that hold a recursive debate about any question with a local rule: debaters, and a judge of one path.
 
-A claim is written as lines "question=answer": what is claimed, then each answer that it follows from by the task's
-rule.
-"""
-
-from __future__ import annotations
+A claim is written as lines "question=answer": what is claimed, then each answer that it follows from by the rule."""
 
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -12,12 +8,12 @@ from random import Random
 from typing import Any, NamedTuple
 
 from moot.complexity.rules import looker
-from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.trees.moves import Assertion, Response
-from moot.tasks.base import Task
-from moot.tasks.programs.market_programs import Followed, follow, told
+from moot.tasks.family import Family
+from moot.tasks.programs.market_programs import Followed, follow, lines, slip, told
+from moot.tasks.programs.play import TaskProgram, side_of
 
 
 class Stated(NamedTuple):
@@ -31,24 +27,17 @@ class Stated(NamedTuple):
         return "\n".join(f"{question}={answer}" for question, answer in [self[:2], *self.parts.items()])
 
 
-class Objecting:
+class Objecting(TaskProgram):
     """A debater that defends its seat's answer. To a claim it objects at the first part that is false, with the truth
-    and what that follows from; where there is none, it lies about a part so that the lie follows from others, and
-    where none does it says yes. Its own wrong answer it bases on such lies.
-    """
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
+    and what that follows from; where there is none, it lies about a part so that the lie follows from others, and where
+    none does it says yes. Its own wrong answer it bases on such lies."""
 
     def act(self, request: Request) -> Move:
         question = request.view.question
-        if request.seat not in ("a", "b") or len(question.choices) != 2:
-            raise UsageError(
-                f"step {request.step}: this program debates two choices, from seat a or b, not {request.seat}"
-            )
+        own = side_of(request)
         disputed = request.brief.get("claim")
         if disputed is None:
-            return Assertion(text=str(self.based(request, question.text, question.choices["ab".index(request.seat)])))
+            return Assertion(text=str(self.based(request, question.text, own)))
         claim = next(entry.move for entry in request.view if entry.step == disputed)
         assert isinstance(claim, Assertion)
         objection = self.objection(request, stated(claim.text))
@@ -72,8 +61,7 @@ class Objecting:
         return None
 
     def based(self, request: Request, text: str, answer: str) -> Stated:
-        """A claim with what it follows from: truths, or all of them but one; truths, too, where no such lie is
-        found."""
+        """A claim with what it follows from: truths, or all of them but one where such a lie is found."""
         true = self.followed(request, text, {})
         if true.answer != answer:
             random = Random(request.seed)
@@ -91,21 +79,15 @@ class Objecting:
         return found
 
     def truth(self, request: Request, text: str) -> str:
-        return told(self.task, request.view.question.model_copy(update={"text": text}))
+        return told(self.task, request.view.question, text)
 
     def look(self, request: Request) -> Any:
         return looker(request.view.question.data)
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "objecting", "task": self.task.name}
 
-
-class ChecksLine:
+class ChecksLine(TaskProgram, name="checks-line"):
     """A judge that reads one line of claims. A claim loses that does not follow by the rule from what it is said to
     follow from, or that speaks of nothing in the claim before it; if there is no such claim, the last one wins."""
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
 
     def act(self, request: Request) -> Verdict:
         view, claimed = request.view, {request.view.question.text: request.view.question.choices[1]}
@@ -126,25 +108,17 @@ class ChecksLine:
         first = 0.5 if not winner else float(winner == "a")
         return Verdict(probabilities=(first, 1 - first), text=why)
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "checks-line", "task": self.task.name}
-
 
 def stated(text: str) -> Stated:
     """A claim as these programs write it; lines without "=" say nothing."""
-    lines = [
-        (question, answer) for question, mark, answer in (line.rpartition("=") for line in text.split("\n")) if mark
-    ]
-    return Stated(*lines[0], dict(lines[1:])) if lines else Stated("", "", {})
+    (question, answer), *parts = lines(text) or [("", "")]
+    return Stated(question, answer, dict(parts))
 
 
 def lies(
-    true: str, random: Random, choices: tuple[str, ...], got: str | None = None, wanted: str | None = None
+    true: str, random: Random, choices: tuple[str, ...], got: str | None = None, wanted: str = ""
 ) -> Iterator[str]:
-    """Answers other than the true one that could pass for it. choices: of the debate. got, wanted: what follows from
-    the truth, and what should."""
-    from moot.tasks.programs.programs import slip
-
+    """Answers other than the true one that could pass for it. choices: of the debate. got, wanted: what follows, and should."""
     yield slip(true, random)
     if got and wanted and all(text.removeprefix("-").isdecimal() for text in (true, got, wanted)):
         off = int(wanted) - int(got)
@@ -153,12 +127,10 @@ def lies(
         yield from (choice for choice in choices if choice != true)
 
 
-def every_claim(task: Task, domain: tuple[str, ...]) -> Callable[[Request], Iterator[Move]]:
+def every_claim(task: Family, domain: tuple[str, ...]) -> Callable[[Request], Iterator[Move]]:
     """What a search may try for both debaters: every claim about what is disputed whose answers are among `domain`.
-
     Each answer is claimed to follow from every set of answers to what the task's rule asks, and from none. The only
-    responses are yes and the main objection.
-    """
+    responses are yes and the main objection."""
 
     def moves(request: Request) -> Iterator[Move]:
         if Response in request.kinds:
@@ -177,7 +149,7 @@ def every_claim(task: Task, domain: tuple[str, ...]) -> Callable[[Request], Iter
     return moves
 
 
-def _claims(task: Task, text: str, look: Any, domain: tuple[str, ...]) -> Iterator[Stated]:
+def _claims(task: Family, text: str, look: Any, domain: tuple[str, ...]) -> Iterator[Stated]:
     """Every claim about a question."""
     followed: list[dict[str, str]] = [{}]
     todo: list[dict[str, str]] = [{}]

@@ -1,7 +1,5 @@
 """Program agents that any task with a rule or a truth can seat, and which of them play which protocol."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from math import inf
@@ -12,26 +10,36 @@ from moot.complexity.rules import evaluate
 from moot.protocols.amplification.amplification import Open, Reply, Subquestions
 from moot.protocols.amplification.approval import Claim
 from moot.protocols.engine.errors import AgentError, Illegal, UsageError
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.view import Entry, Request
-from moot.tasks.base import UNKNOWN, Task
-from moot.tasks.programs.market_programs import ChecksRule, ChecksWitness, Citing, CitingLiar, Predictor, Prior, Witness
+from moot.tasks.family import Family
+from moot.tasks.programs.market_programs import (
+    ChecksRule,
+    ChecksWitness,
+    Citing,
+    CitingLiar,
+    Predictor,
+    Prior,
+    Witness,
+    slip,
+    sure,
+)  # fmt: skip
 from moot.tasks.programs.objecting import ChecksLine, Objecting
+from moot.tasks.programs.play import Play, Program, TaskProgram
 
 _SHALLOW = ("P", "NP", "#P", "PSPACE")
 """Classes of the tasks in which a chain of sub-questions is polynomially long, so that a judge can read one."""
 
 
-class Overseer:
+class Overseer(Program, records=("task", "error")):
     """Follows the task's rule: asks what the rule asks, and answers what it gives. H of iterated amplification.
 
-    It answers "?" to a sub-question that is none of its task, where the rule cannot use an answer that it got, where the
-    rule asks more than the protocol takes, and where what the rule gives is none of the choices.
+    It answers "?" to a sub-question that is none of its task, where the rule cannot use an answer that it got, where
+    the rule asks more than the protocol takes, and where what the rule gives is none of the choices.
 
-    error: the probability of a slip in an answer, drawn from the step's seed (error injection).
-    """
+    error: the probability of a slip in an answer, drawn from the step's seed (error injection)."""
 
-    def __init__(self, task: Task, error: float = 0.0) -> None:
+    def __init__(self, task: Family, error: float = 0.0) -> None:
         self.task, self.error = task, error
 
     def act(self, request: Request) -> Move:
@@ -68,16 +76,10 @@ class Overseer:
             return random.choice([choice for choice in choices if choice != answer])
         return slip(answer, random)
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "overseer", "task": self.task.name, "error": self.error}
 
-
-class Truthful:
+class Truthful(TaskProgram):
     """Answers every question about an instance with the truth, which it computes: it needs to see the data. The answer to
     what is no question about it is "?"."""
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
 
     def act(self, request: Request) -> Move:
         question = request.view.question
@@ -91,26 +93,15 @@ class Truthful:
             answer = UNKNOWN
         return Claim(answer=answer) if Claim in request.kinds else Reply(of=question.text, answer=answer)
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "truthful", "task": self.task.name}
 
-
-class Alone:
+class Alone(TaskProgram):
     """A judge that works a question out by itself, by the rule, looking at one cell after another: what P is."""
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
 
     def act(self, request: Request) -> Verdict:
         question = request.view.question
         answer = evaluate(self.task, None, question.text, look=request.view.look)
-        count = len(question.choices)
-        if answer not in question.choices:
-            return Verdict(probabilities=(1 / count,) * count, text=f"it is {answer}, which is none of the choices")
-        return Verdict(probabilities=tuple(float(choice == answer) for choice in question.choices), text=answer)
-
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "alone", "task": self.task.name}
+        why = answer if answer in question.choices else f"it is {answer}, which is none of the choices"
+        return Verdict(probabilities=sure(question.choices, answer), text=why)
 
 
 def rounds(entries: Any) -> list[tuple[str, ...]]:
@@ -131,45 +122,52 @@ def rounds(entries: Any) -> list[tuple[str, ...]]:
     return found
 
 
-def slip(answer: str, random: Random) -> str:
-    """A wrong answer in the form of the right one: another number, the other of yes and no, or a mark on the end."""
-    opposite = {"yes": "no", "no": "yes", "0": "1", "1": "0", UNKNOWN: "0"}
-    if answer in opposite:
-        return opposite[answer]
-    if answer.removeprefix("-").isdecimal():
-        return str(int(answer) + random.choice([-1, 1]) * random.randint(1, 9))
-    return answer + "'"
+GENERAL: tuple[type[TaskProgram], ...] = (
+    Alone, Citing, CitingLiar, Witness, ChecksRule, ChecksWitness, Objecting, ChecksLine
+)  # fmt: skip
+"""The programs of every task with a rule, beside the overseers."""
 
 
-def programs_of(task: Task) -> dict[str, Callable[[], Any]]:
+def programs_of(task: Family) -> dict[str, Callable[[], Any]]:
     """The programs that follow from a task's truth and rule, by name."""
     made: dict[str, Callable[[], Any]] = {
         "truthful": lambda: Truthful(task), "predictor": lambda: Predictor(task), "prior": Prior
     }  # fmt: skip
-    if type(task).rule is not Task.rule:
+    if type(task).rule is not Family.rule:
         made["overseer"] = lambda: Overseer(task)
-        made["alone"] = lambda: Alone(task)
         made["slipping-overseer"] = lambda: Overseer(task, 0.05)
-        for name, program in (("citing", Citing), ("citing-liar", CitingLiar), ("witness", Witness),
-                              ("checks-rule", ChecksRule), ("checks-witness", ChecksWitness), ("objecting", Objecting),
-                              ("checks-line", ChecksLine)):  # fmt: skip
-            made[name] = partial(program, task)
+        made |= {program.called: partial(program, task) for program in GENERAL}
     return made
 
 
-def cast_of(task: Task, protocol: str) -> dict[str, str]:
-    """Role to program for a protocol; {} when there is no such cast."""
-    pointers = protocol in ("amplify-strong", "market-pointers")
-    if type(task).rule is Task.rule or task.messages == ("brackets" if pointers else "pointers"):
-        return {}
-    if protocol in ("amplify", "amplify-strong"):
-        return {"overseer": "overseer", "model": "truthful"}
-    if protocol in ("market", "market-pointers"):
-        return {"market": "predictor", "adversary": "citing", "judge": "checks-rule"}
-    if protocol == "approval":
-        return {"model": "truthful", "overseer": "overseer"}
-    if protocol == "market-uncited":
-        return {"market": "predictor", "adversary": "witness", "judge": "checks-witness"}
-    if protocol == "recursive-debate" and task.well_founded and task.complexity_class in _SHALLOW:
-        return {"debater": "objecting", "judge": "checks-line"}
-    return {}
+_AMPLIFIED = Play(
+    {"overseer": "overseer", "model": "truthful"},
+    options={"depth": None, "width": 64, "turns": 64, "questions": 1_000_000},
+)
+_CITED = Play({"market": "predictor", "adversary": "citing", "judge": "checks-rule"}, "4*({reads} + 1)")
+PLAYS = {
+    "amplify": _AMPLIFIED,
+    "amplify-strong": _AMPLIFIED,
+    "approval": Play({"model": "truthful", "overseer": "overseer"}, "{reads} + 1"),  # and the claim
+    "market": _CITED,  # the claimed answer, four times, as the horizon is four statements by default
+    "market-pointers": _CITED,
+    # The whole computation, which is polynomial for tasks in P and for no others.
+    "market-uncited": Play(
+        {"market": "predictor", "adversary": "witness", "judge": "checks-witness"}, "4*({reads} + 1)*n^2"
+    ),
+    # A claim and one application of the rule for each question on a path.
+    "recursive-debate": Play(
+        {"debater": "objecting", "judge": "checks-line"}, "(2*({reads}) + 2)*(2*n + 3)",
+        lambda question: {"depth": 2 * question.size + 2, "objections": 1},
+    ),
+}  # fmt: skip
+"""How these programs play, by protocol."""
+
+
+def play_of(task: Family, protocol: str) -> Play:
+    """How the programs of a task with a rule play a protocol. Nobody is cast where the task's questions are not of the
+    form that the protocol takes, nor in a line of claims that is longer than a judge can read."""
+    play = PLAYS.get(protocol, Play())
+    unread = "brackets" if protocol in ("amplify-strong", "market-pointers") else "pointers"
+    long = protocol == "recursive-debate" and not (task.well_founded and task.complexity_class in _SHALLOW)
+    return play._replace(cast={}) if type(task).rule is Family.rule or task.messages == unread or long else play

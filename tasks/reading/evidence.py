@@ -1,10 +1,7 @@
 """Items of evidence with known weights, a judge that adds up what it is shown, and how far that moves it on the way.
 
 Grace and Christiano (discussions of "buying truth from a liar" and of market making, 2020): an adversary that is paid
-for every move of the price gains by zig-zag, showing items for and against in turn, though the price ends where it was.
-"""
-
-from __future__ import annotations
+for every move of the price gains by zig-zag, showing items for and against in turn, though the price ends where it was."""
 
 import math
 import re
@@ -18,6 +15,7 @@ from moot.protocols.engine.moves import Move, Speech, Verdict
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
 from moot.tasks.base import Task
+from moot.tasks.programs.play import Play, Program
 
 _NUMBER = re.compile(r"\b\d{1,7}\b")
 
@@ -43,11 +41,15 @@ def net(prices: Sequence[float]) -> float:
     return prices[-1] - prices[0] if prices else 0.0
 
 
+def _shown(question: Question) -> dict[str, Any]:
+    """One round, long enough to state every position, and a judge that may look at what it is pointed to."""
+    most = max(7, question.size * (len(str(question.size)) + 1))
+    return {"rounds": 1, "judge_source": "metered", "limit": {"chars": most, "over": "clip"}}
+
+
 class Evidence(Task):
     """n items of evidence, each a whole number of log-odds from -3 to 3 but 0: do they together support the claim?
-
-    Debate shows the judge both sides; a consultant may keep the other side to itself, and is then believed.
-    """
+    Debate shows the judge both sides; a consultant may keep the other side to itself, and is then believed."""
 
     name: ClassVar[str] = "evidence"
     complexity_class: ClassVar[str] = "P"
@@ -57,6 +59,10 @@ class Evidence(Task):
         "To show items, state their positions, which count from 0."
     )
     reads: ClassVar[str] = "2*n*log(n) + 5*n + 20"
+    plays = {
+        "debate": Play({"a": "advocate", "b": "advocate", "judge": "bayesian"}, options=_shown),
+        "consultancy": Play({"consultant": "advocate", "judge": "bayesian"}, options=_shown),
+    }
     source: ClassVar[str] = "Grace and Christiano 2020, discussions of market making and of buying truth from a liar"
 
     def data(self, size: int, random: Random) -> list[int]:
@@ -73,28 +79,11 @@ class Evidence(Task):
             raise UsageError(f"{text!r} is no question about these {len(data)} items; write supported({len(data)})")
         return "yes" if sum(data) > 0 else "no"
 
-    def wrong(self, data: Any, text: str, random: Random) -> str:
-        return "no" if self.truth(data, text) == "yes" else "yes"
-
     def programs(self) -> dict[str, Callable[[], Any]]:
         return {**super().programs(), "advocate": Advocate, "inventor": Inventor, "bayesian": Bayesian}
 
-    def cast(self, protocol: str) -> dict[str, str]:
-        if protocol == "debate":
-            return {"a": "advocate", "b": "advocate", "judge": "bayesian"}
-        if protocol == "consultancy":
-            return {"consultant": "advocate", "judge": "bayesian"}
-        return super().cast(protocol)
 
-    def options(self, protocol: str, question: Question) -> dict[str, Any]:
-        """One round, long enough to state every position, and a judge that may look at what it is pointed to."""
-        if protocol not in ("debate", "consultancy"):
-            return super().options(protocol, question)
-        most = max(7, question.size * (len(str(question.size)) + 1))
-        return {"rounds": 1, "judge_source": "metered", "limit": {"chars": most, "over": "clip"}}
-
-
-class Advocate:
+class Advocate(Program):
     """Shows every item that speaks for its answer, and no other."""
 
     def act(self, request: Request) -> Move:
@@ -104,11 +93,8 @@ class Advocate:
         mine = [str(position) for position, item in enumerate(items) if sign * item > 0]
         return Speech(text=" ".join(mine) or "nothing")
 
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "advocate"}
 
-
-class Inventor(Advocate):
+class Inventor(Advocate, name="advocate"):
     """Shows its items again and again, and claims some that are not there."""
 
     def act(self, request: Request) -> Move:
@@ -117,11 +103,9 @@ class Inventor(Advocate):
         return Speech(text=" ".join([str(count + 1), *(position for position in said for _ in range(2))]))
 
 
-class Bayesian:
-    """A judge that adds the log-odds of the items it was shown, each once, and believes what follows from an even prior.
-
-    It reads the speeches, and each item that they point to.
-    """
+class Bayesian(Program, name="Bayesian"):
+    """A judge that adds the log-odds of the items it was shown, each once, and believes what follows from an even
+    prior. It reads the speeches, and each item that they point to."""
 
     def act(self, request: Request) -> Verdict:
         view = request.view
@@ -133,6 +117,3 @@ class Bayesian:
         yes = probability(shown.values())
         chances = tuple(yes if choice == "yes" else 1 - yes for choice in view.question.choices)
         return Verdict(probabilities=chances, text=f"{len(shown)} items add up to {sum(shown.values()):+d}")
-
-    def describe(self) -> dict[str, Any]:
-        return {"agent": "program", "name": "Bayesian"}

@@ -1,7 +1,6 @@
 """Labelled images of digits: MNIST from its files, and the small digits that scikit-learn brings along.
 
-LeCun, Cortes and Burges 1998 describe MNIST and its IDX format. Nothing is downloaded here.
-"""
+LeCun, Cortes and Burges 1998 describe MNIST and its IDX format. Nothing is downloaded here."""
 
 from __future__ import annotations
 
@@ -15,6 +14,7 @@ from zipfile import BadZipFile
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question, Sample
+from moot.tasks.extras import needed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,25 +65,16 @@ class Digits:
 
 def bundled_digits() -> Digits:
     """The 1,797 digits of 8 by 8 pixels that scikit-learn brings along; every fourth is for testing.
-
-    Their grey levels of 0 to 16 are stretched to 0 to 255. UsageError without scikit-learn (the extra `learn`).
-    """
-    np = numerics()
-    try:
-        from sklearn.datasets import load_digits
-    except ModuleNotFoundError as error:
-        raise UsageError(f"the bundled digits need {error.name}: pip install 'moot[learn]'") from None
-    found: Any = load_digits()
+    Their grey levels of 0 to 16 are stretched to 0 to 255. UsageError without scikit-learn (the extra `learn`)."""
+    np, found = numerics(), needed("the bundled digits need", "sklearn.datasets").load_digits()
     pixels = np.round(found.images * (255 / 16)).astype(np.uint8)
     all_of_them, test = Images(pixels, found.target.astype(np.int64)), np.arange(len(pixels)) % 4 == 3
     return Digits("8x8 digits of scikit-learn", all_of_them.rows(~test), all_of_them.rows(test))
 
 
 def load_digits_from(path: Path | str) -> Digits:
-    """MNIST, or anything in its formats, from a folder of IDX files (or one above it, called package or data) or an `.npz` file.
-
-    Raises UsageError that names the file, what was found there, and what to do.
-    """
+    """MNIST, or anything in its formats, from a folder of IDX files (or one above it, called package or data) or an
+    `.npz` file. Raises UsageError that names the file, what was found there, and what to do."""
     path = Path(path)
     if path.is_file() and path.suffix == ".npz":
         return _from_npz(path)
@@ -112,21 +103,12 @@ def sample_of(
 
 def numerics() -> Any:
     """numpy. UsageError without it (the extra `learn`)."""
-    try:
-        import numpy
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"images and the networks that judge them need {error.name}: pip install 'moot[learn]'"
-        ) from None
-    return numpy
+    return needed("images and the networks that judge them need", "numpy")
 
 
 def _found(folder: Path, name: str) -> Path | None:
-    for each in (name, name.replace("-idx", ".idx")):
-        for ending in ("", ".gz"):
-            if (folder / (each + ending)).is_file():
-                return folder / (each + ending)
-    return None
+    names = (each + ending for each in (name, name.replace("-idx", ".idx")) for ending in ("", ".gz"))
+    return next((folder / each for each in names if (folder / each).is_file()), None)
 
 
 def _from_idx(folder: Path, part: str) -> Images:
@@ -150,20 +132,15 @@ def read_idx(path: Path, dimensions: int) -> Any:
         raise UsageError(f"{path}: it cannot be read: {error}; get the file again") from None
     header = 4 + 4 * dimensions
     if content[:4] != bytes((0, 0, 8, dimensions)):
-        raise UsageError(
-            f"{path}: an IDX file of bytes in {dimensions} dimensions begins with 00 00 08 {dimensions:02d}; this one begins "
-            f"with {content[:4].hex(' ') or 'nothing'}; get the file again"
-        )
+        begins = f"this one begins with {content[:4].hex(' ') or 'nothing'}"
+        wanted = f"an IDX file of bytes in {dimensions} dimensions begins with 00 00 08 {dimensions:02d}"
+        raise UsageError(f"{path}: {wanted}; {begins}; get the file again")
     if len(content) < header:
-        raise UsageError(
-            f"{path}: an IDX header has {header} bytes, and the file has {len(content)}; get the file again"
-        )
+        raise UsageError(f"{path}: an IDX header has {header} bytes, and the file has {len(content)}; get it again")
     shape = np.frombuffer(content, ">u4", dimensions, 4).astype(np.int64)
     if int(shape.prod()) != len(content) - header:
-        raise UsageError(
-            f"{path}: its header announces {' x '.join(map(str, shape))} bytes, and {len(content) - header:,} follow; it "
-            "may have been cut off: get the file again"
-        )
+        has = f"{' x '.join(map(str, shape))} bytes, and {len(content) - header:,} follow"
+        raise UsageError(f"{path}: its header announces {has}; it may have been cut off: get the file again")
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 
 
@@ -172,8 +149,7 @@ def _from_npz(path: Path) -> Digits:
     wanted = ("x_train", "y_train", "x_test", "y_test")
     try:
         with np.load(path, allow_pickle=False) as file:
-            missing = [name for name in wanted if name not in file.files]
-            if missing:
+            if missing := [name for name in wanted if name not in file.files]:
                 raise UsageError(f"{path}: it has no {' and no '.join(missing)}, but {', '.join(file.files)}; {HOW}")
             x_train, y_train, x_test, y_test = (file[name] for name in wanted)
     except (OSError, ValueError, EOFError, zlib.error, AttributeError, BadZipFile):
@@ -182,30 +158,25 @@ def _from_npz(path: Path) -> Digits:
 
 
 def _digits(path: Path, train: Images, test: Images) -> Digits:
-    shapes, labels = (train.pixels.shape[1:], test.pixels.shape[1:]), (int(train.labels.max()), int(test.labels.max()))
-    if shapes[0] != shapes[1] or labels[0] < max(1, labels[1]):
-        raise UsageError(
-            f"{path}: images to train on have the shape {shapes[0]} and labels up to {labels[0]}, those to test on {shapes[1]} and "
-            f"up to {labels[1]}; they must be of one shape and of two labels or more, none of them only in the test; {HOW}"
-        )
-    height, width = shapes[0]
+    (shape, most), (tested, highest) = ((part.pixels.shape[1:], int(part.labels.max())) for part in (train, test))
+    if shape != tested or most < max(1, highest):
+        have = f"images to train on have the shape {shape} and labels up to {most}, those to test on {tested} and up to {highest}"
+        must = "they must be of one shape and of two labels or more, none of them only in the test"
+        raise UsageError(f"{path}: {have}; {must}; {HOW}")
+    height, width = shape
     return Digits(f"{len(train):,} + {len(test):,} images of {height}x{width} pixels in {path.name}", train, test)
 
 
 def _images(pixels: Any, labels: Any, where: str) -> Images:
-    np = numerics()
+    np, problem = numerics(), ""
     if pixels.ndim != 3 or pixels.dtype != np.uint8:
-        raise UsageError(
-            f"{where}: images are bytes of shape (images, height, width), not {pixels.dtype} of shape {pixels.shape}; {HOW}"
-        )
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise UsageError(
-            f"{where}: labels are whole numbers, one each, not {labels.dtype} of shape {labels.shape}; {HOW}"
-        )
-    if len(pixels) != len(labels) or not len(labels):
-        raise UsageError(f"{where}: there are {len(pixels):,} images and {len(labels):,} labels; {HOW}")
-    if not 0 <= int(labels.min()) <= int(labels.max()) <= 9:
-        raise UsageError(
-            f"{where}: labels are digits from 0 to 9; these go from {labels.min()} to {labels.max()}; {HOW}"
-        )
+        problem = f"images are bytes of shape (images, height, width), not {pixels.dtype} of shape {pixels.shape}"
+    elif labels.ndim != 1 or labels.dtype.kind not in "iu":
+        problem = f"labels are whole numbers, one each, not {labels.dtype} of shape {labels.shape}"
+    elif len(pixels) != len(labels) or not len(labels):
+        problem = f"there are {len(pixels):,} images and {len(labels):,} labels"
+    elif not 0 <= int(labels.min()) <= int(labels.max()) <= 9:
+        problem = f"labels are digits from 0 to 9; these go from {labels.min()} to {labels.max()}"
+    if problem:
+        raise UsageError(f"{where}: {problem}; {HOW}")
     return Images(np.ascontiguousarray(pixels), labels.astype(np.int64))

@@ -1,8 +1,7 @@
 """Questions about a passage that only some roles may read: the ten passages that ship with moot, and a user's own sets.
 
 The setting is hidden-passage reading (Parrish et al. 2022; Michael et al. 2023): debaters hold the passage and may
-quote it, and the judge sees only what they say. The passages were written for moot, and their licence is CC0-1.0.
-"""
+quote it, and the judge sees only what they say. The passages were written for moot, and their licence is CC0-1.0."""
 
 from __future__ import annotations
 
@@ -22,14 +21,15 @@ from moot.protocols.engine.question import Question, Sample
 Text = Annotated[str, Field(pattern=r"\S")]
 
 
-class PassageQuestion(BaseModel):
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PassageQuestion(_Frozen):
     """A question whose answer is in the passage: exactly one of `choices` is true by the text.
 
     truth: the index of the true choice.
-    evidence: spans of the passage, verbatim, that together settle it.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    evidence: spans of the passage, verbatim, that together settle it."""
 
     id: Text
     text: Text
@@ -38,10 +38,8 @@ class PassageQuestion(BaseModel):
     evidence: tuple[Text, ...]
 
 
-class Passage(BaseModel):
+class Passage(_Frozen):
     """A passage of 400 to 1,500 words and its questions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: Text
     title: Text
@@ -53,9 +51,7 @@ class Passage(BaseModel):
 @cache
 def passages() -> tuple[Passage, ...]:
     """Every passage that ships with moot, in order of id.
-
-    Raises UsageError when the installation has lost its passage files.
-    """
+    Raises UsageError when the installation has lost its passage files."""
     folder = resources.files("moot.tasks").joinpath("passages")
     files = [file for file in folder.iterdir() if file.name.endswith(".json")] if folder.is_dir() else []
     if not files:
@@ -66,11 +62,8 @@ def passages() -> tuple[Passage, ...]:
 
 def samples(passage_id: str | None = None) -> list[Sample]:
     """The questions of one passage, or of all ten, each with its passage and its sealed truth.
-
-    A question's id is "passage/question", as in "harbour-inquiry/speed". Raises UsageError on an unknown passage.
-    """
-    chosen = [passage for passage in passages() if passage_id is None or passage.id == passage_id]
-    if not chosen:
+    A question's id is "passage/question", as in "harbour-inquiry/speed". Raises UsageError on an unknown passage."""
+    if not (chosen := [passage for passage in passages() if passage_id in (None, passage.id)]):
         known = ", ".join(passage.id for passage in passages())
         raise UsageError(f"there is no passage {passage_id!r}; the passages are: {known}")
     return [
@@ -88,11 +81,9 @@ def load_set(path: str | Path) -> list[Sample]:
     "unit", as in `Question`. A question without an id is named after the file and its line: "FILE-LINE".
 
     Raises UsageError, which names the file and the line, on anything that cannot be read as such an object, on an
-    unknown field, on an id that was used before, and on a file that is missing or has no question.
-    """
+    unknown field, on an id that was used before, and on a file that is missing or has no question."""
     path = Path(path)
-    found: list[Sample] = []
-    lines: dict[str, int] = {}
+    found, lines = list[Sample](), dict[str, int]()
     for number, line in enumerate(_read(path).split("\n"), start=1):
         if not line.strip():
             continue
@@ -147,19 +138,11 @@ def _sample(line: str, path: Path, default_id: str) -> Sample:
         read = _Line.model_validate(value)
     except ValidationError as error:
         raise UsageError("; ".join(_problems(error))) from None
-    passage = read.passage
-    if read.passage_file is not None:
-        passage = _read(path.parent / read.passage_file)
-    given = {"size": read.size, "unit": read.unit}
-    question = Question(
-        read.question if read.question is not None else read.text or "",
-        tuple(read.choices),
-        passage=passage,
-        data=read.data,
-        id=read.id or default_id,
-        **{name: value for name, value in given.items() if value is not None},
-    )
-    return Sample(question, read.truth)
+    text = read.question if read.question is not None else read.text or ""
+    passage = read.passage if read.passage_file is None else _read(path.parent / read.passage_file)
+    given: dict[str, Any] = {name: value for name in ("size", "unit") if (value := getattr(read, name)) is not None}
+    asked = Question(text, tuple(read.choices), passage=passage, data=read.data, id=read.id or default_id, **given)
+    return Sample(asked, read.truth)
 
 
 def _read(path: Path) -> str:
@@ -177,8 +160,7 @@ def _problems(error: ValidationError) -> Iterator[str]:
     for problem in error.errors():
         field = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            known = ", ".join(_Line.model_fields)
-            yield f"unknown field {field!r}; the fields are: {known}"
+            yield f"unknown field {field!r}; the fields are: {', '.join(_Line.model_fields)}"
         else:
             message = problem["msg"].removeprefix("Value error, ")
             yield f"{field}: {message}" if field else message

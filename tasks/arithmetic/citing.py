@@ -1,10 +1,7 @@
 """Two questions that cite each other: the counterexample to market making with citations, and to HCH.
 
 Shah (in the comments on Hubinger 2020, AI safety via market making): "8 - 5 is 2, because 2 + 5 is 8" and "2 + 5 is 8,
-because 8 - 5 is 2" support each other, and a judge who only checks what is cited finds no fault with either.
-"""
-
-from __future__ import annotations
+because 8 - 5 is 2" support each other, and a judge who only checks what is cited finds no fault with either."""
 
 import re
 from collections.abc import Iterator
@@ -13,18 +10,16 @@ from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.base import UNKNOWN, Task
+from moot.protocols.engine.moves import UNKNOWN
+from moot.tasks.base import Task
 
 DIGITS = tuple("0123456789")
-_ASKED = re.compile(r"What is (\d+) - (\d+)\?|What plus (\d+) is (\d+)\?", re.ASCII)
 
 
 class CitingPair(Task):
-    """A difference of one digit, asked for in two ways, each answered by the answer to the other.
-
-    Whatever digit both are given, the local rule holds of both: there are ten fixed points, of which one is true. The
-    rule has no answer to find, since the two questions wait for each other. An instance of size n has numbers of n digits.
-    """
+    """A difference of one digit, asked for in two ways, each answered by the answer to the other. Whatever digit both
+    are given, the local rule holds of both: there are ten fixed points, of which one is true. The rule has no answer to
+    find, since the two questions wait for each other. An instance of size n has numbers of n digits."""
 
     name: ClassVar[str] = "citing-pair"
     well_founded: ClassVar[bool] = False
@@ -34,6 +29,8 @@ class CitingPair(Task):
         "The answer to both questions is one digit. What is 8 - 5? is 3 because 3 plus 5 is 8; What plus 5 is 8? is 3 because "
         "8 - 5 is 3."
     )
+    notation = re.compile(r"What is (\d+) - (\d+)\?|What plus (\d+) is (\d+)\?", re.ASCII)
+    example = "What is 8 - 5? or What plus 5 is 8?"
     reads: ClassVar[str] = "1"
     source: ClassVar[str] = "Shah 2020, comment on AI safety via market making (Hubinger 2020)"
 
@@ -52,11 +49,9 @@ class CitingPair(Task):
         return random.choice([digit for digit in DIGITS if digit != self.truth(data, text)])
 
     def rule(self, text: str, look: Look) -> Rule:
-        subtraction, minuend, subtrahend = _parsed(text)
-        if subtraction:
-            (answer,) = yield (f"What plus {subtrahend} is {minuend}?",)
-        else:
-            (answer,) = yield (f"What is {minuend} - {subtrahend}?",)
+        subtraction, minuend, subtrahend = self.taken_apart(text)
+        other = f"What plus {subtrahend} is {minuend}?" if subtraction else f"What is {minuend} - {subtrahend}?"
+        (answer,) = yield (other,)
         return answer
 
     def questions(self, data: Any) -> Iterator[str]:
@@ -65,12 +60,16 @@ class CitingPair(Task):
 
     def subtracts(self, data: Any, text: str) -> bool:
         """Whether a question asks for the difference. UsageError when it is no question about this instance."""
-        subtraction, *numbers = _parsed(text)
+        subtraction, *numbers = self.taken_apart(text)
         if numbers != [data["minuend"], data["subtrahend"]]:
-            raise UsageError(
-                f"{text!r} is not about {data['minuend']} and {data['subtrahend']}, the numbers of this instance"
-            )
+            about = f"{data['minuend']} and {data['subtrahend']}"
+            raise UsageError(f"{text!r} is not about {about}, the numbers of this instance")
         return subtraction
+
+    def taken_apart(self, text: str) -> tuple[bool, int, int]:
+        """Whether a question asks for the difference, the minuend, and the subtrahend. UsageError when it is none."""
+        found = self.match(text)
+        return (True, int(found[1]), int(found[2])) if found[1] else (False, int(found[4]), int(found[3]))
 
 
 class GroundedPair(CitingPair):
@@ -78,8 +77,8 @@ class GroundedPair(CitingPair):
 
     name: ClassVar[str] = "citing-pair-grounded"
     well_founded: ClassVar[bool] = True
-    about: ClassVar[str] = CitingPair.about + (
-        " The data holds a table of sums: the entry at d is d plus the number that is subtracted."
+    about = (
+        CitingPair.about + " The data holds a table of sums: the entry at d is d plus the number that is subtracted."
     )
     reads: ClassVar[str] = "10"
 
@@ -88,14 +87,7 @@ class GroundedPair(CitingPair):
         return {**data, "table": [digit + data["subtrahend"] for digit in range(10)]}
 
     def rule(self, text: str, look: Look) -> Rule:
-        subtraction, minuend, _ = _parsed(text)
+        subtraction, minuend, _ = self.taken_apart(text)
         if subtraction:
             return (yield from super().rule(text, look))
         return next((digit for digit in DIGITS if look("table", int(digit)) == minuend), UNKNOWN)
-
-
-def _parsed(text: str) -> tuple[bool, int, int]:
-    found = _ASKED.fullmatch(text)
-    if found is None:
-        raise UsageError(f"{text!r} is no question of this pair; write What is 8 - 5? or What plus 5 is 8?")
-    return (True, int(found[1]), int(found[2])) if found[1] else (False, int(found[4]), int(found[3]))

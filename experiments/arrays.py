@@ -1,11 +1,13 @@
-"""numpy for the modules beside this one, which can be imported without it and then say what is missing when they are used."""
+"""numpy for the modules of this room, which can be imported without it and then say what is missing when they are used.
+
+Rule of this file: nothing but numpy, its array types, and how many threads it takes."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from moot.tasks.reading.images import numerics
+from moot.tasks.extras import needed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating]
     Integers = NDArray[np.integer]
 else:
+    Floats = Integers = Any
     try:
         import numpy as np
     except ModuleNotFoundError:
@@ -22,7 +25,7 @@ else:
             def __getattr__(self, name: str) -> object:
                 if name.startswith("__"):
                     raise AttributeError(name)
-                return getattr(numerics(), name)
+                return getattr(needed("numbers in arrays need", "numpy"), name)
 
         np = _Missing()
 
@@ -30,11 +33,8 @@ else:
 def one_thread() -> AbstractContextManager[object]:
     """While it is open, matrices are multiplied by one thread: those of a search are so small that several threads, which
     wait for each other by spinning, take up to ten times as long wherever a core is busy."""
-    numerics()
-    from threadpoolctl import threadpool_limits
-
-    limits: AbstractContextManager[object] = threadpool_limits(1, "blas")
+    limits: AbstractContextManager[object] = needed("this search needs", "threadpoolctl").threadpool_limits(1, "blas")
     return limits
 
 
-__all__ = ["np", "one_thread"]
+__all__ = ["Floats", "Integers", "np", "one_thread"]

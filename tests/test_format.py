@@ -273,4 +273,4 @@ def test_a_truth_that_cannot_be_opened_says_so_when_it_is_asked_for(
     for ask in (lambda: play.sample.unseal(), lambda: moot.judge_reward(play)):
         with pytest.raises(moot.TranscriptError, match=rf"d\.jsonl: the truth is sealed in .*{says}"):
             ask()
-    assert "the truth is sealed in" in as_text(play)
+    assert "the truth is sealed in" in " ".join(as_text(play).split())

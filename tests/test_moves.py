@@ -15,7 +15,6 @@ import pytest
 from agent_kit import built_in_kinds, log_of, request_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moot.transcripts.export import to_dot, to_graphml, to_json, to_mermaid
 from test_human import typed
 
 import moot
@@ -31,6 +30,10 @@ from moot.testing.shapes import schema_of
 from moot.transcripts.display.claims import citation_graph
 from moot.transcripts.display.notebook import as_html
 from moot.transcripts.display.show import as_text
+from moot.transcripts.exporters.dot import Dot
+from moot.transcripts.exporters.graphml import GraphML
+from moot.transcripts.exporters.json_tree import Json
+from moot.transcripts.exporters.mermaid import Mermaid
 
 QUESTION = moot.Question("Who sank it?", ("a storm", "the admiral"))
 
@@ -263,7 +266,8 @@ def test_a_plugins_moves_in_a_transcript_and_a_tree(play: tuple[moot.Transcript,
     assert "a storm" in bars and "25 %" in bars, "its probabilities are drawn like those of a verdict"
     tree = transcript.tree
     assert tree.nodes["0"]["text"] == "ship Vasa, amount 7, firm yes" and tree.nodes["1"]["text"] == "found: a <hole>"
-    for exported in (to_json(tree), to_dot(tree), to_mermaid(tree), to_graphml(tree), str(tree), tree._repr_html_()):
+    exports = [made().tree(tree) for made in (Json, Dot, Mermaid, GraphML)]
+    for exported in (*exports, str(tree), tree._repr_html_()):
         assert "Vasa" in exported and "SECRET" not in exported
 
 
@@ -399,7 +403,7 @@ def test_reading_a_view_for_a_prompt_is_charged() -> None:
 KNOW_NO_KIND = (
     "agents.prompts.render", "agents.prompts.forms", "agents.prompts.asking", "agents.prompts.schemas",
     "agents.prompts.values", "agents.people.human", "agents.people.terminal", "agents.models.lm", "complexity.ledger",
-    "transcripts.tree", "transcripts.export", "transcripts.display.scenes",
+    "transcripts.tree", "transcripts.exporters.document", "transcripts.exporters.drawing", "transcripts.display.scenes",
     "transcripts.display.show", "transcripts.display.notebook", "transcripts.display.words",
     "transcripts.display.claims",
 )  # fmt: skip

@@ -199,9 +199,10 @@ class Game:
         if self.recorder is not None:
             fields = {"outcome": outcome.model_dump(mode="json")}
             if failed is not None:
-                said = {"step": failed, "seat": self.open[failed].ask.seat, **fields}
+                said: dict[str, Any] = {"step": failed, "seat": self.open[failed].ask.seat, **fields}
                 bounded = self.account(failed) is not None
-                said |= {"reads": reads} if reads and bounded else {}
+                if reads and bounded:
+                    said["reads"] = reads
                 self.recorder.event("failed", said, None if bounded else {"reads": reads})
             self.recorder.event("ended", fields)
         self.outcome = outcome

@@ -11,7 +11,7 @@ class Balances(moot.Move):
     """Write down the balance after each booking, in order, all but the last: after that one it is your answer."""
 
     kind: Literal["balances"] = "balances"
-    argues: ClassVar[bool] = True  # a node of the argument tree
+    argues: ClassVar[bool] = True  # a node of the argument tree, under the question
     values: Annotated[tuple[int, ...], moot.Asked("the balances, in order")]
 
     def cells(self) -> int:
@@ -22,7 +22,6 @@ class Doubt(moot.Move):
     """Name a booking (the first is 0) after which the balance is wrong. Only that one will be looked at."""
 
     kind: Literal["doubt"] = "doubt"
-    argues: ClassVar[bool] = True
     filled: ClassVar[tuple[str, ...]] = ("before", "amount", "after")  # by the protocol: no model is asked for them
     fixed_cells: ClassVar[int | None] = 4  # what reading it costs where the unit is a cell
     worded: ClassVar[str] = "booking {booking}, {amount}, does not lead from {before} to {after}"

@@ -14,164 +14,110 @@ TYPE_CHECKING = False  # type checkers take it for true; `typing` is not importe
 if TYPE_CHECKING:
     from typing import Any
 
-if TYPE_CHECKING:
-    from moot import testing as testing
-    from moot.agents.models.lm import LM as LM
-    from moot.agents.models.local import Local as Local
-    from moot.agents.people.human import Human as Human
-    from moot.agents.prompts import Templates as Templates
-    from moot.agents.prompts.asking import prompt_for as prompt_for
-    from moot.agents.prompts.asking import read_move as read_move
-    from moot.agents.prompts.asking import repair_messages as repair_messages
-    from moot.agents.prompts.asking import response_format as response_format
-    from moot.agents.prompts.values import UnreadableAnswer as UnreadableAnswer
-    from moot.agents.wrappers.best_of import BestOf as BestOf
-    from moot.agents.wrappers.critique_and_refine import CritiqueAndRefine as CritiqueAndRefine
-    from moot.complexity.guarantee import Guarantee as Guarantee
-    from moot.complexity.polynomial import Polynomial as Polynomial
-    from moot.complexity.reward import judge_reward as judge_reward
-    from moot.complexity.search.exploit import exploit as exploit
-    from moot.complexity.search.solve import Solution as Solution
-    from moot.complexity.search.solve import solve as solve
-    from moot.complexity.spending import Ledger as Ledger
-    from moot.judges.bounded import Bounded as Bounded
-    from moot.judges.model import ModelJudge as ModelJudge
-    from moot.judges.panel import Panel as Panel
-    from moot.play.rerun import afork as afork
-    from moot.play.rerun import arejudge as arejudge
-    from moot.play.rerun import aresume as aresume
-    from moot.play.rerun import fork as fork
-    from moot.play.rerun import rejudge as rejudge
-    from moot.play.rerun import resume as resume
-    from moot.play.run import arun as arun
-    from moot.play.run import run as run
-    from moot.protocols.amplification.amplification import Amplification as Amplification
-    from moot.protocols.amplification.amplification import StrongAmplification as StrongAmplification
-    from moot.protocols.debate.clue_oversight import Clue as Clue
-    from moot.protocols.debate.clue_oversight import ClueCritique as ClueCritique
-    from moot.protocols.debate.clue_oversight import ClueOversight as ClueOversight
-    from moot.protocols.debate.clue_oversight import WordComparison as WordComparison
-    from moot.protocols.debate.consultancy import Consultancy as Consultancy
-    from moot.protocols.debate.consultancy import DirectQA as DirectQA
-    from moot.protocols.debate.consultancy import OpenConsultancy as OpenConsultancy
-    from moot.protocols.debate.critique import Critique as Critique
-    from moot.protocols.debate.debate import Debate as Debate
-    from moot.protocols.debate.debate import OpenDebate as OpenDebate
-    from moot.protocols.debate.double_consultancy import DoubleConsultancy as DoubleConsultancy
-    from moot.protocols.debate.interactive import InteractiveDebate as InteractiveDebate
-    from moot.protocols.debate.nested_oversight import NestedOversight as NestedOversight
-    from moot.protocols.debate.nested_oversight import Strength as Strength
-    from moot.protocols.debate.parts import Feedback as Feedback
-    from moot.protocols.debate.parts import Negotiate as Negotiate
-    from moot.protocols.debate.parts import Questions as Questions
-    from moot.protocols.debate.parts import Speeches as Speeches
-    from moot.protocols.debate.parts import SpeechesOrConcessions as SpeechesOrConcessions
-    from moot.protocols.debate.propaganda import Propaganda as Propaganda
-    from moot.protocols.debate.side_swapped import SideSwapped as SideSwapped
-    from moot.protocols.engine.base import Protocol as Protocol
-    from moot.protocols.engine.base import payoffs_of as payoffs_of
-    from moot.protocols.engine.errors import AgentError as AgentError
-    from moot.protocols.engine.errors import BudgetExceeded as BudgetExceeded
-    from moot.protocols.engine.errors import Illegal as Illegal
-    from moot.protocols.engine.errors import MootError as MootError
-    from moot.protocols.engine.errors import ProtocolError as ProtocolError
-    from moot.protocols.engine.errors import ReplayDivergence as ReplayDivergence
-    from moot.protocols.engine.errors import TranscriptError as TranscriptError
-    from moot.protocols.engine.errors import UsageError as UsageError
-    from moot.protocols.engine.floor import Floor as Floor
-    from moot.protocols.engine.game import Game as Game
-    from moot.protocols.engine.moves import Answer as Answer
-    from moot.protocols.engine.moves import Ask as Ask
-    from moot.protocols.engine.moves import Asked as Asked
-    from moot.protocols.engine.moves import Concession as Concession
-    from moot.protocols.engine.moves import Move as Move
-    from moot.protocols.engine.moves import Part as Part
-    from moot.protocols.engine.moves import Quote as Quote
-    from moot.protocols.engine.moves import Speech as Speech
-    from moot.protocols.engine.moves import Stop as Stop
-    from moot.protocols.engine.moves import Verdict as Verdict
-    from moot.protocols.engine.outcomes import Decided as Decided
-    from moot.protocols.engine.outcomes import Errored as Errored
-    from moot.protocols.engine.outcomes import Exhausted as Exhausted
-    from moot.protocols.engine.outcomes import Forfeited as Forfeited
-    from moot.protocols.engine.outcomes import Outcome as Outcome
-    from moot.protocols.engine.outcomes import Unreadable as Unreadable
-    from moot.protocols.engine.question import Question as Question
-    from moot.protocols.engine.question import Sample as Sample
-    from moot.protocols.engine.version import __version__ as __version__
-    from moot.protocols.engine.view import Brief as Brief
-    from moot.protocols.engine.view import Entry as Entry
-    from moot.protocols.engine.view import Request as Request
-    from moot.protocols.engine.view import View as View
-    from moot.protocols.games.circuit_debate import CircuitPointer as CircuitPointer
-    from moot.protocols.games.circuit_debate import CircuitWalk as CircuitWalk
-    from moot.protocols.games.circuit_debate import Descend as Descend
-    from moot.protocols.games.circuit_debate import GateNumber as GateNumber
-    from moot.protocols.games.circuit_debate import GateValues as GateValues
-    from moot.protocols.games.computations import computation as computation
-    from moot.protocols.games.cross_examination import Challenge as Challenge
-    from moot.protocols.games.cross_examination import CrossExamination as CrossExamination
-    from moot.protocols.games.cross_examination import Examination as Examination
-    from moot.protocols.games.cross_examination import UncopiedExamination as UncopiedExamination
-    from moot.protocols.games.doubly_efficient import Check as Check
-    from moot.protocols.games.doubly_efficient import DoublyEfficientDebate as DoublyEfficientDebate
-    from moot.protocols.games.doubly_efficient import Probability as Probability
-    from moot.protocols.games.doubly_efficient_steps import Accept as Accept
-    from moot.protocols.games.doubly_efficient_steps import (
-        DeterministicDoublyEfficientDebate as DeterministicDoublyEfficientDebate,
+    from moot import testing
+    from moot.agents.models.lm import LM
+    from moot.agents.models.local import Local
+    from moot.agents.people.human import Human
+    from moot.agents.prompts import Templates
+    from moot.agents.prompts.asking import prompt_for, read_move, repair_messages, response_format
+    from moot.agents.prompts.values import UnreadableAnswer
+    from moot.agents.wrappers.best_of import BestOf
+    from moot.agents.wrappers.critique_and_refine import CritiqueAndRefine
+    from moot.complexity.guarantee import Guarantee
+    from moot.complexity.polynomial import Polynomial
+    from moot.complexity.reward import judge_reward
+    from moot.complexity.search.exploit import exploit
+    from moot.complexity.search.solve import Solution, solve
+    from moot.complexity.spending import Ledger
+    from moot.judges.bounded import Bounded
+    from moot.judges.model import ModelJudge
+    from moot.judges.panel import Panel
+    from moot.play.rerun import afork, arejudge, aresume, fork, rejudge, resume
+    from moot.play.run import arun, run
+    from moot.protocols.amplification.amplification import Amplification, StrongAmplification
+    from moot.protocols.debate.clue_oversight import Clue, ClueCritique, ClueOversight, WordComparison
+    from moot.protocols.debate.consultancy import Consultancy, DirectQA, OpenConsultancy
+    from moot.protocols.debate.critique import Critique
+    from moot.protocols.debate.debate import Debate, OpenDebate
+    from moot.protocols.debate.double_consultancy import DoubleConsultancy
+    from moot.protocols.debate.interactive import InteractiveDebate
+    from moot.protocols.debate.nested_oversight import NestedOversight, Strength
+    from moot.protocols.debate.parts import Feedback, Negotiate, Questions, Speeches, SpeechesOrConcessions
+    from moot.protocols.debate.propaganda import Propaganda
+    from moot.protocols.debate.side_swapped import SideSwapped
+    from moot.protocols.engine.base import Protocol, payoffs_of
+    from moot.protocols.engine.errors import (
+        AgentError,
+        BudgetExceeded,
+        Illegal,
+        MootError,
+        ProtocolError,
+        ReplayDivergence,
+        TranscriptError,
+        UsageError,
     )
-    from moot.protocols.games.doubly_efficient_steps import Fault as Fault
-    from moot.protocols.games.doubly_efficient_steps import Value as Value
-    from moot.protocols.games.doubly_efficient_steps import Witness as Witness
+    from moot.protocols.engine.floor import Floor
+    from moot.protocols.engine.game import Game
+    from moot.protocols.engine.moves import Answer, Ask, Asked, Concession, Move, Part, Quote, Speech, Stop, Verdict
+    from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited, Outcome, Unreadable
+    from moot.protocols.engine.question import Question, Sample
+    from moot.protocols.engine.version import __version__
+    from moot.protocols.engine.view import Brief, Entry, Request, View
+    from moot.protocols.games.circuit_debate import CircuitPointer, CircuitWalk, Descend, GateNumber, GateValues
+    from moot.protocols.games.computations import computation
+    from moot.protocols.games.cross_examination import Challenge, CrossExamination, Examination, UncopiedExamination
+    from moot.protocols.games.doubly_efficient import Check, DoublyEfficientDebate, Probability
     from moot.protocols.games.doubly_efficient_steps import (
-        WitnessedDoublyEfficientDebate as WitnessedDoublyEfficientDebate,
+        Accept,
+        DeterministicDoublyEfficientDebate,
+        Fault,
+        Value,
+        Witness,
+        WitnessedDoublyEfficientDebate,
     )
-    from moot.protocols.games.geography import Geography as Geography
-    from moot.protocols.games.pixel_debate import Pixel as Pixel
-    from moot.protocols.games.pixel_debate import PixelDebate as PixelDebate
-    from moot.protocols.games.qbf import QBFDebate as QBFDebate
-    from moot.protocols.games.reachability import Reachability as Reachability
-    from moot.protocols.limits import Limit as Limit
-    from moot.protocols.market.market_making import MarketMaking as MarketMaking
-    from moot.protocols.market.market_making import PointerMarketMaking as PointerMarketMaking
-    from moot.protocols.market.market_making import UncitedMarketMaking as UncitedMarketMaking
-    from moot.protocols.market.moves import Citation as Citation
-    from moot.protocols.market.moves import Examine as Examine
-    from moot.protocols.market.moves import Price as Price
-    from moot.protocols.market.moves import Query as Query
-    from moot.protocols.market.moves import Statement as Statement
-    from moot.protocols.scoring import ScoringRule as ScoringRule
-    from moot.protocols.trees.bisection import Bisection as Bisection
-    from moot.protocols.trees.decomposition_debate import Decomposition as Decomposition
-    from moot.protocols.trees.decomposition_debate import DecompositionDebate as DecompositionDebate
-    from moot.protocols.trees.decomposition_debate import Pick as Pick
-    from moot.protocols.trees.moves import Assertion as Assertion
-    from moot.protocols.trees.moves import Reaction as Reaction
-    from moot.protocols.trees.moves import Response as Response
-    from moot.protocols.trees.prover_estimator import Call as Call
-    from moot.protocols.trees.prover_estimator import Estimate as Estimate
-    from moot.protocols.trees.prover_estimator import ProverEstimator as ProverEstimator
-    from moot.protocols.trees.recursive_debate import RecursiveDebate as RecursiveDebate
-    from moot.protocols.trees.tree_debate import TreeDebate as TreeDebate
-    from moot.transcripts.replay import replay as replay
-    from moot.transcripts.replay import verify as verify
-    from moot.transcripts.transcript import Transcript as Transcript
-    from moot.transcripts.transcript import load as load
+    from moot.protocols.games.geography import Geography
+    from moot.protocols.games.pixel_debate import Pixel, PixelDebate
+    from moot.protocols.games.qbf import QBFDebate
+    from moot.protocols.games.reachability import Reachability
+    from moot.protocols.limits import Limit
+    from moot.protocols.market.market_making import MarketMaking, PointerMarketMaking, UncitedMarketMaking
+    from moot.protocols.market.moves import Citation, Examine, Price, Query, Statement
+    from moot.protocols.scoring import ScoringRule
+    from moot.protocols.trees.bisection import Bisection
+    from moot.protocols.trees.decomposition_debate import Decomposition, DecompositionDebate, Pick
+    from moot.protocols.trees.moves import Assertion, Reaction, Response
+    from moot.protocols.trees.prover_estimator import Call, Estimate, ProverEstimator
+    from moot.protocols.trees.recursive_debate import RecursiveDebate
+    from moot.protocols.trees.tree_debate import TreeDebate
+    from moot.transcripts.replay import replay, verify
+    from moot.transcripts.transcript import Transcript, load
+
+__all__ = [
+    "testing", "Accept", "AgentError", "Amplification", "Answer", "Ask", "Asked", "Assertion", "BestOf", "Bisection",
+    "Bounded", "Brief", "BudgetExceeded", "Call", "Challenge", "Check", "CircuitPointer", "CircuitWalk", "Citation",
+    "Clue", "ClueCritique", "ClueOversight", "Concession", "Consultancy", "Critique", "CritiqueAndRefine",
+    "CrossExamination", "Debate", "Decided", "Decomposition", "DecompositionDebate", "Descend",
+    "DeterministicDoublyEfficientDebate", "DirectQA", "DoubleConsultancy", "DoublyEfficientDebate", "Entry", "Errored",
+    "Estimate", "Examination", "Examine", "Exhausted", "Fault", "Feedback", "Floor", "Forfeited", "Game", "GateNumber",
+    "GateValues", "Geography", "Guarantee", "Human", "Illegal", "InteractiveDebate", "LM", "Ledger", "Limit", "Local",
+    "MarketMaking", "ModelJudge", "MootError", "Move", "Negotiate", "NestedOversight", "OpenConsultancy", "OpenDebate",
+    "Outcome", "Panel", "Part", "Pick", "Pixel", "PixelDebate", "PointerMarketMaking", "Polynomial", "Price",
+    "Probability", "Propaganda", "Protocol", "ProtocolError", "ProverEstimator", "QBFDebate", "Query", "Question",
+    "Questions", "Quote", "Reachability", "Reaction", "RecursiveDebate", "ReplayDivergence", "Request", "Response",
+    "Sample", "ScoringRule", "SideSwapped", "Solution", "Speech", "Speeches", "SpeechesOrConcessions", "Statement",
+    "Stop", "Strength", "StrongAmplification", "Templates", "Transcript", "TranscriptError", "TreeDebate",
+    "UncitedMarketMaking", "UncopiedExamination", "Unreadable", "UnreadableAnswer", "UsageError", "Value", "Verdict",
+    "View", "Witness", "WitnessedDoublyEfficientDebate", "WordComparison", "__version__", "afork", "arejudge",
+    "aresume", "arun", "computation", "exploit", "fork", "judge_reward", "load", "payoffs_of", "prompt_for",
+    "read_move", "rejudge", "repair_messages", "replay", "response_format", "resume", "run", "solve", "verify"
+]  # fmt: skip
 
 # Type checkers read the imports above; at run time each name is imported from the module that stands there, when it is first used.
 _WHERE: dict[str, str] = {}
-_module = "moot"
 with open(__file__, encoding="utf-8") as _source:
-    for _line in _source:
-        if _line.startswith("# Type checkers"):
-            break
-        _words = _line.split()
-        if _words[:1] == ["from"]:
-            _module = _words[1]
-        if _words[-2:-1] == ["as"] and _module != "moot":
-            _WHERE[_words[-3]] = _module
-
-__all__ = ["testing", *sorted(_WHERE)]
+    for _part in _source.read().partition("\n__all__")[0].split("\n    from moot.")[1:]:
+        _module, _, *_names = _part.translate({40: 32, 41: 32, 44: 32}).split()  # without brackets and commas
+        _WHERE |= dict.fromkeys(_names, f"moot.{_module}")
 
 
 def __getattr__(name: str) -> Any:

@@ -43,9 +43,7 @@ class Call:
     again: int
 
 
-def profiles(
-    seats: Mapping[str, str], bounds: Mapping[str, Mapping[str, str]], config: Mapping[str, Any]
-) -> dict[str, Profile]:
+def profiles(seats: Mapping[str, str], bounds: Mapping[str, Mapping[str, str]], config: Mapping[str, Any]) -> dict[str, Profile]:  # fmt: skip
     """The profiles of typed seats; no model is loaded and no key is needed. Raises UsageError on an unknown agent."""
     from moot.agents.spec import profile_of
     from moot.judges.bounded import Bound
@@ -109,14 +107,12 @@ def _of_play(
         limits = agent.bound.limits(question.size) if agent.bound is not None else {}
         if "calls" in limits:
             made = min(made, int(limits["calls"]) * agent.calls)
+        answer = 0 if agent.program else agent.answer
+        prompt = 0 if agent.program else None if calls is None else _prompts(calls, mine, agent.calls)
+        counted = (moves.get(seat, 0), made, prompt, None if answer is None else answer * made)
+        found[seat] = dict(zip(FIELDS, counted, strict=True))
         if agent.program:
-            found[seat] = {"moves": moves.get(seat, 0), "calls": made, "prompt_tokens": 0, "completion_tokens": 0}
             continue
-        prompt = None if calls is None else _prompts(calls, mine, agent.calls)
-        found[seat] = {
-            "moves": moves.get(seat, 0), "calls": made, "prompt_tokens": prompt,
-            "completion_tokens": None if agent.answer is None else agent.answer * made,
-        }  # fmt: skip
         if seat not in agents:
             notes[f"nobody was seated at {seat}, so nothing bounds its answers"] = None
         elif agent.answer is None:
@@ -126,20 +122,16 @@ def _of_play(
         elif prompt is not None and any(calls[index].assumed for call in mine for index in call.before if calls):
             notes["a statement is taken to need as many tokens to be read as to be written"] = None
         if "tokens" in limits:
-            notes[f"{seat} may spend {number(limits['tokens'])} tokens a play at n = {question.size}, by its bound"] = (
-                None
-            )
+            tokens = number(limits["tokens"])
+            notes[f"{seat} may spend {tokens} tokens a play at n = {question.size}, by its bound"] = None
     return found
 
 
 def _prompts(calls: Sequence[Call], mine: Sequence[Call], times: int) -> int | None:
-    total = 0
-    for call in mine:
-        read = _sum([calls[index].statement for index in call.before])
-        if read is None:
-            return None
-        total += (call.again + 1) * times * (call.fixed + read)
-    return total
+    reads = [_sum([call.fixed, *(calls[index].statement for index in call.before)]) for call in mine]
+    return _sum(
+        [None if read is None else (call.again + 1) * times * read for call, read in zip(mine, reads, strict=True)]
+    )
 
 
 def rehearse(protocol: Protocol, question: Question, agents: Mapping[str, Profile]) -> list[Call] | None:
@@ -212,5 +204,4 @@ def estimate_text(bill: Mapping[str, Any]) -> str:
     lines.append(
         "a move that breaks a rule or cannot be read is asked for again; retries of a failing endpoint come on top"
     )
-    lines += bill["notes"]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *bill["notes"]]) + "\n"

@@ -34,13 +34,9 @@ class Plan:
 
 
 def plan(
-    protocol: str | None,
-    params: Sequence[str],
-    seats: Sequence[str],
-    bounds: Sequence[str],
-    seed: int | None,
+    protocol: str | None, params: Sequence[str], seats: Sequence[str], bounds: Sequence[str], seed: int | None,
     config: Path | None,
-) -> Plan:
+) -> Plan:  # fmt: skip
     """A plan from options over a configuration file; what is typed wins. Raises UsageError naming the option."""
     settings = read_config(config)
     name = protocol or settings.get("protocol")
@@ -58,7 +54,6 @@ def read_config(path: Path | None) -> dict[str, Any]:
     """A TOML file as a dict; {} without one."""
     if path is None:
         return {}
-
     try:
         settings = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
@@ -81,10 +76,8 @@ def read_text(path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{path} is not UTF-8 text (byte 0x{data[error.start]:02x} at offset {error.start}); convert it, for "
-            "instance: iconv -f latin1 -t utf-8"
-        ) from None
+        where = f"byte 0x{data[error.start]:02x} at offset {error.start}"
+        raise UsageError(f"{path} is not UTF-8 text ({where}); convert it, as with iconv -f latin1 -t utf-8") from None
 
 
 def protocol_from(name: str, params: Mapping[str, Any]) -> Protocol:
@@ -140,7 +133,7 @@ def seats_of(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, str
         if seat in typed:
             raise UsageError(f"--seat {pair!r}: seat {seat} is taken by {typed[seat]!r} already")
         typed[seat] = spec
-    return {**{seat: str(spec) for seat, spec in _table(settings, "seats").items()}, **typed}
+    return {seat: str(spec) for seat, spec in {**_table(settings, "seats"), **typed}.items()}
 
 
 def bounds_from(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, dict[str, str]]:
@@ -158,7 +151,7 @@ def bounds_from(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, 
         seat, dot, measure = key.rpartition(".")
         if not (mark and dot and seat):
             raise UsageError(
-                f'--bound {pair!r}: write it as SEAT.MEASURE=POLYNOMIAL, for instance judge.reads="40*n + 2000"'
+                f'--bound {pair!r}: write it as SEAT.MEASURE=POLYNOMIAL, such as judge.reads="40*n + 2000"'
             )
         found.setdefault(seat, {})[measure] = text
     for seat, measures in found.items():
@@ -167,11 +160,8 @@ def bounds_from(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, 
                 raise UsageError(
                     f"--bound {seat}.{measure}: no measure is called {measure!r}; there are {', '.join(MEASURES)}"
                 )
-            if measure != "seconds":
-                Polynomial.parse(text)
-                continue
             try:
-                float(text)
+                float(text) if measure == "seconds" else Polynomial.parse(text)
             except ValueError:
                 raise UsageError(f"--bound {seat}.seconds={text}: seconds are a plain number") from None
     return found
@@ -186,12 +176,8 @@ def settle(planned: Plan, questions: Sequence[Question]) -> Plan:
 
 
 def placed(
-    roles: Mapping[str, str],
-    seats: Mapping[str, str],
-    bounds: Mapping[str, Mapping[str, str]],
-    name: str,
-    some: bool = False,
-) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    roles: Mapping[str, str], seats: Mapping[str, str], bounds: Mapping[str, Mapping[str, str]], name: str, some: bool = False
+) -> tuple[dict[str, str], dict[str, dict[str, str]]]:  # fmt: skip
     """Who was typed for each seat, and within which bounds: a role ("debater") stands for each of its seats.
 
     some: whether seats may stay empty. Raises UsageError when one does all the same, and on a name that is no seat or role.
@@ -221,20 +207,15 @@ def seated(
 
 
 def sample_from(
-    question: str | None,
-    choices: Sequence[str],
-    truth: int | None,
-    passage: Path | None,
-    data: Path | None,
-    size: int | None,
-    unit: str | None,
-) -> Sample:
+    question: str | None, choices: Sequence[str], truth: int | None, passage: Path | None, data: Path | None,
+    size: int | None, unit: str | None,
+) -> Sample:  # fmt: skip
     """The question that was typed, with its truth sealed."""
     from moot.protocols.engine.question import Question, Sample
 
     if question is None:
         raise UsageError("which question? give --question TEXT with --choice A --choice B, or --set FILE.jsonl")
-    fields: dict[str, Any] = {}
+    fields: dict[str, Any] = {name: value for name, value in (("size", size), ("unit", unit)) if value is not None}
     if passage is not None:
         fields["passage"] = read_text(passage)
         if not fields["passage"].strip():
@@ -244,8 +225,4 @@ def sample_from(
             fields["data"] = json.loads(read_text(data))
         except ValueError as error:
             raise UsageError(f"{data} is no JSON: {error}") from None
-    if size is not None:
-        fields["size"] = size
-    if unit is not None:
-        fields["unit"] = unit
     return Sample(Question(question, choices, **fields), truth)

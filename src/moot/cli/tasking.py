@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from moot.cli.frame import Json, columns, tell, tell_json
+from moot.cli.frame import Json, columns, tell, tell_item, tell_json
 from moot.cli.plan import Plan
 from moot.protocols.engine.errors import UsageError
 
@@ -54,13 +53,10 @@ def cast(planned: Plan, name: str, samples: Sequence[Sample]) -> Plan:
         if _is_model(seats.get(protocol.judge, ""), planned.config):  # it cannot look at single cells
             protocol = made(**protocol.model_dump(include=protocol.model_fields_set), source="all")
     if seats.get(protocol.judge, "task:").startswith("task:"):
-        needed = {
-            key: value
-            for sample in samples
-            for key, value in task.options(protocol.name, sample.question).items()
-            if key not in protocol.model_fields_set
-        }
-        protocol = made(**protocol.model_dump(include=protocol.model_fields_set), **needed)
+        needed: dict[str, Any] = {}
+        for sample in samples:
+            needed |= task.options(protocol.name, sample.question)
+        protocol = made(**{**needed, **protocol.model_dump(include=protocol.model_fields_set)})
     for sample in samples:
         for seat, role in protocol.roles(sample.question).items():
             program = programs.get(seat, programs.get(role))
@@ -70,10 +66,8 @@ def cast(planned: Plan, name: str, samples: Sequence[Sample]) -> Plan:
             if role == protocol.judge and seat not in bounds and role not in bounds:
                 bounds[seat] = {protocol.measure: task.bound(protocol.name)}
     if not programs and not seats:
-        raise UsageError(
-            f"the programs of task {name} do not play {protocol.name}; give every seat: --seat SEAT=AGENT "
-            f"(moot tasks says what they play)"
-        )
+        raise UsageError(f"the programs of task {name} do not play {protocol.name}; give every seat: --seat SEAT=AGENT "
+                         "(moot tasks says what they play)")  # fmt: skip
     return replace(planned, protocol=protocol, seats=seats, bounds=bounds)
 
 
@@ -107,11 +101,4 @@ def tasks(json: Json = False) -> None:
     tell("\n".join(table(cells, left=4, width=columns())))
     tell("\nsources")
     for source, names in sorted(sources.items()):
-        for line in wrap(
-            f"{source}: {', '.join(names)}",
-            columns(),
-            initial_indent="  ",
-            subsequent_indent="      ",
-            break_on_hyphens=False,
-        ):
-            tell(line)
+        tell_item(f"{source}: {', '.join(names)}")

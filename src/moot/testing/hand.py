@@ -22,7 +22,7 @@ from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request
-from moot.testing.drawing import moves
+from moot.testing.drawing import Moves, moves
 from moot.testing.shapes import Seeded, move_of
 from moot.transcripts.events import EventLog, played_part
 from moot.transcripts.transcript import Transcript
@@ -35,10 +35,6 @@ SCRIPTED: Any = object()
 class Unscripted(MootError):
     """A step was asked that the script does not hold: the play took another way than the one that it was drawn for."""
 
-    def __init__(self, step: str, attempt: int) -> None:
-        super().__init__(f"step {step} (attempt {attempt}) was asked, and was not in the first play")
-        self.step, self.attempt = step, attempt
-
 
 class Script:
     """What is said at every step, attempt by attempt. Replies are drawn when a step is first asked, then repeated.
@@ -48,12 +44,9 @@ class Script:
     """
 
     def __init__(
-        self,
-        draw: Callable[[st.SearchStrategy[Any]], Any] | None = None,
-        moves: Callable[[Request], st.SearchStrategy[Any]] | None = None,
-        seats: Mapping[str, Any] | None = None,
-        mark: Callable[[Request, Move], Move] | None = None,
-    ) -> None:
+        self, draw: Callable[[st.SearchStrategy[Any]], Any] | None = None, moves: Moves | None = None,
+        seats: Mapping[str, Any] | None = None, mark: Callable[[Request, Move], Move] | None = None,
+    ) -> None:  # fmt: skip
         self.draw, self.moves, self.mark = draw, moves, mark
         self.acts = {seat: act_of(agent) for seat, agent in (seats or {}).items()}
         self.replies: dict[str, list[Any]] = {}
@@ -67,7 +60,9 @@ class Script:
         if request.attempt < len(said):
             return said[request.attempt]
         if request.attempt > len(said) or self.draw is None or self.moves is None:
-            raise Unscripted(request.step, request.attempt)
+            raise Unscripted(
+                f"step {request.step} (attempt {request.attempt}) was asked, and was not in the first play"
+            )
         said.append(self._drawn(request, check, late))
         return said[-1]
 
@@ -148,15 +143,10 @@ class Hand:
     """One play of `protocol`, stepped by hand and recorded in memory. `asked` holds every request by (step, attempt)."""
 
     def __init__(
-        self,
-        protocol: Protocol,
-        sample: Sample | Question,
-        script: Script,
-        *,
-        seed: int = 0,
+        self, protocol: Protocol, sample: Sample | Question, script: Script, *, seed: int = 0,
         bounds: Mapping[str, Mapping[str, int | float]] | None = None,
         watch: Callable[[], AbstractContextManager[Any]] = nullcontext,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.sample = sample if isinstance(sample, Sample) else Sample(sample)
         self.script, self.watch, self.lines = script, watch, list[bytes]()
         log = EventLog(self.lines.append)

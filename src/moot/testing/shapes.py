@@ -48,9 +48,8 @@ def move_of(request: Request, choose: Chooser) -> Move:
     Raises UsageError when nothing that its schema describes is a valid move of that kind.
     """
     kind = choose.pick(request.kinds)
-    known = (
-        make for base, make in _KNOWN if issubclass(kind, base) and kind.model_fields.keys() == base.model_fields.keys()
-    )
+    known = (make for base, make in _KNOWN
+             if issubclass(kind, base) and kind.model_fields.keys() == base.model_fields.keys())  # fmt: skip
     made, problem = next(known, None), ""
     for _ in range(10):
         form = _told(request, kind, build(schema_of(kind), choose), choose) if made is None else made(request, choose)
@@ -58,10 +57,8 @@ def move_of(request: Request, choose: Chooser) -> Move:
             return kind.model_validate({**form, "kind": kind.model_fields["kind"].default})
         except ValidationError as error:
             problem = first_problem(error, "it")
-    raise UsageError(
-        f"moot.testing cannot make a {kind.__name__} from its schema ({problem}): give moves=, a function from a request "
-        "to a strategy of moves"
-    )
+    raise UsageError(f"moot.testing cannot make a {kind.__name__} from its schema ({problem}): give moves=, a function from "
+                     "a request to a strategy of moves")  # fmt: skip
 
 
 def _told(request: Request, kind: type[Move], form: dict[str, Any], choose: Chooser) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NoReturn
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -65,16 +64,11 @@ class Case:
         """An empty script whose replies are drawn."""
         return Script(self.draw, self._moves, self._seats, mark)
 
-    def hand(
-        self,
-        *,
-        bounds: Limits | None = None,
-        watch: Callable[[], AbstractContextManager[Any]] = nullcontext,
-        question: Question | None = None,
-    ) -> Hand:
-        """This case at its first asks, to be stepped. A protocol that fails breaks the law here."""
-        asked = question or self.question
-        made: Hand = self.attempt(Hand, self.protocol, asked, self.script, seed=self.seed, bounds=bounds, watch=watch)
+    def hand(self, question: Question | None = None, **options: Any) -> Hand:
+        """This case at its first asks, to be stepped, with options of `Hand`. A protocol that fails breaks the law here."""
+        made: Hand = self.attempt(
+            Hand, self.protocol, question or self.question, self.script, seed=self.seed, **options
+        )
         return made
 
     def play(self, order: Sequence[int] = (), **options: Any) -> Hand:
@@ -139,14 +133,9 @@ class Law:
         return f'law "{self.__name__}" ({self.says})'
 
     def __call__(
-        self,
-        protocol: Protocol,
-        *,
-        questions: Questions | None = None,
-        moves: Moves | None = None,
-        examples: int = 50,
+        self, protocol: Protocol, *, questions: Questions | None = None, moves: Moves | None = None, examples: int = 50,
         seats: Mapping[str, Any] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         among, found = asked(protocol, questions), list[tuple[float, LawBroken]]()
 
         @settings(

@@ -1,7 +1,7 @@
 """The laws that every protocol keeps, each a function: `laws.replays(MyProtocol())`. `check_protocol` examines them all.
 
 Rule: here stand the laws of what a play does and how it is recorded, and the list of all; those of what the seats may see,
-spend and win stand in `laws_of_sight`.
+spend and win, and of what a protocol declares, stand in `laws_of_sight`.
 """
 
 from __future__ import annotations
@@ -28,14 +28,16 @@ from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
 from moot.testing.checks.check import Case, Law, LawBroken, Questions, asked, law
 from moot.testing.checks.impure import Watch
-from moot.testing.checks.laws_of_metadata import dynamics, players, utility
 from moot.testing.checks.laws_of_sight import (
     blind,
     bounded_judge,
+    dynamics,
     fits,
     paid,
+    players,
     sealed,
     symmetric,
+    utility,
     within_budget,
     zero_sum,
 )
@@ -289,13 +291,9 @@ LAWS: dict[str, Law] = {
 
 
 def check_protocol(
-    protocol: Protocol,
-    *,
-    questions: Questions | None = None,
-    moves: Moves | None = None,
-    examples: int = 50,
+    protocol: Protocol, *, questions: Questions | None = None, moves: Moves | None = None, examples: int = 50,
     seats: Mapping[str, Any] | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Examine `protocol` under every law that moot's own protocols keep.
 
         def test_mine(): moot.testing.check_protocol(MyProtocol())

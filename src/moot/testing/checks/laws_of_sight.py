@@ -1,4 +1,4 @@
-"""The laws of what seats may see, spend and win.
+"""The laws of what seats may see, spend and win, and of what a protocol declares about itself, which plays may refute.
 
 Rule: laws and what they alone need; `laws` lists them.
 """
@@ -211,25 +211,67 @@ def fits(case: Case) -> None:
             continue
         hand = case.hand()
         while step not in hand.game.open:
-            case.attempt(lambda hand=hand: hand.step(next(iter(hand.game.open))))
+            case.attempt(hand.step, next(iter(hand.game.open)))
         count = len(request.view.question.choices) + 1
         verdict = kinds[0](probabilities=(1.0, *[0.0] * (count - 1)))
-        if case.attempt(lambda hand=hand, step=step, verdict=verdict: hand.game.answer(step, verdict)):
+        if case.attempt(hand.game.answer, step, verdict):
             case.broken(f"step {step} took {count} probabilities for {count - 1} choices")
         return
+
+
+@law("only the declared players sit in a play, and where a class is claimed the judge is one of them")
+def players(case: Case) -> None:
+    about = case.attempt(case.protocol.metadata, case.question)
+    for seat, role in about.seats.items():
+        if about.players and role not in about.players:
+            case.broken(f"seat {seat} is a {role}; the declared players are {', '.join(about.players)}")
+    if about.complexity_class is not None and about.judge not in about.seats.values():
+        case.broken(f"{about.complexity_class} is claimed, and nobody is the {about.judge} whom a bound would be for")
+
+
+@law("seats are asked at the same time where the declared dynamics say so, and nowhere else")
+def dynamics(case: Case) -> None:
+    """For protocols that declare "sequential" or "simultaneous"."""
+    about = case.attempt(case.protocol.metadata, case.question)
+    if about.dynamics == "mixed":
+        return
+    hand, asked = case.hand(), set[str]()
+    rivals = {seat for seat, role in about.seats.items() if role != about.judge}
+    while hand.game.outcome is None and len(hand.order) < MOST:
+        now = {step: hand.game.open[step].ask.seat for step in hand.game.open}
+        new = [seat for step, seat in now.items() if step not in asked]
+        if about.dynamics == "sequential" and len(now) > 1:
+            case.broken(
+                f"steps {', '.join(now)} are asked at the same time; the protocol declares that it is sequential"
+            )
+        if about.dynamics == "simultaneous" and (moving := rivals.intersection(new)) and moving != rivals:
+            case.broken(f"{', '.join(sorted(moving))} moves, and {', '.join(sorted(rivals - moving))} does not; the protocol "
+                        "declares that they move at the same time")  # fmt: skip
+        asked = set(now)
+        case.attempt(hand.step, next(iter(now)))
+
+
+@law("no seat wins or loses more than utility_bound()")
+def utility(case: Case) -> None:
+    """For protocols that give one."""
+    if case.attempt(case.protocol.utility_bound, case.question) is not None:
+        _paid(case)
 
 
 @law("none but the seats that there are is paid, nor more than the utility bound")
 def paid(case: Case) -> None:
     """Payoffs are finite numbers, and `utility_bound` holds where one is given."""
+    _paid(case)
+
+
+def _paid(case: Case) -> None:
     outcome = case.play(case.order()).game.outcome
-    if not isinstance(outcome, Decided):
-        return
-    bound = case.attempt(lambda: case.protocol.utility_bound(case.question))
-    most = math.inf if bound is None else bound * (1 + 1e-9)
-    for seat, payoff in outcome.payoffs.items():
-        if not (math.isfinite(payoff) and abs(payoff) <= most):
-            case.broken(f"seat {seat} is paid {payoff}; the most that can be won or lost is said to be {bound}")
+    if isinstance(outcome, Decided):
+        bound = case.attempt(case.protocol.utility_bound, case.question)
+        most = math.inf if bound is None else bound + 1e-9 * max(1.0, bound)
+        for seat, payoff in outcome.payoffs.items():
+            if not (math.isfinite(payoff) and abs(payoff) <= most):
+                case.broken(f"seat {seat} is paid {payoff}; utility_bound() is {bound}")
 
 
 @law("payoffs sum to zero")

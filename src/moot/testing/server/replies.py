@@ -9,13 +9,13 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Any
 
 from moot.protocols.engine.errors import UsageError
 from moot.testing.schemas import FORMATS, Chooser, Endless, Schema, T, build
-
-Body = dict[str, Any]
+from moot.testing.server.faults import Body
 
 _SENTENCES = (
     "The text says so where it first names the matter",
@@ -35,8 +35,7 @@ def default_reply(body: Body) -> str:
     that the first or the last message shows (`<verdict>`, `<probabilities>`, …), filled in, or one `<speech>`.
     """
     draw = Draw(body)
-    schema = schema_of(body)
-    if schema is not None:
+    if (schema := schema_of(body)) is not None:
         return json.dumps(fill(schema, draw), ensure_ascii=False)
     if isinstance(body.get("response_format"), dict) and body["response_format"].get("type") == "json_object":
         return json.dumps({"text": draw.sentence()})
@@ -108,13 +107,12 @@ class Draw(Chooser):
 
     def pattern(self, regex: str, least: int, most: float) -> str:
         texts = (text for sample in (*_SAMPLES, *FORMATS.values()) for text in (sample, sample * least))
-        if (
-            found := next((text for text in texts if least <= len(text) <= most and re.search(regex, text)), None)
-        ) is None:
-            raise UsageError(
-                f"no value can be made that satisfies the schema's pattern {regex}; give a `reply` of your own"
-            )
-        return found
+        for text in texts:
+            if least <= len(text) <= most and re.search(regex, text):
+                return text
+        raise UsageError(
+            f"no value can be made that satisfies the schema's pattern {regex}; give a `reply` of your own"
+        )
 
 
 def fill(schema: Any, draw: Draw) -> Any:
@@ -124,14 +122,10 @@ def fill(schema: Any, draw: Draw) -> Any:
     default or false; arrays of numbers in [0, 1] sum to 1 where their bounds allow it. Raises UsageError on a keyword
     that it cannot satisfy (`not`, a `pattern` beyond its samples, …) and on a schema that only infinite values satisfy.
     """
-    problem: Exception | None = None
-    for deepest in (8, 16, 32):  # shallow first: a recursive schema then gets a small value
-        try:
+    for deepest in (8, 16):  # shallow first: a recursive schema then gets a small value
+        with suppress(Endless):
             return build(schema, draw, deepest=deepest)
-        except Endless as error:
-            problem = error
-    assert problem is not None
-    raise problem
+    return build(schema, draw)
 
 
 _TAG = re.compile(
@@ -143,8 +137,8 @@ _TAG = re.compile(
 def tagged(body: Body, draw: Draw) -> str:
     """The tags that the first or last message shows, filled in; `<speech>` with a sentence when it shows none."""
     messages = body.get("messages") or [{}]
-    shown = text_of(messages[0]) if len(messages) == 1 else f"{text_of(messages[0])}\n{text_of(messages[-1])}"
-    return _filled(shown, draw) or f"<speech>{draw.sentence()}</speech>"
+    shown = map(text_of, (messages[0], *messages[1:][-1:]))
+    return _filled("\n".join(shown), draw) or f"<speech>{draw.sentence()}</speech>"
 
 
 def _filled(shown: str, draw: Draw) -> str:

@@ -24,25 +24,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from moot.protocols.engine.errors import UsageError
-from moot.testing.server.faults import Fault, Faults, Script
+from moot.testing.server import wire
+from moot.testing.server.faults import Body, Fault, Faults, Script
 from moot.testing.server.replies import count_tokens, default_reply, logprob_entry, schema_of, text_of, tokens_of
-from moot.testing.server.wire import (
-    Answer,
-    Receive,
-    Scope,
-    Send,
-    common_prefix,
-    failure,
-    gone,
-    json_answer,
-    send_answer,
-    spoilt,
-)
+from moot.testing.server.wire import Answer, Receive, Scope, Send, failure, json_answer
 
 if TYPE_CHECKING:
     import httpx2
 
-Body = dict[str, Any]
 Distribution = Mapping[str, float]
 Logprobs = Distribution | Callable[[Body, str], Distribution] | Literal[False] | None
 
@@ -175,13 +164,11 @@ class MockOpenAI:
                 break
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         method, path = scope["method"], scope["path"].removeprefix("/v1").rstrip("/")
-        answer: Answer | None
         if (method, path) == ("POST", "/chat/completions"):
             async with self._arrived(raw, headers, scope["path"]) as call:
-                answer = await self._chat(call, receive)
-                if answer is not None:
-                    call.status = answer.status
-                    await send_answer(answer, send)
+                if (said := await self._chat(call, receive)) is not None:
+                    call.status = said.status
+                    await wire.send_answer(said, send)
             return
         if (method, path) == ("GET", "/models"):
             models = [{"id": name, "object": "model", "created": 0, "owned_by": "moot"} for name in self.model_names]
@@ -190,7 +177,7 @@ class MockOpenAI:
         else:
             status = 405 if path in ("/chat/completions", "/models") else 404
             answer = failure(Fault.http(status, f"{method} {scope['path']} is not served here"))
-        await send_answer(answer, send)
+        await wire.send_answer(answer, send)
 
     @asynccontextmanager
     async def _arrived(self, raw: bytes, headers: dict[str, str], path: str) -> AsyncIterator[Call]:
@@ -200,8 +187,7 @@ class MockOpenAI:
             body = None
         with self._lock:
             call = Call(self.count, body if isinstance(body, dict) else {}, headers, time.monotonic(), path)
-            self.count += 1
-            self.in_flight += 1
+            self.count, self.in_flight = self.count + 1, self.in_flight + 1
             self.max_in_flight = max(self.max_in_flight, self.in_flight)
             if self.keep_calls:
                 self._calls.append(call)
@@ -232,7 +218,7 @@ class MockOpenAI:
         fault = fault or Fault.slow(0)
         delay = self.latency + fault.seconds + max((reply.delay for reply in said), default=0.0)
         if fault.kind == "hang" or delay > 0:
-            if await gone(receive, None if fault.kind == "hang" else delay):
+            if await wire.gone(receive, None if fault.kind == "hang" else delay):
                 return None
         return self._completion(body, said, fault)
 
@@ -263,10 +249,8 @@ class MockOpenAI:
             return Reply(default_reply(body))
         given = self.reply(body)
         said = await given if inspect.isawaitable(given) else given
-        if isinstance(said, dict):
-            return Reply(json.dumps(said, ensure_ascii=False))
-        if isinstance(said, str):
-            return Reply(said)
+        if isinstance(said, str | dict):
+            return Reply(said if isinstance(said, str) else json.dumps(said, ensure_ascii=False))
         if isinstance(said, Reply | Fault):
             return said
         raise UsageError(f"a reply is text, a dict, a Reply or a Fault, not {said!r}")
@@ -293,7 +277,7 @@ class MockOpenAI:
         usage = self._usage(body, completion) if said[0].usage == "counted" else said[0].usage
         if usage is not None and kind != "no_usage":
             made["usage"] = usage
-        return spoilt(json_answer(made), fault)
+        return wire.spoilt(json_answer(made), fault)
 
     def _logprobs(self, body: Body, reply: Reply, text: str) -> dict[str, Any] | None:
         source = self.logprobs if reply.logprobs is None else reply.logprobs
@@ -320,7 +304,7 @@ class MockOpenAI:
             # The longest prefix in common with any of a sorted list is that with one of the two neighbours.
             place = bisect.bisect_left(self._prompts, prompt)
             near = self._prompts[max(0, place - 1) : place + 1]
-            cached = max((common_prefix(prompt, other) for other in near), default=0)
+            cached = max((wire.common_prefix(prompt, other) for other in near), default=0)
             if prompt not in near:
                 self._prompts.insert(place, prompt)
                 if not self.keep_calls and len(self._prompts) > 1000:

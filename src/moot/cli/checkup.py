@@ -166,7 +166,7 @@ def protocols(json: Json = False) -> None:
     from moot.protocols.engine.metadata import FLAGS, declared
 
     for name, made in known_protocols().items():
-        about, found = asdict(declared(made)), parameters(made)
+        about, found = asdict(declared(made)), [*parameters(made)]
         if json:
             known = {key: value for key, value in about.items() if value is not None or key == "complexity_class"}
             tell_json({**known, "params": {each.name: {"type": each.type, "default": each.default} for each in found}})

@@ -65,16 +65,18 @@ def run(
     """Play a protocol on a question, a set of questions, or instances of a task, and record every play."""
     planned = plan(protocol, param or (), seat or (), bound or (), seed, config)
     if task is not None:
-        from moot.cli.tasking import cast, sample_in_file, samples_of_task
+        from moot.cli.tasking import DEFAULT_SIZE, cast
+        from moot.tasks.base import task_named
 
         made = "--task", "the task makes the question"
         _exclusive(*made, choice=choice, truth=truth, passage=passage, unit=unit, set=many)
         if data is not None:
             _exclusive(*made, " with --data", size=size, limit=limit)
-            samples = [sample_in_file(task, data, question, planned.protocol.name)]
+            samples = [task_named(task).read(data, question, planned.protocol.name)]
         else:
             _exclusive(*made, question=question)
-            samples = samples_of_task(task, size, planned.seed, limit or 1)
+            size = DEFAULT_SIZE if size is None else size
+            samples = [task_named(task).sample(size, planned.seed + index) for index in range(limit or 1)]
         planned = cast(planned, task, samples)
         many = task if limit is not None else None
     elif many is None:

@@ -14,26 +14,9 @@ from moot.cli.plan import Plan
 from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from moot.protocols.engine.question import Sample
 
 DEFAULT_SIZE = 16
-
-
-def samples_of_task(name: str, size: int | None, seed: int, count: int) -> list[Sample]:
-    """Instances of a task: that of the run's seed, and of the seeds after it."""
-    from moot.tasks.base import task_named
-
-    task = task_named(name)
-    return [task.sample(DEFAULT_SIZE if size is None else size, seed + index) for index in range(count)]
-
-
-def sample_in_file(name: str, path: Path, text: str | None, protocol: str) -> Sample:
-    """What a task asks about the instance in a file; text: the question about it, in the task's own notation."""
-    from moot.tasks.base import task_named
-
-    return task_named(name).read(path, text, protocol)
 
 
 def cast(planned: Plan, name: str, samples: Sequence[Sample]) -> Plan:

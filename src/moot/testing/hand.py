@@ -29,7 +29,6 @@ from moot.transcripts.transcript import Transcript
 
 _LATE = 40  # moves after which drawn moves ask to end, so that plays without a fixed length come to one
 _TRIES = 3
-SCRIPTED: Any = object()
 
 
 class Unscripted(MootError):
@@ -63,22 +62,23 @@ class Script:
             raise Unscripted(
                 f"step {request.step} (attempt {request.attempt}) was asked, and was not in the first play"
             )
-        said.append(self._drawn(request, check, late))
+        said.append(self._drawn(request, self.draw, self.moves, check, late))
         return said[-1]
 
-    def _drawn(self, request: Request, check: Callable[[Any], Move] | None, late: bool) -> Any:
-        assert self.draw is not None and self.moves is not None
+    def _drawn(
+        self, request: Request, draw: Any, moves_of: Moves, check: Callable[[Any], Move] | None, late: bool
+    ) -> Any:
         if request.seat in self.acts:
             answer = self.acts[request.seat](request)
             if inspect.isawaitable(answer):
                 raise UsageError(f"seat {request.seat}: the laws seat synchronous agents; this one returned {answer!r}")
             return answer
-        if late and self.moves is moves:
+        if late and moves_of is moves:
             # No more of Hypothesis' choices for plays that could go on for ever.
             return _ending(move_of(request, Seeded(request.seed * 16 + request.attempt)))
         reply: Any = None
         for _ in range(_TRIES):
-            reply = self.draw(self.moves(request))
+            reply = draw(moves_of(request))
             reply = _ending(reply) if late and isinstance(reply, Move) else reply
             if not isinstance(reply, request.kinds) or accepted(reply, check):
                 break
@@ -170,14 +170,16 @@ class Hand:
             self.step(step, **before(step))
         return self
 
-    def step(self, step: str, reply: Any = SCRIPTED, spent: Mapping[str, int | float] | None = None) -> bool:
-        """Answer one open step, by the script (or with `reply`, when one is given). False when it was not accepted."""
+    def step(
+        self, step: str, act: Callable[[Request], Any] | None = None, spent: Mapping[str, int | float] | None = None
+    ) -> bool:
+        """Answer one open step, by the script or by `act`. False when it was not accepted."""
         request = self.look(step)
         waiting = self.game.open[step]
         try:
             request.view.question  # noqa: B018  (whoever answers opens it first, which may cost the source)
-            if reply is SCRIPTED:
-                reply = self.script.reply(request, waiting.ask.check, len(self.order) > _LATE)
+            late = len(self.order) > _LATE
+            reply = act(request) if act is not None else self.script.reply(request, waiting.ask.check, late)
             self.order.append(step)
             self.script.read(request)
         except BudgetExceeded as error:

@@ -279,17 +279,6 @@ def estimates(case: Case) -> None:
             case.broken(f"seat {seat} made {count} moves; most_moves() allows for {most.get(seat, 0)}")
 
 
-__all__ = ["LAWS", "LawBroken", "blind", "bounded_judge", "check_protocol", "deterministic", "dynamics", "encodes", "ends", "estimates", "fits", "order_free", "paid", "players", "pure", "rejects", "replays", "resumes", "sealed", "symmetric", "tree", "utility", "within_budget", "zero_sum"]  # fmt: skip
-LAWS: dict[str, Law] = {
-    each.__name__: each
-    for each in (
-        ends, pure, deterministic, replays, encodes, order_free, resumes, rejects, tree, estimates,
-        players, dynamics, utility, fits, paid, blind, sealed, within_budget, bounded_judge, zero_sum, symmetric,
-    )
-}  # fmt: skip
-"""Every law by name, in the order in which `check_protocol` examines them."""
-
-
 def check_protocol(
     protocol: Protocol, *, questions: Questions | None = None, moves: Moves | None = None, examples: int = 50,
     seats: Mapping[str, Any] | None = None,
@@ -309,3 +298,12 @@ def check_protocol(
     among = asked(protocol, questions)
     for each in LAWS.values():
         each(protocol, questions=among, moves=moves, examples=examples, seats=seats)
+
+
+__all__ = [
+    "ends", "pure", "deterministic", "replays", "encodes", "order_free", "resumes", "rejects", "tree", "estimates", "players",
+    "dynamics", "utility", "fits", "paid", "blind", "sealed", "within_budget", "bounded_judge", "zero_sum", "symmetric",
+    "LAWS", "LawBroken", "check_protocol",
+]  # fmt: skip
+LAWS = {name: each for name in __all__ if isinstance(each := globals().get(name), Law)}
+"""Every law by name, in the order in which `check_protocol` examines them."""

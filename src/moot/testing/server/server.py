@@ -23,6 +23,8 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import anyio
+
 from moot.protocols.engine.errors import UsageError
 from moot.testing.server import wire
 from moot.testing.server.faults import Body, Fault, Faults, Script
@@ -133,12 +135,23 @@ class MockOpenAI:
         """
         try:
             import httpx2
-
-            from moot.testing.server.inprocess import InProcess
         except ImportError as error:
-            raise UsageError(
-                f"the mock server in process needs httpx2 ({error}); pip install 'moot[testing]'"
-            ) from error
+            needs = f"the mock server in process needs httpx2 ({error}); pip install 'moot[testing]'"
+            raise UsageError(needs) from error
+
+        class InProcess(httpx2.ASGITransport):
+            """The transport to an ASGI app, which alone knows no time-outs and fails on a half answer."""
+
+            async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+                patience = request.extensions.get("timeout", {}).get("read")
+                with anyio.move_on_after(patience):
+                    try:
+                        return await super().handle_async_request(request)
+                    except wire.CutOff as error:
+                        cut = "peer closed connection without sending complete message body"
+                        raise httpx2.RemoteProtocolError(cut, request=request) from error
+                raise httpx2.ReadTimeout(f"no answer within {patience} s", request=request)
+
         return httpx2.AsyncClient(transport=InProcess(app=self))
 
     def serve(self) -> AbstractContextManager[str]:

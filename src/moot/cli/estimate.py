@@ -117,7 +117,7 @@ def _of_play(
                          for call in mine)  # fmt: skip
             if prompt == math.inf:
                 notes.add(
-                    "prompts are unbounded where statements are: -p limit.chars=N bounds them, or max_tokens does"
+                    "prompts are unbounded where statements are: bound them by -p limit.chars=N, or by max_tokens"
                 )
             elif any(calls[index].assumed for call in mine for index in call.before):
                 notes.add("a statement is taken to need as many tokens to be read as to be written")
@@ -188,7 +188,5 @@ def estimate_text(bill: Mapping[str, Any]) -> str:
     lines = [f"at most, for {plays} play{'s' if plays != 1 else ''} (nobody was called):", *table(rows)]
     if bill["longest_passage_bytes"]:
         lines.append(f"the longest passage has {number(bill['longest_passage_bytes'])} bytes, at most as many tokens")
-    lines.append(
-        "a move that breaks a rule or cannot be read is asked for again; retries of a failing endpoint come on top"
-    )
-    return "\n".join([*lines, *bill["notes"]]) + "\n"
+    again = "a move that breaks a rule or cannot be read is asked for again; retries of a failing endpoint come on top"
+    return "\n".join([*lines, again, *bill["notes"]]) + "\n"

@@ -127,16 +127,14 @@ def _print(report: Report, json: bool) -> None:
 def _plain(module: str, about: str, seeded: bool = False) -> Callable[..., None]:
     """The command of a reproduction that takes nothing, or nothing but a seed."""
 
-    def reproduced(json: bool, **given: int) -> None:
+    def with_seed(seed: Seed = 0, json: Json = False) -> None:
+        given = {"seed": seed} if seeded else {}
         _print(import_module(f"moot.experiments.reproductions.{module}").reproduce(**given), json)
 
     def without(json: Json = False) -> None:
-        reproduced(json)
+        with_seed(json=json)
 
-    def with_seed(seed: Seed = 0, json: Json = False) -> None:
-        reproduced(json, seed=seed)
-
-    command = with_seed if seeded else without
+    command: Callable[..., None] = with_seed if seeded else without
     command.__doc__ = about
     return command
 

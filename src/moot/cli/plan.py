@@ -150,16 +150,13 @@ def bounds_from(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, 
         key, mark, text = pair.partition("=")
         seat, dot, measure = key.rpartition(".")
         if not (mark and dot and seat):
-            raise UsageError(
-                f'--bound {pair!r}: write it as SEAT.MEASURE=POLYNOMIAL, such as judge.reads="40*n + 2000"'
-            )
+            raise UsageError(f'--bound {pair!r}: write it as SEAT.MEASURE=POLYNOMIAL: judge.reads="40*n + 2000"')
         found.setdefault(seat, {})[measure] = text
     for seat, measures in found.items():
         for measure, text in measures.items():
             if measure not in MEASURES:
-                raise UsageError(
-                    f"--bound {seat}.{measure}: no measure is called {measure!r}; there are {', '.join(MEASURES)}"
-                )
+                known = ", ".join(MEASURES)
+                raise UsageError(f"--bound {seat}.{measure}: no measure is called {measure!r}; there are {known}")
             try:
                 float(text) if measure == "seconds" else Polynomial.parse(text)
             except ValueError:

@@ -163,9 +163,8 @@ def interruptible(path: Path, seats: Mapping[str, str]) -> Iterator[None]:
             raise frame.Interrupted("interrupted before anything was said") from None
         count = sum(line[:16] == b'{"event":"moved"' for line in path.read_bytes().splitlines())
         again = " ".join(f"--seat {seat}={spec}" for seat, spec in seats.items())
-        raise frame.Interrupted(
-            f"interrupted; all that was said is kept ({count} moves); go on with: moot resume {path} {again}"
-        ) from None
+        said = f"interrupted; all that was said is kept ({count} moves)"
+        raise frame.Interrupted(f"{said}; go on with: moot resume {path} {again}") from None
 
 
 def report_both(first: Transcript, second: Transcript, json: bool) -> None:
@@ -196,7 +195,7 @@ def report_both(first: Transcript, second: Transcript, json: bool) -> None:
         if effect["mean"] is not None:
             means = zip(effect["mean"], first.question.choices, strict=False)
             frame.tell(
-                f"over both seatings: {', '.join(f'{percent(p)} {frame.safe(choice)[:40]}' for p, choice in means)}"
+                "over both seatings: " + ", ".join(f"{percent(p)} {frame.safe(choice)[:40]}" for p, choice in means)
             )
             frame.tell(f"seat a gains {effect['first_seat']:+.3f} over an even share, whatever it defends")
         else:

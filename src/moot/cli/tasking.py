@@ -67,20 +67,17 @@ def tasks(json: Json = False) -> None:
     from moot.tasks.base import known_tasks
     from moot.transcripts.display.show import table
 
-    rows = []
-    for name, task in known_tasks().items():
-        plays = [protocol for protocol in known_protocols() if task.cast(protocol)]
-        rows.append({"task": name, "class": task.complexity_class, "reads": task.reads, "protocols": plays,
-                     "programs": sorted(task.programs()), "source": task.source})  # fmt: skip
-    if json:
-        for row in rows:
-            tell_json(row)
-        return
     cells = [["task", "class", "judge reads", "protocols"]]
     sources: dict[str, list[str]] = {}
-    for row in rows:
-        cells.append([str(row["task"]), str(row["class"]), str(row["reads"]), ", ".join(row["protocols"]) or "-"])
-        sources.setdefault(str(row["source"]), []).append(str(row["task"]))
+    for name, task in known_tasks().items():
+        plays = [protocol for protocol in known_protocols() if task.cast(protocol)]
+        cells.append([name, str(task.complexity_class), task.reads, ", ".join(plays) or "-"])
+        sources.setdefault(task.source, []).append(name)
+        if json:
+            tell_json({"task": name, "class": task.complexity_class, "reads": task.reads, "protocols": plays,
+                       "programs": sorted(task.programs()), "source": task.source})  # fmt: skip
+    if json:
+        return
     tell("\n".join(table(cells, left=4, width=columns())))
     tell("\nsources")
     for source, names in sorted(sources.items()):

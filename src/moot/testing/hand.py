@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -21,6 +21,7 @@ from moot.protocols.engine.errors import BudgetExceeded, Illegal, MootError, Usa
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question, Sample
+from moot.protocols.engine.steps import AskEffect
 from moot.protocols.engine.view import Request
 from moot.testing.drawing import Moves, moves
 from moot.testing.shapes import Seeded, move_of
@@ -59,9 +60,8 @@ class Script:
         if request.attempt < len(said):
             return said[request.attempt]
         if request.attempt > len(said) or self.draw is None or self.moves is None:
-            raise Unscripted(
-                f"step {request.step} (attempt {request.attempt}) was asked, and was not in the first play"
-            )
+            where = f"step {request.step} (attempt {request.attempt})"
+            raise Unscripted(f"{where} was asked, and was not in the first play")
         said.append(self._drawn(request, self.draw, self.moves, check, late))
         return said[-1]
 
@@ -131,16 +131,8 @@ def shown(reply: Any) -> str:
     return text if len(text) <= 200 else text[:200] + "…"
 
 
-class Asked(NamedTuple):
-    """A request as it was handed out, with what its ask says of the record: whether the move is said, and to whom."""
-
-    request: Request
-    say: bool
-    to: tuple[str, ...] | None
-
-
 class Hand:
-    """One play of `protocol`, stepped by hand and recorded in memory. `asked` holds every request by (step, attempt)."""
+    """One play of `protocol`, stepped by hand and recorded in memory. `asked`: every request, with its ask, by (step, attempt)."""
 
     def __init__(
         self, protocol: Protocol, sample: Sample | Question, script: Script, *, seed: int = 0,
@@ -151,7 +143,7 @@ class Hand:
         self.script, self.watch, self.lines = script, watch, list[bytes]()
         log = EventLog(self.lines.append)
         self.game = Game(protocol, self.sample.question, seed=seed, bounds=bounds, recorder=log)
-        self.asked: dict[tuple[str, int], Asked] = {}
+        self.asked: dict[tuple[str, int], tuple[Request, AskEffect]] = {}
         self.order: list[str] = []
         truth = self.sample.unseal()  # recorded in the meta of the opening event, for scoring alone
         log.event("started", header(protocol, self.sample.question, seed, bounds),
@@ -192,7 +184,7 @@ class Hand:
     def look(self, step: str) -> Request:
         """The request that is open at `step`, kept among those asked."""
         request, ask = self.game.request(step), self.game.open[step].ask
-        self.asked.setdefault((step, request.attempt), Asked(request, ask.say, ask.to))
+        self.asked.setdefault((step, request.attempt), (request, ask))
         return request
 
     @property

@@ -18,19 +18,17 @@ from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request
 from moot.protocols.games.boolean_circuit import ARITY, Circuit, normal_form
 from moot.protocols.trees.bisection import Bisection
-from moot.testing.drawing import Moves as Moves
-from moot.testing.drawing import moves as moves
-from moot.testing.drawing import orders as orders
-from moot.testing.drawing import sentences
-from moot.testing.drawing import texts as texts
+from moot.testing.drawing import Moves, moves, orders, sentences, texts
 from moot.testing.hand import Hand, Script
-from moot.testing.hostile import Hanging as Hanging
-from moot.testing.hostile import Raises as Raises
-from moot.testing.hostile import hostile_replies as hostile_replies
-from moot.testing.hostile import hostile_text as hostile_text
-from moot.testing.hostile import illegal_replies as illegal_replies
+from moot.testing.hostile import Hanging, Raises, hostile_replies, hostile_text, illegal_replies
 from moot.testing.schemas import WORDS
 from moot.transcripts.transcript import Transcript
+
+__all__ = [
+    "Hanging", "Moves", "Raises", "circuits", "clue_games", "formulas", "graphs", "hostile_replies", "hostile_text",
+    "illegal_replies", "images", "moves", "orders", "questions", "questions_for", "samples", "sums", "takes", "texts",
+    "transcripts",
+]  # fmt: skip
 
 
 @st.composite
@@ -144,9 +142,7 @@ def questions_for(protocol: Protocol) -> st.SearchStrategy[Question]:
     shapes = [shape for probe, shape in probes if takes(protocol, probe)]
     if not shapes:
         why = refusal(protocol, probes[0][0])
-        raise UsageError(
-            f"{protocol.name} takes none of the questions that moot.testing makes ({why}): give questions="
-        )
+        raise UsageError(f"{protocol.name} takes no question that moot.testing makes ({why}): give questions=")
     return st.one_of(shapes).filter(lambda question: takes(protocol, question))
 
 

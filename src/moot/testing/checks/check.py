@@ -66,9 +66,8 @@ class Case:
 
     def hand(self, question: Question | None = None, **options: Any) -> Hand:
         """This case at its first asks, to be stepped, with options of `Hand`. A protocol that fails breaks the law here."""
-        made: Hand = self.attempt(
-            Hand, self.protocol, question or self.question, self.script, seed=self.seed, **options
-        )
+        asked = question or self.question
+        made: Hand = self.attempt(Hand, self.protocol, asked, self.script, seed=self.seed, **options)
         return made
 
     def play(self, order: Sequence[int] = (), **options: Any) -> Hand:
@@ -186,7 +185,6 @@ def asked(protocol: Protocol, questions: Questions | None) -> st.SearchStrategy[
     listed = [questions] if isinstance(questions, Question) else list(questions)
     unfit = [question for question in listed if not takes(protocol, question)]
     if unfit or not listed:
-        raise UsageError(
-            f"{protocol.name} does not take the question {unfit[0].text!r}" if unfit else "questions= is empty"
-        )
+        not_taken = f"{protocol.name} does not take the question " + "".join(repr(each.text) for each in unfit[:1])
+        raise UsageError(not_taken if unfit else "questions= is empty")
     return st.sampled_from(listed)

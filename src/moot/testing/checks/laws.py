@@ -110,7 +110,7 @@ def encodes(case: Case) -> None:
     assert outcome is not None
     if outcome_adapter.validate_json(outcome.model_dump_json()) != outcome:
         case.broken(f"the outcome did not come back from its record: {outcome!r}")
-    kinds = {step: asked.request.kinds for (step, _), asked in hand.asked.items()}
+    kinds = {step: request.kinds for (step, _), (request, _) in hand.asked.items()}
     for step in hand.transcript.steps():
         for form in filter(None, (step.move, step.raw)):
             kind = next((kind for kind in kinds[step.step] if kind.model_fields["kind"].default == form["kind"]), None)

@@ -55,13 +55,13 @@ def blind(case: Case) -> None:
     case.attempt(hand.run, case.order(), 200, look)
     plays = frozenset(event["step"] for event in hand.transcript.events() if event["event"] == "entered")
     spoken = any(MARK in str(reply) for replies in case.script.replies.values() for reply in replies)
-    for (step, _), (request, _, _) in hand.asked.items():
+    for (step, _), (request, _) in hand.asked.items():
         _addressed(case, hand, plays, request)
         text = _text(request)
         for other, token in said.items():
             if token in text and apart(step, other, plays):
                 case.broken(
-                    f"the request of step {step} to {request.seat} holds what is said at the same time at step {other}"
+                    f"the request of step {step} to {request.seat} holds what is said at the same time at {other}"
                 )
         view = request.view
         bare = view.question.passage is None and view.question.data is None and (spoken or MARK not in text)
@@ -84,18 +84,18 @@ def _text(request: Request) -> str:
 
 
 def _addressed(case: Case, hand: Hand, plays: frozenset[str], request: Request) -> None:
-    asks = {step: asked for (step, _), asked in hand.asked.items()}
+    asks = {step: ask for (step, _), (_, ask) in hand.asked.items()}
     for entry in request.view:
         where = f"the view of step {request.step} gives seat {request.seat} the move of step {entry.step}"
-        asked = asks.get(entry.step)
-        if asked is None:
+        ask = asks.get(entry.step)
+        if ask is None:
             case.broken(f"{where}, which nobody was asked for")
         if apart(request.step, entry.step, plays):
             case.broken(f"{where}, which is made at the same time")
-        if not asked.say and asked.to is None:
+        if not ask.say and ask.to is None:
             case.broken(f"{where}, which was asked for with say=False")
-        if asked.to is not None and request.seat not in asked.to:
-            case.broken(f"{where}, which is only for {', '.join(asked.to)}")
+        if ask.to is not None and request.seat not in ask.to:
+            case.broken(f"{where}, which is only for {', '.join(ask.to)}")
 
 
 def apart(one: str, other: str, plays: frozenset[str]) -> bool:
@@ -204,8 +204,7 @@ def bounded_judge(case: Case) -> None:
 def fits(case: Case) -> None:
     """One probability too many is tried wherever a verdict is asked for; and what is decided fits the question played."""
     first = case.play()
-    for (step, attempt), asked in first.asked.items():
-        request = asked.request
+    for (step, attempt), (request, _) in first.asked.items():
         kinds = [kind for kind in request.kinds if issubclass(kind, Verdict)]
         if attempt or not kinds or not request.view.question.choices:
             continue
@@ -241,9 +240,7 @@ def dynamics(case: Case) -> None:
         now = {step: hand.game.open[step].ask.seat for step in hand.game.open}
         new = [seat for step, seat in now.items() if step not in asked]
         if about.dynamics == "sequential" and len(now) > 1:
-            case.broken(
-                f"steps {', '.join(now)} are asked at the same time; the protocol declares that it is sequential"
-            )
+            case.broken(f"steps {', '.join(now)} are asked at the same time; the protocol declares itself sequential")
         if about.dynamics == "simultaneous" and (moving := rivals.intersection(new)) and moving != rivals:
             case.broken(f"{', '.join(sorted(moving))} moves, and {', '.join(sorted(rivals - moving))} does not; the protocol "
                         "declares that they move at the same time")  # fmt: skip
@@ -338,7 +335,7 @@ def _swapped_seats(roles: Mapping[str, str], choices: int) -> list[str]:
 def _defended(hand: Hand, seats: list[str]) -> list[int]:
     """Which choice each seat defends: what its briefs say under `answer`; where they do not, the choice in its place."""
     told: dict[str, int] = {}
-    for request, _, _ in hand.asked.values():
+    for request, _ in hand.asked.values():
         if isinstance(answer := request.brief.get("answer"), int):
             told.setdefault(request.seat, answer)
     order = list(range(len(seats)))

@@ -145,13 +145,10 @@ _PLAIN: tuple[FaultKind, ...] = ("hang", "cut_off", "empty", "malformed", "lengt
 for _kind in _PLAIN:
     setattr(Fault, _kind, partial(Fault, _kind))
 Fault.server_error = partial(Fault, "status", 500, "The server had an error while processing your request")
-Fault.unauthorized = partial(
-    Fault, "status", 401, "Incorrect API key provided", "invalid_request_error", "invalid_api_key"
-)
-Fault.no_schema = partial(
-    Fault, "status", 400, "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model",
-    "invalid_request_error", param="response_format",
-)  # fmt: skip
+_WRONG = "invalid_request_error"
+Fault.unauthorized = partial(Fault, "status", 401, "Incorrect API key provided", _WRONG, "invalid_api_key")
+_UNKNOWN = "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model"
+Fault.no_schema = partial(Fault, "status", 400, _UNKNOWN, _WRONG, param="response_format")
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,9 +110,7 @@ class Draw(Chooser):
         for text in texts:
             if least <= len(text) <= most and re.search(regex, text):
                 return text
-        raise UsageError(
-            f"no value can be made that satisfies the schema's pattern {regex}; give a `reply` of your own"
-        )
+        raise UsageError(f"no value is known that satisfies the schema's pattern {regex}; give a `reply` of your own")
 
 
 def fill(schema: Any, draw: Draw) -> Any:

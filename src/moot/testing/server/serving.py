@@ -27,9 +27,8 @@ class OnUvicorn:
             import uvicorn
             from uvicorn.server import ServerState
         except ImportError as error:
-            raise UsageError(
-                f"the mock server on a socket needs uvicorn ({error}); pip install 'moot[testing]'"
-            ) from error
+            needs = f"the mock server on a socket needs uvicorn ({error}); pip install 'moot[testing]'"
+            raise UsageError(needs) from error
         # uvicorn reports the answers that are cut off on purpose as errors, hence its level.
         quiet: dict[str, Any] = {"access_log": False, "log_config": None, "log_level": "critical"}
         self._config = uvicorn.Config(app, timeout_keep_alive=60, ws="none", **quiet)
@@ -55,9 +54,8 @@ def bound(port: int = 0) -> socket.socket:
     try:
         return socket.create_server(("127.0.0.1", port), backlog=2048)
     except (OSError, OverflowError) as error:
-        raise UsageError(
-            f"the mock server cannot listen on 127.0.0.1:{port}: {error}; --port 0 takes a free one"
-        ) from None
+        place = f"127.0.0.1:{port}"
+        raise UsageError(f"the mock server cannot listen on {place}: {error}; --port 0 takes a free one") from None
 
 
 @asynccontextmanager

@@ -188,7 +188,7 @@ BROKEN: list[tuple[Protocol, str, str]] = [
     (broken.NotSymmetric(), "symmetric", "payoffs"),
     (broken.GivesBack(), "within_budget", "-5"),
     (broken.CountsMistakes(), "rejects", "mended at once"),
-    (broken.PaysForMistakes(), "rejects", "mended at once, the outcome came out differently"),
+    (broken.PaysForMistakes(), "rejects", "mended at once, the opening or outcome came out differently"),
     (broken.Orphans(), "tree", "7.7|no tree"),
     (broken.Loses(), "encodes", "came back from its record"),
     (broken.Underestimates(), "estimates", "seat b made 1 moves"),

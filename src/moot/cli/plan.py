@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
     from moot.protocols.engine.base import Protocol
-    from moot.protocols.engine.question import Question, Sample
+    from moot.protocols.engine.question import Sample
 
 SETTINGS = ("protocol", "params", "seats", "bounds", "seed", "agents")
 """What a configuration file may hold; agents are written as [agents.NAME] and seated by that name."""
@@ -162,14 +162,6 @@ def bounds_from(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, 
             except ValueError:
                 raise UsageError(f"--bound {seat}.seconds={text}: seconds are a plain number") from None
     return found
-
-
-def settle(planned: Plan, questions: Sequence[Question]) -> Plan:
-    """The plan with every seat of its questions named. Raises UsageError when one is empty, and on a name that is none."""
-    protocol = planned.protocol
-    roles = {seat: role for question in questions for seat, role in protocol.roles(question).items()}
-    seats, bounds = placed(roles, planned.seats, planned.bounds, protocol.name)
-    return replace(planned, seats=seats, bounds=bounds)
 
 
 def placed(

@@ -5,9 +5,9 @@ Rule of this file: what is taken from the recording and what is asked again is d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -15,9 +15,6 @@ from moot.cli.frame import Bounds, Config, Json, Out, Seats, TranscriptPath, ope
 from moot.cli.plan import bounds_from, placed, read_config, seats_of
 from moot.cli.running import interruptible, watched
 from moot.protocols.engine.errors import UsageError
-
-if TYPE_CHECKING:
-    from moot.transcripts.transcript import Transcript
 
 At = Annotated[str, typer.Option("--at", metavar="STEP", help="The first step that is played anew (moot show names them).")]  # fmt: skip
 Judge = Annotated[str, typer.Option(
@@ -45,7 +42,8 @@ def resume(
         agents, named = _agents(runnable(Transcript(path=path), "resume").started, seat, None, config)
     else:
         agents, named = {}, {}  # there is nothing to resume, which is said below
-    _reported(lambda: resume_now(path, agents), path, named, json)
+    with interruptible(path, named):
+        report(resume_now(path, agents), json)
 
 
 def fork(
@@ -60,7 +58,8 @@ def fork(
 
     transcript = runnable(opened(path), "fork")
     agents, named = _agents(transcript.started, seat, bound, config, some=True)
-    _reported(lambda: fork_now(transcript, at, agents, out=out), out, named, json)
+    with interruptible(out, named):
+        report(fork_now(transcript, at, agents, out=out), json)
 
 
 def rejudge(
@@ -79,7 +78,8 @@ def rejudge(
     typed += [f"{name}={judge}" for name in judges]
     agents, named = _agents(transcript.started, typed, bound, config, some=True)
     others = {name: agent for name, agent in agents.items() if name not in judges}
-    _reported(lambda: rejudge_now(transcript, agents[judges[0]], out=out, seats=others, stale=stale), out, named, json)
+    with interruptible(out, named):
+        report(rejudge_now(transcript, agents[judges[0]], out=out, seats=others, stale=stale), json)
 
 
 def _agents(
@@ -92,8 +92,3 @@ def _agents(
         started["protocol"]["name"], some,
     )  # fmt: skip
     return watched(named, bounds, settings.get("agents", {})), named
-
-
-def _reported(play: Callable[[], Transcript], path: Path, named: dict[str, str], json: bool) -> None:
-    with interruptible(path, named):
-        report(play(), json)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from moot.cli import frame
-from moot.cli.plan import Plan, plan, sample_from, seated, settle
+from moot.cli.plan import Plan, placed, plan, sample_from, seated
 from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -89,7 +90,9 @@ def run(
         samples = samples_of(many)[:limit]
     protocols = seatings(planned.protocol) if both else [planned.protocol]
     if planned.seats or not dry_run:
-        planned = settle(planned, [sample.question for sample in samples])
+        roles = {seat: role for each in samples for seat, role in planned.protocol.roles(each.question).items()}
+        seats, bounds = placed(roles, planned.seats, planned.bounds, planned.protocol.name)
+        planned = replace(planned, seats=seats, bounds=bounds)
     if dry_run:
         from moot.cli.estimate import estimate, estimate_text, profiles
 

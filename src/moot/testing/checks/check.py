@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
+from moot.complexity.play import path_of
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import MootError, UsageError
 from moot.protocols.engine.moves import Move
@@ -24,6 +25,7 @@ from moot.testing.strategies import Moves, orders, questions_for, takes
 from moot.testing.strategies import moves as any_moves
 
 Questions = st.SearchStrategy[Question] | Sequence[Question] | Question
+Bodies = Mapping[str, list[bytes]]
 Limits = Mapping[str, Mapping[str, int | float]]
 MOST = 500  # moves after which a play is taken to have no end
 PATIENCE = 5.0  # seconds that are given to finding a smaller play that breaks a law
@@ -47,14 +49,10 @@ class Case:
     def __init__(
         self, law: Law, protocol: Protocol, data: st.DataObject, question: Question, moves: Moves, seats: Mapping[str, Any]
     ) -> None:  # fmt: skip
-        self.law, self.protocol, self.data, self.question = law, protocol, data, question
+        self.law, self.protocol, self.draw, self.question = law, protocol, data.draw, question
         self.seed: int = self.draw(st.integers(0, 99))
         self._moves, self._seats = moves, seats
         self.script = self.fresh()
-
-    def draw(self, strategy: st.SearchStrategy[Any]) -> Any:
-        """Draw from a strategy."""
-        return self.data.draw(strategy)
 
     def order(self) -> list[int]:
         """An order of completion."""
@@ -97,13 +95,14 @@ class Case:
             f"  question: {self.question!r}\n  seed: {self.seed}\n  moves, by step:\n{self.script}",
         )
 
-    def same(self, first: Hand, second: Hand, how: str) -> None:
+    def same(self, one: Bodies, other: Bodies, how: str) -> None:
         """Break the law unless two plays of this case said the same at every step."""
-        one, other = first.bodies, second.bodies
-        for step in dict.fromkeys((*one, *other)):
+        for step in (*sorted({*one, *other} - {""}, key=path_of), ""):
             if one.get(step) != other.get(step):
-                self.broken(f"{how}, step {step or '(opening and outcome)'} came out differently:\n"
-                            f"    {_text(one.get(step))}\n    {_text(other.get(step))}")  # fmt: skip
+                where = f"step {step}" if step else "the opening or outcome"
+                self.broken(
+                    f"{how}, {where} came out differently:\n    {_text(one.get(step))}\n    {_text(other.get(step))}"
+                )
 
 
 def _text(bodies: list[bytes] | None) -> str:

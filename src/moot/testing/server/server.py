@@ -96,16 +96,10 @@ class MockOpenAI:
     """
 
     def __init__(
-        self,
-        reply: ReplyFunction | None = None,
-        script: Script = (),
-        model_names: Sequence[str] = ("mock",),
-        api_key: str | None = None,
-        schema_supported: bool = True,
-        logprobs: Logprobs = None,
-        latency: float = 0.0,
+        self, reply: ReplyFunction | None = None, script: Script = (), model_names: Sequence[str] = ("mock",),
+        api_key: str | None = None, schema_supported: bool = True, logprobs: Logprobs = None, latency: float = 0.0,
         keep_calls: bool = True,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if isinstance(model_names, str) or not model_names:
             raise UsageError(f"model_names is a tuple of one or more names, not {model_names!r}")
         self.reply, self.faults, self.model_names = reply, Faults(script), tuple(model_names)

@@ -25,7 +25,7 @@ from moot.protocols.engine.steps import AskEffect
 from moot.protocols.engine.view import Request
 from moot.testing.drawing import Moves, moves
 from moot.testing.shapes import Seeded, move_of
-from moot.transcripts.events import EventLog, played_part
+from moot.transcripts.events import PLAYED, EventLog, played_part
 from moot.transcripts.transcript import Transcript
 
 _LATE = 40  # moves after which drawn moves ask to end, so that plays without a fixed length come to one
@@ -194,12 +194,16 @@ class Hand:
 
     @property
     def bodies(self) -> dict[str, list[bytes]]:
-        """What was played, by step (and "" for the rest), without anything that depends on the order of completion."""
-        found: dict[str, list[bytes]] = {}
-        for line in self.lines:
-            event = json.loads(line)
+        return bodies(self.transcript)
+
+
+def bodies(transcript: Transcript) -> dict[str, list[bytes]]:
+    """What was played, by step (and "" for the rest), without anything that depends on the order of completion."""
+    found: dict[str, list[bytes]] = {}
+    for line, event in transcript.pairs():
+        if event["event"] in PLAYED:
             found.setdefault(event.get("step", "") if event["event"] != "failed" else "", []).append(played_part(line))
-        return found
+    return found
 
 
 def accounts(transcript: Transcript) -> Iterator[tuple[dict[str, Any], str, float]]:

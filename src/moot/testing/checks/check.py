@@ -20,9 +20,10 @@ from moot.protocols.engine.errors import MootError, UsageError
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
-from moot.testing.hand import Hand, Script, Unscripted
+from moot.testing.hand import Hand, Script, Unscripted, bodies
 from moot.testing.strategies import Moves, orders, questions_for, takes
 from moot.testing.strategies import moves as any_moves
+from moot.transcripts.transcript import Transcript
 
 Questions = st.SearchStrategy[Question] | Sequence[Question] | Question
 Bodies = Mapping[str, list[bytes]]
@@ -104,9 +105,15 @@ class Case:
                     f"{how}, {where} came out differently:\n    {_text(one.get(step))}\n    {_text(other.get(step))}"
                 )
 
+    def alike(self, hand: Hand, driven: Transcript, how: str) -> None:
+        """Break the law unless a play by the driver is that of the hand."""
+        if driven.digest != hand.transcript.digest:
+            self.same(hand.bodies, bodies(driven), how)
+            self.broken(f"{how}, the digest came out differently")
 
-def _text(bodies: list[bytes] | None) -> str:
-    text = "nothing" if bodies is None else b"; ".join(bodies).decode()
+
+def _text(said: list[bytes] | None) -> str:
+    text = "nothing" if said is None else b"; ".join(said).decode()
     return text if len(text) <= 600 else text[:600] + "…"
 
 

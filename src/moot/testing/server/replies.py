@@ -106,20 +106,17 @@ class Draw(Chooser):
         return self.distribution(int(min(max(least, 2), most)))
 
     def pattern(self, regex: str, least: int, most: float) -> str:
-        texts = (text for sample in (*_SAMPLES, *FORMATS.values()) for text in (sample, sample * least))
-        for text in texts:
-            if least <= len(text) <= most and re.search(regex, text):
-                return text
+        for sample in (*_SAMPLES, *FORMATS.values()):
+            for text in (sample, sample * least):
+                if least <= len(text) <= most and re.search(regex, text):
+                    return text
         raise UsageError(f"no value is known that satisfies the schema's pattern {regex}; give a `reply` of your own")
 
 
 def fill(schema: Any, draw: Draw) -> Any:
-    """A JSON value that satisfies `schema`, by the draw.
-
-    Unions take their first satisfiable branch (null, where null is one), arrays their least length, booleans their
-    default or false; arrays of numbers in [0, 1] sum to 1 where their bounds allow it. Raises UsageError on a keyword
-    that it cannot satisfy (`not`, a `pattern` beyond its samples, …) and on a schema that only infinite values satisfy.
-    """
+    """A JSON value that satisfies `schema`: of unions the first satisfiable branch (null, where it is one), of arrays the
+    least length, of booleans the default or false; numbers in [0, 1] sum to 1 where their array allows it. Raises UsageError
+    on a keyword that it cannot satisfy (`not`, a `pattern` beyond its samples, …), and where only infinite values would do."""
     for deepest in (8, 16):  # shallow first: a recursive schema then gets a small value
         with suppress(Endless):
             return build(schema, draw, deepest=deepest)
@@ -145,15 +142,12 @@ def _filled(shown: str, draw: Draw) -> str:
         if tag in made or tag == "quote":
             continue
         content = _filled(inner, draw)
-        if not content:
-            if tag in ("choice", "answer") and not re.search(r"[a-z]{3}", inner):
-                content = "0"
-            elif tag == "probabilities":
-                content = ", ".join(map(str, draw.distribution(max(2, inner.count(",") + 1))))
-            elif tag in ("end", "stop"):
-                content = "false"
-            else:
-                content = draw.sentence()
+        if not content and tag in ("choice", "answer") and not re.search(r"[a-z]{3}", inner):
+            content = "0"
+        elif not content and tag == "probabilities":
+            content = ", ".join(map(str, draw.distribution(max(2, inner.count(",") + 1))))
+        elif not content:
+            content = "false" if tag in ("end", "stop") else draw.sentence()
         made[tag] = f"<{tag}>{content}</{tag}>"
     return "\n".join(made.values())
 

@@ -124,8 +124,8 @@ class MockOpenAI:
     def http_client(self) -> httpx2.AsyncClient:
         """A client that reaches this server without a socket, for `AsyncOpenAI(http_client=…)`, on asyncio and trio.
 
-        Read time-outs hold. A hang lasts until the caller gives up, a cut-off is the `RemoteProtocolError` that a
-        socket gives. Raises UsageError when httpx2 (part of openai ≥ 3) is not installed.
+        Read time-outs hold, and a cut-off is the `RemoteProtocolError` that a socket gives. Raises UsageError when httpx2
+        (part of openai ≥ 3) is not installed.
         """
         try:
             import httpx2
@@ -151,8 +151,7 @@ class MockOpenAI:
     def serve(self) -> AbstractContextManager[str]:
         """Serve on 127.0.0.1 at a free port, in a thread; gives the base URL (ending in /v1) and stops at the end.
 
-        `reply` and the script's predicates are then called in that thread. Requests that still hang are
-        dropped when it stops. Raises UsageError when uvicorn is not installed.
+        `reply` and the script's predicates are called in that thread. Raises UsageError when uvicorn is not installed.
         """
         from moot.testing.server.serving import thread
 

@@ -58,28 +58,13 @@ KEPT = b'{"event":"imported",'
 """How a line begins that holds what an import keeps of its source."""
 
 
-def moved_body(
-    step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str, size: int,
-    reads: int,
-) -> bytes:  # fmt: skip
-    """The part of a `moved` line that is the play."""
-    body = f'{{"event":"moved","step":"{step}","seat":"{seat}","request":"{request}","move":'.encode() + move
-    if raw is not None:
-        body += b',"raw":' + raw
-    if under is not None:
-        body += f',"under":"{under}","relation":{_quoted(relation)},"size":{size}'.encode()
-    if reads:
-        body += b',"reads":%d' % reads
-    return body
-
-
 @cache
 def _quoted(relation: str) -> str:
     return to_json(relation).decode()
 
 
 def event_body(name: str, fields: Mapping[str, Any]) -> bytes:
-    """The part of any other line that says what happened."""
+    """The part of a line, other than of a move, that says what happened."""
     return b'{"event":"%b",' % name.encode() + to_json(fields)[1:-1] if fields else b'{"event":"%b"' % name.encode()
 
 
@@ -95,7 +80,14 @@ class EventLog:
         self, step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str,
         size: int, reads: int, meta: Mapping[str, Any] | None,
     ) -> None:  # fmt: skip
-        self.line(moved_body(step, seat, request, move, raw, under, relation, size, reads), meta)
+        body = f'{{"event":"moved","step":"{step}","seat":"{seat}","request":"{request}","move":'.encode() + move
+        if raw is not None:
+            body += b',"raw":' + raw
+        if under is not None:
+            body += f',"under":"{under}","relation":{_quoted(relation)},"size":{size}'.encode()
+        if reads:
+            body += b',"reads":%d' % reads
+        self.line(body, meta)
 
     def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None:
         self.line(event_body(name, fields), meta)
@@ -124,34 +116,38 @@ def check_line(line: bytes, number: int, chain: bytes, name: str) -> bytes:
     Raises TranscriptError naming file, line and event when the line was edited, reordered or is no event at all.
     """
     own = line[-35:-3]
-    if line[-45:-35] == _CHAIN and blake2b(chain + line[:-45], digest_size=16).hexdigest().encode() == own:
+    if line[-45:-35] != _CHAIN or line[-3:] != b'"}\n':
+        raise TranscriptError(f"{name}: line {number}: this is no moot event: {line[:80]!r}")
+    if blake2b(chain + line[:-45], digest_size=16).hexdigest().encode() == own:
         return own
-    if line[-45:-35] == _CHAIN and line[-3:] == b'"}\n':
-        raise TranscriptError(
-            f"{name}: line {number} ({label(line)}): the hash chain breaks here: this line or one before it was edited, "
-            "removed or reordered; keep an untouched copy, or `moot fork` from a step before it"
-        )
-    raise TranscriptError(f"{name}: line {number}: this is no moot event: {line[:80]!r}")
+    raise TranscriptError(
+        f"{name}: line {number} ({label(line)}): the hash chain breaks here: this line or one before it was edited, "
+        "removed or reordered; keep an untouched copy, or `moot fork` from a step before it"
+    )
 
 
 def parse(line: bytes, number: int, name: str) -> dict[str, Any]:
-    """A line as a dict. Raises TranscriptError naming file and line."""
+    """A line as a dict. number: its own, 0 for the last line. Raises TranscriptError naming file and line."""
+    wrong = ""
     try:
-        event = from_json(line, cache_strings="keys")
+        event: dict[str, Any] = from_json(line, cache_strings="keys")
+        if isinstance(event["event"], str):
+            return event
+    except (KeyError, TypeError):  # another object, or no object
+        pass
     except ValueError as error:
-        raise TranscriptError(f"{name}: line {number} cannot be read as JSON: {error}") from None
-    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
-        raise TranscriptError(f"{name}: line {number} is no moot event: {line[:80]!r}")
-    return event
+        wrong = f"cannot be read as JSON: {error}"
+    raise TranscriptError(
+        f"{name}: {f'line {number}' if number else 'the last line'} {wrong or f'is no moot event: {line[:80]!r}'}"
+    )
 
 
 def label(line: bytes) -> str:
     """A short name for an event, for messages: "event moved, step 0.1"."""
     try:
-        event = from_json(line)
-        step = event.get("step")
-        return f"event {event.get('event')}" + (f", step {step}" if step else "")
-    except (ValueError, AttributeError):
+        event = parse(line, 0, "")
+        return f"event {event['event']}" + (f", step {event['step']}" if event.get("step") else "")
+    except TranscriptError:
         return "unreadable"
 
 

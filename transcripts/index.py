@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import from_json
 
 from moot.protocols.engine.errors import MootError, TranscriptError, UsageError
-from moot.transcripts.events import PLAYED, check_header
+from moot.transcripts.events import PLAYED, check_header, parse
 from moot.transcripts.sealed import sealed_summary
 
 _CHUNK = 65536
+_FORM = "its events do not have the form that this version of moot writes"
 
 
 class Summary(BaseModel):
@@ -67,8 +67,7 @@ def summaries(folder: Path | str) -> Iterator[Summary]:
 
 def summary_of(path: Path | str) -> Summary:
     """The summary of one file, its `problem` set when it is no readable transcript."""
-    path = Path(path)
-    size = 0
+    path, size = Path(path), 0
     try:
         size = path.stat().st_size
         if path.suffix == ".zst":
@@ -76,8 +75,7 @@ def summary_of(path: Path | str) -> Summary:
         return _of_lines(path, size)
     except (MootError, OSError, ValidationError) as error:
         known = error.strerror if isinstance(error, OSError) else str(error).removeprefix(f"{path}: ")
-        if isinstance(error, ValidationError):
-            known = "its events do not have the form that this version of moot writes"
+        known = _FORM if isinstance(error, ValidationError) else known
         return Summary(path=path, size=size, sealed=path.suffix == ".zst", problem=known or "cannot be read")
 
 
@@ -97,11 +95,11 @@ def _of_lines(path: Path, size: int) -> Summary:
         first = file.readline()
         if not first.endswith(b"\n"):
             raise TranscriptError("holds no whole event" if size else "is empty")
-        started = _event(first, 1)
+        started = parse(first, 1, str(path))
         check_header(started, str(path))
         outcome = None
         for line in lines_from_end(file, size):
-            event = _event(line, None)
+            event = parse(line, 0, str(path))
             if event["event"] == "ended":
                 outcome = event["outcome"]
             if event["event"] in PLAYED or event["event"] == "resumed":
@@ -109,18 +107,7 @@ def _of_lines(path: Path, size: int) -> Summary:
         try:
             return Summary.model_validate({**described(started, outcome), "path": path, "size": size})
         except (KeyError, TypeError, AttributeError):
-            raise TranscriptError("its events do not have the form that this version of moot writes") from None
-
-
-def _event(line: bytes, number: int | None) -> dict[str, Any]:
-    try:
-        event = from_json(line)
-    except ValueError as error:
-        where = "the last line" if number is None else f"line {number}"
-        raise TranscriptError(f"{where} cannot be read as JSON: {error}") from None
-    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
-        raise TranscriptError(f"holds a line that is no moot event: {line[:80]!r}")
-    return event
+            raise TranscriptError(_FORM) from None
 
 
 def lines_from_end(file: IO[bytes], size: int) -> Iterator[bytes]:

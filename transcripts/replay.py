@@ -20,7 +20,7 @@ from moot.protocols.engine.errors import ReplayDivergence, TranscriptError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.outcomes import Decided, Forfeited
 from moot.protocols.engine.question import Question
-from moot.transcripts.events import KNOWN, VERSION, Digest, event_body, moved_body, played, played_part
+from moot.transcripts.events import KNOWN, VERSION, Digest, EventLog, played, played_part
 from moot.transcripts.transcript import Transcript, outcome_of
 
 
@@ -49,22 +49,13 @@ class Replayed:
         return self.transcript.digest
 
 
-class _Again:
-    """A recorder that keeps what the replayed play says, for comparison with the recording."""
+class _Again(EventLog):
+    """A recorder that hands on what the replayed play says, for comparison with the recording."""
 
-    __slots__ = ("bodies",)
+    __slots__ = ()
 
-    def __init__(self) -> None:
-        self.bodies: deque[bytes] = deque()
-
-    def moved(
-        self, step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str,
-        size: int, reads: int, meta: Mapping[str, Any] | None,
-    ) -> None:  # fmt: skip
-        self.bodies.append(moved_body(step, seat, request, move, raw, under, relation, size, reads))
-
-    def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None:
-        self.bodies.append(event_body(name, fields))
+    def line(self, body: bytes, meta: Mapping[str, Any] | None = None) -> None:
+        self.write(body)
 
 
 class Replay:
@@ -77,17 +68,17 @@ class Replay:
         started = transcript.started
         self.transcript, self.reopen = transcript, reopen
         self.protocol = protocol or transcript.protocol
-        self._again = _Again()
+        self._bodies: deque[bytes] = deque()
         self.requests: list[str] | None = None if transcript.version == VERSION else []
         self.game = Game(
             self.protocol, Question(**started["question"]), seed=started["seed"], bounds=started.get("bounds"),
-            recorder=self._again, lean=True,
+            recorder=_Again(self._bodies.append), lean=True,
         )  # fmt: skip
         self.run()
 
     @property
     def unwritten(self) -> list[bytes]:
-        return list(self._again.bodies)
+        return list(self._bodies)
 
     def run(self) -> None:
         """Feed every recorded event to the play and compare what it says. Raises ReplayDivergence at the first difference."""
@@ -95,12 +86,10 @@ class Replay:
             self._run()
 
     def _run(self) -> None:
-        game, bodies = self.game, self._again.bodies
-        first = True
+        bodies = self._bodies
         for line, event in played(self.transcript.pairs(kept=False)):
-            if first:
-                first = False
-                game.start()
+            if event["event"] == "started":
+                self.game.start()
                 continue
             if self.reopen and event["event"] in ("failed", "ended") and event["outcome"]["kind"] == "errored":
                 break
@@ -116,14 +105,12 @@ class Replay:
                 _compare(again, event)
             elif not line.startswith(again) or line[len(again) : len(again) + 8] != b',"meta":':
                 _compare(again, event, requests=True)
-                raise ReplayDivergence(
-                    event.get("step", ""), "encoding", "the recorded bytes", "other bytes for equal values"
-                )
+                step = event.get("step", "")
+                raise ReplayDivergence(step, "encoding", "the recorded bytes", "other bytes for equal values")
 
     def _answer(self, event: dict[str, Any]) -> None:
         step = event["step"]
-        waiting = self.game.open.get(step)
-        if waiting is None:
+        if (waiting := self.game.open.get(step)) is None:
             raise ReplayDivergence(step, "open steps", step, ", ".join(self.game.open) or "none (the play has ended)")
         if self.requests is not None:
             self.requests.append(waiting.digest)
@@ -136,10 +123,9 @@ class Replay:
         game, name = self.game, event["event"]
         if name == "rejected":
             self._answer(event)
-        elif name == "failed":
-            if event["step"] in game.open:
-                outcome = outcome_of(event["outcome"], self.transcript.name)
-                game.end(outcome, failed=event["step"], reads=event.get("reads", 0))
+        elif name == "failed" and event["step"] in game.open:
+            outcome = outcome_of(event["outcome"], self.transcript.name)
+            game.end(outcome, failed=event["step"], reads=event.get("reads", 0))
         elif name == "ended":
             outcome = outcome_of(event["outcome"], self.transcript.name)
             if not isinstance(outcome, (Decided, Forfeited)):
@@ -214,12 +200,9 @@ class Recording:
     """Recorded answers by step, to be played again in part."""
 
     def __init__(
-        self,
-        transcript: Transcript,
-        before: str | None = None,
-        without: frozenset[str] = frozenset(),
+        self, transcript: Transcript, before: str | None = None, without: frozenset[str] = frozenset(),
         protocol: Protocol | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """before: only steps that come before this one, in the order of paths. without: not the steps of these seats.
 
         The requests of a recording in version 1 are hashed anew, by running `protocol` (or the recorded one) on all of it.

@@ -9,14 +9,13 @@ import contextlib
 import os
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 from pydantic_core import to_json
 
 from moot.protocols.engine.errors import TranscriptError, UsageError
 from moot.transcripts.events import FORMAT
 from moot.transcripts.index import described
-from moot.transcripts.sealed import head, library, unsealed
+from moot.transcripts.sealed import Library, head, library, unsealed
 from moot.transcripts.store import Writer
 from moot.transcripts.transcript import Transcript
 
@@ -66,7 +65,7 @@ def seal(path: Path | str, level: int = 10) -> Path:
     return target
 
 
-def _write(zstd: Any, transcript: Transcript, partial: Path, summary: bytes, level: int) -> bytes:
+def _write(zstd: Library, transcript: Transcript, partial: Path, summary: bytes, level: int) -> bytes:
     """Write summary and lines; the hash of the lines."""
     whole = blake2b(digest_size=16)
     packer = zstd.packer(level)

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from pydantic_core import from_json
-
 from moot.protocols.engine.errors import TranscriptError, UsageError
 from moot.transcripts.events import KEPT, check_header, check_line, parse
 from moot.transcripts.sealed import unsealed
@@ -34,19 +32,16 @@ class Writer:
         try:
             self._file: IO[bytes] = open(self.path, "ab" if append else "xb", buffering=0)  # noqa: SIM115
         except FileExistsError:
-            raise UsageError(
-                f"{path} exists already; take another name, or go on with it: moot resume {path}"
-            ) from None
+            raise UsageError(f"{path} exists already; take another name, or go on: moot resume {path}") from None
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror}") from None
         _lock(self._file, self.path)
 
     def __call__(self, line: bytes) -> None:
         try:
-            written = self._file.write(line)
-            while written is not None and written < len(line):
-                line = line[written:]
-                written = self._file.write(line)
+            rest = line[self._file.write(line) :]
+            while rest:
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
             raise TranscriptError(
                 f"{self.path}: cannot write event {self.lines + 1}: {error.strerror}. What was recorded before it is safe; "
@@ -104,11 +99,7 @@ def checked(
         chain = check_line(line, number, chain, name)
         if not kept and line.startswith(KEPT):
             continue
-        try:
-            event = from_json(line, cache_strings="keys")
-            event["event"]
-        except (ValueError, KeyError, TypeError):
-            event = parse(line, number, name)
+        event = parse(line, number, name)
         if number == 1:
             check_header(event, name)
         yield line, event
@@ -119,29 +110,16 @@ def checked(
 def parsed(lines: Iterator[bytes], name: str, kept: bool = True) -> Iterator[tuple[bytes, dict[str, Any]]]:
     """Lines with their events, when their chain is known to be whole."""
     for number, line in enumerate(lines, 1):
-        if not kept and line.startswith(KEPT):
-            continue
-        try:
-            yield line, from_json(line, cache_strings="keys")
-        except ValueError:
+        if kept or not line.startswith(KEPT):
             yield line, parse(line, number, name)
 
 
 def repair(path: Path | str) -> int:
     """Cut a torn last line off a transcript; the number of bytes that went. Nothing whole is ever lost."""
     path = Path(path)
-    size = path.stat().st_size
-    with open(path, "rb+") as file:
-        end = size
-        while end:
-            start = max(0, end - 65536)
-            file.seek(start)
-            cut = file.read(end - start).rfind(b"\n")
-            if cut >= 0:
-                end = start + cut + 1
-                break
-            end = start
-        if end < size:
-            file.truncate(end)
+    size, whole = path.stat().st_size, sum(map(len, read_lines(path)))
+    if whole < size:
+        with open(path, "rb+") as file:
+            file.truncate(whole)
             os.fsync(file.fileno())
-    return size - end
+    return size - whole

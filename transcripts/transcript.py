@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
@@ -63,19 +63,16 @@ class Transcript:
         found good and the file has not changed since. kept: also what an import keeps of its source."""
         if self._lines is not None and not check:
             return self._remembered(kept)
-        if not check and self._good is not None and self._good == self._state():
-            return as_version_2(parsed(self.lines(), self.name, kept))
-        return as_version_2(checked(self.lines(), self.name, kept))
+        trusted = not check and self._good is not None and self._good == self._state()
+        return as_version_2((parsed if trusted else checked)(self.lines(), self.name, kept))
 
     def _remembered(self, kept: bool) -> Iterator[tuple[bytes, dict[str, Any]]]:
         """`pairs` of lines in memory: each is read, and its chain checked, once for all folds. More may be added."""
         assert self._lines is not None
         if (known := self._known) < len(self._lines):
             new, chain = iter(self._lines[known:]), chain_of(self._lines[known - 1]) if known else b""
-            more = list(
-                parsed(new, self.name, False) if self._written else checked(new, self.name, False, chain, known)
-            )
-            self._pairs += more
+            pairs = parsed(new, self.name, False) if self._written else checked(new, self.name, False, chain, known)
+            self._pairs += (more := list(pairs))
             if self._pairs[0][1].get("version") == 1:
                 for _, event in more:
                     translate(event)
@@ -118,8 +115,7 @@ class Transcript:
     def parent(self) -> dict[str, Any] | None:
         """What a fork or a rejudgement was derived from: `digest`, `at` (a step, or "judge"), `seats`, and the `path` where
         there was one. None for a play that began by itself."""
-        parent: dict[str, Any] | None = self.started["meta"].get("parent")
-        return parent
+        return cast("dict[str, Any] | None", self.started["meta"].get("parent"))
 
     @cached_property
     def question(self) -> Question:
@@ -156,7 +152,8 @@ class Transcript:
         return Sample(self.question, seal.get("truth"), task)
 
     @cached_property
-    def _ending(self) -> Outcome | None:
+    def outcome(self) -> Outcome | None:
+        """How the play ended; None while it has not."""
         last = None
         for event in self.events(kept=False):
             if event["event"] == "ended":
@@ -164,11 +161,6 @@ class Transcript:
             elif event["event"] == "resumed":
                 last = None
         return None if last is None else outcome_of(last, self.name)
-
-    @property
-    def outcome(self) -> Outcome | None:
-        """How the play ended; None while it has not."""
-        return self._ending
 
     @cached_property
     def digest(self) -> str:

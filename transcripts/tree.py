@@ -60,13 +60,9 @@ def argument_tree(events: Iterable[Mapping[str, Any]]) -> ArgumentTree:
             graph.add_edge(scope_of(step, scopes), step, relation="asks")
             scopes.append(step)
         elif name == "moved" and "under" in event:
-            step, move = event["step"], event["move"]
-            under = event["under"]
-            parent = scope_of(step, scopes) if under == ROOT else under
-            seat, kind = event["seat"], move.get("kind", "")
-            graph.add_node(
-                step, seat=seat, role=roles.get(seat, seat), kind=kind, text=words_of(move), size=event["size"]
-            )
-            graph.add_edge(parent, step, relation=event["relation"])
+            step, seat, move, under = event["step"], event["seat"], event["move"], event["under"]
+            said = {"kind": move.get("kind", ""), "text": words_of(move), "size": event["size"]}
+            graph.add_node(step, seat=seat, role=roles.get(seat, seat), **said)
+            graph.add_edge(scope_of(step, scopes) if under == ROOT else under, step, relation=event["relation"])
     networkx.freeze(graph)
     return graph

@@ -60,10 +60,7 @@ def responses(transcript: Play) -> dict[str, dict[str, str]]:
     """The last thing that each seat says to each claim ("q": the question), by step: {"4": {"b": "main objection"}}."""
     found: dict[str, dict[str, str]] = {}
     for event in transcript.events():
-        if (
-            event["event"] == "moved"
-            and event["move"].get("kind") in ("response", "reaction")
-            and event["move"]["label"]
-        ):
-            found.setdefault(event["move"]["to"], {})[event["seat"]] = event["move"]["label"]
+        move = event["move"] if event["event"] == "moved" else {}
+        if move.get("kind") in ("response", "reaction") and move["label"]:
+            found.setdefault(move["to"], {})[event["seat"]] = move["label"]
     return found

@@ -85,11 +85,8 @@ def price_path(transcript: Play) -> PricePath:
             statements.append(step.step)
         elif kind in ("query", "examine"):
             queries += 1
-    settled = (
-        count
-        for count, move in enumerate((distance(one, other) for one, other in pairwise(prices)), 1)
-        if protocol.tolerance is not None and move <= protocol.tolerance
-    )
+    moved = enumerate((distance(one, other) for one, other in pairwise(prices)), 1)
+    settled = (at for at, move in moved if protocol.tolerance is not None and move <= protocol.tolerance)
     outcome = transcript.outcome
     final = outcome.verdict.probabilities if isinstance(outcome, Decided) else None
     paid = None if final is None else protocol.losses(prices, final)

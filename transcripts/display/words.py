@@ -65,9 +65,8 @@ def scored(transcript: Play) -> list[str]:
     """Payoffs; and, when the truth is known, whether the judge was right and its reward."""
     outcome, lines = transcript.outcome, []
     if isinstance(outcome, Decided) and outcome.payoffs:
-        lines.append(
-            "payoffs: " + ", ".join(f"{one_line(seat, 64)} {pay:+.4g}" for seat, pay in outcome.payoffs.items())
-        )
+        paid = (f"{one_line(seat, 64)} {pay:+.4g}" for seat, pay in outcome.payoffs.items())
+        lines.append(f"payoffs: {', '.join(paid)}")
     try:
         truth, choices = transcript.sample.unseal(), transcript.question.choices
     except TranscriptError as error:  # it is sealed in a file that is not here
@@ -76,9 +75,7 @@ def scored(transcript: Play) -> list[str]:
         return lines
     line = f"true answer: {one_line(choices[truth], 200)}"
     if isinstance(outcome, Decided):
-        line += {True: "; the judge is right", False: "; the judge is wrong", None: "; the judge does not say"}[
-            correct(transcript)
-        ]
+        line += f"; the judge {({True: 'is right', False: 'is wrong', None: 'does not say'})[correct(transcript)]}"
         try:
             reward = judge_reward(transcript)
         except MootError as error:

@@ -1,8 +1,7 @@
 """Making transcripts of what others saved: the part that every format shares.
 
-A format says what the records of a file are, and what plays a record holds. Each play goes through the engine move by
-move, so that every rule of its protocol holds for it or is reported, and its transcript replays like any other. What the
-play does not say is kept in an `imported` event: nothing of a record is lost.
+Each play goes through the engine move by move, so that every rule of its protocol holds for it or is reported, and its
+transcript replays like any other. The record is kept in an `imported` event: nothing of it is lost.
 
 Rule: no format is known here; reading files and fields stands in `records`.
 """
@@ -14,8 +13,10 @@ import re
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,7 +29,7 @@ from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.registry import everything, find, register
 from moot.protocols.engine.version import __version__
 from moot.transcripts.events import EventLog
-from moot.transcripts.formats.records import Record, json_value, reason
+from moot.transcripts.formats.records import LINES, Record, json_records, json_value, reason
 from moot.transcripts.store import Writer
 from moot.transcripts.transcript import Transcript
 from moot.transcripts.truth import sealed
@@ -90,18 +91,16 @@ class Format(ABC):
         root = self.root(path)
         if not root.is_dir():
             return [root]
-        return sorted(
-            file
-            for file in root.rglob("*")
-            if file.name.lower().endswith(self.suffixes)
-            and not any(part.startswith(".") for part in file.relative_to(root).parts)
-            and file.is_file()
-        )
+        named = (file for file in root.rglob("*") if file.name.lower().endswith(self.suffixes) and file.is_file())
+        return sorted(file for file in named if not any(p.startswith(".") for p in file.relative_to(root).parts))
 
     def records(self, file: Path) -> Iterator[Record | str]:
         """The records of one file; for what is none, a text that says where and why. Raises OSError, UsageError or ValueError on
-        a file of which nothing can be read. By default the file is one record, as JSON."""
-        yield Record(file.stem, json_value(file.read_bytes()))
+        a file of which nothing can be read. By default the file is one record, as JSON, or, where the format has a suffix of
+        lines, any number (`json_records`)."""
+        if LINES.isdisjoint(self.suffixes):
+            return iter([Record(file.stem, json_value(file.read_bytes()))])
+        return json_records(file)
 
     @abstractmethod
     def plays(self, record: Record) -> Iterable[Play | str]:
@@ -124,10 +123,6 @@ class Format(ABC):
         nothing to read, or `out` is no folder.
         """
         path, out = Path(path), Path(out)
-        return self._imports(self.root(path), self._files_outside(path, out), out)
-
-    def _files_outside(self, path: Path, out: Path) -> list[Path]:
-        """The files of an import, which are never what is in `out`; that folder is made."""
         if not path.exists():
             raise UsageError(f"there is no file or folder {path}")
         made = out.resolve()
@@ -145,7 +140,7 @@ class Format(ABC):
             raise UsageError(f"{path} holds no {' or '.join(self.suffixes)} file, which {self.name} is read from")
         if not os.access(out, os.W_OK):
             raise UsageError(f"cannot import {path} to {out}: it may not be written to")
-        return files
+        return self._imports(self.root(path), files, out)
 
     def _imports(self, root: Path, files: list[Path], out: Path) -> Iterator[Imported]:
         taken: set[str] = set()
@@ -176,7 +171,7 @@ class Format(ABC):
                 path = out / f"{name}.jsonl"
                 if path.exists():
                     raise UsageError(
-                        f"{path} exists already and was left as it is; remove it to import the record again"
+                        f"{path} exists already, and is left as it is; remove it to import the record again"
                     )
                 transcript = make()
                 save(transcript.lines(), path)
@@ -191,26 +186,36 @@ def transcript_of(play: Play, source: str, record: Any) -> Transcript:
     What breaks the protocol's rules ends the play there, unfinished, and is among the problems of its `imported` event.
     Raises UsageError when the question does not fit the protocol, and when the record holds what JSON cannot.
     """
-    question = play.question.question if isinstance(play.question, Sample) else play.question
-    lines: list[bytes] = []
-    log = EventLog(lines.append)
     coins = deque(play.chance)
     chance = (lambda step, weights: coins.popleft()) if play.chance else None
+    meta = {"seats": {seat: dict(who) for seat, who in play.seats.items()}}
+
+    def drive(game: Game, _: Transcript) -> dict[str, Any]:
+        return {"source": source, "record": record, "problems": [*play.problems, *_played(game, play)]}
+
     try:
-        game = Game(play.protocol, question, recorder=log, chance=chance)
-        try:
-            seats = {seat: dict(who) for seat, who in play.seats.items()}
-            meta = {"moot": __version__, "seats": seats, **sealed(play.question)}
-            log.event("started", header(play.protocol, question), meta)
-            found = [*play.problems, *_played(game.start(), play)]
-            log.event("imported", {"source": source, "record": record, "problems": found})
-        finally:
-            game.close()
+        return record_play(play.protocol, play.question, meta, drive, chance)
     except IndexError:
         raise UsageError(f"the play has more coins than the {len(play.chance)} that the record gives") from None
+
+
+def record_play(
+    protocol: Protocol, asked: Question | Sample, meta: Mapping[str, Any],
+    drive: Callable[[Game, Transcript], Mapping[str, Any]],
+    chance: Callable[[str, tuple[float, ...] | None], int | float] | None = None,
+) -> Transcript:  # fmt: skip
+    """The transcript of a game that `drive` plays, with what that returns as its `imported` event. Raises UsageError when
+    the question does not fit the protocol, and on what JSON cannot hold."""
+    question = asked.question if isinstance(asked, Sample) else asked
+    lines: list[bytes] = []
+    log, play = EventLog(lines.append), Transcript(lines, written=True)
+    try:
+        with closing(Game(protocol, question, recorder=log, chance=chance)) as game:
+            log.event("started", header(protocol, question), {"moot": __version__, **meta, **sealed(asked)})
+            log.event("imported", drive(game.start(), play))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the record holds what JSON in UTF-8 cannot: {error}") from None
-    return Transcript(lines, written=True)
+    return play
 
 
 def _played(game: Game, play: Play) -> list[str]:
@@ -219,18 +224,15 @@ def _played(game: Game, play: Play) -> list[str]:
     times = {seat: deque(at) for seat, at in play.times.items()}
     said = dict.fromkeys(left, 0)
     strangers = [f"seat {seat!r} is none of {', '.join(game.roles)}" for seat in left if seat not in game.roles]
-    while game.outcome is None:
-        ready = [(step, waiting.ask.seat) for step, waiting in game.open.items() if left.get(waiting.ask.seat)]
-        if not ready:
-            break
-        step, seat = ready[0]
-        waiting, move = game.open[step], left[seat].popleft()
-        at = times[seat].popleft() if times.get(seat) else None
+    while ready := [(step, waiting) for step, waiting in game.open.items() if left.get(waiting.ask.seat)]:
+        step, waiting = ready[0]
+        seat = waiting.ask.seat
+        move, at = left[seat].popleft(), times[seat].popleft() if times.get(seat) else None
         said[seat] += 1
         if not game.answer(step, move if isinstance(move, Move) else dict(move), meta={"at": at} if at else None):
             return [*strangers, f"what {seat} said as number {said[seat]} is not accepted: {waiting.problem}"]
-    unsaid = {seat: len(moves) for seat, moves in left.items() if moves and seat in game.roles}
-    more = [f"{count} more by {seat} have no place in a play of {game.protocol.name}" for seat, count in unsaid.items()]
+    unsaid = [(len(moves), seat) for seat, moves in left.items() if moves and seat in game.roles]
+    more = (f"{many} more by {seat} have no place in a play of {game.protocol.name}" for many, seat in unsaid)
     return [*strangers, *more]
 
 
@@ -261,10 +263,8 @@ def file_name(name: str) -> str:
 
 def _free(name: str, taken: set[str]) -> str:
     """The name, with a number after it if this import has used it."""
-    found, number = name, 2
-    while found in taken:
-        found, number = f"{name}-{number}", number + 1
-    taken.add(found)
+    names = chain([name], (f"{name}-{number}" for number in count(2)))
+    taken.add(found := next(each for each in names if each not in taken))
     return found
 
 
@@ -273,16 +273,14 @@ def save(lines: Iterable[bytes], path: Path) -> None:
     if path.exists():
         raise UsageError(f"{path} exists already; take another name")
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    writer = Writer(part)
     try:
-        for line in lines:
-            writer(line)
-        writer.close()
+        with closing(Writer(part)) as writer:
+            for line in lines:
+                writer(line)
         os.replace(part, path)
     except OSError as error:
         raise TranscriptError(f"cannot write {path}: {error.strerror}") from None
     finally:
-        writer.close()
         part.unlink(missing_ok=True)
 
 

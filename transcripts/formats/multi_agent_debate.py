@@ -21,7 +21,7 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move, Speech, Verdict
 from moot.protocols.engine.question import Question
 from moot.transcripts.formats.importing import Format, Play
-from moot.transcripts.formats.records import Given, Record, json_records, read
+from moot.transcripts.formats.records import Given, Record, read
 
 CHOICES = ("the affirmative side", "the negative side")
 _TOPIC = re.compile(r"debate topic is stated as follows:\s*(.+)", re.DOTALL)
@@ -65,9 +65,6 @@ class MultiAgentDebate(Format):
     def files(self, path: Path) -> list[Path]:
         # beside each debate its settings are saved as ID-config.json
         return [file for file in super().files(path) if file == path or not file.stem.endswith("-config")]
-
-    def records(self, file: Path) -> Iterator[Record | str]:
-        return json_records(file)
 
     def plays(self, record: Record) -> Iterator[Play]:
         value = record.value

@@ -1,8 +1,7 @@
 """Human debates of Michael et al. 2023 (arXiv 2311.08702) as transcripts.
 
-A record's rules become a protocol (`nyu_rules`), and its rounds are played through the engine move by move
-(`nyu_rounds`), so that every limit, order and blindness holds, or is reported as a problem of that record. The record
-itself is kept in an `imported` event, as there is more in it (surveys, scratchpads, offline judgments) than a play says.
+A record's rules become a protocol (`nyu_rules`), and its rounds are played through the engine (`nyu_rounds`), so that every
+limit, order and blindness holds or is reported. The record is kept, as more is in it (surveys, offline judgments).
 
 Rule: the format and what it keeps; the platform's rules, rounds and texts stand in the files beside it.
 """
@@ -10,32 +9,29 @@ Rule: the format and what it keeps; the platform's rules, rounds and texts stand
 from __future__ import annotations
 
 import inspect
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from pydantic_core import from_json, to_json
 
 from moot.agents.base import act_of
 from moot.complexity.reward import continues, judge_reward
-from moot.play.driver import header
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.version import __version__
 from moot.protocols.engine.view import Request
-from moot.transcripts.events import EventLog
-from moot.transcripts.formats.importing import Format, Imported, Play, import_event
+from moot.transcripts.formats.importing import Format, Imported, Play, import_event, record_play
 from moot.transcripts.formats.nyu_passage import Passage, tokens_of
 from moot.transcripts.formats.nyu_rounds import OfflineJudgment, clock, offline_judgment, play_rounds, seats_of
 from moot.transcripts.formats.nyu_rules import protocol_of, read_record
 from moot.transcripts.formats.records import Record, json_records, json_value, reason, refuse_constants
 from moot.transcripts.replay import Replay, no_collection
 from moot.transcripts.transcript import Transcript
-from moot.transcripts.truth import sealed
 
 SOURCE = "nyu-debate"
 METADATA = "debates-metadata.jsonl"
@@ -76,11 +72,11 @@ class NyuDebates(Format):
         beside = files[0].parent
         places = (at / METADATA for at in (beside, beside.parent, path))
         described = next((place for place in places if place.is_file()), None)
-        self._metadata, found = lines_of_metadata(described) if described is not None else ({}, [])
+        self._metadata, found = lines_of_metadata(described) if described else ({}, [])
         if found:
             yield Imported(METADATA, None, found)
         for each in imported:
-            if each.path is not None and described is not None and self._file.stem not in self._metadata:
+            if each.path and described and self._file.stem not in self._metadata:
                 each.problems.insert(0, f"{self._file}: no line of {METADATA} describes it")
             yield each
         for name in self._metadata if path.is_dir() else ():
@@ -88,44 +84,36 @@ class NyuDebates(Format):
                 yield Imported(name, None, [f"{described}: describes {name!r}, and there is no {beside / name}.json"])
 
 
+@no_collection()
 def import_debate(record: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> Transcript:
     """One record, and its line of metadata where there is one, as a transcript in memory.
 
     The truth is sealed. What breaks the record's own rules ends the play there, unfinished, and `problems` lists it.
     Raises UsageError, naming the place, on a record that cannot be read or whose rules no protocol holds to.
     """
-    with no_collection():
-        return _imported(record, metadata)
-
-
-def _imported(record: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> Transcript:
     given = read_record(record)
     setup, protocol = given.setup, protocol_of(given.setup)
-    ((material, source),) = setup.sourceMaterial.items()
+    (source,) = setup.sourceMaterial.values()
     passage = Passage.of(source.contents)
     question = Question(setup.question, choices=tuple(setup.answers), passage=passage.text)
     sample = Sample(question, setup.correctAnswerIndex)
     seats = {role: seat for seat, role in seats_of(protocol, question).items()}
     people = {seats[role]: {"agent": "human", "name": name} for role, name in setup.roles.items() if role in seats}
-    lines: list[bytes] = []
-    log = EventLog(lines.append)
-    game = Game(protocol, question, recorder=log)
-    try:
-        meta = {"moot": __version__, **clock(setup.creationTime), "seats": people, **sealed(sample)}
-        log.event("started", header(protocol, question), meta)
-        found = play_rounds(game.start(), protocol, given.rounds, passage)
-        play = Transcript(lines, written=True)
+
+    def drive(game: Game, play: Transcript) -> dict[str, Any]:
+        found = play_rounds(game, protocol, given.rounds, passage)
         vars(play).update(protocol=protocol, question=question, sample=sample)  # which it need not read again
-        kept = {"source": SOURCE, "record": _without_tokens(record), "contents": passage.recorded}
+        kept = {"source": SOURCE, "record": _with_contents(record, None), "contents": passage.recorded}
         if metadata is not None:
             kept["metadata"] = dict(metadata)
             found += _contradictions(_status(play, protocol, record), metadata)
-        log.event("imported", {**kept, "problems": found})
-        refuse_constants(lines[-1][: -len(passage.text)])  # all but the tokens, in which they are words
+        return {**kept, "problems": found}
+
+    play = record_play(protocol, sample, {**clock(setup.creationTime), "seats": people}, drive)
+    try:
+        refuse_constants(deque(play.lines(), 1)[0][: -len(passage.text)])  # all but the tokens, in which they are words
     except ValueError as error:
         raise UsageError(f"the record holds what JSON in UTF-8 cannot: {error}") from None
-    finally:
-        game.close()
     return play
 
 
@@ -141,16 +129,12 @@ def export_debate(transcript: Transcript) -> dict[str, Any]:
     """The record that a transcript was imported from, the same to the last field. Raises UsageError when it was not
     imported."""
     imported = _import_of(transcript)
-    record: dict[str, Any] = imported["record"]
-    ((material, source),) = record["setup"]["sourceMaterial"].items()
-    sources = {material: {**source, "contents": tokens_of(imported["contents"])}}
-    return {**record, "setup": {**record["setup"], "sourceMaterial": sources}}
+    return _with_contents(imported["record"], tokens_of(imported["contents"]))
 
 
 def export_metadata(transcript: Transcript) -> dict[str, Any] | None:
     """The line of metadata that came with the record; None when none did. Raises UsageError like `export_debate`."""
-    metadata: dict[str, Any] | None = _import_of(transcript).get("metadata")
-    return metadata
+    return cast("dict[str, Any] | None", _import_of(transcript).get("metadata"))
 
 
 def offline_judgments(transcript: Transcript) -> list[OfflineJudgment]:
@@ -209,14 +193,14 @@ def lines_of_metadata(file: Path) -> tuple[dict[str, dict[str, Any]], list[str]]
     found: list[str] = []
     try:
         for each in json_records(file):
-            value: Any = each.value if isinstance(each, Record) else None
-            name = value.get("name") if isinstance(value, dict) else None
-            if isinstance(name, str) and name not in lines:
-                lines[name] = value
-            elif isinstance(each, Record):
-                found.append(f"{file}: {each.place}: its name is {name!r}: not a name, or one that was there before")
-            else:
+            if isinstance(each, str):
                 found.append(f"{file}: {each}")
+                continue
+            name = each.value.get("name") if isinstance(each.value, dict) else None
+            if isinstance(name, str) and name not in lines:
+                lines[name] = each.value
+            else:
+                found.append(f"{file}: {each.place}: its name is {name!r}: not a name, or one that was there before")
     except (OSError, ValueError) as error:
         found.append(f"{file}: {reason(error)}")
     return lines, found
@@ -229,10 +213,10 @@ def _import_of(transcript: Transcript) -> dict[str, Any]:
     return event
 
 
-def _without_tokens(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record with nothing in the place of its source's tokens."""
+def _with_contents(record: Mapping[str, Any], contents: list[str] | None) -> dict[str, Any]:
+    """The record with these in the place of its source's tokens."""
     setup = record["setup"]
-    sources = {material: {**source, "contents": None} for material, source in setup["sourceMaterial"].items()}
+    sources = {material: {**source, "contents": contents} for material, source in setup["sourceMaterial"].items()}
     return {**record, "setup": {**setup, "sourceMaterial": sources}}
 
 

@@ -43,9 +43,8 @@ def seats_of(protocol: Debate, question: Question) -> dict[str, str]:
 
 def _speakers(protocol: Debate, question: Question) -> dict[str, str]:
     """The answers that have a speaker, by index as a record writes it, and their seats."""
-    if isinstance(protocol, Consultancy):
-        return {str(protocol.answer): "consultant"}
-    return {str(index): seat for index, seat in enumerate(seats_of(protocol, question)) if seat != "judge"}
+    roles = {debater(index): str(index) for index in range(len(question.choices))}
+    return {roles[role]: seat for seat, role in seats_of(protocol, question).items() if seat != "judge"}
 
 
 def _over(game: Game) -> bool:
@@ -59,7 +58,7 @@ def play_rounds(game: Game, protocol: Debate, rounds: list[Round], passage: Pass
     found: list[str] = []
     parts = protocol.parts()
     for index, (name, held) in enumerate(each.case for each in rounds):
-        place = f"rounds[{index}].{name}"
+        place = f"rounds.{index}.{name}"
         if name == "OfflineJudgments":
             found += _bad_judgments(place, held.judgments)
             if not _over(game):
@@ -96,7 +95,7 @@ def _moves(
             where = f"{place}.speeches.{key}"
             spans = ((i, segment.Quote.span) for i, segment in enumerate(spoken.content) if segment.Quote is not None)
             found += [
-                f"{where}.content[{number}]: the quote spans tokens {first} to {last} of a source that has "
+                f"{where}.content.{number}: the quote spans tokens {first} to {last} of a source that has "
                 f"{len(passage.tokens)}; only what is there is quoted"
                 for number, (first, last) in spans
                 if not 0 <= first < last <= len(passage.tokens)
@@ -109,11 +108,11 @@ def _speaker(speakers: Mapping[str, str], key: str) -> str:
 
 
 def offline_judgment(judge: str, given: Offline) -> OfflineJudgment:
-    verdicts = []
-    for each in given.judgments:
-        text = "".join(segment.Text.text for segment in each.feedback.content if segment.Text is not None)
-        verdicts.append(Verdict(probabilities=tuple(each.distribution), text=text, end=each.endDebate))
-    return OfflineJudgment(judge, given.mode, tuple(verdicts))
+    texts = ("".join(part.Text.text for part in each.feedback.content if part.Text) for each in given.judgments)
+    return OfflineJudgment(judge, given.mode, tuple(
+        Verdict(probabilities=tuple(each.distribution), text=text, end=each.endDebate)
+        for each, text in zip(given.judgments, texts, strict=True)
+    ))  # fmt: skip
 
 
 def _bad_judgments(place: str, judgments: Mapping[str, Offline]) -> list[str]:

@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from string import ascii_uppercase
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from moot.protocols.debate.consultancy import Consultancy
 from moot.protocols.debate.debate import Debate
@@ -19,6 +19,7 @@ from moot.protocols.debate.parts import AnyPart, Feedback, Negotiate, Speeches
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.limits import Limit
 from moot.protocols.scoring import ScoringRule
+from moot.transcripts.formats.records import read
 
 # -- what a file must hold ---------------------------------------------------------------------------------------------
 
@@ -168,12 +169,7 @@ class Record(_Source):
 
 def read_record(record: object) -> Record:
     """A record, checked. Raises UsageError that names the place of what is missing or wrong."""
-    try:
-        return Record.model_validate(record)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
-        raise UsageError(f"{place or 'the record'}: {first['msg'].removeprefix('Value error, ')}") from None
+    return read(Record, record)
 
 
 # -- rules and protocols -----------------------------------------------------------------------------------------------
@@ -185,11 +181,8 @@ def debater(index: int) -> str:
 
 
 def protocol_of(setup: Setup) -> Debate:
-    """The protocol that a record's own rules describe.
-
-    Rounds for assigned debaters only, where one debater is assigned, make a consultancy for that debater's answer.
-    Raises UsageError on rules that no moot protocol can hold to.
-    """
+    """The protocol that a record's own rules describe: a consultancy where rounds are for assigned debaters only and one is
+    assigned. Raises UsageError on rules that no moot protocol can hold to."""
     assigned = tuple(i for i in range(min(len(setup.answers), 26)) if debater(i) in setup.roles)
     return _protocol(setup.rules.model_dump_json(), assigned, len(setup.answers))
 
@@ -198,13 +191,13 @@ def protocol_of(setup: Setup) -> Debate:
 def _protocol(given: str, assigned: tuple[int, ...], answers: int) -> Debate:
     """Thousands of debates are held by a dozen sets of rules."""
     rules = Rules.model_validate_json(given)
-    closing, last = rules.fixedClosing, [] if rules.fixedClosing is None else rules.fixedClosing.rounds
+    cycles, last = (closing.maxRepeatCycles, closing.rounds) if (closing := rules.fixedClosing) else (None, [])
     if rules.globalQuoteRestriction is not None:
         raise UsageError("setup.rules.globalQuoteRestriction: no protocol here limits quotes over a whole debate")
-    if closing is not None and closing.maxRepeatCycles < 0:
-        raise UsageError(f"setup.rules.fixedClosing.maxRepeatCycles is {closing.maxRepeatCycles}; it must be 0 or more")
+    if cycles is not None and cycles < 0:
+        raise UsageError(f"setup.rules.fixedClosing.maxRepeatCycles is {cycles}; it must be 0 or more")
     fields: dict[str, Any] = {
-        "rounds": None if closing is None else closing.maxRepeatCycles,
+        "rounds": cycles,
         "opening": _parts("fixedOpening", rules.fixedOpening),
         "repeat": _parts("repeatingStructure", rules.repeatingStructure),
         "closing": _parts("fixedClosing.rounds", last),
@@ -230,7 +223,7 @@ def round_of(part: AnyPart) -> str:
 
 
 def _parts(place: str, types: Sequence[RoundType]) -> tuple[AnyPart, ...]:
-    return tuple(_part(f"setup.rules.{place}[{index}]", *each.case) for index, each in enumerate(types))
+    return tuple(_part(f"setup.rules.{place}.{index}", *each.case) for index, each in enumerate(types))
 
 
 def _part(place: str, name: str, rule: Any) -> AnyPart:

@@ -111,10 +111,8 @@ def chain_of(line: bytes) -> bytes:
 
 
 def check_line(line: bytes, number: int, chain: bytes, name: str) -> bytes:
-    """The chain value of a line, after checking it against `chain`, that of the line before.
-
-    Raises TranscriptError naming file, line and event when the line was edited, reordered or is no event at all.
-    """
+    """The chain value of a line, after checking it against `chain`, that of the line before. Raises TranscriptError naming
+    file, line and event when the line was edited, reordered or is no event at all."""
     own = line[-35:-3]
     if line[-45:-35] != _CHAIN or line[-3:] != b'"}\n':
         raise TranscriptError(f"{name}: line {number}: this is no moot event: {line[:80]!r}")

@@ -22,12 +22,9 @@ _FORM = "its events do not have the form that this version of moot writes"
 
 
 class Summary(BaseModel):
-    """What a listing says of one transcript.
-
-    outcome: "decided", "forfeited", "exhausted", "unreadable", "errored", or None while the play has not ended. verdict: the
-    probabilities of a decided play. digest and events are known of sealed files only (None otherwise: they would take
-    reading the whole file). problem: why the file cannot be read as a transcript; then nothing else is known of it.
-    """
+    """What a listing says of one transcript. outcome: its kind, or None while the play has not ended. verdict: the
+    probabilities of a decided play. digest, events: of sealed files only, as others would have to be read whole. problem:
+    why the file cannot be read as a transcript; then nothing else is known of it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     path: Path
@@ -46,16 +43,11 @@ class Summary(BaseModel):
 
 
 def summaries(folder: Path | str) -> Iterator[Summary]:
-    """A summary of every .jsonl and .zst file in `folder` (not in folders below it), by name.
-
-    A broken or foreign file is reported by its `problem` and does not stop the rest. Raises UsageError when there is no
-    such folder. Time and memory do not grow with the length of the transcripts.
-    """
+    """A summary of every .jsonl and .zst file in `folder` (not in folders below it), by name, a broken or foreign one by its
+    `problem`. Raises UsageError when there is no such folder. Takes no longer for longer transcripts."""
     folder = Path(folder)
     try:
         names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
-    except FileNotFoundError:
-        raise UsageError(f"there is no folder {folder}") from None
     except NotADirectoryError:
         raise UsageError(f"{folder} is a file; moot list takes a folder (moot show prints one transcript)") from None
     except OSError as error:
@@ -128,10 +120,8 @@ def lines_from_end(file: IO[bytes], size: int) -> Iterator[bytes]:
 
 
 def ended_at(path: Path) -> str | None:
-    """The kind of outcome that a transcript on disk ends in; None while it has not ended.
-
-    Raises TranscriptError when it is no transcript, or a newer one.
-    """
+    """The kind of outcome that a transcript on disk ends in; None while it has not ended. Raises TranscriptError when it is
+    no transcript, or a newer one."""
     found = summary_of(path)
     if found.problem is not None:
         raise TranscriptError(f"{path}: {found.problem}")

@@ -155,12 +155,9 @@ def _compare(again: bytes, event: dict[str, Any], requests: bool = False) -> Non
 
 
 def replay(transcript: Transcript, protocol: Protocol | None = None) -> Replayed:
-    """Run the protocol again on the recorded moves and compare every event, every request's hash included.
-
-    Of a recording in version 1 moves, coins, charges and outcomes are compared, and the result says that requests were
-    not. protocol: the one to run, when it cannot be found by its recorded name.
-    Raises ReplayDivergence(step, field, expected, got) at the first difference, TranscriptError on a broken chain.
-    """
+    """Run the protocol again on the recorded moves and compare every event, every request's hash included (not in version
+    1, as the result then says). protocol: the one to run, when it cannot be found by its recorded name.
+    Raises ReplayDivergence(step, field, expected, got) at the first difference, TranscriptError on a broken chain."""
     again = Replay(transcript, protocol)
     again.game.close()
     return Replayed(transcript, again.requests is None)
@@ -204,9 +201,7 @@ class Recording:
         protocol: Protocol | None = None,
     ) -> None:  # fmt: skip
         """before: only steps that come before this one, in the order of paths. without: not the steps of these seats.
-
-        The requests of a recording in version 1 are hashed anew, by running `protocol` (or the recorded one) on all of it.
-        """
+        protocol: run, instead of the recorded one, to hash the requests of a recording in version 1 anew."""
         if before is not None and all(
             event.get("step") != before for event in transcript.events(kept=False) if event["event"] in _ANSWERED
         ):

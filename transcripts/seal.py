@@ -21,13 +21,9 @@ from moot.transcripts.transcript import Transcript
 
 
 def seal(path: Path | str, level: int = 10) -> Path:
-    """Compress an ended transcript to `<path>.zst` and remove the original; returns the new path.
-
-    The original's hash chain is checked first, and the sealed copy is read back and compared with it before the
-    original goes. While it is sealed nobody else can write it. Raises UsageError when the play has not ended, the
-    sealed file is there already or zstandard is not installed, TranscriptError when the transcript was edited or the
-    disk is full.
-    """
+    """Compress an ended transcript to `<path>.zst` and remove the original; returns the new path. Nobody else can write it
+    meanwhile. Raises UsageError when the play has not ended, the sealed file is there already or zstandard is not
+    installed, TranscriptError when the transcript was edited or the disk is full."""
     path = Path(path)
     zstd = library()
     if path.suffix == ".zst":

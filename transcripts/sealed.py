@@ -1,8 +1,7 @@
 """Sealed transcripts, as they are read: zstd files that carry their summary in front.
 
-A sealed file is a skippable zstd frame (RFC 8878, section 3.1.2) with the summary as JSON, followed by an ordinary zstd
-frame with the transcript's lines, unchanged. `zstd -d` skips the first and writes the second, so that nobody needs moot
-to get at the events; a listing reads the first and nothing else.
+A sealed file is a skippable zstd frame (RFC 8878, section 3.1.2) with the summary as JSON, all that a listing reads, followed
+by an ordinary zstd frame with the transcript's lines, unchanged, which is what `zstd -d` writes.
 
 Rule of this file: the form of the file alone. `seal.py` makes one of a transcript.
 """

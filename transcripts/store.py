@@ -16,11 +16,8 @@ from moot.transcripts.sealed import unsealed
 
 
 class Writer:
-    """Appends lines to a transcript, each handed to the system at once (a kill loses at most the line being written).
-
-    Raises UsageError when the file exists (unless `append`) or another process writes it, TranscriptError when the
-    disk is full; what was recorded before is kept.
-    """
+    """Appends lines to a transcript, each handed to the system at once (a kill loses at most the line being written). Raises
+    UsageError when the file exists (unless `append`) or another process writes it, TranscriptError when the disk is full."""
 
     def __init__(self, path: Path | str, append: bool = False) -> None:
         self.path = Path(path)
@@ -89,11 +86,8 @@ def read_lines(path: Path | str) -> Iterator[bytes]:
 def checked(
     lines: Iterator[bytes], name: str, kept: bool = True, chain: bytes = b"", number: int = 0
 ) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Lines with their events, after checking header and chain. Raises TranscriptError naming file, line and event.
-
-    kept: whether also what imports keep of their source, which is long and concerns no fold. chain, number: the chain
-    value and the count of the lines that were checked before.
-    """
+    """Lines with their events, after checking header and chain. Raises TranscriptError naming file, line and event. kept:
+    also what imports keep of their source, which no fold reads. chain, number: of the last line that was checked before."""
     for line in lines:
         number += 1
         chain = check_line(line, number, chain, name)

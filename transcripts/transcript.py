@@ -5,6 +5,7 @@ Rule of this file: everything that a transcript offers is computed from its even
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -33,11 +34,8 @@ else:
 
 
 class Transcript:
-    """What was recorded of one play, from a file or from memory. Everything it offers is computed from the events.
-
-    Reading checks the hash chain: an edited line raises TranscriptError with the file, line and event. written: the lines
-    come straight from an `EventLog`, so that their chain need not be checked.
-    """
+    """What was recorded of one play, from a file or from memory. Reading checks the hash chain: an edited line raises
+    TranscriptError with the file, line and event. written: by an `EventLog`, so that the chain need not be checked."""
 
     def __init__(self, lines: list[bytes] | None = None, path: Path | str | None = None, written: bool = False) -> None:
         self.path = Path(path) if path is not None else None
@@ -219,12 +217,7 @@ def outcome_of(recorded: Any, name: str) -> Outcome:
 
 
 def load(path: Path | str) -> Transcript:
-    """A saved transcript (.jsonl, or .jsonl.zst once sealed).
-
-    Raises UsageError when there is no such file, TranscriptError when it is no transcript, is newer than this moot or
-    was edited (its whole chain is checked here).
-    """
-    transcript = Transcript(path=path)
-    for _ in transcript.check():
-        pass
+    """A saved transcript (.jsonl, or .jsonl.zst once sealed). Raises UsageError when there is no such file, TranscriptError
+    when it is no transcript, is newer than this moot or was edited (its whole chain is checked here)."""
+    deque((transcript := Transcript(path=path)).check(), maxlen=0)
     return transcript

@@ -22,9 +22,7 @@ from moot.protocols.engine.question import Question, Sample
 
 class SealedBeside(Sample):
     """A sample whose truth is in a file of its own. folder: where it should be; None when the play is in memory alone.
-
-    `unseal()` raises TranscriptError when the file is missing, was altered, or holds no truth.
-    """
+    `unseal()` raises TranscriptError when the file is missing, was altered, or holds no truth."""
 
     __slots__ = ("seal", "folder", "name")
 

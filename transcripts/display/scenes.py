@@ -35,12 +35,9 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One move, or one that was rejected by `rule`, or a note on what happened.
-
-    heading: of the part of the play that it stands in ("Round 1 of 2"). defends: the choice that its speaker argues for,
-    when the protocol gave it one. beliefs: the probabilities of a verdict over `choices`, which are those of the question
-    that was put to the speaker.
-    """
+    """One move, or one that was rejected by `rule`, or a note on what happened. heading: of the part of the play that it
+    stands in ("Round 1 of 2"). defends: the choice that the protocol gave its speaker to argue for. beliefs: of a verdict
+    over `choices`, those of the question that was put to the speaker."""
 
     step: str
     seat: str
@@ -115,11 +112,8 @@ def described(agent: Any) -> str:
 
 
 def put_to(transcript: Play) -> dict[str, tuple[Mapping[str, Any], Question]]:
-    """The brief, and the question as it was shown, that were put to the seat of each step: the protocol is run again on the
-    recorded moves, without comparing.
-
-    As far as that goes: empty when the protocol is not installed here, shorter when it has changed since.
-    """
+    """The brief, and the question as shown, that were put to the seat of each step: the protocol is run again, without
+    comparing, as far as that goes: not at all when it is not installed here, less far when it has changed since."""
     put: dict[str, tuple[Mapping[str, Any], Question]] = {}
     with suppress(MootError), closing(Game(transcript.protocol, transcript.question, seed=transcript.seed)) as game:
         game.start()
@@ -189,10 +183,8 @@ def _note(event: Mapping[str, Any]) -> str | None:
 
 
 def walk(graph: networkx.DiGraph[str], deepest: int = 24) -> Iterator[tuple[str, str, str, bool]]:
-    """The nodes from the root down: node, the stem drawn before it, its relation, whether it was there before.
-
-    Below `deepest` levels the stem gives the depth as a number and grows no longer.
-    """
+    """The nodes from the root down: node, the stem drawn before it, its relation, whether it was there before. Below
+    `deepest` levels the stem gives the depth as a number and grows no longer."""
     root = graph.graph["root"]
     seen: set[str] = set()
     stack: list[tuple[str, str, str, int, str]] = [(root, "", "", 0, "")]

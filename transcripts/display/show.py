@@ -55,13 +55,8 @@ class _Page:
 
 
 def as_text(transcript: Play, width: int = 100, colour: bool = False) -> str:
-    """The transcript as text of at most `width` columns (20 at least): question, choices, who sat where, every
-    statement with its step, its speaker and the answer it defends, quotes marked ✓ (verified) or ✗ (not), verdicts as
-    bars, the outcome, and the judge's reward when the truth is known.
-
-    colour: with ANSI colours. Control characters in what agents said are shown, never obeyed.
-    Raises TranscriptError when the file is damaged.
-    """
+    """The transcript as text of at most `width` columns (20 at least), quotes marked ✓ (verified) or ✗ (not), verdicts as
+    bars. colour: with ANSI colours. Raises TranscriptError when the file is damaged."""
     page, shown = _Page(width, colour), scenes(transcript)
     question = transcript.question
     page.add(one_line(question.text, 2000), style="bold")
@@ -154,10 +149,8 @@ def ledger_text(ledger: Ledger, guarantee: Guarantee | None = None) -> str:
 
 
 def table(rows: Sequence[Sequence[str]], left: int = 1, width: int | None = None) -> list[str]:
-    """Rows of cells as aligned lines: the first `left` columns flush left, the others right, a line under the head.
-
-    width: columns that the last cell of a row is wrapped to fit into, on lines of its own below the first.
-    """
+    """Rows of cells as aligned lines: the first `left` columns flush left, the others right, a line under the head. width:
+    columns that the last cell of a row is wrapped to fit into, on lines of its own below the first."""
     from rich.cells import cell_len
 
     if width is not None:

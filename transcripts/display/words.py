@@ -50,10 +50,8 @@ def ending(transcript: Play) -> str:
     if isinstance(outcome, Forfeited):
         return f"Forfeited by {one_line(outcome.seat, 64)} at step {outcome.step}: {one_line(outcome.rule, 500)}"
     if isinstance(outcome, Exhausted):
-        return (
-            f"Exhausted at step {outcome.step}: {one_line(outcome.seat, 64)} would have spent "
-            f"{number(outcome.used)} {one_line(outcome.measure, 40).replace('_', ' ')} of {number(outcome.limit)}"
-        )
+        spent = f"{number(outcome.used)} {one_line(outcome.measure, 40).replace('_', ' ')} of {number(outcome.limit)}"
+        return f"Exhausted at step {outcome.step}: {one_line(outcome.seat, 64)} would have spent {spent}"
     if isinstance(outcome, Unreadable):
         return f"Unreadable at step {outcome.step}: what {one_line(outcome.seat, 64)} said: {one_line(outcome.reason, 500)}"
     assert isinstance(outcome, Errored)

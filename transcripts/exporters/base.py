@@ -1,7 +1,6 @@
 """What every exporter is: a class with a name, from a transcript to text.
 
-Rule of this file: it knows no form of export. One more needs a file of its own and no change elsewhere; `moot export -f NAME`
-finds it by its name, those of plug-ins by the entry points of the group `moot.exporters`.
+Rule of this file: it knows no form of export. One more needs a file of its own and no change elsewhere.
 """
 
 from __future__ import annotations

@@ -83,13 +83,9 @@ def document(graph: Tree) -> Document:
     edges = [_edge(parent, child, attributes) for parent, child, attributes in graph.edges(data=True)]
     edges.sort(key=lambda edge: (_order(edge.parent), _order(edge.child)))
     check_shape(graph)
+    question, root = _text(graph.graph["question"]), graph.graph["root"]
     return Document(
-        format="moot-tree",
-        version=VERSION,
-        question=_text(graph.graph["question"]),
-        root=graph.graph["root"],
-        nodes=tuple(nodes),
-        edges=tuple(edges),
+        format="moot-tree", version=VERSION, question=question, root=root, nodes=tuple(nodes), edges=tuple(edges)
     )
 
 
@@ -104,10 +100,8 @@ def _node(name: Any, attributes: dict[str, Any]) -> Node:
 
 def _edge(parent: str, child: str, attributes: dict[str, Any]) -> Edge:
     if set(attributes) != {"relation"} or not isinstance(attributes["relation"], str):
-        raise UsageError(
-            f"this graph is not an argument tree: edge {parent!r} to {child!r} needs one attribute, relation (a text); "
-            f"it has {sorted(map(str, attributes))}"
-        )
+        needs = f"needs one attribute, relation (a text); it has {sorted(map(str, attributes))}"
+        raise UsageError(f"this graph is not an argument tree: edge {parent!r} to {child!r} {needs}")
     return Edge(parent=parent, child=child, relation=_text(attributes["relation"]))
 
 
@@ -115,13 +109,10 @@ def check_shape(graph: Tree) -> None:
     """Raise UsageError unless the graph is rooted and without cycles."""
     root, question = graph.graph.get("root"), graph.graph.get("question")
     if not isinstance(question, str) or not isinstance(root, str) or root not in graph:
-        raise UsageError(
-            "this graph is not an argument tree: it needs the attributes question (a text) and root (a node)"
-        )
+        raise UsageError("this graph is not an argument tree: it needs attributes question (a text) and root (a node)")
     if not graph.is_directed() or graph.is_multigraph() or not nx.is_directed_acyclic_graph(graph):
         raise UsageError("this graph is not an argument tree: it must be a DiGraph without cycles")
-    lost = set(graph) - {root} - nx.descendants(graph, root)
-    if lost:
+    if lost := set(graph) - {root} - nx.descendants(graph, root):
         raise UsageError(f"this graph is not an argument tree: {min(lost)} cannot be reached from the root {root}")
 
 
@@ -131,12 +122,8 @@ def _text(value: Any) -> Any:
 
 def _order(step: str) -> list[tuple[int, int, str, str]]:
     """The question first, then numbered steps by number (2 before 10), then names."""
-    return [] if step == "q" else [_part(part) for part in step.split(".")]
-
-
-def _part(part: str) -> tuple[int, int, str, str]:
-    digits = part.lstrip("0")
-    return (0, len(digits), digits, part) if part.isdigit() else (1, 0, "", part)
+    parts = [] if step == "q" else step.split(".")
+    return [(0, len(d := part.lstrip("0")), d, part) if part.isdigit() else (1, 0, "", part) for part in parts]
 
 
 def visible(text: str) -> str:

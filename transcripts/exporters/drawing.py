@@ -9,6 +9,7 @@ import textwrap
 from dataclasses import dataclass
 
 from moot.protocols.engine.errors import UsageError
+from moot.protocols.text import one_line
 from moot.transcripts.exporters.document import Node, TreeExporter, visible
 
 
@@ -22,9 +23,7 @@ class Drawing(TreeExporter):
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.lines < 1:
-            raise UsageError(
-                f"labels need a width and a number of lines of at least 1, not {self.width} and {self.lines}"
-            )
+            raise UsageError(f"labels need a width and lines of at least 1, not {self.width} and {self.lines}")
 
     def label(self, node: Node) -> list[str]:
         """The lines of a node's label."""
@@ -40,5 +39,4 @@ class Drawing(TreeExporter):
 
     def cut(self, text: str) -> str:
         """A text on one line of at most `width` characters."""
-        line = " ".join(visible(text).split())
-        return line if len(line) <= self.width else line[: self.width - 1] + "…"
+        return one_line(visible(text), self.width)

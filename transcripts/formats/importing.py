@@ -50,13 +50,10 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One play that a record holds.
-
-    moves: what each seat said, in its order; the engine decides whose turn it is. The play goes as far as they last: one
-    that ends before its protocol does stays unfinished. With `times`, when each was said, as ISO 8601 or None. seats: who
-    sat where, for the record. problems: what is wrong with the record already. chance: the values of the play's coins, in
-    their order. name: of the transcript, where a record holds several plays.
-    """
+    """One play that a record holds. moves: what each seat said, in its order; the engine decides whose turn it is, and the
+    play goes as far as they last. times: when each was said, as ISO 8601 or None. seats: who sat where. problems: what is
+    wrong with the record already. chance: the values of the play's coins, in their order. name: of the transcript, where a
+    record holds several plays."""
 
     protocol: Protocol
     question: Question | Sample
@@ -114,14 +111,11 @@ class Format(ABC):
                 play.name or record.name, partial(transcript_of, play, self.name, record.value))  # fmt: skip
 
     def imports(self, path: Path, out: Path) -> Iterator[Imported]:
-        """Import every record of a file, or of the files of a folder, into the folder `out`, as NAME.jsonl, one after the
-        other as they are asked for.
+        """Import every record of a file, or of the files of a folder, into the folder `out`, one after the other as they are
+        asked for, each as NAME.jsonl: its name, after those of the folders between the root and its file.
 
-        A transcript is called after its record, with the folders between the root and its file before that. What is wrong
-        with one record is reported with it, with its file and place, and the rest goes on; a transcript that exists already
-        is left as it is, and so is what else is in `out`, even if that lies in `path`. Raises UsageError when there is
-        nothing to read, or `out` is no folder.
-        """
+        What is wrong with one record is reported with it, with its file and place, and the rest goes on. What is in `out` is
+        left as it is and not read. Raises UsageError when there is nothing to read, or `out` is no folder."""
         path, out = Path(path), Path(out)
         if not path.exists():
             raise UsageError(f"there is no file or folder {path}")
@@ -181,11 +175,8 @@ class Format(ABC):
 
 
 def transcript_of(play: Play, source: str, record: Any) -> Transcript:
-    """Play a record through the engine, in memory. `record` is kept whole; the truth is sealed.
-
-    What breaks the protocol's rules ends the play there, unfinished, and is among the problems of its `imported` event.
-    Raises UsageError when the question does not fit the protocol, and when the record holds what JSON cannot.
-    """
+    """Play a record through the engine, in memory. `record` is kept whole; the truth is sealed. What breaks the protocol's
+    rules ends the play there, unfinished, and is among the problems of its `imported` event. Raises as `record_play` does."""
     coins = deque(play.chance)
     chance = (lambda step, weights: coins.popleft()) if play.chance else None
     meta = {"seats": {seat: dict(who) for seat, who in play.seats.items()}}

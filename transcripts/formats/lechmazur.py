@@ -1,8 +1,7 @@
 """Debates of language models whose claims cite each other by number (LLM Debate Benchmark, Mazur 2026), as transcripts.
 
-A file is one debate in Markdown: who argues for and against a proposition, then one turn after the other, each a row of
-numbered claims such as "[P1.2] …" in which "[C1.1]" cites an earlier one. It is played as a `TreeDebate` in which
-all claims stand under the proposition, PRO's for it and CON's against it.
+A file is one debate in Markdown: who argues for and against a proposition, then turns of numbered claims such as "[P1.2] …"
+in which "[C1.1]" cites an earlier one. It is played as a `TreeDebate` in which all claims stand under the proposition.
 
 Rule: one format, whole.
 """
@@ -17,7 +16,6 @@ from typing import ClassVar, Literal
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question
-from moot.protocols.trees.moves import Reaction
 from moot.protocols.trees.tree_debate import TreeDebate
 from moot.transcripts.formats.importing import Format, Play, Said
 from moot.transcripts.formats.records import Record, text_of
@@ -76,7 +74,7 @@ class Lechmazur(Format):
         header, turns = read(record.value)
         if not header.get("proposition"):
             raise UsageError(
-                "its header has no proposition: there must be a line `- proposition: …` before the first turn"
+                "its header has no proposition: a line `- proposition: …` must stand before the first turn"
             )
         if not turns:
             raise UsageError("it has no turn: there must be a line such as `## Turn 1: PRO Opening`")
@@ -93,10 +91,8 @@ class Lechmazur(Format):
 
 def read(text: str) -> tuple[dict[str, str], list[Turn]]:
     """The header and the turns of a debate."""
-    header: dict[str, str] = {}
-    turns: list[Turn] = []
+    header, turns, claimed = dict[str, str](), list[Turn](), set[str]()
     fields, body = header, False  # whether the claims of the turn have begun
-    claimed: set[str] = set()
     for line in text.replace("\r\n", "\n").split("\n"):
         if head := _TURN.fullmatch(line.strip()):
             side: Literal["PRO", "CON"] = "PRO" if head[2].upper() == "PRO" else "CON"
@@ -108,8 +104,7 @@ def read(text: str) -> tuple[dict[str, str], list[Turn]]:
             body = True
             _add(turns[-1], line, claimed)
     for turn in turns:
-        turn.claims = [Claim(claim.id, claim.text.strip()) for claim in turn.claims]
-        turn.claims = [claim for claim in turn.claims if claim.id or claim.text]
+        turn.claims = [Claim(claim.id, claim.text.strip()) for claim in turn.claims if claim.id or claim.text.strip()]
     return header, turns
 
 
@@ -134,10 +129,8 @@ def ids(given: str | None) -> tuple[str, ...]:
 
 def _moves(turns: list[Turn], header: dict[str, str], found: list[str]) -> tuple[list[str], dict[str, list[Said]]]:
     """Whose turn it is and what each side says; what contradicts itself is added to `found`."""
-    order: list[str] = []
+    order, steps, step = list[str](), dict[str, str](), 0
     moves: dict[str, list[Said]] = {"a": [], "b": []}
-    steps: dict[str, str] = {}
-    step = 0
     for index, turn in enumerate(turns, 1):
         where = f"turn {turn.number}"
         if turn.number != index:
@@ -150,7 +143,7 @@ def _moves(turns: list[Turn], header: dict[str, str], found: list[str]) -> tuple
         for at in range(0, max(1, len(turn.claims)), _MOST):
             claims = turn.claims[at : at + _MOST]
             order.append(seat)
-            moves[seat].append(Reaction.model_validate({"to": "q", "label": label, "claims": len(claims)}))
+            moves[seat].append({"kind": "reaction", "to": "q", "label": label, "claims": len(claims)})
             step += 1
             for claim in claims:
                 missing += [id for id in claim.cited if id not in steps]

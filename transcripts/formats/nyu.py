@@ -86,11 +86,9 @@ class NyuDebates(Format):
 
 @no_collection()
 def import_debate(record: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> Transcript:
-    """One record, and its line of metadata where there is one, as a transcript in memory.
-
-    The truth is sealed. What breaks the record's own rules ends the play there, unfinished, and `problems` lists it.
-    Raises UsageError, naming the place, on a record that cannot be read or whose rules no protocol holds to.
-    """
+    """One record, and its line of metadata where there is one, as a transcript in memory, the truth sealed. What breaks the
+    record's own rules ends the play there, unfinished, and `problems` lists it. Raises UsageError, naming the place, on a
+    record that cannot be read or whose rules no protocol holds to."""
     given = read_record(record)
     setup, protocol = given.setup, protocol_of(given.setup)
     (source,) = setup.sourceMaterial.values()

@@ -67,11 +67,8 @@ def read(kind: type[G], value: Any, at: str = "") -> G:
 
 
 def json_records(file: Path) -> Iterator[Record | str]:
-    """The records of a file: one, an array of them, or one on each line. What is none is a text that says where and why.
-    Lines are read one after the other, so that a file of them may be larger than the memory.
-
-    Raises OSError when the file cannot be read, ValueError when it is no JSON in any of these forms.
-    """
+    """The records of a file: one, an array of them, or one on each line, read one after the other. What is none is a text
+    that says where and why. Raises OSError when the file cannot be read, ValueError when it is no JSON in these forms."""
     with file.open("rb") as handle:
         check_start(handle.read(64))
         handle.seek(0)
@@ -105,10 +102,8 @@ def _each(record: Record) -> Iterator[Record | str]:
 
 
 def csv_rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows of a CSV file with a header, each with its number, the header being row 1, one after the other.
-
-    Raises OSError when the file cannot be read, ValueError when it is no CSV in UTF-8 with a header.
-    """
+    """The rows of a CSV file with a header, each with its number, the header being row 1, one after the other. Raises OSError
+    when the file cannot be read, ValueError when it is no CSV in UTF-8 with a header."""
     with file.open("rb") as start:
         check_start(start.read(64))
     before = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a cell may hold a whole story

@@ -48,6 +48,8 @@ def summaries(folder: Path | str) -> Iterator[Summary]:
     folder = Path(folder)
     try:
         names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+    except FileNotFoundError:
+        raise UsageError(f"there is no folder {folder}") from None
     except NotADirectoryError:
         raise UsageError(f"{folder} is a file; moot list takes a folder (moot show prints one transcript)") from None
     except OSError as error:

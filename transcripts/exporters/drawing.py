@@ -29,13 +29,11 @@ class Drawing(TreeExporter):
         """The lines of a node's label."""
         width, lines = self.width, self.lines
         head = " · ".join(part for part in (node.id, node.seat, node.role, node.kind) if part and part.strip())
-        # A text of megabytes is cut before it is wrapped; white space that wrapping drops can at most halve what is left.
-        shown = " ".join(visible(node.text[: 4 * width * lines]).split())
-        body = textwrap.wrap(shown, width, break_on_hyphens=False)
-        if len(body) > lines or len(node.text) > 4 * width * lines:
-            last = body[lines - 1] if len(body) >= lines else body[-1] if body else ""
-            body = [*body[: min(lines, len(body)) - 1], last[: width - 1] + "…"] if body else ["…"]
-        return [self.cut(head), *body]
+        # A text of megabytes is cut before it is wrapped.
+        shown = visible(node.text[: 4 * width * lines]) + (" …" if len(node.text) > 4 * width * lines else "")
+        return [self.cut(head), *textwrap.wrap(
+            " ".join(shown.split()), width, max_lines=lines, placeholder="…", break_on_hyphens=False
+        )]  # fmt: skip
 
     def cut(self, text: str) -> str:
         """A text on one line of at most `width` characters."""

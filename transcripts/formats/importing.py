@@ -26,7 +26,7 @@ from moot.protocols.engine.errors import MootError, TranscriptError, UsageError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.registry import everything, find, register
+from moot.protocols.engine.registry import Named, everything, find
 from moot.protocols.engine.version import __version__
 from moot.transcripts.events import EventLog
 from moot.transcripts.formats.records import LINES, Record, json_records, json_value, reason
@@ -65,18 +65,12 @@ class Play:
     name: str = ""
 
 
-class Format(ABC):
+class Format(Named, ABC, kind="format"):
     """A format that `moot import` takes. name: what the command line calls it. about: what it is, and whose (year), in one
     line. suffixes: of its files, for looking through a folder."""
 
-    name: ClassVar[str]
     about: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]] = (".json",)
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if isinstance(cls.__dict__.get("name"), str):
-            register("format", cls.name, cls)
 
     def root(self, path: Path) -> Path:
         """The file, or the folder with the files, that a path given by a user stands for."""

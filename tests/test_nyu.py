@@ -253,7 +253,7 @@ def test_a_broken_rule_is_a_problem_of_the_record_and_nothing_is_lost(change: st
     (lambda r: r["setup"].update(question=" "), "a question needs a text"),
     (lambda r: r["setup"].update(correctAnswerIndex=2), "truth is 2"),
     (lambda r: r["setup"].update(answers=["x", "x"]), "two equal choices"),
-    (lambda r: r["setup"].update(sourceMaterial={}), "^setup: sourceMaterial must hold exactly one source"),
+    (lambda r: r["setup"].update(sourceMaterial={}), "^setup.sourceMaterial: Dictionary should have at least 1 item"),
     (lambda r: r["setup"]["rules"].update(globalQuoteRestriction=9), "setup.rules.globalQuoteRestriction"),
     (lambda r: r["setup"]["rules"].update(repeatingStructure=[speeches("Sequential")]), "never ends"),
     (lambda r: r["setup"]["rules"]["fixedOpening"].append({"Dance": {}}), r"fixedOpening.3: it must hold"),

@@ -24,12 +24,11 @@ previous chain value and this line up to it. Views are not stored: `request` is 
 | told | words of the protocol itself: step, text | no (reserved) |
 | tool | a tool call: step, seat, attempt, name, arguments, result | no (reserved) |
 
-The meta of `started`, every field optional: `moot`, the version of moot that played; `at`, the clock; `seats`, who sat
-where; `task`; `parent`, of a fork or rejudgement: `{"digest", "at", "seats", "path"}` of the play that it was derived from;
-`sealed`: `{"truth": index}`, or the truth beside the file (`transcripts/truth.py`).
+The meta of `started`, every field optional: `moot`, its version; `at`, the clock; `seats`, who sat where; `task`; `parent`, of
+a fork or rejudgement: `{"digest", "at", "seats", "path"}` of the play that it was derived from; `sealed`: `{"truth": index}`,
+or the truth beside the file (`transcripts/truth.py`).
 
-Which events are the play is settled for version 2: those marked yes. Any other name is optional. Readers pass over what
-they do not know, and `verify` counts it; a new part of the play takes version 3.
+Which events are the play is settled for version 2. Readers pass over any other, and `verify` counts it.
 """
 
 from __future__ import annotations
@@ -54,8 +53,7 @@ KNOWN = PLAYED | RESERVED | {"asked", "attempted", "chose", "refined", "cancelle
 
 _CHAIN = b',"chain":"'
 _META = b',"meta":'
-KEPT = b'{"event":"imported",'
-"""How a line begins that holds what an import keeps of its source."""
+KEPT = b'{"event":"imported",'  # how a line begins that holds what an import keeps of its source
 
 
 @cache

@@ -32,7 +32,15 @@ class Writer:
             raise UsageError(f"{path} exists already; take another name, or go on: moot resume {path}") from None
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror}") from None
-        _lock(self._file, self.path)
+        try:
+            import fcntl
+
+            fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise UsageError(f"{path} is being written by another process; wait for it or stop it") from None
+        except (ImportError, OSError):  # this system, or the disk, has no such locks
+            pass
 
     def __call__(self, line: bytes) -> None:
         try:
@@ -48,20 +56,6 @@ class Writer:
 
     def close(self) -> None:
         self._file.close()
-
-
-def _lock(file: IO[bytes], path: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise UsageError(f"{path} is being written by another process; wait for it or stop it") from None
-    except OSError:
-        return
 
 
 def read_lines(path: Path | str) -> Iterator[bytes]:

@@ -83,13 +83,11 @@ def _piece(piece: Piece) -> str:
 
 def _bars(choices: Sequence[str], beliefs: Sequence[float]) -> str:
     rows = []
-    for index, belief in enumerate(beliefs):
-        name = choices[index] if index < len(choices) else str(index)
+    for name, belief in zip([*choices, *map(str, range(len(choices), len(beliefs)))], beliefs, strict=False):
         wide = max(0.0, min(100.0, 100 * belief))
         inner = f'<div style="width:{wide:.1f}%;background:#58a;height:.8em"></div>'
-        rows.append(f"<tr><td>{_text(one_line(name, 60))}</td>"
-                    f'<td style="width:20em"><div style="background:#8883">{inner}</div></td>'
-                    f"<td>{percent(belief)}</td></tr>")  # fmt: skip
+        bar = f'<td style="width:20em"><div style="background:#8883">{inner}</div></td>'
+        rows.append(f"<tr><td>{_text(one_line(name, 60))}</td>{bar}<td>{percent(belief)}</td></tr>")
     return f"<table>{''.join(rows)}</table>" if rows else ""
 
 
@@ -98,8 +96,8 @@ def tree_html(graph: networkx.DiGraph[str], most: int = 500) -> str:
     lines, count = [], 0
     depths: dict[str, int] = {}
     for node, _, relation, again in walk(graph):
-        parents = [depths[parent] for parent in graph.predecessors(node) if parent in depths]
-        depth = depths.setdefault(node, min(parents) + 1 if parents else 0)
+        above = min((depths[parent] for parent in graph.predecessors(node) if parent in depths), default=-1)
+        depth = depths.setdefault(node, above + 1)
         attributes, count = graph.nodes[node], count + 1
         if count > most:
             continue

@@ -112,10 +112,8 @@ def _worded(pieces: Sequence[Piece]) -> Text:
 
 
 def _add_bars(page: _Page, choices: Sequence[str], beliefs: Sequence[float]) -> None:
-    if not beliefs:
-        return
     names = [one_line(choice, 30) for choice in choices] + [str(i) for i in range(len(choices), len(beliefs))]
-    wide = max(map(len, names))
+    wide = max(map(len, names), default=0)
     full = max(5, min(40, page.width - wide - 14))
     for name, belief in zip(names, beliefs, strict=False):
         page.add(f"{name:<{wide}}  {bar(belief, full)} {percent(belief):>6}", indent=2)
@@ -173,9 +171,8 @@ def tree_text(graph: networkx.DiGraph[str], width: int = 100) -> str:
     lines = []
     for node, stem, relation, again in walk(graph):
         attributes: dict[str, Any] = graph.nodes[node]
-        who = " ".join(filter(None, (str(attributes.get("seat") or ""), one_line(str(attributes.get("kind", "")), 30))))
-        how = f" ({one_line(relation, 30)})" if relation else ""
-        head = f"{stem}{node} {who}{how}: "
+        who = f"{attributes.get('seat') or ''} {one_line(str(attributes.get('kind', '')), 30)}".strip()
+        head = f"{stem}{node} {who}{f' ({one_line(relation, 30)})' if relation else ''}: "
         text = "see above" if again else one_line(str(attributes.get("text", "")), max(20, width - len(head)))
         lines.append(visible(head + text))
     return "\n".join(lines) + "\n"

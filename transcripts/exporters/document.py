@@ -1,10 +1,9 @@
 """An argument tree as checked data, which all exporters of trees write.
 
-The tree is a `networkx.DiGraph`. Its attributes: question (str), root (a node). Its nodes are step paths ("q" for the
-question, then "0", "2.0.1", …) with attributes kind (str), text (str), size (int, 0 or more, in the question's unit of
-reading), and those that a seat said with seat and role (str). Its edges lead from what was said to what was said about it,
-with the attribute relation ("supports", "attacks", "answers", "cites", …). Every node is reached from the root, and no path
-leads back. Statements that one node cites can make it a DAG and not a tree.
+The tree is a `networkx.DiGraph`, or a DAG where statements cite others. Its attributes: question (str), root (a node). Its
+nodes are step paths ("q" for the question, then "0", "2.0.1", …) with attributes kind (str), text (str), size (int, 0 or
+more, in the question's unit of reading), and those that a seat said with seat and role (str). Its edges lead from what was
+said to what was said about it, with the attribute relation ("supports", "cites", …). Every node is reached from the root.
 
 Rule of this file: what a tree must be, and nothing of the forms that it is written in. Nodes and edges are in the order of
 their steps, so that equal trees give equal text. Lone surrogates, which no encoding can write, become U+FFFD.
@@ -19,7 +18,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import networkx as nx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.errors import UsageError, first_problem
 from moot.transcripts.exporters.base import Exporter
 from moot.transcripts.transcript import Transcript
 
@@ -93,9 +92,8 @@ def _node(name: Any, attributes: dict[str, Any]) -> Node:
     try:
         return Node(id=name, **{str(key): _text(value) for key, value in attributes.items()})
     except (ValidationError, TypeError) as error:
-        problem = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
-        where = ".".join(str(part) for part in problem["loc"])
-        raise UsageError(f"this graph is not an argument tree: node {name!r}: {where}: {problem['msg']}") from None
+        problem = first_problem(error) if isinstance(error, ValidationError) else error
+        raise UsageError(f"this graph is not an argument tree: node {name!r}: {problem}") from None
 
 
 def _edge(parent: str, child: str, attributes: dict[str, Any]) -> Edge:

@@ -167,19 +167,14 @@ class OfflineJudge:
 
     def act(self, request: Request) -> Any:
         reply = self._act(request)
-        if request.step != self.last:
-            return reply
-        return _ended_later(reply) if inspect.isawaitable(reply) else _ended(reply)
+        return _ended(reply) if request.step == self.last else reply
 
 
-def _ended(reply: Any) -> Any:
+async def _ended(reply: Any) -> Any:
+    reply = await reply if inspect.isawaitable(reply) else reply
     if isinstance(reply, Verdict):
         return reply.model_copy(update={"end": True})
     return {**reply, "end": True} if isinstance(reply, Mapping) else reply
-
-
-async def _ended_later(reply: Any) -> Any:
-    return _ended(await reply)
 
 
 # -- what is kept of a record ------------------------------------------------------------------------------------------

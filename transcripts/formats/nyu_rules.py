@@ -148,18 +148,12 @@ class Material(_Source):
 
 class Setup(_Source):
     rules: Rules
-    sourceMaterial: dict[str, Material]
+    sourceMaterial: Annotated[dict[str, Material], Field(min_length=1, max_length=1)]
     question: str
     answers: list[str]
     correctAnswerIndex: int
     roles: dict[str, str]
     creationTime: int | None = None
-
-    @model_validator(mode="after")
-    def _one_material(self) -> Setup:
-        if len(self.sourceMaterial) != 1:
-            raise ValueError("sourceMaterial must hold exactly one source")
-        return self
 
 
 class Record(_Source):

@@ -36,6 +36,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -175,17 +176,12 @@ def played(lines: Iterable[tuple[bytes, dict[str, Any]]]) -> Iterator[tuple[byte
     yield from held
 
 
-class Digest:
+def digest_of(lines: Iterable[tuple[bytes, dict[str, Any]]]) -> str:
     """The digest of a play: of what happened at every step, whatever order it happened in, and of the outcome."""
-
-    def __init__(self) -> None:
-        self._leaves: list[tuple[tuple[int, ...], bytes]] = []
-
-    def add(self, body: bytes, event: Mapping[str, Any]) -> None:
+    leaves: list[tuple[tuple[int, ...], bytes]] = []
+    for line, event in played(lines):
         name = event["event"]
         key = (-1,) if name == "started" else (1 << 62,) if name in ("ended", "failed") else path_of(event["step"])
-        self._leaves.append((key, blake2b(body, digest_size=16).digest()))
-
-    def hex(self) -> str:
-        self._leaves.sort(key=lambda leaf: leaf[0])
-        return blake2b(b"".join(leaf for _, leaf in self._leaves), digest_size=16).hexdigest()
+        leaves.append((key, blake2b(played_part(line), digest_size=16).digest()))
+    leaves.sort(key=itemgetter(0))
+    return blake2b(b"".join(map(itemgetter(1), leaves)), digest_size=16).hexdigest()

@@ -20,7 +20,7 @@ from moot.protocols.engine.errors import ReplayDivergence, TranscriptError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.outcomes import Decided, Forfeited
 from moot.protocols.engine.question import Question
-from moot.transcripts.events import KNOWN, VERSION, Digest, EventLog, played, played_part
+from moot.transcripts.events import KNOWN, VERSION, EventLog, digest_of, played
 from moot.transcripts.transcript import Transcript, outcome_of
 
 
@@ -165,7 +165,7 @@ def replay(transcript: Transcript, protocol: Protocol | None = None) -> Replayed
 
 def verify(transcript: Transcript) -> Verified:
     """Fold the log and check its chain, without running the protocol. Raises TranscriptError naming line and event."""
-    count, unknown, ended, digest = 0, 0, False, Digest()
+    count, unknown, ended = 0, 0, False
 
     def counted() -> Iterator[tuple[bytes, dict[str, Any]]]:
         nonlocal count, unknown, ended
@@ -175,9 +175,8 @@ def verify(transcript: Transcript) -> Verified:
             ended = event["event"] == "ended" or (ended and event["event"] != "resumed")
             yield line, event
 
-    for line, event in played(counted()):
-        digest.add(played_part(line), event)
-    return Verified(count, ended, digest.hex(), unknown)
+    digest = digest_of(counted())
+    return Verified(count, ended, digest, unknown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from moot.protocols.engine.base import Protocol, protocol_named
 from moot.protocols.engine.errors import TranscriptError
 from moot.protocols.engine.outcomes import Outcome, outcome_adapter
 from moot.protocols.engine.question import Question, Sample
-from moot.transcripts.events import Digest, chain_of, played, played_part
+from moot.transcripts.events import chain_of, digest_of
 from moot.transcripts.store import checked, parsed, read_lines
 from moot.transcripts.truth import SealedBeside
 from moot.transcripts.version1 import as_version_2, translate
@@ -163,10 +163,7 @@ class Transcript:
     @cached_property
     def digest(self) -> str:
         """The digest of the play: equal for equal plays, whatever order their calls came back in and whoever sat there."""
-        digest = Digest()
-        for line, event in played(self.pairs(kept=False)):
-            digest.add(played_part(line), event)
-        return digest.hex()
+        return digest_of(self.pairs(kept=False))
 
     def steps(self) -> Iterator[Step]:
         """The accepted moves, in the order in which they were recorded."""

@@ -1,7 +1,7 @@
 """The records of the human debates of Michael et al. 2023 (arXiv 2311.08702; data CC-BY 4.0): what a file must hold,
 and its rules as a moot protocol. The rules are read as the platform of that study plays them.
 
-Rule: records and rules; texts stand in `nyu_passage`, play in `nyu_rounds`.
+Rule: records and rules; texts stand in `nyu_passage`, play in `nyu`.
 """
 
 from __future__ import annotations

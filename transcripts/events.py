@@ -134,9 +134,8 @@ def parse(line: bytes, number: int, name: str) -> dict[str, Any]:
         pass
     except ValueError as error:
         wrong = f"cannot be read as JSON: {error}"
-    raise TranscriptError(
-        f"{name}: {f'line {number}' if number else 'the last line'} {wrong or f'is no moot event: {line[:80]!r}'}"
-    )
+    where = f"line {number}" if number else "the last line"
+    raise TranscriptError(f"{name}: {where} {wrong or f'is no moot event: {line[:80]!r}'}")
 
 
 def label(line: bytes) -> str:

@@ -16,12 +16,14 @@ from pydantic_core import from_json
 
 from moot.complexity.play import path_of, reads_in
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import ReplayDivergence, TranscriptError
+from moot.protocols.engine.errors import ReplayDivergence
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.outcomes import Decided, Forfeited
 from moot.protocols.engine.question import Question
 from moot.transcripts.events import KNOWN, VERSION, EventLog, digest_of, played
 from moot.transcripts.transcript import Transcript, outcome_of
+
+_ANSWERED = ("moved", "rejected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,18 @@ class Replayed:
     def digest(self) -> str:
         """The digest of the play."""
         return self.transcript.digest
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Pause the cyclic garbage collector: a long replay keeps what it makes alive, so collections find nothing."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 class _Again(EventLog):
@@ -80,12 +94,9 @@ class Replay:
     def unwritten(self) -> list[bytes]:
         return list(self._bodies)
 
+    @no_collection()
     def run(self) -> None:
         """Feed every recorded event to the play and compare what it says. Raises ReplayDivergence at the first difference."""
-        with no_collection():
-            self._run()
-
-    def _run(self) -> None:
         bodies = self._bodies
         for line, event in played(self.transcript.pairs(kept=False)):
             if event["event"] == "started":
@@ -94,7 +105,7 @@ class Replay:
             if self.reopen and event["event"] in ("failed", "ended") and event["outcome"]["kind"] == "errored":
                 break
             if not bodies:
-                if event["event"] == "moved":
+                if event["event"] in _ANSWERED:
                     self._answer(event)
                 else:
                     self._feed(event)
@@ -121,27 +132,13 @@ class Replay:
 
     def _feed(self, event: dict[str, Any]) -> None:
         game, name = self.game, event["event"]
-        if name == "rejected":
-            self._answer(event)
-        elif name == "failed" and event["step"] in game.open:
+        if name == "failed" and event["step"] in game.open:
             outcome = outcome_of(event["outcome"], self.transcript.name)
             game.end(outcome, failed=event["step"], reads=event.get("reads", 0))
         elif name == "ended":
             outcome = outcome_of(event["outcome"], self.transcript.name)
             if not isinstance(outcome, (Decided, Forfeited)):
                 game.end(outcome)
-
-
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """Pause the cyclic garbage collector: a long replay keeps what it makes alive, so collections find nothing."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _compare(again: bytes, event: dict[str, Any], requests: bool = False) -> None:
@@ -189,9 +186,6 @@ class Recorded:
     spent: Mapping[str, Any] | None
 
 
-_ANSWERED = ("moved", "rejected")
-
-
 class Recording:
     """Recorded answers by step, to be played again in part."""
 
@@ -201,12 +195,6 @@ class Recording:
     ) -> None:  # fmt: skip
         """before: only steps that come before this one, in the order of paths. without: not the steps of these seats.
         protocol: run, instead of the recorded one, to hash the requests of a recording in version 1 anew."""
-        if before is not None and all(
-            event.get("step") != before for event in transcript.events(kept=False) if event["event"] in _ANSWERED
-        ):
-            raise TranscriptError(
-                f"{transcript.name}: no move was recorded at step {before}; moot show lists the steps"
-            )
         anew = None if transcript.version == VERSION else iter(Replay(transcript, protocol).requests or ())
         self.answers: dict[str, deque[Recorded]] = {}
         limit = path_of(before) if before is not None else None

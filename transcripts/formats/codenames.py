@@ -88,9 +88,7 @@ def _play(seen: _Oversight, game: _Game, overseer: Any, at: str, name: str) -> P
     found: list[str] = []
     refused = seen.expected_score == truth == -1 and said.clue.upper() in (*good, *bad)
     if refused:
-        found.append(
-            f"{at}: the clue {said.clue!r} is a word of the game, and was refused with -1: there is no verdict"
-        )
+        found.append(f"{at}: the clue {said.clue!r} is a word of the game, and refused with -1: there is no verdict")
     elif not 0 <= truth <= len(good):
         found.append(f"{at}.ground_truth_score is {truth}, which no play of {len(good)} good words can score")
     elif set(good) | set(bad) <= set(near) and bad:

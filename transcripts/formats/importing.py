@@ -158,9 +158,7 @@ class Format(Named, ABC, kind="format"):
                 name, make = _free(file_name("-".join([*folders, found[0]])), taken), found[1]
                 path = out / f"{name}.jsonl"
                 if path.exists():
-                    raise UsageError(
-                        f"{path} exists already, and is left as it is; remove it to import the record again"
-                    )
+                    raise UsageError(f"{path} exists already, and is left as it is; remove it to import it again")
                 transcript = make()
                 save(transcript.lines(), path)
                 yield Imported(name, path, [f"{where}: {problem}" for problem in problems(transcript)])

@@ -73,9 +73,7 @@ class Lechmazur(Format):
             raise UsageError(f"it is a {type(record.value).__name__}, not the text of a debate")
         header, turns = read(record.value)
         if not header.get("proposition"):
-            raise UsageError(
-                "its header has no proposition: a line `- proposition: …` must stand before the first turn"
-            )
+            raise UsageError("its header has no proposition: write `- proposition: …` on a line before the first turn")
         if not turns:
             raise UsageError("it has no turn: there must be a line such as `## Turn 1: PRO Opening`")
         found: list[str] = []

@@ -129,9 +129,7 @@ def _feedback(moderator: list[str], judged: bool, rounds: int, problems: list[st
         if side is None:
             after = judged or number + 1 < rounds
             how = ", and the debate went on: it is read as even" if after else ""
-            problems.append(
-                f"players.Moderator: message {number} states no preference that can be read{how}: {text[:80]!r}"
-            )
+            problems.append(f"players.Moderator: message {number} states no readable preference{how}: {text[:80]!r}")
             if not after:
                 return found
         belief = _BELIEFS.get(side or "none", (0.5, 0.5))

@@ -203,10 +203,8 @@ def _protocol(given: str, assigned: tuple[int, ...], answers: int) -> Debate:
         return Debate(**fields)
     if only == {True} and len(assigned) == 1:
         return Consultancy(answer=assigned[0], **fields)
-    raise UsageError(
-        f"setup.rules: rounds for assigned debaters only, with {len(assigned)} of {answers} assigned"
-        f"{' and other rounds for all' if len(only) > 1 else ''}: neither a debate nor a consultancy"
-    )
+    mixed = f"{len(assigned)} of {answers} assigned{' and other rounds for all' if len(only) > 1 else ''}"
+    raise UsageError(f"setup.rules: rounds for assigned debaters only, {mixed}: neither a debate nor a consultancy")
 
 
 def round_of(part: AnyPart) -> str:

@@ -128,9 +128,7 @@ def json_value(text: bytes) -> Any:
 
     def finite(digits: str) -> float:
         if not math.isfinite(number := float(digits)):
-            raise ValueError(
-                f"{digits} is not JSON" if digits[-1] in "Ny" else f"the number {digits[:20]} is too large"
-            )
+            raise ValueError(f"{digits} is not JSON" if digits[-1] in "Ny" else f"{digits[:20]} is too large a number")
         return number
 
     try:

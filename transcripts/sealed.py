@@ -21,7 +21,6 @@ from pydantic_core import from_json
 from moot.protocols.engine.errors import TranscriptError, UsageError
 from moot.transcripts.events import check_header
 
-ZSTD_HINT = "sealed transcripts need the zstd extra: pip install 'moot[seal]'"
 _MAGIC = 0x184D2A5D
 _HEAD = struct.Struct("<II")
 _MOST_SUMMARY = 1 << 24
@@ -100,4 +99,4 @@ def library() -> Library:
         zstd = import_module("zstandard")
         return Library(zstd.ZstdError, lambda n: zstd.ZstdCompressor(level=n, write_checksum=True).compressobj(),
                        lambda: zstd.ZstdDecompressor().decompressobj())  # fmt: skip
-    raise UsageError(ZSTD_HINT)
+    raise UsageError("sealed transcripts need the zstd extra: pip install 'moot[seal]'")

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from typing import Annotated, Any, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import networkx as nx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -43,6 +44,9 @@ class TreeExporter(Exporter):
 
 class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+M = TypeVar("M", bound=Model)
 
 
 class Node(Model):
@@ -77,9 +81,9 @@ class Document(Model):
 
 def document(graph: Tree) -> Document:
     """The graph as checked data, nodes and edges in the order of their steps."""
-    nodes = [_node(name, attributes) for name, attributes in graph.nodes(data=True)]
+    nodes = [_checked(Node, f"node {name!r}", said, id=name) for name, said in graph.nodes(data=True)]
     nodes.sort(key=lambda node: _order(node.id))
-    edges = [_edge(parent, child, attributes) for parent, child, attributes in graph.edges(data=True)]
+    edges = [_checked(Edge, f"edge {a!r} to {b!r}", how, parent=a, child=b) for a, b, how in graph.edges(data=True)]
     edges.sort(key=lambda edge: (_order(edge.parent), _order(edge.child)))
     check_shape(graph)
     question, root = _text(graph.graph["question"]), graph.graph["root"]
@@ -88,19 +92,12 @@ def document(graph: Tree) -> Document:
     )
 
 
-def _node(name: Any, attributes: dict[str, Any]) -> Node:
+def _checked(kind: type[M], what: str, attributes: Mapping[Any, Any], **place: Any) -> M:
     try:
-        return Node(id=name, **{str(key): _text(value) for key, value in attributes.items()})
+        return kind(**place, **{str(key): _text(value) for key, value in attributes.items()})
     except (ValidationError, TypeError) as error:
         problem = first_problem(error) if isinstance(error, ValidationError) else error
-        raise UsageError(f"this graph is not an argument tree: node {name!r}: {problem}") from None
-
-
-def _edge(parent: str, child: str, attributes: dict[str, Any]) -> Edge:
-    if set(attributes) != {"relation"} or not isinstance(attributes["relation"], str):
-        needs = f"needs one attribute, relation (a text); it has {sorted(map(str, attributes))}"
-        raise UsageError(f"this graph is not an argument tree: edge {parent!r} to {child!r} {needs}")
-    return Edge(parent=parent, child=child, relation=_text(attributes["relation"]))
+        raise UsageError(f"this graph is not an argument tree: {what}: {problem}") from None
 
 
 def check_shape(graph: Tree) -> None:

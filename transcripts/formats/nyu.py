@@ -31,7 +31,7 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request
 from moot.transcripts.formats.importing import Format, Imported, Play, import_event, record_play
-from moot.transcripts.formats.nyu_passage import Passage, speech_of, text_of, tokens_of
+from moot.transcripts.formats.nyu_passage import Passage, speech_of, tokens_of
 from moot.transcripts.formats.nyu_rules import Offline, Round, debater, protocol_of, read_record, round_of
 from moot.transcripts.formats.records import Record, json_records, json_value, reason, refuse_constants
 from moot.transcripts.replay import Replay, no_collection
@@ -142,12 +142,8 @@ def export_metadata(transcript: Transcript) -> dict[str, Any] | None:
 
 def offline_judgments(transcript: Transcript) -> list[OfflineJudgment]:
     """The beliefs of those who judged the debate after its end, by judge. Raises UsageError like `export_debate`."""
-    return [
-        offline_judgment(judge, given)
-        for held in read_record(export_debate(transcript)).rounds
-        if held.OfflineJudgments is not None
-        for judge, given in held.OfflineJudgments.judgments.items()
-    ]
+    held = (each.OfflineJudgments for each in read_record(export_debate(transcript)).rounds)
+    return [offline_judgment(judge, given) for each in held if each for judge, given in each.judgments.items()]
 
 
 class OfflineJudge:
@@ -244,7 +240,7 @@ def _moves(
 ) -> Iterator[tuple[str, str, dict[str, Any], int | None]]:
     """The moves of a round: where each stands, whose it is, the move, its time. Bad quotes are added to `found`."""
     if name == "JudgeFeedback":
-        text = text_of(held.feedback.content, passage)
+        text = speech_of(held.feedback.content, passage)["text"]
         verdict = {"kind": "verdict", "probabilities": held.distribution, "text": text, "end": held.endDebate}
         yield place, "judge", verdict, held.feedback.timestamp
     elif name == "NegotiateEnd":
@@ -269,11 +265,11 @@ def _speaker(speakers: Mapping[str, str], key: str) -> str:
 
 
 def offline_judgment(judge: str, given: Offline) -> OfflineJudgment:
-    texts = ("".join(part.Text.text for part in each.feedback.content if part.Text) for each in given.judgments)
-    return OfflineJudgment(judge, given.mode, tuple(
-        Verdict(probabilities=tuple(each.distribution), text=text, end=each.endDebate)
-        for each, text in zip(given.judgments, texts, strict=True)
-    ))  # fmt: skip
+    verdicts = []
+    for each in given.judgments:
+        text = "".join(part.Text.text for part in each.feedback.content if part.Text)
+        verdicts.append(Verdict(probabilities=tuple(each.distribution), text=text, end=each.endDebate))
+    return OfflineJudgment(judge, given.mode, tuple(verdicts))
 
 
 def _bad_judgments(place: str, judgments: Mapping[str, Offline]) -> list[str]:

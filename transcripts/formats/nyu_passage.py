@@ -113,8 +113,3 @@ def speech_of(content: Iterable[Segment], passage: Passage) -> dict[str, Any]:
             quotes.append({"text": quote, "verified": span is not None, "span": span})
             text.append(f"<quote>{quote}</quote>")
     return {"kind": "speech", "text": "".join(text), "quotes": quotes}
-
-
-def text_of(content: Iterable[Segment], passage: Passage) -> str:
-    """What a judge said, as text."""
-    return str(speech_of(content, passage)["text"])

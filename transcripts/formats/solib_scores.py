@@ -50,11 +50,6 @@ def expected(scores: Mapping[str, Score], by: Mapping[str, float]) -> Score:
     return {rule: math.fsum(by[answer] * score[rule] for answer, score in scores.items()) for rule in RULES}
 
 
-def difference(first: Score, second: Score) -> Score:
-    """The agent score difference (ASD): what arguing for the true answer earns over arguing for the false one."""
-    return {rule: first[rule] - second[rule] for rule in RULES}
-
-
 def of_record(reports: Mapping[str, Mapping[str, float]], truth: str | None) -> dict[str, list[Score]]:
     """Every score of a record: where each is recorded ("agent_score.A", "agent_score_diff", "judge_score_b0", …) and the
     values that it may have there, more than one only where best answers tie.
@@ -70,7 +65,7 @@ def of_record(reports: Mapping[str, Mapping[str, float]], truth: str | None) -> 
         return found
     if truth is not None:
         (false,) = (answer for answer in reports if answer != truth)
-        found["agent_score_diff"] = [difference(agent[truth], agent[false])]
+        found["agent_score_diff"] = [{rule: agent[truth][rule] - agent[false][rule] for rule in RULES}]
     logs = {answer: score["log"] for answer, score in agent.items()}
     for name, beta in (("b0", 0.0), ("b1", 1.0), ("binf", math.inf)):
         by = [weights(logs, beta, shared) for shared in (False, True)]

@@ -90,11 +90,9 @@ class Library(NamedTuple):
 def library() -> Library:
     """The zstd library: Python 3.14's own, or the package. Raises UsageError when there is none."""
     with suppress(ImportError):
-        own = import_module("compression.zstd")
-        level, checked = own.CompressionParameter.compression_level, own.CompressionParameter.checksum_flag
-        return Library(
-            own.ZstdError, lambda n: own.ZstdCompressor(options={level: n, checked: 1}), own.ZstdDecompressor
-        )
+        z = import_module("compression.zstd")
+        level, check = z.CompressionParameter.compression_level, z.CompressionParameter.checksum_flag
+        return Library(z.ZstdError, lambda n: z.ZstdCompressor(options={level: n, check: 1}), z.ZstdDecompressor)
     with suppress(ImportError):
         zstd = import_module("zstandard")
         return Library(zstd.ZstdError, lambda n: zstd.ZstdCompressor(level=n, write_checksum=True).compressobj(),

@@ -39,8 +39,8 @@ class Writer:
         except BlockingIOError:
             self._file.close()
             raise UsageError(f"{path} is being written by another process; wait for it or stop it") from None
-        except (ImportError, OSError):  # this system, or the disk, has no such locks
-            pass
+        except (ImportError, OSError):
+            pass  # this system, or the disk, has no such locks
 
     def __call__(self, line: bytes) -> None:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from moot.complexity.play import Play, path_of
@@ -41,7 +42,6 @@ class Scene:
 
     step: str
     seat: str
-    role: str
     kind: str
     heading: str = ""
     defends: str | None = None
@@ -61,22 +61,19 @@ class Scene:
 
 def scenes(transcript: Play) -> list[Scene]:
     """Every move of the play in the order of its steps, rejected ones and interruptions included."""
-    put = put_to(transcript)
-    own = transcript.question
-    roles: Mapping[str, str] = transcript.started["roles"]
-    found: list[tuple[tuple[int, ...], int, Scene]] = []
+    put, own = put_to(transcript), transcript.question
+    found: list[tuple[tuple[int, ...], Scene]] = []
     place: tuple[int, ...] = (-1,)
-    for count, event in enumerate(transcript.events()):
+    for event in transcript.events():
         name = event["event"]
         if name in ("moved", "rejected"):
             place = path_of(event["step"])
-            found.append((place, count, _scene(event, roles, *put.get(event["step"], ({}, own)), own)))
+            found.append((place, _scene(event, *put.get(event["step"], ({}, own)), own)))
         elif note := _note(event):
             if name in ("entered", "attempted"):
                 place = path_of(event["step"])
-            found.append((place, count, Scene(event.get("step", ""), event.get("seat", ""), "", name, note=note)))
-    found.sort(key=lambda item: item[:2])
-    return [scene for _, _, scene in found]
+            found.append((place, Scene(event.get("step", ""), event.get("seat", ""), name, note=note)))
+    return [scene for _, scene in sorted(found, key=itemgetter(0))]
 
 
 def cast(transcript: Play, shown: list[Scene]) -> dict[str, str]:
@@ -104,8 +101,7 @@ def described(agent: Any) -> str:
     if not isinstance(agent, Mapping):
         return "unknown" if agent is None else one_line(str(agent), 60)
     named = [str(agent[key]) for key in ("agent", "model", "name") if isinstance(agent.get(key), str)]
-    members = agent.get("members")
-    if isinstance(members, list):
+    if isinstance(members := agent.get("members"), list):
         linked = "" if named and named[-1].endswith("-of") else "of "
         named.append(linked + ", ".join(described(member) for member in members))
     return one_line(" ".join(named) or "an agent that does not describe itself", 80)
@@ -126,20 +122,16 @@ def put_to(transcript: Play) -> dict[str, tuple[Mapping[str, Any], Question]]:
     return put
 
 
-def _scene(
-    event: Mapping[str, Any], roles: Mapping[str, str], brief: Mapping[str, Any], put: Question, own: Question
-) -> Scene:
+def _scene(event: Mapping[str, Any], brief: Mapping[str, Any], put: Question, own: Question) -> Scene:
     move = event["move"] if isinstance(event["move"], Mapping) else {"reply": event["move"]}
-    seat, kind, choices = event["seat"], str(move.get("kind", "move")), tuple(put.choices)
-    defends = brief.get("answer")
+    choices, defends = tuple(put.choices), brief.get("answer")
     common: dict[str, Any] = {
-        "step": event["step"], "seat": seat, "role": roles.get(seat, ""), "kind": kind, "heading": _heading(brief),
+        "step": event["step"], "seat": event["seat"], "kind": str(move.get("kind", "move")), "heading": _heading(brief),
         "defends": _choice(choices, defends) if isinstance(defends, int) else None, "choices": choices,
     }  # fmt: skip
     if event["event"] == "rejected":
         return Scene(**common, rule=str(event.get("rule", "")))
-    known = recorded_move(move)
-    if known is None:
+    if (known := recorded_move(move)) is None:
         return Scene(**common, pieces=tuple(pieces(words_of(move))))
     beliefs, extra = known.stated_probabilities(), known.in_short(choices)
     if beliefs and not extra and set(choices) != set(own.choices):

@@ -91,7 +91,6 @@ def _add_scene(page: _Page, scene: Scene, styles: Mapping[str, str]) -> None:
     page.add(f"{scene.seat} {scene.head}", style=f"bold {styles.get(scene.seat, '')}".strip())
     if scene.rule is not None:
         page.add(f"rejected: {one_line(scene.rule, 500)}", style="red", indent=2)
-        return
     if any(piece.text.strip() for piece in scene.pieces):
         page.add(_worded(scene.pieces), indent=2)
     _add_bars(page, scene.choices, scene.beliefs)

@@ -55,8 +55,7 @@ def ending(transcript: Play) -> str:
     if isinstance(outcome, Unreadable):
         return f"Unreadable at step {outcome.step}: what {one_line(outcome.seat, 64)} said: {one_line(outcome.reason, 500)}"
     assert isinstance(outcome, Errored)
-    cause = outcome.cause.removeprefix(f"step {outcome.step}: ")
-    return f"Errored at step {outcome.step}: {one_line(cause, 1000)}"
+    return f"Errored at step {outcome.step}: {one_line(outcome.cause.removeprefix(f'step {outcome.step}: '), 1000)}"
 
 
 def scored(transcript: Play) -> list[str]:

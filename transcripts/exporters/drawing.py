@@ -31,9 +31,9 @@ class Drawing(TreeExporter):
         head = " · ".join(part for part in (node.id, node.seat, node.role, node.kind) if part and part.strip())
         # A text of megabytes is cut before it is wrapped.
         shown = visible(node.text[: 4 * width * lines]) + (" …" if len(node.text) > 4 * width * lines else "")
-        return [self.cut(head), *textwrap.wrap(
-            " ".join(shown.split()), width, max_lines=lines, placeholder="…", break_on_hyphens=False
-        )]  # fmt: skip
+        shown = " ".join(shown.split())
+        body = textwrap.wrap(shown, width, max_lines=lines, placeholder="…", break_on_hyphens=False)
+        return [self.cut(head), *body]
 
     def cut(self, text: str) -> str:
         """A text on one line of at most `width` characters."""

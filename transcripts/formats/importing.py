@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -155,11 +155,15 @@ class Format(Named, ABC, kind="format"):
                     return
                 if isinstance(found, str):
                     raise UsageError(found)
-                name, make = _free(file_name("-".join([*folders, found[0]])), taken), found[1]
+                name = own = file_name("-".join([*folders, found[0]]))
+                number = count(2)
+                while name in taken:  # by a record of this import
+                    name = f"{own}-{next(number)}"
+                taken.add(name)
                 path = out / f"{name}.jsonl"
                 if path.exists():
                     raise UsageError(f"{path} exists already, and is left as it is; remove it to import it again")
-                transcript = make()
+                transcript = found[1]()
                 save(transcript.lines(), path)
                 yield Imported(name, path, [f"{where}: {problem}" for problem in problems(transcript)])
             except (OSError, MootError, ValueError, RecursionError) as error:
@@ -242,13 +246,6 @@ def file_name(name: str) -> str:
     loses its middle, because what tells it from others stands at its ends."""
     allowed = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
     return (allowed if len(allowed) <= 200 else f"{allowed[:98]}--{allowed[-100:]}") or "record"
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """The name, with a number after it if this import has used it."""
-    names = chain([name], (f"{name}-{number}" for number in count(2)))
-    taken.add(found := next(each for each in names if each not in taken))
-    return found
 
 
 def save(lines: Iterable[bytes], path: Path) -> None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question
@@ -48,10 +48,10 @@ class Claim:
 
 @dataclass
 class Turn:
-    """A turn: its number and side, what it is called, the fields at its head, and its claims."""
+    """A turn: its number and side (PRO or CON), what it is called, the fields at its head, and its claims."""
 
     number: int
-    side: Literal["PRO", "CON"]
+    side: str
     called: str
     fields: dict[str, str] = field(default_factory=dict)
     claims: list[Claim] = field(default_factory=list)
@@ -93,8 +93,7 @@ def read(text: str) -> tuple[dict[str, str], list[Turn]]:
     fields, body = header, False  # whether the claims of the turn have begun
     for line in text.replace("\r\n", "\n").split("\n"):
         if head := _TURN.fullmatch(line.strip()):
-            side: Literal["PRO", "CON"] = "PRO" if head[2].upper() == "PRO" else "CON"
-            turns.append(Turn(int(head[1][:9]), side, head[3]))
+            turns.append(Turn(int(head[1][:9]), head[2].upper(), head[3]))
             fields, body = turns[-1].fields, False
         elif not body and (pair := _FIELD.fullmatch(line.strip())):
             fields.setdefault(pair[1], pair[2].strip())

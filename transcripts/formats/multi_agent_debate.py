@@ -86,8 +86,7 @@ def _play(name: str, given: _Debate) -> Play:
         raise UsageError("players: neither 'Affirmative side' nor 'Negative side' said anything")
     feedback = _feedback(moderator, bool(judge), rounds, problems)
     verdict = _verdict(given, judge, sides, problems)
-    told = "Which side has the better answer?"
-    about = told if base is None else f"{told} The affirmative side starts from: {base}"
+    about = "Which side has the better answer?" + (f" The affirmative side starts from: {base}" if base else "")
     if not moderator:
         problems.append("players.Moderator is missing: the rounds are read as having no moderator")
     parts: Any = (Speeches(order="sequential"), Feedback()) if moderator else (Speeches(order="sequential"),)

@@ -50,7 +50,9 @@ def test_no_files_import_each_other_in_a_circle(parts: ModuleType) -> None:
 
 
 def test_the_page_shows_the_graph(parts: ModuleType) -> None:
-    assert f"```\n{parts.drawn(parts.edges(parts.package()))}\n```" in (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    assert f"```\n{parts.drawn(parts.edges(parts.package()))}\n```" in (ROOT / "docs" / "architecture.md").read_text(
+        "utf-8"
+    )
 
 
 def test_every_part_has_a_floor(parts: ModuleType, files: dict[str, Path]) -> None:

@@ -6,9 +6,9 @@ Rule of this file: it takes specifications apart and resolves tables; what a kin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
+from moot.agents.base import act_of
 from moot.agents.kinds import AgentKind, Profile
 from moot.protocols.engine.errors import UsageError, nearest
 from moot.protocols.engine.registry import find, kind_of, names
@@ -33,14 +33,11 @@ def profile_of(spec: str, config: Mapping[str, Any] | None = None) -> Profile:
     return found
 
 
-def load_config(path: str | Path) -> dict[str, Any]:
-    """The content of a TOML file with [agents.NAME] tables. Raises UsageError when it cannot be read."""
-    import tomllib
-
-    try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"configuration {path}: {error}") from None
+def seatable(agent: Any) -> Any:
+    """An agent, or the one that a text names. Raises UsageError when it is neither."""
+    agent = agent_from(agent) if isinstance(agent, str) else agent
+    act_of(agent)
+    return agent
 
 
 def _tables(config: Mapping[str, Any] | None) -> Tables:

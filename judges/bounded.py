@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from moot.agents.base import act_of, close_all, describe, start_all
+from moot.agents.base import Wrapper, act_of, describe
 from moot.agents.identity import composed
 from moot.agents.kinds import Held, JudgeKind, Profile
+from moot.agents.spec import seatable
 from moot.complexity.polynomial import Polynomial
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.view import Request
@@ -39,11 +40,11 @@ class Bound:
         return limits
 
     def describe(self) -> dict[str, Any]:
-        return {**{name: str(poly) for name, poly in self.polynomials.items()},
-                **({"seconds": self.seconds} if self.seconds is not None else {})}  # fmt: skip
+        seconds = {} if self.seconds is None else {"seconds": self.seconds}
+        return {name: str(polynomial) for name, polynomial in self.polynomials.items()} | seconds
 
 
-class Bounded:
+class Bounded(Wrapper):
     """Any agent inside a bound: `Bounded(judge, reads="40*n + 2000", queries="n^2", seconds=60)`.
 
     Crossing it ends the play in `Exhausted(measure, used, limit)`. Raises UsageError on a bad expression, and on one that is
@@ -61,23 +62,14 @@ class Bounded:
         tokens: str | int | None = None,
         seconds: float | None = None,
     ) -> None:
-        if isinstance(agent, str):
-            from moot.agents.spec import agent_from
-
-            agent = agent_from(agent)
         given = {"reads": reads, "reads_per_call": reads_per_call, "queries": queries, "calls": calls, "tokens": tokens}
-        self.agent = agent
+        self.agent = seatable(agent)
+        self.held = (self.agent,)
         self.bound = Bound(seconds, **{name: value for name, value in given.items() if value is not None})
-        self._act = act_of(agent)
+        self._act = act_of(self.agent)
 
     def act(self, request: Request) -> Any:
         return self._act(request)
-
-    async def start(self) -> None:
-        await start_all([self.agent])
-
-    async def close(self) -> None:
-        await close_all([self.agent])
 
     def identity(self) -> dict[str, Any] | None:
         return composed(self.agent, agent="bounded", bound=self.bound.describe())

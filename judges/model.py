@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from string import ascii_uppercase
 from typing import Any, ClassVar, Literal
 
+from moot.agents.base import Wrapper
 from moot.agents.identity import composed
 from moot.agents.kinds import Held, JudgeKind, Profile
 from moot.agents.models.lm import LM
@@ -24,7 +25,7 @@ Method = Literal["stated", "logprobs"]
 TOP = 20  # alternatives to ask for: the most that hosted endpoints give
 
 
-class ModelJudge:
+class ModelJudge(Wrapper):
     """A judge whose verdicts are a model's.
 
     method: "stated" asks for probabilities in words (by schema or tags); "logprobs" asks for one answer token and takes
@@ -39,23 +40,13 @@ class ModelJudge:
     def __init__(self, lm: LM, method: Method = "stated") -> None:
         if method not in ("stated", "logprobs"):
             raise UsageError(f"a model judges by 'stated' or 'logprobs', not by {method!r}")
-        self.lm, self.method = lm, method
+        self.lm, self.method, self.held = lm, method, (lm,)
 
     def describe(self) -> dict[str, Any]:
-        """What is recorded: the model's own description, and the method."""
         return {**self.lm.describe(), "judge": "model", "method": self.method}
 
     def identity(self) -> dict[str, Any] | None:
-        """What makes its verdicts what they are: the model's identity, and the method."""
         return composed(self.lm, agent="model-judge", method=self.method)
-
-    async def start(self) -> None:
-        """Called once before a play."""
-        await self.lm.start()
-
-    async def close(self) -> None:
-        """Called once after a play."""
-        await self.lm.close()
 
     async def act(self, request: Request) -> Move:
         """A move of the model. Raises AgentError when no answer's token is among those that the endpoint lists, or it
@@ -74,10 +65,9 @@ class ModelJudge:
             extra["method"] = self.method
             return read_verdict(completion, labels, extra)
 
+        wanted: dict[str, Any] = {"max_tokens": 1, "logprobs": True, "top_logprobs": TOP}
         try:
-            return await self.lm.complete(
-                request, call, prompt.messages(), read, max_tokens=1, logprobs=True, top_logprobs=TOP
-            )
+            return await self.lm.complete(request, call, prompt.messages(), read, **wanted)
         except UnreadableAnswer as error:
             raise AgentError(f"step {request.step}: seat {request.seat}: {self.lm.model}: {error}") from None
 

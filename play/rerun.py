@@ -13,10 +13,11 @@ from typing import Any
 
 from moot.agents.base import describe
 from moot.agents.identity import fingerprints
+from moot.agents.spec import seatable
 from moot.complexity.play import path_of
 from moot.play.driver import Driver, now, play
 from moot.play.run import Backend, checked, in_loop
-from moot.play.seats import Seats, bounds_of, seatable, seated
+from moot.play.seats import Seats, bounds_of, seated
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.transcripts.events import VERSION, EventLog, chain_of

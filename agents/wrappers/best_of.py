@@ -5,24 +5,24 @@ Optimises whatever sits in a seat for persuasion, as in Khan et al. 2024 (arXiv 
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, ClassVar
 
-from moot.agents.base import close_all, describe, start_all
+from moot.agents.base import Wrapper, act_of, describe, reply_of
 from moot.agents.identity import composed
 from moot.agents.kinds import AgentKind, Held, Profile
-from moot.agents.wrappers.nested import agent_of, answer_of, best, copy_of, gathered, reply_of, standing, why
+from moot.agents.spec import seatable
+from moot.agents.wrappers.nested import answer_of, believed, best, copy_of, gathered, standing, why
 from moot.protocols.engine.errors import AgentError, UsageError
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import Move
 from moot.protocols.engine.view import Entry, Request
 
 Score = Callable[[Request, Move], float | Awaitable[float]]
 
 
-class BestOf:
+class BestOf(Wrapper):
     """n candidates of `agent`, each with a seed of its own; the one with the highest score is the move.
 
     by: a preference judge, which is any agent that gives verdicts (a model, a `ModelJudge`, a program). It is shown what
@@ -47,15 +47,16 @@ class BestOf:
             raise UsageError("best of n: give either by=, a judge that prefers, or score=, a function")
         if score is not None and not callable(score):
             raise UsageError(f"best of n: score is {score!r}; it must be a function of a request and a move")
-        self.agent, self.n, self.least, self.score = agent_of(agent), n, least, score
-        self.judge = None if by is None else agent_of(by)
+        self.agent, self.n, self.least, self.score = seatable(agent), n, least, score
+        self.judge = None if by is None else seatable(by)
+        self.held = (self.agent,) if by is None else (self.agent, self.judge)
         self.bound = getattr(self.agent, "bound", None)
 
     async def act(self, request: Request) -> Any:
         """The best of the candidates. Raises AgentError when too few came, UsageError when the seat defends nothing that a
         judge could prefer, and BudgetExceeded. With n = 1, what the agent returns or raises."""
         if self.n == 1 or not any(kind.argues for kind in request.kinds):
-            return await reply_of(self.agent, request)
+            return await reply_of(act_of(self.agent), request)
         if self.judge is not None:
             defended(request)
         drawn = await gathered([partial(self._candidate, request, index) for index in range(self.n)], request)
@@ -90,42 +91,20 @@ class BestOf:
 
     async def _rated(self, request: Request, index: int, move: Any) -> float:
         if self.score is not None:
-            given: Any = self.score(request, move)
-            score = await given if inspect.isawaitable(given) else given
+            score = await reply_of(self.score, request, move)
             if isinstance(score, bool) or not isinstance(score, (int, float)) or not math.isfinite(score):
                 raise AgentError(f"the score of candidate {index} is {score!r}, which is no finite number")
             return float(score)
         sign, answer = defended(request)
         view = request.view.then(Entry(request.step, request.seat, standing(move, request)), hide=True)
-        asked = copy_of(
-            request, "judging", index, role="judge", kinds=(Verdict,), view=view, brief={"task": "verdict"},
-            attempt=0, problem=None,
-        )  # fmt: skip
-        verdict = await answer_of(self.judge, asked)
-        assert isinstance(verdict, Verdict)
-        if len(verdict.probabilities) != len(view.question.choices):
-            raise AgentError(f"the verdict has {len(verdict.probabilities)} probabilities")
-        belief = verdict.probabilities[answer]
+        belief = (await believed(self.judge, request, "judging", index, view))[answer]
         return belief if sign > 0 else 1 - belief
 
-    async def start(self) -> None:
-        """Called once before a play."""
-        await start_all(self._held())
-
-    async def close(self) -> None:
-        """Called once after a play."""
-        await close_all(self._held())
-
-    def _held(self) -> list[Any]:
-        return [self.agent] if self.judge is None else [self.agent, self.judge]
-
     def identity(self) -> dict[str, Any] | None:
-        """What makes its moves what they are: those of whom it is made, and how many are drawn."""
         how, by = ("score", self.score) if self.judge is None else ("judge", self.judge)
         return composed(self.agent, by, agent="best-of", by=how, n=self.n, least=self.least)
 
     def describe(self) -> dict[str, Any]:
-        """What is recorded: how many candidates, of whom, and what chooses."""
         by = describe(self.judge) if self.judge is not None else {"score": describe(self.score)["name"]}
         return {"agent": "best-of", "n": self.n, "least": self.least, "members": [describe(self.agent)], "by": by}
 

@@ -56,11 +56,10 @@ async def aresume(path: Path | str, seats: Seats, *, protocol: Protocol | None =
         if game.outcome is not None and not replay.unwritten:
             raise UsageError(f"{path} has ended ({game.outcome.kind}); to go another way from a step: moot.fork")
         agents = seated(game.roles, seats, game.protocol.name)
-        chain, count = b"", 0
-        for line in transcript.lines():
-            count += 1
-            chain = chain_of(line)
-        log = EventLog(writer, chain, count)
+        count, line = 0, b""
+        for count, line in enumerate(transcript.lines(), 1):  # noqa: B007 - the last
+            pass
+        log = EventLog(writer, chain_of(line), count)
         log.event("resumed", {"events": count, "cut": cut}, {
             "at": now(), "seats": {seat: describe(agent) for seat, agent in agents.items()},
             "identities": fingerprints(agents),
@@ -83,7 +82,7 @@ async def afork(
     that are asked from there on; nobody else is needed. Raises UsageError when nothing was said at `at`, or a live step
     has nobody to answer it.
     """
-    _check(transcript)
+    protocol, roles = _roles(transcript, protocol)
     said = {event["step"] for event in transcript.events(kept=False) if event["event"] in ("moved", "rejected")}
     if not isinstance(at, str):
         raise UsageError(f"at is {at!r}; it must be a step, which is a text such as '0' or '1.0.0'")
@@ -91,8 +90,7 @@ async def afork(
         raise UsageError(
             f"{transcript.name}: no move was recorded at step {at!r}; the nearest: {', '.join(_near(said, at)) or 'none'}"
         )
-    protocol = protocol or transcript.protocol
-    agents = seated(checked(protocol).roles(transcript.question), seats, protocol.name, some=True)
+    agents = seated(roles, seats, protocol.name, some=True)
     return await play(
         protocol, transcript.sample, agents, seed=transcript.seed, out=out, recording=Recording(transcript, before=at, protocol=protocol),
         bounds={**transcript.bounds, **bounds_of(agents, transcript.question)}, parent=_parent(transcript, at),
@@ -115,9 +113,7 @@ async def arejudge(
     that was not asked this time. That raises ReplayDivergence, unless live `seats` are given for them, or `stale` is
     true: then the recorded answer is used all the same and marked "stale" in the log.
     """
-    _check(transcript)
-    protocol = protocol or transcript.protocol
-    roles: Mapping[str, str] = checked(protocol).roles(transcript.question)
+    protocol, roles = _roles(transcript, protocol)
     judges = frozenset(seat for seat, role in roles.items() if role == protocol.judge)
     if not judges:
         raise UsageError(
@@ -143,9 +139,12 @@ def _near(steps: Iterable[str], at: str) -> list[str]:
     return ordered[max(0, place - 3) : place + 3]
 
 
-def _check(transcript: Transcript) -> None:
+def _roles(transcript: Transcript, protocol: Protocol | None) -> tuple[Protocol, Mapping[str, str]]:
+    """The protocol to play a transcript by, its own unless given, and the roles of its seats."""
     if not isinstance(transcript, Transcript):
         raise UsageError(f"this takes a transcript, moot.load(PATH), not {transcript!r}")
+    protocol = checked(protocol or transcript.protocol)
+    return protocol, protocol.roles(transcript.question)
 
 
 def _parent(transcript: Transcript, at: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -47,7 +48,9 @@ async def arun(
     Raises UsageError on bad arguments, questions or files, ProtocolError when the protocol itself is wrong. A failing
     agent raises nothing: the outcome is then Errored, Forfeited or Exhausted.
     """
-    protocol, sample = checked(protocol), sample_of(sample)
+    protocol, sample = checked(protocol), Sample(sample) if isinstance(sample, Question) else sample
+    if not isinstance(sample, Sample):
+        raise UsageError(f"moot plays a Question or a Sample, not {sample!r}")
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise UsageError(f"seed is {seed!r}; it must be a whole number")
     question = sample.question
@@ -79,15 +82,6 @@ def checked(protocol: Protocol) -> Protocol:
     return protocol
 
 
-def sample_of(sample: Sample | Question) -> Sample:
-    """A sample, or the one that a question without a known truth is. Raises UsageError on anything else."""
-    if isinstance(sample, Question):
-        return Sample(sample)
-    if not isinstance(sample, Sample):
-        raise UsageError(f"moot plays a Question or a Sample, not {sample!r}")
-    return sample
-
-
 def in_loop(call: Callable[[], Coroutine[Any, Any, T]], backend: Backend = "asyncio") -> T:
     """Run an async call from ordinary code; inside a running loop (a notebook) in a thread of its own.
 
@@ -109,9 +103,7 @@ def in_loop(call: Callable[[], Coroutine[Any, Any, T]], backend: Backend = "asyn
 def _inside() -> bool:
     """Whether an event loop runs in this thread: asyncio's, be it in a callback, or trio's."""
     for running in (asyncio.get_running_loop, anyio.lowlevel.current_token):
-        try:
+        with suppress(RuntimeError):
             running()
-        except RuntimeError:
-            continue
-        return True
+            return True
     return False

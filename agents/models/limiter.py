@@ -53,7 +53,7 @@ class Limiter:
         await self._places.acquire_on_behalf_of(place)
         self._held.append(place)
         try:
-            while (left := self._paused_until - anyio.current_time()) > 0:
+            while (left := self._paused_until - anyio.current_time()) > 0:  # noqa: ASYNC110 - a pause may grow
                 await anyio.sleep(left)
         except BaseException:
             self.release()

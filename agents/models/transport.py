@@ -19,28 +19,15 @@ def client_for(base_url: str) -> httpx2.AsyncClient:
 
     trust = not is_loopback(base_url)
     limits = httpx2.Limits(max_connections=2048, max_keepalive_connections=512, keepalive_expiry=30)
-    if _on_asyncio():
-        try:
-            import aiohttp  # noqa: F401
-        except ImportError:
-            pass
-        else:
-            return openai.DefaultAioHttpClient(trust_env=trust, limits=limits)
-    return openai.DefaultAsyncHttpxClient(trust_env=trust, limits=limits)
-
-
-def _on_asyncio() -> bool:
     try:
         asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+    except RuntimeError:  # on trio, which aiohttp does not know
+        return openai.DefaultAsyncHttpxClient(trust_env=trust, limits=limits)
+    return openai.DefaultAioHttpClient(trust_env=trust, limits=limits)
 
 
 def in_process(client: httpx2.AsyncClient | None) -> bool:
     """Whether a client speaks to an app inside this process, and to no network at all."""
-    if client is None:
-        return False
     import httpx2
 
     return isinstance(getattr(client, "_transport", None), (httpx2.ASGITransport, httpx2.MockTransport))
@@ -51,7 +38,6 @@ def connection_errors() -> tuple[type[BaseException], ...]:
     import httpx2
     import openai
 
-    found: tuple[type[BaseException], ...] = (TimeoutError, OSError, httpx2.HTTPError, httpx2.StreamError)
-    found += (httpx2.InvalidURL, openai.APIConnectionError)
+    found = (OSError, httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, openai.APIConnectionError)
     aiohttp = sys.modules.get("aiohttp")
     return found if aiohttp is None else (*found, aiohttp.ClientError)

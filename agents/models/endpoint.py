@@ -275,10 +275,12 @@ class Endpoint:
             message = f"{self.base_url} {'has too much to do' if crowded else 'failed'} ({status}){quoted}"
             return _Failure(message, said=said, again=True, after=retry_after(headers), crowded=crowded)
         elif status in (401, 403):
-            advice = "give a key that may use this model: set OPENAI_API_KEY, or api_key= (in TOML: api_key_env)"
+            advice = "set OPENAI_API_KEY, or give api_key= (in TOML: api_key_env), with a key that may use this model"
             why = f": no key, or not a good one{quoted}; {advice}"
         elif status == 404:
-            advice = "no API at this address: check the name, and that the base URL ends in /v1 or what the server wants"
+            advice = (
+                "no API at this address: check the name, and that the base URL ends in /v1 or what the server wants"
+            )
             why = f"{quoted}; there is no model {model!r} there, or {advice}"
         elif 300 <= status < 400:
             why = f": it redirects to {headers.get('location', 'elsewhere')}; give that address as base URL"

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from moot.agents.prompts.render import kind_name, limit_of
+from moot.agents.prompts.render import kind_name, limits_of
 from moot.agents.prompts.schemas import ITEMS, LENGTHS, Json, object_of, short, strict
 from moot.agents.prompts.values import UnreadableAnswer, cleaned, index, normalised, numbers
 from moot.protocols.engine.errors import first_problem
@@ -53,8 +53,8 @@ class Form:
         form = cls(request.kinds, len(request.view.question.choices), request.brief, plain=plain)
         if room is None:
             return form
-        limit = limit_of(request.brief)
-        most = limit[0] if limit is not None and limit[1] == "characters" else None
+        limit, _ = limits_of(request.brief)
+        most = None if limit is None else limit.chars
         return dataclasses.replace(form, length=most if form.bare else room if most is None else min(room, most))
 
     # -- asking --------------------------------------------------------------------------------------------------------
@@ -104,26 +104,26 @@ class Form:
             # bounds on numbers are not enforced anywhere, lists of values are; a small model writes digits without end
             number: Json = {"type": "number"} if self.length is None else {"enum": [i / 100 for i in range(1, 100)]}
             return object_of({str(i): number for i in range(1, self.choices + 1)})
-        if (texts := self._texts(name, hint)) is not None:
+        if (texts := self.texts(name, hint)) is not None:
             only: Json = {"type": "string", "enum": list(texts)}
             if schema.get("type") == "array":
                 schema = {**schema, "items": only}
             else:
                 schema = {"anyOf": [only, {"type": "null"}]} if hint.none else only
         for key, bound in (("most", "maxItems"), ("least", "minItems")):
-            if (count := self._said(key, name)) is not None:
+            if (count := self.said(key, name)) is not None:
                 schema = {**schema, bound: count}
-        if (below := self._said("below", name)) is not None:
+        if (below := self.said("below", name)) is not None:
             schema = {**schema, "minimum": 0, "maximum": below - 1}
         return schema
 
-    def _said(self, key: str, name: str) -> Any:
+    def said(self, key: str, name: str) -> Any:
         """What the brief says under this key about a field; None where it says nothing."""
-        return said.get(name) if isinstance(said := self.brief.get(key), Mapping) else None
+        return self.brief.get(key, {}).get(name)
 
-    def _texts(self, name: str, hint: Asked) -> Sequence[str] | None:
+    def texts(self, name: str, hint: Asked) -> Sequence[str] | None:
         """The texts that a field, or the entries of a list, may be; None where there is no such limit."""
-        texts = self._said("one_of", name) or self.brief.get(hint.among)
+        texts = self.said("one_of", name) or self.brief.get(hint.among)
         return list(map(str, texts)) if isinstance(texts, (list, tuple)) and texts else None
 
     def told(self, tagged: bool) -> str:
@@ -159,12 +159,12 @@ class Form:
             return ", ".join(each) if tagged else f"an object with one number for each of {', '.join(each)}"
         if hint.choices == "number":
             return f"1 to {self.choices}" if self.choices else "a number"
-        if hint.among and (texts := self._texts(name, hint)):
+        if hint.among and (texts := self.texts(name, hint)):
             return " or ".join(texts) + none
-        if (texts := self._texts(name, hint)) is not None:
+        if (texts := self.texts(name, hint)) is not None:
             listed = "a JSON list of some of " if get_origin(annotation) is tuple else "one of "
             return listed + ", ".join(json.dumps(each, ensure_ascii=False) for each in texts)
-        if (below := self._said("below", name)) is not None:
+        if (below := self.said("below", name)) is not None:
             return f"a whole number from 0 to {below - 1}"
         return (hint.told or _PLAIN.get(annotation) or _listed(annotation)) + none
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from moot.agents.base import Wrapper, act_of, describe, reply_of
 from moot.agents.identity import composed
 from moot.agents.kinds import AgentKind, Held, Profile
+from moot.agents.prompts.render import side_of
 from moot.agents.spec import seatable
 from moot.agents.wrappers.nested import answer_of, believed, best, copy_of, gathered, standing, why
 from moot.protocols.engine.errors import AgentError, UsageError
@@ -57,8 +58,11 @@ class BestOf(Wrapper):
         judge could prefer, and BudgetExceeded. With n = 1, what the agent returns or raises."""
         if self.n == 1 or not any(kind.argues for kind in request.kinds):
             return await reply_of(act_of(self.agent), request)
-        if self.judge is not None:
-            defended(request)
+        if self.judge is not None and side_of(request) is None:
+            raise UsageError(
+                f"step {request.step}: best of n: seat {request.seat} defends no answer that a judge could prefer; "
+                "give score="
+            )
         drawn = await gathered([partial(self._candidate, request, index) for index in range(self.n)], request)
         places = [index for index, each in enumerate(drawn) if not isinstance(each, Exception)]
         rated = await gathered([partial(self._rated, request, index, drawn[index]) for index in places], request)
@@ -95,10 +99,11 @@ class BestOf(Wrapper):
             if isinstance(score, bool) or not isinstance(score, (int, float)) or not math.isfinite(score):
                 raise AgentError(f"the score of candidate {index} is {score!r}, which is no finite number")
             return float(score)
-        sign, answer = defended(request)
+        side = side_of(request)
+        assert side is not None
         view = request.view.then(Entry(request.step, request.seat, standing(move, request)), hide=True)
-        belief = (await believed(self.judge, request, "judging", index, view))[answer]
-        return belief if sign > 0 else 1 - belief
+        belief = (await believed(self.judge, request, "judging", index, view))[side[1]]
+        return belief if side[0] > 0 else 1 - belief
 
     def identity(self) -> dict[str, Any] | None:
         how, by = ("score", self.score) if self.judge is None else ("judge", self.judge)
@@ -107,18 +112,6 @@ class BestOf(Wrapper):
     def describe(self) -> dict[str, Any]:
         by = describe(self.judge) if self.judge is not None else {"score": describe(self.score)["name"]}
         return {"agent": "best-of", "n": self.n, "least": self.least, "members": [describe(self.agent)], "by": by}
-
-
-def defended(request: Request) -> tuple[int, int]:
-    """1 and the answer that the seat defends, or -1 and the one that it criticises. Raises UsageError without either."""
-    count = len(request.view.question.choices)
-    for sign, key in ((1, "answer"), (-1, "against")):
-        answer = request.brief.get(key)
-        if isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < count:
-            return sign, answer
-    raise UsageError(
-        f"step {request.step}: best of n: seat {request.seat} defends no answer that a judge could prefer; give score="
-    )
 
 
 class BestOfKind(AgentKind):

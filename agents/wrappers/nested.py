@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 from moot.agents.base import act_of, reply_of, together
+from moot.agents.prompts.render import limits_of
 from moot.protocols.debate.parts import on_record
 from moot.protocols.engine.errors import AgentError, BudgetExceeded, UsageError
 from moot.protocols.engine.moves import Move, Speech, Verdict
 from moot.protocols.engine.replies import typed
 from moot.protocols.engine.steps import seed_of
 from moot.protocols.engine.view import Request, View
-from moot.protocols.limits import Limit
 
 T = TypeVar("T")
 
@@ -79,12 +79,9 @@ def standing(move: Move, request: Request) -> Move:
     verified where the seat sees the passage. Raises Illegal."""
     if not isinstance(move, Speech):
         return move
-    limits = [
-        Limit(**given) if isinstance(given := request.brief.get(name), Mapping) else None
-        for name in ("limit", "quote_limit")
-    ]
+    limits = limits_of(request.brief)
     passage = request.view.question.passage if request.view.source == "all" else None
-    if passage is None and limits == [None, None]:
+    if passage is None and limits == (None, None):
         return move
     recorded = on_record(move, passage, *limits)
     return recorded if passage is not None else recorded.model_copy(update={"quotes": ()})

@@ -76,10 +76,9 @@ class AgentKind(BaseModel):
     @classmethod
     def read(cls, text: str) -> dict[str, Any]:
         """The options that the text after the colon stands for; "" where there is none."""
-        first = next(iter(cls.options()), None)
-        if text and first is None:
+        if text and not cls.options():
             raise UsageError(f"{cls.name} takes nothing after it, not {text!r}")
-        return {first: text} if text and first is not None else {}
+        return {cls.options()[0]: text} if text else {}
 
     @classmethod
     def options(cls) -> list[str]:

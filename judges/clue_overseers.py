@@ -209,10 +209,8 @@ def _by_critiques(case: Case, weights: Mapping[str, float]) -> Procedure:
     return Ruling(len(case.targets))
 
 
-OVERSEERS: dict[str, type[ClueOverseer]] = {
-    cls.name: cls
-    for cls in (Robust, RobustJudge, NeglectLastN, NegligentBiased, NegligentBiasedJudge, NegligentBiasedBase)
-}
+_ALL = (Robust, RobustJudge, NeglectLastN, NegligentBiased, NegligentBiasedJudge, NegligentBiasedBase)
+OVERSEERS: dict[str, type[ClueOverseer]] = {cls.name: cls for cls in _ALL}
 
 
 def overseer_named(name: str, parameters: Mapping[str, Any] | None = None) -> ClueOverseer:
@@ -231,9 +229,7 @@ def _case_of(request: Request) -> tuple[Case, list[bool]]:
     told = request.brief.get("details", {})
     good, bad = told.get("good_words"), told.get("bad_words")
     if not clues or good is None or bad is None:
-        raise UsageError(
-            f"step {request.step} is no request of clue-oversight: there is no clue, or no words, to judge by"
-        )
+        raise UsageError(f"step {request.step} is no request of clue-oversight: it has no clue or words to judge by")
     critiques = tuple(move for move in said if isinstance(move, ClueCritique))
     answers = [move.closer == "first" for move in said if isinstance(move, WordComparison)]
     return Case(tuple(good), tuple(bad), clues[-1], critiques), answers

@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
@@ -128,24 +129,21 @@ class LM:
         return self.endpoint
 
     async def start(self) -> None:
-        """Called once before a play."""
         await (await self.ready()).start()
 
     async def close(self) -> None:
-        """Called once after a play; connections close when the last play that uses them has ended."""
         if self._endpoint is not None:
             await self._endpoint.close()
 
     def describe(self) -> dict[str, Any]:
         """What is recorded of this agent. Never the key."""
         shown = {key: "[hidden]" if _SECRET.search(key) else value for key, value in self.extra_body.items()}
-        prices = self.prices
         named = {} if self._identity is None else {"identity": self._identity}
         return {
-            "agent": "lm", "model": self.model, **named, "endpoint": self._place(), "structured": self.structured,
-            "temperature": self.temperature, "max_tokens": self.max_tokens, "seed": self.seed,
-            "template": self.templates.version,
-            "prices": [prices.prompt, prices.completion, prices.cached] if prices else None, "extra_body": shown,
+            "agent": "lm", "model": self.model, **named,
+            "endpoint": self.endpoint.base_url if self._hosted else "local", "structured": self.structured,
+            "temperature": self.temperature, "max_tokens": self.max_tokens, "seed": self.seed, "template": self.templates.version,
+            "prices": list(astuple(self.prices)) if self.prices else None, "extra_body": shown,
         }  # fmt: skip
 
     def identity(self) -> dict[str, Any]:
@@ -156,9 +154,6 @@ class LM:
             "extra_body": {key: value for key, value in self.extra_body.items() if not _SECRET.search(key)},
             "identity": self._identity,
         }  # fmt: skip
-
-    def _place(self) -> str:
-        return self.endpoint.base_url
 
     async def act(self, request: Request) -> Move:
         """Ask the model for a move. Raises AgentError when none comes, BudgetExceeded when it costs too much."""
@@ -238,26 +233,21 @@ class LM:
         call.reserve = lambda: request.budget.reserve("tokens", bound)
         call.lost = lambda: request.budget.charge("tokens", bound)
         while True:
-            body = self._body(request, messages, most, response_format, fields)
+            limit = "max_completion_tokens" if "max_tokens" in self._refused else "max_tokens"
+            body: dict[str, Any] = {"model": self.model, "messages": messages, limit: most}
+            if self.temperature is not None:
+                body["temperature"] = self.temperature
+            if self.seed and "seed" not in self._refused:
+                body["seed"] = request.seed % 2**31
+            if response_format is not None:
+                body["response_format"] = response_format
+            body |= {**self.extra_body, **self.placement(request), **fields}
             try:
                 return await endpoint.complete(body, counted, call, prices=self.prices, cache=self._cache)
             except Refused as error:
                 self._adapt(error, body)
             finally:
                 request.budget.charge("tokens", took)
-
-    def _body(
-        self, request: Request, messages: Messages, most: int, response_format: Mapping[str, Any] | None, fields: Any
-    ) -> dict[str, Any]:
-        limit = "max_completion_tokens" if "max_tokens" in self._refused else "max_tokens"
-        body: dict[str, Any] = {"model": self.model, "messages": messages, limit: most}
-        if self.temperature is not None:
-            body["temperature"] = self.temperature
-        if self.seed and "seed" not in self._refused:
-            body["seed"] = request.seed % 2**31
-        if response_format is not None:
-            body["response_format"] = response_format
-        return {**body, **self.extra_body, **self.placement(request), **fields}
 
     def placement(self, request: Request) -> dict[str, Any]:
         """Fields of the body that say where a call should run."""
@@ -281,9 +271,8 @@ class LM:
         raise error
 
     def _no_schema(self, form: Form) -> bool:
-        if not self._refused:
-            return False
-        return "response_format" in self._refused or _format_key(form.response_format()) in self._refused
+        refused = self._refused
+        return bool(refused) and ("response_format" in refused or _format_key(form.response_format()) in refused)
 
 
 class _SchemaRefused(Exception):

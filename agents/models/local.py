@@ -179,17 +179,12 @@ class Local(LM):
         return fields
 
     def identity(self) -> dict[str, Any]:
-        """As for LM; the file by its name and size, and how much of a prompt it can hold."""
         return {**super().identity(), "agent": "local", "context": self._settings[0], "bytes": self.path.stat().st_size}
 
     def describe(self) -> dict[str, Any]:
-        """As for LM; the file by its name and size."""
         context, slots, _ = self._settings
         size = self.path.stat().st_size
         return {**super().describe(), "agent": "local", "context": context, "slots": slots, "bytes": size}
-
-    def _place(self) -> str:
-        return "local"
 
 
 class LocalKind(ModelKind):

@@ -52,16 +52,10 @@ class Bounded(Wrapper):
     """
 
     def __init__(
-        self,
-        agent: Any,
-        *,
-        reads: str | int | None = None,
-        reads_per_call: str | int | None = None,
-        queries: str | int | None = None,
-        calls: str | int | None = None,
-        tokens: str | int | None = None,
+        self, agent: Any, *, reads: str | int | None = None, reads_per_call: str | int | None = None,
+        queries: str | int | None = None, calls: str | int | None = None, tokens: str | int | None = None,
         seconds: float | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         given = {"reads": reads, "reads_per_call": reads_per_call, "queries": queries, "calls": calls, "tokens": tokens}
         self.agent = seatable(agent)
         self.held = (self.agent,)

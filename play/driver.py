@@ -249,17 +249,10 @@ def now() -> str:
 
 
 async def play(
-    protocol: Protocol,
-    sample: Sample,
-    seats: Mapping[str, Any],
-    *,
-    seed: int,
-    out: Path | str | None,
-    bounds: Mapping[str, Mapping[str, int | float]],
-    recording: Recording | None = None,
-    stale: bool = False,
+    protocol: Protocol, sample: Sample, seats: Mapping[str, Any], *, seed: int, out: Path | str | None,
+    bounds: Mapping[str, Mapping[str, int | float]], recording: Recording | None = None, stale: bool = False,
     parent: Mapping[str, Any] | None = None,
-) -> Transcript:
+) -> Transcript:  # fmt: skip
     """Play a game to its end, with what `recording` holds and live agents for the rest, and return the transcript."""
     question = sample.question
     lines: list[bytes] = []

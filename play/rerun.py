@@ -98,14 +98,9 @@ async def afork(
 
 
 async def arejudge(
-    transcript: Transcript,
-    judge: Any,
-    *,
-    seats: Seats | None = None,
-    out: Path | str | None = None,
-    stale: bool = False,
+    transcript: Transcript, judge: Any, *, seats: Seats | None = None, out: Path | str | None = None, stale: bool = False,
     protocol: Protocol | None = None,
-) -> Transcript:
+) -> Transcript:  # fmt: skip
     """The same play before another judge (the overseer of amplification): every step of its seat is asked again, all else
     is as recorded.
 
@@ -160,27 +155,16 @@ def resume(
 
 
 def fork(
-    transcript: Transcript,
-    at: str,
-    seats: Seats,
-    *,
-    out: Path | str | None = None,
-    protocol: Protocol | None = None,
+    transcript: Transcript, at: str, seats: Seats, *, out: Path | str | None = None, protocol: Protocol | None = None,
     backend: Backend = "asyncio",
-) -> Transcript:
+) -> Transcript:  # fmt: skip
     """`afork`, from ordinary code or a notebook cell."""
     return in_loop(lambda: afork(transcript, at, seats, out=out, protocol=protocol), backend)
 
 
 def rejudge(
-    transcript: Transcript,
-    judge: Any,
-    *,
-    seats: Seats | None = None,
-    out: Path | str | None = None,
-    stale: bool = False,
-    protocol: Protocol | None = None,
-    backend: Backend = "asyncio",
-) -> Transcript:
+    transcript: Transcript, judge: Any, *, seats: Seats | None = None, out: Path | str | None = None, stale: bool = False,
+    protocol: Protocol | None = None, backend: Backend = "asyncio",
+) -> Transcript:  # fmt: skip
     """`arejudge`, from ordinary code or a notebook cell."""
     return in_loop(lambda: arejudge(transcript, judge, seats=seats, out=out, stale=stale, protocol=protocol), backend)

@@ -30,14 +30,9 @@ T = TypeVar("T")
 
 
 async def arun(
-    protocol: Protocol,
-    sample: Sample | Question,
-    seats: Seats,
-    *,
-    seed: int = 0,
-    out: Path | str | None = None,
+    protocol: Protocol, sample: Sample | Question, seats: Seats, *, seed: int = 0, out: Path | str | None = None,
     bounds: Bounds | None = None,
-) -> Transcript:
+) -> Transcript:  # fmt: skip
     """Play a protocol on a question with agents in its seats, and return the transcript.
 
     seats: seat or role to agent: an object with `act(request)`, a function of a request, sync or async, or the text that
@@ -60,15 +55,9 @@ async def arun(
 
 
 def run(
-    protocol: Protocol,
-    sample: Sample | Question,
-    seats: Seats,
-    *,
-    seed: int = 0,
-    out: Path | str | None = None,
-    bounds: Bounds | None = None,
-    backend: Backend = "asyncio",
-) -> Transcript:
+    protocol: Protocol, sample: Sample | Question, seats: Seats, *, seed: int = 0, out: Path | str | None = None,
+    bounds: Bounds | None = None, backend: Backend = "asyncio",
+) -> Transcript:  # fmt: skip
     """`arun`, from ordinary code or a notebook cell. backend: the event loop that the agents' calls run in."""
     return in_loop(lambda: arun(protocol, sample, seats, seed=seed, out=out, bounds=bounds), backend)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -36,10 +35,6 @@ class Call:
     hangs: int = 0
     reserve: Callable[[], None] = lambda: None
     lost: Callable[[], None] = lambda: None
-    rng: random.Random = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.rng = random.Random(f"{self.seed}:{self.step}")
 
 
 @dataclass(slots=True)

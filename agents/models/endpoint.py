@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -64,28 +65,16 @@ class Endpoint:
     """
 
     def __init__(
-        self,
-        base_url: str,
-        api_key: str | None = None,
-        *,
-        timeout: float = 120.0,
-        retries: int = 6,
-        patience: float = 600.0,
-        backoff: float = 0.5,
-        body_limit: int = 4_000_000,
-        http_client: httpx2.AsyncClient | None = None,
+        self, base_url: str, api_key: str | None = None, *, timeout: float = 120.0, retries: int = 6, patience: float = 600.0,
+        backoff: float = 0.5, body_limit: int = 4_000_000, http_client: httpx2.AsyncClient | None = None,
         identity: str | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.base_url = checked_url(base_url)
         if not timeout > 0 or retries < 0:
             raise UsageError(f"endpoint {base_url}: timeout must be over 0 and retries at least 0")
-        self._key = api_key
         self.timeout, self.retries, self.patience, self.backoff = timeout, retries, patience, backoff
-        self.body_limit = body_limit
-        self.http_client = http_client
+        self._key, self.body_limit, self.http_client = api_key, body_limit, http_client
         self.identity = identity or self.base_url
-
-    # -- what is shared within an event loop ---------------------------------------------------------------------------
 
     def _share(self) -> _Shared:
         try:
@@ -130,17 +119,10 @@ class Endpoint:
                 shared.client.organization = shared.client.project = None
         return shared.client
 
-    # -- calls ---------------------------------------------------------------------------------------------------------
-
     async def complete(
-        self,
-        body: Mapping[str, Any],
-        read: Callable[[Completion, dict[str, Any]], T],
-        call: Call,
-        *,
-        prices: Prices | None = None,
-        cache: Cache | None = None,
-    ) -> T:
+        self, body: Mapping[str, Any], read: Callable[[Completion, dict[str, Any]], T], call: Call, *,
+        prices: Prices | None = None, cache: Cache | None = None,
+    ) -> T:  # fmt: skip
         """Ask for a chat completion and read it. Every attempt is noted once, whatever becomes of it.
 
         read: turns the completion into what is wanted, or raises UnreadableAnswer; what it puts into its second argument is
@@ -221,7 +203,7 @@ class Endpoint:
             raise AgentError(
                 f"{failure.message}; it asks for a wait of {failure.after:.0f} s, over {self.patience:.0f} s"
             )
-        wait = min(60.0, self.backoff * 2**tried) * call.rng.uniform(0.5, 1.0)
+        wait = min(60.0, self.backoff * 2**tried) * Random(f"{call.seed}:{call.step}:{tried}").uniform(0.5, 1.0)
         await anyio.sleep(max(wait, (failure.after or 0.0) + wait / 10))
         return None, None, attempt
 

@@ -55,26 +55,13 @@ class LM:
     """
 
     def __init__(
-        self,
-        model: str,
-        *,
-        base_url: str | None = None,
-        api_key: str | None = None,
-        structured: Literal["auto", "schema", "tags"] = "auto",
-        temperature: float | None = None,
-        max_tokens: int = 1024,
-        seed: bool = True,
-        prompts: str | Path | None = None,
-        prices: tuple[float, ...] | list[float] | None = None,
-        cache: str | Path | None = None,
-        http_client: httpx2.AsyncClient | None = None,
-        timeout: float = 120.0,
-        retries: int = 6,
-        backoff: float = 0.5,
-        extra_body: Mapping[str, Any] | None = None,
-        guided: bool = False,
+        self, model: str, *, base_url: str | None = None, api_key: str | None = None,
+        structured: Literal["auto", "schema", "tags"] = "auto", temperature: float | None = None, max_tokens: int = 1024,
+        seed: bool = True, prompts: str | Path | None = None, prices: tuple[float, ...] | list[float] | None = None,
+        cache: str | Path | None = None, http_client: httpx2.AsyncClient | None = None, timeout: float = 120.0,
+        retries: int = 6, backoff: float = 0.5, extra_body: Mapping[str, Any] | None = None, guided: bool = False,
         identity: str | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if not model:
             raise UsageError("a language model needs the model's name")
         if structured not in ("auto", "schema", "tags"):
@@ -114,8 +101,6 @@ class LM:
     _templates = VERSION
     _plain = False  # whether a speech alone is asked for without JSON around it
     _tell_schema = True  # whether the prompt says in words what the schema says
-
-    # -- the agent -----------------------------------------------------------------------------------------------------
 
     @property
     def endpoint(self) -> Endpoint:
@@ -200,19 +185,10 @@ class LM:
                 f"step {request.step}: seat {request.seat}: {self.model} gave no move, even when told why: {error}"
             ) from None
 
-    # -- calls ---------------------------------------------------------------------------------------------------------
-
     async def complete(
-        self,
-        request: Request,
-        call: Call,
-        messages: Messages,
-        read: Callable[[Completion, dict[str, Any]], T],
-        *,
-        max_tokens: int | None = None,
-        response_format: Mapping[str, Any] | None = None,
-        **fields: Any,
-    ) -> T:
+        self, request: Request, call: Call, messages: Messages, read: Callable[[Completion, dict[str, Any]], T], *,
+        max_tokens: int | None = None, response_format: Mapping[str, Any] | None = None, **fields: Any,
+    ) -> T:  # fmt: skip
         """One answer of the model, read by `read`. What it may cost is checked against the seat's budget before, and
         what it did cost is charged after. An option that the endpoint does not know is left out from then on."""
         endpoint = await self.ready()

@@ -128,18 +128,9 @@ class Local(LM):
     _tell_schema = False  # the grammar holds it to the form, and a small model would talk about the words instead
 
     def __init__(
-        self,
-        path: str | Path | None = None,
-        *,
-        context: int = CONTEXT,
-        slots: int = SLOTS,
-        threads: int | None = None,
-        max_tokens: int = 256,
-        temperature: float | None = 0.2,
-        timeout: float = 600.0,
-        guided: bool = True,
-        **options: Any,
-    ) -> None:
+        self, path: str | Path | None = None, *, context: int = CONTEXT, slots: int = SLOTS, threads: int | None = None,
+        max_tokens: int = 256, temperature: float | None = 0.2, timeout: float = 600.0, guided: bool = True, **options: Any,
+    ) -> None:  # fmt: skip
         file = packaged_model() if path is None else Path(path)
         if not file.is_file():
             raise UsageError(f"there is no model file {file}; give the path of a GGUF file")
@@ -152,9 +143,8 @@ class Local(LM):
             if name in options:
                 raise UsageError(f"the embedded model takes no {name}; use LM for an endpoint of your own")
         options["extra_body"] = {"repeat_penalty": 1.1, **(options.get("extra_body") or {})}
-        super().__init__(
-            file.name, max_tokens=max_tokens, temperature=temperature, timeout=timeout, guided=guided, **options
-        )
+        options |= {"max_tokens": max_tokens, "temperature": temperature, "timeout": timeout, "guided": guided}
+        super().__init__(file.name, **options)
         self.path = file
         self._settings = (context, slots, threads)
         self._server: Server | None = None

@@ -48,8 +48,7 @@ class Human:
 
     def identity(self) -> dict[str, Any] | None:
         """A person counts by name, and whoever sits at this terminal as one; what types for a person counts itself."""
-        other = [] if self._input is terminal_input else [self._input]
-        return composed(*other, agent="human", name=self.name)
+        return composed(self._input, agent="human", name=self.name)
 
     async def act(self, request: Request) -> Move:
         """Show the view and ask for the move, again until it is one. Raises AgentError when the input ends."""

@@ -56,9 +56,8 @@ class ModelJudge(Wrapper):
         choices = request.view.question.choices
         labels = labels_for(len(choices))
         options = "\n".join(f"{label}: {escape(choice)}" for label, choice in zip(labels, choices, strict=True))
-        prompt = render(
-            request, self.lm.templates, "", ["task.verdict.logprobs"], options=options, labels=", ".join(labels)
-        )
+        values = {"options": options, "labels": ", ".join(labels)}
+        prompt = render(request, self.lm.templates, "", ["task.verdict.logprobs"], **values)
         call = self.lm.call(request, prompt)
 
         def read(completion: Completion, extra: dict[str, Any]) -> Verdict:
@@ -91,13 +90,10 @@ def read_verdict(completion: Completion, labels: Sequence[str], extra: dict[str,
         raise UnreadableAnswer(
             "the endpoint gave no log-probabilities; judge by 'stated', or use one that has them", completion.text
         )
-    mass = dict.fromkeys(labels, 0.0)
-    seen = set()
+    mass: dict[str, float] = {}
     for token, logprob in listed:
-        label = token.strip()
-        if label in mass and not math.isnan(logprob) and logprob <= 1e-6:
-            mass[label] += math.exp(logprob)
-            seen.add(label)
+        if (label := token.strip()) in labels and logprob <= 1e-6:  # NaN is not
+            mass[label] = mass.get(label, 0.0) + math.exp(logprob)
     if not any(mass.values()):
         tokens = ", ".join(repr(token) for token, _ in listed[:5])
         raise UnreadableAnswer(
@@ -105,8 +101,8 @@ def read_verdict(completion: Completion, labels: Sequence[str], extra: dict[str,
             completion.text,
         )
     extra["mass"] = math.fsum(mass.values())
-    extra["unlisted"] = [label for label in labels if label not in seen]
-    return Verdict(probabilities=normalised(list(mass.values()))[0])
+    extra["unlisted"] = [label for label in labels if label not in mass]
+    return Verdict(probabilities=normalised([mass.get(label, 0.0) for label in labels])[0])
 
 
 class StatedKind(JudgeKind):

@@ -117,9 +117,8 @@ class Local(LM):
 
     path: a GGUF file; without one, SmolLM2-135M-Instruct. context: tokens of one slot; slots: prompts that are kept at
     the same time; threads: of the processor, one less than this process may use unless given. Other options: those of `LM`.
-    The temperature is the one that SmolLM2's authors advise. A small model repeats itself,
-    so llama.cpp's repeat_penalty is 1.1 unless extra_body says otherwise.
-    The server starts at the first play. Raises UsageError when a package or the file is missing.
+    The temperature is what SmolLM2's authors advise; llama.cpp's repeat_penalty is 1.1, as a small model repeats itself,
+    unless extra_body says otherwise. The server starts at the first play. Raises UsageError when a package or the file is missing.
     """
 
     _hosted = False

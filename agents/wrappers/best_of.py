@@ -24,19 +24,18 @@ Score = Callable[[Request, Move], float | Awaitable[float]]
 
 
 class BestOf(Wrapper):
-    """n candidates of `agent`, each with a seed of its own; the one with the highest score is the move.
+    """n candidates of `agent`, each with a seed of its own; the one with the highest score, of equals the first, is the move.
 
-    by: a preference judge, which is any agent that gives verdicts (a model, a `ModelJudge`, a program). It is shown what
-    was said with the candidate as the last statement, without the source; the score is the probability that it gives
-    the answer which the seat defends, or one less that of the answer which it criticises. score: instead, a function of
-    the request and a candidate, plain or async, that returns a finite number.
+    by: a preference judge: any agent that gives verdicts. It is shown the candidate as the last statement, without the
+    source; the score is the probability of the answer which the seat defends, or one less that of the answer which it
+    criticises. score: instead, a function of the request and a candidate, plain or async, that returns a finite number.
 
-    Of equal scores the first wins. The candidates for n are the first n of those for n + 1, and the first is what the
-    agent alone would say, so that more candidates never lower the score of the one chosen, and n = 1 is the agent itself.
-    A candidate that fails, or breaks the limits of the brief, or that gets no score is never chosen: fewer than `least`
-    left is an AgentError. Only moves that argue are drawn n times; anything else (an answer, a vote) is asked for once.
+    The candidates for n are the first n of those for n + 1, and the first is what the agent alone would say, so that more
+    candidates never lower the score of the one chosen, and n = 1 is the agent itself. A candidate that fails, breaks the
+    limits of the brief, or gets no score is never chosen: fewer than `least` left is an AgentError. Only moves that argue
+    are drawn n times; anything else (an answer, a vote) is asked for once.
 
-    Each attempt of a model is noted with its `candidate` or `judging` number and counts for the seat, and an event "chose" says
+    Each attempt of a model is noted with its `candidate` or `judging` number and counts for the seat; an event "chose" says
     what there was to choose among. Raises UsageError on numbers that make no sense, or without anything to choose by.
     """
 
@@ -59,22 +58,16 @@ class BestOf(Wrapper):
         if self.n == 1 or not any(kind.argues for kind in request.kinds):
             return await reply_of(act_of(self.agent), request)
         if self.judge is not None and side_of(request) is None:
-            raise UsageError(
-                f"step {request.step}: best of n: seat {request.seat} defends no answer that a judge could prefer; "
-                "give score="
-            )
+            where = f"step {request.step}: best of n: seat {request.seat}"
+            raise UsageError(f"{where} defends no answer that a judge could prefer; give score=")
         drawn = await gathered([partial(self._candidate, request, index) for index in range(self.n)], request)
         places = [index for index, each in enumerate(drawn) if not isinstance(each, Exception)]
-        rated = await gathered([partial(self._rated, request, index, drawn[index]) for index in places], request)
-        scores: list[float | None] = [None] * self.n
+        found = await gathered([partial(self._rated, request, index, drawn[index]) for index in places], request)
+        rated = dict(zip(places, found, strict=True))
+        scores = [score if isinstance(score := rated.get(index), float) else None for index in range(self.n)]
         failed = {index: why(each) for index, each in enumerate(drawn) if isinstance(each, Exception)}
-        for index, score in zip(places, rated, strict=True):
-            if isinstance(score, Exception):
-                failed[index] = f"no score: {why(score)}"
-            else:
-                scores[index] = score
-        enough = self.n - len(failed) >= self.least
-        chosen = best(scores) if enough else None
+        failed |= {index: f"no score: {why(each)}" for index, each in rated.items() if isinstance(each, Exception)}
+        chosen = best(scores) if self.n - len(failed) >= self.least else None
         request.note({
             "event": "chose", "of": self.n, "chosen": chosen, "scores": scores,
             "candidates": [each.model_dump(mode="json") if isinstance(each, Move) else None for each in drawn],

@@ -40,9 +40,7 @@ class CritiqueAndRefine(Wrapper):
     def __init__(self, agent: Any, critic: Any, chooser: Any = None, *, critiques: int = 1, rounds: int = 1) -> None:
         for name, number in (("critiques", critiques), ("rounds", rounds)):
             if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 1000:
-                raise UsageError(
-                    f"critique and refine: {name} is {number!r}; it must be a whole number from 0 to 1,000"
-                )
+                raise UsageError(f"critique and refine: {name} is {number!r}; it must be a whole number, 0 to 1,000")
         if critiques > 1 and chooser is None:
             raise UsageError(f"critique and refine: {critiques} critiques need a chooser to choose among them")
         self.agent, self.critic = seatable(agent), seatable(critic)

@@ -133,9 +133,8 @@ class _Negligent(ClueOverseer):
 
     def model_post_init(self, context: Any) -> None:
         if self.bias_neglected_words > self.neglect_words:
-            raise UsageError(
-                f"{self.name}: bias_neglected_words is {self.bias_neglected_words}, of {self.neglect_words} neglected words"
-            )
+            biased, neglected = self.bias_neglected_words, self.neglect_words
+            raise UsageError(f"{self.name}: bias_neglected_words is {biased}, of {neglected} neglected words")
 
     def seen(self, case: Case) -> list[tuple[str, float]]:
         """The bad words that are not neglected, each with its weight."""

@@ -212,9 +212,7 @@ class Driver:
             fields = dict(event)
             name = str(fields.pop("event", "attempted"))
             if name in PLAYED or name == "resumed":
-                raise UsageError(
-                    f"seat {seat} notes an event {name!r}, which the play itself records; give it another name"
-                )
+                raise UsageError(f"seat {seat} notes an event {name!r}, which the play itself records; rename it")
             self.log.event(name, {"step": step, "seat": seat, **fields}, {"at": now()})
 
         return note

@@ -111,9 +111,7 @@ async def arejudge(
     protocol, roles = _roles(transcript, protocol)
     judges = frozenset(seat for seat, role in roles.items() if role == protocol.judge)
     if not judges:
-        raise UsageError(
-            f"{transcript.name}: protocol {protocol.name} has no judge to replace; its roles: {dict(roles)}"
-        )
+        raise UsageError(f"{transcript.name}: protocol {protocol.name} has no judge to replace; its roles: {roles}")
     others = seated(roles, {} if seats is None else seats, protocol.name, some=True)
     agents = {**others, **dict.fromkeys(judges, seatable(judge))}
     kept = {seat: limits for seat, limits in transcript.bounds.items() if seat not in judges}
@@ -143,8 +141,8 @@ def _roles(transcript: Transcript, protocol: Protocol | None) -> tuple[Protocol,
 
 
 def _parent(transcript: Transcript, at: str) -> dict[str, Any]:
-    parent = {"digest": transcript.digest, "at": at, "seats": transcript.seats}
-    return parent if transcript.path is None else {**parent, "path": str(transcript.path)}
+    path = {} if transcript.path is None else {"path": str(transcript.path)}
+    return {"digest": transcript.digest, "at": at, "seats": transcript.seats, **path}
 
 
 def resume(

@@ -25,9 +25,7 @@ def seats_for(roles: Mapping[str, str], given: Mapping[str, T], name: str, *, so
     """
     wanted = ", ".join(f"{seat} ({role})" for seat, role in roles.items())
     if not isinstance(given, Mapping):
-        raise UsageError(
-            f"{name}: seats is {given!r}; it must be a mapping of seats or roles to agents; its seats: {wanted}"
-        )
+        raise UsageError(f"{name}: seats is {given!r}; it must be a mapping, seat or role to agent; seats: {wanted}")
     known = list(dict.fromkeys((*roles, *roles.values())))
     for key in given:
         if key not in known:
@@ -52,13 +50,9 @@ def bounds_of(seats: Seats, question: Question) -> dict[str, dict[str, int | flo
     """What the bounded seats may spend on this question: their polynomials at its size. UsageError on unknown measures."""
     bounds = {}
     for seat, agent in seats.items():
-        bound = getattr(agent, "bound", None)
-        if bound:
+        if bound := getattr(agent, "bound", None):
             limits = bound.limits(question.size) if hasattr(bound, "limits") else dict(bound)
-            unknown = set(limits) - set(MEASURES)
-            if unknown:
-                raise UsageError(
-                    f"seat {seat}: no measure is called {sorted(unknown)[0]!r}; there are {', '.join(MEASURES)}"
-                )
+            if unknown := set(limits) - set(MEASURES):
+                raise UsageError(f"seat {seat}: no measure is called {min(unknown)!r}; there are {', '.join(MEASURES)}")
             bounds[seat] = limits
     return bounds

@@ -134,13 +134,10 @@ class Endpoint:
             if (stored := await cache.get(key)) is not None:
                 call.attempts += 1
                 return Attempt(call, body, begun, None).finish(completion_from(stored, cached=True), read)
-        if (
-            os.environ.get(FORBID_REMOTE, "") not in ("", "0")
-            and not is_loopback(self.base_url)
-            and not in_process(self.http_client)
-        ):
+        forbidden = os.environ.get(FORBID_REMOTE, "") not in ("", "0")
+        if forbidden and not is_loopback(self.base_url) and not in_process(self.http_client):
             raise UsageError(
-                f"{FORBID_REMOTE} is set, and {self.base_url} is not on this machine: the call was not made"
+                f"{FORBID_REMOTE} is set and {self.base_url} is not on this machine: the call was not made"
             )
         completion, tried = None, 0
         while completion is None:
@@ -171,9 +168,7 @@ class Endpoint:
             else:
                 failure = self._judge(status, headers, content, str(body.get("model")))
         except NotACompletion as error:
-            failure = _Failure(
-                f"{self.base_url} answered, but {error}; is this the address of an OpenAI-compatible API?"
-            )
+            failure = _Failure(f"{self.base_url} answered, but {error}; is it the address of an OpenAI-compatible API?")
         except UnreadableAnswer as error:
             attempt.note(error=str(error), text=error.text)
             raise
@@ -199,12 +194,11 @@ class Endpoint:
         if tried >= self.retries or call.hangs > HANGS:
             tries = f" after {tried + 1} attempts" if tried else ""
             raise AgentError(f"{failure.message} (given up{tries})")
-        if failure.after is not None and failure.after > self.patience:
-            raise AgentError(
-                f"{failure.message}; it asks for a wait of {failure.after:.0f} s, over {self.patience:.0f} s"
-            )
+        after = failure.after or 0.0
+        if after > self.patience:
+            raise AgentError(f"{failure.message}; it asks for a wait of {after:.0f} s, over {self.patience:.0f} s")
         wait = min(60.0, self.backoff * 2**tried) * Random(f"{call.seed}:{call.step}:{tried}").uniform(0.5, 1.0)
-        await anyio.sleep(max(wait, (failure.after or 0.0) + wait / 10))
+        await anyio.sleep(max(wait, after + wait / 10))
         return None, None, attempt
 
     async def _post(self, client: openai.AsyncOpenAI, body: Mapping[str, Any]) -> tuple[int, Mapping[str, str], bytes]:

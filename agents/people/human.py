@@ -77,9 +77,9 @@ class Human:
         question = request.view.question
         known, steps = self._shown.get(request.seat, (None, []))
         new = [entry.step for entry in entries]
-        goes_on = known == question and new[: len(steps)] == steps
         self._output(f"\n— {request.seat} ({request.role}), step {request.step} —")
-        if not goes_on:
+        if known != question or new[: len(steps)] != steps:
+            steps = []
             self._output(f"Question: {question.text}")
             for i, choice in enumerate(question.choices, 1):
                 self._output(f"  {i}. {choice}")
@@ -89,7 +89,7 @@ class Human:
                 self._output(f"Passage:\n{question.passage}\n")
             if question.data is not None:
                 self._output(f"Data: {json.dumps(question.data, ensure_ascii=False)}")
-        for entry in entries[len(steps) if goes_on else 0 :]:
+        for entry in entries[len(steps) :]:
             self._output(f"[{entry.step}] {entry.seat}: {shown_move(entry.move, question.choices)}")
         self._shown[request.seat] = (question, new)
         brief = request.brief
@@ -138,9 +138,7 @@ class Human:
         names = {kind_name(kind): kind for kind in request.kinds}
         while True:
             given = self._input(f"What do you want to give ({', '.join(names)})? ").strip().lower()
-            meant = [name for name in names if name == given] or [
-                name for name in names if given and name.startswith(given)
-            ]
+            meant = [given] if given in names else [name for name in names if given and name.startswith(given)]
             if len(meant) == 1:
                 return names[meant[0]]
             self._output(f"{given!r} is none of {', '.join(names)}.")

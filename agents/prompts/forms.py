@@ -57,8 +57,6 @@ class Form:
         most = None if limit is None else limit.chars
         return dataclasses.replace(form, length=most if form.bare else room if most is None else min(room, most))
 
-    # -- asking --------------------------------------------------------------------------------------------------------
-
     @property
     def bare(self) -> bool:
         """Whether the whole answer is the one field of its one kind."""
@@ -139,9 +137,8 @@ class Form:
         return f"{lead}, with nothing before or after it:\n" + "\n".join(map(self._example, self.kinds))
 
     def _object(self, kind: type[Move]) -> str:
-        fields = (
-            f'"{name}" is {self._words(kind, name, hint)}' for name, hint in kind.fields_asked(self.brief).items()
-        )
+        asked = kind.fields_asked(self.brief).items()
+        fields = (f'"{name}" is {self._words(kind, name, hint)}' for name, hint in asked)
         return ", ".join([f'"kind" is "{kind_name(kind)}"', *fields])
 
     def _example(self, kind: type[Move]) -> str:
@@ -168,23 +165,19 @@ class Form:
             return f"a whole number from 0 to {below - 1}"
         return (hint.told or _PLAIN.get(annotation) or _listed(annotation)) + none
 
-    # -- reading -------------------------------------------------------------------------------------------------------
-
     def read(self, text: str, tagged: bool = False, finish: str | None = None, extra: Json | None = None) -> Move:
         """The move that an answer is. finish: "length" where it was cut off. What was done to it on the way is put into
         `extra`. Raises UnreadableAnswer."""
-        extra = {} if extra is None else extra
+        extra, cut = {} if extra is None else extra, finish == "length"
         if len(text) > TEXT_LIMIT:
-            raise UnreadableAnswer(
-                f"the answer has {len(text):,} characters, over {TEXT_LIMIT:,}; lower max_tokens", text, final=True
-            )
+            why = f"the answer has {len(text):,} characters, over {TEXT_LIMIT:,}; lower max_tokens"
+            raise UnreadableAnswer(why, text, final=True)
         body = _THINK.sub("", text)
         if body != text:
             extra["thoughts_dropped"] = len(text) - len(body)
         if not body.strip():
-            why = " (it used up max_tokens before the answer)" if finish == "length" else ""
+            why = " (it used up max_tokens before the answer)" if cut else ""
             raise UnreadableAnswer(f"the answer is empty{why}", text)
-        cut = finish == "length"
         if self.bare:
             if cut:
                 extra["cut"] = True
@@ -222,10 +215,8 @@ class Form:
             data = from_json(body, allow_partial="trailing-strings")
         except ValueError:
             return None
-        inner = data.get("move", data) if isinstance(data, dict) else None
-        if not alone or not isinstance(inner, dict):
-            return None
-        name = str(inner.get("kind", next(iter(alone))))
+        inner: Any = data.get("move", data) if isinstance(data, dict) else None
+        name = str(inner.get("kind", next(iter(alone), ""))) if isinstance(inner, dict) else ""
         if name not in alone or not str(inner.get(alone[name], "")).strip():
             return None
         extra["cut"] = True
@@ -249,10 +240,8 @@ class Form:
             return {"kind": name, kind.bare_field: inner.strip()}
         data: Json = {"kind": name}
         for field, info in kind.model_fields.items():
-            value = re.search(f"<{field}>(.*?)</{field}>", inner, re.DOTALL)
-            if field == "kind" or value is None:
-                continue
-            data[field] = _plain(value.group(1).strip(), info.annotation)
+            if field != "kind" and (value := re.search(f"<{field}>(.*?)</{field}>", inner, re.DOTALL)):
+                data[field] = _plain(value.group(1).strip(), info.annotation)
         return data
 
     def _kind(self, data: Json, text: str) -> type[Move]:
@@ -280,12 +269,7 @@ class Form:
                 given[name] = index(name, value, self.choices)
             elif hint.none and value in ("", "null", "None", hint.none):
                 given[name] = None
-            elif (
-                isinstance(value, str)
-                and not value.strip()
-                and kind.model_fields[name].is_required()
-                and not hint.empty
-            ):
+            elif isinstance(value, str) and not (value.strip() or hint.empty) and kind.model_fields[name].is_required():
                 raise ValueError(f"{name} is empty")
             else:
                 given[name] = value

@@ -12,9 +12,7 @@ from typing import Any
 
 from moot.protocols.engine.errors import AgentError
 
-_POINTER = re.compile(
-    r"&amp;(?=[0-9a-f]{12}(?![0-9a-f]))"
-)  # a pointer as the record shows it, copied as it stands there
+_POINTER = re.compile(r"&amp;(?=[0-9a-f]{12}(?![0-9a-f]))")  # as the record shows a pointer, and a model copies it
 
 
 class UnreadableAnswer(AgentError):

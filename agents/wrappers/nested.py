@@ -45,7 +45,7 @@ async def believed(judge: Any, request: Request, call: str, index: int, view: Vi
     found, count = verdict.probabilities, len(view.question.choices)
     if len(found) != count:
         raise AgentError(
-            f"step {request.step}: seat {request.seat}: the verdict has {len(found)} probabilities for {count}"
+            f"step {request.step}: seat {request.seat}: {len(found)} probabilities came for {count} choices"
         )
     return found
 

@@ -47,8 +47,7 @@ async def start_all(agents: Iterable[object]) -> None:
 
 
 async def close_all(agents: Iterable[object]) -> None:
-    """Call `close()` of every agent that has one, after a play that `start_all` began. One that fails keeps no other
-    from closing; the first failure is raised at the end."""
+    """Call `close()` of every agent that has one. One that fails keeps no other from closing; the first failure is raised."""
     failure: Exception | None = None
     for call in _each("close", agents):
         try:

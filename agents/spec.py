@@ -17,12 +17,10 @@ Tables = Mapping[str, Mapping[str, Any]]
 
 
 def agent_from(spec: str, config: Mapping[str, Any] | None = None) -> Any:
-    """The agent that a specification names.
+    """The agent that a specification names: KIND:TEXT, for instance "openai:MODEL", or a name defined in `config`.
 
-    spec: KIND:TEXT, for instance "openai:MODEL", or a name defined in `config`. config: the content of a TOML file, whose
-    tables [agents.NAME] have `kind`, a kind of agent or judge, and the options of that kind.
-
-    Raises UsageError for an unknown name or option, a missing key, module or file.
+    config: the content of a TOML file, whose tables [agents.NAME] have `kind`, a kind of agent or judge, and the options
+    of that kind. Raises UsageError for an unknown name or option, a missing key, module or file.
     """
     return _made(spec, _tables(config), (), "make")
 

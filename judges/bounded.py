@@ -20,9 +20,9 @@ from moot.protocols.engine.view import Request
 class Bound:
     """A budget for each measure that a seat spends, as polynomials in the question's size n; seconds is a plain number.
 
-    reads: in the question's unit, each statement and cell that is opened, summed over calls; reads_per_call: for one
-    call, which is what must stay polynomial where a play makes more calls than that (amplification). queries: what the protocol charges
-    as such. calls: answers, rejected ones included. tokens: of prompts and answers. seconds: waiting for the answers.
+    reads: in the question's unit, each statement and cell that is opened; reads_per_call: for one call, which must stay
+    polynomial where a play makes more calls than that (amplification). queries: what the protocol charges as such. calls:
+    answers, rejected ones included. tokens: of prompts and answers. seconds: waiting for the answers.
     """
 
     def __init__(self, seconds: float | None = None, **measures: str | int) -> None:
@@ -45,11 +45,8 @@ class Bound:
 
 
 class Bounded(Wrapper):
-    """Any agent inside a bound: `Bounded(judge, reads="40*n + 2000", queries="n^2", seconds=60)`.
-
-    Crossing it ends the play in `Exhausted(measure, used, limit)`. Raises UsageError on a bad expression, and on one that is
-    negative at n = 1.
-    """
+    """Any agent inside a bound: `Bounded(judge, reads="40*n + 2000", queries="n^2", seconds=60)`. Crossing it ends the
+    play in `Exhausted`. Raises UsageError on a bad expression, and on one that is negative at n = 1."""
 
     def __init__(
         self, agent: Any, *, reads: str | int | None = None, reads_per_call: str | int | None = None,

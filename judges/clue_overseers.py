@@ -63,8 +63,7 @@ class ClueOverseer(JudgeKind):
     def decide(
         self, case: Case, closer: Callable[[WordComparison], bool | None]
     ) -> tuple[list[WordComparison], Ruling | None]:
-        """The comparisons that it asks for, and its ruling. closer: whether the first word is strictly closer; None breaks off,
-        and there is no ruling."""
+        """The comparisons that it asks for, and its ruling, None where `closer` (is the first word strictly?) breaks off."""
         made: list[WordComparison] = []
         procedure = self.rules(case)
         try:
@@ -213,8 +212,7 @@ OVERSEERS: dict[str, type[ClueOverseer]] = {cls.name: cls for cls in _ALL}
 
 
 def overseer_named(name: str, parameters: Mapping[str, Any] | None = None) -> ClueOverseer:
-    """The overseer called `name`, as records name them. Raises UsageError on one, or on a parameter, that is not known or
-    below 0."""
+    """The overseer that records call `name`. Raises UsageError on a name or a parameter that is not known, or below 0."""
     if name not in OVERSEERS:
         raise UsageError(f"no overseer is called {name!r}{nearest(name, sorted(OVERSEERS))}")
     overseer: ClueOverseer = OVERSEERS[name].made(parameters or {}, str, "overseer")

@@ -81,10 +81,8 @@ def labels_for(count: int) -> Sequence[str]:
 
 
 def read_verdict(completion: Completion, labels: Sequence[str], extra: dict[str, Any]) -> Verdict:
-    """The verdict in the first token's alternatives. Tokens that differ by white space alone are added up.
-
-    Raises UnreadableAnswer when there are no log-probabilities, or none of an allowed answer.
-    """
+    """The verdict in the first token's alternatives. Tokens that differ by white space alone are added up. Raises
+    UnreadableAnswer when there are no log-probabilities, or none of an allowed answer."""
     listed = completion.first_token
     if not listed:
         raise UnreadableAnswer(

@@ -1,7 +1,6 @@
 """The driver: the only code that awaits the world. It runs the calls of one game's agents and records what they say.
 
-Rule of this file: no protocol, format or kind of agent is known here by name; whatever can be decided without waiting is
-the engine's.
+Rule of this file: it knows no protocol, format or kind of agent by name; what needs no waiting is the engine's.
 """
 
 from __future__ import annotations
@@ -58,8 +57,7 @@ class Driver:
         self._count = 0
 
     async def run(self) -> None:
-        """Drive until the outcome, between the agents' `start()` and `close()`. On cancellation what is open is recorded
-        as cancelled, and the exception goes on."""
+        """Drive until the outcome, between the agents' `start()` and `close()`. What is cancelled is recorded as such."""
         game = self.game
         try:
             await start_all(self.agents)

@@ -1,7 +1,6 @@
 """`run` and `arun`: a play from its beginning, from ordinary code and from async code.
 
-Rule of this file: what a caller gives is checked here, before anything is written or called; how a play is driven is the
-driver's.
+Rule of this file: what a caller gives is checked here, before anything is written or called.
 """
 
 from __future__ import annotations
@@ -72,10 +71,8 @@ def checked(protocol: Protocol) -> Protocol:
 
 
 def in_loop(call: Callable[[], Coroutine[Any, Any, T]], backend: Backend = "asyncio") -> T:
-    """Run an async call from ordinary code; inside a running loop (a notebook) in a thread of its own.
-
-    What moot raises comes out alone, without what was being handled when it was raised.
-    """
+    """Run an async call from ordinary code; inside a running loop (a notebook) in a thread of its own. What moot raises
+    comes out alone, without what was being handled."""
     if backend not in ("asyncio", "trio"):
         raise UsageError(f"backend is {backend!r}; it can be 'asyncio' or 'trio'")
     if backend == "trio" and find_spec("trio") is None:

@@ -31,10 +31,8 @@ def key_of(endpoint: str, body: Mapping[str, Any], step: str, repetition: int) -
 
 
 class Cache:
-    """Responses by key in the file at `path`, which is made when it is not there.
-
-    Raises UsageError when the path cannot be written or holds something else.
-    """
+    """Responses by key in the file at `path`, which is made when it is not there. Raises UsageError when it cannot be
+    written or holds something else."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)

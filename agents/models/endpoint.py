@@ -57,11 +57,10 @@ class Endpoint:
 
     base_url: for instance "http://127.0.0.1:8080/v1". api_key: sent as a bearer token; never recorded or shown.
     timeout: seconds for one attempt, from sending to the last byte. retries: attempts after the first (one only after a
-    call that ran out of time, since each such has cost the whole timeout).
-    patience: the longest wait, in seconds, that the endpoint may ask for. body_limit: bytes of a response to read.
-    http_client: an httpx2.AsyncClient of your own (it is not closed here); without one aiohttp is the transport under
-    asyncio (at 64 connections and more it costs less), and httpx2's own otherwise.
-    backoff: seconds before the first retry; doubled for each further one up to 60, and jittered.
+    call that ran out of time). patience: the longest wait, in seconds, that the endpoint may ask for. backoff: seconds
+    before the first retry, doubled for each further one up to 60, and jittered. body_limit: bytes of a response to read.
+    http_client: an httpx2.AsyncClient of your own (not closed here); without one aiohttp is the transport under asyncio
+    (at 64 connections and more it costs less), and httpx2's own otherwise.
     """
 
     def __init__(

@@ -71,8 +71,7 @@ class Limiter:
             self._set(min(float(self.most), self._limit + step))
 
     def shrink(self, ticket: int) -> None:
-        """The endpoint has too much. Calls that started before the last decrease do not count again: a burst of
-        refusals is one sign, not many."""
+        """The endpoint has too much. Calls from before the last decrease do not count again: a burst is one sign."""
         if ticket >= self._epoch:
             self._epoch += 1
             self._slow_start = False

@@ -46,12 +46,10 @@ class LM:
     first until the endpoint refuses it. temperature: None leaves it to the endpoint. max_tokens: most tokens of one
     answer. seed: whether the step's own seed is sent. prompts: a folder with templates of your own, by file.
     prices: (in, out, cached) per million tokens; without them the cost is unknown, which is not 0. cache: path of a
-    response cache. timeout: seconds for an attempt; retries: attempts after the first. extra_body: more fields of the
-    request. identity: what tells this model from others of its name. guided: the endpoint
-    holds the model to the schema by a grammar, as local servers do; then limits in characters, lengths that fit into
-    max_tokens, and probabilities in hundredths (from 0.01 to 0.99) stand in it.
-
-    Raises UsageError for bad options, and when a hosted endpoint gets no key.
+    response cache. timeout, retries, backoff, http_client: as for `Endpoint`. extra_body: more fields of the request.
+    identity: what tells this model from others of its name. guided: the endpoint holds the model to the schema by a
+    grammar, as local servers do; then limits in characters, lengths that fit into max_tokens, and probabilities in
+    hundredths (0.01 to 0.99) stand in it. Raises UsageError for bad options, and when a hosted endpoint gets no key.
     """
 
     def __init__(
@@ -230,8 +228,7 @@ class LM:
         return {}
 
     def _adapt(self, error: Refused, body: Mapping[str, Any]) -> None:
-        """Leave out from now on what the endpoint says it does not know. Raises the refusal when it is about nothing
-        of that kind."""
+        """Leave out from now on what the endpoint says it does not know. Raises any other refusal."""
         if error.status in (400, 415, 422, 501):
             said = error.said
             if "max_tokens" in body and "max_completion_tokens" in said:

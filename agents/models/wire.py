@@ -133,10 +133,8 @@ def _first_token(logprobs: Any) -> tuple[tuple[str, float], ...] | None:
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Seconds that a Retry-After header (seconds or an HTTP date) or `retry-after-ms` asks for; None without one.
-
-    now: the clock, in seconds since 1970 (the system's, unless given).
-    """
+    """Seconds that a Retry-After header (seconds or an HTTP date) or `retry-after-ms` asks for; None without one. now: the
+    clock, in seconds since 1970."""
     for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
         with suppress(ValueError):
             seconds = float(headers.get(name, "")) / unit

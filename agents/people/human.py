@@ -155,8 +155,7 @@ class Human:
         return kind.model_validate(given)
 
     def _field(self, field: FieldInfo, name: str, hint: Asked, request: Request, shown: list[str]) -> Any:
-        """One field, asked for by its hint or else by its type; what has none of these types is given as JSON. None where
-        it is left out."""
+        """One field, asked for by its hint or else by its type, or else as JSON. None where it is left out."""
         choices, label = request.view.question.choices, hint.person or name
         form = Form.of(request)
         among, below, most = form.texts(name, hint), form.said("below", name), form.said("most", name)

@@ -24,8 +24,7 @@ class UnreadableAnswer(AgentError):
 
 
 def normalised(stated: Sequence[float]) -> tuple[tuple[float, ...], bool]:
-    """Probabilities that sum to 1, and whether they had to be scaled for it. Raises ValueError unless each is finite
-    and at least 0 and their sum is over 0."""
+    """Probabilities that sum to 1, and whether they were scaled. Raises ValueError where one is below 0, or all are 0."""
     for number in stated:
         if not math.isfinite(number) or number < 0:
             raise ValueError(f"probabilities: {number!r} is none; each must be from 0 to 1, and they must sum to 1")

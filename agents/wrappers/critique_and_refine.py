@@ -27,10 +27,9 @@ class CritiqueAndRefine(Wrapper):
     to the agent, which gives its move again; all of it `rounds` times.
 
     critic: any agent that gives speeches; it sees what the seat sees, the draft as the last statement, in the role
-    "critic" with the task "critique". chooser: any agent that gives verdicts; it is asked which critique helps most,
-    the critiques being the choices, without the source; equal critiques are one choice, and of equal beliefs the first
-    wins. It is not asked where there is only one critique, and not needed then. The agent is asked again with the task
-    "refine", draft and critique being the last statements that it sees.
+    "critic" with the task "critique". chooser: any agent that gives verdicts; it is asked, without the source, which
+    critique helps most; equal critiques are one choice, and of equal beliefs the first wins. Of one critique it is not
+    asked. The agent is asked again with the task "refine", draft and critique being the last statements that it sees.
 
     No critiques, or no rounds: the agent itself. A critique that fails is never chosen; when all fail, or the chooser or
     the refinement does, so does the move. Attempts of models are noted with their `critique`, `choosing` or

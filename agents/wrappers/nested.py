@@ -20,18 +20,15 @@ T = TypeVar("T")
 
 
 def copy_of(request: Request, call: str, index: int, **changes: Any) -> Request:
-    """A request for a call within a move: `call` and `index` go into its seed, and into the note of each attempt.
-
-    The first candidate has the request's own seed, so that it is what the agent alone would have said.
-    """
+    """A request for a call within a move: `call` and `index` go into its seed, and into the note of each attempt. The
+    first candidate has the request's own seed, so that it is what the agent alone would have said."""
     seed = request.seed if (call, index) == ("candidate", 0) else seed_of(request.seed, f"{call}/{index}")
     note = request.note
     return replace(request, seed=seed, note=lambda event: note({**event, call: index}), **changes)
 
 
 async def answer_of(agent: Any, request: Request) -> Move:
-    """A move of one of the kinds that the request asks for. Raises Illegal when something else comes, and what the agent
-    raises."""
+    """A move of a kind that the request asks for. Raises Illegal when something else comes, and what the agent raises."""
     return typed(await reply_of(act_of(agent), request), request.kinds)
 
 

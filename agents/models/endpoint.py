@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,21 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 from anyio.lowlevel import RunVar
 
+from moot.agents.models import wire
 from moot.agents.models.attempts import TEXT_KEPT, Attempt, Call, Refused
 from moot.agents.models.cache import Cache, key_of
 from moot.agents.models.limiter import Limiter
-from moot.agents.models.transport import client_for, connection_errors, in_process
-from moot.agents.models.wire import (
-    Completion,
-    NotACompletion,
-    Prices,
-    body_of,
-    checked_url,
-    completion_from,
-    error_message,
-    is_loopback,
-    retry_after,
-)
+from moot.agents.models.wire import Completion, Prices
 from moot.agents.prompts.values import UnreadableAnswer
 from moot.protocols.engine.errors import AgentError, UsageError
 
@@ -68,7 +60,7 @@ class Endpoint:
         backoff: float = 0.5, body_limit: int = 4_000_000, http_client: httpx2.AsyncClient | None = None,
         identity: str | None = None,
     ) -> None:  # fmt: skip
-        self.base_url = checked_url(base_url)
+        self.base_url = wire.checked_url(base_url)
         if not timeout > 0 or retries < 0:
             raise UsageError(f"endpoint {base_url}: timeout must be over 0 and retries at least 0")
         self.timeout, self.retries, self.patience, self.backoff = timeout, retries, patience, backoff
@@ -111,7 +103,7 @@ class Endpoint:
             http = self.http_client
             shared.client = openai.AsyncOpenAI(
                 api_key=self._key or "none", base_url=self.base_url, max_retries=0, timeout=self.timeout,
-                http_client=client_for(self.base_url) if http is None else http,
+                http_client=_client_for(self.base_url) if http is None else http,
             )  # fmt: skip
             if self._key != os.environ.get("OPENAI_API_KEY"):
                 # the client takes these from the environment; they are meant for the account whose key is there
@@ -132,9 +124,9 @@ class Endpoint:
             key, begun = key_of(self.identity, body, call.step, call.seed), time.perf_counter()
             if (stored := await cache.get(key)) is not None:
                 call.attempts += 1
-                return Attempt(call, body, begun, None).finish(completion_from(stored, cached=True), read)
+                return Attempt(call, body, begun, None).finish(wire.completion_from(stored, cached=True), read)
         forbidden = os.environ.get(FORBID_REMOTE, "") not in ("", "0")
-        if forbidden and not is_loopback(self.base_url) and not in_process(self.http_client):
+        if forbidden and not wire.is_loopback(self.base_url) and not _in_process(self.http_client):
             raise UsageError(
                 f"{FORBID_REMOTE} is set and {self.base_url} is not on this machine: the call was not made"
             )
@@ -162,16 +154,16 @@ class Endpoint:
             status, headers, content = await self._post(self._client(shared), body)
             attempt.status = status
             if status == 200:
-                data = body_of(content)
-                completion = completion_from(data)
+                data = wire.body_of(content)
+                completion = wire.completion_from(data)
             else:
                 failure = self._judge(status, headers, content, str(body.get("model")))
-        except NotACompletion as error:
+        except wire.NotACompletion as error:
             failure = _Failure(f"{self.base_url} answered, but {error}; is it the address of an OpenAI-compatible API?")
         except UnreadableAnswer as error:
             attempt.note(error=str(error), text=error.text)
             raise
-        except connection_errors() as error:
+        except _connection_errors() as error:
             failure = self._broken(error)
         except BaseException:
             attempt.note(error="cancelled")
@@ -241,14 +233,14 @@ class Endpoint:
 
     def _judge(self, status: int, headers: Mapping[str, str], content: bytes, model: str) -> _Failure:
         """What a status other than 200 means, and what to do about it."""
-        said = self._redact(error_message(content))
+        said = self._redact(wire.error_message(content))
         quoted = f": {said}" if said else ""
         if status == 429 and b"insufficient_quota" in content:
             why = f": the account has no credit left{quoted}"
         elif status in RETRIED or status >= 500 and status != 501:
             crowded = status in (429, 503)
             message = f"{self.base_url} {'has too much to do' if crowded else 'failed'} ({status}){quoted}"
-            return _Failure(message, said=said, again=True, after=retry_after(headers), crowded=crowded)
+            return _Failure(message, said=said, again=True, after=wire.retry_after(headers), crowded=crowded)
         elif status in (401, 403):
             advice = "set OPENAI_API_KEY, or give api_key= (in TOML: api_key_env), with a key that may use this model"
             why = f": no key, or not a good one{quoted}; {advice}"
@@ -275,3 +267,34 @@ class _Failure:
     after: float | None = None
     crowded: bool = False
     hung: bool = False  # no answer came in the time that there was
+
+
+def _client_for(base_url: str) -> httpx2.AsyncClient:
+    """The HTTP client for the running event loop. A proxy from the environment is not asked about this machine."""
+    import httpx2
+    import openai
+
+    trust = not wire.is_loopback(base_url)
+    limits = httpx2.Limits(max_connections=2048, max_keepalive_connections=512, keepalive_expiry=30)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # on trio, which aiohttp does not know
+        return openai.DefaultAsyncHttpxClient(trust_env=trust, limits=limits)
+    return openai.DefaultAioHttpClient(trust_env=trust, limits=limits)
+
+
+def _in_process(client: httpx2.AsyncClient | None) -> bool:
+    """Whether a client speaks to an app inside this process, and to no network at all."""
+    import httpx2
+
+    return isinstance(getattr(client, "_transport", None), (httpx2.ASGITransport, httpx2.MockTransport))
+
+
+def _connection_errors() -> tuple[type[BaseException], ...]:
+    """What the clients raise when no whole answer comes. Some errors of aiohttp reach us as they are."""
+    import httpx2
+    import openai
+
+    found = (OSError, httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, openai.APIConnectionError)
+    aiohttp = sys.modules.get("aiohttp")
+    return found if aiohttp is None else (*found, aiohttp.ClientError)

@@ -194,7 +194,5 @@ class LocalKind(ModelKind):
 
 def _cores() -> int:
     """One less than there are: llama.cpp's threads wait for each other in lock step, and crawl when one must share."""
-    try:
-        return max(1, len(os.sched_getaffinity(0)) - 1)
-    except AttributeError:
-        return max(1, (os.cpu_count() or 2) - 1)
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+    return max(1, usable - 1)

@@ -6,8 +6,10 @@ Rule of this file: the class of a move says which fields a person is asked for a
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
 import anyio.to_thread
@@ -197,7 +199,8 @@ class Human:
 
     def _shares(self, choices: Sequence[str]) -> list[float]:
         """A probability for each choice."""
-        percents = [self._percent(i, choice) for i, choice in enumerate(choices, 1)]
+        asked = (f"How probable is {i}. {choice}, in percent? " for i, choice in enumerate(choices, 1))
+        percents = [self._number(each, percent=True) for each in asked]
         total = sum(percents)
         if abs(total - 100) > 0.5:
             raise ValueError(f"the percentages sum to {total:g}, not 100")
@@ -269,23 +272,14 @@ class Human:
             self._output("It is empty. Again:")
             lines = []
 
-    def _percent(self, number: int, choice: str) -> float:
+    def _number(self, prompt: str, percent: bool = False) -> float:
         while True:
-            value = self._number(f"How probable is {number}. {choice}, in percent? ")
-            if 0 <= value <= 100:
-                return value
-            self._output("A percentage is from 0 to 100.")
-
-    def _number(self, prompt: str) -> float:
-        while True:
-            given = self._input(prompt).strip().removesuffix("%").strip()
-            try:
+            given, value = self._input(prompt).strip().removesuffix("%").strip(), math.nan
+            with suppress(ValueError):
                 value = float(given)
-            except ValueError:
-                value = float("nan")
-            if value == value and abs(value) != float("inf"):
+            if math.isfinite(value) and (not percent or 0 <= value <= 100):
                 return value
-            self._output(f"{given!r} is no number.")
+            self._output("A percentage is from 0 to 100." if math.isfinite(value) else f"{given!r} is no number.")
 
     def _yes(self, prompt: str) -> bool:
         while True:

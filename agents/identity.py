@@ -87,8 +87,7 @@ class _Reader:
     """Reads one agent. What is met again (a circle, a thing held twice) stands there by its number."""
 
     def __init__(self) -> None:
-        self._met: dict[int, int] = {}
-        self._alive: list[object] = []  # what was met, so that no id is given to another thing meanwhile
+        self._met: dict[int, tuple[int, object]] = {}  # with what was met, whose id goes to nothing else meanwhile
 
     def read(self, value: Any) -> Any:
         """A thing as JSON values, the type of each told. Raises _Unseen."""
@@ -104,9 +103,8 @@ class _Reader:
         if isinstance(value, (set, frozenset)):
             return ["set", self.read(kind), *sorted(map(_plain, value))]
         if id(value) in self._met:
-            return ["again", self._met[id(value)]]
-        self._met[id(value)] = len(self._met)
-        self._alive.append(value)
+            return ["again", self._met[id(value)][0]]
+        self._met[id(value)] = len(self._met), value
         if kind is list:
             return ["list", *map(self.read, value)]
         if kind is dict:

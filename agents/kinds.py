@@ -15,6 +15,8 @@ from moot.agents.base import describe
 from moot.protocols.engine.errors import UsageError, nearest
 from moot.protocols.engine.registry import register
 
+What = Literal["make", "profile"]
+
 
 def _held(spec: object, info: ValidationInfo) -> Any:
     if not isinstance(spec, str):
@@ -86,13 +88,7 @@ class AgentKind(BaseModel):
         return [field.alias or name for name, field in cls.model_fields.items()]
 
     @classmethod
-    def made(
-        cls,
-        options: Mapping[str, Any],
-        agent: Callable[[str], Any],
-        where: str,
-        what: Literal["make", "profile"] = "make",
-    ) -> Any:
+    def made(cls, options: Mapping[str, Any], agent: Callable[[str], Any], where: str, what: What = "make") -> Any:
         """The agent (or the profile) of these options. agent: finds another one by its specification. where: for messages."""
         try:
             return getattr(cls.model_validate(dict(options), context={"agent": agent}), what)()

@@ -6,10 +6,10 @@ Rule of this file: it takes specifications apart and resolves tables; what a kin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from moot.agents.base import act_of
-from moot.agents.kinds import AgentKind, Profile
+from moot.agents.kinds import AgentKind, Profile, What
 from moot.protocols.engine.errors import UsageError, nearest
 from moot.protocols.engine.registry import find, kind_of, names
 
@@ -45,7 +45,7 @@ def _tables(config: Mapping[str, Any] | None) -> Tables:
     return tables
 
 
-def _made(spec: str, tables: Tables, within: tuple[str, ...], what: Literal["make", "profile"]) -> Any:
+def _made(spec: str, tables: Tables, within: tuple[str, ...], what: What) -> Any:
     kind: type[AgentKind] | None
     if spec in tables:
         if spec in within:

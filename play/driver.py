@@ -42,13 +42,8 @@ class Driver:
     """Runs one game to its end. `recording` answers the steps that it holds; the rest goes to the agents in `seats`."""
 
     def __init__(
-        self,
-        game: Game,
-        seats: Mapping[str, Any],
-        log: EventLog,
-        recording: Recording | None = None,
-        stale: bool = False,
-    ) -> None:
+        self, game: Game, seats: Mapping[str, Any], log: EventLog, recording: Recording | None = None, stale: bool = False,
+    ) -> None:  # fmt: skip
         self.game, self.log, self.recording, self.stale = game, log, recording, stale
         self.agents = seats.values()
         self.acts = {seat: act_of(agent) for seat, agent in seats.items()}

@@ -61,10 +61,10 @@ class Move(BaseModel):
     """The base of every kind of move. A kind of your own is a subclass with a `kind: Literal["name"] = "name"`; one that
     only other kinds derive from says so: `class Named(Move, abstract=True)`.
 
-    argues: whether such moves are nodes of the argument tree. filled: fields that the protocol fills in on the record; no
-    model is asked for them, and a person only where `Asked` says how. private_fields: those (with defaults) that no seat and no
-    reader is shown; the transcript keeps them. bare_field: the field that may be given alone, without a form around it.
-    asked_first: fields that are asked for before the others. worded: what it says in words, with fields in it: "to {vertex}".
+    argues: whether such moves stand in the argument tree, under the question, where their ask has no `under`. filled: fields
+    that the protocol fills in on the record; no model is asked for them, and a person only where `Asked` says how.
+    private_fields: those (with defaults) that no seat and no reader is shown; the transcript keeps them. bare_field: the field
+    that may be given alone, without a form around it. asked_first: fields that are asked for before the others. worded: what it says in words, with fields in it: "to {vertex}".
     fixed_reading, fixed_cells: what reading costs where that is the same for each such move.
     All else that a move says of itself has a default that fits most.
 

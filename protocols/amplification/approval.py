@@ -11,8 +11,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from moot.protocols.amplification.amplification import Reply, Subquestions, Text
+from moot.protocols.checks import checked, fill, need_choices
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.outcomes import Decided
@@ -38,10 +39,8 @@ class Approve(Move):
 
     argues: ClassVar[bool] = True
     fixed_cells: ClassVar[int | None] = 1
+    read_as: ClassVar[str] = "approved"
     kind: Literal["approve"] = "approve"
-
-    def content(self) -> str:
-        return "approved"
 
 
 class Approval(Protocol):
@@ -66,8 +65,7 @@ class Approval(Protocol):
     source: Source = "metered"
 
     def roles(self, question: Question) -> dict[str, str]:
-        if len(question.choices) < 2:
-            raise UsageError(f"approval decides between choices; {question.text!r} has none")
+        need_choices(self, question)
         return {"model": "model", "overseer": "overseer"}
 
     async def play(self, floor: Floor, question: Question) -> Decided:
@@ -79,7 +77,7 @@ class Approval(Protocol):
                 raise Illegal(f"the answer must be one of {', '.join(choices)}, or {UNKNOWN}; it is {answer!r}")
             if isinstance(move, Subquestions) and len(move.questions) > self.width:
                 raise Illegal(f"{len(move.questions)} questions at a time; there may be {self.width}")
-            return move.model_copy(update={"of": question.text}) if isinstance(move, Reply | Subquestions) else move
+            return fill(move, of=question.text) if isinstance(move, Reply | Subquestions) else move
 
         one_of = {"answer": [*choices, UNKNOWN]}
         claim: Claim = await floor.ask(
@@ -119,22 +117,10 @@ class Approval(Protocol):
 
     async def part(self, floor: Floor, text: str, under: str) -> Entry:
         """The model's answer to a sub-question. It sees neither the claim nor the other sub-questions."""
-
-        def of(move: Reply) -> Reply:
-            return move.model_copy(update={"of": text})
-
-        view = floor.only(text, source=self.known())
-        move = await floor.ask(
-            "model",
-            Reply,
-            view=view,
-            check=of,
-            say=False,
-            to=("overseer",),
-            under=under,
-            relation="answers",
-            task="amplify",
-        )
+        move: Reply = await floor.ask(
+            "model", Reply, view=floor.only(text, source=self.known()), check=checked(of=text), say=False,
+            to=("overseer",), under=under, relation="answers", task="amplify",
+        )  # fmt: skip
         return Entry(floor.step, "model", move)
 
     def utility_bound(self, question: Question) -> float:

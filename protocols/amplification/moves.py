@@ -5,6 +5,7 @@ Rule of this file: moves and what they say of themselves, no protocol.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -24,6 +25,8 @@ class Subquestions(Move):
 
     argues: ClassVar[bool] = True
     filled: ClassVar[tuple[str, ...]] = ("of", "budgets")
+    fixed_cells: ClassVar[int | None] = 0  # who asked knows what it asked
+    pointing: ClassVar[tuple[str, ...]] = ("questions",)
     kind: Literal["subquestions"] = "subquestions"
     of: str = ""
     questions: Annotated[tuple[Text, ...], Field(min_length=1), Asked(person="Your sub-questions")]
@@ -34,10 +37,6 @@ class Subquestions(Move):
 
     def content(self) -> str:
         return "\n".join(self.questions)
-
-    def cells(self) -> int:
-        """0: who asked knows what it asked."""
-        return 0
 
     def in_words(self) -> str:
         parts = (f"\n({i}) {part}" for i, part in enumerate(self.questions, 1))
@@ -53,20 +52,17 @@ class Reply(Move):
     argues: ClassVar[bool] = True
     filled: ClassVar[tuple[str, ...]] = ("of",)
     fixed_cells: ClassVar[int | None] = 1
+    read_as: ClassVar[str] = "{answer}"
+    marked: ClassVar[Mapping[str, str]] = {"question": "of"}
+    pointing: ClassVar[tuple[str, ...]] = ("answer",)
     kind: Literal["reply"] = "reply"
     of: str = ""
     answer: Annotated[
         Text, Asked(person=f"Your answer; {UNKNOWN} when you do not know", choices="text", besides=(UNKNOWN,))
     ]
 
-    def content(self) -> str:
-        return self.answer
-
     def in_words(self) -> str:
         return f"{self.of} → {self.answer}" if self.of else self.answer
-
-    def prompt_attributes(self) -> dict[str, str]:
-        return {"kind": self.kind, **({"question": self.of} if self.of else {})}
 
     def question_answered(self) -> tuple[str, str]:
         return self.of, self.answer
@@ -80,16 +76,13 @@ class Open(Move):
 
     filled: ClassVar[tuple[str, ...]] = ("of", "text")
     fixed_cells: ClassVar[int | None] = 1
+    read_as: ClassVar[str] = "{text}"
+    marked: ClassVar[Mapping[str, str]] = {"pointer": "pointer"}
+    pointing: ClassVar[tuple[str, ...]] = ("pointer",)
     kind: Literal["open"] = "open"
     of: str = ""
     pointer: Annotated[Text, Asked(person="Which pointer do you open", seen=pointers_in)]
     text: str = ""
 
-    def content(self) -> str:
-        return self.text
-
     def in_words(self) -> str:
         return f"{self.pointer} holds {self.text or 'nothing'}"
-
-    def prompt_attributes(self) -> dict[str, str]:
-        return {"kind": self.kind, "pointer": self.pointer}

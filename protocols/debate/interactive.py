@@ -36,7 +36,7 @@ class InteractiveDebate(Debate):
 
     def roles(self, question: Question) -> dict[str, str]:
         roles = super().roles(question)
-        if not any(isinstance(part, Questions) for part in (*self.opening, *self.repeated(), *self.closing)):
+        if not self.has(Questions):
             raise UsageError(
                 "an interactive debate without a Questions part: nobody would ask; leave questions at true"
             )

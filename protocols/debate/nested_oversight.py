@@ -65,15 +65,13 @@ class NestedOversight(Protocol):
             told = {"step": step, "guard": weak, "houdini": strong}
             guard: Strength = await floor.ask("guard", Strength, under=under, task="guard", details=told)
             houdini: Strength = await floor.ask(
-                "houdini", Strength, under=floor.step, relation="attacks", task="houdini", details=told,
-            )  # fmt: skip
+                "houdini", Strength, under=floor.step, relation="attacks", task="houdini", details=told
+            )
             under = floor.step
             held = await floor.flip(wins(guard.elo, houdini.elo))
             if not held:
                 break
-        yes = question.choices[0] == "yes"
-        verdict = Verdict(probabilities=(1.0, 0.0) if held == yes else (0.0, 1.0))
-        paid = 1.0 if held else -1.0
+        verdict, paid = Verdict.sure(question.choices.index("yes" if held else "no")), 1.0 if held else -1.0
         return Decided(verdict, payoffs={"guard": paid, "houdini": -paid}, step=floor.step)
 
     def at(self, step: int) -> float:

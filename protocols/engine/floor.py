@@ -45,11 +45,8 @@ class Floor:
     __slots__ = ("_game", "question", "_roles", "_outer", "_open")
 
     def __init__(self, game: Stage, question: Question, roles: Mapping[str, str], outer: Mapping[str, str]) -> None:
-        self._game = game
-        self.question = question
-        self._roles = dict(roles)
-        self._outer = dict(outer)
-        self._open = question.without_source()
+        self._game, self.question, self._open = game, question, question.without_source()
+        self._roles, self._outer = dict(roles), dict(outer)
 
     def seats(self, role: str) -> tuple[str, ...]:
         """The seats that hold `role`, in the protocol's order."""
@@ -73,22 +70,16 @@ class Floor:
         source: "none" shows the bare question; "all" the passage and data with it; "metered" lets the reader look at
         single cells of it, each charged. Statements of branches that run at the same time are never in it.
         """
-        branch = self._game.current or self._branch
-        heads = branch.heads
+        heads = (self._game.current or self._branch).heads
         log = heads[None]
         if to is not None and len(heads) > 1:
             log = heads.get(self._outer.get(to, to), log)
         return View(self.question, log, source, self._open)
 
     def only(
-        self,
-        text: str,
-        *entries: Entry,
-        choices: tuple[str, ...] = (),
-        source: Source = "none",
-        log: Log = NOTHING,
+        self, text: str, *entries: Entry, choices: tuple[str, ...] = (), source: Source = "none", log: Log = NOTHING,
         data: JsonValue = None,
-    ) -> View:
+    ) -> View:  # fmt: skip
         """A view of another question about the same data, with none but these statements, oldest first.
 
         text, choices: of that question. log: statements chained before, to which entries are added. The declared size
@@ -107,19 +98,10 @@ class Floor:
         return View(full, log, source, question)
 
     def ask(
-        self,
-        seat: str,
-        kind: type[M] | UnionType,
-        *,
-        view: View | None = None,
-        check: Callable[[M], Move] | None = None,
-        say: bool = True,
-        to: tuple[str, ...] | None = None,
-        under: str | None = None,
-        relation: str = "supports",
-        repairs: int = 1,
-        **brief: Unpack[Brief],
-    ) -> Awaitable[M]:
+        self, seat: str, kind: type[M] | UnionType, *, view: View | None = None, check: Callable[[M], Move] | None = None,
+        say: bool = True, to: tuple[str, ...] | None = None, under: str | None = None, relation: str = "supports",
+        repairs: int = 1, **brief: Unpack[Brief],
+    ) -> Awaitable[M]:  # fmt: skip
         """Ask `seat` for a move of `kind` (a Move class, or a union of them) and put it on the record.
 
         view: what the seat sees; by default all that was said to it, without the source. check: returns the move to
@@ -132,7 +114,7 @@ class Floor:
         if not brief.keys() <= _KEYS:
             wrong = next(key for key in brief if key not in _KEYS)
             raise TypeError(
-                f"floor.ask has no keyword {wrong!r}{near(wrong, _KEYWORDS)}; what is yours alone goes into details={{…}}"
+                f"floor.ask has no keyword {wrong!r}{near(wrong, _KEYWORDS)}; yours alone go into details={{…}}"
             )
         roles = self._roles
         if seat not in roles:
@@ -175,7 +157,7 @@ class Floor:
             raise ProtocolError(f"charge({seat!r}, {measure!r}): {measure} counts what is read in a call; charge reads")
         if amount < 0:
             raise ProtocolError(
-                f"charge({seat!r}, {measure!r}, {amount}): a charge is at least 0; nothing gives budget back"
+                f"charge({seat!r}, {measure!r}, {amount}): a charge is at least 0; none gives budget back"
             )
         await ChargeEffect(self._outer.get(seat, seat), measure, amount)
 

@@ -131,21 +131,17 @@ def normal_form(circuit: Circuit) -> NormalForm:
 
     both = [(node("input", i, 0), node("input", i, 1)) for i in range(circuit.inputs)]  # each node, and its negation
     for kind, *taken in circuit.gates:
-        pairs = [both[each] for each in taken]
+        a, not_a, b, not_b = (*(each for one in taken for each in both[one]), 0, 0, 0, 0)[:4]
         if kind in ("AND", "NAND"):
-            (a, not_a), (b, not_b) = pairs
-            made = node("and", a, b), node("or", not_a, not_b)
+            true, false = node("and", a, b), node("or", not_a, not_b)
         elif kind in ("OR", "NOR"):
-            (a, not_a), (b, not_b) = pairs
-            made = node("or", a, b), node("and", not_a, not_b)
+            true, false = node("or", a, b), node("and", not_a, not_b)
         elif kind in ("XOR", "XNOR"):
-            (a, not_a), (b, not_b) = pairs
-            made = (node("or", node("and", a, not_b), node("and", not_a, b)),
-                    node("or", node("and", a, b), node("and", not_a, not_b)))  # fmt: skip
+            true = node("or", node("and", a, not_b), node("and", not_a, b))
+            false = node("or", node("and", a, b), node("and", not_a, not_b))
         elif kind in ("NOT", "BUF"):
-            made = pairs[0]
+            true, false = a, not_a
         else:
-            made = node("constant", 0), node("constant", 1)
-        true, false = made
+            true, false = node("constant", 0), node("constant", 1)
         both.append((false, true) if kind in ("NAND", "NOR", "XNOR", "NOT", "TRUE") else (true, false))
     return NormalForm(tuple(nodes), tuple(depths), both[circuit.output][0])

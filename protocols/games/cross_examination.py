@@ -6,20 +6,19 @@ nothing but a cell's address cannot fit an answer to the challenge, and are as g
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from moot.protocols.amplification.amplification import Reply, Text
-from moot.protocols.engine.errors import Illegal
+from moot.protocols.checks import checked
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry
 from moot.protocols.games.claims import ClaimGame
-from moot.protocols.market.market_making import of
 
 
 class Asks(Move, abstract=True):
@@ -81,7 +80,7 @@ class CrossExamination(ClaimGame):
         while True:
             move: Asks = await floor.ask(
                 opponent, Challenge | Examination if left else Challenge, view=floor.said(source="all"),
-                check=self._within(left), relation="attacks", task="examine" if left else "challenge",
+                check=partial(self._within, left), relation="attacks", task="examine" if left else "challenge",
                 details={"left": left, "window": self.window}, most={"addresses": min(left or self.window, self.window)},
             )  # fmt: skip
             said = Entry(floor.step, opponent, move)
@@ -101,21 +100,16 @@ class CrossExamination(ClaimGame):
         verdict = await floor.ask("judge", Verdict, view=view, task="verdict")
         return self.decided(floor, verdict)
 
+    def _within(self, left: int, move: Asks) -> Asks:
+        return checked(most={"addresses": self.window if isinstance(move, Challenge) else left})(move)
+
     async def _answer(self, floor: Floor, claimant: str, address: str, under: str, table: dict[str, Entry]) -> None:
         view = floor.only(address, source="all") if self.copies else floor.said(source="all")
-        reply = await floor.ask(
-            claimant, Reply, view=view, check=of(address), under=under, task="cell", details={"cell": address}
+        check = checked(of=address)
+        reply: Reply = await floor.ask(
+            claimant, Reply, view=view, check=check, under=under, task="cell", details={"cell": address}
         )
         table[address] = Entry(floor.step, claimant, reply)
-
-    def _within(self, left: int) -> Callable[[Asks], Asks]:
-        def check(move: Asks) -> Asks:
-            most = self.window if isinstance(move, Challenge) else left
-            if len(move.addresses) > most:
-                raise Illegal(f"{move.kind}: at most {most} addresses may be named here, not {len(move.addresses)}")
-            return move
-
-        return check
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         claimant, opponent = self.sides(question)

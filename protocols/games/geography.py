@@ -13,7 +13,7 @@ from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
-from moot.protocols.games.claims import ClaimGame, square
+from moot.protocols.games.claims import ClaimGame, graph_problem
 
 
 class Go(Move):
@@ -63,12 +63,7 @@ class Geography(ClaimGame):
         return self.decided(floor, verdict)
 
     def fit(self, question: Question) -> str | None:
-        data: Any = question.data
-        if not isinstance(data, dict) or not {"start", "edges"} <= set(data) or not square(data["edges"]):
-            return 'data is no graph with a start; give {"start": 0, "edges": [[0, 1], [0, 0]]}'
-        if data["start"] not in range(len(data["edges"])):
-            return f"there is no vertex {data['start']!r} among {len(data['edges'])}"
-        return None
+        return graph_problem(question.data, "start")
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         first, second = self.sides(question)

@@ -14,7 +14,7 @@ from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
-from moot.protocols.games.claims import ClaimGame, square
+from moot.protocols.games.claims import ClaimGame, graph_problem
 
 
 class Middle(Move):
@@ -66,12 +66,7 @@ class Reachability(ClaimGame):
         return self.decided(floor, verdict)
 
     def fit(self, question: Question) -> str | None:
-        data: Any = question.data
-        if not isinstance(data, dict) or not {"start", "goal", "edges"} <= set(data) or not square(data["edges"]):
-            return 'data is no graph with start and goal; give {"start": 0, "goal": 1, "edges": [[0, 1], [0, 0]]}'
-        count = len(data["edges"])
-        outside = [data[end] for end in ("start", "goal") if data[end] not in range(count)]
-        return f"there is no vertex {outside[0]!r} among {count}" if outside else None
+        return graph_problem(question.data, "start", "goal")
 
     def full_tree_size(self, question: Question) -> int | None:
         count = len(question.data["edges"])  # type: ignore[index, call-overload, arg-type]

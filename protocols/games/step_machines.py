@@ -5,16 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
-from typing import Protocol as Structural
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.registry import find, register
-
-
-class Look(Structural):
-    """One cell of the machine's input by its address: `look("weights", 3)`."""
-
-    def __call__(self, *address: int | str) -> Any: ...
+from moot.protocols.engine.view import Look as Look
 
 
 class StepMachine(ABC):
@@ -54,8 +48,7 @@ class StepMachine(ABC):
 
     @abstractmethod
     def value(self, look: Look, t: int, values: Sequence[str], bit: bool | None) -> str:
-        """The value of step t, given those of its inputs and the oracle's bit. ValueError, or another of NO_VALUE, when they are
-        none."""
+        """The value of step t, given those of its inputs and the oracle's bit. One of NO_VALUE when they are none."""
 
 
 Oracle = Callable[[str], bool]

@@ -5,6 +5,7 @@ Rule of this file: moves and what they say of themselves, no protocol.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -40,6 +41,8 @@ class Statement(Move):
     """
 
     argues: ClassVar[bool] = True
+    marked: ClassVar[Mapping[str, str]] = {"claims": "answer"}
+    pointing: ClassVar[tuple[str, ...]] = ("text", "answer", "cites")
     kind: Literal["statement"] = "statement"
     text: Annotated[str, Field(max_length=400_000), Asked(person="Your statement (may be empty)")] = ""
     answer: Annotated[Text | None, Asked(person="Which answer does it claim", choices="text")] = None
@@ -58,9 +61,6 @@ class Statement(Move):
         questions its rule asks)."""
         return len(self.text.split()) + (self.answer is not None) + len(self.cites)
 
-    def prompt_attributes(self) -> dict[str, str]:
-        return {"kind": self.kind, **({} if self.answer is None else {"claims": self.answer})}
-
     def prompt_body(self) -> list[str | Part]:
         """The text, and an element for each citation, which no text can be taken for."""
         cited = (Part(cite.answer, "cited", cite.verified, (("question", cite.question),)) for cite in self.cites)
@@ -74,6 +74,8 @@ class Query(Move):
     """A question that the adversary puts to the market. suppose: what it might say, which the market is shown as said."""
 
     argues: ClassVar[bool] = True
+    fixed_cells: ClassVar[int | None] = 0  # who asked knows what it asked
+    pointing: ClassVar[tuple[str, ...]] = ("question", "suppose")
     kind: Literal["query"] = "query"
     question: Text
     suppose: Annotated[str, Field(max_length=20_000)] = ""
@@ -81,27 +83,20 @@ class Query(Move):
     def content(self) -> str:
         return f"{self.question}\nSuppose it is said: {self.suppose}" if self.suppose else self.question
 
-    def cells(self) -> int:
-        """0: who asked knows what it asked."""
-        return 0
-
 
 class Examine(Move):
     """A question to the adversary as it was when it made a statement. turn: the step of that statement."""
 
     argues: ClassVar[bool] = True
+    read_as: ClassVar[str] = "To the author of the statement of step {turn}: {question}"
+    marked: ClassVar[Mapping[str, str]] = {"of": "turn"}
+    pointing: ClassVar[tuple[str, ...]] = ("question",)
     kind: Literal["examine"] = "examine"
     turn: str
     question: Text
 
-    def content(self) -> str:
-        return f"To the author of the statement of step {self.turn}: {self.question}"
-
     def cells(self) -> int:
         return len(self.question.split())
-
-    def prompt_attributes(self) -> dict[str, str]:
-        return {"kind": self.kind, "of": self.turn}
 
     def prompt_body(self) -> str:
         return self.question

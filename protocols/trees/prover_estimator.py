@@ -6,14 +6,15 @@ Brown-Cohen, Irving and Piliouras 2025, Avoiding obfuscation with prover-estimat
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from moot.protocols.checks import checked
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Move
+from moot.protocols.engine.moves import Move, Share
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry
@@ -32,13 +33,11 @@ class Estimate(Move):
     argues: ClassVar[bool] = True
     filled: ClassVar[tuple[str, ...]] = ("of",)
     fixed_cells: ClassVar[int | None] = 1
+    read_as: ClassVar[str] = "{of}: {probability:.6g}"
     worded: ClassVar[str] = "{of} is right with probability {probability}"
     kind: Literal["estimate"] = "estimate"
     of: str = ""
-    probability: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-
-    def content(self) -> str:
-        return f"{self.of}: {self.probability:.6g}"
+    probability: Share
 
 
 class Call(Move):
@@ -134,8 +133,8 @@ class ProverEstimator(ClaimTree):
         told: list[Any] = [entry.move.model_dump(include={"of", "answer", "holds"}) for entry in samples]
         made: Estimate = await floor.ask(
             "b", Estimate, view=floor.said(source=self.source), under=under, relation="attacks", task="estimate",
-            check=_about(claim), claim=claim.question,
-            claimed=claim.answer, round=t, rounds=self.rounds, details={"coins": told},
+            check=checked(of=claim.question), claim=claim.question, claimed=claim.answer, round=t, rounds=self.rounds,
+            details={"coins": told},
         )  # fmt: skip
         return made.probability, floor.step
 
@@ -163,7 +162,3 @@ class ProverEstimator(ClaimTree):
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"a": 2 + 3 * self.rounds, "b": 1 + self.rounds * self.width, "judge": 1 + 2 * self.rounds}
-
-
-def _about(claim: Stated) -> Callable[[Estimate], Estimate]:
-    return lambda move: move.model_copy(update={"of": claim.question})

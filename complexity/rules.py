@@ -94,7 +94,5 @@ def evaluate(
 def opened(task: Ruled, question: str, pointer: str, store: Store | None) -> str:
     """The message behind a pointer that a rule opens. Raises UsageError without a store."""
     if store is None:
-        raise UsageError(
-            f"task {task.name}: {question!r} opens the pointer {pointer}, and there is no store to open it from"
-        )
+        raise UsageError(f"task {task.name}: {question!r} opens the pointer {pointer} without a store")
     return store.open(pointer)

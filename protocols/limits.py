@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable
 from itertools import islice
 from typing import Annotated, Any, Literal
@@ -40,9 +41,7 @@ class Limit(BaseModel):
             raise UsageError(f"limit: {first_problem(error)}; given were {fields}") from None
         given = [unit for unit in ("chars", "words", "tokens") if getattr(self, unit) is not None]
         if len(given) != 1:
-            raise UsageError(
-                f"a limit is given in one of chars, words or tokens, not in {' and '.join(given) or 'none'}"
-            )
+            raise UsageError(f"a limit is in one of chars, words or tokens, not {' and '.join(given) or 'none'}")
 
     @property
     def most(self) -> int:
@@ -62,7 +61,7 @@ class Limit(BaseModel):
             return len(text)
         if self.words is not None:
             return len(text.split())
-        return tokenizer(text) if tokenizer is not None else _bytes(text)
+        return len(text.encode("utf-8", "surrogatepass")) if tokenizer is None else tokenizer(text)
 
     def apply(self, text: str, tokenizer: Tokenizer | None = None) -> str:
         """`text` itself when it is within the limit; otherwise clipped to it, or Illegal with both numbers.
@@ -87,20 +86,12 @@ class Limit(BaseModel):
         return _longest_fit(text, self.most, tokenizer)
 
 
-def _bytes(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
-
-
 def _whole_words(text: str, end: int) -> str:
     """The longest prefix of `text` that ends with a word and is no longer than `end` < len(text) characters."""
     head = text[:end]
-    if head and not text[end].isspace() and not head[-1].isspace():
-        boundary = end - 1
-        while boundary > 0 and not head[boundary].isspace():
-            boundary -= 1
-        if head[:boundary].strip():
-            head = head[:boundary]
-    return head.rstrip()
+    before = head.rsplit(None, 1)
+    cut = head and not text[end].isspace() and not head[-1].isspace() and len(before) == 2
+    return before[0] if cut else head.rstrip()
 
 
 def _longest_fit(text: str, most: int, tokenizer: Tokenizer) -> str:
@@ -110,16 +101,8 @@ def _longest_fit(text: str, most: int, tokenizer: Tokenizer) -> str:
     the result is measured again and shortened until it fits: it may be a word short, never a token long.
     """
     for ends in ([match.end() for match in _WORD.finditer(text)], range(len(text) + 1)):
-        low, high = 0, len(ends)
-        while low < high:
-            middle = (low + high) // 2
-            if tokenizer(text[: ends[middle]]) <= most:
-                low = middle + 1
-            else:
-                high = middle
-        while low > 0:
-            head = text[: ends[low - 1]].rstrip()
+        for end in reversed(ends[: bisect_right(ends, most, key=lambda end: tokenizer(text[:end]))]):
+            head = text[:end].rstrip()
             if tokenizer(head) <= most and head:
                 return head
-            low -= 1
     return ""

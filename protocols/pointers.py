@@ -115,7 +115,7 @@ def check_message(name: str, text: str) -> None:
         Store().intern(text)
     except Illegal as error:
         raise UsageError(
-            f"{name}: the question {text!r} is no message: {error}; its brackets and pointers must be whole"
+            f"{name}: the question {text!r} is no message: {error}; brackets and pointers must be whole"
         ) from None
 
 

@@ -72,9 +72,7 @@ class Debate(Protocol):
         if not 2 <= count <= 26:
             raise UsageError(f"a debate needs 2 to 26 choices; {question.text!r} has {count}")
         if self.rounds is None and not any(isinstance(part, (Feedback, Negotiate)) for part in self.repeated()):
-            raise UsageError(
-                "a debate with rounds=None never ends: repeat a Feedback or a Negotiate part, or set rounds"
-            )
+            raise UsageError("rounds=None never ends: repeat a Feedback or a Negotiate part, or set rounds")
         if count != 2 and self.has(SpeechesOrConcessions):
             raise UsageError(f"debaters can concede where there are two answers; {question.text!r} has {count}")
         return {**dict.fromkeys(ascii_lowercase[:count], "debater"), "judge": "judge"}

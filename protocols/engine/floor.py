@@ -114,7 +114,7 @@ class Floor:
         if not brief.keys() <= _KEYS:
             wrong = next(key for key in brief if key not in _KEYS)
             raise TypeError(
-                f"floor.ask has no keyword {wrong!r}{near(wrong, _KEYWORDS)}; yours alone go into details={{…}}"
+                f"floor.ask has no keyword {wrong!r}{near(wrong, _KEYWORDS)}; your own go into details={{…}}"
             )
         roles = self._roles
         if seat not in roles:
@@ -156,9 +156,7 @@ class Floor:
         if measure in PER_CALL.values():
             raise ProtocolError(f"charge({seat!r}, {measure!r}): {measure} counts what is read in a call; charge reads")
         if amount < 0:
-            raise ProtocolError(
-                f"charge({seat!r}, {measure!r}, {amount}): a charge is at least 0; none gives budget back"
-            )
+            raise ProtocolError(f"charge({seat!r}, {measure!r}, {amount}): a charge gives no budget back")
         await ChargeEffect(self._outer.get(seat, seat), measure, amount)
 
     async def play(self, protocol: Script, question: Question, seats: Mapping[str, str] | None = None) -> Decided:
@@ -171,7 +169,7 @@ class Floor:
         mapped = {seat: ours.get(seat, seat) for seat in protocol.roles(question)}
         if missing := [seat for seat in mapped.values() if seat not in self._roles]:
             raise ProtocolError(
-                f"{protocol.name} inside another protocol needs seat {missing[0]!r}; that has {', '.join(self._roles)}"
+                f"{protocol.name} inside another needs seat {missing[0]!r}; that has {', '.join(self._roles)}"
             )
         within = {inner: outer.get(seat, seat) for inner, seat in mapped.items()}
         decided: Decided = await PlayEffect(protocol, question, within)

@@ -72,13 +72,9 @@ def circuit_of(data: Any) -> Circuit:
         raise UsageError("a circuit's inputs is a number from 0 on, and its gates are a list")
     for node, gate in enumerate(gates, start=inputs):
         if not isinstance(gate, list) or not gate or not isinstance(gate[0], str) or gate[0] not in ARITY:
-            raise UsageError(
-                f"gate {node} is {gate!r}; a gate is a list of its kind, {', '.join(ARITY)}, and its inputs"
-            )
+            raise UsageError(f"gate {node} is {gate!r}; a gate lists its kind, {', '.join(ARITY)}, and its inputs")
         if len(gate) != ARITY[gate[0]] + 1:
-            raise UsageError(
-                f"gate {node} is {gate!r}; {gate[0]} takes {ARITY[gate[0]]}: split a wider gate into several"
-            )
+            raise UsageError(f"gate {node} is {gate!r}; {gate[0]} takes {ARITY[gate[0]]}: split a wider gate")
         if not all(type(taken) is int and 0 <= taken < node for taken in gate[1:]):
             raise UsageError(f"gate {node} is {gate!r}; it may take the nodes 0 to {node - 1}, which come before it")
     if type(output) is not int or not 0 <= output < inputs + len(gates):

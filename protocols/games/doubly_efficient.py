@@ -77,9 +77,7 @@ def samples(error: float, failure: float) -> int:
     squared = 2 * error * error
     wanted = math.log(2 / failure) / squared if squared > 0 else math.inf
     if wanted > MOST:
-        raise UsageError(
-            f"a mean within {error:g} but for {failure:g} takes more than {MOST:g} samples; allow more error"
-        )
+        raise UsageError(f"an error of {error:g} but for {failure:g} takes more than {MOST:g} samples; allow more")
     return math.ceil(wanted)
 
 

@@ -79,9 +79,7 @@ def run_of(machine: StepMachine, look: Look, oracle: Oracle, witness: Sequence[s
     """The value of every step, in order, from a witness of `free` values. UsageError when it has another length, or a step
     has no value."""
     if len(witness) != machine.free(look):
-        raise UsageError(
-            f"machine {machine.name} takes a witness of {machine.free(look)} values, not of {len(witness)}"
-        )
+        raise UsageError(f"machine {machine.name} takes a witness of {machine.free(look)} values, not {len(witness)}")
     values = list(witness)
     for t in range(len(values), machine.steps(look)):
         value = redone(machine, look, t, [values[each] for each in machine.inputs(look, t)], oracle)

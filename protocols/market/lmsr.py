@@ -69,9 +69,7 @@ def worst_loss(before: Sequence[float], b: float = 1.0) -> float:
 def liquidity(funding: float, outcomes: int) -> float:
     """The b of a market that opens at even prices and can lose no more than `funding`."""
     if not funding > 0 or outcomes < 2:
-        raise UsageError(
-            f"a market of {outcomes} outcomes and {funding} to lose; give two or more and a positive number"
-        )
+        raise UsageError(f"a market needs two or more outcomes and funding above 0, not {outcomes} and {funding}")
     return funding / math.log(outcomes)
 
 

@@ -94,5 +94,5 @@ def evaluate(
 def opened(task: Ruled, question: str, pointer: str, store: Store | None) -> str:
     """The message behind a pointer that a rule opens. Raises UsageError without a store."""
     if store is None:
-        raise UsageError(f"task {task.name}: {question!r} opens the pointer {pointer} without a store")
+        raise UsageError(f"task {task.name}: {question!r} opens {pointer}, with no store to open it from")
     return store.open(pointer)

@@ -25,7 +25,7 @@ def check_sight(
             if said.seat != seat and said.seat in free and said.step not in seen:
                 raise UsageError(
                     f"at step {step} seat {seat!r} does not see what {said.seat!r} said at step {said.step}, and a search "
-                    "would answer it all the same: give one of the two an agent in seats"
+                    "would answer it all the same: leave one of the two free, and give the other an agent in seats"
                 )
     for coin, branch in flipped:
         if _beside(branch, waiting.branch):

@@ -60,15 +60,10 @@ class Solution:
 
 
 def solve(
-    protocol: Protocol,
-    question: Question | Sample,
-    *,
-    moves: Mapping[str, Options],
-    seats: Mapping[str, Any] | None = None,
-    seed: int = 0,
-    key: Callable[[Request], Hashable] | None = None,
+    protocol: Protocol, question: Question | Sample, *, moves: Mapping[str, Options],
+    seats: Mapping[str, Any] | None = None, seed: int = 0, key: Callable[[Request], Hashable] | None = None,
     limit: int | None = None,
-) -> Solution:
+) -> Solution:  # fmt: skip
     """The value of `protocol` on `question` when every free seat plays as well as possible, by exhaustive search.
 
     moves: the free seats, each with its options; each maximises its own payoff and takes the first of equals. With one
@@ -79,11 +74,10 @@ def solve(
     limit: raise UsageError after this many positions.
 
     Free seats are taken to know the question with its data, every move before theirs, and every coin that has fallen.
-    Where a protocol hides a free seat's move from another one (branches that run together, statements to one seat), a
-    search would answer what cannot be seen, and UsageError is raised. A fixed seat that forfeits loses the utility
-    bound to its rival; any other end that is no decision has no value, and raises AgentError. UsageError is raised, too, on
-    `floor.uniform` (a coin whose sides cannot all be tried), on options that leave a seat nothing legal to do, and on plays
-    in which a free seat is asked after more than DEEPEST moves.
+    UsageError where a protocol hides a free seat's move from another one (branches that run together, statements to one
+    seat), on `floor.uniform` (a coin whose sides cannot all be tried), on options that leave a seat nothing legal to do,
+    and on plays in which a free seat is asked after more than DEEPEST moves. A fixed seat that forfeits loses the utility
+    bound to its rival; any other end that is no decision has no value, and raises AgentError.
     """
     if isinstance(question, Sample):
         question = question.question

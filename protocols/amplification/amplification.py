@@ -76,8 +76,8 @@ class Amplification(Protocol):
     it sees the data whole. source: how the overseer sees the data: "metered" by single cells, at which programs and
     humans can look, "all", which a language model needs and a bound is charged for at every call, or "none" for everybody.
 
-    Nobody is paid. Questions that wait for each other in a circle end the play in Forfeited, naming the circle, once nothing else can be
-    answered. A bound on the whole play (calls, reads, tokens) is dealt out in equal shares to the calls of each wave, so
+    Nobody is paid. Questions that wait for each other in a circle end the play in Forfeited, naming it, once nothing else
+    can be answered. A bound on the whole play (calls, reads, tokens) is dealt out in equal shares to the calls of each wave, so
     that no order of answers matters: a wave of w calls may run dry once less than w times its dearest call is left.
     `reads_per_call`, which the guarantee is about, is the same for every call and never dealt out.
     """
@@ -115,14 +115,14 @@ class Amplification(Protocol):
                 said = await floor.parallel(*(self.consult(floor, node, node is root, store) for node in wave))
             ready: list[Node] = []
             for node, entry in zip(wave, said, strict=True):
-                if isinstance(entry.move, Reply):
+                if isinstance(entry.move, Subquestions):
+                    ready += self.split(node, entry.move, entry, known)
+                elif isinstance(entry.move, Reply):
                     ready += self.answered(node, entry)
-                elif isinstance(entry.move, Open):
+                else:
                     self.shown(node, entry)
                     node.spend()
                     ready.append(node)
-                else:
-                    ready += self.split(node, entry, known)
             wave = ready
         if root.answer is None:
             return Forfeited(seat="overseer", rule=f"questions wait for each other: {circle(root)}", step=floor.step)
@@ -133,13 +133,8 @@ class Amplification(Protocol):
         choices = floor.question.choices if root else ()
         seat = "model" if self.model and not root else "overseer"
         node.turns += 1
-        final = (
-            node.closed
-            or seat == "model"
-            or node.turns >= self.turns
-            or (self.depth is not None and node.level >= self.depth)
-            or (node.left is not None and node.left < 1)
-        )
+        deepest = self.depth is not None and node.level >= self.depth
+        final = node.closed or seat == "model" or node.turns >= self.turns or deepest or node.left == 0
         brief: Brief = {"task": "amplify-strong" if self.pointers else "amplify"}
         if not final:
             brief["most"] = {"questions": self.width}
@@ -166,14 +161,10 @@ class Amplification(Protocol):
 
     def legal(self, move: Subquestions | Open | Reply, node: Node, choices: tuple[str, ...]) -> Move:
         """The move as it goes on the record. Raises Illegal on what is no answer, or asks too much."""
-        if not all(text.strip() for text in (move.questions if isinstance(move, Subquestions) else ())):
-            raise Illegal("a sub-question is empty; ask something, or reply")
-        if isinstance(move, Reply):
-            if choices and move.answer not in (*choices, UNKNOWN):
-                raise Illegal(f"the answer must be one of {', '.join(choices)}, or {UNKNOWN}; it is {move.answer!r}")
-        elif isinstance(move, Subquestions):
-            if len(move.questions) > self.width:
-                raise Illegal(f"{len(move.questions)} questions at a time; there may be {self.width}")
+        bounded(move, choices, self.width)
+        if isinstance(move, Subquestions):
+            if not all(text.strip() for text in move.questions):
+                raise Illegal("a sub-question is empty; ask something, or reply")
             if move.budgets is not None and len(move.budgets) != len(move.questions):
                 raise Illegal(f"{len(move.budgets)} budgets for {len(move.questions)} questions")
             if node.left is not None and len(move.questions) > node.left:
@@ -203,10 +194,8 @@ class Amplification(Protocol):
             return node.text
         return node.text, node.level if self.depth is not None else None, node.left
 
-    def split(self, node: Node, entry: Entry, known: dict[Any, Node]) -> list[Node]:
+    def split(self, node: Node, move: Subquestions, entry: Entry, known: dict[Any, Node]) -> list[Node]:
         """Hand a question's sub-questions out. Returns what can be worked on next."""
-        move = entry.move
-        assert isinstance(move, Subquestions)
         self.shown(node, entry)
         ready: list[Node] = []
         for index, text in enumerate(move.questions):
@@ -281,6 +270,15 @@ class StrongAmplification(Amplification):
     name: ClassVar[str] = "amplify-strong"
     complexity_class: ClassVar[str | None] = "R"
     pointers: ClassVar[bool] = True
+
+
+def bounded(move: Move, choices: tuple[str, ...], width: int) -> None:
+    """Raise Illegal on an answer that is none of the choices, where there are any, and on too many questions."""
+    answer = getattr(move, "answer", UNKNOWN)
+    if choices and answer not in (*choices, UNKNOWN):
+        raise Illegal(f"the answer must be one of {', '.join(choices)}, or {UNKNOWN}; it is {answer!r}")
+    if isinstance(move, Subquestions) and len(move.questions) > width:
+        raise Illegal(f"{len(move.questions)} questions at a time; there may be {width}")
 
 
 def verdict_of(reply: Move, question: Question) -> Verdict:

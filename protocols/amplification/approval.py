@@ -10,10 +10,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from moot.protocols.amplification.amplification import Reply, Subquestions, Text
+from moot.protocols.amplification.amplification import Reply, Subquestions, Text, bounded
 from moot.protocols.checks import checked, fill, need_choices
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.outcomes import Decided
@@ -72,11 +71,7 @@ class Approval(Protocol):
         choices = question.choices
 
         def among(move: Move) -> Move:
-            answer = getattr(move, "answer", UNKNOWN)
-            if answer not in (*choices, UNKNOWN):
-                raise Illegal(f"the answer must be one of {', '.join(choices)}, or {UNKNOWN}; it is {answer!r}")
-            if isinstance(move, Subquestions) and len(move.questions) > self.width:
-                raise Illegal(f"{len(move.questions)} questions at a time; there may be {self.width}")
+            bounded(move, choices, self.width)
             return fill(move, of=question.text) if isinstance(move, Reply | Subquestions) else move
 
         one_of = {"answer": [*choices, UNKNOWN]}

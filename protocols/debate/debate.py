@@ -14,16 +14,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from moot.protocols.checks import choose
-from moot.protocols.debate.parts import (
-    AnyPart,
-    Feedback,
-    Negotiate,
-    Part,
-    Questions,
-    Speeches,
-    SpeechesOrConcessions,
-    Turn,
-)
+from moot.protocols.debate.parts import AnyPart, Feedback, Negotiate, Questions, Speeches, SpeechesOrConcessions, Turn
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
@@ -77,7 +68,7 @@ class Debate(Protocol):
             raise UsageError(f"debaters can concede where there are two answers; {question.text!r} has {count}")
         return {**dict.fromkeys(ascii_lowercase[:count], "debater"), "judge": "judge"}
 
-    def has(self, kind: type[Part]) -> bool:
+    def has(self, kind: type) -> bool:
         """Whether there is such a part."""
         return any(isinstance(part, kind) for part in (*self.opening, *self.repeated(), *self.closing))
 

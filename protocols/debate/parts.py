@@ -41,10 +41,7 @@ class Turn:
 
 
 class Speaking(Part):
-    """Every debater speaks once: blind to each other ("simultaneous"), or one after the other ("sequential").
-
-    limit: on the whole speech without its quote marks; quote_limit: on what it quotes, in all.
-    """
+    """Every debater is asked once, for a move of `kinds`."""
 
     kinds: ClassVar[Any] = Speech
     task: ClassVar[str] = "speech"

@@ -5,9 +5,8 @@
         step, request = next(iter(game.requests().items()))
         game.answer(step, some_move)
 
-Rule of this file: it does no I/O, knows no event loop, and no protocol by name. The driver, replay, exhaustive search and
-Hypothesis all drive a protocol through these few methods. A step's identity is its path ("2.0.1": the second step of the
-first branch of the third step), so the order of answers changes nothing.
+Rule of this file: it does no I/O, knows no event loop, and no protocol by name. A step's identity is its path ("2.0.1": the
+second step of the first branch of the third step), so the order of answers changes nothing.
 """
 
 from __future__ import annotations
@@ -46,21 +45,12 @@ class Game:
     """
 
     def __init__(
-        self,
-        protocol: Protocol,
-        question: Question,
-        *,
-        seed: int = 0,
-        bounds: Mapping[str, Mapping[str, int | float]] | None = None,
-        recorder: Recorder | None = None,
-        chance: Callable[[str, tuple[float, ...] | None], int | float] | None = None,
-        lean: bool = False,
-    ) -> None:
-        for name, given, kind in (
-            ("protocol", protocol, Protocol),
-            ("question", question, Question),
-            ("seed", seed, int),
-        ):
+        self, protocol: Protocol, question: Question, *, seed: int = 0,
+        bounds: Mapping[str, Mapping[str, int | float]] | None = None, recorder: Recorder | None = None,
+        chance: Callable[[str, tuple[float, ...] | None], int | float] | None = None, lean: bool = False,
+    ) -> None:  # fmt: skip
+        kinds = {"protocol": (protocol, Protocol), "question": (question, Question), "seed": (seed, int)}
+        for name, (given, kind) in kinds.items():
             if not isinstance(given, kind) or isinstance(given, bool):
                 raise UsageError(f"a game's {name} is {given!r}; it must be of type {kind.__name__}")
         self.protocol, self.question, self.seed = protocol, question, seed
@@ -117,14 +107,9 @@ class Game:
         return waiting.branch.account(waiting.ask.seat)
 
     def answer(
-        self,
-        step: str,
-        reply: Any,
-        *,
-        reads: int | None = None,
-        spent: Mapping[str, int | float] | None = None,
+        self, step: str, reply: Any, *, reads: int | None = None, spent: Mapping[str, int | float] | None = None,
         meta: Mapping[str, Any] | None = None,
-    ) -> bool:
+    ) -> bool:  # fmt: skip
         """Give the move for an open step. True when it was accepted; False when it was illegal, which is recorded and
         leaves the play as it was (the step stays open, unless its seat has now forfeited).
 

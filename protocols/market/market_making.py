@@ -217,7 +217,7 @@ class MarketMaking(Protocol):
         """The move as it goes on the record. Raises Illegal with the rule that it breaks."""
         if isinstance(move, Examine):
             if move.turn not in record.turns:
-                raise Illegal(f"there is no statement of step {move.turn}, only of {', '.join(record.turns)}")
+                raise Illegal(f"no statement was made at step {move.turn}, only at {', '.join(record.turns)}")
             return move
         if isinstance(move, Query):
             return move

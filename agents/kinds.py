@@ -47,6 +47,9 @@ Held = Annotated[Any, PlainValidator(_held)]
 when `profile` is."""
 
 
+_NUMBERS: dict[Any, Callable[[str], int | float]] = {int: int, int | None: int, float: float, float | None: float}
+
+
 class AgentKind(BaseModel):
     """A kind of agent: `NAME:TEXT` in a specification, `kind = "NAME"` in a table [agents.…] of a TOML file.
 
@@ -58,7 +61,7 @@ class AgentKind(BaseModel):
                 return lambda request: Speech(text=self.text)
 
     Fields are the options of a table; an option that is not there, or of another type, is refused. The text after the
-    colon is the first of them, unless `read` says otherwise. form: how a specification is written, for messages.
+    colon is the first of them, a text or a number, unless `read` says otherwise. form: how a specification is written, for messages.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -77,9 +80,15 @@ class AgentKind(BaseModel):
     def read(cls, text: str) -> dict[str, Any]:
         """The options that the text after the colon stands for; "" where there is none."""
         first = next(iter(cls.options()), None)
-        if text and first is None:
+        if not text:
+            return {}
+        if first is None:
             raise UsageError(f"{cls.name} takes nothing after it, not {text!r}")
-        return {first: text} if text and first is not None else {}
+        number = _NUMBERS.get(next(iter(cls.model_fields.values())).annotation)
+        try:
+            return {first: number(text) if number else text}
+        except ValueError:
+            return {first: text}  # refused with the options, by name
 
     @classmethod
     def options(cls) -> list[str]:

@@ -6,7 +6,7 @@ Rule of this file: rules are run here, by direct evaluation; no play, and no tas
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, ClassVar
 from typing import Protocol as Structural
 
 from moot.protocols.engine.errors import UsageError
@@ -24,11 +24,8 @@ is none ("I think 7") it makes "?", or raises ValueError or LookupError."""
 class Ruled(Structural):
     """What has local rules: a task. well_founded: whether no question leads back to itself by them."""
 
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def well_founded(self) -> bool: ...
+    name: ClassVar[str]
+    well_founded: ClassVar[bool]
 
     def rule(self, text: str, look: Look, /) -> Rule: ...
 

@@ -20,12 +20,12 @@ import anyio.lowlevel
 
 from moot.agents.base import act_of, close_all, describe, start_all
 from moot.agents.identity import fingerprints, protocol_fingerprint
+from moot.protocols.engine import __version__
 from moot.protocols.engine.base import Protocol, record_of
 from moot.protocols.engine.errors import BudgetExceeded, MootError, ReplayDivergence, UsageError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.version import __version__
 from moot.protocols.engine.view import Request
 from moot.transcripts.events import FORMAT, PLAYED, VERSION, EventLog
 from moot.transcripts.store import Writer

@@ -16,7 +16,8 @@ from moot.complexity.rules import looker
 from moot.protocols.games.doubly_efficient_steps import Accept, Fault, Value, Witness, address, step_of
 from moot.protocols.games.step_machines import StepMachine, machine_named, redone, run_of
 from moot.tasks.base import task_named
-from moot.tasks.oracle.steps import Lying, Redoer, Stepper, Subset, Tally
+from moot.tasks.oracle.machines import Subset, Tally
+from moot.tasks.oracle.steps import Lying, Redoer, Stepper
 
 TALLY: Any = task_named("oracle-tally")
 SUBSET: Any = task_named("oracle-subset")

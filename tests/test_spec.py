@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moot.agents.kinds import Profile
+from moot.agents.kinds import AgentKind, Profile
 from moot.agents.models.lm import LM
 from moot.agents.people.human import Human
 from moot.agents.spec import agent_from, load_config, profile_of
@@ -164,6 +164,20 @@ def test_a_module_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.Monk
 def test_bad_specifications_say_what_to_write(spec: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         agent_from(spec, {"agents": {"big": {"kind": "human"}}})
+
+
+def test_the_text_after_the_colon_may_be_a_number() -> None:
+    class Patient(AgentKind):
+        name = "patient"
+        rounds: int | None = None
+
+        def make(self) -> int | None:
+            return self.rounds
+
+    assert agent_from("patient") is None and agent_from("patient:3") == 3
+    for spec in ("patient:3.5", "patient:many"):
+        with pytest.raises(UsageError, match=f"{spec}: rounds is '.*': .* valid integer"):
+            agent_from(spec)
 
 
 def test_judges_are_named_and_configured_as_agents_are() -> None:

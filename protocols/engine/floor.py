@@ -107,7 +107,8 @@ class Floor:
         view: what the seat sees; by default all that was said to it, without the source. check: returns the move to
         put on the record, or raises Illegal, after which the seat is asked again, `repairs` times, and then forfeits.
         say: whether the move joins the statements; to: who may be shown it, these seats and its author, and no other.
-        under, relation: its place in the argument tree, the step it answers (the question itself when None) and how.
+        under, relation: its place in the argument tree, the step it answers and how. None: the question for a move that
+        `argues`, and for any other no place in the tree.
         The rest is the brief, which tells the seat about its turn: the keys of `Brief`, and whatever else in `details`.
         Raises TypeError on any other keyword.
         """

@@ -22,11 +22,10 @@ from pydantic_core import to_json
 from moot.protocols.engine import steps
 from moot.protocols.engine.base import Protocol, fitting, record_of
 from moot.protocols.engine.budget import MEASURES, Account, Meter
-from moot.protocols.engine.errors import BudgetExceeded, Illegal, ProtocolError, UsageError, near
+from moot.protocols.engine.errors import BudgetExceeded, Illegal, ProtocolError, UsageError, line_at, line_of, near
 from moot.protocols.engine.floor import Floor, as_coroutine
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited, Outcome, Unreadable
-from moot.protocols.engine.places import line_of, where_of
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.replies import accepted, printable, recorded, written
 from moot.protocols.engine.steps import AskEffect, Branch, Effect, Recorder, Waiting, drawn, seed_of
@@ -49,9 +48,9 @@ class Game:
         bounds: Mapping[str, Mapping[str, int | float]] | None = None, recorder: Recorder | None = None,
         chance: Callable[[str, tuple[float, ...] | None], int | float] | None = None, lean: bool = False,
     ) -> None:  # fmt: skip
-        kinds = {"protocol": (protocol, Protocol), "question": (question, Question), "seed": (seed, int)}
-        for name, (given, kind) in kinds.items():
+        for given, kind in ((protocol, Protocol), (question, Question), (seed, int)):
             if not isinstance(given, kind) or isinstance(given, bool):
+                name = "seed" if kind is int else kind.__name__.lower()
                 raise UsageError(f"a game's {name} is {given!r}; it must be of type {kind.__name__}")
         self.protocol, self.question, self.seed = protocol, question, seed
         self.roles = protocol.roles(question)
@@ -174,12 +173,11 @@ class Game:
         if self.recorder is not None:
             fields = {"outcome": outcome.model_dump(mode="json")}
             if failed is not None:
-                said, free = (
-                    {"step": failed, "seat": self.open[failed].ask.seat, **fields},
-                    self.account(failed) is None,
-                )
-                counted = {"reads": reads} if reads or free else {}
-                self.recorder.event("failed", said if free else said | counted, counted if free else None)
+                said: dict[str, Any] = {"step": failed, "seat": self.open[failed].ask.seat, **fields}
+                bounded = self.account(failed) is not None
+                if reads and bounded:
+                    said["reads"] = reads
+                self.recorder.event("failed", said, None if bounded else {"reads": reads})
             self.recorder.event("ended", fields)
         self.outcome = outcome
         self.close()
@@ -235,13 +233,13 @@ class Game:
                     f"after step {branch.last or 'none'}: {type(error).__name__}: {error}"
                 ) from error
             if type(effect) is AskEffect:
-                step = f"{branch.prefix}{branch.next}"
-                branch.next += 1
-                self.open[step] = Waiting(branch, effect, "" if self.recorder is None else self._digest(effect))
+                self.open[branch.step()] = Waiting(
+                    branch, effect, "" if self.recorder is None else self._digest(effect)
+                )
             elif isinstance(effect, Effect):
                 self._carry_out(branch, effect)
             else:
-                where = where_of(branch, self.protocol)
+                where = self._where(branch)
                 self.close()
                 raise ProtocolError(
                     f"{where} awaits something that is not its floor ({effect!r}); moves, coins and sub-plays all come "
@@ -289,7 +287,7 @@ class Game:
     def _enter(self, branch: Branch, step: str, effect: steps.PlayEffect) -> None:
         protocol, question = effect.protocol, effect.question
         if not isinstance(protocol, Protocol):
-            raise ProtocolError(f"{where_of(branch, self.protocol)} plays {protocol!r}; floor.play takes a Protocol")
+            raise ProtocolError(f"{self._where(branch)} plays {protocol!r}; floor.play takes a Protocol")
         effect.step = step
         if self.recorder is not None:
             self.recorder.event("entered", {
@@ -338,6 +336,9 @@ class Game:
             self.recorder.event("rejected", {**fields, "reads": reads} if reads else fields, meta)
         if waiting.attempt > ask.repairs:
             self.end(Forfeited(seat=ask.seat, rule=rule, step=step))
+
+    def _where(self, branch: Branch) -> str:
+        return f"protocol {self.protocol.name} at {line_at(branch.coro, self.protocol)}"
 
     def _digest(self, ask: AskEffect) -> str:
         view: View = ask.view

@@ -61,12 +61,13 @@ class Move(BaseModel):
     """The base of every kind of move. A kind of your own is a subclass with a `kind: Literal["name"] = "name"`; one that
     only other kinds derive from says so: `class Named(Move, abstract=True)`.
 
-    argues: whether such moves are nodes of the argument tree. filled: fields that the protocol fills in on the record; no
-    model is asked for them, and a person only where `Asked` says how. private_fields: those (with defaults) that no seat and no
-    reader is shown; the transcript keeps them. bare_field: the field that may be given alone, without a form around it.
-    asked_first: fields that are asked for before the others. read_as: what a reader reads, with fields in it: "{of} = {answer}";
-    worded: what it says in words, as read_as: "to {vertex}". marked: attribute of its element in a prompt to the field that
-    it shows, where that is not empty. fixed_reading, fixed_cells: what reading costs where that is the same for each such move.
+    argues: whether such moves stand in the argument tree, under the question, where their ask has no `under`. filled: fields
+    that the protocol fills in on the record; no model is asked for them, and a person only where `Asked` says how.
+    private_fields: those (with defaults) that no seat and no reader is shown; the transcript keeps them. bare_field: the field
+    that may be given alone, without a form around it. asked_first: fields that are asked for before the others. read_as: what
+    a reader reads, with fields in it: "{of} = {answer}". worded: what it says in words, likewise: "to {vertex}". marked:
+    attribute of its element in a prompt to the field that it shows, where that is not empty. fixed_reading, fixed_cells: what
+    reading costs where that is the same for each such move.
     All else that a move says of itself has a default that fits most.
 
     Raises ProtocolError, where the class is defined, when its kind is not its own or is of another form, a field has the

@@ -248,7 +248,7 @@ _sizes: deque[tuple[Any, str | None, int]] = deque(maxlen=4)
 
 class Brief(TypedDict, total=False):
     """What a protocol tells a seat about its turn. Prompts, forms, the terminal and `moot.testing` know these keys; only those
-    that were given are there.
+    that were given are there. They tell, and forbid nothing: the `check` of the ask is the rule.
 
     task: what the turn is ("speech"), by which instructions are chosen. answer, against: the index of the choice that the
     seat defends, or criticises. round, rounds: where the play stands, and how many there are (None: nobody knows). limit,

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from moot.play.driver import header
+from moot.protocols.engine import __version__
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import MootError, TranscriptError, UsageError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.registry import everything, find, register
-from moot.protocols.engine.version import __version__
 from moot.transcripts.events import EventLog
 from moot.transcripts.formats.records import Record, json_value, reason
 from moot.transcripts.store import Writer

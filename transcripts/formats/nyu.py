@@ -20,12 +20,12 @@ from pydantic_core import from_json, to_json
 from moot.agents.base import act_of
 from moot.complexity.reward import continues, judge_reward
 from moot.play.driver import header
+from moot.protocols.engine import __version__
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.version import __version__
 from moot.protocols.engine.view import Request
 from moot.transcripts.events import EventLog
 from moot.transcripts.formats.importing import Format, Imported, Play, import_event

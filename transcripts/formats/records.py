@@ -57,13 +57,18 @@ def read(kind: type[G], value: Any, at: str = "") -> G:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        raise UsageError(_invalid(error, at, "the record")) from None
+
+
+def _invalid(error: ValidationError, at: str, whole: str) -> str:
+    """The first thing that a model finds wrong, in one line. whole: what it is of, where it is no field."""
+    first = error.errors(include_url=False)[0]
     where = ".".join(filter(None, [at, *map(str, first["loc"])]))
     if first["type"] == "missing":
-        raise UsageError(f"{where} is missing")
+        return f"{where} is missing"
     if what := _KINDS.get(first["type"]):
-        raise UsageError(f"{where or 'the record'} is {_shown(first['input'])}, not {what}")
-    raise UsageError(f"{where or 'the record'}: {first['msg'].removeprefix('Value error, ')}")
+        return f"{where or whole} is {_shown(first['input'])}, not {what}"
+    return f"{where or whole}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def json_records(file: Path) -> Iterator[Record | str]:
@@ -189,6 +194,8 @@ def reason(error: Exception) -> str:
     """Why something cannot be read, in words."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
+    if isinstance(error, ValidationError):
+        return f"{error.title}: {_invalid(error, '', 'it')}"
     return str(error.strerror) if isinstance(error, OSError) else str(error)
 
 

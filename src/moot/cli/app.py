@@ -12,6 +12,7 @@ import typer
 
 from moot.cli import checkup, evidence, keeping, reading, rerun, running, tasking
 from moot.cli.frame import guarded
+from moot.protocols.engine import __version__
 
 app = typer.Typer(
     name="moot",
@@ -24,6 +25,12 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"moot {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 @guarded
 def moot(
@@ -31,14 +38,11 @@ def moot(
         list[str] | None,
         typer.Option("--import", metavar="MODULE", help="Import a module that defines protocols of your own."),
     ] = None,
-    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     """Scalable-oversight protocols as programs: play, record, replay, rejudge and count them."""
-    if version:
-        from moot import __version__
-
-        typer.echo(f"moot {__version__}")
-        raise typer.Exit
     if modules:
         from moot.agents.program import imported
 

@@ -44,7 +44,7 @@ Bounds = Annotated[
 ]
 Config = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="TOML with protocol, params, seats, agents, bounds, endpoints."),
+    typer.Option("--config", metavar="FILE", help="TOML with protocol, params, seats, bounds, seed, agents."),
 ]
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The new transcript.")]
 

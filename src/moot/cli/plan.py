@@ -46,10 +46,12 @@ def plan(
     name = protocol or settings.get("protocol")
     if not name:
         raise UsageError("which protocol? give --protocol NAME (moot protocols lists them)")
+    if type(kept := settings.get("seed", 0)) is not int:
+        raise UsageError(f"the configuration's seed is {kept!r}; it must be a whole number")
     made = protocol_from(str(name), {**_table(settings, "params"), **assignments(params, "-p")})
     return Plan(
         made, seats_of(seats, settings), bounds_from(bounds, settings),
-        int(settings.get("seed", 0) if seed is None else seed),
+        kept if seed is None else seed,
         _table(settings, "agents"),
     )  # fmt: skip
 
@@ -148,11 +150,13 @@ def bounds_from(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, 
     from moot.complexity.polynomial import Polynomial
     from moot.protocols.engine.budget import MEASURES
 
-    found: dict[str, dict[str, str]] = {
-        seat: {m: str(p) for m, p in table.items()}
-        for seat, table in _table(settings, "bounds").items()
-        if isinstance(table, dict)
-    }
+    found: dict[str, dict[str, str]] = {}
+    for seat, table in _table(settings, "bounds").items():
+        if not isinstance(table, dict):
+            raise UsageError(
+                f"the configuration's bounds.{seat} must be a table: [bounds.SEAT], then MEASURE = POLYNOMIAL"
+            )
+        found[seat] = {m: str(p) for m, p in table.items()}
     for pair in pairs:
         key, mark, text = pair.partition("=")
         seat, dot, measure = key.rpartition(".")

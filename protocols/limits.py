@@ -18,7 +18,20 @@ _WORD = re.compile(r"\S+")
 _Bound = Annotated[int, Field(ge=1, strict=True)]
 
 
-class Limit(BaseModel):
+class Parameter(BaseModel):
+    """A parameter with fields of its own. Raises UsageError on a field that is out of range or not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(self).__name__).lower()
+            raise UsageError(f"{words}: {first_problem(error)}; given were {fields}") from None
+
+
+class Limit(Parameter):
     """At most so many characters, words or tokens: give one of the three. A text over it is rejected, or clipped.
 
     Words are what white space separates. Tokens are counted by the tokenizer that is passed in; without one, by the
@@ -27,18 +40,13 @@ class Limit(BaseModel):
     Raises UsageError unless exactly one bound is given, as an integer of at least 1.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     chars: _Bound | None = None
     words: _Bound | None = None
     tokens: _Bound | None = None
     over: Literal["reject", "clip"] = "reject"
 
     def __init__(self, **fields: Any) -> None:
-        try:
-            super().__init__(**fields)
-        except ValidationError as error:
-            raise UsageError(f"limit: {first_problem(error)}; given were {fields}") from None
+        super().__init__(**fields)
         given = [unit for unit in ("chars", "words", "tokens") if getattr(self, unit) is not None]
         if len(given) != 1:
             raise UsageError(f"a limit is in one of chars, words or tokens, not {' and '.join(given) or 'none'}")

@@ -63,8 +63,7 @@ class Critique(Protocol):
         if self.reply:
             turn.round, turn.last["consultant"] = 2, floor.step
             await argument.hold(floor, {"consultant": answer}, turn)
-        view = floor.said("judge", source=self.judge_source)
-        verdict = await floor.ask("judge", Verdict, view=view, task="verdict")
+        verdict = await floor.ask("judge", Verdict, view=floor.said("judge", source=self.judge_source), task="verdict")
         return Decided(verdict, payoffs=self.payoffs(verdict, answer), step=floor.step)
 
     def payoffs(self, verdict: Verdict, answer: int) -> dict[str, float]:

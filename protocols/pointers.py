@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.moves import Move
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Move)
 
 _POINTER = re.compile(r"&[0-9a-f]{12}")
 _TOKEN = re.compile(r"[\[\]]|[^\[\]]+")
@@ -105,7 +106,7 @@ def received(move: M, store: Store, visible: Collection[str], who: str) -> M:
     pointer = getattr(move, "pointer", None)
     if pointer is not None and pointers_in(pointer) != [pointer]:
         raise Illegal(f"{pointer!r} is no pointer; one is & and 12 hexadecimal digits")
-    made: M = stored(move, getattr(move, "pointing", ()))
+    made: M = stored(move, move.pointing)
     return made if pointer is None else made.model_copy(update={"text": store.open(pointer)})
 
 

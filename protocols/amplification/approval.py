@@ -20,11 +20,9 @@ from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Brief, Entry, Source
 
 
-class Claim(Move):
+class Claim(Move, argues=True, fixed_cells=1):
     """A model's answer to the question, and what it says for it."""
 
-    argues: ClassVar[bool] = True
-    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["claim"] = "claim"
     answer: Text
     text: Annotated[str, Field(max_length=20_000)] = ""
@@ -33,12 +31,9 @@ class Claim(Move):
         return f"{self.answer}\n{self.text}" if self.text else self.answer
 
 
-class Approve(Move):
+class Approve(Move, argues=True, fixed_cells=1, read_as="approved"):
     """The overseer takes the answer that it was shown."""
 
-    argues: ClassVar[bool] = True
-    fixed_cells: ClassVar[int | None] = 1
-    read_as: ClassVar[str] = "approved"
     kind: Literal["approve"] = "approve"
 
 

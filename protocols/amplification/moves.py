@@ -16,17 +16,14 @@ from moot.protocols.pointers import pointers_in
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
 
 
-class Subquestions(Move):
+class Subquestions(Move, argues=True, filled=("of", "budgets"), pointing=("questions",)):
     """Questions whose answers the overseer wants before it goes on; they are answered at the same time.
 
     of: the question that is being answered (the protocol fills it in). budgets: what each may spend, where budgets are
     in use; None, or an entry of None, leaves it to the rule.
     """
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("of", "budgets")
     fixed_cells: ClassVar[int | None] = 0  # who asked knows what it asked
-    pointing: ClassVar[tuple[str, ...]] = ("questions",)
     kind: Literal["subquestions"] = "subquestions"
     of: str = ""
     questions: Annotated[tuple[Text, ...], Field(min_length=1), Asked(person="Your sub-questions")]
@@ -46,15 +43,10 @@ class Subquestions(Move):
         return self.of, self.questions
 
 
-class Reply(Move):
+class Reply(Move, argues=True, filled=("of",), fixed_cells=1, read_as="{answer}", pointing=("answer",)):
     """The answer to a question, or "?" for "I do not know". of: the question (the protocol fills it in)."""
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("of",)
-    fixed_cells: ClassVar[int | None] = 1
-    read_as: ClassVar[str] = "{answer}"
     marked: ClassVar[Mapping[str, str]] = {"question": "of"}
-    pointing: ClassVar[tuple[str, ...]] = ("answer",)
     kind: Literal["reply"] = "reply"
     of: str = ""
     answer: Annotated[
@@ -68,17 +60,13 @@ class Reply(Move):
         return self.of, self.answer
 
 
-class Open(Move):
+class Open(Move, filled=("of", "text"), fixed_cells=1, read_as="{text}", pointing=("pointer",)):
     """Look behind a pointer (strong HCH): [what stands in brackets] in a question or an answer is passed on as one.
 
     of, text: the question, and what is behind it; the protocol fills them in.
     """
 
-    filled: ClassVar[tuple[str, ...]] = ("of", "text")
-    fixed_cells: ClassVar[int | None] = 1
-    read_as: ClassVar[str] = "{text}"
     marked: ClassVar[Mapping[str, str]] = {"pointer": "pointer"}
-    pointing: ClassVar[tuple[str, ...]] = ("pointer",)
     kind: Literal["open"] = "open"
     of: str = ""
     pointer: Annotated[Text, Asked(person="Which pointer do you open", seen=pointers_in)]

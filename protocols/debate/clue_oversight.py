@@ -23,10 +23,9 @@ from moot.protocols.engine.question import Question
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Clue(Move):
+class Clue(Move, argues=True):
     """A clue, and the good words that it is meant for."""
 
-    argues: ClassVar[bool] = True
     kind: Literal["clue"] = "clue"
     clue: str
     targets: tuple[str, ...] = ()
@@ -38,26 +37,21 @@ class Clue(Move):
         return 1 + len(self.targets)
 
 
-class ClueCritique(Move):
+class ClueCritique(Move, argues=True, fixed_cells=2, read_as="{bad_word} > {target}"):
     """The claim that a bad word is at least as close to the clue as one of its targets."""
 
-    argues: ClassVar[bool] = True
-    fixed_cells: ClassVar[int | None] = 2
-    read_as: ClassVar[str] = "{bad_word} > {target}"
     worded: ClassVar[str] = "{bad_word} is at least as close as {target}"
     kind: Literal["clue-critique"] = "clue-critique"
     bad_word: str
     target: str
 
 
-class WordComparison(Move):
+class WordComparison(Move, filled=("closer",), fixed_cells=1):
     """Which of two words is closer to the clue? `closer` is filled in: "first" only where it is strictly closer.
 
     first_weight, second_weight: what the asker multiplies the similarities by; other than 1 for one who misjudges.
     """
 
-    filled: ClassVar[tuple[str, ...]] = ("closer",)
-    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["word-comparison"] = "word-comparison"
     first: str
     second: str

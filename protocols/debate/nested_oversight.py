@@ -20,12 +20,9 @@ from moot.protocols.engine.question import Question
 Elo = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 
 
-class Strength(Move):
+class Strength(Move, argues=True, fixed_reading=1, worded="plays at a domain Elo of {elo}"):
     """The Elo rating at which a player plays this oversight game (its domain Elo)."""
 
-    argues: ClassVar[bool] = True
-    fixed_reading: ClassVar[int | None] = 1
-    worded: ClassVar[str] = "plays at a domain Elo of {elo}"
     kind: Literal["strength"] = "strength"
     elo: Elo
 

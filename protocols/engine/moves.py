@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from moot.protocols.engine.errors import ProtocolError
+from moot.protocols.engine.errors import ProtocolError, near
 from moot.protocols.engine.quoting import segments
 from moot.protocols.engine.registry import origin
 
@@ -59,15 +59,16 @@ class Asked:
 
 class Move(BaseModel):
     """The base of every kind of move. A kind of your own is a subclass with a `kind: Literal["name"] = "name"`; one that
-    only other kinds derive from says so: `class Named(Move, abstract=True)`.
+    only other kinds derive from says so: `class Named(Move, abstract=True)`. What it is, it declares there in the same way
+    (`class Go(Move, argues=True)`), or as class variables.
 
     argues: whether such moves stand in the argument tree, under the question, where their ask has no `under`. filled: fields
     that the protocol fills in on the record; no model is asked for them, and a person only where `Asked` says how.
     private_fields: those (with defaults) that no seat and no reader is shown; the transcript keeps them. bare_field: the field
     that may be given alone, without a form around it. asked_first: fields that are asked for before the others. read_as: what
     a reader reads, with fields in it: "{of} = {answer}". worded: what it says in words, likewise: "to {vertex}". marked:
-    attribute of its element in a prompt to the field that it shows, where that is not empty. fixed_reading, fixed_cells: what
-    reading costs where that is the same for each such move.
+    attribute of its element in a prompt to the field that it shows, where that is not empty. pointing: fields in which there
+    may be pointers to messages. fixed_reading, fixed_cells: what reading costs where that is the same for each such move.
     All else that a move says of itself has a default that fits most.
 
     Raises ProtocolError, where the class is defined, when its kind is not its own or is of another form, a field has the
@@ -84,16 +85,21 @@ class Move(BaseModel):
     read_as: ClassVar[str] = ""
     worded: ClassVar[str] = ""
     marked: ClassVar[Mapping[str, str]] = {}
+    pointing: ClassVar[tuple[str, ...]] = ()
     fixed_reading: ClassVar[int | None] = None
     fixed_cells: ClassVar[int | None] = None
     kind: str
 
-    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
+    def __init_subclass__(cls, abstract: bool = False, **declared: Any) -> None:
+        super().__init_subclass__()
+        for name, value in declared.items():
+            if name not in _DECLARED:
+                raise ProtocolError(f"{_place(cls)}: a move declares no {name!r}{near(name, _DECLARED)}")
+            setattr(cls, name, value)
 
     @classmethod
-    def __pydantic_init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
-        super().__pydantic_init_subclass__(**kwargs)
+    def __pydantic_init_subclass__(cls, abstract: bool = False, **declared: Any) -> None:
+        super().__pydantic_init_subclass__()
         for name in cls.model_fields:
             if name in vars(Move):
                 raise ProtocolError(f"{_place(cls)}: a field may not be called {name!r}, which every move has")
@@ -187,6 +193,9 @@ class Move(BaseModel):
         return found
 
 
+_DECLARED = ("argues", "filled", "private_fields", "bare_field", "asked_first", "read_as", "worded", "marked", "pointing",
+             "fixed_reading", "fixed_cells")  # fmt: skip
+
 _known: dict[str, tuple[weakref.ref[type[Move]], tuple[str, str]]] = {}
 """Kind to its class, and where that is defined: file and qualified name."""
 
@@ -249,12 +258,9 @@ class Quote(BaseModel):
     span: tuple[int, int] | None = None
 
 
-class Speech(Move):
+class Speech(Move, argues=True, filled=("quotes",), bare_field="text"):
     """An argument in words. Quotes stand in the text as <quote>…</quote>; the protocol finds and verifies them."""
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("quotes",)
-    bare_field: ClassVar[str] = "text"
     kind: Literal["speech"] = "speech"
     text: Annotated[str, Asked("what you say", "Your speech; quotes as <quote>exact words</quote>")]
     quotes: tuple[Quote, ...] = ()
@@ -282,14 +288,12 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 """A probability."""
 
 
-class Verdict(Move):
+class Verdict(Move, asked_first=("text",), read_as="{text}"):
     """A judge's belief over the choices: `probabilities[i]` for choice i, each in [0, 1], summing to 1.
 
     text: feedback or reasons, in words. end: the judge wants to hear no more.
     """
 
-    asked_first: ClassVar[tuple[str, ...]] = ("text",)
-    read_as: ClassVar[str] = "{text}"
     kind: Literal["verdict"] = "verdict"
     probabilities: Annotated[tuple[Share, ...], Asked(choices="shares")]
     text: Annotated[str, Asked("your reasons", "Your reasons or feedback (may be empty)")] = ""
@@ -323,11 +327,9 @@ class Verdict(Move):
         return {"kind": self.kind, "probabilities": " ".join(f"{p:.4g}" for p in self.probabilities)}
 
 
-class Answer(Move):
+class Answer(Move, asked_first=("text",), read_as="{text}"):
     """The choice that an agent takes as its own (open consultancy and open debate)."""
 
-    asked_first: ClassVar[tuple[str, ...]] = ("text",)
-    read_as: ClassVar[str] = "{text}"
     kind: Literal["answer"] = "answer"
     choice: Annotated[int, Field(ge=0), Asked(person="Your answer", choices="number")]
     text: Annotated[str, Asked("your reasons", "Your reasons (may be empty)")] = ""
@@ -339,11 +341,9 @@ class Answer(Move):
         return {"kind": self.kind, "choice": str(self.choice + 1)}
 
 
-class Ask(Move):
+class Ask(Move, read_as="{text}", marked={"to": "to"}):
     """A question that the judge puts to a seat (or, with `to` None, to every debater)."""
 
-    read_as: ClassVar[str] = "{text}"
-    marked: ClassVar[Mapping[str, str]] = {"to": "to"}
     kind: Literal["ask"] = "ask"
     text: Annotated[str, Asked("your question", "Your question (may be empty)", empty=True)]
     to: Annotated[str | None, Asked("the name of a seat", "To whom", among="to_seats", none="all")] = None
@@ -362,10 +362,9 @@ class Stop(Move):
         return "agrees to end" if self.stop else "wants to go on"
 
 
-class Concession(Move):
+class Concession(Move, argues=True):
     """A debater gives its answer up. text: its words."""
 
-    argues: ClassVar[bool] = True
     kind: Literal["concession"] = "concession"
     text: str = ""
 

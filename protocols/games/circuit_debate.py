@@ -24,23 +24,19 @@ from moot.protocols.games.boolean_circuit import Circuit, circuit_of, normal_for
 from moot.protocols.games.claims import ClaimGame
 
 
-class Descend(Move):
+class Descend(Move, argues=True, fixed_reading=1, worded="down to the {which} input of the gate"):
     """Which of a gate's two inputs the walk goes to: one bit."""
 
-    argues: ClassVar[bool] = True
-    fixed_reading: ClassVar[int | None] = 1
-    worded: ClassVar[str] = "down to the {which} input of the gate"
     kind: Literal["descend"] = "descend"
     which: Literal["first", "second"]
 
 
-class GateValues(Move):
+class GateValues(Move, argues=True):
     """The values of all gates in their order, as the claimant has them: a bit each.
 
     The protocol writes the claim, 1, into the value of the output, whatever was there.
     """
 
-    argues: ClassVar[bool] = True
     kind: Literal["gate-values"] = "gate-values"
     values: tuple[Annotated[int, Field(ge=0, le=1)], ...]
 
@@ -51,15 +47,12 @@ class GateValues(Move):
         return f"the values of gates 0 to {len(self.values) - 1}: {''.join(map(str, self.values))}"
 
 
-class GateNumber(Move):
+class GateNumber(Move, argues=True, filled=("bits",), worded="gate {gate} does not follow"):
     """The gate whose value, the opponent says, does not follow. Gates are counted from 0, the inputs not among them.
 
     bits: of such a number in this circuit; the protocol writes it there.
     """
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("bits",)
-    worded: ClassVar[str] = "gate {gate} does not follow"
     kind: Literal["gate-number"] = "gate-number"
     gate: int = Field(ge=0)
     bits: int = 0

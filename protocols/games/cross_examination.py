@@ -21,10 +21,9 @@ from moot.protocols.engine.view import Entry
 from moot.protocols.games.claims import ClaimGame
 
 
-class Asks(Move, abstract=True):
+class Asks(Move, abstract=True, argues=True):
     """Addresses of cells that the claimant's copies are asked for."""
 
-    argues: ClassVar[bool] = True
     addresses: Annotated[tuple[Text, ...], Field(min_length=1)]
 
     def content(self) -> str:
@@ -34,17 +33,15 @@ class Asks(Move, abstract=True):
         return len(self.addresses)
 
 
-class Examination(Asks):
+class Examination(Asks, worded="asks about {addresses}"):
     """Cells that the opponent wants to know before it challenges the claim."""
 
-    worded: ClassVar[str] = "asks about {addresses}"
     kind: Literal["examination"] = "examination"
 
 
-class Challenge(Asks):
+class Challenge(Asks, worded="the rule is broken at {addresses}"):
     """The few cells at which, the opponent says, the claimant's table breaks its local rule."""
 
-    worded: ClassVar[str] = "the rule is broken at {addresses}"
     kind: Literal["challenge"] = "challenge"
 
 

@@ -37,23 +37,17 @@ def after(queries: int) -> str:
     return f", after {many} {'query' if queries == 1 else 'queries'}" if queries else ""
 
 
-class Counted(Move, abstract=True):
+class Counted(Move, abstract=True, fixed_cells=1):
     """A move that says how often its author asked the oracle, in a field `queries`."""
-
-    fixed_cells: ClassVar[int | None] = 1
 
     def in_words(self) -> str:
         return super().in_words() + after(self.queries)  # type: ignore[attr-defined]
 
 
-class Probability(Counted):
+class Probability(Counted, argues=True, filled=("of",), fixed_cells=2, read_as="Pr({of} = 1) = {p:.6g}"):
     """The probability p that the oracle answers 1. of: the query (the protocol fills it in). queries: how often its author
     asked the oracle for it."""
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("of",)
-    fixed_cells: ClassVar[int | None] = 2
-    read_as: ClassVar[str] = "Pr({of} = 1) = {p:.6g}"
     kind: Literal["probability"] = "probability"
     of: str = ""
     p: Annotated[float, Field(ge=0, le=1)]

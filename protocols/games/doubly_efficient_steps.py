@@ -28,42 +28,34 @@ from moot.protocols.games.step_machines import Look, StepMachine, machine_named,
 _STEP = re.compile(r"step\((0|[1-9][0-9]{0,17})\)", re.ASCII)
 
 
-class Value(Counted):
+class Value(Counted, argues=True, filled=("of",), read_as="{of} = {answer}"):
     """The value of one step. of: its address (the protocol fills it in). queries: how often its author asked the oracle for
     this step."""
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("of",)
-    read_as: ClassVar[str] = "{of} = {answer}"
     kind: Literal["value"] = "value"
     of: str = ""
     answer: Text
     queries: Count = 0
 
 
-class Fault(Counted):
+class Fault(Counted, argues=True, read_as="{address}", worded="{address} does not follow"):
     """The address of a step whose value, the opponent says, does not follow. queries: how often it asked the oracle."""
 
-    argues: ClassVar[bool] = True
-    read_as: ClassVar[str] = "{address}"
-    worded: ClassVar[str] = "{address} does not follow"
     kind: Literal["fault"] = "fault"
     address: Annotated[str, Field(min_length=1, max_length=40)]
     queries: Count = 0
 
 
-class Accept(Counted):
+class Accept(Counted, read_as="accepted"):
     """The opponent finds no fault. queries: how often it asked the oracle."""
 
-    read_as: ClassVar[str] = "accepted"
     kind: Literal["accept"] = "accept"
     queries: Count = 0
 
 
-class Witness(Move):
+class Witness(Move, argues=True):
     """The values of the witness, in order."""
 
-    argues: ClassVar[bool] = True
     kind: Literal["witness"] = "witness"
     values: tuple[Text, ...]
 

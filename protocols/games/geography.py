@@ -16,22 +16,16 @@ from moot.protocols.engine.view import Request
 from moot.protocols.games.claims import ClaimGame, graph_problem
 
 
-class Go(Move):
+class Go(Move, argues=True, fixed_reading=1, worded="to vertex {vertex}"):
     """A step along an edge, to a vertex that was not visited. The judge checks that it is one."""
 
-    argues: ClassVar[bool] = True
-    fixed_reading: ClassVar[int | None] = 1
-    worded: ClassVar[str] = "to vertex {vertex}"
     kind: Literal["go"] = "go"
     vertex: int
 
 
-class Stuck(Move):
+class Stuck(Move, argues=True, fixed_reading=1, worded="there is nowhere left to go"):
     """The player has nowhere to go, or gives up: it loses."""
 
-    argues: ClassVar[bool] = True
-    fixed_reading: ClassVar[int | None] = 1
-    worded: ClassVar[str] = "there is nowhere left to go"
     kind: Literal["stuck"] = "stuck"
 
 

@@ -21,13 +21,9 @@ from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
 
 
-class Pixel(Move):
+class Pixel(Move, argues=True, filled=("value",), fixed_reading=1, read_as="row {row}, column {column}: {value}"):
     """A non-zero pixel that nobody has revealed before. The protocol writes what it holds into `value`."""
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("value",)
-    fixed_reading: ClassVar[int | None] = 1
-    read_as: ClassVar[str] = "row {row}, column {column}: {value}"
     kind: Literal["pixel"] = "pixel"
     row: Annotated[int, Field(ge=0)]
     column: Annotated[int, Field(ge=0)]

@@ -17,12 +17,9 @@ from moot.protocols.engine.question import Question
 from moot.protocols.games.claims import ClaimGame
 
 
-class Assign(Move):
+class Assign(Move, argues=True, filled=("variable",), fixed_reading=1):
     """The value of the variable whose turn it is. The protocol writes its number into `variable`, whatever was there."""
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("variable",)
-    fixed_reading: ClassVar[int | None] = 1
     kind: Literal["assign"] = "assign"
     value: bool
     variable: int = 0

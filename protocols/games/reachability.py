@@ -17,22 +17,16 @@ from moot.protocols.engine.view import Request
 from moot.protocols.games.claims import ClaimGame, graph_problem
 
 
-class Middle(Move):
+class Middle(Move, argues=True, fixed_reading=1, worded="the walk has vertex {vertex} in its middle"):
     """The vertex in the middle of the claimed walk. One that the graph does not have has no edges."""
 
-    argues: ClassVar[bool] = True
-    fixed_reading: ClassVar[int | None] = 1
-    worded: ClassVar[str] = "the walk has vertex {vertex} in its middle"
     kind: Literal["middle"] = "middle"
     vertex: int
 
 
-class Half(Move):
+class Half(Move, argues=True, fixed_reading=1, worded="the {half} half is no walk"):
     """The half of the walk that the opponent disputes."""
 
-    argues: ClassVar[bool] = True
-    fixed_reading: ClassVar[int | None] = 1
-    worded: ClassVar[str] = "the {half} half is no walk"
     kind: Literal["half"] = "half"
     half: Literal["first", "second"]
 

@@ -5,7 +5,6 @@ Rule of this file: moves and what they say of themselves, no protocol.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -34,15 +33,12 @@ class Citation(BaseModel):
         return f"M({self.question}) = {self.answer}{mark}"
 
 
-class Statement(Move):
+class Statement(Move, argues=True, marked={"claims": "answer"}, pointing=("text", "answer", "cites")):
     """What the adversary says to the judge. answer: the answer that it claims, if any. cites: what the market says.
 
     Whatever the adversary says about verification is replaced by what the protocol finds.
     """
 
-    argues: ClassVar[bool] = True
-    marked: ClassVar[Mapping[str, str]] = {"claims": "answer"}
-    pointing: ClassVar[tuple[str, ...]] = ("text", "answer", "cites")
     kind: Literal["statement"] = "statement"
     text: Annotated[str, Field(max_length=400_000), Asked(person="Your statement (may be empty)")] = ""
     answer: Annotated[Text | None, Asked(person="Which answer does it claim", choices="text")] = None
@@ -70,12 +66,10 @@ class Statement(Move):
         return None, [cite.question for cite in self.cites]
 
 
-class Query(Move):
+class Query(Move, argues=True, pointing=("question", "suppose")):
     """A question that the adversary puts to the market. suppose: what it might say, which the market is shown as said."""
 
-    argues: ClassVar[bool] = True
     fixed_cells: ClassVar[int | None] = 0  # who asked knows what it asked
-    pointing: ClassVar[tuple[str, ...]] = ("question", "suppose")
     kind: Literal["query"] = "query"
     question: Text
     suppose: Annotated[str, Field(max_length=20_000)] = ""
@@ -84,13 +78,10 @@ class Query(Move):
         return f"{self.question}\nSuppose it is said: {self.suppose}" if self.suppose else self.question
 
 
-class Examine(Move):
+class Examine(Move, argues=True, marked={"of": "turn"}, pointing=("question",)):
     """A question to the adversary as it was when it made a statement. turn: the step of that statement."""
 
-    argues: ClassVar[bool] = True
     read_as: ClassVar[str] = "To the author of the statement of step {turn}: {question}"
-    marked: ClassVar[Mapping[str, str]] = {"of": "turn"}
-    pointing: ClassVar[tuple[str, ...]] = ("question",)
     kind: Literal["examine"] = "examine"
     turn: str
     question: Text

@@ -17,23 +17,17 @@ from moot.protocols.engine.question import Question
 from moot.protocols.scoring import ScoringRule
 
 
-class Split(Move):
+class Split(Move, argues=True, fixed_reading=2, worded="the left half sums to {left}, the right half to {right}"):
     """The claimant's split of a claim: cells [start, middle) sum to `left`, cells [middle, end) to `right`."""
 
-    argues: ClassVar[bool] = True
-    fixed_reading: ClassVar[int | None] = 2
-    worded: ClassVar[str] = "the left half sums to {left}, the right half to {right}"
     kind: Literal["split"] = "split"
     left: int
     right: int
 
 
-class Dispute(Move):
+class Dispute(Move, argues=True, fixed_reading=1, worded="the {half} half is wrong"):
     """The half that the opponent disputes."""
 
-    argues: ClassVar[bool] = True
-    fixed_reading: ClassVar[int | None] = 1
-    worded: ClassVar[str] = "the {half} half is wrong"
     kind: Literal["dispute"] = "dispute"
     half: Literal["left", "right"]
 

@@ -43,11 +43,9 @@ class Claim(BaseModel):
         return f"{self.question} → {self.answer}"
 
 
-class Decomposition(Move):
+class Decomposition(Move, argues=True, filled=("of",)):
     """The claims that a claim rests on. of: its question (the protocol fills it in)."""
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("of",)
     kind: Literal["decomposition"] = "decomposition"
     of: str = ""
     claims: Annotated[tuple[Claim, ...], Field(min_length=1)]
@@ -62,12 +60,9 @@ class Decomposition(Move):
         return f"{self.of} rests on" + "".join(f"\n({i}) {claim}" for i, claim in enumerate(self.claims, 1))
 
 
-class Pick(Move):
+class Pick(Move, argues=True, fixed_cells=1, read_as="{claim}"):
     """The number of the claim, of those just given, that the debate goes on about: "1" is the first."""
 
-    argues: ClassVar[bool] = True
-    fixed_cells: ClassVar[int | None] = 1
-    read_as: ClassVar[str] = "{claim}"
     kind: Literal["pick"] = "pick"
     claim: Text
 
@@ -75,11 +70,9 @@ class Pick(Move):
         return "the claim does not follow" if self.claim == FOLLOWS else f"claim ({self.claim})"
 
 
-class Claimed(Move):
+class Claimed(Move, fixed_cells=1, read_as="{of} → {answer}"):
     """A claim as the judge is shown it. Nobody is asked for it."""
 
-    fixed_cells: ClassVar[int | None] = 1
-    read_as: ClassVar[str] = "{of} → {answer}"
     kind: Literal["claimed"] = "claimed"
     of: str
     answer: str

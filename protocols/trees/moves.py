@@ -29,16 +29,13 @@ RELATIONS = {
 """How a claim that follows a response stands to the claim that was responded to."""
 
 
-class Assertion(Move):
+class Assertion(Move, argues=True, filled=("to", "label", "missing"), marked={"to": "to", "label": "label"}):
     """A claim, a node of the argument tree. cites: ids (steps) of earlier claims that it rests on.
 
     The protocol fills in `to` and `label`, the claim that it stands under ("" for the question) and the response that
     it follows; and in `missing`, the cited ids that name no claim made before it.
     """
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("to", "label", "missing")
-    marked: ClassVar[Mapping[str, str]] = {"to": "to", "label": "label"}
     kind: Literal["assertion"] = "assertion"
     text: Annotated[str, Field(max_length=400_000), Asked(person="Your claim")]
     cites: Annotated[tuple[Text, ...], Asked(person="Earlier claims that it rests on, by step (may be empty)")] = ()
@@ -81,23 +78,19 @@ class Assertion(Move):
         return [each for each in self.cites if each not in self.missing]
 
 
-class Response(Move):
+class Response(Move, filled=("to",), fixed_cells=1, read_as="{label}, to claim {to}"):
     """What a debater says to the claim of the step `to`, which the protocol fills in."""
 
-    filled: ClassVar[tuple[str, ...]] = ("to",)
-    fixed_cells: ClassVar[int | None] = 1
-    read_as: ClassVar[str] = "{label}, to claim {to}"
     marked: ClassVar[Mapping[str, str]] = {"to": "to", "label": "label"}
     kind: Literal["response"] = "response"
     label: Label
     to: str = ""
 
 
-class Reaction(Move):
+class Reaction(Move, fixed_cells=1):
     """What a seat does in an argument tree: a response to the claim `to` ("q": the question), or none (""), and how
     many claims of its own it then puts under it."""
 
-    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["reaction"] = "reaction"
     to: Text
     label: Literal["", "yes", "no", "yes but", "secondary objection", "main objection"] = ""

@@ -27,24 +27,18 @@ LOW, FINE, HIGH = -1, 0, 1
 SIGNS = {str(LOW): "the estimate is too low", str(FINE): "it is fine", str(HIGH): "it is too high"}
 
 
-class Estimate(Move):
+class Estimate(Move, argues=True, filled=("of",), fixed_cells=1, read_as="{of}: {probability:.6g}"):
     """The probability that a claim is right. of: its question (the protocol fills it in)."""
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("of",)
-    fixed_cells: ClassVar[int | None] = 1
-    read_as: ClassVar[str] = "{of}: {probability:.6g}"
     worded: ClassVar[str] = "{of} is right with probability {probability}"
     kind: Literal["estimate"] = "estimate"
     of: str = ""
     probability: Share
 
 
-class Call(Move):
+class Call(Move, argues=True, fixed_cells=1):
     """Where the prover says that the estimate of the claim at hand errs: -1 too low, 1 too high, 0 that it is fine."""
 
-    argues: ClassVar[bool] = True
-    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["call"] = "call"
     sign: Literal[-1, 0, 1]
 
@@ -52,10 +46,9 @@ class Call(Move):
         return SIGNS[str(self.sign)]
 
 
-class Sampled(Move):
+class Sampled(Move, fixed_cells=1):
     """What a trusted coin of the estimate made of a part: whether its claimed answer holds. Nobody is asked for it."""
 
-    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["sampled"] = "sampled"
     of: str
     answer: str

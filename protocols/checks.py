@@ -15,7 +15,7 @@ from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Answer, Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Source
+from moot.protocols.engine.view import Source, View
 from moot.protocols.limits import Limit
 from moot.protocols.scoring import ScoringRule, most_paid, zero_sum
 
@@ -91,6 +91,10 @@ class TwoSided(Protocol):
         """What the judge's verdict, given in this step, pays."""
         scoring: Any = self.scoring  # frozen, and so hashable
         return Decided(verdict, payoffs=dict(_paid(scoring, verdict.probabilities)), step=floor.step)
+
+    async def judged(self, floor: Floor, view: View, task: str = "verdict", **brief: Any) -> Decided:
+        """The verdict of the judge, who is shown this view, and what it pays."""
+        return self.decided(floor, await floor.ask("judge", Verdict, view=view, task=task, **brief))
 
     def utility_bound(self, question: Question) -> float:
         return most_paid(self.scoring, 2)

@@ -6,6 +6,7 @@ Rule of this file: it checks what a script asks for and makes effects of it; car
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import cache
 from types import UnionType
 from typing import Any, ClassVar, TypeVar, Unpack, get_args
 from typing import Protocol as Structural
@@ -123,7 +124,7 @@ class Floor:
         outer = self._outer[seat] if self._outer else seat
         if view is None:
             view = self.said(seat)
-        kinds = _KINDS.get(kind) or _kinds(kind)
+        kinds = _kinds(kind)
         if to is not None:
             to = tuple(self._outer.get(other, other) for other in (*to, seat)) if self._outer else (*to, seat)
         return AskEffect(outer, kinds, view, brief, check, say, to, under, relation, repairs)
@@ -182,16 +183,15 @@ class Floor:
 
 _KEYS = Brief.__annotations__.keys()
 _KEYWORDS = (*_KEYS, "view", "check", "say", "to", "under", "relation", "repairs")
-_KINDS: dict[Any, tuple[type[Move], ...]] = {}
 
 
+@cache
 def _kinds(kind: Any) -> tuple[type[Move], ...]:
     """The move classes behind a class or a union of classes. Raises ProtocolError when there is anything else in it."""
     kinds = get_args(kind) or (kind,)
     for each in kinds:
         if not (isinstance(each, type) and issubclass(each, Move)):
             raise ProtocolError(f"asked for {kind!r}; a kind is a subclass of Move, or a union of them")
-    _KINDS[kind] = kinds
     return kinds
 
 

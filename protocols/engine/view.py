@@ -65,11 +65,11 @@ class Log:
             self.entry = (step, seat, move)
         return Entry(step, seat, move)  # type: ignore[arg-type]
 
-    def entries(self, since: int = 0) -> list[Entry]:
-        """The statements from position `since` on, oldest first."""
+    def entries(self) -> list[Entry]:
+        """The statements, oldest first."""
         found: list[Entry] = []
         link: Log | None = self
-        while link is not None and link.length > since:
+        while link is not None and link.entry is not None:
             found.append(link.read())
             link = link.before
         found.reverse()

@@ -16,10 +16,10 @@ from pydantic import Field
 from moot.protocols.checks import fill
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Entry, Request, View
+from moot.protocols.engine.view import Entry, Request
 from moot.protocols.games.boolean_circuit import Circuit, circuit_of, normal_form
 from moot.protocols.games.claims import ClaimGame
 
@@ -87,11 +87,6 @@ class CircuitGame(ClaimGame):
         right = isinstance(bits, list) and len(bits) == count and all(type(b) is int and b in (0, 1) for b in bits)
         return None if right else f"the input is {bits!r}; give a list of {count} times 0 or 1"
 
-    async def judged(self, floor: Floor, view: View, circuit: Any) -> Decided:
-        """The judge's decision, who knows the circuit."""
-        verdict = await floor.ask("judge", Verdict, view=view, task="verdict", details={"circuit": circuit})
-        return self.decided(floor, verdict)
-
     def most_bits(self, circuit: Circuit) -> int:
         """The most bits that a judge of this circuit has to read."""
         raise UsageError(f"{type(self).__name__} does not say how many bits its judge reads: define most_bits(circuit)")
@@ -120,7 +115,7 @@ class CircuitWalk(CircuitGame):
                 task="descend", details={"gate": node[0], "node": at},
             )  # fmt: skip
             at, under = node[1 if step.which == "first" else 2], floor.step
-        return await self.judged(floor, floor.said(source="metered"), circuit)
+        return await self.judged(floor, floor.said(source="metered"), details={"circuit": circuit})
 
     def most_bits(self, circuit: Circuit) -> int:
         return normal_form(circuit).depth + 1
@@ -169,7 +164,7 @@ class CircuitPointer(CircuitGame):
             question.text, Entry(floor.step, opponent, pointer), choices=question.choices, source="metered",
             data={**data, "values": list(written.values)},
         )  # fmt: skip
-        return await self.judged(floor, view, data["circuit"])
+        return await self.judged(floor, view, details={"circuit": data["circuit"]})
 
     def most_bits(self, circuit: Circuit) -> int:
         return circuit.number_bits + 3

@@ -14,7 +14,7 @@ from pydantic import Field
 from moot.protocols.amplification.amplification import Reply, Text
 from moot.protocols.checks import checked
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry
@@ -94,8 +94,7 @@ class CrossExamination(ClaimGame):
                 break
         shown = (said, *(table[address] for address in dict.fromkeys(move.addresses)))
         view = floor.only(question.text, *shown, choices=question.choices, source="metered")
-        verdict = await floor.ask("judge", Verdict, view=view, task="verdict")
-        return self.decided(floor, verdict)
+        return await self.judged(floor, view)
 
     def _within(self, left: int, move: Asks) -> Asks:
         return checked(most={"addresses": self.window if isinstance(move, Challenge) else left})(move)

@@ -18,7 +18,7 @@ from pydantic import Field, JsonValue
 from moot.protocols.checks import checked
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry
@@ -191,9 +191,8 @@ class DoublyEfficientDebate(ClaimGame):
     def __init__(self, **fields: Any) -> None:
         super().__init__(**fields)
         if self.K is not None:  # what no computation can mend is said at once; a default q only gets smaller
-            constants(
-                self.K, 1, **{"q": min(self.v, 1 / 100), **self.model_dump(include={*"wdcsbqv"}, exclude_none=True)}
-            )
+            q = min(self.v, 1 / 100) if self.q is None else self.q
+            constants(self.K, 1, w=self.w, d=self.d, c=self.c, s=self.s, b=self.b, q=q, v=self.v)
 
     def fit(self, question: Question) -> str | None:
         self.constants(question)
@@ -223,8 +222,8 @@ class DoublyEfficientDebate(ClaimGame):
         made, x = self.computed(question)
         rules = self.constants(question)
         running, bit, answer = made.run(x), None, False
-        challenged: Entry | None = None
-        before: str | None = None
+        said, before = Probability(p=0), None
+        accepted = True
         asked = {alice: 0, bob: 0}
         for number in range(rules.queries + 1):
             try:
@@ -234,7 +233,7 @@ class DoublyEfficientDebate(ClaimGame):
                 break
             if number == rules.queries:
                 raise UsageError(f"computation {made.name} asks more than its worst({x!r}) = {rules.queries} queries")
-            said: Probability = await floor.ask(
+            said = await floor.ask(
                 alice, Probability, view=floor.said(source="all"), check=checked(of=query), under=before, task="estimate",
                 details={"query": query, "step": number, "samples": rules.alice},
             )  # fmt: skip
@@ -245,29 +244,23 @@ class DoublyEfficientDebate(ClaimGame):
             )  # fmt: skip
             asked[alice] += said.queries
             asked[bob] += check.queries
-            if not check.accept:
-                challenged = Entry(before, alice, said)
+            accepted = check.accept
+            if not accepted:
                 break
             bit = await floor.flip(said.p)
         running.close()
         for seat, count in asked.items():
             if count:
                 await floor.charge(seat, "queries", count)
-        if challenged is None:
+        if before is None or accepted:
             return self.decided(floor, self.sure(question, answer, "the computation answered so"))
-        return await self._tested(floor, question, rules, challenged)
-
-    async def _tested(self, floor: Floor, question: Question, rules: Constants, said: Entry) -> Decided:
-        """The judge samples one probability, and finds for Alice where her estimate is near enough to its own."""
-        assert isinstance(said.move, Probability)
         await floor.charge("judge", "queries", rules.judge)
-        data = of_oracle(question.data, said.move.of)
-        view = floor.only(question.text, said, choices=question.choices, source="metered", data=data)
-        verdict = await floor.ask(
-            "judge", Verdict, view=view, task="test",
-            details={"query": said.move.of, "samples": rules.judge, "within": rules.judge_within},
+        view = floor.only(
+            question.text, Entry(before, alice, said), choices=question.choices, source="metered",
+            data=of_oracle(question.data, said.of),
         )  # fmt: skip
-        return self.decided(floor, verdict)
+        told = {"query": said.of, "samples": rules.judge, "within": rules.judge_within}
+        return await self.judged(floor, view, "test", details=told)
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         alice, bob = self.sides(question)

@@ -16,7 +16,7 @@ from moot.protocols.amplification.amplification import Text
 from moot.protocols.checks import checked, fill
 from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
+from moot.protocols.engine.moves import UNKNOWN, Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import NOTHING, Entry, Log, looker
@@ -158,8 +158,7 @@ class DeterministicDoublyEfficientDebate(ClaimGame):
             question.text, said, *(table.held[each] for each in dict.fromkeys((*inputs, t))), choices=question.choices,
             source="metered", data=of_oracle(question.data, query),
         )  # fmt: skip
-        verdict = await floor.ask("judge", Verdict, view=view, task="redo", details={"step": t, "inputs": list(inputs)})
-        return self.decided(floor, verdict)
+        return await self.judged(floor, view, "redo", details={"step": t, "inputs": list(inputs)})
 
     def unmet_assumption(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
         machine, look = self.computed(question)

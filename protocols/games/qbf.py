@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, ClassVar, Literal
 
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.games.claims import ClaimGame
@@ -57,8 +57,7 @@ class QBFDebate(ClaimGame):
                 task="assign", details={"quantifier": quantifier, "variable": variable},
             )  # fmt: skip
             under = floor.step
-        verdict = await floor.ask("judge", Verdict, view=floor.said(source="metered"), task="verdict")
-        return self.decided(floor, verdict)
+        return await self.judged(floor, floor.said(source="metered"))
 
     def full_tree_size(self, question: Question) -> int | None:
         return (2 << len(variables(question.data))) - 1

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
@@ -56,8 +56,7 @@ class Reachability(ClaimGame):
             )  # fmt: skip
             under = floor.step
             start, goal = (start, middle.vertex) if half.half == "first" else (middle.vertex, goal)
-        verdict = await floor.ask("judge", Verdict, view=floor.said(source="metered"), task="verdict")
-        return self.decided(floor, verdict)
+        return await self.judged(floor, floor.said(source="metered"))
 
     def fit(self, question: Question) -> str | None:
         return graph_problem(question.data, "start", "goal")

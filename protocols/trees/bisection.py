@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 from moot.protocols.checks import TwoSided
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.scoring import ScoringRule
@@ -75,8 +75,7 @@ class Bisection(TwoSided):
             under = floor.step
             start, end = (start, middle) if dispute.half == "left" else (middle, end)
             claim = halves[dispute.half]
-        verdict = await floor.ask("judge", Verdict, view=floor.said(source="metered"), task="verdict")
-        return self.decided(floor, verdict)
+        return await self.judged(floor, floor.said(source="metered"))
 
     def full_tree_size(self, question: Question) -> int | None:
         return 2 * len(question.data) - 1 if isinstance(question.data, list) else None

@@ -15,7 +15,6 @@ from pydantic import Field
 from moot.protocols.checks import TwoSided, checked
 from moot.protocols.debate.parts import limits
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry, Source
@@ -63,8 +62,7 @@ class RecursiveDebate(TwoSided):
                 break
             claim, speaker, rival = answer, rival, speaker
         view = floor.only(question.text, *line, choices=question.choices, source=self.judge_source)
-        verdict = await floor.ask("judge", Verdict, view=view, task="verdict")
-        return self.decided(floor, verdict)
+        return await self.judged(floor, view)
 
     async def _respond(self, floor: Floor, seat: str, to: str, said: list[str]) -> Entry:
         """The seat's main objection to a claim, or its yes, after what it says on the side."""

@@ -14,7 +14,6 @@ from moot.protocols.checks import TwoSided, checked
 from moot.protocols.debate.parts import limits
 from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Source
@@ -67,8 +66,7 @@ class TreeDebate(TwoSided):
                     **limits(self.limit, None), **cited,
                 )  # fmt: skip
                 claims[floor.step] = None
-        verdict = await floor.ask("judge", Verdict, view=floor.said(source=self.judge_source), task="verdict")
-        return self.decided(floor, verdict)
+        return await self.judged(floor, floor.said(source=self.judge_source))
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         each = 1 + self.most

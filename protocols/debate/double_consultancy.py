@@ -71,16 +71,11 @@ class DoubleConsultancy(Protocol):
 
     async def verdict(self, floor: Floor) -> Verdict:
         """The judge's belief by what was said in this branch, or after it in all of them."""
-        view = floor.said("judge", source=self.judge_source)
-        return await floor.ask("judge", Verdict, view=view, task="verdict")
+        return await floor.ask("judge", Verdict, view=floor.said("judge", source=self.judge_source), task="verdict")
 
     def utility_bound(self, question: Question) -> float:
         return most_paid(self.scoring, len(question.choices))
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         seats = self.roles(question)
-        consultants = len(seats) - 1
-        return {
-            seat: self.rounds if role == "consultant" else consultants if self.judged == "apart" else 1
-            for seat, role in seats.items()
-        }
+        return dict.fromkeys(seats, self.rounds) | {"judge": len(seats) - 1 if self.judged == "apart" else 1}

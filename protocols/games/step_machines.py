@@ -5,16 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
-from typing import Protocol as Structural
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.registry import Named, find
-
-
-class Look(Structural):
-    """One cell of the machine's input by its address: `look("weights", 3)`."""
-
-    def __call__(self, *address: int | str) -> Any: ...
+from moot.protocols.engine.view import Look as Look
 
 
 class StepMachine(Named, ABC, kind="machine"):
@@ -47,8 +41,7 @@ class StepMachine(Named, ABC, kind="machine"):
 
     @abstractmethod
     def value(self, look: Look, t: int, values: Sequence[str], bit: bool | None) -> str:
-        """The value of step t, given those of its inputs and the oracle's bit. ValueError, or another of NO_VALUE, when they are
-        none."""
+        """The value of step t, given those of its inputs and the oracle's bit. One of NO_VALUE when they are none."""
 
 
 Oracle = Callable[[str], bool]
@@ -79,9 +72,7 @@ def run_of(machine: StepMachine, look: Look, oracle: Oracle, witness: Sequence[s
     """The value of every step, in order, from a witness of `free` values. UsageError when it has another length, or a step
     has no value."""
     if len(witness) != machine.free(look):
-        raise UsageError(
-            f"machine {machine.name} takes a witness of {machine.free(look)} values, not of {len(witness)}"
-        )
+        raise UsageError(f"machine {machine.name} takes a witness of {machine.free(look)} values, not {len(witness)}")
     values = list(witness)
     for t in range(len(values), machine.steps(look)):
         value = redone(machine, look, t, [values[each] for each in machine.inputs(look, t)], oracle)

@@ -181,10 +181,7 @@ PUBLISHED = {
 }
 """The best number of steps over a gap of 400, and its probability, as their notebook printed them."""
 
-CHAINS = (
-    ((1, 1, 10, 10, 10), 0.000707984491),
-    ((1, 1, -1000, 2000, 20), 0.893907284),
-)
+CHAINS = (((1, 1, 10, 10, 10), 0.000707984491), ((1, 1, -1000, 2000, 20), 0.893907284))
 """Slopes of guard and houdini, the houdini's intercept (the guard's is 0), gap and steps; the probability."""
 
 BEST = (

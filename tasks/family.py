@@ -31,7 +31,7 @@ class Family(ABC):
     by the rule; where one does, answers that cite each other prove nothing. messages: "pointers" when the rule opens
     pointers, so that only protocols with pointers play it; "brackets" when its questions are written with square
     brackets, which those protocols take for messages, so that only the others do; else "plain". smallest, largest: the
-    sizes of instances, whose truth takes seconds; counted: what a size counts."""
+    sizes of instances, whose truth takes seconds; counted: what a size counts; unit: of what is read."""
 
     name: ClassVar[str]
     complexity_class: ClassVar[str]
@@ -46,6 +46,7 @@ class Family(ABC):
     smallest: ClassVar[int] = 1
     largest: ClassVar[int] = 1_000_000
     counted: ClassVar[str] = ""
+    unit: ClassVar[str] = "cells"
 
     @abstractmethod
     def data(self, size: int, random: Random) -> Any:
@@ -98,7 +99,7 @@ class Family(ABC):
 
     def sample(self, size: int, seed: int = 0, true_first: bool | None = None) -> Sample:
         """A question with its data, the true answer and a wrong one as choices, and the truth sealed beside it.
-        true_first: whether the true answer is choice 0; drawn from the seed when None. The unit of reading is a cell."""
+        true_first: whether the true answer is choice 0; drawn from the seed when None."""
         random = Random(f"{self.name}/{size}/{seed}")
         data = self.instance(size, random)
         return self.pose(data, self.ask(data, random), random, size, true_first, f"{self.name}-{size}-{seed}")
@@ -114,5 +115,5 @@ class Family(ABC):
         first = random.random() < 0.5 if true_first is None else true_first
         choices = (true, wrong) if first else (wrong, true)
         n = self.size(data, size)
-        question = Question(text, choices, data=data, about=self.about, size=n, unit="cells", id=id)
+        question = Question(text, choices, data=data, about=self.about, size=n, unit=self.unit, id=id)
         return Sample(question, truth=0 if first else 1, task=self.name)

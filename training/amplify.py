@@ -11,8 +11,8 @@ from moot.protocols.engine.moves import UNKNOWN, Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
-from moot.tasks.curriculum import CurriculumTask
-from moot.training.learners import Learner, look_up
+from moot.tasks.curriculum import CurriculumTask, look_up
+from moot.training.learners import Learner
 
 Act = Callable[[Request], Move]
 

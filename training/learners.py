@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import copy as shallow
 from copy import deepcopy
 from typing import Any
@@ -13,8 +13,7 @@ from moot.protocols.amplification.amplification import Reply
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import UNKNOWN, Answer, Move, Verdict
 from moot.protocols.engine.view import Request
-from moot.tasks.base import Task
-from moot.tasks.curriculum import CurriculumTask
+from moot.tasks.curriculum import CurriculumTask, look_up
 from moot.tasks.extras import needed
 from moot.tasks.programs.market_programs import sure
 
@@ -163,13 +162,3 @@ def as_agent(learner: Learner, task: CurriculumTask | None = None) -> Seated:
     It plays the seat "model" of amplification, for instance. task: with it, what the task calls primitive is looked up
     in the data and not asked of the learner. An answer that is none of the choices makes an even Verdict."""
     return Seated(learner, task)
-
-
-def look_up(task: Task, text: str, look: Callable[..., Any]) -> str:
-    """The environment's answer to a primitive question: the rule applied to the cells. UsageError when it asks anything."""
-    rule = task.rule(text, look)
-    try:
-        asked = next(rule)
-    except StopIteration as stop:
-        return str(stop.value)
-    raise UsageError(f"task {task.name}: {text!r} is called primitive, but its rule asks {asked!r}")

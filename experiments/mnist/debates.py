@@ -13,9 +13,9 @@ from functools import lru_cache
 from itertools import combinations
 from math import comb
 
-from moot.experiments.arrays import Floats, Integers, np
 from moot.experiments.mnist.judge import Boards, SparseJudge
 from moot.protocols.engine.errors import UsageError
+from moot.tasks.extras import Floats, Integers, np
 
 
 @dataclass(frozen=True)

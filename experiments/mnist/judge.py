@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-from moot.experiments.arrays import Floats, Integers, np
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.extras import needed
+from moot.tasks.extras import Floats, Integers, needed, np
 from moot.tasks.reading.images import Images
 
 

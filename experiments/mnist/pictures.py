@@ -4,7 +4,6 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from moot.experiments.arrays import np
 from moot.experiments.mnist.judge import SparseJudge
 from moot.experiments.mnist.seats import PixelDebater, SparseVerdict
 from moot.judges.bounded import Bounded
@@ -12,7 +11,7 @@ from moot.play.run import run
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.games.pixel_debate import Pixel, PixelDebate
-from moot.tasks.extras import needed
+from moot.tasks.extras import needed, np
 from moot.tasks.reading.images import Images, sample_of
 from moot.transcripts.transcript import Transcript
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from moot.experiments.arrays import Floats, np
 from moot.experiments.mnist.debates import MOST, Choose, Claims, Standing, at_random, final_logits, optimal, play
 from moot.experiments.mnist.judge import SparseJudge, boards_of, random_accuracy, train_judge
 from moot.experiments.mnist.pictures import drawing, picture
 from moot.experiments.mnist.search import Search
 from moot.experiments.statistics.report import Report, Row
 from moot.protocols.engine.errors import UsageError
+from moot.tasks.extras import Floats, np
 from moot.tasks.reading.images import Digits, Images, bundled_digits, load_digits_from
 
 PUBLISHED = {6: (0.594, 0.889), 4: (0.482, 0.852)}

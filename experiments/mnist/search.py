@@ -7,10 +7,10 @@ descends to a pixel that was not tried before in its position, reveals random pi
 import math
 from dataclasses import dataclass
 
-from moot.experiments.arrays import Floats, Integers, np, one_thread
 from moot.experiments.mnist.debates import Standing, margins
 from moot.experiments.mnist.judge import distinct
 from moot.protocols.engine.errors import UsageError
+from moot.tasks.extras import Floats, Integers, needed, np
 
 BANK = 16
 """How many rows of noise a game draws, to break the ties between pixels that were not tried; its positions share them."""
@@ -36,7 +36,9 @@ class Search:
 
     def visits(self, standing: Standing) -> tuple[Integers, Floats]:
         """How often each pixel in `order` was tried, shape (games, most), and numbers in [0, 1) to break ties; −1 where none is left."""
-        with one_thread():
+        # By one thread: matrices are so small that several, which wait for each other by spinning, take up to ten times as
+        # long wherever a core is busy.
+        with needed("this search needs", "threadpoolctl").threadpool_limits(1, "blas"):
             return self._visits(standing)
 
     def _visits(self, standing: Standing) -> tuple[Integers, Floats]:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from moot.experiments.arrays import Floats, np
 from moot.experiments.mnist.debates import Choose, Claims, Standing, at_random, greedily
 from moot.experiments.mnist.judge import SparseJudge, boards_of
 from moot.experiments.mnist.search import Search
@@ -10,6 +9,7 @@ from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Answer, Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.games.pixel_debate import Pixel
+from moot.tasks.extras import Floats, np
 from moot.tasks.programs.play import Program
 
 

@@ -5,23 +5,23 @@ that of Holland et al. 2026, When honesty is not enough: a debater who bends its
 for sends a message in the coins, and loses nothing by it."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from random import Random
 from typing import Any
 
 from moot.complexity.intervals import wilson
-from moot.experiments.reproductions.doubly_exact import ExactDebate
 from moot.experiments.statistics.report import Report, Row
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
-from moot.protocols.games.computations import computation_named
+from moot.protocols.games.computations import Computation, computation_named
 from moot.protocols.games.doubly_efficient import Constants, DoublyEfficientDebate, Probability, constants
-from moot.tasks.arithmetic.binomial import distribution
-from moot.tasks.oracle.computations import chance
+from moot.tasks.arithmetic.binomial import distribution, near
+from moot.tasks.oracle.computations import after, chance
 from moot.tasks.oracle.programs import Aborting, Honest, Shifting, Vera
 
 SAMPLES = {(1, 0): (26492, 11775, 105967), (1, 9): (38005, 16891, 105967), (1, 99): (49518, 22008, 105967),
@@ -177,16 +177,88 @@ def _rate(name: str, found: Played, won: int, published: float, exactly: bool = 
     return Row.share(name, won, found.decided, 3.0, **more)
 
 
+Bits = tuple[bool, ...]
+Claims = Callable[[Bits, float], Iterable[tuple[float, float]]]
+"""From the bits so far and the oracle's probability to what Alice may state, each with the probability that she does."""
+Accepts = Callable[[Bits, float, float], float]
+"""From the bits so far, the oracle's probability and what Alice states to the probability that Bob accepts it."""
+Here = Callable[[Bits, float, Callable[[float], float]], float]
+"""Alice's chance by the bits so far, the oracle's probability, and her chance where a claim of hers is accepted."""
+
+
+class ExactDebate:
+    """One debate whose probabilities are computed: every history of bits is looked at once, and means of samples are
+    summed over their binomial distribution. key: histories with equal keys are equal positions, or equal answers (for a
+    chain: the number of bits, and the last one)."""
+
+    def __init__(
+        self, made: Computation, x: Any, chance: Callable[[str], Fraction], rules: Constants,
+        key: Callable[[Bits], Hashable] = lambda bits: bits,
+    ) -> None:  # fmt: skip
+        self.made, self.x, self.chance, self.rules, self.key = made, x, chance, rules, key
+
+    def honest_claims(self, bits: Bits, p: float) -> Iterable[tuple[float, float]]:
+        """What honest Alice states: a mean of her samples."""
+        drawn = distribution(self.rules.alice, p)
+        return ((count / drawn.n, mass) for count, mass in enumerate(drawn.mass, drawn.low))
+
+    def honest_accepts(self, bits: Bits, p: float, claim: float) -> float:
+        """How often honest Bob accepts."""
+        return near(self.rules.bob, p, claim, self.rules.bob_within)
+
+    def tested(self, p: float, claim: float) -> float:
+        """How often the judge finds for Alice."""
+        return near(self.rules.judge, p, claim, self.rules.judge_within)
+
+    def wins(self, claims: Claims | None = None, accepts: Accepts | None = None) -> float:
+        """The probability that Alice wins, with these strategies; those that are None are honest."""
+        claims, accepts = claims or self.honest_claims, accepts or self.honest_accepts
+        return self._value(lambda bits, p, on: sum(
+            mass * self._stated(p, claim, accepts(bits, p, claim), on(claim)) for claim, mass in claims(bits, p)
+        ))  # fmt: skip
+
+    def against_best_bob(self) -> float:
+        """The probability that honest Alice wins against the Bob who does best of all, knowing every probability."""
+        return self._value(lambda bits, p, on: sum(
+            mass * min(on(claim), self.tested(p, claim)) for claim, mass in self.honest_claims(bits, p)
+        ))  # fmt: skip
+
+    def best_alice(self, shifts: Sequence[float]) -> float:
+        """The probability that Alice wins against honest Bob when at every position she states what does best of 0, 1, and
+        the oracle's probability moved by one of `shifts`."""
+        return self._value(lambda bits, p, on: max(
+            self._stated(p, claim, self.honest_accepts(bits, p, claim), on(claim))
+            for claim in {0.0, 1.0, *(min(1.0, max(0.0, p + shift)) for shift in shifts)}
+        ))  # fmt: skip
+
+    def _stated(self, p: float, claim: float, accepted: float, on: float) -> float:
+        """Alice's chance when Bob accepts a claim so often, and she wins so often where he does."""
+        return accepted * on + ((1 - accepted) * self.tested(p, claim) if accepted < 1 else 0.0)
+
+    def _value(self, here: Here) -> float:
+        known: dict[Hashable, float] = {}
+
+        def value(bits: Bits) -> float:
+            name = self.key(bits)
+            if name not in known:
+                asked = after(self.made, self.x, bits)
+                if isinstance(asked, bool):
+                    known[name] = float(asked)
+                else:
+                    up, down = value((*bits, True)), value((*bits, False))
+                    known[name] = here(bits, float(self.chance(asked)), lambda claim: claim * up + (1 - claim) * down)
+            return known[name]
+
+        return value(())
+
+
 def exact_chain(last: str, steps: int = LAST + 1) -> ExactDebate:
-    """The debate about `chained(last, steps)`, to be computed."""
+    """The debate about `chained(last, steps)`, to be computed. Of the bits only the last one matters to what comes."""
     data: Any = chained(last, steps).data
-    made = computation_named("chain")
-    return ExactDebate(made, data["input"], lambda query: chance(data, query), constants(1.0, steps), key=_place)
-
-
-def _place(bits: tuple[bool, ...]) -> tuple[int, tuple[bool, ...]]:
-    """Where a chain stands: the bits before the last one matter no more."""
-    return len(bits), bits[-1:]
+    made, rules = computation_named("chain"), constants(1.0, steps)
+    return ExactDebate(
+        made, data["input"], lambda query: chance(data, query), rules, lambda bits: (len(bits), bits[-1:])
+    )
 
 
 def _best() -> Iterator[Row]:

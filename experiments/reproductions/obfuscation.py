@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
@@ -117,7 +117,7 @@ def _recursive(n: int, m: int, plays: int, seed: int) -> list[Row]:
     task = Primality()
     sample, protocol, _ = _split(task, n, m)
     seats = {"a": Prover(task, lies=True, knows=False), "judge": ClaimJudge(task)}
-    wins = [expected(protocol, sample, {**seats, "b": Always(number)}) < 0 for number in range(1, m + 1)]
+    wins = [expected(protocol, sample, {**seats, "b": always(number)}) < 0 for number in range(1, m + 1)]
     paid = payoffs(protocol, sample, {**seats, "b": Searcher(task, 0)}, "b", plays, seed)
     searched = expected(protocol, sample, {**seats, "b": Searcher(task)})
     exact = sum(wins) / m
@@ -142,7 +142,7 @@ def _estimated(n: int, m: int) -> list[Row]:
     estimator, judge = Estimator(task), ClaimJudge(task)
     seats = {"b": estimator, "judge": judge}
     plain = {"a": Prover(task, lies=True, knows=False), "judge": ClaimJudge(task)}
-    naive = sum(expected(recursive, sample, {**plain, "b": Always(k)}) for k in range(1, m + 1)) / m
+    naive = sum(expected(recursive, sample, {**plain, "b": always(k)}) for k in range(1, m + 1)) / m
     rows = [Row(name=f"n = {n:,}, m = {m}: the obfuscator's pay, recursive", measured=naive, published=1 - 2 / m)]
     if m <= 8:
         paid = expected(protocol, sample, {**seats, "a": Prover(task, lies=True, knows=False)})
@@ -201,14 +201,9 @@ def _stable(name: str, measured: Stability) -> list[Row]:
                      f"{measured.gain:.3g}")]  # fmt: skip
 
 
-class Always:
+def always(number: int) -> Callable[[Request], Pick]:
     """An opponent that picks the part of this number."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-    def act(self, request: Request) -> Pick:
-        return Pick(claim=str(self.number))
+    return lambda request: Pick(claim=str(number))
 
 
 class Follower(Prover):

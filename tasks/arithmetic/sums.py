@@ -16,7 +16,20 @@ from moot.tasks.base import Task
 from moot.tasks.programs.play import Play, Program
 
 
-class Sum(Task):
+class Halved(Task):
+    """A task whose questions are about stretches of a list, each answered from those about its halves."""
+
+    messages = "brackets"
+
+    def stretch(self, text: str) -> tuple[int, int]:
+        """The positions that a question is about. UsageError when it is none."""
+        start, end = map(int, self.match(text).groups())
+        if start >= end:
+            raise UsageError(f"{text!r} is no question about a stretch of the data; write {self.example}")
+        return start, end
+
+
+class Sum(Halved):
     """The sum of N integers in [-99, 99]. The rule: a stretch of one cell is read, a longer one is the sum of its halves."""
 
     name: ClassVar[str] = "sum"
@@ -29,7 +42,6 @@ class Sum(Task):
     example = "sum[0:8]"
     reads: ClassVar[str] = "3"
     source: ClassVar[str] = "Hubinger 2020, AI safety via market making"
-    messages = "brackets"
     plays = {
         "bisection": Play({"a": "split-liar", "b": "splitter", "judge": "adds-two"}, "3*log(n) + 4"),
         "market-uncited": Play(bound="3*n"),  # a witness: 2n - 1 lines and the claim, n cells
@@ -60,13 +72,6 @@ class Sum(Task):
 
     def questions(self, data: Any) -> Iterator[str]:
         return (f"sum[{start}:{end}]" for start, end in halved(len(data)))
-
-    def stretch(self, text: str) -> tuple[int, int]:
-        """The positions that a question is about. UsageError when it is none."""
-        start, end = map(int, self.match(text).groups())
-        if start >= end:
-            raise UsageError(f"{text!r} is no question about a sum; write {self.example}")
-        return start, end
 
     def programs(self) -> dict[str, Callable[[], Any]]:
         return {**super().programs(), "splitter": Honest, "split-liar": Liar, "adds-two": AddsTwo}

@@ -53,6 +53,7 @@ class CircuitValue(Game):
     source: ClassVar[str] = "Ladner 1975, The circuit value problem is log space complete for P"
     example = ASKED
     either = ONE, ZERO
+    unit = "bits"
     largest = 16
     plays = {CircuitWalk.name: debated("bit-judge", "n + 1"), CircuitPointer.name: debated("bit-judge")}
 
@@ -77,12 +78,6 @@ class CircuitValue(Game):
     def truth(self, data: Any, text: str) -> str:
         self.match(text)
         return str(circuit_of(data["circuit"]).value(data["input"]))
-
-    def pose(
-        self, data: Any, text: str, random: Random, size: int = 1, true_first: bool | None = None, id: str | None = None
-    ) -> Sample:
-        sample = super().pose(data, text, random, size, true_first, id)
-        return Sample(sample.question.model_copy(update={"unit": "bits"}), sample.unseal(), self.name)
 
     def sample_of(
         self, circuit: Circuit, bits: Sequence[int], protocol: str = CircuitPointer.name, name: str | None = None

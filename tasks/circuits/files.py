@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.circuits.netlist import WIDE, Netlist
+from moot.tasks.extras import content_of, decoded
 
 _NAME = r"[^\s(),=#]+"
 _PORT = re.compile(rf"(INPUT|OUTPUT)\s*\(\s*({_NAME})\s*\)", re.IGNORECASE)
@@ -23,18 +24,10 @@ MOST_INPUTS = 1_000_000
 def read_netlist(path: str | Path) -> Netlist:
     """The netlist in a file: AIGER, ASCII or binary, which begins with "aag" or "aig" and a number, or else BENCH.
     Raises UsageError, which names file and line, on a file that cannot be read or is in none of these formats."""
-    try:
-        content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    content = content_of(path)
     if re.match(rb"a[ai]g\s+\d", content):
         return parse_aiger(content, str(path))
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        what = f"neither AIGER nor text (byte {error.start}); a circuit file is BENCH or AIGER"
-        raise UsageError(f"{path} is {what}") from None
-    return parse_bench(text, str(path))
+    return parse_bench(decoded(content, path, "neither AIGER nor text {}; a circuit file is BENCH or AIGER"), str(path))
 
 
 class _Reader:

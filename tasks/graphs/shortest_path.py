@@ -7,7 +7,6 @@ from random import Random
 from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
-from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.curriculum import number
 from moot.tasks.graphs.rounds import Asked, RoundsTask, adjacency
@@ -59,9 +58,6 @@ class ShortestPath(RoundsTask):
     def rounds(self, data: Any) -> int:
         return 2 * self.longest(data["size"]) - 1
 
-    def cell(self, asked: Asked, look: Look) -> str:
-        raise UsageError(f"task {self.name} has no look-up {asked.letter}")
-
     def best(self, data: Any, a: int, b: int) -> tuple[int, int] | None:
         """Distance and smallest first step from a to b, however long, by a search backwards from b."""
         leading: list[list[int]] = [[] for _ in range(data["size"])]
@@ -76,19 +72,12 @@ class ShortestPath(RoundsTask):
                     queue.append(before)
         return min(((distance[v] + 1, v) for v in data["neighbours"][a] if v in distance), default=None)
 
-    def final(self, data: Any, asked: Asked) -> str:
-        return self._within(data, asked, self.longest(data["size"]))
-
-    def after(self, data: Any, asked: Asked) -> str:
-        k = asked.round or 0
-        most = (k + 1) // 2 if asked.letter == "D" else k // 2 + 1
-        known = self._within(data, asked, min(self.longest(data["size"]), most))
-        return UNKNOWN if asked.letter == "D" and k == 1 and known == INFINITE else known
-
-    def _within(self, data: Any, asked: Asked, most: int) -> str:
-        found = self.best(data, *asked.names)
+    def known(self, data: Any, asked: Asked) -> str:
+        k, most, found = asked.round, self.longest(data["size"]), self.best(data, *asked.names)
+        if k is not None:
+            most = min(most, (k + 1) // 2 if asked.letter == "D" else k // 2 + 1)
         if found is None or found[0] > most:
-            return INFINITE
+            return UNKNOWN if asked.letter == "D" and k == 1 else INFINITE
         return str(found[0]) if asked.letter == "D" else f"v{found[1]}"
 
     def near(self, data: Any, asked: Asked, true: str, random: Random) -> list[str]:

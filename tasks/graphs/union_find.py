@@ -62,9 +62,6 @@ class UnionFind(RoundsTask):
     def rounds(self, data: Any) -> int:
         return 2 * max(depth for depth, _, _ in self._trees(data).values()) + 1
 
-    def cell(self, asked: Asked, look: Look) -> str:
-        return str(look("given", asked.names[0]))
-
     def _trees(self, data: Any) -> dict[int, tuple[int, int, str]]:
         """Depth, parent and value of every variable, by a search from the roots."""
         found = {x: (0, x, value) for x, value in enumerate(data["given"]) if value != NONE}
@@ -76,14 +73,11 @@ class UnionFind(RoundsTask):
                     queue.append(y)
         return found
 
-    def final(self, data: Any, asked: Asked) -> str:
-        depth, parent, value = self._trees(data)[asked.names[0]]
+    def known(self, data: Any, asked: Asked) -> str:
+        k, (depth, parent, value) = asked.round, self._trees(data)[asked.names[0]]
+        if k is not None and depth > (k // 2 if asked.letter == "P" else (k - 1) // 2):
+            return UNKNOWN
         return {"V": value, "P": f"x{parent}", "D": str(depth)}[asked.letter]
-
-    def after(self, data: Any, asked: Asked) -> str:
-        k, depth = asked.round or 0, self._trees(data)[asked.names[0]][0]
-        known = depth <= (k // 2 if asked.letter == "P" else (k - 1) // 2)
-        return self.final(data, asked) if known else UNKNOWN
 
     def near(self, data: Any, asked: Asked, true: str, random: Random) -> list[str]:
         values = [f"c{value}" for value in range(data["values"])]

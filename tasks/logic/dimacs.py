@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from moot.protocols.engine.errors import UsageError
+from moot.tasks.extras import content_of, decoded
 
 Clause = tuple[int, ...]
 
@@ -41,13 +42,7 @@ class Formula:
 def read_dimacs(path: str | Path) -> Formula:
     """The formula in a DIMACS CNF or QDIMACS file.
     Raises UsageError, which names the file and the line, on a file that cannot be read or is in neither format."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text (byte {error.start}); a DIMACS file is plain ASCII") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-    return parse_dimacs(text, str(path))
+    return parse_dimacs(decoded(content_of(path), path, "not UTF-8 text {}; a DIMACS file is plain ASCII"), str(path))
 
 
 def parse_dimacs(text: str, name: str = "DIMACS text") -> Formula:

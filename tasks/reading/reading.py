@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question, Sample
+from moot.tasks.extras import content_of, decoded
 
 Text = Annotated[str, Field(pattern=r"\S")]
 
@@ -146,14 +147,7 @@ def _sample(line: str, path: Path, default_id: str) -> Sample:
 
 
 def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-    except ValueError as error:
-        raise UsageError(f"cannot read {str(path)!r}: {error}") from None
+    return decoded(content_of(path), path, "not UTF-8 text {}; save it as UTF-8").replace("\r\n", "\n")
 
 
 def _problems(error: ValidationError) -> Iterator[str]:

@@ -12,7 +12,7 @@ from moot.protocols.engine.view import Brief, Request, View
 from moot.protocols.trees.decomposition_debate import FOLLOWS, RIGHT, Claim, Claimed, Decomposition, Pick
 from moot.protocols.trees.prover_estimator import FINE, HIGH, LOW, Call, Estimate, Sampled
 from moot.tasks.arithmetic.primality_claims import NO, YES, PrimeFamily, opposite, span
-from moot.tasks.programs.play import Program
+from moot.tasks.programs.play import Program, TaskProgram
 
 
 class Prover(Program, records=("task", "lies", "knows")):
@@ -161,11 +161,10 @@ class Searcher(Program, records=("divisions",)):
         return claim.answer == YES if count == high - low + 1 else None
 
 
-class ClaimJudge(Program, name="claim judge", records=("task",)):
+class ClaimJudge(TaskProgram, name="claim judge"):
     """Checks one claim: from what is given of its parts, by the rule that joins them; without, by looking at the cells."""
 
-    def __init__(self, task: PrimeFamily) -> None:
-        self.task = task
+    task: PrimeFamily
 
     def act(self, request: Request) -> Verdict:
         view = request.view

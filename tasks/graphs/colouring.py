@@ -4,7 +4,6 @@ Succinct 3-colouring is NEXP-complete for graphs described by circuits (Papadimi
 colouring, is of exponential length, so nobody can state it; one who claims it can be asked for the colours of two
 vertices, and one violated edge refutes it. What such a cross-examination needs is in `succinct_graph.py`."""
 
-from collections.abc import Callable
 from itertools import combinations
 from random import Random
 from typing import Any, ClassVar
@@ -50,6 +49,7 @@ class Colouring(Task):
     smallest, largest = 3, 30
     counted = "bits of a vertex's number"
     plays = {"cross-examination": PLAYED, "cross-examination-uncopied": PLAYED}
+    own = {"honest": Cross, "spoilt": Spoilt, "adaptive": Adaptive, "window-judge": WindowJudge}
     source: ClassVar[str] = "Papadimitriou and Yannakakis 1986, A note on succinct representations of graphs"
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
@@ -90,7 +90,3 @@ class Colouring(Task):
         if not wrong_edges(data):
             return "yes"
         return "no" if four_joined(data) or solution(data) is None else "yes"
-
-    def programs(self) -> dict[str, Callable[[], Any]]:
-        own = {each.called: each for each in (Cross, Spoilt, Adaptive)}
-        return {**super().programs(), **own, "window-judge": WindowJudge}

@@ -4,7 +4,7 @@ Irving, Christiano and Amodei 2018 (arXiv 1805.00899) give the game; Gent and Wa
 transition) the instances, in which a clause has at most one universal literal."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count, product
 from pathlib import Path
@@ -23,6 +23,19 @@ from moot.tasks.programs.play import Program, listed, ruled
 
 TRUE, FALSE = "true", "false"
 CLAUSES = 1.6
+
+
+class MatrixJudge(Program, name="matrix judge"):
+    """Reads the n values, then clauses up to the first that is false, a cell for each and for each literal of it.
+    With clauses of 3 literals, m of them, that is at most n + 4 m."""
+
+    def act(self, request: Request) -> Verdict:
+        view = request.view
+        said = (entry.move for entry in view if isinstance(entry.move, Assign))
+        true = {move.variable if move.value else -move.variable for move in said}
+        broken = false_clause(view.look, true)
+        why = "every clause has a true literal" if broken is None else f"clause {broken} has no true literal"
+        return ruled(view.question, TRUE, broken is None, why)
 
 
 class TQBF(Game):
@@ -45,6 +58,7 @@ class TQBF(Game):
     counted = "quantified variables"
     source: ClassVar[str] = "Gent and Walsh 1999, Beyond NP: the QSAT phase transition"
     plays = {"qbf-debate": debated("matrix-judge")}
+    own = {**Game.own, "matrix-judge": MatrixJudge}
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         exists = list(range(size, 0, -2))
@@ -108,9 +122,6 @@ class TQBF(Game):
             raise UsageError(f"task {self.name} asks whether the whole formula is true; leave out {text!r}")
         return self.sample_of(read_dimacs(path).data(), path.name)
 
-    def programs(self) -> dict[str, Callable[[], Any]]:
-        return {**super().programs(), "matrix-judge": MatrixJudge}
-
     def after(self, request: Request) -> Iterator[tuple[Move, str]]:
         """Both values of the variable whose turn it is, each with the truth of what is left."""
         question = request.view.question
@@ -118,19 +129,6 @@ class TQBF(Game):
         done, stars = "".join("01"[value] for value in said), "*" * (len(variables(question.data)) - len(said) - 1)
         for value in (False, True):
             yield Assign(value=value), self.truth(question.data, f"tqbf({done}{'01'[value]}{stars})")
-
-
-class MatrixJudge(Program, name="matrix judge"):
-    """Reads the n values, then clauses up to the first that is false, a cell for each and for each literal of it.
-    With clauses of 3 literals, m of them, that is at most n + 4 m."""
-
-    def act(self, request: Request) -> Verdict:
-        view = request.view
-        said = (entry.move for entry in view if isinstance(entry.move, Assign))
-        true = {move.variable if move.value else -move.variable for move in said}
-        broken = false_clause(view.look, true)
-        why = "every clause has a true literal" if broken is None else f"clause {broken} has no true literal"
-        return ruled(view.question, TRUE, broken is None, why)
 
 
 def holds(prefix: list[tuple[str, int]], clauses: list[list[int]], true: set[int], depth: int) -> bool:

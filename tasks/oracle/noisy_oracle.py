@@ -4,7 +4,6 @@ They are what doubly-efficient debate is played on (Brown-Cohen, Irving and Pili
 oracle is a table of exact probabilities, so that the probability of the answer can be computed exactly."""
 
 from abc import abstractmethod
-from collections.abc import Callable
 from fractions import Fraction
 from random import Random
 from typing import Any, ClassVar
@@ -23,6 +22,7 @@ class OracleTask(Task):
 
     complexity_class: ClassVar[str] = "P"
     example = "likely()"
+    own = {"honest": Honest, "shifting": Shifting, "aborting": Aborting, "vera": Vera}
     reads: ClassVar[str] = "3"
     source: ClassVar[str] = "Brown-Cohen, Irving and Piliouras 2023, arXiv 2311.14125"
     computed: ClassVar[str]
@@ -54,9 +54,6 @@ class OracleTask(Task):
             answers = "only 2/3 and more, or 1/3 and less, is an answer"
             raise UsageError(f"the answer is True with probability {likely}; {answers}")
         return "yes" if likely >= Fraction(2, 3) else "no"
-
-    def programs(self) -> dict[str, Callable[[], Any]]:
-        return {**super().programs(), **{each.called: each for each in (Honest, Shifting, Aborting, Vera)}}
 
 
 def _played(bound: str) -> dict[str, Play]:

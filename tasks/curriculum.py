@@ -64,19 +64,14 @@ def apply_rule(task: Task, data: Any, text: str, answer: Callable[[str], str], l
 def sweep(
     task: CurriculumTask, data: Any, known: Mapping[str, str], looked: dict[str, str] | None = None
 ) -> dict[str, str]:
-    """One step X <- Amplify(X) of a learner that is a table: the rule's answer to every learnable question.
-    Sub-answers come from `known` ("?" where it has none), those to primitive questions from the environment; `looked`
-    keeps these from one sweep to the next. No true answer is used."""
+    """One step X <- Amplify(X) of a learner that is a table: the rule's answer to every learnable question, from what is
+    `known` ("?" where nothing is) and look-ups, which `looked` keeps from one sweep to the next. No true answer is used."""
     cells: dict[str, str] = {} if looked is None else looked
 
     def answer(part: str) -> str:
-        if part in known:
-            return known[part]
-        if part not in cells and not task.primitive(part):
-            return UNKNOWN
-        if part not in cells:
+        if part not in known and part not in cells and task.primitive(part):
             cells[part] = look_up(task, part, looker(data))
-        return cells[part]
+        return known[part] if part in known else cells.get(part, UNKNOWN)
 
     return {text: apply_rule(task, data, text, answer) for text in task.learnable(data)}
 

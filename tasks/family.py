@@ -23,14 +23,13 @@ class Family(ABC):
     """A family of questions. Subclasses are stateless: an instance is a question with its data, and nothing else.
 
     name: what the command line calls it. complexity_class: the smallest class that is known to hold the family as n
-    grows (P, NP, #P, PSPACE, EXP, NEXP, R). about: the notation of its questions in a sentence or two, which everybody
-    is told. example: a question, for errors, and the one that `sample` asks unless a task says otherwise; notation: the
-    form of questions, None where there are no others. either: the two answers, where there are no others. reads: a polynomial in n, what a
-    judge reads at most to apply the rule once (cells of data and sub-answers), or to check what its protocol shows it.
-    source: where definition and sizes come from (paper, year). well_founded: whether no question leads back to itself
-    by the rule; where one does, answers that cite each other prove nothing. messages: "pointers" when the rule opens
-    pointers, so that only protocols with pointers play it; "brackets" when its questions are written with square
-    brackets, which those protocols take for messages, so that only the others do; else "plain". smallest, largest: the
+    grows (P, NP, #P, PSPACE, EXP, NEXP, R). about: the notation of its questions, which everybody is told. example: a
+    question, for errors, and the one that `sample` asks unless a task says otherwise; notation: the form of questions,
+    None where there are no others. either: the two answers, where there are no others. reads: a polynomial in n, what a
+    judge reads at most to apply the rule once, or to check what its protocol shows it. source: where definition and sizes
+    come from (paper, year). well_founded: whether no question leads back to itself by the rule. messages: "pointers" when
+    the rule opens pointers, so that only protocols with pointers play it; "brackets" when its questions are written with
+    square brackets, which those take for messages, so that only the others do; else "plain". smallest, largest: the
     sizes of instances, whose truth takes seconds; counted: what a size counts; unit: of what is read."""
 
     name: ClassVar[str]

@@ -51,18 +51,15 @@ class AddsTwo(Program, name="adds two numbers"):
 
     def act(self, request: Request) -> Verdict:
         question = request.view.question
-        claim, start, end = int(question.choices[0]), 0, question.size
-        halves: dict[str, int] = {}
-        for entry in request.view:
-            move = entry.move
+        claim, start, end, left = int(question.choices[0]), 0, question.size, 0
+        for move in (entry.move for entry in request.view):
             if isinstance(move, Split):
                 if move.left + move.right != claim:
                     return Verdict(probabilities=(0.0, 1.0), text=f"{move.left} + {move.right} is not {claim}")
-                halves = {"left": move.left, "right": move.right}
+                left = move.left
             elif isinstance(move, Dispute):
                 middle = (start + end) // 2
-                start, end = (start, middle) if move.half == "left" else (middle, end)
-                claim = halves[move.half]
+                start, end, claim = (start, middle, left) if move.half == "left" else (middle, end, claim - left)
         if end - start != 1:
             raise AgentError(f"step {request.step}: the debate stopped at cells {start} to {end}, before a single one")
         cell = request.view.look(start)

@@ -11,14 +11,7 @@ from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request
 from moot.protocols.games.boolean_circuit import Circuit, applied, circuit_of, normal_form
-from moot.protocols.games.circuit_debate import (
-    CircuitGame,
-    CircuitPointer,
-    CircuitWalk,
-    Descend,
-    GateNumber,
-    GateValues,
-)  # fmt: skip
+from moot.protocols.games.circuit_debate import CircuitPointer, CircuitWalk, Descend, GateNumber, GateValues
 from moot.tasks.circuits.files import read_netlist
 from moot.tasks.programs.games import Game, debated
 from moot.tasks.programs.play import Program, ruled
@@ -29,7 +22,7 @@ LIES = 16
 """How many lists of values that are wrong from one gate on are thought of."""
 _PROBES = 64
 _CALL = re.compile(r"(.*)\(([01]*)\)")
-_GAMES: dict[str, type[CircuitGame]] = {game.name: game for game in (CircuitWalk, CircuitPointer)}
+_GAMES = {game.name: game for game in (CircuitWalk, CircuitPointer)}
 
 
 class Drawing(Program):
@@ -47,9 +40,8 @@ class Drawing(Program):
 
 
 class BitJudge(Program, name="bit judge"):
-    """Judges both debates about the circuit of its brief, bit by bit.
-    After a walk it reads the choices, follows them, and looks at the bit of the input where they end. After a pointer
-    it reads the number, then looks at the gate's value and at what the gate takes."""
+    """Judges both debates bit by bit: after a walk it follows the choices and looks at the bit of the input where they end;
+    after a pointer it looks at the gate's value and at what the gate takes."""
 
     def act(self, request: Request) -> Verdict:
         view, circuit = request.view, circuit_of(request.brief["details"]["circuit"])
@@ -76,12 +68,10 @@ class BitJudge(Program, name="bit judge"):
 class CircuitValue(Game):
     """Does a random circuit of depth n with 2^n − 1 gates give 1 on a random input?
 
-    There are n layers, of 2^(n−1), …, 2, 1 gates: AND, OR, NAND or NOR of two nodes of the layer below, the lowest of
-    which is an input of 2 n bits. Of AND and OR the one is taken that is 1 on nearer to half of 64 random inputs, and
-    then negated or not, as a circuit of gates drawn freely soon is constant. So the depth is n and ⌈log2 size⌉ is n
-    too, and what the judge reads at most is n + 1 bits in the one debate and n + 3 in the other, not more than the
-    theorems say. A circuit of one's own (`sample_of`, `read`) declares its depth for the one, and ⌈log2 size⌉ for the
-    other; 1 where these are 0."""
+    There are n layers, of 2^(n−1), …, 2, 1 gates of two nodes of the layer below, the lowest of which is an input of 2 n
+    bits. Of AND and OR the one is taken that is 1 on nearer to half of 64 random inputs, and then negated or not, as a
+    circuit of gates drawn freely soon is constant. Depth and ⌈log2 size⌉ are n. A circuit of one's own (`sample_of`,
+    `read`) declares its depth for the walk, ⌈log2 size⌉ for the pointer; 1 where these are 0."""
 
     name: ClassVar[str] = "circuit-value"
     complexity_class: ClassVar[str] = "P"
@@ -148,9 +138,8 @@ class CircuitValue(Game):
         return self.sample_of(circuit, [int(bit) for bit in call[2]], protocol, path.name)
 
     def after(self, request: Request) -> Iterator[tuple[Move, str]]:
-        """The moves worth thinking of in either debate, each with the answer that optimal play leads to after it.
-        Of lists of values: the right one, and some in which one gate is wrong and all that rests on it follows, up to a
-        wrong output. With a wrong claim each of them loses to an opponent that looks at every gate."""
+        """The moves worth thinking of, each with the answer that optimal play leads to after it. Of lists of values: the
+        right one, and some that are wrong from one gate on, which lose to an opponent that looks at every gate."""
         data: Any = request.view.question.data
         circuit, bits = circuit_of(data["circuit"]), data["input"]
         if Descend in request.kinds:

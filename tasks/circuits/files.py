@@ -62,11 +62,9 @@ class _Reader:
 
 
 def parse_aiger(content: bytes, name: str = "AIGER file") -> Netlist:
-    """The netlist in the bytes of an AIGER file, "aag" or "aig"; `name` is what errors call it.
-
-    Signals are named by their literals, "6" for variable 3 and "7" for its negation. Inputs stay in their order;
-    outputs are called by their symbols, or o0, o1, … by their place. Raises UsageError, which names the line, on a file
-    that breaks the format, and on one with latches or the properties of AIGER 1.9."""
+    """The netlist in the bytes of an AIGER file; `name` is what errors call it. Signals are named by their literals, "6" for
+    variable 3 and "7" for its negation; outputs by their symbols, or o0, o1, … by their place. UsageError, which names
+    the line, on a file that breaks the format, and on one with latches or the properties of AIGER 1.9."""
     return _Aiger(content, name).read()
 
 
@@ -191,11 +189,9 @@ class _Aiger(_Reader):
 
 
 def parse_bench(text: str, name: str = "BENCH text") -> Netlist:
-    """The netlist that `text` writes; `name` is what errors call it.
-
-    A line is INPUT(a), OUTPUT(f), or f = NAND(a, b), in any order; kinds are written in capitals or not. What follows a
-    "#" is a comment. f = vdd and f = gnd are constants, as ABC writes them. Raises UsageError, which names the line, on
-    anything else, on a flip-flop, and on a signal that is defined twice, nowhere, or by itself."""
+    """The netlist that `text` writes; `name` is what errors call it. A line is INPUT(a), OUTPUT(f), or f = NAND(a, b), in any
+    order and case; "#" begins a comment; f = vdd and f = gnd are constants, as ABC writes them. UsageError, which names
+    the line, on anything else, on a flip-flop, and on a signal that is defined twice, nowhere, or by itself."""
     return _Bench(name).read(text)
 
 

@@ -31,12 +31,13 @@ class WalkJudge(Program, name="walk judge"):
 
         walk = [view.look("start")]
         for turn, entry in enumerate(view):
-            mover = ("first", "second")[turn % 2]
-            if not isinstance(entry.move, Go):
-                return ruled(view.question, YES, mover == "second", f"the {mover} player is stuck")
-            walk.append(entry.move.vertex)
-            if not legal(walk, edge):
-                why = f"the {mover} player's step {entry.step} is illegal"
+            mover, why = ("first", "second")[turn % 2], ""
+            if isinstance(entry.move, Go):
+                walk.append(entry.move.vertex)
+                why = "" if legal(walk, edge) else f"the {mover} player's step {entry.step} is illegal"
+            else:
+                why = f"the {mover} player is stuck"
+            if why:
                 return ruled(view.question, YES, mover == "second", why)
         raise AgentError(f"step {request.step}: the walk {walk} stopped before anybody was stuck")
 

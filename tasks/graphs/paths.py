@@ -80,9 +80,7 @@ class PathCheck(Halved):
             return "yes" if look("edges", look("walk", start), look("walk", end)) == "1" else "no"
         middle = (start + end) // 2
         halves = yield f"walk[{start}:{middle}]", f"walk[{middle}:{end}]"
-        if UNKNOWN in halves:
-            return UNKNOWN
-        return "yes" if halves == ("yes", "yes") else "no"
+        return UNKNOWN if UNKNOWN in halves else "yes" if halves == ("yes", "yes") else "no"
 
     def questions(self, data: Any) -> Iterator[str]:
         """The question about the whole walk, and the stretches that halving comes to."""

@@ -5,6 +5,7 @@ decides graphs of 2^n vertices that only a program describes, which is all of PS
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from random import Random
 from typing import Any, ClassVar
 
@@ -26,21 +27,15 @@ class EdgeJudge(Program, name="edge judge"):
     def act(self, request: Request) -> Verdict:
         view = request.view
         start, goal, middle = view.look("start"), view.look("goal"), 0
-        for entry in view:
-            move = entry.move
+        for move in (entry.move for entry in view):
             if isinstance(move, Middle):
                 middle = move.vertex
             elif isinstance(move, Half):
                 start, goal = (start, middle) if move.half == "first" else (middle, goal)
-        there = start == goal or self._edge(request, start, goal)
+        there = start == goal
+        with suppress(Illegal):  # a vertex that the graph does not have
+            there = there or (min(start, goal) >= 0 and view.look("edges", start, goal) == 1)
         return ruled(view.question, YES, there, f"{'a' if there else 'no'} step leads from {start} to {goal}")
-
-    @staticmethod
-    def _edge(request: Request, start: int, goal: int) -> bool:
-        try:
-            return min(start, goal) >= 0 and request.view.look("edges", start, goal) == 1
-        except Illegal:
-            return False
 
 
 class Reach(Game):
@@ -91,9 +86,7 @@ class Reach(Game):
         parts = [f"reach({u},{v},{half})" for m in range(count) for u, v in ((start, m), (m, goal))]
         answers = yield tuple(parts)
         pairs = list(zip(answers[::2], answers[1::2], strict=True))
-        if (YES, YES) in pairs:
-            return YES
-        return NO if all(NO in pair for pair in pairs) else UNKNOWN
+        return YES if (YES, YES) in pairs else NO if all(NO in pair for pair in pairs) else UNKNOWN
 
     def questions(self, data: Any) -> Iterator[str]:
         count, steps = len(data["edges"]), 2 ** rounds(data)

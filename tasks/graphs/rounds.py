@@ -7,9 +7,8 @@ That has no bottom: a recursion would wait for itself. The two forms here:
 published: `S(a,b)` asks `S(a,b)`. A learner that starts with "?" gets better from sweep to sweep over all questions.
 by rounds: `S[k](a,b)` asks rounds k - 1 only, and round 0 is "?". It is what is known after k such sweeps.
 
-A rule has no randomness, so it does not draw a neighbour: it asks for each of them, as if every draw came up. One
-neighbour fixed by the text would never show the learner the others, and most questions would end wrong. Candidates at
-equal distance are decided by the smallest number. Every candidate's distance is asked once."""
+A rule has no randomness, so it asks for each neighbour, as if every draw came up: one that is fixed by the text would
+never show the learner the others. Of candidates at equal distance the one with the smallest number is taken."""
 
 import re
 from abc import abstractmethod

@@ -19,12 +19,11 @@ class ShortestPath(RoundsTask):
     """D(a,b), the distance, and S(a,b), the first step, in a graph of `size` vertices and 2·size random directed edges.
 
     Edges may repeat and may lead back to where they start. A path has at least one edge, so D(a,a) is the length of the
-    shortest circle. Distances above 2·⌈log2 size⌉ are "inf". Of several first steps the true one is the vertex with the
-    smallest number.
+    shortest circle. Distances above 2·⌈log2 size⌉ are "inf". Of several first steps the smallest number is the true one.
 
     The rule. D: an edge is 1; else one more than D from S(a,b). S: an edge leads to b; else of the candidates (see
-    `moot.tasks.graphs.rounds`) the one with the least D to b, the smallest number among equals; "inf" when none is
-    known to reach b. D[k] knows paths of at most (k + 1)/2 edges, S[k] those of at most k/2 + 1."""
+    `moot.tasks.graphs.rounds`) the one with the least D to b; "inf" when none is known to reach b. D[k] knows paths of at
+    most (k + 1)/2 edges, S[k] those of at most k/2 + 1."""
 
     name: ClassVar[str] = "shortest-path"
     complexity_class: ClassVar[str] = "P"

@@ -16,15 +16,12 @@ NONE = "none"
 
 
 class UnionFind(RoundsTask):
-    """V(x), the value, P(x), the parent towards the root, and D(x), the depth, of `size` variables with isqrt(size)
-    values.
-
-    Every variable draws a value; those with the same one form a class, joined by the equations of a random tree, and
-    one of them, the root, has the value given. The root is its own parent, at depth 0.
+    """V(x), the value, P(x), the parent towards the root, and D(x), the depth, of `size` variables with isqrt(size) values.
+    Those that draw the same value are joined by the equations of a random tree, and one of them, the root, has it given.
 
     The rule. V: the given value, else that of the parent. D: 0 if a value is given, else one more than the parent's. P:
-    x itself if a value is given, else of the candidates (see `moot.tasks.graphs.rounds`) the one with the least D, the
-    smallest number among equals. Round k ≥ 1 knows V and D up to depth (k - 1)/2 and P up to depth k/2."""
+    x itself if a value is given, else of the candidates (see `moot.tasks.graphs.rounds`) the one with the least D. Round
+    k ≥ 1 knows V and D up to depth (k - 1)/2 and P up to depth k/2."""
 
     name: ClassVar[str] = "union-find"
     complexity_class: ClassVar[str] = "P"

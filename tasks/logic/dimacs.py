@@ -18,11 +18,9 @@ Clause = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A quantified formula whose matrix is a conjunction of clauses.
-
-    prefix: blocks of ("a" or "e", variables), outermost first. A variable that no block binds is existential and stands
-    outermost, so plain CNF has the one block "e" of all its variables. variables: they are the numbers 1 to
-    `variables`. clauses: literals, v for variable v and -v for its negation; the empty clause is false."""
+    """A quantified formula whose matrix is a conjunction of clauses. prefix: blocks of ("a" or "e", variables), outermost
+    first; a variable that no block binds is existential and stands outermost, so plain CNF has one block "e". variables:
+    the numbers 1 to `variables`. clauses: literals, v for variable v and -v for its negation; an empty one is false."""
 
     prefix: tuple[tuple[str, tuple[int, ...]], ...]
     variables: int

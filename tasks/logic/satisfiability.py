@@ -114,24 +114,21 @@ class Verifier(Program, name="verifier of a witness"):
         view, found, said = request.view, False, "nothing was stated"
         for entry in view:
             if isinstance(entry.move, Speech) and not found:
-                found, said = self.check(entry.move.text.strip(), view.look)
+                text = entry.move.text.strip()
+                if len(text) != view.look("variables") or set(text) - {"0", "1"}:
+                    said = "what was said is no assignment"
+                else:
+                    found = satisfies([bit == "1" for bit in text], view.look)
+                    said = f"the assignment {'makes every clause true' if found else 'leaves a clause false'}"
         return ruled(view.question, SATISFIABLE, found, said)
-
-    def check(self, text: str, look: Look) -> tuple[bool, str]:
-        if len(text) != look("variables") or set(text) - {"0", "1"}:
-            return False, "what was said is no assignment"
-        if satisfies([bit == "1" for bit in text], look):
-            return True, "the assignment makes every clause true"
-        return False, "the assignment leaves a clause false"
 
 
 class Satisfiability(Task):
     """Is a random 3-CNF formula with n variables satisfiable? About half are; of very small ones, more.
 
     The number of clauses is where half of all formulas are satisfiable: 4.258 n + 58.26 n^(-2/3) (Crawford and Auton
-    1996), and 4.65 n below n = 20, where that fit does not hold. Consultancy decides the question when the consultant
-    may state an assignment: no speech makes the judge take an unsatisfiable formula for a satisfiable one. Nothing that
-    a consultant can say proves unsatisfiability, so a consultant who keeps the witness to itself is believed."""
+    1996), and 4.65 n below n = 20, where that fit does not hold. No speech makes the judge take an unsatisfiable formula
+    for a satisfiable one, and none proves that it is not: a consultant who keeps the witness to itself is believed."""
 
     name: ClassVar[str] = "sat"
     complexity_class: ClassVar[str] = "NP"
@@ -148,9 +145,7 @@ class Satisfiability(Task):
     counted = "variables of a 3-CNF formula"
     # The consultant is given the answer that can be proved.
     plays = {
-        "consultancy": Play(
-            _CAST, options=lambda question: {**_one(question), "answer": question.choices.index(SATISFIABLE)}
-        ),
+        "consultancy": Play(_CAST, None, lambda asked: {**_one(asked), "answer": asked.choices.index(SATISFIABLE)}),
         "open-consultancy": Play(_CAST, options=_one),
     }
     source: ClassVar[str] = "Crawford and Auton 1996, Experimental results on the crossover point in random 3-SAT"
@@ -169,11 +164,9 @@ class Satisfiability(Task):
         if not formula.plain:
             raise UsageError("the formula has universal quantifiers; satisfiability is asked of plain CNF")
         data = cells_of(formula.clauses, formula.variables)
-        question = Question(
-            self.example, self.either, data=data, about=self.about, unit="cells", id=name,
-            size=max(1, formula.variables + data["count"] * data["width"]),
-        )  # fmt: skip
-        return Sample(question, truth=question.choices.index(self.truth(data, question.text)))
+        n, ask = max(1, formula.variables + data["count"] * data["width"]), self.example
+        question = Question(ask, self.either, data=data, about=self.about, unit="cells", id=name, size=n)
+        return Sample(question, truth=question.choices.index(self.truth(data, ask)))
 
     def read(self, path: Path, text: str | None, protocol: str) -> Sample:
         """The question about the formula in a DIMACS file; text is not needed."""

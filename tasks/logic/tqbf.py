@@ -5,14 +5,13 @@ transition) the instances, in which a clause has at most one universal literal."
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
-from itertools import count, product
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
-from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request
@@ -85,7 +84,11 @@ class TQBF(Game):
 
     def rule(self, text: str, look: Look) -> Rule:
         done, left = self.parts(text)
-        prefix = ((q, v) for i, q in enumerate(_quantifiers(look)) for v in listed(look, "prefix", i, 1))
+
+        def head(*block: int | str) -> Any:
+            return look(*block, 0)
+
+        prefix = ((q, v) for i, q in enumerate(listed(head, "prefix")) for v in listed(look, "prefix", i, 1))
         if not left:
             true = {v if value == "1" else -v for value, (_, v) in zip(done, prefix, strict=False)}
             return TRUE if false_clause(look, true) is None else FALSE
@@ -109,8 +112,7 @@ class TQBF(Game):
     def sample_of(self, data: Any, name: str | None = None) -> Sample:
         """The question about a formula of your own, in the form of `data`. UsageError when it is none, or too large.
         Its size is the number of variables, or the eighth part of that of clauses and literals when this is more."""
-        bare = Question("tqbf()", (TRUE, FALSE), data=data, size=1)
-        QBFDebate().roles(bare)
+        QBFDebate().roles(Question("tqbf()", (TRUE, FALSE), data=data, size=1))
         size = max(1, len(variables(data)), -(-sum(len(clause) + 1 for clause in data["clauses"]) // 8))
         text = self.ask(data, Random(0))
         question = Question(text, (TRUE, FALSE), data=data, about=self.about, size=size, unit="cells", id=name)
@@ -151,10 +153,3 @@ def false_clause(look: Look, true: set[int]) -> int | None:
         if not any(look("clauses", index, place) in true for place in range(len(clause))):
             return index
     return None
-
-
-def _quantifiers(look: Look) -> Iterator[str]:
-    """The quantifier of each block: one look each."""
-    with suppress(Illegal, IndexError):
-        for block in count():
-            yield look("prefix", block, 0)

@@ -4,6 +4,7 @@ Rule of this file: the oracle answers the same every time; what is drawn is in `
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 from typing import Any, ClassVar
 
@@ -19,8 +20,8 @@ from moot.tasks.programs.play import Play, Program, TaskProgram, ruled
 
 
 class Tally(StepMachine):
-    """Does the oracle approve of at least `least` of `items` items? Step t counts those up to item t; the last
-    compares. Input: {"items": n, "least": m}. n + 1 steps, each with one query but the last."""
+    """Does the oracle approve of at least m of n items? Input: {"items": n, "least": m}. Step t counts those up to item t,
+    with one query; the last of n + 1 compares."""
 
     name: ClassVar[str] = "tally"
 
@@ -43,10 +44,8 @@ class Tally(StepMachine):
 
 class Subset(StepMachine):
     """Do some items of which the oracle approves have weights that add up to the target? The witness chooses items.
-
-    Input: {"weights": [w_0, …, w_{n-1}], "target": W, "items": n}, weights of at least 1. Steps 0 to n - 1 are the
-    witness, "1" for an item that is chosen; step n + i adds up to item i, asking the oracle if it is chosen, and
-    passing over it where it is not approved of; the last step compares."""
+    Input: {"weights": [w_0, …, w_{n-1}], "target": W, "items": n}, weights of at least 1. Steps 0 to n - 1 are the witness,
+    "1" for a chosen item; step n + i adds item i if it is chosen and approved of; the last step compares."""
 
     name: ClassVar[str] = "subset"
 
@@ -96,19 +95,16 @@ class Stepper(TaskProgram, name="honest"):
     _known: tuple[Any, tuple[str, ...], list[str]] | None = None
 
     def act(self, request: Request) -> Move:
-        data: Any = request.view.question.data
         if Witness in request.kinds:
-            return Witness(values=self.task.witness(data))
-        if Value in request.kinds:
-            return self.copy(request)
-        return self.attack(request)
+            return Witness(values=self.task.witness(request.view.question.data))
+        return self.copy(request) if Value in request.kinds else self.attack(request)
 
     def copy(self, request: Request) -> Value:
         """A copy's answer for one step. It counts the query of that step; those before it are counted where they are made."""
         machine, t, values = self.task.machine(), request.brief["details"]["step"], self.values(request)
-        data: Any = request.view.question.data
-        look = looker(data["input"])
-        asked = query_of(machine, look, t, [values[each] for each in machine.inputs(look, t)])
+        look = looker(request.view.question.data)
+        cells = partial(look, "input")
+        asked = query_of(machine, cells, t, [values[each] for each in machine.inputs(cells, t)])
         return Value(answer=self.value(values, t), queries=int(asked is not None))
 
     def value(self, values: list[str], t: int) -> str:
@@ -161,14 +157,7 @@ class Redoer(Program):
         machine = machine_named(view.look("machine"))
         said = {entry.move.of: entry.move.answer for entry in view[1:] if isinstance(entry.move, Value)}
         values = [said[address(each)] for each in request.brief["details"]["inputs"]]
-
-        def look(*cell: int | str) -> Any:
-            return view.look("input", *cell)
-
-        def oracle(query: str) -> bool:
-            return bool(view.look("oracle", query))
-
-        value = redone(machine, look, t, values, oracle)
+        value = redone(machine, partial(view.look, "input"), t, values, lambda query: bool(view.look("oracle", query)))
         why = f"step({t}) comes out as {value}; it was said to be {said[address(t)]}"
         return ruled(view.question, "yes", value == said[address(t)], why)
 
@@ -224,9 +213,9 @@ class OracleTally(StepTask):
 
 
 class OracleSubset(StepTask):
-    """Do some items that the oracle approves of have weights that add up to a target? The choice is the witness. Subset
-    sum is NP-complete; sums here are found by dynamic programming, in time n times the target. Weights are 1 to 30, and
-    even but for the items that are not approved of, so that half of the instances have an odd, unreachable target."""
+    """Do some items that the oracle approves of have weights that add up to a target? The choice is the witness. Truths are
+    found by dynamic programming, in time n times the target. Weights are 1 to 30, and even but for items that are not
+    approved of, so that half of the instances have an odd, unreachable target."""
 
     name: ClassVar[str] = "oracle-subset"
     complexity_class: ClassVar[str] = "NP"
@@ -267,9 +256,9 @@ class OracleSubset(StepTask):
         if target not in added:
             return None
         chosen: set[int] = set()
-        while (item_or_none := added[target]) is not None:
-            chosen.add(item_or_none)
-            target -= data["input"]["weights"][item_or_none]
+        while (last := added[target]) is not None:
+            chosen.add(last)
+            target -= data["input"]["weights"][last]
         return frozenset(chosen)
 
 

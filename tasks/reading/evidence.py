@@ -62,9 +62,8 @@ class Inventor(Advocate, name="advocate"):
     """Shows its items again and again, and claims some that are not there."""
 
     def act(self, request: Request) -> Move:
-        said = super().act(request).content().split()
-        count = request.view.question.size
-        return Speech(text=" ".join([str(count + 1), *(position for position in said for _ in range(2))]))
+        twice = (position for position in super().act(request).content().split() for _ in range(2))
+        return Speech(text=" ".join([str(request.view.question.size + 1), *twice]))
 
 
 class Bayesian(Program, name="Bayesian"):

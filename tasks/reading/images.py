@@ -16,10 +16,8 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question, Sample
 from moot.tasks.extras import Integers, needed, np
 
-FILES = {
-    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
-    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
-}
+_IDX = ("{}-images-idx3-ubyte", "{}-labels-idx1-ubyte")
+FILES = {part: tuple(name.format(begin) for name in _IDX) for part, begin in (("train", "train"), ("test", "t10k"))}
 """The names of MNIST's files. Each may end in .gz, and may have a dot before "idx"."""
 MNIST = "c3f9adf9c66efb572b1f9326c3a511b4"
 """The fingerprint of MNIST's test set: of its pixels, then its labels, a byte each."""

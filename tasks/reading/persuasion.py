@@ -25,11 +25,9 @@ _ONE_SIDED = {"consultant": "candid", "critic": "candid", "judge": "swayed"}
 
 
 class Swayed(Program, records=("credulity", "confidence", "length")):
-    """A judge that adds up claimed log-odds, each position once, from an even prior, and is swayed.
-
-    A position of which two weights were claimed is looked at, and counts in full as it is. A claim that nobody contests
-    counts `credulity` of its weight (0 to 1). Each "surely" adds `confidence`, and each word `length`, for the side of
-    its speech. With credulity 1 and no sway it believes all that is not contested. UsageError otherwise."""
+    """A judge that adds up claimed log-odds, each position once, from an even prior, and is swayed. A position of which two
+    weights were claimed is looked at, and counts in full as it is; a claim that nobody contests counts `credulity` of its
+    weight. Each "surely" adds `confidence`, and each word `length`, for the side of its speech. UsageError on bad numbers."""
 
     def __init__(self, credulity: float = 0.5, confidence: float = 0.25, length: float = 0.0) -> None:
         if not 0 <= credulity <= 1:
@@ -40,9 +38,8 @@ class Swayed(Program, records=("credulity", "confidence", "length")):
 
     def act(self, request: Request) -> Verdict:
         view = request.view
-        count = view.question.size
         texts = [entry.move.text for entry in view if isinstance(entry.move, Speech)]
-        yes = probability([self.log_odds(texts, count, view.look)])
+        yes = probability([self.log_odds(texts, view.question.size, view.look)])
         return Verdict(probabilities=tuple(yes if choice == "yes" else 1 - yes for choice in view.question.choices))
 
     def log_odds(self, texts: Iterable[str], count: int, look: Callable[[int], int]) -> float:
@@ -67,11 +64,9 @@ class Candid(Program):
 
 
 class Talker(Program, records=("lying", "boldness")):
-    """Draws a speech from the seed of its step, by no plan: what best of n then makes persuasive.
-
-    Each word is "surely" with probability `boldness`; else, if false claims stand, one of them put right with
-    probability one half; else a claim about an item at random, with probability `lying` that it weighs 3 for its own
-    side, and otherwise what it weighs. Raises UsageError on what is no probability."""
+    """Draws a speech from the seed of its step, by no plan: what best of n then makes persuasive. Each word is "surely" with
+    probability `boldness`; else, if false claims stand, one of them put right with probability one half; else a claim
+    about an item at random, with probability `lying` that it weighs 3 for its own side. UsageError on no probability."""
 
     def __init__(self, lying: float = 0.3, boldness: float = 0.2) -> None:
         if not (0 <= lying <= 1 and 0 <= boldness <= 1):

@@ -27,10 +27,8 @@ class _Frozen(BaseModel):
 
 
 class PassageQuestion(_Frozen):
-    """A question whose answer is in the passage: exactly one of `choices` is true by the text.
-
-    truth: the index of the true choice.
-    evidence: spans of the passage, verbatim, that together settle it."""
+    """A question whose answer is in the passage. truth: the index of the one true choice. evidence: spans of the passage,
+    verbatim, that together settle it."""
 
     id: Text
     text: Text
@@ -78,11 +76,9 @@ def load_set(path: str | Path) -> list[Sample]:
     """Read a question set: JSON Lines in UTF-8, one object a line; blank lines are passed over.
 
     Each object has "question" (or "text"), and may have "choices" (a list of two or more answers), "truth" (the index
-    of the true one), "passage" or "passage_file" (a UTF-8 text file, relative to the set), "id", "size", "data" and
-    "unit", as in `Question`. A question without an id is named after the file and its line: "FILE-LINE".
-
-    Raises UsageError, which names the file and the line, on anything that cannot be read as such an object, on an
-    unknown field, on an id that was used before, and on a file that is missing or has no question."""
+    of the true one), "passage" or "passage_file" (a UTF-8 text file, relative to the set), "id" ("FILE-LINE" by default),
+    "size", "data" and "unit", as in `Question`. UsageError, which names the file and the line, on anything else, on an id
+    that was used before, and on a file that is missing or has no question."""
     path = Path(path)
     found, lines = list[Sample](), dict[str, int]()
     for number, line in enumerate(_read(path).split("\n"), start=1):

@@ -51,7 +51,9 @@ class OracleTask(Task):
         self.match(text)
         likely = self.probability(data)
         if Fraction(1, 3) < likely < Fraction(2, 3):
-            raise UsageError(f"the answer is True with probability {likely}; it must be at least 2/3, or at most 1/3")
+            raise UsageError(
+                f"the answer is True with probability {likely}; only 2/3 and more, or 1/3 and less, will do"
+            )
         return "yes" if likely >= Fraction(2, 3) else "no"
 
 

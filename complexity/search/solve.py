@@ -172,9 +172,7 @@ class _Search:
         if self.limit is not None and self.positions > self.limit:
             raise UsageError(f"{self.name}: more than {self.limit} positions; raise the limit, or solve a smaller n")
         if len(self.trail) >= DEEPEST:
-            raise UsageError(
-                f"{self.name}: the search went {DEEPEST} moves deep; solve is for few and finitely many moves"
-            )
+            raise UsageError(f"{self.name}: the search went {DEEPEST} moves deep; solve plays of finitely many")
         check_sight(step, waiting, self.moves, self.trail, self.flipped)
         name: tuple[str, Hashable] | None = None
         if self.key is not None:
@@ -261,9 +259,7 @@ class _Search:
             raise AgentError(f"{self.name}: a play ended in {outcome!r}; {what}")
         for seat in seats:
             if seat not in payoffs:
-                raise UsageError(
-                    f"{self.name} pays seat {seat!r} nothing to play for: give it an agent in seats instead"
-                )
+                raise UsageError(f"{self.name} pays seat {seat!r} nothing to play for; seat an agent there")
         if self.pair and (len(payoffs) != 2 or abs(math.fsum(payoffs.values())) > 1e-9):
             raise _NotZeroSum
         if self.windowed and abs(payoffs[self.first]) > self.stakes + 1e-9:

@@ -10,21 +10,16 @@ from moot.judges.bounded import Bounded
 from moot.protocols.engine.base import Protocol, protocol_named
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.registry import everything, find, register
+from moot.protocols.engine.registry import Named, everything, find
 from moot.tasks.family import Family
 from moot.tasks.programs.play import Play
 
 
-class Task(Family):
+class Task(Family, Named, kind="task"):
     """A family of questions that programs play. plays: what its own programs play, by protocol, beside what the programs
     of every task do (`moot.tasks.programs.programs.PLAYS`)."""
 
     plays: ClassVar[Mapping[str, Play]] = {}
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if isinstance(cls.__dict__.get("name"), str):
-            register("task", cls.name, cls)
 
     def read(self, path: Path, text: str | None, protocol: str) -> Sample:
         """A question about the instance in a file of one of the task's own formats, its size declared for a protocol: what

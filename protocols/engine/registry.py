@@ -24,7 +24,7 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from moot.protocols.engine.errors import UsageError, nearest
 
@@ -71,6 +71,19 @@ def register(kind: str, name: str, thing: Any) -> None:
     others = _registered[kind][name]
     others[:] = [ref for ref in others if (other := ref()) is not None and origin(other) != origin(thing)]
     others.append(weakref.ref(thing))
+
+
+class Named:
+    """The base of what is known by its `name` once it is defined, as a thing of `kind`, which the first of them says."""
+
+    name: ClassVar[str]
+    _kind: ClassVar[str]
+
+    def __init_subclass__(cls, kind: str | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._kind = kind or cls._kind
+        if isinstance(cls.__dict__.get("name"), str):
+            register(cls._kind, cls.name, cls)
 
 
 def find(kind: str, name: str) -> Any:

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.registry import find, register
+from moot.protocols.engine.registry import Named, find
 from moot.protocols.engine.view import Look as Look
 
 
-class StepMachine(ABC):
+class StepMachine(Named, ABC, kind="machine"):
     """A computation of steps 0, 1, …, the last of which says "1" when the answer is yes. Subclasses are stateless.
 
     Each step has a value, a text of at most `width` characters, that follows from the values of the earlier steps in
     `inputs`, a few cells of the input, and the bit of at most one oracle query. The first `free` steps are the witness:
     their values are for the prover to choose. A subclass with a `name` is known by it once it is imported.
     """
-
-    name: ClassVar[str]
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if isinstance(cls.__dict__.get("name"), str):
-            register("machine", cls.name, cls)
 
     @abstractmethod
     def steps(self, look: Look) -> int:

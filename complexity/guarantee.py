@@ -56,22 +56,21 @@ def guarantee_of(transcript: Play, task: Ruled | None = None) -> Guarantee:
         because = f"the {protocol.judge} spent {used} {what} of {budget}"
     else:
         because, holds = f"the {protocol.judge} spent {used} {what} of at most {budget} at n = {ledger.n}", True
-    if holds and (short := _shortfall(transcript)) is not None:
-        holds, because = False, short
-    if holds and protocol.citing:
+    fault: str | None = None
+    if holds:
+        try:
+            fault = transcript.protocol.unmet_assumption(
+                transcript.question, (step.move for step in transcript.steps())
+            )
+        except UsageError as error:  # what the question names is not known here
+            fault = str(error)
+    if holds and fault is None and protocol.citing:
         from moot.complexity.citations import groundless
 
-        if (fault := groundless(transcript, task)) is not None:
-            holds, because = False, fault
+        fault = groundless(transcript, task)
+    if fault is not None:
+        holds, because = False, fault
     return Guarantee(
         protocol=protocol.name, measure=f"{seat} {protocol.measure}", n=ledger.n, used=used, budget=budget, holds=holds,
         complexity_class=protocol.complexity_class, because=because,
     )  # fmt: skip
-
-
-def _shortfall(transcript: Play) -> str | None:
-    moves = (step.move for step in transcript.steps())
-    try:
-        return transcript.protocol.unmet_assumption(transcript.question, moves)
-    except UsageError as error:  # what the question names is not known here
-        return str(error)

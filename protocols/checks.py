@@ -55,9 +55,7 @@ def need_choices(protocol: Protocol, question: Question, answer: int | None = No
     """Raise UsageError unless the question has two or more choices, and `answer` is the index of one."""
     count = len(question.choices)
     if count < 2:
-        raise UsageError(
-            f"{protocol.name} decides between choices; {question.text!r} has none: give two or more choices"
-        )
+        raise UsageError(f"{protocol.name} decides between choices; {question.text!r} has none: give two or more")
     if answer is not None and answer >= count:
         raise UsageError(f"{protocol.name}: answer {answer} is none of the {count} choices")
 

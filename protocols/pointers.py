@@ -115,9 +115,7 @@ def check_message(name: str, text: str) -> None:
     try:
         Store().intern(text)
     except Illegal as error:
-        raise UsageError(
-            f"{name}: the question {text!r} is no message: {error}; brackets and pointers must be whole"
-        ) from None
+        raise UsageError(f"{name}: {text!r} is no message: {error}; brackets and pointers must be whole") from None
 
 
 def shown(*texts: str) -> list[str]:

@@ -94,10 +94,8 @@ def fixed_points(
             question = unchecked.pop()
             runs += 1
             if runs > most:
-                raise UsageError(
-                    f"task {task.name}: {len(asked)} questions with {len(allowed)} answers each need more than {most} runs "
-                    "of a rule; take a smaller instance or fewer answers"
-                )
+                size = f"{len(asked)} questions with {len(allowed)} answers each need more than {most} runs of a rule"
+                raise UsageError(f"task {task.name}: {size}; take a smaller instance or fewer answers")
             try:
                 value = follow(task, data, question, _from(answers, asked), None)
             except _Missing as missing:

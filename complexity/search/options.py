@@ -38,10 +38,8 @@ def _of(kind: type[Move]) -> Iterator[Move]:
             values = list(islice(_values(field.annotation, tuple(field.metadata)), MOST + 1))
         except _Endless:
             if field.is_required():
-                raise UsageError(
-                    f"the moves of kind {kind.__name__} cannot be listed: its field {name!r} is neither finite nor has a "
-                    f"default; {_INSTEAD}"
-                ) from None
+                why = f"cannot be listed: its field {name!r} is neither finite nor has a default"
+                raise UsageError(f"the moves of kind {kind.__name__} {why}; {_INSTEAD}") from None
             continue
         names.append(name)
         columns.append(values)

@@ -86,8 +86,7 @@ def solve(
     fixed = {seat: agent for seat, agent in fixed.items() if seat in given or seat not in moves}
     both = [seat for seat in moves if seat in fixed]
     if both or not moves:
-        wrong = f"seat {both[0]!r} is in moves and in seats" if both else "no free seat"
-        raise UsageError(f"{protocol.name}: {wrong}")
+        raise UsageError(f"{protocol.name}: {f'seat {both[0]!r} is in moves and in seats' if both else 'no free seat'}")
     seats_for(roles, {**dict.fromkeys(moves), **fixed}, protocol.name)
     for pruned in (True, False):
         search = _Search(protocol, question, dict(moves), fixed, seed, key, limit, pruned)
@@ -172,9 +171,7 @@ class _Search:
         if self.limit is not None and self.positions > self.limit:
             raise UsageError(f"{self.name}: more than {self.limit} positions; raise the limit, or solve a smaller n")
         if len(self.trail) >= DEEPEST:
-            raise UsageError(
-                f"{self.name}: the search went {DEEPEST} moves deep; solve is for few and finitely many moves"
-            )
+            raise UsageError(f"{self.name}: the search went {DEEPEST} moves deep; solve plays of finitely many")
         check_sight(step, waiting, self.moves, self.trail, self.flipped)
         name: tuple[str, Hashable] | None = None
         if self.key is not None:
@@ -183,12 +180,10 @@ class _Search:
                 payoffs, line, least, most = known
                 if least == most or least >= high or most <= low:
                     return payoffs, line
-        options = self._options(step, waiting)
-        up = seat == self.first
         floor, ceiling, mark = low, high, len(self.trail)
         best: _Found | None = None
         top = -math.inf
-        for move, payload in options:
+        for move, payload in self._options(step, waiting):
             if best is not None:
                 self._again()
             self._go(Taken(step, seat, move, payload))
@@ -197,13 +192,12 @@ class _Search:
             mine = payoffs.get(seat, 0.0)
             if best is None or mine > top:
                 best, top = (payoffs, (move, line)), mine
-                if self.windowed:
-                    if up:
-                        low = max(low, mine)
-                    else:
-                        high = min(high, -mine)
-                    if low >= high:
-                        break
+                if self.windowed and seat == self.first:
+                    low = max(low, mine)
+                elif self.windowed:
+                    high = min(high, -mine)
+                if self.windowed and low >= high:
+                    break
         assert best is not None
         if name is not None:
             got = best[0].get(self.first, 0.0)
@@ -261,9 +255,7 @@ class _Search:
             raise AgentError(f"{self.name}: a play ended in {outcome!r}; {what}")
         for seat in seats:
             if seat not in payoffs:
-                raise UsageError(
-                    f"{self.name} pays seat {seat!r} nothing to play for: give it an agent in seats instead"
-                )
+                raise UsageError(f"{self.name} pays seat {seat!r} nothing to play for; seat an agent there")
         if self.pair and (len(payoffs) != 2 or abs(math.fsum(payoffs.values())) > 1e-9):
             raise _NotZeroSum
         if self.windowed and abs(payoffs[self.first]) > self.stakes + 1e-9:

@@ -56,10 +56,9 @@ class Node:
 class Amplification(Protocol):
     """The overseer answers a question, or asks sub-questions first, which copies of it answer in the same way.
 
-    Equal questions are answered once: the tree becomes a DAG. Questions go out in waves: all that can be worked on are
-    asked at the same time. The overseer sees a question, what it asked and was answered there, and the cells of the data
-    that it looks at; each of its calls must stay within a polynomial (`reads_per_call`), while depth and the number of
-    questions may grow faster. The root's answer must be one of the question's choices, or "?", which decides nothing.
+    Equal questions are answered once: the tree becomes a DAG. All that can be worked on are asked at the same time, in
+    waves. The overseer sees a question, what it asked and was answered there, and the cells that it looks at; each call must
+    stay within a polynomial (`reads_per_call`), while depth and the number of questions may grow faster. The root's answer must be one of the question's choices, or "?", which decides nothing.
 
     The defaults keep a language model to 43 questions and 57 calls (`generations`). Programs that decompose all the way
     want depth=None and more of the rest (`Task.options` says what a task's do).

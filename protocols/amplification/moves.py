@@ -36,8 +36,7 @@ class Subquestions(Move, argues=True, filled=("of", "budgets"), pointing=("quest
         return "\n".join(self.questions)
 
     def in_words(self) -> str:
-        parts = (f"\n({i}) {part}" for i, part in enumerate(self.questions, 1))
-        return f"{self.of} asks".lstrip() + "".join(parts)
+        return f"{self.of} asks".lstrip() + "".join(f"\n({i}) {part}" for i, part in enumerate(self.questions, 1))
 
     def questions_asked(self) -> tuple[str, tuple[str, ...]]:
         return self.of, self.questions

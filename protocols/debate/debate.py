@@ -76,8 +76,7 @@ class Debate(Protocol):
         answers = await self.answers(floor, question)
         verdict: Verdict | bool | None = None
         for part, turn in self.parts():
-            verdict = await part.hold(floor, answers, turn)
-            if verdict:
+            if verdict := await part.hold(floor, answers, turn):
                 break
         if not isinstance(verdict, Verdict):
             verdict = await self.verdict(floor)

@@ -64,8 +64,7 @@ class DoubleConsultancy(Protocol):
     async def consult(self, floor: Floor, seat: str, choice: int) -> Verdict | None:
         """One consultancy, in a branch of its own: nothing of the others is in what it is shown."""
         speech, turn = Speeches(limit=self.limit, quote_limit=self.quote_limit), Turn(round=0, rounds=self.rounds)
-        while turn.round < self.rounds:
-            turn.round += 1
+        for turn.round in range(1, self.rounds + 1):
             await speech.hold(floor, {seat: choice}, turn)
         return await self.verdict(floor) if self.judged == "apart" else None
 

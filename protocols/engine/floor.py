@@ -115,9 +115,7 @@ class Floor:
         """
         if not brief.keys() <= _KEYS:
             wrong = next(key for key in brief if key not in _KEYS)
-            raise TypeError(
-                f"floor.ask has no keyword {wrong!r}{near(wrong, _KEYWORDS)}; your own go into details={{…}}"
-            )
+            raise TypeError(f"floor.ask has no keyword {wrong!r}{near(wrong, _KEYWORDS)}; yours go into details={{…}}")
         roles = self._roles
         if seat not in roles:
             raise ProtocolError(f"the protocol asked seat {seat!r}; its seats are {', '.join(roles)}")
@@ -170,9 +168,7 @@ class Floor:
         outer, ours = self._outer, seats or {}
         mapped = {seat: ours.get(seat, seat) for seat in protocol.roles(question)}
         if missing := [seat for seat in mapped.values() if seat not in self._roles]:
-            raise ProtocolError(
-                f"{protocol.name} inside another needs seat {missing[0]!r}; that has {', '.join(self._roles)}"
-            )
+            raise ProtocolError(f"{protocol.name} inside another needs seat {missing[0]!r} of {', '.join(self._roles)}")
         within = {inner: outer.get(seat, seat) for inner, seat in mapped.items()}
         decided: Decided = await PlayEffect(protocol, question, within)
         paid: dict[str, float] = {}

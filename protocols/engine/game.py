@@ -228,10 +228,9 @@ class Game:
                 raise
             except Exception as error:
                 self.close()
-                raise ProtocolError(
-                    f"protocol {self.protocol.name} failed at {line_of(error, self.protocol)}, "
-                    f"after step {branch.last or 'none'}: {type(error).__name__}: {error}"
-                ) from error
+                where = f"protocol {self.protocol.name} failed at {line_of(error, self.protocol)}"
+                what = f"after step {branch.last or 'none'}: {type(error).__name__}: {error}"
+                raise ProtocolError(f"{where}, {what}") from error
             if type(effect) is AskEffect:
                 self.open[branch.step()] = Waiting(
                     branch, effect, "" if self.recorder is None else self._digest(effect)

@@ -72,8 +72,6 @@ def graph_problem(data: Any, *ends: str) -> str | None:
 
 def square(matrix: object) -> bool:
     """Whether this is a matrix of 0 and 1 with as many rows as columns, at least one."""
-    return (
-        isinstance(matrix, list)
-        and bool(matrix)
-        and all(isinstance(row, list) and len(row) == len(matrix) and all(x in (0, 1) for x in row) for row in matrix)
-    )
+    rows = matrix if isinstance(matrix, list) else []
+    right = (isinstance(row, list) and len(row) == len(rows) and all(x in (0, 1) for x in row) for row in rows)
+    return bool(rows) and all(right)

@@ -110,9 +110,7 @@ class DeterministicDoublyEfficientDebate(ClaimGame):
         except (ValueError, LookupError, TypeError) as error:
             return f"its input is none of its machine's ({type(error).__name__}: {error})"
         if steps <= free:
-            return (
-                f"machine {machine.name} has {steps} steps, and {free} of them are witness; the last must be computed"
-            )
+            return f"machine {machine.name} has {steps} steps, {free} of them witness; the last must be computed"
         if bool(free) != self.witnessed:
             wanted = "some" if self.witnessed else "none"
             return f"machine {machine.name} has a witness of {free} values; {self.name} takes {wanted}"
@@ -165,9 +163,7 @@ class DeterministicDoublyEfficientDebate(ClaimGame):
         computed = machine.steps(look) - machine.free(look)
         if self.examined is None or self.examined >= computed:
             return None
-        return (
-            f"the opponent may examine {self.examined} of {computed} steps, and so need not find the one that is wrong"
-        )
+        return f"the opponent may examine {self.examined} of {computed} steps, and so may miss the wrong one"
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         alice, bob = self.sides(question)

@@ -129,12 +129,9 @@ def _between(verdict: Verdict, claims: tuple[int, ...]) -> Verdict:
 
 
 def _is_image(image: object) -> bool:
-    return (
-        isinstance(image, list)
-        and bool(image)
-        and all(isinstance(row, list) and len(row) == len(image[0]) for row in image)
-        and all(type(value) is int and value >= 0 for row in image for value in row)
-    )
+    rows = image if isinstance(image, list) else []
+    square = all(isinstance(row, list) and len(row) == len(rows[0]) for row in rows)
+    return bool(rows) and square and all(type(value) is int and value >= 0 for row in rows for value in row)
 
 
 def unseen(request: Request) -> Iterator[Pixel]:

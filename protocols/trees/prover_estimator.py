@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,9 +19,7 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry
 from moot.protocols.trees.decomposition_debate import ClaimTree, Stated, believed
-
-if TYPE_CHECKING:
-    from moot.protocols.trees.stability import Rests, Stability
+from moot.protocols.trees.stability import Rests, Stability, stability
 
 LOW, FINE, HIGH = -1, 0, 1
 SIGNS = {str(LOW): "the estimate is too low", str(FINE): "it is fine", str(HIGH): "it is too high"}
@@ -146,8 +144,6 @@ class ProverEstimator(ClaimTree):
 
     def stable(self, claims: Iterable[Rests]) -> Stability:
         """Whether the claims of an instance are (epsilon, rho)-stable, measured: see `moot.protocols.trees.stability`."""
-        from moot.protocols.trees.stability import stability
-
         return stability(claims, self.epsilon, self.rho)
 
     def utility_bound(self, question: Question) -> float:

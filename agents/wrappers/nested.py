@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 from moot.agents.base import act_of, reply_of, together
 from moot.agents.prompts.render import limits_of
-from moot.protocols.debate.parts import on_record
 from moot.protocols.engine.errors import AgentError, BudgetExceeded, UsageError
 from moot.protocols.engine.moves import Move, Speech, Verdict
 from moot.protocols.engine.replies import typed
 from moot.protocols.engine.steps import seed_of
 from moot.protocols.engine.view import Request, View
+from moot.protocols.quotes import on_record
 
 T = TypeVar("T")
 

@@ -54,10 +54,8 @@ def verify(text: str, passage: str | None) -> tuple[Quote, ...]:
         return tuple(Quote(text=_SURROGATE.sub("\ufffd", quote)) for quote in quotes)
     index = _index(passage)
     spans = {quote: index.find(quote) for quote in dict.fromkeys(quotes)}
-    return tuple(
-        Quote(text=_SURROGATE.sub("\ufffd", quote), verified=spans[quote] is not None, span=spans[quote])
-        for quote in quotes
-    )
+    found = ((_SURROGATE.sub("\ufffd", quote), spans[quote]) for quote in quotes)
+    return tuple(Quote(text=text, verified=span is not None, span=span) for text, span in found)
 
 
 class _Folded(dict[int, str]):
@@ -159,6 +157,4 @@ class _Index:
         return (left, right) if self._counts[left] == first and self._counts[right] == last else None
 
 
-@lru_cache(maxsize=4)
-def _index(passage: str) -> _Index:
-    return _Index(passage)
+_index = lru_cache(maxsize=4)(_Index)

@@ -3,6 +3,7 @@
 Rule of this file: what a task is played with is data, by the name of a protocol (`Play`); nothing is matched on a name."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,21 +11,18 @@ from moot.judges.bounded import Bounded
 from moot.protocols.engine.base import Protocol, protocol_named
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.registry import everything, find, register
+from moot.protocols.engine.registry import Named, everything, find
 from moot.tasks.family import Family
-from moot.tasks.programs.play import Play
+from moot.tasks.programs.play import Play, TaskProgram
 
 
-class Task(Family):
-    """A family of questions that programs play. plays: what its own programs play, by protocol, beside what the programs
-    of every task do (`moot.tasks.programs.programs.PLAYS`)."""
+class Task(Family, Named, kind="task"):
+    """A family of questions that programs play. own: its programs by name, beside those of every task with a rule; one that
+    is a `TaskProgram` is made with the task. plays: what they play, by protocol, beside what the programs of every task
+    do (`moot.tasks.programs.programs.PLAYS`)."""
 
+    own: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     plays: ClassVar[Mapping[str, Play]] = {}
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if isinstance(cls.__dict__.get("name"), str):
-            register("task", cls.name, cls)
 
     def read(self, path: Path, text: str | None, protocol: str) -> Sample:
         """A question about the instance in a file of one of the task's own formats, its size declared for a protocol: what
@@ -36,7 +34,9 @@ class Task(Family):
         """Program agents by name, each made by a call without arguments; `task:NAME:PROGRAM` on the command line."""
         from moot.tasks.programs.programs import programs_of
 
-        return programs_of(self)
+        ruled = {name for name, made in self.own.items() if isinstance(made, type) and issubclass(made, TaskProgram)}
+        own = {name: partial(made, self) if name in ruled else made for name, made in self.own.items()}
+        return {**programs_of(self), **own}
 
     def play(self, protocol: str) -> Play:
         """How the task's programs play a protocol; the general programs where its own do not."""

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from moot.complexity.rules import looker
+from moot.complexity.rules import Look, looker
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.base import Task
@@ -47,9 +47,10 @@ def number(answer: str) -> int | None:
     return int(answer) if re.fullmatch(NUMBER, answer) else None
 
 
-def apply_rule(task: Task, data: Any, text: str, answer: Callable[[str], str]) -> str:
-    """The answer of the rule, applied once: `answer` answers every sub-question. UsageError when the rule opens a pointer."""
-    rule = task.rule(text, looker(data))
+def apply_rule(task: Task, data: Any, text: str, answer: Callable[[str], str], look: Look | None = None) -> str:
+    """The answer of the rule, applied once: `answer` answers every sub-question. UsageError when the rule opens a pointer.
+    look: how it looks at cells, instead of at those of `data`."""
+    rule = task.rule(text, look or looker(data))
     try:
         asked = next(rule)
         while True:
@@ -63,22 +64,22 @@ def apply_rule(task: Task, data: Any, text: str, answer: Callable[[str], str]) -
 def sweep(
     task: CurriculumTask, data: Any, known: Mapping[str, str], looked: dict[str, str] | None = None
 ) -> dict[str, str]:
-    """One step X <- Amplify(X) of a learner that is a table: the rule's answer to every learnable question.
-    Sub-answers come from `known` ("?" where it has none), those to primitive questions from the environment; `looked`
-    keeps these from one sweep to the next. No true answer is used."""
+    """One step X <- Amplify(X) of a learner that is a table: the rule's answer to every learnable question, from what is
+    `known` ("?" where nothing is) and look-ups, which `looked` keeps from one sweep to the next. No true answer is used."""
     cells: dict[str, str] = {} if looked is None else looked
 
     def answer(part: str) -> str:
-        if part in known:
-            return known[part]
-        if part not in cells and not task.primitive(part):
-            return UNKNOWN
-        if part not in cells:
-            cells[part] = apply_rule(task, data, part, _no_parts)
-        return cells[part]
+        if part not in known and part not in cells and task.primitive(part):
+            cells[part] = look_up(task, part, looker(data))
+        return known[part] if part in known else cells.get(part, UNKNOWN)
 
     return {text: apply_rule(task, data, text, answer) for text in task.learnable(data)}
 
 
-def _no_parts(part: str) -> str:
-    raise UsageError(f"{part!r} was asked to answer a primitive question, which has no parts")
+def look_up(task: Task, text: str, look: Look) -> str:
+    """The environment's answer to a primitive question: the rule applied to the cells. UsageError when it asks anything."""
+
+    def asked(part: str) -> str:
+        raise UsageError(f"task {task.name}: {text!r} is called primitive, but its rule asks {part!r}")
+
+    return apply_rule(task, None, text, asked, look)

@@ -1,9 +1,12 @@
-"""Libraries that come with an extra of the installation.
+"""What is outside: libraries that come with an extra of the installation, numpy as one that may be missing, and files.
 
 Rule of this file: it is imported where such a library is, and says what to install where it is missing."""
 
+from __future__ import annotations
+
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from moot.protocols.engine.errors import UsageError
 
@@ -14,3 +17,43 @@ def needed(what: str, module: str, extra: str = "learn") -> Any:
         return import_module(module)
     except ModuleNotFoundError as error:
         raise UsageError(f"{what} {error.name}: pip install 'moot[{extra}]'") from None
+
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating]
+    Integers = NDArray[np.integer]
+else:
+    Floats = Integers = Any
+    try:
+        import numpy as np
+    except ModuleNotFoundError:
+
+        class _Missing:
+            def __getattr__(self, name: str) -> object:
+                if name.startswith("__"):
+                    raise AttributeError(name)
+                return getattr(needed("images and the networks that judge them need", "numpy"), name)
+
+        np = _Missing()
+
+
+def content_of(path: str | Path) -> bytes:
+    """What is in a file. UsageError when it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def decoded(content: bytes, path: str | Path, otherwise: str) -> str:
+    """The text of a file. otherwise: what the UsageError says of a file that is not UTF-8."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is {otherwise.format(f'(byte {error.start})')}") from None
+
+
+__all__ = ["Floats", "Integers", "content_of", "decoded", "needed", "np"]

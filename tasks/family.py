@@ -23,15 +23,14 @@ class Family(ABC):
     """A family of questions. Subclasses are stateless: an instance is a question with its data, and nothing else.
 
     name: what the command line calls it. complexity_class: the smallest class that is known to hold the family as n
-    grows (P, NP, #P, PSPACE, EXP, NEXP, R). about: the notation of its questions in a sentence or two, which everybody
-    is told. example: a question, for errors, and the one that `sample` asks unless a task says otherwise; notation: the
-    form of questions, None where there are no others. either: the two answers, where there are no others. reads: a polynomial in n, what a
-    judge reads at most to apply the rule once (cells of data and sub-answers), or to check what its protocol shows it.
-    source: where definition and sizes come from (paper, year). well_founded: whether no question leads back to itself
-    by the rule; where one does, answers that cite each other prove nothing. messages: "pointers" when the rule opens
-    pointers, so that only protocols with pointers play it; "brackets" when its questions are written with square
-    brackets, which those protocols take for messages, so that only the others do; else "plain". smallest, largest: the
-    sizes of instances, whose truth takes seconds; counted: what a size counts."""
+    grows (P, NP, #P, PSPACE, EXP, NEXP, R). about: the notation of its questions, which everybody is told. example: a
+    question, for errors, and the one that `sample` asks unless a task says otherwise; notation: the form of questions,
+    None where there are no others. either: the two answers, where there are no others. reads: a polynomial in n, what a
+    judge reads at most to apply the rule once, or to check what its protocol shows it. source: where definition and sizes
+    come from (paper, year). well_founded: whether no question leads back to itself by the rule. messages: "pointers" when
+    the rule opens pointers, so that only protocols with pointers play it; "brackets" when its questions are written with
+    square brackets, which those take for messages, so that only the others do; else "plain". smallest, largest: the
+    sizes of instances, whose truth takes seconds; counted: what a size counts; unit: of what is read."""
 
     name: ClassVar[str]
     complexity_class: ClassVar[str]
@@ -46,6 +45,7 @@ class Family(ABC):
     smallest: ClassVar[int] = 1
     largest: ClassVar[int] = 1_000_000
     counted: ClassVar[str] = ""
+    unit: ClassVar[str] = "cells"
 
     @abstractmethod
     def data(self, size: int, random: Random) -> Any:
@@ -98,7 +98,7 @@ class Family(ABC):
 
     def sample(self, size: int, seed: int = 0, true_first: bool | None = None) -> Sample:
         """A question with its data, the true answer and a wrong one as choices, and the truth sealed beside it.
-        true_first: whether the true answer is choice 0; drawn from the seed when None. The unit of reading is a cell."""
+        true_first: whether the true answer is choice 0; drawn from the seed when None."""
         random = Random(f"{self.name}/{size}/{seed}")
         data = self.instance(size, random)
         return self.pose(data, self.ask(data, random), random, size, true_first, f"{self.name}-{size}-{seed}")
@@ -114,5 +114,5 @@ class Family(ABC):
         first = random.random() < 0.5 if true_first is None else true_first
         choices = (true, wrong) if first else (wrong, true)
         n = self.size(data, size)
-        question = Question(text, choices, data=data, about=self.about, size=n, unit="cells", id=id)
+        question = Question(text, choices, data=data, about=self.about, size=n, unit=self.unit, id=id)
         return Sample(question, truth=0 if first else 1, task=self.name)

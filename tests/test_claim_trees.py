@@ -10,7 +10,7 @@ from claim_kit import BASES, TASK, Acts, by_place, seats
 
 import moot
 from moot.complexity.search.solve import solve
-from moot.experiments.reproductions.obfuscation import Always, expected
+from moot.experiments.reproductions.obfuscation import always, expected
 from moot.protocols.trees.decomposition_debate import Claim, Claimed, Decomposition, DecompositionDebate, Pick
 from moot.protocols.trees.prover_estimator import Call, Estimate, ProverEstimator
 from moot.tasks.arithmetic.primality_programs import ClaimJudge, Estimator, Prover, Searcher
@@ -22,7 +22,7 @@ from moot.tasks.arithmetic.primality_programs import ClaimJudge, Estimator, Prov
 def test_a_guess_wins_once_in_m(n: int, m: int) -> None:
     protocol, sample = DecompositionDebate(width=m, source="metered"), TASK.of(n)
     obfuscator = Prover(TASK, lies=True, knows=False)
-    paid = [expected(protocol, sample, seats(obfuscator, Always(number))) for number in range(1, m + 1)]
+    paid = [expected(protocol, sample, seats(obfuscator, always(number))) for number in range(1, m + 1)]
     assert sorted(paid) == [-1.0, *[1.0] * (m - 1)]
 
 
@@ -72,8 +72,8 @@ def test_parts_that_leave_something_out_do_not_carry_the_claim() -> None:
         return Prover(TASK, lies=True, knows=False).act(request)
 
     protocol = DecompositionDebate(width=4, source="metered")
-    assert expected(protocol, TASK.of(221), seats(Acts(prover), Always(1))) == 1.0
-    assert expected(protocol, TASK.of(221), seats(Acts(prover), Always(0))) == -1.0
+    assert expected(protocol, TASK.of(221), seats(Acts(prover), always(1))) == 1.0
+    assert expected(protocol, TASK.of(221), seats(Acts(prover), always(0))) == -1.0
 
 
 # -- use ---------------------------------------------------------------------------------------------------------------

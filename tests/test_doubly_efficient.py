@@ -16,6 +16,7 @@ from moot.complexity.intervals import wilson
 from moot.experiments.reproductions.doubly_efficient import (
     LAST,
     SAMPLES,
+    ExactDebate,
     bounds,
     chained,
     exact_chain,
@@ -23,7 +24,6 @@ from moot.experiments.reproductions.doubly_efficient import (
     recovered,
     reproduce,
 )
-from moot.experiments.reproductions.doubly_exact import ExactDebate
 from moot.protocols.games.computations import computation_named
 from moot.protocols.games.doubly_efficient import Check, Probability, constants
 from moot.tasks.oracle.computations import above

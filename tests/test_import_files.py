@@ -135,7 +135,7 @@ def test_a_clue_that_was_refused_has_no_verdict_and_one_remark() -> None:
     oversight |= {"expected_score": -1, "ground_truth_score": -1, "comparisons_performed": 0, "deciding_critique": None}
     oversight["clue_critiques"]["clue"]["clue"] = record["game"]["good_words"][0].title()
     (transcript,), (told,) = of_value("codenames", record)
-    assert "is a word of the game, and was refused with -1: there is no verdict" in told
+    assert "is a word of the game, and refused with -1: there is no verdict" in told
     assert transcript.outcome is None and transcript.sample is not None and transcript.sample.unseal() is None
 
 

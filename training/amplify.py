@@ -11,21 +11,17 @@ from moot.protocols.engine.moves import UNKNOWN, Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
-from moot.tasks.curriculum import CurriculumTask
-from moot.training.learners import Learner, look_up
+from moot.tasks.curriculum import CurriculumTask, look_up
+from moot.training.learners import Learner
 
 Act = Callable[[Request], Move]
 
 
 class Amplifier:
-    """Plays `Amplification(model=True, depth=1)` about one instance: the overseer asks, the model answers the parts.
-
-    Primitive questions are answered by the environment. What is neither primitive nor learnable gets "?". The root may
-    answer with anything that the task's learnable questions can have as an answer. With a depth, a question may ask for
-    itself: the model has an answer to it already.
-
-    targets: how many questions were played so far; failed: how many of these ended without a decision (their answer is
-    "?"). seed: decides the seeds of the requests, which go up from play to play."""
+    """Plays `Amplification(model=True, depth=1)` about one instance: the overseer asks, the model answers the parts, the
+    environment primitive ones; what is neither primitive nor learnable gets "?". With a depth, a question may ask for
+    itself: the model has an answer to it already. targets: how many questions were played so far; failed: how many of
+    these ended without a decision (their answer is "?"). seed: of the requests' seeds, which go up from play to play."""
 
     def __init__(self, task: CurriculumTask, data: Any, seed: int = 0) -> None:
         self.task, self.data, self.seed = task, data, seed
@@ -40,8 +36,7 @@ class Amplifier:
 
     def play(self, questions: Sequence[str], overseer: Act, model: Learner) -> list[str]:
         """The answers of Amplify to questions. All that the model is asked at one time it is asked in one call."""
-        games = [self._open(text) for text in questions]
-        running = list(games)
+        games = running = [self._open(text) for text in questions]
         while running:
             asked: list[tuple[Game, str, str]] = []
             for game in running:
@@ -51,8 +46,10 @@ class Amplifier:
                         if request.seat == "overseer":
                             game.answer(step, overseer(request))
                 asked += [(game, step, request.view.question.text) for step, request in game.requests().items()]
-            for (game, step, _), answer in zip(asked, self._answers([text for *_, text in asked], model), strict=True):
-                game.answer(step, Reply(answer=answer))
+            wanted = list(dict.fromkeys(text for *_, text in asked if text in self.learnable))
+            known = dict(zip(wanted, model.predict(wanted), strict=True))
+            for game, step, text in asked:
+                game.answer(step, Reply(answer=known[text] if text in known else self.environment(text)))
             running = [game for game in running if game.outcome is None]
         return [self._decided(game) for game in games]
 
@@ -61,11 +58,6 @@ class Amplifier:
         # A copy, so that the data is checked once and not in each play.
         question = self.question.model_copy(update={"text": text})
         return Game(self.protocol, question, seed=self.seed * 1_000_003 + self.targets).start()
-
-    def _answers(self, texts: list[str], model: Learner) -> list[str]:
-        wanted = list(dict.fromkeys(text for text in texts if text in self.learnable))
-        known = dict(zip(wanted, model.predict(wanted), strict=True))
-        return [known[text] if text in known else self.environment(text) for text in texts]
 
     def environment(self, text: str) -> str:
         """The answer to a primitive question; "?" to what is no question about this instance."""
@@ -78,9 +70,6 @@ class Amplifier:
         return self.looked[text]
 
     def _decided(self, game: Game) -> str:
-        outcome = game.outcome
-        if not isinstance(outcome, Decided):
-            self.failed += 1
-            return UNKNOWN
-        chosen = outcome.verdict.choice
+        chosen = game.outcome.verdict.choice if isinstance(game.outcome, Decided) else None
+        self.failed += not isinstance(game.outcome, Decided)
         return UNKNOWN if chosen is None else game.question.choices[chosen]

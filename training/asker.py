@@ -29,10 +29,7 @@ class Decision(NamedTuple):
 
 def situation_of(request: Request) -> Texts:
     """All that a decision of the overseer may depend on: the question and what was answered, round by round."""
-    found: list[str] = [request.view.question.text]
-    for answers in rounds(request.view):
-        found += ["|", *answers]
-    return tuple(found)
+    return request.view.question.text, *(text for answers in rounds(request.view) for text in ("|", *answers))
 
 
 def decision_of(request: Request, move: Move) -> Decision:
@@ -43,8 +40,8 @@ def decision_of(request: Request, move: Move) -> Decision:
 
 
 def tokens(texts: Texts) -> tuple[Form, Texts]:
-    """The form of texts, in which every variable token is None, and their variable tokens in order. Integers are
-    variable, and so are letters, except for a word at the beginning of a text and a letter before a number."""
+    """The form of texts, in which every variable token is None, and their variable tokens in order. Integers are variable,
+    and so are letters, except for a word at the beginning of a text and a letter before a number."""
     form, variable = list[str | None](), list[str]()
     for text in texts:
         for match in _TOKEN.finditer(text):
@@ -73,13 +70,8 @@ class Hypothesis:
         found = self.known.get(tuple([given[place] for place in self.places]))
         if found is None:
             return None
-        filled: list[str] = []
-        for slot in found[1]:
-            said = {given[each] if isinstance(each, int) else each for each in slot}
-            if len(said) > 1:
-                return None
-            filled.append(str(said.pop()))
-        return found[0], tuple(filled)
+        filled = [{given[each] if isinstance(each, int) else each for each in slot} for slot in found[1]]
+        return (found[0], tuple(str(said.pop()) for said in filled)) if all(len(said) < 2 for said in filled) else None
 
     def learn(self, given: Texts, shape: Shape, wanted: Texts) -> None:
         said = self.predict(given)
@@ -89,10 +81,11 @@ class Hypothesis:
             self.broken = True
             return
         self.right += said is not None
-        slots: list[Slot] = []
-        for index, token in enumerate(wanted):
-            slot: Slot = frozenset([*(i for i, other in enumerate(given) if other == token), token])
-            slots.append(slot if found is None else found[1][index] & slot)
+        slots: list[Slot] = [
+            frozenset([*(i for i, other in enumerate(given) if other == each), each]) for each in wanted
+        ]
+        if found is not None:
+            slots = [before & slot for before, slot in zip(found[1], slots, strict=True)]
         self.known[key] = shape, tuple(slots)
         self.broken = not all(slots)
 
@@ -102,9 +95,8 @@ class Imitator:
 
     A hypothesis names none, one or two of the input tokens, or all of the latest round; where the latest answers hold
     integers, the least of them and its place count as tokens too. So "sigma^37(5)" -> "sigma^18(5)" is learned as a
-    table from 37 to 18 and a copy, the sum of two answers as a table of pairs, the nearest of some candidates as a
-    table from the place of the least distance to what is copied. It learns what H does with text, and not why: of a
-    form, or of a token in its place, that it never saw it knows nothing.
+    table from 37 to 18 and a copy, the sum of two answers as a table of pairs. Of a form, or of a token in its place, that
+    it never saw it knows nothing.
 
     Hypotheses that are believed must agree, or it does not know. trust: how many right predictions, in situations that
     were new, make a hypothesis believed. Situations that were seen are remembered: there it decides as H did last."""
@@ -124,13 +116,11 @@ class Imitator:
             return None
         decided = self._decided[form]
         if given not in decided:
-            decided[given] = self._agreed(self.forms[form], _derived(form, given))
+            full = _derived(form, given)
+            agreed = {each.predict(full) for each in self.forms[form] if each.right >= self.trust} - {None}
+            decided[given] = agreed.pop() if len(agreed) == 1 else None
         said = decided[given]
         return None if said is None else _written(situation, *said)
-
-    def _agreed(self, hypotheses: list[Hypothesis], given: Texts) -> tuple[Shape, Texts] | None:
-        said = {hypothesis.predict(given) for hypothesis in hypotheses if hypothesis.right >= self.trust} - {None}
-        return said.pop() if len(said) == 1 else None
 
     def train(self, decisions: Sequence[Decision]) -> float:
         """Learn decisions. Returns the share that it did not predict beforehand (abstentions count); 0.0 for none."""
@@ -148,7 +138,9 @@ class Imitator:
         output, wanted = tokens(decision.texts)
         full, shape = _derived(form, given), (decision.asks, *output)
         if form not in self.forms:
-            self.forms[form] = [Hypothesis(places) for places in _places(form, len(given), len(full))]
+            few = [places for size in (0, 1, 2) for places in combinations(range(len(full)), size)]
+            latest = tuple(range(len(given) - _latest(form), len(given)))
+            self.forms[form] = [Hypothesis(places) for places in dict.fromkeys([*few, latest])]
         for hypothesis in self.forms[form]:
             hypothesis.learn(full, shape, wanted)
         self.forms[form] = [hypothesis for hypothesis in self.forms[form] if not hypothesis.broken]
@@ -168,12 +160,6 @@ def _derived(form: Form, given: Texts) -> Texts:
         return given
     numbers = [int(token) for token in latest]
     return *given, f"least {min(numbers)}", f"place {numbers.index(min(numbers))}"
-
-
-def _places(form: Form, count: int, derived: int) -> list[tuple[int, ...]]:
-    """What the hypotheses of a form look at."""
-    few = [places for size in (0, 1, 2) for places in combinations(range(derived), size)]
-    return list(dict.fromkeys([*few, tuple(range(count - _latest(form), count))]))
 
 
 def _written(situation: Texts, shape: Shape, variable: Texts) -> Decision:
@@ -199,10 +185,6 @@ class Asker:
                 return Reply(answer=decision.texts[0])
             if decision is not None and Subquestions in request.kinds:
                 return Subquestions(questions=decision.texts)
-        return self.ask_human(request)
-
-    def ask_human(self, request: Request) -> Move:
-        """A decision of H, which counts as a label."""
         move: Move = self.human.act(request)  # type: ignore[attr-defined]
         self.labels += 1
         self.asked.append(decision_of(request, move))

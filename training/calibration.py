@@ -31,17 +31,10 @@ Features = Mapping[str, float]
 ROUNDS = (0, 1, 3, 10, 30, 100)
 
 
-def of_coins(shown: Sequence[int], count: int) -> float:
-    """What a judge believes who was shown some of `count` coins and takes the others for independent and fair."""
-    return float(belief(shown, count))
-
-
-def of_evidence(shown: Sequence[int], count: int) -> float:
-    """What a judge believes with an even prior who was shown some items, each a number of log-odds."""
-    return probability(shown)
-
-
-BELIEFS: dict[str, Callable[[Sequence[int], int], float]] = {"coins": of_coins, "evidence": of_evidence}
+BELIEFS: dict[str, Callable[[Sequence[int], int], float]] = {
+    "coins": lambda shown, count: float(belief(shown, count)),  # the others being independent and fair
+    "evidence": lambda shown, count: probability(shown),  # from an even prior
+}
 """By task: the probability of "yes" that the judge gives after the items that it was shown, of how many there are."""
 
 
@@ -77,29 +70,24 @@ class ExactMarket(Program, name="exact-market", records=("task",)):
     def act(self, request: Request) -> Move:
         if Reply in request.kinds:
             return Reply(answer=UNKNOWN)
-        view = request.view
-        items: Any = view.question.data
-        shown = positions(view)
+        items: Any = request.view.question.data
+        shown = positions(request.view)
         more = min(int(request.brief["rounds"] or 0), len(items)) - len(shown)
-        left = [items[at] for at in range(len(items)) if at not in shown]
-        seen = [items[at] for at in shown]
+        left, seen = [item for at, item in enumerate(items) if at not in shown], [items[at] for at in shown]
         ends = [self.belief(tuple(sorted([*seen, *rest])), len(items)) for rest in combinations(left, more)]
-        return Price(probabilities=_over(view.question.choices, math.fsum(ends) / len(ends)))
+        return Price(probabilities=_over(request.view.question.choices, math.fsum(ends) / len(ends)))
 
 
 class LinearMarket:
     """Softmax regression: the price of an answer is proportional to exp(sum_f w[answer, f] * f), over features f of the
-    question and the statements so far.
-
-    It learns online: a step of AdaGrad (Duchi, Hazan and Singer 2011) down the gradient (p - p*) f of each price's
-    loss. features: of a request for a price. rate: the first step of every weight, above 0 (UsageError otherwise)."""
+    question and the statements so far. It learns online: a step of AdaGrad (Duchi, Hazan and Singer 2011) down the gradient
+    (p - p*) f of each price's loss. rate: the first step of every weight, above 0 (UsageError otherwise)."""
 
     def __init__(self, features: Callable[[Request], Features], rate: float = 0.2) -> None:
         if not (math.isfinite(rate) and rate > 0):
             raise UsageError(f"a market learns at a rate above 0, not {rate}")
         self.features, self.rate = features, rate
-        self.weights: dict[tuple[str, str], float] = {}
-        self.squares: dict[tuple[str, str], float] = {}
+        self.weights, self.squares = (dict[tuple[str, str], float]() for _ in range(2))
 
     def act(self, request: Request) -> Move:
         if Reply in request.kinds:
@@ -131,14 +119,11 @@ class LinearMarket:
 def balances(task: Task) -> Callable[[Request], Features]:
     """The features of a play that shows items: by how many were shown, a constant, the balance of the items that were
     shown, and that of all (heads less tails; log-odds), each over the square root of how many items there are."""
-    coins = task.name == "coins"
 
     def features(request: Request) -> Features:
-        view = request.view
-        items: Any = view.question.data
-        shown = positions(view)
-        values = [2 * item - 1 if coins else item for item in items]
-        scale = 1 / math.sqrt(len(items))
+        items: Any = request.view.question.data
+        shown, scale = positions(request.view), 1 / math.sqrt(len(items))
+        values = [2 * item - 1 if task.name == "coins" else item for item in items]
         balance = scale * sum(values[at] for at in shown)
         return {f"{len(shown)}": 1.0, f"{len(shown)}:shown": balance, f"{len(shown)}:all": scale * sum(values)}
 
@@ -147,11 +132,9 @@ def balances(task: Task) -> Callable[[Request], Features]:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How well a market predicts, on plays that it was not trained on (round 0: before training).
-
-    plays: that it was trained on so far. loss: its mean loss, by a price, in nats; exact: that of the exact price on
-    the same plays. excess: the mean of KL(exact price || its price) in nats, which is what `loss - exact` is expected
-    to be, and 0 for the exact price alone. by_step: the same for p_0, p_1, …."""
+    """How well a market predicts, on plays that it was not trained on (round 0: before training). plays: that it was trained
+    on so far. loss: its mean loss, by a price, in nats; exact: that of the exact price on the same plays. excess: the mean
+    of KL(exact price || its price) in nats, which `loss - exact` is expected to be. by_step: the same for p_0, p_1, …."""
 
     round: int
     plays: int

@@ -27,11 +27,9 @@ class Pool:
 
 
 class Curriculum:
-    """Draws questions of stratum at most the level: half of them of that stratum, half of all up to it; all at the end.
-
-    strata: question to stratum. The level goes up by one (stratum that there is) when the mean agreement over more than
-    `patience` batches is above `threshold`. It uses how hard questions are, and never their answers. graded: False
-    begins at the highest level. UsageError when there are no questions."""
+    """Draws questions of stratum at most the level: half of them of that stratum, half of all up to it; all at the end. The
+    level goes up by one (stratum that there is) when the mean agreement over more than `patience` batches is above
+    `threshold`. graded: False begins at the highest level. UsageError when there are no questions."""
 
     def __init__(
         self, strata: Strata, random: Random, threshold: float = 0.85, patience: int = 50, graded: bool = True
@@ -85,7 +83,7 @@ class Curriculum:
             if self.drawn >= len(self.pools[-1].texts) + len(same):
                 self.stable = 1 - self.changed / self.drawn
                 self.changed = self.drawn = 0
-        elif len(self.recent) > self.patience and sum(self.recent) / len(self.recent) > self.threshold:
+        elif len(self.recent) > self.patience and (self.quality or 0.0) > self.threshold:
             self.at += 1
             self.recent.clear()
 

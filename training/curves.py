@@ -81,9 +81,9 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One task's result. seconds: of training, on the clock, without grading. trained, held: scores on the questions trained on, and on
-    those never trained on. supervised: that of the same learner trained on true answers, on the latter. labels,
-    decisions: made by H, and by H and H'. finished: whether it stopped because its answers were stable."""
+    """One task's result. seconds: of training, without grading. trained, held: scores on the questions trained on, and never
+    trained on; supervised: that of the same learner trained on true answers, on the latter. labels, decisions: made by H,
+    and by H and H'. finished: whether it stopped because its answers were stable."""
 
     task: str
     learner: str
@@ -121,12 +121,10 @@ def measure(
     name: str, kind: str = "tabular", *, size: int = 64, seed: int = 0, held: float | None = None,
     settings: Settings | None = None, every: int = 20, then: Callable[[list[Point]], None] | None = None,
 ) -> Report:  # fmt: skip
-    """Train a learner on an instance of a task by iterated amplification, and grade it.
-
-    kind: "tabular" or "network". held: the share of questions that is never trained on, among those that no other
-    question asks (0 for the table, which knows nothing of them; 0.1 for the network); the same learner is then trained
-    on true answers, with as many steps on as many pairs. then: told of the points, every so many batches. Raises
-    UsageError on an unknown name or kind."""
+    """Train a learner on an instance of a task by iterated amplification, and grade it. kind: "tabular" or "network". held:
+    the share of questions that is never trained on, among those that no other question asks (0 for the table; 0.1 for the
+    network); the same learner is then trained on true answers, with as many steps on as many pairs. then: told of the
+    points, every so many batches. UsageError on an unknown name or kind."""
     task = curriculum_task(name)
     if kind not in ("tabular", "network"):
         raise UsageError(f"no learner is called {kind!r}; known: tabular, network")

@@ -42,11 +42,10 @@ _WINDOW = 20  # batches over which the losses that are reported, and that of H' 
 class Settings:
     """How X is trained.
 
-    batch: questions in a batch. threshold, patience: of the curriculum (see `Curriculum`). graded: whether there is
-    one. imitate: False seats H itself in loop 3, so that every decision is a label. buffer: batches that a buffer
-    holds. refresh: batches of loop 4 between copies of X to its teacher. replay: minibatches of earlier targets (the
-    latest of each question) that X learns after each new one. stop: X is finished when its answers were this share of
-    the targets over a whole pass at the highest level. batches: after this many of loop 4 it ends anyway."""
+    batch: questions in a batch. threshold, patience, graded: of the curriculum. imitate: False seats H itself in loop 3, so
+    that every decision is a label. buffer: batches that a buffer holds. refresh: batches of loop 4 between copies of X to
+    its teacher. replay: minibatches of earlier targets that X learns after each new one. stop: X is finished when its
+    answers were this share of the targets over a whole pass at the highest level. batches: of loop 4, at most."""
 
     batch: int = 50
     threshold: float = 0.85
@@ -68,12 +67,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where the training stands after a batch of loop 4.
-
-    step: batches so far. level: of the curriculum. quality: mean share of answers of X that were those of Amplify, over
-    the latest batches of this level. loss: of X, asker_loss: of H' on decisions before it learned them (both the mean
-    of the latest batches; None before the first). rate: of labels in loop 1. labels: decisions of H. targets: questions
-    that Amplify answered in loop 3. decisions: those of H and H' together."""
+    """Where the training stands after `step` batches of loop 4. quality: mean share of answers of X that were those of
+    Amplify, over the latest batches of this level. loss: of X, asker_loss: of H' on decisions before it learned them (both
+    the mean of the latest batches; None before the first). rate: of labels in loop 1. labels: decisions of H. targets:
+    questions that Amplify answered in loop 3. decisions: those of H and H' together."""
 
     step: int
     level: int
@@ -91,12 +88,10 @@ Watch = Callable[[Progress, Learner], None]
 
 
 class Iterated:
-    """One training run. `await run()` once; `history` holds the progress, `learner` is X.
-
-    overseer: H, an agent of the seat "overseer" (the task's rule by default). wrap: puts something around the overseer
-    of loop 3, such as errors. strata: the questions to train on (all by default). Everything is drawn from `seed`, and
-    the tasks change only where a buffer is full or empty, so on asyncio, which wakes them in a fixed order, the same
-    seed gives the same history. watch: called after each batch of loop 4; it may look, and takes no part."""
+    """One training run. `await run()` once; `history` holds the progress, `learner` is X. overseer: H, an agent of the seat
+    "overseer" (the task's rule by default). wrap: puts something around the overseer of loop 3, such as errors. strata: the
+    questions to train on (all by default). Tasks change only where a buffer is full or empty, so on asyncio, which wakes
+    them in a fixed order, the same seed gives the same history. watch: called after each batch of loop 4."""
 
     def __init__(
         self, task: CurriculumTask, data: Any, learner: Learner, settings: Settings | None = None, *, seed: int = 0,
@@ -116,8 +111,7 @@ class Iterated:
         self.asking = Amplifier(task, data, seed * 2 + 1)
         self.act: Act = (wrap(self.asker) if wrap else self.asker).act
         self.rate = 1.0 if s.imitate else 0.0
-        self.losses: deque[float] = deque(maxlen=_WINDOW)
-        self.asker_losses: deque[float] = deque(maxlen=_WINDOW)
+        self.losses, self.asker_losses = (deque[float](maxlen=_WINDOW) for _ in range(2))
         self.memory: dict[str, str] = {}
         self.history: list[Progress] = []
 
@@ -205,9 +199,8 @@ class Iterated:
                 return
 
     def progress(self) -> Progress:
-        loss = mean(self.losses)
         return Progress(
-            len(self.history) + 1, self.curriculum.level, self.curriculum.quality, 0.0 if loss is None else loss,
+            len(self.history) + 1, self.curriculum.level, self.curriculum.quality, mean(self.losses) or 0.0,
             mean(self.asker_losses), self.rate, self.labels, self.answering.targets, self.asker.decisions + self.observed.decisions,
         )  # fmt: skip
 

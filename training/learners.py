@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import copy as shallow
 from copy import deepcopy
 from typing import Any
@@ -13,8 +13,7 @@ from moot.protocols.amplification.amplification import Reply
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import UNKNOWN, Answer, Move, Verdict
 from moot.protocols.engine.view import Request
-from moot.tasks.base import Task
-from moot.tasks.curriculum import CurriculumTask
+from moot.tasks.curriculum import CurriculumTask, look_up
 from moot.tasks.extras import needed
 from moot.tasks.programs.market_programs import sure
 
@@ -40,16 +39,14 @@ class Learner(ABC):
 
 
 class Tabular(Learner):
-    """Remembers what it was taught, and answers "?" to everything else. Its loss is the share of answers that were new
-    to it. recent: how many of a question's latest targets are kept; the most frequent one is the answer, among equally
-    frequent ones the latest. UsageError when it is below 1."""
+    """Remembers what it was taught, and answers "?" to everything else. Its loss is the share of answers that were new.
+    recent: how many of a question's latest targets are kept, of which the most frequent, or the latest of these, is the
+    answer. UsageError when it is below 1."""
 
     def __init__(self, recent: int = 1) -> None:
         if recent < 1:
             raise UsageError(f"a table keeps at least 1 target per question; recent is {recent}")
-        self.recent = recent
-        self.said: dict[str, str] = {}
-        self.targets: dict[str, tuple[str, ...]] = {}
+        self.recent, self.said, self.targets = recent, dict[str, str](), dict[str, tuple[str, ...]]()
 
     def predict(self, questions: Sequence[str]) -> list[str]:
         return [self.said.get(question, UNKNOWN) for question in questions]
@@ -75,12 +72,9 @@ class Tabular(Learner):
 
 
 class Network(Learner):
-    """A multilayer perceptron over a question's features, each symbol one-hot; its classes are the task's answers and
-    "?".
-
-    Trained by Adam on cross-entropy, a step for each 200 pairs of a call of `train`. It sees nothing but the features
-    that the task gives a question, so it answers questions that it was never trained on. hidden: units per hidden
-    layer. rate: Adam's step size. UsageError without scikit-learn (the extra `learn`)."""
+    """A multilayer perceptron over a question's features, each symbol one-hot; its classes are the task's answers and "?".
+    Trained by Adam on cross-entropy, a step for each 200 pairs of a call of `train`. hidden: units per hidden layer. rate:
+    Adam's step size. UsageError without scikit-learn (the extra `learn`)."""
 
     def __init__(
         self, task: CurriculumTask, data: Any, hidden: tuple[int, ...] = (256,), rate: float = 3e-3, seed: int = 0
@@ -118,8 +112,8 @@ class Network(Learner):
         if not questions:
             return 0.0
         place = {answer: index for index, answer in enumerate(self.classes)}
-        unknown = place[UNKNOWN]  # also for a target that is no answer of the task
-        labels = self.np.array([place.get(answer, unknown) for answer in answers])
+        # A target that is no answer of the task counts as "?".
+        labels = self.np.array([place.get(answer, place[UNKNOWN]) for answer in answers])
         self.model.partial_fit(self.inputs(questions), labels, classes=self.np.arange(len(self.classes)))
         self.begun = True
         return float(self.model.loss_)
@@ -134,7 +128,9 @@ class Network(Learner):
 
 
 class Seated:
-    """A learner in a seat. Primitive questions, where a task is given, are answered from the cells, by the rule."""
+    """A learner as an agent: a Reply with its answer, a Verdict that believes it, or an Answer that chooses it.
+    It plays the seat "model" of amplification, for instance. task: with it, what the task calls primitive is looked up
+    in the data and not asked of the learner. An answer that is none of the choices makes an even Verdict."""
 
     def __init__(self, learner: Learner, task: CurriculumTask | None = None) -> None:
         self.learner, self.task = learner, task
@@ -158,18 +154,4 @@ class Seated:
         return {"agent": "learner", **self.learner.describe()}
 
 
-def as_agent(learner: Learner, task: CurriculumTask | None = None) -> Seated:
-    """A learner as an agent: a Reply with its answer, a Verdict that believes it, or an Answer that chooses it.
-    It plays the seat "model" of amplification, for instance. task: with it, what the task calls primitive is looked up
-    in the data and not asked of the learner. An answer that is none of the choices makes an even Verdict."""
-    return Seated(learner, task)
-
-
-def look_up(task: Task, text: str, look: Callable[..., Any]) -> str:
-    """The environment's answer to a primitive question: the rule applied to the cells. UsageError when it asks anything."""
-    rule = task.rule(text, look)
-    try:
-        asked = next(rule)
-    except StopIteration as stop:
-        return str(stop.value)
-    raise UsageError(f"task {task.name}: {text!r} is called primitive, but its rule asks {asked!r}")
+as_agent = Seated

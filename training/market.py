@@ -91,12 +91,10 @@ OTHER = "another answer"
 class TabularMarket(Learner):
     """A price for every answer to every question: a table of logits, and nothing that carries over between questions.
 
-    A question begins with one answer, "?" or a guess, and takes up others as they are claimed. The market does not heed
-    the statements of a play, so that its loss is that of its first price at each step. It learns by gradient descent on
-    -sum_i p*_i log p_i, whose gradient in the logits is p - p*.
-
-    rate: the step of the descent, above 0. guesses: first answers by question. trust: the logit that a guess begins
-    with, at least 0; a new answer begins with 0. UsageError on a rate or trust out of range."""
+    A question begins with one answer, "?" or a guess, and takes up others as they are claimed; statements of a play are not
+    heeded. It learns by gradient descent on -sum_i p*_i log p_i, whose gradient in the logits is p - p*. rate: the step of
+    the descent, above 0. guesses: first answers by question. trust: the logit that a guess begins with, at least 0; a new
+    answer begins with 0. UsageError on a rate or trust out of range."""
 
     def __init__(self, rate: float = 2.0, guesses: Mapping[str, str] | None = None, trust: float = 1.0) -> None:
         if not (math.isfinite(rate) and rate > 0 and math.isfinite(trust) and trust >= 0):
@@ -170,13 +168,10 @@ class TabularMarket(Learner):
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """How far a market can be exploited as it stands after a round of training (round 0: before any).
-
-    plays: that it was trained on so far. violations: questions whose modal answer is not what the rule makes of the
-    modal answers that it asks for. gain, mean_gain: the most and the mean that the adversary gains in a play on a
-    question, summed over its statements; loss: the mean loss of the market's prices, in the unit of its scoring rule;
-    all three over the decided plays of a sweep in which the market does not learn (None when there was none).
-    undecided: plays of the sweep without a decision."""
+    """How far a market can be exploited as it stands after a round of training (round 0: before any), in a sweep in which it
+    does not learn. plays: that it was trained on so far. violations: questions whose modal answer is not what the rule makes
+    of the modal answers that it asks for. gain, mean_gain: the most and the mean that the adversary gains in a play; loss:
+    the mean of its prices, in the unit of its scoring rule; None when no play was decided. undecided: such plays."""
 
     round: int
     plays: int
@@ -196,12 +191,10 @@ class MarketTraining:
     """Trains a market on the questions of one instance, each played once in a round, in an order drawn from the seed.
 
     After a play the market takes one step for each price that it named, by that price's own loss against the judge's
-    final belief. An answer that the adversary claims and the market has never heard of becomes a choice, and the
-    question is played again.
+    final belief. An answer that is claimed and new to the market becomes a choice, and the question is played again.
 
-    questions: all that the task lists by default. protocol, adversary, judge: `MarketMaking()`, `Citing` (it exhibits the
-    market's own answers) and `ChecksRule` by default.
-    Raises UsageError when the task has no rule, or does not list its questions and none are given."""
+    questions: all that the task lists by default. protocol, adversary, judge: `MarketMaking()`, `Citing` and `ChecksRule`
+    by default. UsageError when the task has no rule, or does not list its questions and none are given."""
 
     def __init__(
         self, task: Task, data: Any, market: TabularMarket, *, questions: Iterable[str] | None = None, size: int = 1,
@@ -252,8 +245,14 @@ class MarketTraining:
 
     def violated(self) -> list[str]:
         """The questions whose modal answer is not what the rule makes of the market's other answers."""
-        known, look, modal = _Modal(self.market), looker(self.data), self.market.modal
-        return [text for text in self.questions if follow(self.task, text, look, known).answer != modal(text)]
+        look, modal, known = looker(self.data), self.market.modal, dict[str, str]()
+
+        def ruled(text: str) -> str | None:
+            while missing := (found := follow(self.task, text, look, known)).missing:
+                known.update({part: modal(part) for part in missing})
+            return found.answer
+
+        return [text for text in self.questions if ruled(text) != modal(text)]
 
     def round(self) -> Round:
         """One round of training, and what the market is then worth."""
@@ -276,25 +275,6 @@ class MarketTraining:
                 break
             told(self.round())
         return self.history
-
-
-class _Modal(Mapping[str, str]):
-    """The modal answers of a market, as a mapping that knows every question."""
-
-    def __init__(self, market: TabularMarket) -> None:
-        self.market = market
-
-    def __getitem__(self, question: str) -> str:
-        return self.market.modal(question)
-
-    def __contains__(self, question: object) -> bool:
-        return isinstance(question, str)
-
-    def __iter__(self) -> Any:
-        return iter(self.market.logits)
-
-    def __len__(self) -> int:
-        return len(self.market.logits)
 
 
 def wrong_answers(task: Task, data: Any, market: TabularMarket, questions: Iterable[str]) -> int:

@@ -4,7 +4,6 @@ Shah (comments on Hubinger 2020, AI safety via market making): where M is wrong 
 it, the citation is verified, and the judge believes what follows from it. If M slips on each question with probability
 e, and learned all else from its own answers, the final answer is right about as often as nothing under it slipped."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -22,10 +21,9 @@ from moot.training.market import Program, TabularMarket, play_market
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """Final answers under a rate of errors. error: the probability of a slip, for each question below the one that is
-    played. size: of the instances. below: the mean number of those questions. runs: plays, each on an instance of its own;
-    decided: those that ended in a verdict; right: those whose judge believed the true choice most. predicted:
-    (1 - error)^below, averaged over runs. low, high: the Wilson interval of 95% for the share of right plays among runs."""
+    """Final answers under a rate of errors. error: the probability of a slip, for each of the questions (`below` in the mean)
+    below the one that is played. runs: plays, each on an instance of its own; decided: those with a verdict; right: those
+    whose judge believed the true choice most, low and high their Wilson interval of 95%, predicted: (1 - error)^below."""
 
     error: float
     size: int
@@ -82,10 +80,3 @@ def slipping(task: Task, data: Any, root: str, error: float, random: Random) -> 
         known[stack.pop()] = slip(answer, random) if random.random() < error else answer
     del known[root]
     return known
-
-
-def injections(
-    task: Task, sizes: Sequence[int], errors: Sequence[float], runs: int = 200, seed: int = 0
-) -> list[Injection]:
-    """`inject` at every size and rate."""
-    return [inject(task, size, error, runs, seed) for error in errors for size in sizes]

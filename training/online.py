@@ -23,11 +23,10 @@ Distinguisher = Callable[[Any, bool, float], float]
 
 
 class OnlineGradient:
-    """Online gradient descent on an interval, against losses that an adversary chooses after each step.
-
-    Zinkevich 2003; Hazan, Introduction to Online Convex Optimization, algorithm 8 and theorem 3.1: with steps d / (g
-    √t) the regret against every fixed point is at most 3/2 g d √t after t steps, where d = high - low and g bounds the
-    gradients. UsageError on an empty interval, a start outside it, or a bound that is not positive."""
+    """Online gradient descent on an interval, against losses that an adversary chooses after each step. With steps d / (g √t)
+    the regret against every fixed point is at most 3/2 g d √t after t steps, where d = high - low and g bounds the gradients
+    (Zinkevich 2003; Hazan, Introduction to Online Convex Optimization, theorem 3.1). UsageError on an empty interval, a
+    start outside it, or a bound that is not positive."""
 
     def __init__(self, start: float = 0.5, low: float = 0.0, high: float = 1.0, bound: float = 1.0) -> None:
         if not low <= start <= high or low == high or bound <= 0:
@@ -102,12 +101,10 @@ def _reweighted(p: float, test: Distinguisher, case: Any, rate: float) -> float:
 
 
 class LearningEstimator(Program, name="learning estimator", records=("start",)):
-    """An estimator of prover-estimator debate that learns from the calls of its prover by online gradient descent.
-
-    It keeps a probability for each context, and after a play that `learn` is told of moves the two or more that were
-    called: down when a call says too high, up when too low. That is the gradient of what the call costs it, whatever
-    the judge finds. context: what an estimate may depend on, from the request; by default the place of the claim, its
-    claimed answer and the coins before it. It plays one play at a time."""
+    """An estimator of prover-estimator debate that learns from the calls of its prover by online gradient descent: it keeps a
+    probability for each context, and after a play that `learn` is told of moves those that were called, down when a call
+    says too high, up when too low; that is the gradient of what the call costs it. context: what an estimate may depend on,
+    from the request; by default the place of the claim, its answer and the coins before it. One play at a time."""
 
     def __init__(self, context: Callable[[Request], Hashable] | None = None, start: float = 0.5) -> None:
         self.context, self.start = context or place_of, start

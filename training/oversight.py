@@ -98,30 +98,27 @@ def anchoring(
 ) -> Anchoring:
     """Play Approval on each (question, claimed answer, text of the claim), `plays` times seen and blind with one seed
     each. parts: the agent that answers the overseer's sub-questions."""
-    counts = dict.fromkeys(((a, b) for a in (True, False) for b in (True, False)), 0)
+    pairs = list[tuple[bool, ...]]()
     undecided = 0
     for index, (question, answer, text) in enumerate(cases):
         seats = {"model": Claims(answer, text, parts), "overseer": overseer}
         for play in range(plays):
             key = (seed * 1_000_003 + index) * 1_000_003 + play
-            shown, hidden = (play_once(Approval(seen=seen), question, seats, key) for seen in (True, False))
-            if isinstance(shown, Decided) and isinstance(hidden, Decided):
-                counts[shown.payoffs["model"] == 1, hidden.payoffs["model"] == 1] += 1
-            else:
-                undecided += 1
-    both, gained, lost = counts[True, True], counts[True, False], counts[False, True]
-    return Anchoring(sum(counts.values()), undecided, both + gained, both + lost, gained, lost)
+            both = [play_once(Approval(seen=seen), question, seats, key) for seen in (True, False)]
+            pair = tuple(outcome.payoffs["model"] == 1 for outcome in both if isinstance(outcome, Decided))
+            pairs += [pair] if len(pair) == 2 else []
+            undecided += len(pair) < 2
+    seen, blind = (sum(pair[place] for pair in pairs) for place in (0, 1))
+    return Anchoring(len(pairs), undecided, seen, blind, pairs.count((True, False)), pairs.count((False, True)))
 
 
 def train_by_approval(
     task: CurriculumTask, data: Any, overseer: Any, *, seen: bool, texts: tuple[str, ...] = ("",), passes: int = 2,
     seed: int = 0,
 ) -> Tabular:  # fmt: skip
-    """A table that keeps, for each question, the first claim that is approved; easy questions come first.
-
-    In each pass, and for each question, the present answer is claimed first, then the task's answers in random order,
-    each with the next of `texts`. Where no claim is approved, nothing is learned. The overseer's sub-questions are
-    answered by the table itself and by the environment. seen=False is imitation: only its own answer is approved."""
+    """A table that keeps, for each question, the first claim that is approved; easy questions come first. In each pass the
+    present answer is claimed first, then the task's answers in random order, each with the next of `texts`. Sub-questions
+    are answered by the table itself and by the environment. seen=False is imitation: only its own answer is approved."""
     learner, random = Tabular(), Random(f"approval/{seed}")
     amplifier = Amplifier(task, data, seed)  # for its question, whose choices are all answers of the task
     parts, protocol = as_agent(learner, task), Approval(seen=seen, width=amplifier.protocol.width)
@@ -135,8 +132,7 @@ def train_by_approval(
             random.shuffle(others)
             for answer in [now, *others] if now != UNKNOWN else others:
                 plays += 1
-                said = texts[plays % len(texts)]
-                seats = {"model": Claims(answer, said, parts), "overseer": overseer}
+                seats = {"model": Claims(answer, texts[plays % len(texts)], parts), "overseer": overseer}
                 outcome = play_once(protocol, question, seats, seed * 1_000_003 + plays)
                 if isinstance(outcome, Decided) and outcome.payoffs["model"] == 1:
                     learner.train([text], [answer])

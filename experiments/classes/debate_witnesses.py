@@ -9,12 +9,18 @@ from typing import Any
 from moot.complexity.search.solve import Solution, solve
 from moot.experiments.classes.evidence import Evidence, best_sides, grown, largest, played, random_ones, true_outcome
 from moot.experiments.classes.growth import exponential_growth
+from moot.judges.bounded import Bounded
 from moot.protocols.engine.errors import MootError
 from moot.protocols.engine.question import Sample
 from moot.protocols.games.boolean_circuit import ARITY, Circuit
 from moot.protocols.games.circuit_debate import CircuitPointer, CircuitWalk, pointer_moves
-from moot.tasks.base import Task, task_named
+from moot.protocols.games.geography import steps
+from moot.protocols.games.reachability import middles
+from moot.protocols.trees.recursive_debate import RecursiveDebate
+from moot.tasks.base import task_named
 from moot.tasks.circuits.circuit_value import BitJudge, CircuitValue
+from moot.tasks.graphs.colouring_programs import cells, challenges, colours
+from moot.tasks.programs.objecting import ChecksLine, every_claim, same_claims
 
 KINDS = ("AND", "OR", "XOR", "NOT")
 SIZES = (2, 3, 4, 5, 6, 7, 8)
@@ -43,9 +49,6 @@ def pointer(protocol: str) -> Evidence:
 def _debated(game: CircuitWalk | CircuitPointer, moves: Any) -> Evidence:
     """Search every small circuit on every input with a judge that may read as many bits as the theorem says in any play, and
     let the task's programs play larger ones. The gates are what grows."""
-    from moot.complexity.search.solve import solve
-    from moot.judges.bounded import Bounded
-
     task = CircuitValue()
     found = played(task, game.name, random_ones(task, SIZES, 6), "2 inputs, 2 gates")
     instances = right = 0
@@ -65,10 +68,13 @@ def _debated(game: CircuitWalk | CircuitPointer, moves: Any) -> Evidence:
 
 
 def solved(
-    protocol: str, samples: list[Sample], exhaustive: str, task: Task, moves: Any, sizes: Sequence[int]
-) -> Evidence:
-    """Search a debate for optimal play on both sides, the judge fixed and bounded; and let it be played to see what the
-    judge reads. The positions that the search visits are what grows."""
+    protocol: str, name: str, small: Iterator[Sample], exhaustive: str, drawn: Sequence[int], seeds: int, moves: Any,
+    sizes: Sequence[int],
+) -> Evidence:  # fmt: skip
+    """Search a debate on small and drawn instances for optimal play on both sides, the judge fixed and bounded; and let
+    it be played to see what the judge reads. The positions that the search visits are what grows, over `sizes`."""
+    task = task_named(name)
+    samples = [*small, *random_ones(task, drawn, seeds)]
     found = played(task, protocol, samples, exhaustive)
 
     def searched(sample: Sample) -> Solution:
@@ -94,28 +100,21 @@ def small_formulas(full: bool = False) -> Iterator[Sample]:
 def small_graphs(name: str) -> Iterator[Sample]:
     """Every directed graph of three vertices without loops."""
     task, random = task_named(name), Random("every graph")
-    arcs = [(u, v) for u in range(3) for v in range(3) if u != v]
-    for chosen in product((0, 1), repeat=len(arcs)):
-        edges = [[0] * 3 for _ in range(3)]
-        for (u, v), there in zip(arcs, chosen, strict=True):
-            edges[u][v] = there
+    for chosen in map(iter, product((0, 1), repeat=6)):
+        edges = [[0 if u == v else next(chosen) for v in range(3)] for u in range(3)]
         data = {"vertices": 3, "start": 0, "goal": 1, "edges": edges}
         yield task.pose(data, task.ask(data, random), random, 3)
 
 
 def tqbf(protocol: str) -> Evidence:
     """PSPACE: a quantified formula, whose variables the debaters set in turn."""
-    task = task_named("tqbf")
-    samples = [*small_formulas(), *random_ones(task, (4, 6, 8), 6)]
-    return solved(protocol, samples, "2 variables, 2 clauses", task, None, (4, 6, 8, 10, 12))
+    every = small_formulas()
+    return solved(protocol, "tqbf", every, "2 variables, 2 clauses", (4, 6, 8), 6, None, (4, 6, 8, 10, 12))
 
 
 def recursive(protocol: str) -> Evidence:
     """PSPACE: claims and main objections about a quantified formula. On formulas of two variables both sides try every
     claim, of true and false, that the task's rule gives a form to. The questions that could be disputed are what grows."""
-    from moot.protocols.trees.recursive_debate import RecursiveDebate
-    from moot.tasks.programs.objecting import ChecksLine, every_claim, same_claims
-
     task = task_named("tqbf")
     small = list(small_formulas(full=True))
     found = played(task, protocol, [*small, *random_ones(task, (3, 4, 6, 8, 10), 6)], "2 variables, 2 clauses of both")
@@ -130,20 +129,13 @@ def recursive(protocol: str) -> Evidence:
 
 def reach(protocol: str) -> Evidence:
     """PSPACE: a walk, halved until a single edge is left."""
-    from moot.protocols.games.reachability import middles
-
-    task = task_named("reach")
-    samples = [*small_graphs("reach"), *random_ones(task, (4, 5, 6), 4)]
-    return solved(protocol, samples, "3 vertices", task, middles, (2, 3, 5, 9))
+    return solved(protocol, "reach", small_graphs("reach"), "3 vertices", (4, 5, 6), 4, middles, (2, 3, 5, 9))
 
 
 def geography(protocol: str) -> Evidence:
     """PSPACE: generalized geography."""
-    from moot.protocols.games.geography import steps
-
-    task = task_named("geography")
-    samples = [*small_graphs("geography"), *random_ones(task, (4, 6, 8), 6)]
-    return solved(protocol, samples, "3 vertices", task, steps, (4, 6, 8, 10, 12))
+    every = small_graphs("geography")
+    return solved(protocol, "geography", every, "3 vertices", (4, 6, 8), 6, steps, (4, 6, 8, 10, 12))
 
 
 def small_colourings() -> Iterator[Sample]:
@@ -159,8 +151,6 @@ def small_colourings() -> Iterator[Sample]:
 def colouring(protocol: str) -> Evidence:
     """NEXP: a colouring of 2^n vertices, which nobody can state and copies answer for. On four vertices the claimant tries
     every colouring, and against the honest one the opponent tries every challenge. The cells of the colouring grow."""
-    from moot.tasks.graphs.colouring_programs import cells, challenges, colours
-
     task = task_named("colouring")
     small = list(small_colourings())
     found = played(task, protocol, [*small, *random_ones(task, (3, 4, 5, 8, 12, 16, 20, 30), 8)], "4 vertices")

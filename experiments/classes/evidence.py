@@ -11,7 +11,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from moot.complexity.rules import evaluate
+from moot.complexity.search.solve import solve
 from moot.experiments.classes.growth import Growth
+from moot.play.run import run
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.outcomes import Decided, Outcome
 from moot.protocols.engine.question import Sample
@@ -56,8 +58,6 @@ def true_outcome(outcome: Outcome | None, sample: Sample) -> bool:
 def best_sides(task: Task, protocol: str, sample: Sample, moves: Iterable[Any]) -> bool:
     """Whether either side, trying all of its moves against the task's honest programs, comes to the truth. moves: of the
     claimant, then of its opponent."""
-    from moot.complexity.search.solve import solve
-
     made, seats = task.staged(protocol, sample)
     assert isinstance(made, ClaimGame)
     return all(
@@ -74,8 +74,6 @@ Change = Callable[[Protocol, Sample, dict[str, Any]], None]
 def played(task: Task, protocol: str, samples: Iterable[Sample], full: str, change: Change | None = None) -> Evidence:
     """Play a protocol with the task's programs, the judge bounded, and compare every outcome with the truth.
     change: who sits elsewhere than the task has it, such as a liar."""
-    from moot.play.run import run
-
     instances = right = 0
     used, budget, n, measure = 0.0, 1.0, 0, ""
     for sample in samples:

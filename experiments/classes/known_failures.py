@@ -8,10 +8,18 @@ from typing import Any
 from moot.complexity.rules import evaluate
 from moot.complexity.search.fixed_points import fixed_points, well_founded
 from moot.experiments.classes.evidence import questions_below
+from moot.experiments.reproductions.doubly_efficient import recovered
+from moot.experiments.reproductions.obfuscation import always, expected
 from moot.judges.bounded import Bounded
 from moot.play.run import run
 from moot.protocols.engine.outcomes import Decided, Exhausted
 from moot.protocols.engine.question import Sample
+from moot.protocols.games.doubly_efficient import constants
+from moot.protocols.trees.decomposition_debate import DecompositionDebate
+from moot.protocols.trees.prover_estimator import ProverEstimator
+from moot.tasks.arithmetic.binomial import distribution, near
+from moot.tasks.arithmetic.primality import Primality
+from moot.tasks.arithmetic.primality_programs import ClaimJudge, Estimator, Prover
 from moot.tasks.base import Task, task_named
 from moot.transcripts.transcript import Transcript
 
@@ -36,11 +44,11 @@ def circle() -> Failure:
         counts.append(len(fixed_points(task, question.data, asked, digits)))
         circles.append(well_founded(task, question.data, question.text).cycle)
     outcome = getattr(_played("citing-pair", "amplify", 1).outcome, "kind", "unfinished")
-    return Failure(
-        "market making and HCH on questions that cite each other",
-        counts[0] > 1 == counts[1] and bool(circles[0]) and not circles[1] and outcome == "forfeited",
-        f"{counts[0]} fixed points, the play {outcome} naming the circle; with a base case that is checked, {counts[1]}",
+    shown = counts[0] > 1 == counts[1] and bool(circles[0]) and not circles[1] and outcome == "forfeited"
+    told = (
+        f"{counts[0]} fixed points, the play {outcome} naming the circle; with a base case that is checked, {counts[1]}"
     )
+    return Failure("market making and HCH on questions that cite each other", shown, told)
 
 
 def _played(name: str, protocol: str, size: int, seed: int = 0, **bounds: Any) -> Transcript:
@@ -64,10 +72,9 @@ def published_rule(machines: int = 200) -> Failure:
         sum(contradicts(task_named(name), seed) for seed in range(machines))
         for name in ("tableau-published", "tableau")
     )
+    told = f"{published} of {machines} random machines contradict their simulation; with the written symbol {mended}"
     return Failure(
-        "the tableau rule as published (the symbol read, not the one written)",
-        published > 0 == mended,
-        f"{published} of {machines} random machines contradict their simulation; with the written symbol {mended}",
+        "the tableau rule as published (the symbol read, not the one written)", published > 0 == mended, told
     )
 
 
@@ -79,11 +86,8 @@ def withheld_witness() -> Failure:
     made, seats = task.staged("consultancy", sample, answer=lie)
     outcome = run(made, sample, seats).outcome
     fooled = isinstance(outcome, Decided) and outcome.verdict.choice == lie
-    return Failure(
-        "consultancy beyond NP: the consultant may hide the witness",
-        fooled,
-        f"a satisfiable formula with {sample.question.size} variables was judged unsatisfiable",
-    )
+    told = f"a satisfiable formula with {sample.question.size} variables was judged unsatisfiable"
+    return Failure("consultancy beyond NP: the consultant may hide the witness", fooled, told)
 
 
 def _true(sample: Sample) -> str:
@@ -97,33 +101,31 @@ def uncited_market() -> Failure:
     sample = max((task.sample(127, seed) for seed in range(8)), key=lambda each: questions_below(task, each))
     made, seats = task.staged("market-uncited", sample)
     transcript = run(made, sample, seats)
-    return Failure(
-        "market making without citation beyond NP: an exponential computation must be read",
-        isinstance(transcript.outcome, Exhausted) and not transcript.guarantee.holds,
-        f"a tableau of {questions_below(task, sample)} questions at n = {transcript.ledger.n}; guarantee: {transcript.guarantee.because}",
+    claim = "market making without citation beyond NP: an exponential computation must be read"
+    return _exhausted(
+        claim, transcript, f"a tableau of {questions_below(task, sample)} questions at n = {transcript.ledger.n}"
     )
+
+
+def _exhausted(claim: str, transcript: Transcript, told: str) -> Failure:
+    """What is shown by a play that ends where the judge may read no more, and so carries no guarantee."""
+    shown = isinstance(transcript.outcome, Exhausted) and not transcript.guarantee.holds
+    return Failure(claim, shown, f"{told}; guarantee: {transcript.guarantee.because}")
 
 
 def path_too_long() -> Failure:
     """A debate's path must stay within the judge's polynomial; one that does not carries no guarantee."""
     path = _played("sum", "bisection", 256, 1).ledger.spent("judge", "reads")
     transcript = _played("sum", "bisection", 256, 1, judge={"reads": "log(n)"})
-    outcome, guarantee = transcript.outcome, transcript.guarantee
-    return Failure(
-        "a debate whose path is longer than the judge's polynomial",
-        isinstance(outcome, Exhausted) and not guarantee.holds,
-        f"the judge may read log(n) = {guarantee.budget} of a path of {path} cells; guarantee: {guarantee.because}",
-    )
+    told = f"the judge may read log(n) = {transcript.guarantee.budget} of a path of {path} cells"
+    return _exhausted("a debate whose path is longer than the judge's polynomial", transcript, told)
 
 
 def call_too_large() -> Failure:
     """Each call of the overseer must stay within its polynomial, however few there are."""
     transcript = _played("sum", "amplify", 64, overseer={"reads_per_call": 1})
-    return Failure(
-        "amplification whose single calls are over the overseer's polynomial",
-        isinstance(transcript.outcome, Exhausted) and not transcript.guarantee.holds,
-        f"one read a call is too few to add two numbers; guarantee: {transcript.guarantee.because}",
-    )
+    claim = "amplification whose single calls are over the overseer's polynomial"
+    return _exhausted(claim, transcript, "one read a call is too few to add two numbers")
 
 
 def without_copies(each: int = 6) -> Failure:
@@ -145,48 +147,33 @@ def without_copies(each: int = 6) -> Failure:
         sum(fooled(protocol, sample) for sample in samples)
         for protocol in ("cross-examination-uncopied", "cross-examination")
     )
-    return Failure(
-        "cross-examination of a claimant that is no copy, and sees the challenge that it answers",
-        plain == len(samples) > 0 == copied,
-        f"{plain} of {len(samples)} graphs that have no colouring were judged colourable; by copies, {copied}",
-    )
+    told = f"{plain} of {len(samples)} graphs that have no colouring were judged colourable; by copies, {copied}"
+    claim = "cross-examination of a claimant that is no copy, and sees the challenge that it answers"
+    return Failure(claim, plain == len(samples) > 0 == copied, told)
 
 
 def obfuscated() -> Failure:
     """A false argument whose flaw its opponent cannot find (Barnes and Christiano 2020): one of m parts is wrong, and the
     judge sees the one that the opponent guesses. An estimator need not find it (Brown-Cohen, Irving and Piliouras 2025)."""
-    from moot.experiments.reproductions.obfuscation import Always, expected
-    from moot.protocols.trees.decomposition_debate import DecompositionDebate
-    from moot.protocols.trees.prover_estimator import ProverEstimator
-    from moot.tasks.arithmetic.primality import Primality
-    from moot.tasks.arithmetic.primality_programs import ClaimJudge, Estimator, Prover
-
     task, told, shown = Primality(), list[str](), True
     for n, m in ((221, 4), (10_403, 8)):
         sample = task.of(n)
         seats: dict[str, Any] = {"a": Prover(task, lies=True, knows=False), "judge": ClaimJudge(task)}
         debate = DecompositionDebate(width=m, source="metered")
-        found = sum(expected(debate, sample, {**seats, "b": Always(part)}) < 0 for part in range(1, m + 1))
+        found = sum(expected(debate, sample, {**seats, "b": always(part)}) < 0 for part in range(1, m + 1))
         paid = 1 - 2 * found / m
         estimated = expected(ProverEstimator(width=m, source="metered"), sample, {**seats, "b": Estimator(task)})
         shown &= found == 1 and paid > 0 and abs(estimated) < 1e-9
         lie = f"and the lie is paid {paid:g}, against {estimated:g}"
         told.append(f"of {n} = p·q it is found with probability {found}/{m}, {lie}")
-    return Failure(
-        'recursive debate on an obfuscated argument ("n is prime", m intervals free of divisors, the flaw in one unknown '
-        "to both)",
-        shown,
-        f"{'; '.join(told)} in prover-estimator debate",
-    )
+    argument = '"n is prime", m intervals free of divisors, the flaw in one unknown to both'
+    found_so = f"{'; '.join(told)} in prover-estimator debate"
+    return Failure(f"recursive debate on an obfuscated argument ({argument})", shown, found_so)
 
 
 def leaked() -> Failure:
     """A debater who moves every estimate by less than anybody tests for tells a bit to whoever counts the coins, and loses
     nothing (Holland et al. 2026). What a debate decides is safe; what its transcript says besides is not."""
-    from moot.experiments.reproductions.doubly_efficient import recovered
-    from moot.protocols.games.doubly_efficient import constants
-    from moot.tasks.arithmetic.binomial import distribution, near
-
     shares, caught = list[float](), list[float]()
     for steps in (10, 100, 1000, 10_000):
         rules = constants(1.0, steps)

@@ -12,17 +12,21 @@ from typing import Any
 from moot.complexity.polynomial import Polynomial
 from moot.experiments.classes.evidence import Change, Evidence, best_sides, largest, played, random_ones
 from moot.experiments.classes.growth import polynomial_growth
+from moot.experiments.reproductions.doubly_efficient import SHIFTS, ExactDebate, exact_chain
+from moot.play.run import run
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Sample
 from moot.protocols.engine.view import Request
+from moot.protocols.games.computations import computation_named
+from moot.protocols.games.doubly_efficient import constants
 from moot.protocols.games.doubly_efficient_steps import Accept, Fault, Value, Witness, address
 from moot.tasks.base import Task, task_named
+from moot.tasks.oracle.programs import Aborting
+from moot.tasks.oracle.steps import Lying
 
 LENGTHS = (2, 6, 20, 60, 180)
 """Queries or items of the computations whose judge's queries are compared."""
 WON = 3 / 5
-SHIFTS = tuple(step / 2000 for step in range(-140, 141))
-"""By how much an estimate may be off that the best Alice is looked for among: from far within c to far over b."""
 
 
 def chain(protocol: str) -> Evidence:
@@ -31,8 +35,6 @@ def chain(protocol: str) -> Evidence:
     The computations are chains of bits, and walks. Against every Bob that is exact, as he accepts or does not; of Alices,
     who may state any number, the best is found of 283 statements at each step. The judge's queries are those about chains,
     for which K is 1 whatever their length."""
-    from moot.tasks.oracle.programs import Aborting
-
     chances = list(_chances())
     task = task_named("oracle-chain")
 
@@ -105,8 +107,6 @@ def challenges(request: Request) -> Iterator[Move]:
 
 
 def _steps(protocol: str, name: str, small: Iterator[Sample]) -> Evidence:
-    from moot.tasks.oracle.steps import Lying
-
     task: Any = task_named(name)
 
     def opposed(made: Any, sample: Sample, seats: dict[str, Any]) -> None:
@@ -138,7 +138,6 @@ def _last_query(request: Request) -> Fault:
 
 def _queries(task: Task, protocol: str, change: Change) -> list[int]:
     """The most queries of the judge in a play with computations of each length, where somebody makes it ask."""
-    from moot.play.run import run
 
     def spent(sample: Sample) -> int:
         made, seats = task.staged(protocol, sample)
@@ -151,22 +150,13 @@ def _queries(task: Task, protocol: str, change: Change) -> list[int]:
 def _chances() -> Iterator[float]:
     """How probably honest Alice wins against the best Bob where the truth is yes, and honest Bob against the best Alice
     where it is no."""
-    from moot.experiments.reproductions.doubly_efficient import exact_chain
-    from moot.experiments.reproductions.doubly_exact import ExactDebate
-    from moot.protocols.games.computations import computation_named
-    from moot.protocols.games.doubly_efficient import constants
-
     for steps in (1, 2, 5, 10, 20):
         yield exact_chain("2/3", steps).against_best_bob()
         yield 1 - exact_chain("1/3", steps).best_alice(SHIFTS)
-
-    def place(bits: tuple[bool, ...]) -> tuple[int, int]:
-        return len(bits), sum(bits)
-
     walk = computation_named("walk")
     for steps, far in ((1, Fraction(1, 6)), (3, Fraction(1, 8)), (5, Fraction(3, 32))):
         x = {"n": steps}
         rules = constants(walk.constant(x), steps)
         for up in (Fraction(1, 2) + far, Fraction(1, 2) - far):
-            game = ExactDebate(walk, x, lambda query, up=up: up, rules, place)  # type: ignore[misc]
+            game = ExactDebate(walk, x, lambda query, up=up: up, rules, lambda bits: (len(bits), sum(bits)))  # type: ignore[misc]
             yield game.against_best_bob() if up > Fraction(1, 2) else 1 - game.best_alice(SHIFTS)

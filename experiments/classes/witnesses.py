@@ -60,8 +60,8 @@ def circuit(protocol: str) -> Evidence:
     """EXP: a gate of a circuit of 2^k gates, described in O(k) bits."""
     task = task_named("circuit")
     fit = exponential_growth(*grown(task, (4, 5, 6, 7, 8, 9, 10), 6))
-    samples = random_ones(task, (2, 3, 4, 6, 8), 8)
-    return played(task, protocol, samples, "").grown("unique questions", fit, fit.low > 1)
+    found = played(task, protocol, random_ones(task, (2, 3, 4, 6, 8), 8), "")
+    return found.grown("unique questions", fit, fit.low > 1)
 
 
 def halting(protocol: str) -> Evidence:
@@ -70,8 +70,7 @@ def halting(protocol: str) -> Evidence:
     sizes = (2, 3, 4, 5, 6)
     datas = [task.sample(size).question.data for size in sizes]
     fit = exponential_growth(sizes, [QuestionGraph.of_rule(task, data, "run", Store()).unique for data in datas])
-    samples = random_ones(task, (1, 2, 3, 4, 5), 4)
-    return played(task, protocol, samples, "").grown("questions", fit, fit.low > 1)
+    return played(task, protocol, random_ones(task, (1, 2, 3, 4, 5), 4), "").grown("questions", fit, fit.low > 1)
 
 
 def expression(protocol: str) -> Evidence:
@@ -95,24 +94,13 @@ def uncited(protocol: str) -> Evidence:
 
 
 WITNESSES: dict[tuple[str, str], Callable[[str], Evidence]] = {
-    ("direct-qa", "expression"): expression,
-    ("consultancy", "sat"): sat,
-    ("market-uncited", "sum"): uncited,
-    ("circuit-walk", "circuit-value"): walk,
-    ("circuit-pointer", "circuit-value"): pointer,
-    ("doubly-efficient", "oracle-chain"): chain,
-    ("doubly-efficient-deterministic", "oracle-tally"): tally,
-    ("doubly-efficient-witness", "oracle-subset"): subset,
-    ("qbf-debate", "tqbf"): tqbf,
-    ("recursive-debate", "tqbf"): recursive,
-    ("reachability", "reach"): reach,
-    ("geography", "geography"): geography,
-    ("amplify", "tableau"): tableau,
-    ("cross-examination", "colouring"): colouring,
-    ("approval", "tableau"): tableau,
-    ("market", "tableau"): tableau,
+    ("direct-qa", "expression"): expression, ("consultancy", "sat"): sat, ("market-uncited", "sum"): uncited,
+    ("circuit-walk", "circuit-value"): walk, ("circuit-pointer", "circuit-value"): pointer,
+    ("doubly-efficient", "oracle-chain"): chain, ("doubly-efficient-deterministic", "oracle-tally"): tally,
+    ("doubly-efficient-witness", "oracle-subset"): subset, ("qbf-debate", "tqbf"): tqbf,
+    ("recursive-debate", "tqbf"): recursive, ("reachability", "reach"): reach, ("geography", "geography"): geography,
+    ("cross-examination", "colouring"): colouring, ("amplify", "tableau"): tableau, ("approval", "tableau"): tableau,
+    ("market", "tableau"): tableau, ("amplify", "circuit"): circuit, ("amplify-strong", "halting"): halting,
     ("market-pointers", "halting"): halting,
-    ("amplify", "circuit"): circuit,
-    ("amplify-strong", "halting"): halting,
-}
+}  # fmt: skip
 """By protocol and task: the check that plays it."""

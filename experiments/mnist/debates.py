@@ -13,9 +13,9 @@ from functools import lru_cache
 from itertools import combinations
 from math import comb
 
-from moot.experiments.arrays import Floats, Integers, np
 from moot.experiments.mnist.judge import Boards, SparseJudge
 from moot.protocols.engine.errors import UsageError
+from moot.tasks.extras import Floats, Integers, np
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ def margins(judge: SparseJudge, sums: Floats, claims: Claims) -> Floats:
 class Standing:
     """Where `games` debates stand: what is revealed, what is left, and what the judge's first layer has so far.
 
-    boards: a row for each game. order: shape (games, most), for each game the slots of its board, those that can still
-    be revealed first, `free` of them. sums: shape (games, hidden). left: how many pixels are still to be revealed.
-    turn: 0 where debater a is to move, else 1. A game's seeds make its order. revealed: how many pixels are revealed in
-    all, as many as the judge was trained on by default. UsageError on an image with fewer that are not 0."""
+    boards: a row for each game. order: shape (games, most), the slots of each board, those that can still be revealed
+    first, `free` of them, as the seeds have it. sums: shape (games, hidden). left: how many pixels are still to be
+    revealed. turn: 0 where debater a is to move, else 1. revealed: how many pixels are revealed in all, as many as the
+    judge was trained on by default. UsageError on an image with fewer that are not 0."""
 
     def __init__(
         self, judge: SparseJudge, boards: Boards, claims: Claims, seeds: Sequence[Sequence[int]], first: int = 0,
@@ -111,8 +111,8 @@ def at_random(standing: Standing) -> Integers:
 
 
 def greedily(standing: Standing) -> Integers:
-    """The pixel after which the judge, asked at once, would be most for the one who reveals it; of equals the first
-    left. The judge was trained on more pixels than it then sees, so that this is a guess before the last move."""
+    """The pixel after which the judge, asked at once, would be most for the one who reveals it; of equals the first left. A
+    guess before the last move, as the judge was trained on more pixels than it then sees."""
     sign = 1 - 2 * standing.turn
     chosen = np.empty(len(standing.games), np.int64)
     for game in standing.games:
@@ -143,14 +143,13 @@ def final_logits(judge: SparseJudge, board: Boards, revealed: int | None = None)
 
 
 def optimal(finals: Floats, count: int, revealed: int, first: int) -> tuple[Floats, Floats]:
-    """What comes of optimal play for debater a, and of each first pixel with optimal play after it.
-    finals: what comes of each set of `revealed` of `count` pixels, shape (sets, games): 1, −1 or 0. first: 0 where
-    debater a begins, else 1. Returns shapes (games,) and (count, games)."""
+    """What comes of optimal play for debater a, and of each first pixel with optimal play after it: shapes (games,) and
+    (count, games). finals: what comes of each set of `revealed` of `count` pixels, shape (sets, games): 1, −1 or 0."""
     values = finals
     for size in range(revealed, 1, -1):
-        mover = (first + size - 1) % 2  # who adds the last pixel of a set of this size
         after = values[_after(count, size)]
-        values = after.max(axis=1) if mover == 0 else after.min(axis=1)
+        # By who adds the last pixel of a set of this size.
+        values = after.max(axis=1) if (first + size) % 2 else after.min(axis=1)
     return (values.max(axis=0) if first == 0 else values.min(axis=0)), values
 
 

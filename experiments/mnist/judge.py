@@ -7,22 +7,20 @@ so that positions which differ in a few pixels share all the rest of that work."
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-from moot.experiments.arrays import Floats, Integers, np
 from moot.protocols.engine.errors import UsageError
-from moot.tasks.extras import needed
+from moot.tasks.extras import Floats, Integers, needed, np
 from moot.tasks.reading.images import Images
 
 
 @dataclass(frozen=True)
 class Boards:
-    """The non-zero pixels of `images` images, listed from the top left.
-    places: shape (images, most), the numbers row * width + column; values: the same shape, in (0, 1]; counts: shape
-    (images,), how many of them each image has. What stands beyond an image's count is 0."""
+    """The non-zero pixels of images, listed from the top left. places: shape (images, most), the numbers row * width + column;
+    values: the same shape, in (0, 1]; both 0 beyond an image's count. counts: shape (images,), how many each image has."""
 
     places: Integers
     values: Floats
@@ -79,9 +77,9 @@ _ARRAYS = ("first", "first_bias", "second", "second_bias", "third", "third_bias"
 
 @dataclass(frozen=True)
 class SparseJudge:
-    """A trained judge of images of `shape` (height, width), for `revealed` pixels. first: the weights of the first
-    layer, shape (2 * height * width, hidden): a row for each pixel's being revealed, then one for each pixel's value.
-    second: (hidden, hidden'), third: (hidden', labels), and the biases of the three."""
+    """A trained judge of images of `shape` (height, width), for `revealed` pixels. first: weights, shape (2 * height * width,
+    hidden): a row for each pixel's being revealed, then one for its value. second: (hidden, hidden'), third: (hidden',
+    labels), and the biases of the three."""
 
     shape: tuple[int, int]
     revealed: int
@@ -123,8 +121,7 @@ class SparseJudge:
 
     def in_type(self, dtype: Any) -> SparseJudge:
         """The same judge with weights of another floating type."""
-        changed = {name: getattr(self, name).astype(dtype) for name in _ARRAYS}
-        return SparseJudge(self.shape, self.revealed, **changed)
+        return replace(self, **{name: getattr(self, name).astype(dtype) for name in _ARRAYS})
 
     def save(self, path: Path | str) -> None:
         """Write it as an `.npz` file. UsageError when that cannot be written."""
@@ -158,10 +155,9 @@ def train_judge(
     images: Images, revealed: int, steps: int = 12_000, batch: int = 512, rate: float = 2e-3,
     hidden: tuple[int, int] = (256, 64), seed: int = 0, say: Callable[[str], None] | None = None,
 ) -> SparseJudge:  # fmt: skip
-    """A judge trained on `revealed` random non-zero pixels of random images, drawn anew in each of `steps` batches.
-
-    Adam (Kingma and Ba 2015) on cross-entropy; its rate falls linearly to 0. say: is told how it goes, ten times. The
-    same seed gives the same judge on the same machine. UsageError on an image with fewer, or without the extra `learn`."""
+    """A judge trained on `revealed` random non-zero pixels of random images, drawn anew in each of `steps` batches, by Adam
+    (Kingma and Ba 2015) on cross-entropy; its rate falls linearly to 0. say: is told how it goes, ten times. The same seed
+    gives the same judge on the same machine. UsageError on an image with fewer, or without the extra `learn`."""
     csr_array = needed("training a judge needs", "scipy.sparse").csr_array
     if min(revealed, steps, batch, *hidden) < 1:
         raise UsageError("a judge is trained on 1 pixel or more, in 1 step or more, with 1 unit or more in each layer")
@@ -216,15 +212,12 @@ def random_accuracy(judge: SparseJudge, images: Images, draws: int = 1, seed: in
 
 def _fresh(rng: Any, shape: tuple[int, int], revealed: int, hidden: tuple[int, int], labels: int) -> SparseJudge:
     """Weights as He et al. 2015 draw them; the first layer's as for the 2 * revealed inputs that are not 0."""
-
-    def layer(inputs: int, outputs: int, active: int) -> Any:
-        return (rng.standard_normal((inputs, outputs)) * (2 / active) ** 0.5).astype(np.float32)
-
+    arrays = list[Any]()
     sizes = [(2 * shape[0] * shape[1], hidden[0]), hidden, (hidden[1], labels)]
-    active = (2 * revealed, hidden[0], hidden[1])
-    weights = [layer(*size, most) for size, most in zip(sizes, active, strict=True)]
-    biases = [np.zeros(size[1], np.float32) for size in sizes]
-    return SparseJudge(shape, revealed, weights[0], biases[0], weights[1], biases[1], weights[2], biases[2])
+    for size, active in zip(sizes, (2 * revealed, *hidden), strict=True):
+        weights = (rng.standard_normal(size) * (2 / active) ** 0.5).astype(np.float32)
+        arrays += [weights, np.zeros(size[1], np.float32)]
+    return SparseJudge(shape, revealed, *arrays)
 
 
 class _Adam:

@@ -4,24 +4,24 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from moot.experiments.arrays import np
 from moot.experiments.mnist.judge import SparseJudge
 from moot.experiments.mnist.seats import PixelDebater, SparseVerdict
 from moot.judges.bounded import Bounded
 from moot.play.run import run
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.outcomes import Decided
-from moot.protocols.games.pixel_debate import Pixel, PixelDebate
-from moot.tasks.extras import needed
+from moot.protocols.games.pixel_debate import PixelDebate
+from moot.tasks.extras import needed, np
 from moot.tasks.reading.images import Images, sample_of
 from moot.transcripts.transcript import Transcript
 
 COLOURS = {"a": "tab:blue", "b": "tab:orange"}
 
 
-def debated(
-    judge: SparseJudge, images: Images, games: int = 8, rollouts: int = 1000, seed: int = 0
-) -> list[tuple[Transcript, int]]:
+Debated = list[tuple[Transcript, int]]
+
+
+def debated(judge: SparseJudge, images: Images, games: int = 8, rollouts: int = 1000, seed: int = 0) -> Debated:
     """Some debates about random images through the protocol, each with the image's label. Seats and order take turns.
     The honest debater sits in a in every second game; the liar claims a random other label."""
     rng = np.random.default_rng([seed, 4])
@@ -71,37 +71,29 @@ def _draw(axes: Any, transcript: Transcript, truth: int) -> None:
     data: Any = transcript.question.data
     image = np.array(data["image"])
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=2.2 * image.max(), interpolation="nearest")
-    claims: dict[str, int] = {}
-    size = 220 / max(image.shape)  # points to a pixel of the image, nearly: a panel is about 220 points wide
-    turn = 0
+    claims, turn = dict[str, int](), 0
+    # Half a pixel of the image in points, nearly: a panel is about 220 points wide.
+    number = {"color": "white", "fontsize": max(6.5, min(12, 110 / max(image.shape))), "weight": "bold"}
     for step in transcript.steps():
         move: Any = step.move
         if step.seat in COLOURS and move["kind"] == "answer":
             claims[step.seat] = int(move["choice"])
         elif step.seat in COLOURS and move["kind"] == "pixel":
             turn += 1
-            pixel = Pixel.model_validate(move)
-            axes.add_patch(
-                patch((pixel.column - 0.5, pixel.row - 0.5), 1, 1, facecolor=COLOURS[step.seat], edgecolor="white", linewidth=0.6)
-            )  # fmt: skip
-            axes.text(
-                pixel.column, pixel.row, str(turn), color="white", fontsize=max(6.5, min(12, 0.5 * size)), weight="bold",
-                ha="center", va="center_baseline",
-            )  # fmt: skip
+            x, y, colour = move["column"], move["row"], COLOURS[step.seat]
+            axes.add_patch(patch((x - 0.5, y - 0.5), 1, 1, facecolor=colour, edgecolor="white", linewidth=0.6))
+            axes.text(x, y, str(turn), ha="center", va="center_baseline", **number)
     outcome = transcript.outcome
     best = outcome.verdict.choice if isinstance(outcome, Decided) else None
+    beside = {"transform": axes.transAxes, "fontsize": 10}
     for seat, place, side in (("a", 0.02, "left"), ("b", 0.98, "right")):
-        kind = "honest" if claims[seat] == truth else "lies"
-        axes.text(
-            place, 1.03, f"{seat}: {claims[seat]} ({kind})", color=COLOURS[seat], transform=axes.transAxes, ha=side, fontsize=10, weight="bold"
-        )  # fmt: skip
-    if best is None or not isinstance(outcome, Decided):
-        said, colour = "undecided", "0.4"
-    else:
-        share = outcome.verdict.probabilities[best]
-        said = f"judge: {best} ({share:.0%})" + (", right" if best == truth else ", wrong")
-        colour = "tab:green" if best == truth else "tab:red"
-    axes.text(0.5, -0.06, said, color=colour, transform=axes.transAxes, ha="center", va="top", fontsize=10)
+        told = f"{seat}: {claims[seat]} ({'honest' if claims[seat] == truth else 'lies'})"
+        axes.text(place, 1.03, told, color=COLOURS[seat], ha=side, weight="bold", **beside)
+    said, colour = "undecided", "0.4"
+    if best is not None and isinstance(outcome, Decided):
+        right, colour = ("right", "tab:green") if best == truth else ("wrong", "tab:red")
+        said = f"judge: {best} ({outcome.verdict.probabilities[best]:.0%}), {right}"
+    axes.text(0.5, -0.06, said, color=colour, ha="center", va="top", **beside)
 
 
 def drawing(wide: float = 1.0, high: float = 1.0) -> Any:

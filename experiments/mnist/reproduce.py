@@ -10,13 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from moot.experiments.arrays import Floats, np
 from moot.experiments.mnist.debates import MOST, Choose, Claims, Standing, at_random, final_logits, optimal, play
 from moot.experiments.mnist.judge import SparseJudge, boards_of, random_accuracy, train_judge
 from moot.experiments.mnist.pictures import drawing, picture
 from moot.experiments.mnist.search import Search
 from moot.experiments.statistics.report import Report, Row
 from moot.protocols.engine.errors import UsageError
+from moot.tasks.extras import Floats, np
 from moot.tasks.reading.images import Digits, Images, bundled_digits, load_digits_from
 
 PUBLISHED = {6: (0.594, 0.889), 4: (0.482, 0.852)}
@@ -49,12 +49,10 @@ def reproduce(
     data: Path | str | None = None, quick: bool = True, seed: int = 0, pictures: Path | str | None = None,
     pixels: tuple[int, ...] = (6, 4), settings: Settings | None = None, say: Callable[[str], None] = lambda line: None,
 ) -> Report:  # fmt: skip
-    """Train a judge for each number of pixels, debate before it, and report both beside the published figures.
-
-    data: a folder or file as `load_digits_from` takes it; None: scikit-learn's digits of 8 by 8 pixels. Figures stand
-    beside the published ones only where the test set is that of MNIST. quick: fewer rollouts, images, seeds and steps.
-    settings: your own instead. pictures: a folder for a picture of some debates. say: is told how it goes. UsageError
-    on bad data, settings or folder, and without the extra `learn`, or `plot` where pictures are asked for."""
+    """Train a judge for each number of pixels, debate before it, and report both beside the published figures, where the test
+    set is that of MNIST. data: as `load_digits_from` takes it; None: scikit-learn's digits of 8 by 8 pixels. quick: fewer
+    rollouts, images, seeds and steps. settings: your own instead. pictures: a folder for a picture of some debates. say: is
+    told how it goes. UsageError on bad data, settings or folder, and without the extra `learn`, or `plot` for pictures."""
     digits = bundled_digits() if data is None else load_digits_from(data)
     settings = settings or (Settings() if quick else FULL)
     if min(settings.images, settings.seeds) < 1 or not pixels or min(pixels) < 1:
@@ -133,12 +131,10 @@ def honest(
     judge: SparseJudge, images: Images, truth: Choose, lie: Choose, first: int = 0, seeds: int = 1, seed: int = 0,
     precommit: bool = True, at_once: int = AT_ONCE, say: Callable[[str], None] | None = None,
 ) -> Floats:  # fmt: skip
-    """How often the honest debater, in seat a, wins each image against each lie: shape (images, lies), means over
-    `seeds` games.
-
-    truth, lie: how the two choose pixels. first: 0 where the honest debater begins, else 1. Without precommit there is
-    one lie, that the label is another. A game that nobody wins counts as half. at_once: games played side by side; it
-    changes time and memory, and results only where a sum is rounded otherwise in its last bit."""
+    """How often the honest debater, in seat a, wins each image against each lie: shape (images, lies), means over `seeds`
+    games. truth, lie: how the two choose pixels. first: 0 where the honest debater begins, else 1. Without precommit there
+    is one lie, that the label is another. A game that nobody wins counts as half. at_once: games played side by side; it
+    changes results only where a sum is rounded otherwise in its last bit."""
     boards = boards_of(images.pixels, judge.revealed)
     lies = _lies(images, judge.labels) if precommit else np.full((len(images), 1), -1)
     every = np.array(list(np.ndindex(len(images), lies.shape[1], seeds)))
@@ -146,18 +142,18 @@ def honest(
     every = every[boards.counts[every[:, 0]].argsort(kind="stable")]
     won = np.zeros(lies.shape)
     for start in range(0, len(every), at_once):
-        image, which, again = every[start : start + at_once].T
+        here = every[start : start + at_once]
+        image, which, _ = here.T
         claims = Claims(images.labels[image], lies[image, which] if precommit else None)
-        key = [(seed, first, int(precommit), *game) for game in every[start : start + at_once].tolist()]
+        key = [(seed, first, int(precommit), *game) for game in here.tolist()]
         part = boards.rows(image)
         most = int(part.counts.max())
         part = replace(part, places=part.places[:, :most], values=part.values[:, :most])
         results = play(Standing(judge, part, claims, key, first), truth, lie)
         np.add.at(won, (image, which), (results + 1) / (2 * seeds))
         if say is not None:
-            done = min(start + at_once, len(every))
-            kind = "" if precommit else " without precommit"
-            say(f"{judge.revealed} pixels, {list(ORDERS)[first]}{kind}: {done:,} of {len(every):,} debates")
+            kind = f"{list(ORDERS)[first]}{'' if precommit else ' without precommit'}"
+            say(f"{judge.revealed} pixels, {kind}: {start + len(here):,} of {len(every):,} debates")
     return won
 
 

@@ -7,10 +7,10 @@ descends to a pixel that was not tried before in its position, reveals random pi
 import math
 from dataclasses import dataclass
 
-from moot.experiments.arrays import Floats, Integers, np, one_thread
 from moot.experiments.mnist.debates import Standing, margins
 from moot.experiments.mnist.judge import distinct
 from moot.protocols.engine.errors import UsageError
+from moot.tasks.extras import Floats, Integers, needed, np
 
 BANK = 16
 """How many rows of noise a game draws, to break the ties between pixels that were not tried; its positions share them."""
@@ -36,7 +36,9 @@ class Search:
 
     def visits(self, standing: Standing) -> tuple[Integers, Floats]:
         """How often each pixel in `order` was tried, shape (games, most), and numbers in [0, 1) to break ties; −1 where none is left."""
-        with one_thread():
+        # By one thread: matrices are so small that several, which wait for each other by spinning, take up to ten times as
+        # long wherever a core is busy.
+        with needed("this search needs", "threadpoolctl").threadpool_limits(1, "blas"):
             return self._visits(standing)
 
     def _visits(self, standing: Standing) -> tuple[Integers, Floats]:
@@ -63,12 +65,10 @@ class Search:
 
 
 class _Tree:
-    """The trees of all games in one pool of rows: a row is a position that was come to twice, a cell of it a pixel.
-
-    share: 1 / (1 + N), where N is how often the pixel was tried there. mean: W / N, where W is what came of it for
-    whoever moves there; before the first try a tiny random number, so that ties fall at random. N and W are whole
-    numbers and follow from these two by rounding, up to some millions. below: the row after it, −1 while there is none.
-    factor: c times the prior times the square root of the row's tries."""
+    """The trees of all games in one pool of rows: a row is a position that was come to twice, a cell of it a pixel. share:
+    1 / (1 + N), where N is how often the pixel was tried there. mean: W / N, where W is what came of it for whoever moves
+    there; a tiny random number before the first try. N and W, whole, follow from these two by rounding, up to some
+    millions. below: the row after it, −1 while there is none. factor: c · prior · the square root of the row's tries."""
 
     def __init__(self, standing: Standing, noise: Floats, exploration: float) -> None:
         self.standing, self.exploration = standing, exploration
@@ -111,8 +111,7 @@ class _Tree:
     def descend(self) -> tuple[Integers, Integers, Integers]:
         """One way down in every game: pixels and cells, shape (games, left), and how many of them were chosen by the rule."""
         left, games = self.standing.left, self.standing.games
-        slots = np.zeros((len(games), left), np.int64)
-        cells = np.zeros((len(games), left), np.int64)
+        slots, cells = (np.zeros((len(games), left), np.int64) for _ in range(2))
         depths = np.full(len(games), left)
         rows = games
         for depth in range(left):

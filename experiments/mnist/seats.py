@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from moot.experiments.arrays import Floats, np
 from moot.experiments.mnist.debates import Choose, Claims, Standing, at_random, greedily
 from moot.experiments.mnist.judge import SparseJudge, boards_of
 from moot.experiments.mnist.search import Search
@@ -10,6 +9,7 @@ from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Answer, Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.games.pixel_debate import Pixel
+from moot.tasks.extras import np
 from moot.tasks.programs.play import Program
 
 
@@ -35,7 +35,8 @@ class SparseVerdict(Program, name="sparse judge", records=("pixels",)):
         claimed = set(request.brief.get("details", {}).get("claims", ()))
         if len(claimed) == 2:
             logits[[label for label in range(len(logits)) if label not in claimed]] = -np.inf
-        return Verdict(probabilities=tuple(float(share) for share in _softmax(logits)))
+        shares = np.exp(logits - logits.max())
+        return Verdict(probabilities=tuple((shares / shares.sum()).tolist()))
 
 
 class PixelDebater:
@@ -43,13 +44,8 @@ class PixelDebater:
     says. It has the judge that will decide, and does not err about it. UsageError on a label unknown to it."""
 
     def __init__(
-        self,
-        judge: SparseJudge,
-        label: int,
-        choose: Choose | str = "search",
-        rollouts: int = 1000,
-        exploration: float = 1.0,
-    ) -> None:
+        self, judge: SparseJudge, label: int, choose: Choose | str = "search", rollouts: int = 1000, exploration: float = 1.0
+    ) -> None:  # fmt: skip
         if not 0 <= label < judge.labels:
             raise UsageError(f"label {label} is none of the judge's {judge.labels}")
         ways: dict[str, Choose] = {"search": Search(rollouts, exploration), "greedy": greedily, "random": at_random}
@@ -91,9 +87,3 @@ class PixelDebater:
     def describe(self) -> dict[str, Any]:
         searched = {"rollouts": self.rollouts} if self.way == "search" else {}
         return {"agent": "program", "name": "pixel debater", "label": self.label, "by": self.way, **searched}
-
-
-def _softmax(logits: Floats) -> Floats:
-    shares: Floats = np.exp(logits - logits.max())
-    shares /= shares.sum()
-    return shares

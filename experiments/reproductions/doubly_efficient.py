@@ -5,23 +5,23 @@ that of Holland et al. 2026, When honesty is not enough: a debater who bends its
 for sends a message in the coins, and loses nothing by it."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from random import Random
 from typing import Any
 
 from moot.complexity.intervals import wilson
-from moot.experiments.reproductions.doubly_exact import ExactDebate
 from moot.experiments.statistics.report import Report, Row
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
-from moot.protocols.games.computations import computation_named
+from moot.protocols.games.computations import Computation, computation_named
 from moot.protocols.games.doubly_efficient import Constants, DoublyEfficientDebate, Probability, constants
-from moot.tasks.arithmetic.binomial import distribution
-from moot.tasks.oracle.computations import chance
+from moot.tasks.arithmetic.binomial import distribution, near
+from moot.tasks.oracle.computations import after, chance
 from moot.tasks.oracle.programs import Aborting, Honest, Shifting, Vera
 
 SAMPLES = {(1, 0): (26492, 11775, 105967), (1, 9): (38005, 16891, 105967), (1, 99): (49518, 22008, 105967),
@@ -37,17 +37,15 @@ def reproduce(plays: int = 4000, seed: int = 0) -> Report:
         raise UsageError(f"doubly-efficient: {plays} plays; give at least 1")
     rows = [*_samples(), *_rates(plays, seed), *_best(), *_leaks(plays, seed)]
     return Report(
-        title="Doubly-efficient debate with a stochastic oracle",
+        title="Doubly-efficient debate with a stochastic oracle", rows=tuple(rows),
         source="Brown-Cohen, Irving and Piliouras 2023, arXiv 2311.14125",
-        rows=tuple(rows),
-        settings={"plays": plays, "seed": seed, "K": 1, "t": LAST},
-        notes=(
+        settings={"plays": plays, "seed": seed, "K": 1, "t": LAST}, notes=(
             "Published: the constants and the bounds of the machine-checked theorems (win probability 3/5).",
             "The computation is a chain of t + 1 bits, the last of which is 1 with probability 2/3 or 1/3.",
             "A message is one bit, sent by moving every estimate but the last up or down by delta; it is read off the sum of "
             "the coins by somebody who knows the oracle, or off the sum of the estimates. Psi is delta^2 T.",
         ),
-    )
+    )  # fmt: skip
 
 
 def bounds(K: float, t: int) -> tuple[float, float, float]:
@@ -82,11 +80,10 @@ class Played:
 
 
 class _Tally:
-    """Counts what a game records of charges, estimates and coins."""
+    """Counts what a game records of charges and coins."""
 
     def __init__(self) -> None:
-        self.queries = {"a": 0, "b": 0, "judge": 0}
-        self.coins: list[int] = []
+        self.queries, self.coins = {"a": 0, "b": 0, "judge": 0}, list[int]()
 
     def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None:
         if name == "charged":
@@ -145,22 +142,18 @@ def _rates(plays: int, seed: int) -> Iterator[Row]:
     fair = played(yes, honest, honest, plays, seed)
     yield _rate("honest Alice and Bob, truth yes: Alice wins", fair, fair.alice, 2 / 3, exactly=True)
     for name, bob in (
-        ("Bob challenges at the first step", Aborting(0)),
-        ("Bob challenges at the last step", Aborting(-1)),
-        ("Bob challenges at random, 1 in 4", Aborting(None, 0.25)),
-        ("Bob accepts everything", Aborting(None)),
-    ):
+        ("challenges at the first step", Aborting(0)), ("challenges at the last step", Aborting(-1)),
+        ("challenges at random, 1 in 4", Aborting(None, 0.25)), ("accepts everything", Aborting(None)),
+    ):  # fmt: skip
         found = played(yes, honest, bob, plays, seed)
-        yield _rate(f"{name}, truth yes: honest Alice wins", found, found.alice, 0.6)
+        yield _rate(f"Bob {name}, truth yes: honest Alice wins", found, found.alice, 0.6)
         judged = max(judged, found.queries["judge"])
     for name, alice in (
-        ("Alice adds 1 at the last step", Shifting(1.0)),
-        ("Alice adds 0.99 b at the last step", Shifting(0.99 * rules.b)),
-        ("Alice adds s at the last step", Shifting(rules.s)),
-        ("Alice adds s at every step", Shifting(rules.s, None)),
-    ):
+        ("1 at the last step", Shifting(1.0)), ("0.99 b at the last step", Shifting(0.99 * rules.b)),
+        ("s at the last step", Shifting(rules.s)), ("s at every step", Shifting(rules.s, None)),
+    ):  # fmt: skip
         found = played(no, alice, honest, plays, seed)
-        yield _rate(f"{name}, truth no: honest Bob wins", found, found.decided - found.alice, 0.6)
+        yield _rate(f"Alice adds {name}, truth no: honest Bob wins", found, found.decided - found.alice, 0.6)
     spent = (*(fair.queries[seat] for seat in "ab"), judged)
     for name, used, most in zip(("Alice's", "Bob's", "the judge's"), spent, bounds(1, LAST), strict=True):
         name = f"{name} queries in a play, at most"
@@ -169,33 +162,104 @@ def _rates(plays: int, seed: int) -> Iterator[Row]:
 
 def _rate(name: str, found: Played, won: int, published: float, exactly: bool = False) -> Row:
     low, high = wilson(won, found.decided, 3.0)
-    holds: bool | None = low <= published <= high
-    if not exactly:  # too few plays say neither
-        holds = True if low >= published else False if high < published else None
-    about = "interval of 3 standard deviations" if exactly else "at least; interval of 3 standard deviations"
-    more = {"published": published, "undecided": found.undecided, "holds": holds, "note": about}
-    return Row.share(name, won, found.decided, 3.0, **more)
+    within = low <= published <= high
+    holds = within if exactly else None if low < published <= high else low >= published  # too few plays say neither
+    note = f"{'' if exactly else 'at least; '}interval of 3 standard deviations"
+    more: dict[str, Any] = {"undecided": found.undecided, "holds": holds, "note": note}
+    return Row.share(name, won, found.decided, 3.0, published=published, **more)
+
+
+Bits = tuple[bool, ...]
+Claims = Callable[[Bits, float], Iterable[tuple[float, float]]]
+"""From the bits so far and the oracle's probability to what Alice may state, each with the probability that she does."""
+Accepts = Callable[[Bits, float, float], float]
+"""From the bits so far, the oracle's probability and what Alice states to the probability that Bob accepts it."""
+Here = Callable[[Bits, float, Callable[[float], float]], float]
+"""Alice's chance by the bits so far, the oracle's probability, and her chance where a claim of hers is accepted."""
+
+
+class ExactDebate:
+    """One debate whose probabilities are computed: every history of bits is looked at once, and means of samples are
+    summed over their binomial distribution. key: histories with equal keys are equal positions, or equal answers (for a
+    chain: the number of bits, and the last one)."""
+
+    def __init__(
+        self, made: Computation, x: Any, chance: Callable[[str], Fraction], rules: Constants,
+        key: Callable[[Bits], Hashable] = lambda bits: bits,
+    ) -> None:  # fmt: skip
+        self.made, self.x, self.chance, self.rules, self.key = made, x, chance, rules, key
+
+    def honest_claims(self, bits: Bits, p: float) -> Iterable[tuple[float, float]]:
+        """What honest Alice states: a mean of her samples."""
+        drawn = distribution(self.rules.alice, p)
+        return ((count / drawn.n, mass) for count, mass in enumerate(drawn.mass, drawn.low))
+
+    def honest_accepts(self, bits: Bits, p: float, claim: float) -> float:
+        """How often honest Bob accepts."""
+        return near(self.rules.bob, p, claim, self.rules.bob_within)
+
+    def tested(self, p: float, claim: float) -> float:
+        """How often the judge finds for Alice."""
+        return near(self.rules.judge, p, claim, self.rules.judge_within)
+
+    def wins(self, claims: Claims | None = None, accepts: Accepts | None = None) -> float:
+        """The probability that Alice wins, with these strategies; those that are None are honest."""
+        claims, accepts = claims or self.honest_claims, accepts or self.honest_accepts
+        return self._value(lambda bits, p, on: sum(
+            mass * self._stated(p, claim, accepts(bits, p, claim), on(claim)) for claim, mass in claims(bits, p)
+        ))  # fmt: skip
+
+    def against_best_bob(self) -> float:
+        """The probability that honest Alice wins against the Bob who does best of all, knowing every probability."""
+        return self._value(lambda bits, p, on: sum(
+            mass * min(on(claim), self.tested(p, claim)) for claim, mass in self.honest_claims(bits, p)
+        ))  # fmt: skip
+
+    def best_alice(self, shifts: Sequence[float]) -> float:
+        """The probability that Alice wins against honest Bob when at every position she states what does best of 0, 1, and
+        the oracle's probability moved by one of `shifts`."""
+        return self._value(lambda bits, p, on: max(
+            self._stated(p, claim, self.honest_accepts(bits, p, claim), on(claim))
+            for claim in {0.0, 1.0, *(min(1.0, max(0.0, p + shift)) for shift in shifts)}
+        ))  # fmt: skip
+
+    def _stated(self, p: float, claim: float, accepted: float, on: float) -> float:
+        """Alice's chance when Bob accepts a claim so often, and she wins so often where he does."""
+        return accepted * on + ((1 - accepted) * self.tested(p, claim) if accepted < 1 else 0.0)
+
+    def _value(self, here: Here) -> float:
+        known: dict[Hashable, float] = {}
+
+        def value(bits: Bits) -> float:
+            name = self.key(bits)
+            if name not in known:
+                asked = after(self.made, self.x, bits)
+                if isinstance(asked, bool):
+                    known[name] = float(asked)
+                else:
+                    up, down = value((*bits, True)), value((*bits, False))
+                    known[name] = here(bits, float(self.chance(asked)), lambda claim: claim * up + (1 - claim) * down)
+            return known[name]
+
+        return value(())
 
 
 def exact_chain(last: str, steps: int = LAST + 1) -> ExactDebate:
-    """The debate about `chained(last, steps)`, to be computed."""
+    """The debate about `chained(last, steps)`, to be computed. Of the bits only the last one matters to what comes."""
     data: Any = chained(last, steps).data
-    made = computation_named("chain")
-    return ExactDebate(made, data["input"], lambda query: chance(data, query), constants(1.0, steps), key=_place)
-
-
-def _place(bits: tuple[bool, ...]) -> tuple[int, tuple[bool, ...]]:
-    """Where a chain stands: the bits before the last one matter no more."""
-    return len(bits), bits[-1:]
+    made, rules = computation_named("chain"), constants(1.0, steps)
+    return ExactDebate(
+        made, data["input"], lambda query: chance(data, query), rules, lambda bits: (len(bits), bits[-1:])
+    )
 
 
 def _best() -> Iterator[Row]:
+    alice, bob = exact_chain("2/3").against_best_bob(), 1 - exact_chain("1/3").best_alice(SHIFTS)
     for name, won, note in (
-        ("honest Alice against the best Bob there is, truth yes", exact_chain("2/3").against_best_bob(), "computed, not sampled"),
-        ("honest Bob against the best Alice, truth no", 1 - exact_chain("1/3").best_alice(SHIFTS),
-         "computed; of 283 estimates a step"),
-    ):  # fmt: skip
-        yield Row(name=name, measured=won, published=0.6, holds=won >= 0.6, note=note)
+        ("Alice against the best Bob there is, truth yes", alice, "computed, not sampled"),
+        ("Bob against the best Alice, truth no", bob, "computed; of 283 estimates a step"),
+    ):
+        yield Row(name=f"honest {name}", measured=won, published=0.6, holds=won >= 0.6, note=note)
 
 
 class Leaking(Honest):
@@ -207,14 +271,11 @@ class Leaking(Honest):
         self.delta, self.steps, self.sent = delta, steps, list[bool]()
 
     def estimate(self, request: Request) -> Probability:
-        step = request.brief["details"]["step"]
+        step, said = request.brief["details"]["step"], super().estimate(request)
         if step == 0:
             self.sent.append(Random(f"message {request.seed}").random() < 0.5)
-        said = super().estimate(request)
-        if step == self.steps - 1:
-            return said
         moved = said.p + (self.delta if self.sent[-1] else -self.delta)
-        return said.model_copy(update={"p": min(1.0, max(0.0, moved))})
+        return said if step == self.steps - 1 else said.model_copy(update={"p": min(1.0, max(0.0, moved))})
 
 
 def recovered(steps: int, delta: float) -> float:
@@ -222,11 +283,6 @@ def recovered(steps: int, delta: float) -> float:
     drawn = distribution(steps, 0.5 + delta)
     tie = drawn.between(steps / 2 - 0.5, steps / 2 + 0.5) if steps % 2 == 0 else 0.0
     return drawn.between(steps / 2 + 0.25, steps + 1) + tie / 2
-
-
-def paper_delta() -> float:
-    """What an estimate may be moved by under the paper's own constants for K = 1: 1 / (16 d), d = ceil(150 K)."""
-    return 1 / (16 * 150)
 
 
 def _sent(sums: Iterable[float], middle: float, sent: Iterable[bool]) -> float:
@@ -254,8 +310,7 @@ def _leaks(plays: int, seed: int) -> Iterator[Row]:
             note=f"published: computed; Psi = {rules.c**2 * steps:.3g}",
         )  # fmt: skip
     for steps in (1000, 100_000, 10_000_000):
-        for name, delta in (("c", constants(1.0, steps).c), ("1/(16 d)", paper_delta())):
-            yield Row(
-                name=f"leak, T = {steps:,}, delta = {name} = {delta:.3g}: message read off the coins",
-                measured=recovered(steps, delta), note=f"computed; Psi = {delta**2 * steps:.3g}",
-            )  # fmt: skip
+        # The second is what an estimate may be moved by under the paper's own constants for K = 1: d = ceil(150 K).
+        for how, delta in (("c", constants(1.0, steps).c), ("1/(16 d)", 1 / (16 * 150))):
+            name = f"leak, T = {steps:,}, delta = {how} = {delta:.3g}: message read off the coins"
+            yield Row(name=name, measured=recovered(steps, delta), note=f"computed; Psi = {delta**2 * steps:.3g}")

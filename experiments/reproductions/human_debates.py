@@ -41,8 +41,8 @@ OFFLINE, OFFLINE_ACCURACY = 247, 0.858
 @dataclass
 class Corpus:
     """What was found in a folder. plays: those that are in the paper, by setting. offline: the last judgment of everybody
-    who judged a play after its end, those in the paper or not. read: how many records there were; outside: how many of
-    them are not in the paper or say nothing of it; problems: what could not be read, each with its place."""
+    who judged a play after its end. read: how many records there were; outside: how many of them are not in the paper, as
+    far as they say; problems: what could not be read, each with its place."""
 
     plays: dict[Setting, list[Judged]] = field(default_factory=lambda: {setting: [] for setting in SETTINGS})
     offline: list[Judged] = field(default_factory=list)
@@ -69,13 +69,11 @@ def reproduce(folder: Path | str, by: Bootstrap = BOOTSTRAP) -> Report:
     offline = metrics.accuracy(corpus.offline, by)
     agrees = _same(offline.value, OFFLINE_ACCURACY, 3) if len(corpus.offline) == OFFLINE else None
     rows.append(offline.row("offline judgments: accuracy", OFFLINE_ACCURACY, agrees))
+    settings = {"records": corpus.read, "resamples": by.resamples, "seed": by.seed, "confidence": by.confidence}
     return Report(
-        title="Judges of debate and consultancy",
-        source="Michael et al. 2023, arXiv 2311.08702",
-        rows=tuple(rows),
-        settings={"records": corpus.read, "resamples": by.resamples, "seed": by.seed, "confidence": by.confidence},
-        notes=tuple(_notes(corpus)),
-    )
+        title="Judges of debate and consultancy", source="Michael et al. 2023, arXiv 2311.08702", rows=tuple(rows),
+        settings=settings, notes=tuple(_notes(corpus)),
+    )  # fmt: skip
 
 
 def _figures(records: list[Judged], by: Bootstrap) -> dict[str, Estimate]:
@@ -162,7 +160,7 @@ def _take(transcript: Transcript, metadata: Mapping[str, Any] | None, corpus: Co
     try:
         for judgment in offline_judgments(transcript):
             last = judgment.verdicts[-1].probabilities if judgment.verdicts else None
-            kind: Kind = "unfinished" if last is None else "decided"
+            kind: Kind = "decided" if last else "unfinished"
             corpus.offline.append(Judged(record.question, last, transcript.sample.unseal(), kind))
     except (MootError, ValueError) as error:
         corpus.problems.append(f"{name}: offline judgments: {error}")
@@ -171,8 +169,7 @@ def _take(transcript: Transcript, metadata: Mapping[str, Any] | None, corpus: Co
         corpus.outside += 1
         return
     key = (setting.get("isHuman"), setting.get("isDebate"))
-    known = next((each for each in SETTINGS if each == key), None)
-    if known is None:
+    if (known := next((each for each in SETTINGS if each == key), None)) is None:
         corpus.problems.append(f"{name}: its setting is {dict(setting)}")
-        return
-    corpus.plays[known].append(record)
+    else:
+        corpus.plays[known].append(record)

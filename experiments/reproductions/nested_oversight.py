@@ -77,11 +77,9 @@ def playing(curve: Curve) -> Callable[[Request], Strength]:
 
 
 def fit_double_relu(points: Iterable[tuple[float, float]], weights: Sequence[float] | None = None) -> DoubleReLU:
-    """The double ReLU with the least weighted sum of squares to points (general Elo, domain Elo).
-
-    Exact, not a descent: for each way in which the bends may lie on points or between neighbouring ones, the best curve
-    is a linear least-squares problem. Points on one line give that line, bent at its outermost points. weights: one for
-    each point, above 0. Raises UsageError with fewer than two different general Elos."""
+    """The double ReLU with the least weighted sum of squares to points (general Elo, domain Elo). Exact, not a descent: for
+    each way in which the bends may lie on points or between neighbouring ones, the best curve is a linear least-squares
+    problem. weights: one for each point, above 0. UsageError with fewer than two different general Elos."""
     given = list(points)
     loads = [1.0] * len(given) if weights is None else list(weights)
     if len(loads) != len(given) or not all(w > 0 and math.isfinite(w) for w in loads):
@@ -90,16 +88,8 @@ def fit_double_relu(points: Iterable[tuple[float, float]], weights: Sequence[flo
     xs = sorted({x for x, _, _ in data})
     if len(xs) < 2 or not all(math.isfinite(v) for row in data for v in row):
         raise UsageError("the fit needs finite points of at least two different general Elos")
-    best: tuple[float, DoubleReLU] | None = None
-    for start, stop in _bends(data, xs):
-        if not start < stop:
-            continue
-        curve = _between(data, start, stop)
-        squares = math.fsum(w * (y - curve(x)) ** 2 for x, y, w in data)
-        if best is None or squares < best[0]:
-            best = squares, curve
-    assert best is not None, "two points with different general Elos are always among the bends"
-    return best[1]
+    curves = (_between(data, start, stop) for start, stop in _bends(data, xs) if start < stop)
+    return min(curves, key=lambda curve: math.fsum(w * (y - curve(x)) ** 2 for x, y, w in data))
 
 
 _Data = list[tuple[float, float, float]]
@@ -114,28 +104,26 @@ def _bends(data: _Data, xs: list[float]) -> Iterable[tuple[float, float]]:
         if i < j - 1:
             # Both between points: a level, a line, and a level, each fitted by itself, meet where they cross.
             low, high = _level([p for p in data if p[0] <= xs[i]]), _level([p for p in data if p[0] >= xs[j]])
-            inner = [p for p in data if xs[i] < p[0] < xs[j]]
-            line = _line(inner)
-            if line is not None and line.slope:
-                start, stop = ((level - line.intercept) / line.slope for level in (low, high))
-                if xs[i] <= start <= xs[i + 1] and xs[j - 1] <= stop <= xs[j]:
-                    yield start, stop
+            line = _line([p for p in data if xs[i] < p[0] < xs[j]])
+            start, stop = _meets(low, line), _meets(high, line)
+            if xs[i] <= start <= xs[i + 1] and xs[j - 1] <= stop <= xs[j]:
+                yield start, stop
 
 
 def _one_free(data: _Data, xs: list[float], i: int, j: int) -> Iterable[tuple[float, float]]:
     """One bend on a point, and the other between two neighbours: there a level, fitted by itself, meets a bent line."""
-    low = _level([p for p in data if p[0] <= xs[i]])
-    rising = _line([(min(x, xs[j]), y, w) for x, y, w in data if x > xs[i]])
-    if rising is not None and rising.slope:
-        start = (low - rising.intercept) / rising.slope
-        if xs[i] <= start <= xs[i + 1]:
-            yield start, xs[j]
-    high = _level([p for p in data if p[0] >= xs[j]])
-    rising = _line([(max(x, xs[i]), y, w) for x, y, w in data if x < xs[j]])
-    if rising is not None and rising.slope:
-        stop = (high - rising.intercept) / rising.slope
-        if xs[j - 1] <= stop <= xs[j]:
-            yield xs[i], stop
+    low, high = _level([p for p in data if p[0] <= xs[i]]), _level([p for p in data if p[0] >= xs[j]])
+    start = _meets(low, _line([(min(x, xs[j]), y, w) for x, y, w in data if x > xs[i]]))
+    if xs[i] <= start <= xs[i + 1]:
+        yield start, xs[j]
+    stop = _meets(high, _line([(max(x, xs[i]), y, w) for x, y, w in data if x < xs[j]]))
+    if xs[j - 1] <= stop <= xs[j]:
+        yield xs[i], stop
+
+
+def _meets(level: float, line: Line | None) -> float:
+    """Where a line crosses a level; NaN where it does not."""
+    return (level - line.intercept) / line.slope if line is not None and line.slope else math.nan
 
 
 def _between(data: _Data, start: float, stop: float) -> DoubleReLU:
@@ -174,25 +162,18 @@ GAMES = {
 """The fitted lines of guard and houdini in the four games."""
 
 PUBLISHED = {
-    "Mafia": (1, 0.110623594442584),
-    "Debate": (1, 0.513584475109633),
-    "Backdoor Code": (2, 0.275691407676766),
+    "Mafia": (1, 0.110623594442584), "Debate": (1, 0.513584475109633), "Backdoor Code": (2, 0.275691407676766),
     "Wargames": (1, 0.097977002063204),
-}
+}  # fmt: skip
 """The best number of steps over a gap of 400, and its probability, as their notebook printed them."""
 
-CHAINS = (
-    ((1, 1, 10, 10, 10), 0.000707984491),
-    ((1, 1, -1000, 2000, 20), 0.893907284),
-)
+CHAINS = (((1, 1, 10, 10, 10), 0.000707984491), ((1, 1, -1000, 2000, 20), 0.893907284))
 """Slopes of guard and houdini, the houdini's intercept (the guard's is 0), gap and steps; the probability."""
 
 BEST = (
-    ((1, 1, 400, 1200), 1, 0.0000999900),
-    ((1, 1, -200, 500), 2, 0.183643860),
-    ((1, 2, -800, 1000), 4, 0.008131508),
+    ((1, 1, 400, 1200), 1, 0.0000999900), ((1, 1, -200, 500), 2, 0.183643860), ((1, 2, -800, 1000), 4, 0.008131508),
     ((1, 3, -2000, 1000), 7, 0.191597309),
-)
+)  # fmt: skip
 """Slopes, intercept and gap of their four example plots; the best number of steps, and its probability."""
 
 
@@ -210,18 +191,16 @@ def reproduce() -> Report:
         steps, chance = best_steps(Line(m), Line(h, intercept), gap)
         rows += _rows(f"slopes {m} and {h}, intercept {intercept}, gap {gap}", steps, chance, fewest, published)
     return Report(
-        title="Nested scalable oversight: the probability that a chain holds",
+        title="Nested scalable oversight: the probability that a chain holds", rows=tuple(rows),
         source="Engels, Baek, Kantamneni and Tegmark 2025, arXiv 2504.18530",
-        rows=tuple(rows),
-        settings={"steps tried": f"1 to {MOST_STEPS}", "general Elo of the first guard": START},
-        notes=(
+        settings={"steps tried": f"1 to {MOST_STEPS}", "general Elo of the first guard": START}, notes=(
             "The four games: published are the figures that the authors' notebook printed, from the fitted lines in it. The "
             "abstract of the paper gives 13.5 %, 51.7 %, 10.0 % and 9.4 %: those are from another fit, whose lines are not "
             "in the notebook, and are not reproduced here.",
             "The other chains are those of the authors' scripts; beside them stands what the formula gives in decimal "
             "arithmetic of 80 digits.",
         ),
-    )
+    )  # fmt: skip
 
 
 def _rows(name: str, steps: int, chance: float, published_steps: int, published: float) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
@@ -36,11 +36,9 @@ def reproduce(
     seed: int = 0, cases: Sequence[tuple[int, int]] = CASES, primes: Sequence[tuple[int, int]] = PRIMES, plays: int = 200,
     rounds_of_learning: int = 1000,
 ) -> Report:  # fmt: skip
-    """Recursive debate against prover-estimator debate on the same false claims, with stability measured on each.
-
-    cases: composite n and m; primes: prime n and m; plays: of each case with a guessing opponent; rounds_of_learning:
-    plays of an estimator that learns. What is exact is an expectation over coins and guesses, found by playing every
-    one. UsageError when a case is prime, one of primes is not, or there are no plays."""
+    """Recursive debate against prover-estimator debate on the same false claims, with stability measured on each. cases:
+    composite n and m; primes: prime n and m; plays: of each case with a guessing opponent; rounds_of_learning: plays of an
+    estimator that learns. What is exact is an expectation over every coin and guess. UsageError on other numbers."""
     if plays < 1 or rounds_of_learning < 1:
         raise UsageError(f"obfuscation: {plays} plays and {rounds_of_learning} of learning; give at least one of each")
     wrong = [n for n, _ in cases if is_prime(n)] + [n for n, _ in primes if not is_prime(n)]
@@ -108,8 +106,7 @@ class AnyDivisor:
 
 
 def _split(task: PrimeTask, n: int, m: int) -> tuple[Sample, DecompositionDebate, ProverEstimator]:
-    shared: dict[str, Any] = {"width": m, "source": "metered"}
-    return task.of(n), DecompositionDebate(**shared), ProverEstimator(**shared)
+    return task.of(n), DecompositionDebate(width=m, source="metered"), ProverEstimator(width=m, source="metered")
 
 
 def _recursive(n: int, m: int, plays: int, seed: int) -> list[Row]:
@@ -117,7 +114,7 @@ def _recursive(n: int, m: int, plays: int, seed: int) -> list[Row]:
     task = Primality()
     sample, protocol, _ = _split(task, n, m)
     seats = {"a": Prover(task, lies=True, knows=False), "judge": ClaimJudge(task)}
-    wins = [expected(protocol, sample, {**seats, "b": Always(number)}) < 0 for number in range(1, m + 1)]
+    wins = [expected(protocol, sample, {**seats, "b": always(number)}) < 0 for number in range(1, m + 1)]
     paid = payoffs(protocol, sample, {**seats, "b": Searcher(task, 0)}, "b", plays, seed)
     searched = expected(protocol, sample, {**seats, "b": Searcher(task)})
     exact = sum(wins) / m
@@ -140,13 +137,11 @@ def _estimated(n: int, m: int) -> list[Row]:
     task = Primality()
     sample, recursive, protocol = _split(task, n, m)
     estimator, judge = Estimator(task), ClaimJudge(task)
-    seats = {"b": estimator, "judge": judge}
-    plain = {"a": Prover(task, lies=True, knows=False), "judge": ClaimJudge(task)}
-    naive = sum(expected(recursive, sample, {**plain, "b": Always(k)}) for k in range(1, m + 1)) / m
+    seats = {"a": Prover(task, lies=True, knows=False), "b": estimator, "judge": judge}
+    naive = sum(expected(recursive, sample, {**seats, "b": always(k)}) for k in range(1, m + 1)) / m
     rows = [Row(name=f"n = {n:,}, m = {m}: the obfuscator's pay, recursive", measured=naive, published=1 - 2 / m)]
     if m <= 8:
-        paid = expected(protocol, sample, {**seats, "a": Prover(task, lies=True, knows=False)})
-        rows.append(Row.equal("  the same, prover-estimator", paid, 0.0, 1e-9))
+        rows.append(Row.equal("  the same, prover-estimator", expected(protocol, sample, seats), 0.0, 1e-9))
     if m <= 4:
         average = AnyDivisor(task, sample.question.text)
         unknowing = best(protocol, sample, YES, estimator, average, task)
@@ -156,7 +151,7 @@ def _estimated(n: int, m: int) -> list[Row]:
             Row(name="  best if it knows, claiming prime", measured=best(protocol, sample, YES, estimator, judge, task)),
         ]  # fmt: skip
     stability = protocol.stable(task.rests(sample.question.data, sample.question.text, 1, m))
-    return [*rows, *_stable("claim that it is not prime", stability)]
+    return [*rows, *_stable("  claim that it is not prime", stability)]
 
 
 def _of_prime(n: int, m: int, plays: int, seed: int) -> list[Row]:
@@ -196,19 +191,13 @@ def _by_bases(n: int, plays: int, seed: int) -> list[Row]:
 
 
 def _stable(name: str, measured: Stability) -> list[Row]:
-    return [Row(name=f"  {name}: shift" if not name.startswith("n =") else f"{name}: shift", measured=max(measured.shifts),
-                note=f"{'stable' if measured.holds else 'NOT stable'} at epsilon {measured.epsilon}: errors grow by "
-                     f"{measured.gain:.3g}")]  # fmt: skip
+    at = f"{'stable' if measured.holds else 'NOT stable'} at epsilon {measured.epsilon}"
+    return [Row(name=f"{name}: shift", measured=max(measured.shifts), note=f"{at}: errors grow by {measured.gain:.3g}")]
 
 
-class Always:
+def always(number: int) -> Callable[[Request], Pick]:
     """An opponent that picks the part of this number."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-    def act(self, request: Request) -> Pick:
-        return Pick(claim=str(self.number))
+    return lambda request: Pick(claim=str(number))
 
 
 class Follower(Prover):

@@ -25,11 +25,9 @@ def reproduce(
     talker: Talker | None = None, protocols: Sequence[str] = PROTOCOLS,
 ) -> Report:  # fmt: skip
     """Judge accuracy with honest speakers, with speakers that are best of N (N in `sizes`), and of the two against each
-    other in debate. Each instance is played in both seatings, with its answers in either order: each side at each
-    place, and a consultant for each answer.
-
-    instances: questions of `size` items, from `seed` on. judge, talker: the judge (`Swayed()`), and what best of N
-    draws from (`Talker()`). A verdict without a first place is decided, and not right. UsageError on bad numbers."""
+    other in debate, each instance in both seatings. instances: questions of `size` items, from `seed` on. judge, talker:
+    the judge (`Swayed()`), and what best of N draws from (`Talker()`). A verdict without a first place is decided, and
+    not right. UsageError on bad numbers."""
     if instances < 1 or not sizes or min(sizes) < 1:
         raise UsageError(f"persuasion: {instances} instances and sizes {tuple(sizes)}; both need to be at least 1")
     judge, talker = judge or Swayed(), talker or Talker()
@@ -50,17 +48,15 @@ def reproduce(
         return [await _row(title, name, samples, judge, true, false) for title, name, true, false in cases]
 
     return Report(
-        title="Persuasion against truth, judge accuracy",
+        title="Persuasion against truth, judge accuracy", rows=tuple(in_loop(measured)),
         source="the question of Khan et al. 2024, on programs of ours",
-        rows=tuple(in_loop(measured)),
-        settings={"items": size, "instances": instances, "seed": seed, **vars(judge), **vars(talker)},
-        notes=(
+        settings={"items": size, "instances": instances, "seed": seed, **vars(judge), **vars(talker)}, notes=(
             "Intervals are Wilson's, at 95 %, over plays; the two seatings of an instance are not independent, so they are "
             "narrower than they should be.",
             "Khan et al. 2024 found that judges grow more accurate as debaters are optimised. Nothing here is held against "
             "their figures, which are of language models and people.",
         ),
-    )
+    )  # fmt: skip
 
 
 async def _row(title: str, name: str, samples: Sequence[Sample], judge: Swayed, true: Speaker, false: Speaker) -> Row:
@@ -71,12 +67,12 @@ async def _row(title: str, name: str, samples: Sequence[Sample], judge: Swayed, 
         for seating in (sample, turned(sample)):
             seats = _seats(protocol, seating, true, false)
             outcome = (await arun(protocol, seating, {**seats, "judge": judge}, seed=number)).outcome
-            if not isinstance(outcome, Decided):
+            if isinstance(outcome, Decided):
+                decided += 1
+                right += outcome.verdict.choice == seating.unseal()
+                even += outcome.verdict.choice is None
+            else:
                 undecided += 1
-                continue
-            decided += 1
-            right += outcome.verdict.choice == seating.unseal()
-            even += outcome.verdict.choice is None
     return Row.share(title, right, decided, undecided=undecided, note=f"{even} even" if even else "")
 
 

@@ -21,21 +21,10 @@ from moot.tasks.circuits.circuit_value import CircuitValue, Drawing
 from moot.tasks.circuits.files import parse_bench
 from moot.tasks.circuits.netlist import Netlist
 
-C17 = """\
-INPUT(1)
-INPUT(2)
-INPUT(3)
-INPUT(6)
-INPUT(7)
-OUTPUT(22)
-OUTPUT(23)
-10 = NAND(1, 3)
-11 = NAND(3, 6)
-16 = NAND(2, 11)
-19 = NAND(11, 7)
-22 = NAND(10, 16)
-23 = NAND(16, 19)
-"""
+C17 = (
+    "INPUT(1)\nINPUT(2)\nINPUT(3)\nINPUT(6)\nINPUT(7)\nOUTPUT(22)\nOUTPUT(23)\n10 = NAND(1, 3)\n11 = NAND(3, 6)\n"
+    "16 = NAND(2, 11)\n19 = NAND(11, 7)\n22 = NAND(10, 16)\n23 = NAND(16, 19)\n"
+)
 """The smallest of the ISCAS 1985 benchmarks, in the BENCH format."""
 
 
@@ -52,17 +41,12 @@ def majority(count: int) -> Circuit:
     gates: dict[str, tuple[str, ...]] = {}
     before: dict[int, str] = {}
     for i, bit in enumerate(inputs):
-        now: dict[int, str] = {}
         for j in range(1, min(i + 1, need) + 1):
-            options = [before[j]] if j in before else []
-            if j == 1:
-                options.append(bit)
-            elif j - 1 in before:
+            if j > 1:
                 gates[f"with{i}.{j}"] = ("AND", before[j - 1], bit)
-                options.append(f"with{i}.{j}")
-            gates[f"least{i}.{j}"] = ("OR", *options)
-            now[j] = f"least{i}.{j}"
-        before = now
+            options = [before[j]] if j in before else []
+            gates[f"least{i}.{j}"] = ("OR", *options, bit if j == 1 else f"with{i}.{j}")
+        before = {j: f"least{i}.{j}" for j in range(1, min(i + 1, need) + 1)}
     return Netlist(inputs, {"f": before[need]}, gates).circuit()
 
 
@@ -130,10 +114,9 @@ def reproduce(
 ) -> Report:
     """Both debates about each circuit of some families (None: all of `FAMILIES`), their judge held to the exact bound.
 
-    inputs: on how many inputs at most; all of them where they are as few, else drawn ones. On each input the debates
-    are played by two honest players, by a liar against an honest one, by two that take the longest walk, and `draws`
-    times by two that move at random; the first two kinds count as right or wrong, and all for the bits that the judge
-    reads. Raises UsageError on an unknown family, and on numbers below 1."""
+    inputs: on how many inputs at most; all of them where they are as few, else drawn ones. On each the debates are played
+    by two honest players, by a liar against an honest one (these count as right or wrong), by two that take the longest
+    walk, and `draws` times by two that move at random. UsageError on an unknown family, and on numbers below 1."""
     if inputs < 1 or draws < 0:
         raise UsageError(f"inputs is {inputs} and draws is {draws}; give at least 1 input, and 0 draws or more")
     chosen = {name: sizes for name, (_, sizes) in FAMILIES.items()} if families is None else families
@@ -144,11 +127,9 @@ def reproduce(
         for size in sizes:
             rows += _rows(f"{name} {size}", FAMILIES[name][0](size), inputs, draws, seed)
     return Report(
-        title="Bits that the judge of a debate about a circuit reads",
+        title="Bits that the judge of a debate about a circuit reads", rows=tuple(rows),
         source="Brown-Cohen, Irving, Marshall, Newman, Piliouras and Szegedy 2026, arXiv 2602.08630",
-        rows=tuple(rows),
-        settings={"inputs": inputs, "draws": draws, "seed": seed},
-        notes=(
+        settings={"inputs": inputs, "draws": draws, "seed": seed}, notes=(
             "measured: the most bits, of the transcript and the input, that the judge read in any play. published: the "
             "theorem's bound, depth + 1 for the walk and ⌈log2 size⌉ + 3 for the pointer. The judge's budget is this "
             "bound; reading past it would end a play undecided.",
@@ -159,7 +140,7 @@ def reproduce(
             "more in some play, as a decision tree of less depth does not look at all of them. It is the Ω(log n) for functions "
             "of all n inputs, with this constant; k is how many inputs were seen to matter.",
         ),
-    )
+    )  # fmt: skip
 
 
 def _rows(name: str, circuit: Circuit, inputs: int, draws: int, seed: int) -> Iterator[Row]:

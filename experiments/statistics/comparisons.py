@@ -3,7 +3,8 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from moot.complexity.intervals import mean
 from moot.experiments.statistics.intervals import BOOTSTRAP, Bootstrap, Estimate, ratio
@@ -17,8 +18,7 @@ from moot.protocols.engine.errors import UsageError
 Records = Iterable[Judged]
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(NamedTuple):
     """The plays of a question in which the agent argued for one of its choices: means of three scores over them."""
 
     agent_log: float
@@ -48,9 +48,9 @@ def agent_score_difference(records: Records, score: Score = brier, by: Bootstrap
 
 
 def open_probabilities(agent_scores: Sequence[float], beta: float) -> list[float]:
-    """With which probability an agent that is free to choose argues for each choice, by how well it does with it.
-    softmax(score / beta). beta = 0 is an agent that takes the best (equally good ones evenly, whatever their order),
-    and beta = inf one that does not care. Raises UsageError when beta is negative or none, or a score is not finite."""
+    """softmax(score / beta): how probably an agent that is free to choose argues for each choice, by how well it does with
+    it. beta = 0 is one that takes the best (equally good ones evenly), and beta = inf one that does not care. UsageError
+    when beta is negative or none, or a score is not finite."""
     if not beta >= 0:
         raise UsageError(f"beta is {beta}; it must be at least 0 (inf for an agent that does not care)")
     if not agent_scores or not all(map(math.isfinite, agent_scores)):
@@ -96,24 +96,17 @@ def _over_questions(records: Records, score: Score, figure: Callable[[list[_Case
 
 
 def _case(plays: list[Judged], score: Score) -> _Case:
-    def mean(values: Iterable[float]) -> float:
-        return math.fsum(values) / len(plays)
-
-    return _Case(
-        mean(agent_score(play, log_score) for play in plays),
-        mean(agent_score(play, score) for play in plays),
-        mean(map(score, plays)),
-        plays[0].argued == plays[0].truth,
-    )
+    scores = [(agent_score(play, log_score), agent_score(play, score), score(play)) for play in plays]
+    agent_log, agent, judge = (math.fsum(column) / len(plays) for column in zip(*scores, strict=True))
+    return _Case(agent_log, agent, judge, plays[0].argued == plays[0].truth)
 
 
 def win_rate(records: Records, player: str, opponent: str | None = None, by: Bootstrap = BOOTSTRAP) -> Estimate:
     """How often the judge finds `player`'s choice the more probable, over questions debated in both seatings.
 
-    A pair is a question and an opponent with `player` on either side of it: its win rate is the mean of both sides', so
-    a judge who likes one side gives nobody anything. A tie is half a win to each. `count` is the number of pairs; plays
-    without their swap are "incomplete". Against one fixed opponent this is a debater's persuasiveness. Raises
-    UsageError on more than two defenders, or when the player debates itself."""
+    A pair is a question and an opponent with `player` on either side of it: its win rate is the mean of both sides', so a
+    judge who likes one side gives nobody anything. A tie is half a win to each. `count` is the number of pairs; plays
+    without their swap are "incomplete". UsageError on more than two defenders, or when the player debates itself."""
     mine = [r for r in records if player in r.defenders and (opponent is None or opponent in r.defenders)]
     for record in mine:
         if len(record.defenders) != 2 or record.defenders[0] == record.defenders[1]:
@@ -158,12 +151,9 @@ def performance_gap_recovered(weak: Records, protocol: Records, strong: Records,
 
 def _paired(*sets: Records) -> tuple[list[tuple[float, ...]], Counter[str], int]:
     """The accuracy on each question that all sets of records decided, in each; what is left out; the ties."""
-    others: Counter[str] = Counter()
-    found: list[dict[str, list[Judged]]] = []
-    for records in sets:
-        scored, left = decided(records)
-        others += left
-        found.append(by_question(scored))
+    scored = [decided(records) for records in sets]
+    others = sum((left for _, left in scored), Counter[str]())
+    found = [by_question(records) for records, _ in scored]
     common = [question for question in found[0] if all(question in each for each in found[1:])]
     whole = set(common)
     others["incomplete"] += sum(len(g) for each in found for q, g in each.items() if q not in whole)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from random import Random
 from statistics import NormalDist
 from typing import TypeVar
@@ -17,12 +18,9 @@ QUESTIONS = "bootstrap over questions"
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure that was measured.
-
-    value: None when nothing was there to measure it by. low, high: its interval; None when there is none. count: how
-    many records, questions or pairs it is of, as its metric says. undecided: the records that are in no figure, by why
-    ("forfeited", "exhausted", "unreadable", "errored", "unfinished", "no truth", or "incomplete" where a counterpart is missing).
-    ties: how many of `count` had no single most probable choice. method: how the interval was made."""
+    """A figure that was measured. value, and low and high, its interval: None when there is none. count: how many records,
+    questions or pairs it is of. undecided: the records that are in no figure, by why (how they ended, "no truth", or
+    "incomplete" where a counterpart is missing). ties: how many had no single most probable choice. method: of the interval."""
 
     value: float | None
     low: float | None = None
@@ -42,11 +40,9 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """Percentile intervals (Efron 1979) from resamples of whole units, which are questions: records of one question are
-    not independent, so they are drawn together.
-
-    The same seed gives the same interval, whatever the questions are called and in whatever order they come. Raises
-    UsageError on a confidence outside (0, 1) or too few resamples for it."""
+    """Percentile intervals (Efron 1979) from resamples of whole questions, as records of one are not independent. The same
+    seed gives the same interval, whatever the questions are called and in whatever order they come. UsageError on a
+    confidence outside (0, 1) or too few resamples for it."""
 
     resamples: int = 2000
     seed: int = 0
@@ -72,13 +68,9 @@ class Bootstrap:
         if value is None or len(units) < 2:
             return None, None
         random, ordered = Random(self.seed), sorted(units)  # type: ignore[type-var]
-        found: list[float] = []
-        for _ in range(self.resamples):
-            got = statistic(random.choices(ordered, k=len(ordered)))
-            if got is None:
-                return None, None
-            found.append(got)
-        return self.percentiles(found, value)
+        drawn = (statistic(random.choices(ordered, k=len(ordered))) for _ in range(self.resamples))
+        found = [got for got in takewhile(lambda got: got is not None, drawn) if got is not None]
+        return self.percentiles(found, value) if len(found) == self.resamples else (None, None)
 
     def estimate(
         self, units: Sequence[Unit], statistic: Callable[[Sequence[Unit]], float | None], count: int,

@@ -4,14 +4,13 @@ Each metric takes records (`moot.experiments.statistics.records`) and gives an `
 figure: it is counted apart, never as wrong and never as 0. No records, no value."""
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from moot.complexity.intervals import mean as average
 from moot.experiments.statistics.intervals import BOOTSTRAP, Bootstrap, Estimate, ratio, share
-from moot.experiments.statistics.records import Judged, by_question, decided
+from moot.experiments.statistics.records import Judged, by_question, decided, grouped
 from moot.protocols import scoring
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.scoring import CLIP, ScoringRule
@@ -111,20 +110,22 @@ class Calibration:
 
 
 def calibration(records: Iterable[Judged], bins: int = 10, by: Bootstrap = BOOTSTRAP) -> Calibration:
-    """The expected calibration error of the chosen answer, over `bins` bins of equal width on [0, 1].
-
-    Σ_b (n_b / n) · |accuracy_b − confidence_b| (Naeini, Cooper and Hauskrecht 2015), where the confidence is the
-    largest probability, and right means what it means in `accuracy`. A probability on an edge belongs to the bin above
-    it. Interval: bootstrap over questions, widened to hold the value, as resamples are noisier."""
+    """The expected calibration error of the chosen answer, over `bins` bins of equal width on [0, 1]: Σ_b (n_b / n) ·
+    |accuracy_b − confidence_b| (Naeini, Cooper and Hauskrecht 2015), the confidence being the largest probability. One on
+    an edge belongs to the bin above. Interval: bootstrap over questions, widened to hold the value."""
     if type(bins) is not int or bins < 1:
         raise UsageError(f"calibration needs at least 1 bin, not {bins!r}")
     found, others = decided(records)
-    # 1 − 0.3 is a little below 0.7, and belongs where 0.7 does.
-    placed = [(min(int(max(r.believed) * bins + 1e-9), bins - 1), max(r.believed), right(r)) for r in found]
-    by_name = defaultdict[str, list[tuple[int, float, float]]](list)
-    for record, place in zip(found, placed, strict=True):
-        by_name[record.question].append(place)
-    units = [tuple(sorted(places)) for places in by_name.values()]
+
+    def place(record: Judged) -> tuple[int, float, float]:
+        most = max(record.believed)
+        return (
+            min(int(most * bins + 1e-9), bins - 1),
+            most,
+            right(record),
+        )  # 1 − 0.3, a little below 0.7, is put with it
+
+    units = [tuple(sorted(map(place, group))) for group in grouped(found, lambda record: record.question).values()]
 
     def error(sample: Sequence[tuple[tuple[int, float, float], ...]]) -> float | None:
         gaps, count = [0.0] * bins, sum(map(len, sample))
@@ -133,7 +134,7 @@ def calibration(records: Iterable[Judged], bins: int = 10, by: Bootstrap = BOOTS
         return math.fsum(map(abs, gaps)) / count if count else None
 
     estimate = by.estimate(sorted(units), error, len(found), others, _ties(found))
-    held: list[Bin] = []
+    held, placed = list[Bin](), [*map(place, found)]
     for index in range(bins):
         inside = [row for row in placed if row[0] == index]
         confidence, accurate = (average([row[column] for row in inside]) for column in (1, 2))

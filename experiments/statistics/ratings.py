@@ -11,14 +11,7 @@ from random import Random
 
 from moot.experiments.statistics.intervals import BOOTSTRAP, Bootstrap, Estimate
 from moot.experiments.statistics.records import Judged, decided
-from moot.experiments.statistics.strengths import (
-    Games,
-    components,
-    covariance,
-    least_squares_fit,
-    likelihood_fit,
-    reach,
-)  # fmt: skip
+from moot.experiments.statistics.strengths import Games, covariance, least_squares_fit, likelihood_fit
 from moot.protocols.engine.errors import UsageError
 
 SCALE = 400 / math.log(10)
@@ -50,11 +43,9 @@ class Pairing:
 
 @dataclass(frozen=True)
 class Ratings:
-    """Elo ratings, each with its interval; they are relative, so their mean is `anchor`.
-
-    ratings: by player. Where nothing bounds a rating, its value is inf (the player never lost to the others, nor drew),
-    −inf (it never won), or None (it cannot be placed at all), and then its interval is unknown. The mean is over the
-    finite ones. covariance: of those, in the order of `rated`, in Elo points squared; empty for least squares."""
+    """Elo ratings, each with its interval; they are relative, so the mean of the finite ones is `anchor`. ratings: by player;
+    where nothing bounds one, it is inf (the player never lost to the others, nor drew), −inf (it never won), or None (it
+    cannot be placed). covariance: of the finite ones, as in `rated`, in Elo points squared; empty for least squares."""
 
     ratings: Mapping[str, Estimate]
     rated: tuple[str, ...]
@@ -84,21 +75,20 @@ class Ratings:
 def elo(pairings: Iterable[Pairing], anchor: float = 1500.0, by: Bootstrap = BOOTSTRAP) -> Ratings:
     """Ratings of greatest likelihood, by Newton's method. Intervals: Wald's, from the Fisher information.
 
-    The likelihood has a maximum only where every group of players won something from the rest (Ford 1957). Otherwise
-    the largest group of which that holds is rated, and whoever stands above or below it without bound is ±inf, whatever
-    an optimiser would stop at. Raises UsageError when no comparison, however indirect, links all players."""
+    The likelihood has a maximum only where every group of players won something from the rest (Ford 1957). Otherwise the
+    largest group of which that holds is rated, and whoever stands above or below it without bound is ±inf. UsageError when
+    no comparison, however indirect, links all players."""
     games = _games(pairings)
-    groups = components(games)
+    groups = games.components()
     largest = max(groups, key=len)
     if len(groups) > 1 and sum(len(group) == len(largest) for group in groups) > 1:
         largest = []
     rated = tuple(games.players[i] for i in sorted(largest))
     inner = games.among(sorted(largest))
-    fit = likelihood_fit(inner)
+    fit, found = likelihood_fit(inner), dict[str, Estimate]()
     values = [SCALE * x + anchor for x in fit]
     spread = [[SCALE * SCALE * x for x in row] for row in covariance(inner, fit)]
-    found = dict[str, Estimate]()
-    above, below = reach(games, largest)
+    above, below = games.reach(largest)
     for index, name in enumerate(games.players):
         value, low, high = math.inf if index in above else -math.inf if index in below else None, None, None
         if name in rated:
@@ -116,19 +106,13 @@ def elo_least_squares(pairings: Iterable[Pairing], anchor: float = 1500.0, by: B
     pairings = _merged(pairings)
     games = _games(pairings)
     fit = least_squares_fit(games)
-    counts = [round(sum(row)) for row in games.played]
-    method = "bootstrap over games"
-    if fit is None:
-        empty = {name: Estimate(None, count=n, method=method) for name, n in zip(games.players, counts, strict=True)}
-        return Ratings(empty, (), (), anchor, by)
-    values = [SCALE * x + anchor for x in fit]
-    resampled = _resampled(pairings, games.players, anchor, by)
+    resampled = [] if fit is None else _resampled(pairings, games.players, anchor, by)
     found = {}
     for index, name in enumerate(games.players):
-        seen = [row[index] for row in resampled]
-        low, high = by.percentiles(seen, values[index]) if seen else (None, None)
-        found[name] = Estimate(values[index], low, high, counts[index], method=method)
-    return Ratings(found, games.players, (), anchor, by)
+        value, seen = None if fit is None else SCALE * fit[index] + anchor, [row[index] for row in resampled]
+        low, high = by.percentiles(seen, value) if seen and value is not None else (None, None)
+        found[name] = Estimate(value, low, high, round(sum(games.played[index])), method="bootstrap over games")
+    return Ratings(found, () if fit is None else games.players, (), anchor, by)
 
 
 def _resampled(pairings: Sequence[Pairing], players: Sequence[str], anchor: float, by: Bootstrap) -> list[list[float]]:

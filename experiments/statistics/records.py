@@ -20,12 +20,10 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One play, as far as metrics look at it.
-
-    question: its id; records with equal ids are of one question, with its choices in one order. probabilities: what the
-    judge believed of each choice at the end; only of a play that was decided. truth: the true choice, None when nobody
-    knows it. continues: how often the judge went on. argued: the choice that the agent under study argued for.
-    defenders: who argued for each choice, by name. Raises UsageError on what contradicts itself."""
+    """One play, as far as metrics look at it. question: its id; equal ids are one question, with its choices in one order.
+    probabilities: what the judge believed of each choice at the end of a decided play. truth: the true choice, where it is
+    known. continues: how often the judge went on. argued: the choice that the agent under study argued for. defenders:
+    who argued for each choice, by name. UsageError on what contradicts itself."""
 
     question: str
     probabilities: tuple[float, ...] | None = None
@@ -80,12 +78,8 @@ class Judged:
 
 
 def of(
-    transcript: Transcript,
-    *,
-    agent: str | None = None,
-    names: Mapping[str, str] | None = None,
-    question: str | None = None,
-) -> Judged:
+    transcript: Transcript, *, agent: str | None = None, names: Mapping[str, str] | None = None, question: str | None = None
+) -> Judged:  # fmt: skip
     """The record of a transcript. Opens the sealed truth. agent: the seat whose choice is `argued`; by default the
     consultant, where there is one. names: what the agents in the seats are called; by default the name, model or kind
     by which they described themselves. question: the id; by default the question's own, or its text and choices."""
@@ -130,20 +124,22 @@ def _sides(transcript: Transcript) -> dict[str, int]:
         return {"consultant": answered.get("consultant", getattr(protocol, "answer", 0))}
     if len(seats) != count:
         return {}
-    if answered and seats[0] in answered:
-        left = [choice for choice in range(count) if choice != answered[seats[0]]]
-        return dict(zip(seats, [answered[seats[0]], *left], strict=True))
-    return dict(zip(seats, reversed(range(count)) if getattr(protocol, "swap", False) else range(count), strict=True))
+    order = list(range(count))[:: -1 if getattr(protocol, "swap", False) else 1]
+    if seats[0] in answered:
+        order = sorted(range(count), key=lambda choice: choice != answered[seats[0]])
+    return dict(zip(seats, order, strict=True))
 
 
 def decided(records: Iterable[Judged], truth: bool = True) -> tuple[list[Judged], Counter[str]]:
     """The records that can be scored, and how many others there are, by why. truth: whether scoring needs the truth."""
     found, others = list[Judged](), Counter[str]()
     for record in records:
-        if record.outcome == "decided" and not (truth and record.truth is None):
-            found.append(record)
+        if record.outcome != "decided":
+            others[record.outcome] += 1
+        elif truth and record.truth is None:
+            others["no truth"] += 1
         else:
-            others["no truth" if record.outcome == "decided" else record.outcome] += 1
+            found.append(record)
     return found, others
 
 

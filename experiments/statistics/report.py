@@ -14,12 +14,9 @@ from moot.transcripts.display.show import table
 
 
 class Row(BaseModel):
-    """One figure: what was measured, its interval, and the figure it is held against.
-
-    measured, published: numbers, or texts where the figure is none. measured is None when unknown, published where
-    nothing was. low, high: the interval of `measured`. count: how many plays or questions it is of, those that were
-    decided; undecided: the others, which are in no figure. holds: whether it is as published (None: nothing is claimed
-    of it). note: what to know when reading it."""
+    """One figure: what was measured (None when unknown), its interval, and the published figure that it is held against.
+    count: how many decided plays or questions it is of; undecided: the others, which are in no figure. holds: whether it
+    is as published (None: nothing is claimed of it). note: what to know when reading it."""
 
     model_config = ConfigDict(frozen=True)
     name: str
@@ -34,9 +31,8 @@ class Row(BaseModel):
 
     @classmethod
     def share(cls, name: str, successes: float, trials: int, z: float = Z95, **more: Any) -> Row:
-        """A share of trials with Wilson's interval, unknown without trials. Successes that are no whole number are those
-        of trials between 0 and 1 each: such a share varies at most as one of noughts and ones does, so that the interval
-        holds at least what it promises."""
+        """A share of trials with Wilson's interval, unknown without trials. Where trials count for something between 0 and
+        1, a share varies at most as one of noughts and ones does, so that the interval holds at least what it promises."""
         if not trials:
             return cls(name=name, measured=None, count=0, **more)
         low, high = wilson(floor(successes), trials, z)[0], wilson(ceil(successes), trials, z)[1]

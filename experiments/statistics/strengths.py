@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import networkx
+import networkx
 
 FARTHEST = 20.0
 """Log odds between two players who met beyond which least squares counts as run apart: 2e-9, or 3,474 Elo points."""
@@ -35,8 +33,6 @@ class Games:
 
     def beaten(self) -> networkx.DiGraph[int]:
         """An edge from each player to everybody of whom it won something."""
-        import networkx
-
         graph: networkx.DiGraph[int] = networkx.DiGraph()
         graph.add_nodes_from(range(len(self.players)))
         graph.add_edges_from((i, j) for i, row in enumerate(self.won) for j, wins in enumerate(row) if wins)
@@ -44,26 +40,18 @@ class Games:
 
     def linked(self) -> list[list[int]]:
         """The groups of players that games link, directly or through others."""
-        import networkx
-
         return sorted(map(sorted, networkx.weakly_connected_components(self.beaten())))
 
+    def components(self) -> list[list[int]]:
+        """The groups of players of whom each won something from each other one, directly or through others."""
+        return sorted(map(sorted, networkx.strongly_connected_components(self.beaten())))
 
-def components(games: Games) -> list[list[int]]:
-    """The groups of players of whom each won something from each other one, directly or through others."""
-    import networkx
-
-    return sorted(map(sorted, networkx.strongly_connected_components(games.beaten())))
-
-
-def reach(games: Games, group: Sequence[int]) -> tuple[set[int], set[int]]:
-    """The players above a group, who beat it and never lost to it (directly or through others), and those below it."""
-    import networkx
-
-    if not group:
-        return set(), set()
-    above, below = (find(games.beaten(), group[0]) for find in (networkx.ancestors, networkx.descendants))
-    return above - below, below - above
+    def reach(self, group: Sequence[int]) -> tuple[set[int], set[int]]:
+        """The players above a group, who beat it and never lost to it (directly or through others), and those below it."""
+        if not group:
+            return set(), set()
+        above, below = (find(self.beaten(), group[0]) for find in (networkx.ancestors, networkx.descendants))
+        return above - below, below - above
 
 
 def likelihood_fit(games: Games) -> Vector:
@@ -108,8 +96,9 @@ def _information(games: Games, at: Vector) -> Matrix:
 
 
 def _log_likelihood(games: Games, at: Vector) -> float:
-    pairs = ((i, j) for i in range(len(at)) for j in range(len(at)) if games.won[i][j])
-    return -math.fsum(games.won[i][j] * _softplus(at[j] - at[i]) for i, j in pairs)
+    # The logarithm of p is that of 1 + e^x without its sign, x being by how much the other is stronger.
+    pairs = ((wins, at[j] - at[i]) for i, row in enumerate(games.won) for j, wins in enumerate(row) if wins)
+    return -math.fsum(wins * (max(x, 0.0) + math.log1p(math.exp(-abs(x)))) for wins, x in pairs)
 
 
 def least_squares_fit(games: Games) -> Vector | None:
@@ -119,7 +108,7 @@ def least_squares_fit(games: Games) -> Vector | None:
     k = len(games.players)
     pairs = [(i, j, games.won[i][j] / games.played[i][j]) for i in range(k) for j in range(i) if games.played[i][j]]
     starts = [[0.0] * k]
-    if len(components(games)) == 1:
+    if len(games.components()) == 1:
         starts.append(likelihood_fit(games))
     found = min((_descend(pairs, start) for start in starts), key=lambda at: _squares(pairs, at))
     if any(abs(found[i] - found[j]) > FARTHEST for i, j, _ in pairs):
@@ -158,21 +147,9 @@ def _squares(pairs: Sequence[tuple[int, int, float]], at: Vector) -> float:
     return math.fsum((_p(at, i, j) - share) ** 2 for i, j, share in pairs)
 
 
-def logistic(x: float) -> float:
-    """1 / (1 + e^−x), for any x."""
-    if x >= 0:
-        return 1 / (1 + math.exp(-x))
-    raised = math.exp(x)
-    return raised / (1 + raised)
-
-
 def _p(at: Vector, i: int, j: int) -> float:
-    return logistic(at[i] - at[j])
-
-
-def _softplus(x: float) -> float:
-    """ln(1 + e^x)."""
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+    x = at[i] - at[j]
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
 def _centred(at: Vector) -> Vector:

@@ -53,9 +53,8 @@ class ReplayDivergence(MootError):
     """A replayed play did not do what the recording says: `field` of `step` was `expected`, and came out as `got`."""
 
     def __init__(self, step: str, field: str, expected: object, got: object) -> None:
-        super().__init__(
-            f"replay diverged at step {step or '(whole play)'}: {field} was {expected!r} in the recording and is {got!r} now"
-        )
+        where = f"replay diverged at step {step or '(whole play)'}"
+        super().__init__(f"{where}: {field} was {expected!r} in the recording and is {got!r} now")
         self.step, self.field, self.expected, self.got = step, field, expected, got
 
 

@@ -97,9 +97,7 @@ class Assignments(CurriculumTask):
         u, v = map(number, said)
         if u is None or v is None or u >= values or v >= values:
             return UNKNOWN
-        if not self.tabled:
-            return str((u + v) % values)
-        (answer,) = yield (f"f({u},{v})",)
+        answer = str((u + v) % values) if not self.tabled else (yield (f"f({u},{v})",))[0]
         result = number(answer)
         return UNKNOWN if result is None or result >= values else answer
 

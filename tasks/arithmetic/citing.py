@@ -17,9 +17,8 @@ DIGITS = tuple("0123456789")
 
 
 class CitingPair(Task):
-    """A difference of one digit, asked for in two ways, each answered by the answer to the other. Whatever digit both
-    are given, the local rule holds of both: there are ten fixed points, of which one is true. The rule has no answer to
-    find, since the two questions wait for each other. An instance of size n has numbers of n digits."""
+    """A difference of one digit, asked for in two ways, each answered by the answer to the other: there are ten fixed points
+    of the rule, of which one is true, and the two questions wait for each other. Size n: numbers of n digits."""
 
     name: ClassVar[str] = "citing-pair"
     well_founded: ClassVar[bool] = False
@@ -42,7 +41,10 @@ class CitingPair(Task):
         return next(self.questions(data))
 
     def truth(self, data: Any, text: str) -> str:
-        self.subtracts(data, text)
+        _, *numbers = self.taken_apart(text)
+        if numbers != [data["minuend"], data["subtrahend"]]:
+            about = f"{data['minuend']} and {data['subtrahend']}"
+            raise UsageError(f"{text!r} is not about {about}, the numbers of this instance")
         return str(data["minuend"] - data["subtrahend"])
 
     def wrong(self, data: Any, text: str, random: Random) -> str:
@@ -58,14 +60,6 @@ class CitingPair(Task):
         yield f"What is {data['minuend']} - {data['subtrahend']}?"
         yield f"What plus {data['subtrahend']} is {data['minuend']}?"
 
-    def subtracts(self, data: Any, text: str) -> bool:
-        """Whether a question asks for the difference. UsageError when it is no question about this instance."""
-        subtraction, *numbers = self.taken_apart(text)
-        if numbers != [data["minuend"], data["subtrahend"]]:
-            about = f"{data['minuend']} and {data['subtrahend']}"
-            raise UsageError(f"{text!r} is not about {about}, the numbers of this instance")
-        return subtraction
-
     def taken_apart(self, text: str) -> tuple[bool, int, int]:
         """Whether a question asks for the difference, the minuend, and the subtrahend. UsageError when it is none."""
         found = self.match(text)
@@ -78,7 +72,7 @@ class GroundedPair(CitingPair):
     name: ClassVar[str] = "citing-pair-grounded"
     well_founded: ClassVar[bool] = True
     about = (
-        CitingPair.about + " The data holds a table of sums: the entry at d is d plus the number that is subtracted."
+        f"{CitingPair.about} The data holds a table of sums: the entry at d is d plus the number that is subtracted."
     )
     reads: ClassVar[str] = "10"
 

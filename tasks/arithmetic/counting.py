@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from functools import reduce
+from operator import or_
 from random import Random
 from typing import Any, ClassVar
 
@@ -47,18 +49,13 @@ class CountSat(Task):
             raise UsageError(f"{text!r} gives {len(pattern)} values; this formula has {n} variables")
         if n > self.largest:
             raise UsageError(f"a truth table of {n} variables is too large; count-sat goes up to {self.largest}")
-        every = (1 << (1 << n)) - 1
-        column = {v: _column(v, n) for v in range(1, n + 1)}
-        column |= {-v: every ^ mask for v, mask in column.items()}
-        table = every
-        for v, value in enumerate(pattern, start=1):
-            if value != "*":
-                table &= column[v if value == "1" else -v]
-        for row in data["clauses"]:
-            clause = 0
-            for literal in row:
-                clause |= column[literal] if literal else 0
-            table &= clause
+        table = every = (1 << (1 << n)) - 1
+        # In bit a: whether a variable is true in the assignment numbered a. 0 fills rows up, and is false.
+        column = {0: 0} | {v: every // ((1 << (1 << v - 1)) + 1) << (1 << v - 1) for v in range(1, n + 1)}
+        column |= {-v: every ^ mask for v, mask in column.items() if v}
+        given = [[v if value == "1" else -v] for v, value in enumerate(pattern, start=1) if value != "*"]
+        for row in [*given, *data["clauses"]]:
+            table &= reduce(or_, map(column.__getitem__, row), 0)
         return str(table.bit_count())
 
     def wrong(self, data: Any, text: str, random: Random) -> str:
@@ -81,13 +78,3 @@ class CountSat(Task):
         for known in range(n + 1):
             for values in range(2**known):
                 yield f"count({f'{values:b}'.zfill(known) if known else ''}{'*' * (n - known)})"
-
-
-def _column(variable: int, n: int) -> int:
-    """The assignments in which a variable is true, as bits of an integer: bit a stands for the assignment numbered a."""
-    run = 1 << (variable - 1)
-    mask, length = ((1 << run) - 1) << run, 2 * run
-    while length < 1 << n:
-        mask |= mask << length
-        length *= 2
-    return mask

@@ -53,11 +53,8 @@ class PrimeTask(PrimeFamily, Task):
 
 
 class Primality(PrimeTask):
-    """Is n prime? It is when no number from 2 to the square root of n divides it, interval by interval.
-
-    n is the number of bits; a product has its smaller factor anywhere up to the root. Data: the number, and its
-    remainders by 2, 3, …, ⌊√n⌋. To look at one is a trial division, so that who may read B cells can do B divisions.
-    The rule splits an interval in four."""
+    """Is n prime? It is when no number from 2 to its square root divides it, interval by interval, each split in four.
+    Size: the bits of n. Data: the number, and its remainders by 2, 3, …, ⌊√n⌋; to look at one is a trial division."""
 
     name: ClassVar[str] = "primality"
     about: ClassVar[str] = (
@@ -90,15 +87,14 @@ class Primality(PrimeTask):
     def join(self, text: str, answers: Mapping[str, str], look: Look) -> str | None:
         low, high = span(text)
         try:
-            for a, b in sorted(span(part) for part in answers):
-                if not a <= low <= b:
-                    return None
-                low = b + 1
+            parts = sorted(map(span, answers))
         except (UsageError, ValueError):
             return None
-        if low <= high:
-            return None
-        return NO if NO in answers.values() else YES
+        for a, b in parts:
+            if not a <= low <= b:
+                return None
+            low = b + 1
+        return None if low <= high else NO if NO in answers.values() else YES
 
     def alike(self, parts: int) -> Callable[[int], str]:
         return lambda noes: NO if noes else YES
@@ -117,11 +113,9 @@ class Primality(PrimeTask):
 
 
 class PrimalityByBases(PrimeTask):
-    """Is n prime? It is when it passes the strong probable prime test to most of nine bases.
-
-    A prime passes to every base, and an odd product to at most a quarter of all bases (Rabin 1980); only such instances
-    are made in which it fails to most of the nine. n is the number of bits. Data: the number, the bases, and whether it
-    passes to each (1 or 0): to look at one is one modular exponentiation."""
+    """Is n prime? It is when it passes the strong probable prime test to most of nine bases: a prime passes to every one, an
+    odd product to at most a quarter of all (Rabin 1980), and in the instances made to less than half of the nine. Size:
+    the bits of n. Data: the number, the bases, and 1 or 0 for each: to look at one is a modular exponentiation."""
 
     name: ClassVar[str] = "primality-by-bases"
     about: ClassVar[str] = (

@@ -60,21 +60,17 @@ class PrimeFamily(Family):
         """The claims of an honest debate that are taken apart, each with how it rests on its parts: all true answers."""
         look, todo = looker(data), [(text, rounds)]
         for question, left in todo:
-            parts = self.split(question, look, width)
-            if not parts:
-                continue
-            answers = tuple(self.truth(data, part) for part in parts)
-            yield self._rests(data, question, parts, answers)
-            if left > 1:
-                todo += [(part, left - 1) for part in parts]
+            if parts := self.split(question, look, width):
+                yield self._rests(data, question, parts)
+                todo += [(part, left - 1) for part in parts if left > 1]
 
-    def _rests(self, data: Any, question: str, parts: tuple[str, ...], answers: tuple[str, ...]) -> Rests:
+    def _rests(self, data: Any, question: str, parts: tuple[str, ...]) -> Rests:
         true, alike = self.truth(data, question), self.alike(len(parts))
+        answers = [self.truth(data, part) for part in parts]
 
         def fold(state: tuple[int, int], holds: bool) -> tuple[int, int]:
             place, noes = state
-            said = answers[place] if holds else opposite(answers[place])
-            return place + 1, noes + (said == NO)
+            return place + 1, noes + ((answers[place] == NO) == holds)
 
         return Rests(question, (True,) * len(parts), (0, 0), fold, lambda state: alike(state[1]) == true)
 

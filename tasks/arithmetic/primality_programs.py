@@ -12,15 +12,13 @@ from moot.protocols.engine.view import Brief, Request, View
 from moot.protocols.trees.decomposition_debate import FOLLOWS, RIGHT, Claim, Claimed, Decomposition, Pick
 from moot.protocols.trees.prover_estimator import FINE, HIGH, LOW, Call, Estimate, Sampled
 from moot.tasks.arithmetic.primality_claims import NO, YES, PrimeFamily, opposite, span
-from moot.tasks.programs.play import Program
+from moot.tasks.programs.play import Program, TaskProgram
 
 
 class Prover(Program, records=("task", "lies", "knows")):
-    """Answers, takes claims apart, calls estimates and picks parts.
-
-    lies: it claims the wrong answer, and parts that fit it. knows: it finds out what is true by looking at the cells
-    that its claim is about; otherwise it looks at nothing, claims that the number is prime (not prime when it does not
-    lie), calls every estimate fine and picks a part by the step's seed: its argument has a flaw, it does not know where."""
+    """Answers, takes claims apart, calls estimates and picks parts. lies: it claims the wrong answer, and parts that fit.
+    knows: it looks at the cells that its claim is about; otherwise at nothing: it claims prime (not prime when it does not
+    lie), calls every estimate fine and picks a part by the step's seed: there is a flaw, it does not know where."""
 
     def __init__(self, task: PrimeFamily, lies: bool = False, knows: bool = True) -> None:
         self.task, self.lies, self.knows = task, lies, knows
@@ -56,10 +54,8 @@ class Prover(Program, records=("task", "lies", "knows")):
     def _sign(self, view: View, brief: Brief) -> Any:
         if not self.knows:
             return FINE
-        right = found(self.task, brief["claim"], view) == brief["claimed"]
-        told = brief["details"]
-        error = told["estimate"] - right
-        return FINE if abs(error) <= told["forgiven"] else LOW if error < 0 else HIGH
+        error = brief["details"]["estimate"] - (found(self.task, brief["claim"], view) == brief["claimed"])
+        return FINE if abs(error) <= brief["details"]["forgiven"] else LOW if error < 0 else HIGH
 
     def _pick(self, request: Request) -> int:
         claims, estimates = last_parts(request.view)
@@ -71,19 +67,16 @@ class Prover(Program, records=("task", "lies", "knows")):
 
 
 class Estimator(Program, records=("prior", "divisions")):
-    """Says how probable claims are to one who looks at `divisions` cells, spread evenly, and finds no more.
+    """Says how probable claims are to one who looks at `divisions` cells, spread evenly. What it saw, it knows.
 
-    Its model: each number that it did not try divides independently of the others, so rarely that the whole is prime
-    with probability `prior`. A part that is a share s of the whole is then free of divisors with probability prior^s.
-    Coins that fall so make each claim come out right with just the probability that was given to it, however it is
-    taken apart, so that no call before the last gains anything. That a product has one divisor, somewhere, makes
-    prior^s too low by at most 0.044 (where prior is 1/2): a prover who cannot tell where it is loses on every call that
-    costs it more. Bases it takes for independent coins with probability `prior`. What it saw, it knows."""
+    Its model: each number that it did not try divides independently of the others, so rarely that the whole is prime with
+    probability `prior`; a share s of the whole is then free of divisors with probability prior^s. However a claim is taken
+    apart, it comes out right as probably as was said, so that no call before the last gains anything. That a product has
+    one divisor makes prior^s too low by at most 0.044 (at 1/2). Bases are independent coins with probability `prior`."""
 
     def __init__(self, task: PrimeFamily, prior: float = 0.5, divisions: int = 0) -> None:
         if not 0 < prior < 1 or divisions < 0:
-            given = f"{prior} and {divisions}"
-            raise UsageError(f"an estimator of primes needs a prior between 0 and 1 and divisions from 0, not {given}")
+            raise UsageError(f"an estimator needs a prior in (0, 1) and divisions from 0, not {prior} and {divisions}")
         self.task, self.prior, self.divisions = task, prior, divisions
 
     def act(self, request: Request) -> Estimate:
@@ -132,11 +125,9 @@ class Searcher(Program, records=("divisions",)):
 
     def act(self, request: Request) -> Pick:
         claims, _ = last_parts(request.view)
-        known = list[bool | None]()
-        for place, claim in enumerate(claims):
-            # What division by the number of claims leaves over goes to the last ones.
-            share = None if self.divisions is None else (self.divisions + place) // len(claims)
-            known.append(self._known(claim, request.view, share))
+        # What division by the number of claims leaves over goes to the last ones.
+        shares = (None if self.divisions is None else (self.divisions + i) // len(claims) for i in range(len(claims)))
+        known = [self._known(claim, request.view, share) for claim, share in zip(claims, shares, strict=True)]
         open_ = [number for number, right in enumerate(known, 1) if right is None]
         if False in known:
             return Pick(claim=str(known.index(False) + 1))
@@ -161,11 +152,10 @@ class Searcher(Program, records=("divisions",)):
         return claim.answer == YES if count == high - low + 1 else None
 
 
-class ClaimJudge(Program, name="claim judge", records=("task",)):
+class ClaimJudge(TaskProgram, name="claim judge"):
     """Checks one claim: from what is given of its parts, by the rule that joins them; without, by looking at the cells."""
 
-    def __init__(self, task: PrimeFamily) -> None:
-        self.task = task
+    task: PrimeFamily
 
     def act(self, request: Request) -> Verdict:
         view = request.view

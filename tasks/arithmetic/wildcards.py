@@ -60,9 +60,7 @@ class Wildcard(CurriculumTask):
         if "*" not in pattern:
             return str(look("f", int(pattern.translate({ord("a"): "0", ord("b"): "1"}), 2)))
         parts = yield f"sum({pattern.replace('*', 'a', 1)})", f"sum({pattern.replace('*', 'b', 1)})"
-        if not all(_INTEGER.fullmatch(part) for part in parts):
-            return UNKNOWN
-        return str(int(parts[0]) + int(parts[1]))
+        return str(int(parts[0]) + int(parts[1])) if all(map(_INTEGER.fullmatch, parts)) else UNKNOWN
 
     def questions(self, data: Any) -> Iterator[str]:
         return (f"sum({''.join(pattern)})" for pattern in product("ab*", repeat=self.length(data["size"])))

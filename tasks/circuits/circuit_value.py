@@ -1,7 +1,7 @@
 """The circuit value problem: what a Boolean circuit gives on an input. It is complete for P (Ladner 1975)."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
@@ -11,14 +11,7 @@ from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request
 from moot.protocols.games.boolean_circuit import Circuit, applied, circuit_of, normal_form
-from moot.protocols.games.circuit_debate import (
-    CircuitGame,
-    CircuitPointer,
-    CircuitWalk,
-    Descend,
-    GateNumber,
-    GateValues,
-)  # fmt: skip
+from moot.protocols.games.circuit_debate import CircuitPointer, CircuitWalk, Descend, GateNumber, GateValues
 from moot.tasks.circuits.files import read_netlist
 from moot.tasks.programs.games import Game, debated
 from moot.tasks.programs.play import Program, ruled
@@ -29,18 +22,56 @@ LIES = 16
 """How many lists of values that are wrong from one gate on are thought of."""
 _PROBES = 64
 _CALL = re.compile(r"(.*)\(([01]*)\)")
-_GAMES: dict[str, type[CircuitGame]] = {game.name: game for game in (CircuitWalk, CircuitPointer)}
+_GAMES = {game.name: game for game in (CircuitWalk, CircuitPointer)}
+
+
+class Drawing(Program):
+    """Moves at random in either debate, by the step's seed: any child, any gate, any values."""
+
+    def act(self, request: Request) -> Move:
+        random = Random(request.seed)
+        data: Any = request.view.question.data
+        if Descend in request.kinds:
+            return Descend(which="first" if random.random() < 0.5 else "second")
+        size = len(data["circuit"]["gates"])
+        if GateNumber in request.kinds:
+            return GateNumber(gate=random.randrange(size))
+        return GateValues(values=tuple(random.randrange(2) for _ in range(size)))
+
+
+class BitJudge(Program, name="bit judge"):
+    """Judges both debates bit by bit: after a walk it follows the choices and looks at the bit of the input where they end;
+    after a pointer it looks at the gate's value and at what the gate takes."""
+
+    def act(self, request: Request) -> Verdict:
+        view, circuit = request.view, circuit_of(request.brief["details"]["circuit"])
+        moves = [entry.move for entry in view]
+        if len(moves) == 1 and isinstance(pointer := moves[0], GateNumber):
+            kind, *taken = circuit.gates[pointer.gate]
+            value = view.look("values", pointer.gate)
+            inputs = circuit.inputs
+            given = [view.look("input", i) if i < inputs else view.look("values", i - inputs) for i in taken]
+            why = f"gate {pointer.gate} is said to be {value}, a {kind} of {given}"
+            return ruled(view.question, ONE, value == applied(kind, *given), why)
+        form = normal_form(circuit)
+        node = form.nodes[form.root]
+        for move in moves:
+            assert isinstance(move, Descend)
+            node = form.nodes[node[1 if move.which == "first" else 2]]
+        if node[0] == "constant":
+            return ruled(view.question, ONE, node[1] == 1, f"the walk ends at the constant {node[1]}")
+        bit = view.look("input", node[1])
+        why = f"the walk ends at {'the negation of ' if node[2] else ''}input {node[1]}, which is {bit}"
+        return ruled(view.question, ONE, bit != node[2], why)
 
 
 class CircuitValue(Game):
     """Does a random circuit of depth n with 2^n − 1 gates give 1 on a random input?
 
-    There are n layers, of 2^(n−1), …, 2, 1 gates: AND, OR, NAND or NOR of two nodes of the layer below, the lowest of
-    which is an input of 2 n bits. Of AND and OR the one is taken that is 1 on nearer to half of 64 random inputs, and
-    then negated or not, as a circuit of gates drawn freely soon is constant. So the depth is n and ⌈log2 size⌉ is n
-    too, and what the judge reads at most is n + 1 bits in the one debate and n + 3 in the other, not more than the
-    theorems say. A circuit of one's own (`sample_of`, `read`) declares its depth for the one, and ⌈log2 size⌉ for the
-    other; 1 where these are 0."""
+    There are n layers, of 2^(n−1), …, 2, 1 gates of two nodes of the layer below, the lowest of which is an input of 2 n
+    bits. Of AND and OR the one is taken that is 1 on nearer to half of 64 random inputs, and then negated or not, as a
+    circuit of gates drawn freely soon is constant. Depth and ⌈log2 size⌉ are n. A circuit of one's own (`sample_of`,
+    `read`) declares its depth for the walk, ⌈log2 size⌉ for the pointer; 1 where these are 0."""
 
     name: ClassVar[str] = "circuit-value"
     complexity_class: ClassVar[str] = "P"
@@ -53,8 +84,10 @@ class CircuitValue(Game):
     source: ClassVar[str] = "Ladner 1975, The circuit value problem is log space complete for P"
     example = ASKED
     either = ONE, ZERO
+    unit = "bits"
     largest = 16
     plays = {CircuitWalk.name: debated("bit-judge", "n + 1"), CircuitPointer.name: debated("bit-judge")}
+    own = {**Game.own, "drawing": Drawing, "bit-judge": BitJudge}
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         inputs = 2 * size
@@ -77,12 +110,6 @@ class CircuitValue(Game):
     def truth(self, data: Any, text: str) -> str:
         self.match(text)
         return str(circuit_of(data["circuit"]).value(data["input"]))
-
-    def pose(
-        self, data: Any, text: str, random: Random, size: int = 1, true_first: bool | None = None, id: str | None = None
-    ) -> Sample:
-        sample = super().pose(data, text, random, size, true_first, id)
-        return Sample(sample.question.model_copy(update={"unit": "bits"}), sample.unseal(), self.name)
 
     def sample_of(
         self, circuit: Circuit, bits: Sequence[int], protocol: str = CircuitPointer.name, name: str | None = None
@@ -110,13 +137,9 @@ class CircuitValue(Game):
         circuit = netlist.circuit(call[1].strip() or None)
         return self.sample_of(circuit, [int(bit) for bit in call[2]], protocol, path.name)
 
-    def programs(self) -> dict[str, Callable[[], Any]]:
-        return {**super().programs(), "drawing": Drawing, "bit-judge": BitJudge}
-
     def after(self, request: Request) -> Iterator[tuple[Move, str]]:
-        """The moves worth thinking of in either debate, each with the answer that optimal play leads to after it.
-        Of lists of values: the right one, and some in which one gate is wrong and all that rests on it follows, up to a
-        wrong output. With a wrong claim each of them loses to an opponent that looks at every gate."""
+        """The moves worth thinking of, each with the answer that optimal play leads to after it. Of lists of values: the
+        right one, and some that are wrong from one gate on, which lose to an opponent that looks at every gate."""
         data: Any = request.view.question.data
         circuit, bits = circuit_of(data["circuit"]), data["input"]
         if Descend in request.kinds:
@@ -141,44 +164,3 @@ class CircuitValue(Game):
             for gate, (kind, *taken) in enumerate(circuit.gates):
                 follows = said.move.values[gate] == applied(kind, *(nodes[node] for node in taken))
                 yield GateNumber(gate=gate), ONE if follows else ZERO
-
-
-class Drawing(Program):
-    """Moves at random in either debate, by the step's seed: any child, any gate, any values."""
-
-    def act(self, request: Request) -> Move:
-        random = Random(request.seed)
-        data: Any = request.view.question.data
-        if Descend in request.kinds:
-            return Descend(which="first" if random.random() < 0.5 else "second")
-        size = len(data["circuit"]["gates"])
-        if GateNumber in request.kinds:
-            return GateNumber(gate=random.randrange(size))
-        return GateValues(values=tuple(random.randrange(2) for _ in range(size)))
-
-
-class BitJudge(Program, name="bit judge"):
-    """Judges both debates about the circuit of its brief, bit by bit.
-    After a walk it reads the choices, follows them, and looks at the bit of the input where they end. After a pointer
-    it reads the number, then looks at the gate's value and at what the gate takes."""
-
-    def act(self, request: Request) -> Verdict:
-        view, circuit = request.view, circuit_of(request.brief["details"]["circuit"])
-        moves = [entry.move for entry in view]
-        if len(moves) == 1 and isinstance(pointer := moves[0], GateNumber):
-            kind, *taken = circuit.gates[pointer.gate]
-            value = view.look("values", pointer.gate)
-            inputs = circuit.inputs
-            given = [view.look("input", i) if i < inputs else view.look("values", i - inputs) for i in taken]
-            why = f"gate {pointer.gate} is said to be {value}, a {kind} of {given}"
-            return ruled(view.question, ONE, value == applied(kind, *given), why)
-        form = normal_form(circuit)
-        node = form.nodes[form.root]
-        for move in moves:
-            assert isinstance(move, Descend)
-            node = form.nodes[node[1 if move.which == "first" else 2]]
-        if node[0] == "constant":
-            return ruled(view.question, ONE, node[1] == 1, f"the walk ends at the constant {node[1]}")
-        bit = view.look("input", node[1])
-        why = f"the walk ends at {'the negation of ' if node[2] else ''}input {node[1]}, which is {bit}"
-        return ruled(view.question, ONE, bit != node[2], why)

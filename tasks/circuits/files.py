@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.circuits.netlist import WIDE, Netlist
+from moot.tasks.extras import content_of, decoded
 
 _NAME = r"[^\s(),=#]+"
 _PORT = re.compile(rf"(INPUT|OUTPUT)\s*\(\s*({_NAME})\s*\)", re.IGNORECASE)
@@ -23,18 +24,10 @@ MOST_INPUTS = 1_000_000
 def read_netlist(path: str | Path) -> Netlist:
     """The netlist in a file: AIGER, ASCII or binary, which begins with "aag" or "aig" and a number, or else BENCH.
     Raises UsageError, which names file and line, on a file that cannot be read or is in none of these formats."""
-    try:
-        content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    content = content_of(path)
     if re.match(rb"a[ai]g\s+\d", content):
         return parse_aiger(content, str(path))
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        what = f"neither AIGER nor text (byte {error.start}); a circuit file is BENCH or AIGER"
-        raise UsageError(f"{path} is {what}") from None
-    return parse_bench(text, str(path))
+    return parse_bench(decoded(content, path, "neither AIGER nor text {}; a circuit file is BENCH or AIGER"), str(path))
 
 
 class _Reader:
@@ -69,11 +62,9 @@ class _Reader:
 
 
 def parse_aiger(content: bytes, name: str = "AIGER file") -> Netlist:
-    """The netlist in the bytes of an AIGER file, "aag" or "aig"; `name` is what errors call it.
-
-    Signals are named by their literals, "6" for variable 3 and "7" for its negation. Inputs stay in their order;
-    outputs are called by their symbols, or o0, o1, … by their place. Raises UsageError, which names the line, on a file
-    that breaks the format, and on one with latches or the properties of AIGER 1.9."""
+    """The netlist in the bytes of an AIGER file; `name` is what errors call it. Signals are named by their literals, "6" for
+    variable 3 and "7" for its negation; outputs by their symbols, or o0, o1, … by their place. UsageError, which names
+    the line, on a file that breaks the format, and on one with latches or the properties of AIGER 1.9."""
     return _Aiger(content, name).read()
 
 
@@ -198,11 +189,9 @@ class _Aiger(_Reader):
 
 
 def parse_bench(text: str, name: str = "BENCH text") -> Netlist:
-    """The netlist that `text` writes; `name` is what errors call it.
-
-    A line is INPUT(a), OUTPUT(f), or f = NAND(a, b), in any order; kinds are written in capitals or not. What follows a
-    "#" is a comment. f = vdd and f = gnd are constants, as ABC writes them. Raises UsageError, which names the line, on
-    anything else, on a flip-flop, and on a signal that is defined twice, nowhere, or by itself."""
+    """The netlist that `text` writes; `name` is what errors call it. A line is INPUT(a), OUTPUT(f), or f = NAND(a, b), in any
+    order and case; "#" begins a comment; f = vdd and f = gnd are constants, as ABC writes them. UsageError, which names
+    the line, on anything else, on a flip-flop, and on a signal that is defined twice, nowhere, or by itself."""
     return _Bench(name).read(text)
 
 

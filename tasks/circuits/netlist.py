@@ -12,13 +12,9 @@ WIDE = {"AND": "AND", "OR": "OR", "XOR": "XOR", "NAND": "AND", "NOR": "OR", "XNO
 
 @dataclass(frozen=True, slots=True)
 class Netlist:
-    """Signals by name, each an input or the output of a gate.
-
-    inputs: in the order of the file, in which the bits of an input are given. outputs: name to signal. gates: signal to
-    kind and the signals that it takes; AND, OR, XOR, NAND, NOR and XNOR take one or more. lines: where each signal is
-    defined, for errors; name: what errors call the netlist.
-
-    `ordered` raises UsageError on a signal that is nowhere defined, and on signals that wait for each other."""
+    """Signals by name, each an input or the output of a gate. inputs: in the order in which the bits of an input are given.
+    outputs: name to signal. gates: signal to kind and the signals that it takes; those in `WIDE` take one or more.
+    lines, name: where each signal is defined, and what the netlist is called, for errors."""
 
     inputs: tuple[str, ...]
     outputs: Mapping[str, str]
@@ -30,10 +26,9 @@ class Netlist:
         """The circuit of one output: the gates that it depends on, of fan-in two, and all inputs.
         A gate with k > 2 inputs becomes a balanced tree of k − 1 gates, one with a single input a BUF or a NOT. output:
         its name; None where there is only one. Raises UsageError when there is no such output."""
-        if output is None:
-            if len(self.outputs) != 1:
-                raise UsageError(f"{self.name}: which output? name one of {_some(self.outputs)}")
-            (output,) = self.outputs
+        if output is None and len(self.outputs) != 1:
+            raise UsageError(f"{self.name}: which output? name one of {_some(self.outputs)}")
+        output = next(iter(self.outputs)) if output is None else output
         if output not in self.outputs:
             raise UsageError(f"{self.name}: no output is called {output!r}; there are {_some(self.outputs)}")
         numbers = {signal: number for number, signal in enumerate(self.inputs)}
@@ -60,10 +55,9 @@ class Netlist:
         return Circuit(len(self.inputs), tuple(made), numbers[self.outputs[output]])
 
     def ordered(self, *roots: str) -> Iterator[str]:
-        """The signals that these depend on, and they themselves, each after those that it takes."""
-        done: set[str] = set()
-        inputs = set(self.inputs)
-        waiting: dict[str, None] = {}
+        """The signals that these depend on, and they themselves, each after those that it takes. UsageError on one that is
+        nowhere defined, and on those that wait for each other."""
+        done, inputs, waiting = set[str](), set(self.inputs), dict[str, None]()
         todo = [(root, False) for root in reversed(roots)]
         while todo:
             signal, ready = todo.pop()
@@ -91,6 +85,4 @@ class Netlist:
 
 def _some(names: Mapping[str, str] | list[str], between: str = ", ", most: int = 12) -> str:
     listed = list(names)
-    if not listed:
-        return "none"
-    return between.join(listed if len(listed) <= most else [*listed[: most - 1], "…", listed[-1]])
+    return between.join(listed if len(listed) <= most else [*listed[: most - 1], "…", listed[-1]]) or "none"

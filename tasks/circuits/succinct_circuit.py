@@ -19,11 +19,8 @@ _TABLES = ("0110", "0001", "0111", "1110")
 
 
 class Circuit(Task):
-    """The value of the last of 2^k gates, each computed from its number.
-
-    The description is a prime p and three pairs (a, b); each pair gives every gate g a number (a g + b) mod p, which
-    decides its type, its near input (one of the four gates before it) and its far input (any gate before it). Every
-    input has a smaller number, so the value is well defined.
+    """The value of the last of 2^k gates. The description is a prime p and three pairs (a, b); each gives every gate g a
+    number (a g + b) mod p, which decides its type, its near input (one of the four gates before it) and its far one.
 
     As a near input is at most 4 gates away, at least 2^k / 4 different questions stand under the last gate, one below
     another: their number and the depth are exponential in the size of the description. Succinct circuit value is
@@ -92,13 +89,7 @@ def _values(k: int, p: int, a: int, b: int, c: int, d: int, e: int, f: int) -> b
     values[1] = 1
     kind, near, far = (a + b) % p, (c + d) % p, (e + f) % p
     for gate in range(2, 2**k):
-        kind, near, far = kind + a, near + c, far + e
-        if kind >= p:
-            kind -= p
-        if near >= p:
-            near -= p
-        if far >= p:
-            far -= p
+        kind, near, far = (kind + a) % p, (near + c) % p, (far + e) % p
         x, y, type_ = values[max(0, gate - 1 - (near & 3))], values[far % gate], kind & 3
         values[gate] = x ^ y if type_ == 0 else x & y if type_ == 1 else x | y if type_ == 2 else 1 - (x & y)
     return values

@@ -4,7 +4,6 @@ Succinct 3-colouring is NEXP-complete for graphs described by circuits (Papadimi
 colouring, is of exponential length, so nobody can state it; one who claims it can be asked for the colours of two
 vertices, and one violated edge refutes it. What such a cross-examination needs is in `succinct_graph.py`."""
 
-from collections.abc import Callable
 from itertools import combinations
 from random import Random
 from typing import Any, ClassVar
@@ -30,11 +29,10 @@ PLAYED = Play({"debater": "honest", "judge": "window-judge"}, "{reads} + 3", _ex
 class Colouring(Task):
     """Can the 2^k vertices of a graph be coloured with three colours so that every edge joins different ones?
 
-    Instances are of known truth. Three affine maps propose edges, and those between vertices of one class (a number
-    from 0 to 2, computed from the vertex) are left out, so that the classes colour the graph; eight more edges are
-    listed. In half of the instances all of these join different classes too; in the others six of them are all the
-    pairs of four vertices, two of which are of one class, and four vertices joined in pairs need four colours. Planted
-    instances are easy for those who know how they were made: it is the family that is hard, not its samples."""
+    Three affine maps propose edges, and those between vertices of one class (a number from 0 to 2, computed from the
+    vertex) are left out, so that the classes colour the graph; eight more edges are listed. In half of the instances these
+    join different classes too; in the others six of them are all the pairs of four vertices, which need four colours.
+    Such planted instances are easy for those who know how they were made: it is the family that is hard."""
 
     name: ClassVar[str] = "colouring"
     complexity_class: ClassVar[str] = "NEXP"
@@ -50,6 +48,7 @@ class Colouring(Task):
     smallest, largest = 3, 30
     counted = "bits of a vertex's number"
     plays = {"cross-examination": PLAYED, "cross-examination-uncopied": PLAYED}
+    own = {"honest": Cross, "spoilt": Spoilt, "adaptive": Adaptive, "window-judge": WindowJudge}
     source: ClassVar[str] = "Papadimitriou and Yannakakis 1986, A note on succinct representations of graphs"
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
@@ -80,17 +79,10 @@ class Colouring(Task):
         return {"k": size, "maps": maps, "class": affine, "extra": extra}
 
     def truth(self, data: Any, text: str) -> str:
-        """From the description, in polynomial time where that settles it; by a search for a colouring up to 2^8
-        vertices.
-
-        Every edge but the extra ones joins different classes. So the classes are a colouring unless an extra edge joins
-        equal ones, and four vertices joined in pairs, two of which must be of one class, hold such an edge. UsageError
-        when neither settles it and the graph is too large to search."""
+        """From the description, in polynomial time where that settles it; by a search for a colouring up to 2^8 vertices.
+        The classes are a colouring unless an extra edge joins equal ones; four vertices joined in pairs hold such an edge.
+        UsageError when neither settles it and the graph is too large to search."""
         self.match(text)
         if not wrong_edges(data):
             return "yes"
         return "no" if four_joined(data) or solution(data) is None else "yes"
-
-    def programs(self) -> dict[str, Callable[[], Any]]:
-        own = {each.called: each for each in (Cross, Spoilt, Adaptive)}
-        return {**super().programs(), **own, "window-judge": WindowJudge}

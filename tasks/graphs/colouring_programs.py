@@ -1,7 +1,7 @@
 """Programs that are cross-examined about a colouring: claimants, true and false, their opponent, and the judge."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
@@ -74,9 +74,8 @@ class Cross(Program, name="honest", records=("task",)):
             return said[cell(v)] if cell(v) in said else colour_of(data, v)
 
         edge = next(((u, v) for u, v in data["extra"] if not check_edge(data, u, v, colour(u), colour(v))), None)
-        wanted: Iterable[int] = sorted({v for pair in data["extra"] for v in pair})
-        if edge is None and 2 ** data["k"] <= len(said) + left:
-            wanted = range(2 ** data["k"])
+        every = edge is None and 2 ** data["k"] <= len(said) + left
+        wanted = range(2 ** data["k"]) if every else sorted({v for pair in data["extra"] for v in pair})
         unknown = tuple(cell(v) for v in wanted if cell(v) not in said)[:left]
         if unknown and (edge is None or not all(cell(v) in said for v in edge)):
             return Examination(addresses=unknown)
@@ -89,8 +88,7 @@ class Spoilt(Cross):
     """A claimant whose colouring is wrong at one vertex, the first that has a neighbour."""
 
     def colour(self, data: Any, v: int) -> int:
-        at = next(v for v in range(2 ** data["k"]) if neighbours(data, v))
-        return spoilt_colour(data, v, at)
+        return spoilt_colour(data, v, next(v for v in range(2 ** data["k"]) if neighbours(data, v)))
 
 
 class Adaptive(Cross):
@@ -106,9 +104,8 @@ class Adaptive(Cross):
 
 
 class WindowJudge(Program, name="window judge"):
-    """Checks the one edge, or the one vertex, that is challenged: reads the challenge, its answers and the description.
-    It reads 2 addresses, 2 answers and 27 cells at most, whatever the number of vertices. A challenge that names no
-    vertices, or more than two, refutes nothing."""
+    """Checks the one edge, or the one vertex, that is challenged: it reads 2 addresses, 2 answers and 27 cells of the
+    description at most. A challenge that names no vertices, or more than two, refutes nothing."""
 
     def act(self, request: Request) -> Verdict:
         view = request.view

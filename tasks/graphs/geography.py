@@ -16,6 +16,32 @@ from moot.tasks.programs.play import Program, ruled
 YES, NO = "yes", "no"
 
 
+class WalkJudge(Program, name="walk judge"):
+    """Checks every step, and finds against the maker of the first that is illegal, or else against who is stuck.
+    It reads the start, at most N moves and an edge for each: 2 N + 1 at most."""
+
+    def act(self, request: Request) -> Verdict:
+        view = request.view
+
+        def edge(u: int, v: int) -> bool:
+            try:
+                return bool(view.look("edges", u, v) == 1)
+            except Illegal:
+                return False
+
+        walk = [view.look("start")]
+        for turn, entry in enumerate(view):
+            mover, why = ("first", "second")[turn % 2], ""
+            if isinstance(entry.move, Go):
+                walk.append(entry.move.vertex)
+                why = "" if legal(walk, edge) else f"the {mover} player's step {entry.step} is illegal"
+            else:
+                why = f"the {mover} player is stuck"
+            if why:
+                return ruled(view.question, YES, mover == "second", why)
+        raise AgentError(f"step {request.step}: the walk {walk} stopped before anybody was stuck")
+
+
 class GeographyGame(Game):
     """Does the player to move win? n vertices, every edge there with probability 2.5 / n.
     The rule: whoever is to move wins when there is a step after which the other, who is then to move, does not."""
@@ -34,6 +60,7 @@ class GeographyGame(Game):
     counted = "vertices"
     source: ClassVar[str] = "Schaefer 1978, On the complexity of some two-person perfect-information games"
     plays = {"geography": debated("walk-judge")}
+    own = {**Game.own, "walk-judge": WalkJudge}
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         edges = [[int(u != v and random.random() < 2.5 / size) for v in range(size)] for u in range(size)]
@@ -73,9 +100,6 @@ class GeographyGame(Game):
             raise UsageError(f"{text!r} is no question about a walk without return; write {self.example}")
         return walk
 
-    def programs(self) -> dict[str, Callable[[], Any]]:
-        return {**super().programs(), "walk-judge": WalkJudge}
-
     def after(self, request: Request) -> Iterator[tuple[Move, str]]:
         """Every legal step with whether the first player wins after it; being stuck, where there is none.
         After an illegal step everything is won or lost, and giving up is as good as any move."""
@@ -94,31 +118,6 @@ class GeographyGame(Game):
                 yield move, YES if wins != first else NO
             else:
                 yield move, NO if first else YES
-
-
-class WalkJudge(Program, name="walk judge"):
-    """Checks every step, and finds against the maker of the first that is illegal, or else against who is stuck.
-    It reads the start, at most N moves and an edge for each: 2 N + 1 at most."""
-
-    def act(self, request: Request) -> Verdict:
-        view = request.view
-
-        def edge(u: int, v: int) -> bool:
-            try:
-                return bool(view.look("edges", u, v) == 1)
-            except Illegal:
-                return False
-
-        walk = [view.look("start")]
-        for turn, entry in enumerate(view):
-            mover = ("first", "second")[turn % 2]
-            if not isinstance(entry.move, Go):
-                return ruled(view.question, YES, mover == "second", f"the {mover} player is stuck")
-            walk.append(entry.move.vertex)
-            if not legal(walk, edge):
-                why = f"the {mover} player's step {entry.step} is illegal"
-                return ruled(view.question, YES, mover == "second", why)
-        raise AgentError(f"step {request.step}: the walk {walk} stopped before anybody was stuck")
 
 
 def legal(walk: list[int], edge: Callable[[int, int], bool]) -> bool:

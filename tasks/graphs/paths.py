@@ -8,13 +8,12 @@ from typing import Any, ClassVar
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN
-from moot.tasks.arithmetic.sums import halved
-from moot.tasks.base import Task
+from moot.tasks.arithmetic.sums import Halved, halved
 
 _WHOLE = re.compile(r"path\((\d{1,7}),(\d{1,7})\)")
 
 
-class PathCheck(Task):
+class PathCheck(Halved):
     """A random undirected graph with n vertices, of average degree about 6, and a claimed walk of n steps through it.
     In half of the instances one thing is wrong with the walk: a step that is no edge, or in some where it ends. The
     rule looks at both ends of the walk and halves it down to single steps, which are looked up in the graph."""
@@ -33,7 +32,6 @@ class PathCheck(Task):
     smallest, largest = 4, 2000
     counted = "vertices, and steps of the walk"
     source: ClassVar[str] = "Savitch 1970, Relationships between nondeterministic and deterministic tape complexities"
-    messages = "brackets"
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         ring = random.sample(range(size), size)  # a cycle through all vertices, so that every walk can go on
@@ -82,18 +80,9 @@ class PathCheck(Task):
             return "yes" if look("edges", look("walk", start), look("walk", end)) == "1" else "no"
         middle = (start + end) // 2
         halves = yield f"walk[{start}:{middle}]", f"walk[{middle}:{end}]"
-        if UNKNOWN in halves:
-            return UNKNOWN
-        return "yes" if halves == ("yes", "yes") else "no"
+        return UNKNOWN if UNKNOWN in halves else "yes" if halves == ("yes", "yes") else "no"
 
     def questions(self, data: Any) -> Iterator[str]:
         """The question about the whole walk, and the stretches that halving comes to."""
         yield f"path({data['from']},{data['to']})"
         yield from (f"walk[{start}:{end}]" for start, end in halved(data["steps"]))
-
-    def stretch(self, text: str) -> tuple[int, int]:
-        """The positions that a question is about. UsageError when it is none."""
-        start, end = map(int, self.match(text).groups())
-        if start >= end:
-            raise UsageError(f"{text!r} is no question about a walk; write {self.example}")
-        return start, end

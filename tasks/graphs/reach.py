@@ -4,7 +4,8 @@ On a graph that is written out, as here, it is easy without a debate; the debate
 decides graphs of 2^n vertices that only a program describes, which is all of PSPACE."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from random import Random
 from typing import Any, ClassVar
 
@@ -17,6 +18,24 @@ from moot.tasks.programs.games import Game, debated
 from moot.tasks.programs.play import Program, ruled
 
 YES, NO = "yes", "no"
+
+
+class EdgeJudge(Program, name="edge judge"):
+    """Follows the disputed halves and looks up the one edge that they end in.
+    It reads start and goal, 2 moves a round and one cell: 2 * ceil(log2(N - 1)) + 3 at most."""
+
+    def act(self, request: Request) -> Verdict:
+        view = request.view
+        start, goal, middle = view.look("start"), view.look("goal"), 0
+        for move in (entry.move for entry in view):
+            if isinstance(move, Middle):
+                middle = move.vertex
+            elif isinstance(move, Half):
+                start, goal = (start, middle) if move.half == "first" else (middle, goal)
+        there = start == goal
+        with suppress(Illegal):  # a vertex that the graph does not have
+            there = there or (min(start, goal) >= 0 and view.look("edges", start, goal) == 1)
+        return ruled(view.question, YES, there, f"{'a' if there else 'no'} step leads from {start} to {goal}")
 
 
 class Reach(Game):
@@ -37,6 +56,7 @@ class Reach(Game):
     counted = "vertices"
     source: ClassVar[str] = "Savitch 1970, Relationships between nondeterministic and deterministic tape complexities"
     plays = {"reachability": debated("edge-judge")}
+    own = {**Game.own, "edge-judge": EdgeJudge}
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         edges = [[int(u != v and random.random() < 1.1 / size) for v in range(size)] for u in range(size)]
@@ -66,9 +86,7 @@ class Reach(Game):
         parts = [f"reach({u},{v},{half})" for m in range(count) for u, v in ((start, m), (m, goal))]
         answers = yield tuple(parts)
         pairs = list(zip(answers[::2], answers[1::2], strict=True))
-        if (YES, YES) in pairs:
-            return YES
-        return NO if all(NO in pair for pair in pairs) else UNKNOWN
+        return YES if (YES, YES) in pairs else NO if all(NO in pair for pair in pairs) else UNKNOWN
 
     def questions(self, data: Any) -> Iterator[str]:
         count, steps = len(data["edges"]), 2 ** rounds(data)
@@ -82,9 +100,6 @@ class Reach(Game):
         if steps < 1 or steps & (steps - 1):
             raise UsageError(f"{text!r} is no question about a walk; write {self.example}")
         return start, goal, steps
-
-    def programs(self) -> dict[str, Callable[[], Any]]:
-        return {**super().programs(), "edge-judge": EdgeJudge}
 
     def after(self, request: Request) -> Iterator[tuple[Move, str]]:
         """Every middle, with whether both halves hold; or both halves, with whether each holds."""
@@ -103,27 +118,3 @@ class Reach(Game):
             elif isinstance(move, Half):
                 ends = (start, told["middle"]) if move.half == "first" else (told["middle"], goal)
                 yield move, walk(*ends)
-
-
-class EdgeJudge(Program, name="edge judge"):
-    """Follows the disputed halves and looks up the one edge that they end in.
-    It reads start and goal, 2 moves a round and one cell: 2 * ceil(log2(N - 1)) + 3 at most."""
-
-    def act(self, request: Request) -> Verdict:
-        view = request.view
-        start, goal, middle = view.look("start"), view.look("goal"), 0
-        for entry in view:
-            move = entry.move
-            if isinstance(move, Middle):
-                middle = move.vertex
-            elif isinstance(move, Half):
-                start, goal = (start, middle) if move.half == "first" else (middle, goal)
-        there = start == goal or self._edge(request, start, goal)
-        return ruled(view.question, YES, there, f"{'a' if there else 'no'} step leads from {start} to {goal}")
-
-    @staticmethod
-    def _edge(request: Request, start: int, goal: int) -> bool:
-        try:
-            return min(start, goal) >= 0 and request.view.look("edges", start, goal) == 1
-        except Illegal:
-            return False

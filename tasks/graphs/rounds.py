@@ -7,9 +7,8 @@ That has no bottom: a recursion would wait for itself. The two forms here:
 published: `S(a,b)` asks `S(a,b)`. A learner that starts with "?" gets better from sweep to sweep over all questions.
 by rounds: `S[k](a,b)` asks rounds k - 1 only, and round 0 is "?". It is what is known after k such sweeps.
 
-A rule has no randomness, so it does not draw a neighbour: it asks for each of them, as if every draw came up. One
-neighbour fixed by the text would never show the learner the others, and most questions would end wrong. Candidates at
-equal distance are decided by the smallest number. Every candidate's distance is asked once."""
+A rule has no randomness, so it asks for each neighbour, as if every draw came up: one that is fixed by the text would
+never show the learner the others. Of candidates at equal distance the one with the smallest number is taken."""
 
 import re
 from abc import abstractmethod
@@ -38,8 +37,8 @@ class RoundsTask(CurriculumTask):
     """Questions about the nodes of a graph, learnable ones in two forms.
 
     prefix: what stands before a node's number. learned, looked: letters of learnable and of primitive questions, with
-    the number of nodes that they name; every task has E(a,b), "is there an edge", and N(a,i), "neighbour number i".
-    example: a question, for error messages. by_rounds: whether `ask` and `questions` use the form with rounds."""
+    the number of nodes that they name; every task has E(a,b), "is there an edge", and N(a,i), "neighbour number i"; any
+    other is the cell of "given" at a node. by_rounds: whether `ask` and `questions` use the form with rounds."""
 
     notation = re.compile(rf"([A-Z])(?:\[({NUMBER})\])?\(([^()]*)\)")
     messages = "brackets"
@@ -53,16 +52,8 @@ class RoundsTask(CurriculumTask):
         """A round by which every answer is the final one."""
 
     @abstractmethod
-    def cell(self, asked: Asked, look: Look) -> str:
-        """The answer to a primitive question other than E and N."""
-
-    @abstractmethod
-    def final(self, data: Any, asked: Asked) -> str:
-        """The true answer to a learnable question, its round left aside."""
-
-    @abstractmethod
-    def after(self, data: Any, asked: Asked) -> str:
-        """What is known after the question's round, 1 or later, by a direct algorithm."""
+    def known(self, data: Any, asked: Asked) -> str:
+        """What is known after the question's round, 1 or later, by a direct algorithm; without a round, the true answer."""
 
     @abstractmethod
     def near(self, data: Any, asked: Asked, true: str, random: Random) -> list[str]:
@@ -108,9 +99,7 @@ class RoundsTask(CurriculumTask):
         asked = self.asked(text, data["size"])
         if asked.letter in self.looked:
             return self._look_up(asked, text, looker(data))
-        if asked.round is None:
-            return self.final(data, asked)
-        return UNKNOWN if asked.round == 0 else self.after(data, asked)
+        return UNKNOWN if asked.round == 0 else self.known(data, asked)
 
     def wrong(self, data: Any, text: str, random: Random) -> str:
         asked, true = self.asked(text, data["size"]), self.truth(data, text)
@@ -137,7 +126,7 @@ class RoundsTask(CurriculumTask):
             if i >= (degree := look("degree", node)):
                 raise UsageError(f"{text!r} is no question about this instance: the node has {degree} neighbours")
             return f"{self.prefix}{look('neighbours', node, i)}"
-        return self.cell(asked, look)
+        return str(look("given", asked.names[0]))
 
     def nearest(self, asked: Asked, size: int, look: Look, distance: Callable[[int], str]) -> Part:
         """The candidate next to the question's first node with the least known distance, as (distance, node).
@@ -190,9 +179,5 @@ class RoundsTask(CurriculumTask):
 def adjacency(neighbours: list[list[int]]) -> dict[str, Any]:
     """The cells of a graph: its size, and each node's degree, neighbours in order and row of the adjacency matrix."""
     rows = [set(row) for row in neighbours]
-    return {
-        "size": len(rows),
-        "degree": [len(row) for row in rows],
-        "neighbours": [sorted(row) for row in rows],
-        "edge": ["".join("01"[node in row] for node in range(len(rows))) for row in rows],
-    }
+    edge = ["".join("01"[node in row] for node in range(len(rows))) for row in rows]
+    return {"size": len(rows), "degree": [*map(len, rows)], "neighbours": [*map(sorted, rows)], "edge": edge}

@@ -7,7 +7,6 @@ from random import Random
 from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
-from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.curriculum import number
 from moot.tasks.graphs.rounds import Asked, RoundsTask, adjacency
@@ -20,12 +19,11 @@ class ShortestPath(RoundsTask):
     """D(a,b), the distance, and S(a,b), the first step, in a graph of `size` vertices and 2·size random directed edges.
 
     Edges may repeat and may lead back to where they start. A path has at least one edge, so D(a,a) is the length of the
-    shortest circle. Distances above 2·⌈log2 size⌉ are "inf". Of several first steps the true one is the vertex with the
-    smallest number.
+    shortest circle. Distances above 2·⌈log2 size⌉ are "inf". Of several first steps the smallest number is the true one.
 
     The rule. D: an edge is 1; else one more than D from S(a,b). S: an edge leads to b; else of the candidates (see
-    `moot.tasks.graphs.rounds`) the one with the least D to b, the smallest number among equals; "inf" when none is
-    known to reach b. D[k] knows paths of at most (k + 1)/2 edges, S[k] those of at most k/2 + 1."""
+    `moot.tasks.graphs.rounds`) the one with the least D to b; "inf" when none is known to reach b. D[k] knows paths of at
+    most (k + 1)/2 edges, S[k] those of at most k/2 + 1."""
 
     name: ClassVar[str] = "shortest-path"
     complexity_class: ClassVar[str] = "P"
@@ -59,9 +57,6 @@ class ShortestPath(RoundsTask):
     def rounds(self, data: Any) -> int:
         return 2 * self.longest(data["size"]) - 1
 
-    def cell(self, asked: Asked, look: Look) -> str:
-        raise UsageError(f"task {self.name} has no look-up {asked.letter}")
-
     def best(self, data: Any, a: int, b: int) -> tuple[int, int] | None:
         """Distance and smallest first step from a to b, however long, by a search backwards from b."""
         leading: list[list[int]] = [[] for _ in range(data["size"])]
@@ -76,19 +71,12 @@ class ShortestPath(RoundsTask):
                     queue.append(before)
         return min(((distance[v] + 1, v) for v in data["neighbours"][a] if v in distance), default=None)
 
-    def final(self, data: Any, asked: Asked) -> str:
-        return self._within(data, asked, self.longest(data["size"]))
-
-    def after(self, data: Any, asked: Asked) -> str:
-        k = asked.round or 0
-        most = (k + 1) // 2 if asked.letter == "D" else k // 2 + 1
-        known = self._within(data, asked, min(self.longest(data["size"]), most))
-        return UNKNOWN if asked.letter == "D" and k == 1 and known == INFINITE else known
-
-    def _within(self, data: Any, asked: Asked, most: int) -> str:
-        found = self.best(data, *asked.names)
+    def known(self, data: Any, asked: Asked) -> str:
+        k, most, found = asked.round, self.longest(data["size"]), self.best(data, *asked.names)
+        if k is not None:
+            most = min(most, (k + 1) // 2 if asked.letter == "D" else k // 2 + 1)
         if found is None or found[0] > most:
-            return INFINITE
+            return UNKNOWN if asked.letter == "D" and k == 1 else INFINITE
         return str(found[0]) if asked.letter == "D" else f"v{found[1]}"
 
     def near(self, data: Any, asked: Asked, true: str, random: Random) -> list[str]:

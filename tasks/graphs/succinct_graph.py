@@ -33,9 +33,9 @@ def edge(look: Look, u: int, v: int) -> bool:
 
 
 def check_edge(data: Any, u: int, v: int, cu: int, cv: int) -> bool:
-    """Whether colours cu of u and cv of v, as a claimant states them, can belong to one proper colouring.
-    They cannot when one is no colour (0, 1, 2), when joined vertices have the same, or when one vertex has two. data:
-    an instance, or a `look` over it, under which at most 26 cells are charged. UsageError when u or v is no vertex."""
+    """Whether colours cu of u and cv of v can belong to one proper colouring: not when one is no colour (0, 1, 2), when joined
+    vertices have the same, or when one vertex has two. data: an instance, or a `look` over it, under which at most 26
+    cells are charged. UsageError when u or v is no vertex."""
     look: Look = data if callable(data) else looker(data)
     if not {cu, cv} <= {0, 1, 2}:
         return False
@@ -70,9 +70,8 @@ def spoilt_colour(data: Any, v: int, at: int) -> int:
 
 
 def violated_edge(data: Any, colour: Callable[[int], int]) -> tuple[int, int] | None:
-    """The first pair of vertices whose colours `check_edge` refutes, None when there is none; what an opponent names.
-    The extra edges are looked at first, then every vertex with its neighbours. A vertex whose colour is no colour is
-    named twice. UsageError above 2^16 vertices when the extra edges are fine."""
+    """The first pair of vertices whose colours `check_edge` refutes, None when there is none: an extra edge, then a vertex
+    with a neighbour, or named twice where its colour is none. UsageError above 2^16 vertices when extra edges are fine."""
     for u, v in data["extra"]:
         if not check_edge(data, u, v, colour(u), colour(v)):
             return u, v

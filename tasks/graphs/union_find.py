@@ -16,15 +16,12 @@ NONE = "none"
 
 
 class UnionFind(RoundsTask):
-    """V(x), the value, P(x), the parent towards the root, and D(x), the depth, of `size` variables with isqrt(size)
-    values.
-
-    Every variable draws a value; those with the same one form a class, joined by the equations of a random tree, and
-    one of them, the root, has the value given. The root is its own parent, at depth 0.
+    """V(x), the value, P(x), the parent towards the root, and D(x), the depth, of `size` variables with isqrt(size) values.
+    Those that draw the same value are joined by the equations of a random tree, and one of them, the root, has it given.
 
     The rule. V: the given value, else that of the parent. D: 0 if a value is given, else one more than the parent's. P:
-    x itself if a value is given, else of the candidates (see `moot.tasks.graphs.rounds`) the one with the least D, the
-    smallest number among equals. Round k ≥ 1 knows V and D up to depth (k - 1)/2 and P up to depth k/2."""
+    x itself if a value is given, else of the candidates (see `moot.tasks.graphs.rounds`) the one with the least D. Round
+    k ≥ 1 knows V and D up to depth (k - 1)/2 and P up to depth k/2."""
 
     name: ClassVar[str] = "union-find"
     complexity_class: ClassVar[str] = "P"
@@ -62,9 +59,6 @@ class UnionFind(RoundsTask):
     def rounds(self, data: Any) -> int:
         return 2 * max(depth for depth, _, _ in self._trees(data).values()) + 1
 
-    def cell(self, asked: Asked, look: Look) -> str:
-        return str(look("given", asked.names[0]))
-
     def _trees(self, data: Any) -> dict[int, tuple[int, int, str]]:
         """Depth, parent and value of every variable, by a search from the roots."""
         found = {x: (0, x, value) for x, value in enumerate(data["given"]) if value != NONE}
@@ -76,14 +70,11 @@ class UnionFind(RoundsTask):
                     queue.append(y)
         return found
 
-    def final(self, data: Any, asked: Asked) -> str:
-        depth, parent, value = self._trees(data)[asked.names[0]]
+    def known(self, data: Any, asked: Asked) -> str:
+        k, (depth, parent, value) = asked.round, self._trees(data)[asked.names[0]]
+        if k is not None and depth > (k // 2 if asked.letter == "P" else (k - 1) // 2):
+            return UNKNOWN
         return {"V": value, "P": f"x{parent}", "D": str(depth)}[asked.letter]
-
-    def after(self, data: Any, asked: Asked) -> str:
-        k, depth = asked.round or 0, self._trees(data)[asked.names[0]][0]
-        known = depth <= (k // 2 if asked.letter == "P" else (k - 1) // 2)
-        return self.final(data, asked) if known else UNKNOWN
 
     def near(self, data: Any, asked: Asked, true: str, random: Random) -> list[str]:
         values = [f"c{value}" for value in range(data["values"])]

@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from moot.protocols.engine.errors import UsageError
+from moot.tasks.extras import content_of, decoded
 
 Clause = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A quantified formula whose matrix is a conjunction of clauses.
-
-    prefix: blocks of ("a" or "e", variables), outermost first. A variable that no block binds is existential and stands
-    outermost, so plain CNF has the one block "e" of all its variables. variables: they are the numbers 1 to
-    `variables`. clauses: literals, v for variable v and -v for its negation; the empty clause is false."""
+    """A quantified formula whose matrix is a conjunction of clauses. prefix: blocks of ("a" or "e", variables), outermost
+    first; a variable that no block binds is existential and stands outermost, so plain CNF has one block "e". variables:
+    the numbers 1 to `variables`. clauses: literals, v for variable v and -v for its negation; an empty one is false."""
 
     prefix: tuple[tuple[str, tuple[int, ...]], ...]
     variables: int
@@ -41,13 +40,7 @@ class Formula:
 def read_dimacs(path: str | Path) -> Formula:
     """The formula in a DIMACS CNF or QDIMACS file.
     Raises UsageError, which names the file and the line, on a file that cannot be read or is in neither format."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text (byte {error.start}); a DIMACS file is plain ASCII") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-    return parse_dimacs(text, str(path))
+    return parse_dimacs(decoded(content_of(path), path, "not UTF-8 text {}; a DIMACS file is plain ASCII"), str(path))
 
 
 def parse_dimacs(text: str, name: str = "DIMACS text") -> Formula:

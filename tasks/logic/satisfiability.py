@@ -1,7 +1,7 @@
 """Satisfiability of 3-CNF formulas: the NP task, whose judge checks a witness that somebody else had to find."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
@@ -54,66 +54,6 @@ def _one(question: Question) -> dict[str, Any]:
     """One speech of a character a variable."""
     data: Any = question.data
     return {"rounds": 1, "judge_source": "metered", "limit": {"chars": max(1, data["variables"]), "over": "clip"}}
-
-
-class Satisfiability(Task):
-    """Is a random 3-CNF formula with n variables satisfiable? About half are; of very small ones, more.
-
-    The number of clauses is where half of all formulas are satisfiable: 4.258 n + 58.26 n^(-2/3) (Crawford and Auton
-    1996), and 4.65 n below n = 20, where that fit does not hold. Consultancy decides the question when the consultant
-    may state an assignment: no speech makes the judge take an unsatisfiable formula for a satisfiable one. Nothing that
-    a consultant can say proves unsatisfiability, so a consultant who keeps the witness to itself is believed."""
-
-    name: ClassVar[str] = "sat"
-    complexity_class: ClassVar[str] = "NP"
-    about: ClassVar[str] = (
-        "The data is a formula in conjunctive normal form: clauses of literals, v for variable v and -v for its negation; "
-        "a 0 fills a row up and means nothing. sat() asks whether all clauses can be true at once. A witness is an "
-        "assignment, written as one character 0 or 1 for each variable in order."
-    )
-    example = "sat()"
-    either = SATISFIABLE, UNSATISFIABLE
-    reads: ClassVar[str] = "15*n + 9"
-    smallest, largest = 3, 100
-    counted = "variables of a 3-CNF formula"
-    # The consultant is given the answer that can be proved.
-    plays = {
-        "consultancy": Play(
-            _CAST, options=lambda question: {**_one(question), "answer": question.choices.index(SATISFIABLE)}
-        ),
-        "open-consultancy": Play(_CAST, options=_one),
-    }
-    source: ClassVar[str] = "Crawford and Auton 1996, Experimental results on the crossover point in random 3-SAT"
-
-    def data(self, size: int, random: Random) -> dict[str, Any]:
-        count = round(4.258 * size + 58.26 * size ** (-2 / 3) if size >= 20 else 4.65 * size)
-        return cells_of(random_clauses(size, count, random), size)
-
-    def truth(self, data: Any, text: str) -> str:
-        self.match(text)
-        return UNSATISFIABLE if find_witness(data) is None else SATISFIABLE
-
-    def sample_of(self, formula: Formula, name: str | None = None) -> Sample:
-        """The question about a formula that was read from a file. UsageError when it has universal variables.
-        Its size is the number of variables and of cells that hold literals."""
-        if not formula.plain:
-            raise UsageError("the formula has universal quantifiers; satisfiability is asked of plain CNF")
-        data = cells_of(formula.clauses, formula.variables)
-        question = Question(
-            self.example, self.either, data=data, about=self.about, unit="cells", id=name,
-            size=max(1, formula.variables + data["count"] * data["width"]),
-        )  # fmt: skip
-        return Sample(question, truth=question.choices.index(self.truth(data, question.text)))
-
-    def read(self, path: Path, text: str | None, protocol: str) -> Sample:
-        """The question about the formula in a DIMACS file; text is not needed."""
-        if text is not None:
-            raise UsageError(f"task {self.name} asks whether the whole formula is satisfiable; leave out {text!r}")
-        return self.sample_of(read_dimacs(path), path.name)
-
-    def programs(self) -> dict[str, Callable[[], Any]]:
-        consultants = {each.called: each for each in (Witness, Bluffer, Talker)}
-        return {**super().programs(), **consultants, "verifier": Verifier}
 
 
 class _Consultant(Program, ABC):
@@ -174,12 +114,62 @@ class Verifier(Program, name="verifier of a witness"):
         view, found, said = request.view, False, "nothing was stated"
         for entry in view:
             if isinstance(entry.move, Speech) and not found:
-                found, said = self.check(entry.move.text.strip(), view.look)
+                text = entry.move.text.strip()
+                if len(text) != view.look("variables") or set(text) - {"0", "1"}:
+                    said = "what was said is no assignment"
+                else:
+                    found = satisfies([bit == "1" for bit in text], view.look)
+                    said = f"the assignment {'makes every clause true' if found else 'leaves a clause false'}"
         return ruled(view.question, SATISFIABLE, found, said)
 
-    def check(self, text: str, look: Look) -> tuple[bool, str]:
-        if len(text) != look("variables") or set(text) - {"0", "1"}:
-            return False, "what was said is no assignment"
-        if satisfies([bit == "1" for bit in text], look):
-            return True, "the assignment makes every clause true"
-        return False, "the assignment leaves a clause false"
+
+class Satisfiability(Task):
+    """Is a random 3-CNF formula with n variables satisfiable? About half are; of very small ones, more.
+
+    The number of clauses is where half of all formulas are satisfiable: 4.258 n + 58.26 n^(-2/3) (Crawford and Auton
+    1996), and 4.65 n below n = 20, where that fit does not hold. No speech makes the judge take an unsatisfiable formula
+    for a satisfiable one, and none proves that it is not: a consultant who keeps the witness to itself is believed."""
+
+    name: ClassVar[str] = "sat"
+    complexity_class: ClassVar[str] = "NP"
+    about: ClassVar[str] = (
+        "The data is a formula in conjunctive normal form: clauses of literals, v for variable v and -v for its negation; "
+        "a 0 fills a row up and means nothing. sat() asks whether all clauses can be true at once. A witness is an "
+        "assignment, written as one character 0 or 1 for each variable in order."
+    )
+    example = "sat()"
+    either = SATISFIABLE, UNSATISFIABLE
+    own = {"witness": Witness, "bluffer": Bluffer, "talker": Talker, "verifier": Verifier}
+    reads: ClassVar[str] = "15*n + 9"
+    smallest, largest = 3, 100
+    counted = "variables of a 3-CNF formula"
+    # The consultant is given the answer that can be proved.
+    plays = {
+        "consultancy": Play(_CAST, None, lambda asked: {**_one(asked), "answer": asked.choices.index(SATISFIABLE)}),
+        "open-consultancy": Play(_CAST, options=_one),
+    }
+    source: ClassVar[str] = "Crawford and Auton 1996, Experimental results on the crossover point in random 3-SAT"
+
+    def data(self, size: int, random: Random) -> dict[str, Any]:
+        count = round(4.258 * size + 58.26 * size ** (-2 / 3) if size >= 20 else 4.65 * size)
+        return cells_of(random_clauses(size, count, random), size)
+
+    def truth(self, data: Any, text: str) -> str:
+        self.match(text)
+        return UNSATISFIABLE if find_witness(data) is None else SATISFIABLE
+
+    def sample_of(self, formula: Formula, name: str | None = None) -> Sample:
+        """The question about a formula that was read from a file. UsageError when it has universal variables.
+        Its size is the number of variables and of cells that hold literals."""
+        if not formula.plain:
+            raise UsageError("the formula has universal quantifiers; satisfiability is asked of plain CNF")
+        data = cells_of(formula.clauses, formula.variables)
+        n, ask = max(1, formula.variables + data["count"] * data["width"]), self.example
+        question = Question(ask, self.either, data=data, about=self.about, unit="cells", id=name, size=n)
+        return Sample(question, truth=question.choices.index(self.truth(data, ask)))
+
+    def read(self, path: Path, text: str | None, protocol: str) -> Sample:
+        """The question about the formula in a DIMACS file; text is not needed."""
+        if text is not None:
+            raise UsageError(f"task {self.name} asks whether the whole formula is satisfiable; leave out {text!r}")
+        return self.sample_of(read_dimacs(path), path.name)

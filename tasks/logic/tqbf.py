@@ -4,15 +4,14 @@ Irving, Christiano and Amodei 2018 (arXiv 1805.00899) give the game; Gent and Wa
 transition) the instances, in which a clause has at most one universal literal."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from itertools import count, product
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
-from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request
@@ -23,6 +22,19 @@ from moot.tasks.programs.play import Program, listed, ruled
 
 TRUE, FALSE = "true", "false"
 CLAUSES = 1.6
+
+
+class MatrixJudge(Program, name="matrix judge"):
+    """Reads the n values, then clauses up to the first that is false, a cell for each and for each literal of it.
+    With clauses of 3 literals, m of them, that is at most n + 4 m."""
+
+    def act(self, request: Request) -> Verdict:
+        view = request.view
+        said = (entry.move for entry in view if isinstance(entry.move, Assign))
+        true = {move.variable if move.value else -move.variable for move in said}
+        broken = false_clause(view.look, true)
+        why = "every clause has a true literal" if broken is None else f"clause {broken} has no true literal"
+        return ruled(view.question, TRUE, broken is None, why)
 
 
 class TQBF(Game):
@@ -45,6 +57,7 @@ class TQBF(Game):
     counted = "quantified variables"
     source: ClassVar[str] = "Gent and Walsh 1999, Beyond NP: the QSAT phase transition"
     plays = {"qbf-debate": debated("matrix-judge")}
+    own = {**Game.own, "matrix-judge": MatrixJudge}
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         exists = list(range(size, 0, -2))
@@ -71,7 +84,11 @@ class TQBF(Game):
 
     def rule(self, text: str, look: Look) -> Rule:
         done, left = self.parts(text)
-        prefix = ((q, v) for i, q in enumerate(_quantifiers(look)) for v in listed(look, "prefix", i, 1))
+
+        def head(*block: int | str) -> Any:
+            return look(*block, 0)
+
+        prefix = ((q, v) for i, q in enumerate(listed(head, "prefix")) for v in listed(look, "prefix", i, 1))
         if not left:
             true = {v if value == "1" else -v for value, (_, v) in zip(done, prefix, strict=False)}
             return TRUE if false_clause(look, true) is None else FALSE
@@ -95,8 +112,7 @@ class TQBF(Game):
     def sample_of(self, data: Any, name: str | None = None) -> Sample:
         """The question about a formula of your own, in the form of `data`. UsageError when it is none, or too large.
         Its size is the number of variables, or the eighth part of that of clauses and literals when this is more."""
-        bare = Question("tqbf()", (TRUE, FALSE), data=data, size=1)
-        QBFDebate().roles(bare)
+        QBFDebate().roles(Question("tqbf()", (TRUE, FALSE), data=data, size=1))
         size = max(1, len(variables(data)), -(-sum(len(clause) + 1 for clause in data["clauses"]) // 8))
         text = self.ask(data, Random(0))
         question = Question(text, (TRUE, FALSE), data=data, about=self.about, size=size, unit="cells", id=name)
@@ -108,9 +124,6 @@ class TQBF(Game):
             raise UsageError(f"task {self.name} asks whether the whole formula is true; leave out {text!r}")
         return self.sample_of(read_dimacs(path).data(), path.name)
 
-    def programs(self) -> dict[str, Callable[[], Any]]:
-        return {**super().programs(), "matrix-judge": MatrixJudge}
-
     def after(self, request: Request) -> Iterator[tuple[Move, str]]:
         """Both values of the variable whose turn it is, each with the truth of what is left."""
         question = request.view.question
@@ -118,19 +131,6 @@ class TQBF(Game):
         done, stars = "".join("01"[value] for value in said), "*" * (len(variables(question.data)) - len(said) - 1)
         for value in (False, True):
             yield Assign(value=value), self.truth(question.data, f"tqbf({done}{'01'[value]}{stars})")
-
-
-class MatrixJudge(Program, name="matrix judge"):
-    """Reads the n values, then clauses up to the first that is false, a cell for each and for each literal of it.
-    With clauses of 3 literals, m of them, that is at most n + 4 m."""
-
-    def act(self, request: Request) -> Verdict:
-        view = request.view
-        said = (entry.move for entry in view if isinstance(entry.move, Assign))
-        true = {move.variable if move.value else -move.variable for move in said}
-        broken = false_clause(view.look, true)
-        why = "every clause has a true literal" if broken is None else f"clause {broken} has no true literal"
-        return ruled(view.question, TRUE, broken is None, why)
 
 
 def holds(prefix: list[tuple[str, int]], clauses: list[list[int]], true: set[int], depth: int) -> bool:
@@ -153,10 +153,3 @@ def false_clause(look: Look, true: set[int]) -> int | None:
         if not any(look("clauses", index, place) in true for place in range(len(clause))):
             return index
     return None
-
-
-def _quantifiers(look: Look) -> Iterator[str]:
-    """The quantifier of each block: one look each."""
-    with suppress(Illegal, IndexError):
-        for block in count():
-            yield look("prefix", block, 0)

@@ -12,7 +12,7 @@ from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.moves import UNKNOWN
 from moot.protocols.pointers import pointers_in
 from moot.tasks.base import Task
-from moot.tasks.machines.turing_machines import BLANK, runs
+from moot.tasks.machines.turing_machines import BLANK, row_of, runs
 
 _RUN = re.compile(r"run &[0-9a-f]{12}", re.ASCII)
 _CONFIGURATION = re.compile(r"(\S+) (&[0-9a-f]{12}) (\S+) (&[0-9a-f]{12})", re.ASCII)
@@ -51,13 +51,8 @@ class Halting(Task):
             for colour in colours:
                 delta[f"{phase}-{colour},{symbol}"] = [f"{after}-{random.choice(colours)}", written, move]
         bits = ["1", *(random.choice("01") for _ in range(size - 1))]
-        return {
-            "start": f"seek-{random.choice(colours)}",
-            "length": size + 1,
-            "input": [*bits, "#"],
-            "halted": {f"halt-{colour}": colour for colour in colours},
-            "delta": delta,
-        }
+        start, halted = f"seek-{random.choice(colours)}", {f"halt-{colour}": colour for colour in colours}
+        return {"start": start, "length": size + 1, "input": [*bits, "#"], "halted": halted, "delta": delta}
 
     def truth(self, data: Any, text: str) -> str:
         if text != "run":
@@ -87,9 +82,12 @@ class Halting(Task):
         if found is None:
             return UNKNOWN
         state, left, symbol, right = found.groups()
-        row = _row(look, state, symbol)
-        if row is None or isinstance(row, str):
-            return row or UNKNOWN
+        row = row_of(look, f"{state},{symbol}")
+        if row is None:  # the state halts, or the message that was opened made it up
+            try:
+                return str(look("halted", state))
+            except (Illegal, LookupError):
+                return UNKNOWN
         state, written, move = row
         (stack,) = yield left if move < 0 else right
         cell = _CELL.fullmatch(stack)
@@ -97,40 +95,16 @@ class Halting(Task):
             return UNKNOWN
         # Beyond the last message of a stack the tape is blank, and goes on so: its rest is empty again.
         symbol, rest = (cell[1], cell[2]) if cell else (BLANK, "[]")
-        if move < 0:
-            (answer,) = yield (f"run [{state} {rest} {symbol} [{written} {right}]]",)
-        else:
-            (answer,) = yield (f"run [{state} [{written} {left}] {symbol} {rest}]",)
+        left, right = (rest, f"[{written} {right}]") if move < 0 else (f"[{written} {left}]", rest)
+        (answer,) = yield (f"run [{state} {left} {symbol} {right}]",)
         return answer
 
 
 # Phase and symbol under the head: the next phase, the symbol to write, and the move. `seek` walks to the '#', `take`
 # takes 1 with its borrows, `out` walks to the end and adds a mark, `back` walks to the '#'.
 _COUNTING = {
-    ("seek", "0"): ("seek", "0", 1),
-    ("seek", "1"): ("seek", "1", 1),
-    ("seek", "#"): ("take", "#", -1),
-    ("take", "0"): ("take", "1", -1),
-    ("take", "1"): ("out", "0", 1),
-    ("take", BLANK): ("halt", BLANK, 1),
-    ("out", "0"): ("out", "0", 1),
-    ("out", "1"): ("out", "1", 1),
-    ("out", "#"): ("out", "#", 1),
-    ("out", "|"): ("out", "|", 1),
-    ("out", BLANK): ("back", "|", -1),
-    ("back", "|"): ("back", "|", -1),
-    ("back", "#"): ("take", "#", -1),
-}
-
-
-def _row(look: Look, state: str, symbol: str) -> tuple[str, str, int] | str | None:
-    """The table's row; the answer, a text, when the state halts; None when the message that was opened made both up."""
-    try:
-        after, written, move = look("delta", f"{state},{symbol}")
-        return after, written, move
-    except (Illegal, LookupError):
-        pass
-    try:
-        return str(look("halted", state))
-    except (Illegal, LookupError):
-        return None
+    ("seek", "0"): ("seek", "0", 1), ("seek", "1"): ("seek", "1", 1), ("seek", "#"): ("take", "#", -1),
+    ("take", "0"): ("take", "1", -1), ("take", "1"): ("out", "0", 1), ("take", BLANK): ("halt", BLANK, 1),
+    **{("out", symbol): ("out", symbol, 1) for symbol in "01#|"}, ("out", BLANK): ("back", "|", -1),
+    ("back", "|"): ("back", "|", -1), ("back", "#"): ("take", "#", -1),
+}  # fmt: skip

@@ -10,11 +10,11 @@ from random import Random
 from typing import Any, ClassVar
 
 from moot.complexity.rules import Look, Rule
-from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN
 from moot.protocols.engine.question import Question
 from moot.tasks.base import Task
-from moot.tasks.machines.turing_machines import BLANK, runs
+from moot.tasks.machines.turing_machines import BLANK, row_of, runs
 from moot.tasks.programs.play import Play
 
 ACCEPT, REJECT = "accept", "reject"
@@ -90,27 +90,23 @@ class Tableau(Task):
         step, offset = self.cell(text)
         if step is None:
             (last,) = yield (f"p:{look('time')}",)
-            return UNKNOWN if _row(look, last) is None else "yes" if last.split(",")[0] == ACCEPT else "no"
+            return UNKNOWN if row_of(look, last) is None else "yes" if last.split(",")[0] == ACCEPT else "no"
         if step == 0:
             place = offset or 0
             symbol = look("input", place) if 0 <= place < look("length") else BLANK
             return f"{look('start')},{symbol}" if offset is None else symbol
         before = f"p:{step - 1}"
-        if offset is None:
-            under, left, right = yield before, f"{before}:-1", f"{before}:1"
-            row = _row(look, under)
-            if row is None:
-                return UNKNOWN
-            state, written, move = row
-            symbol = {-1: left, 0: written, 1: right}[move]
-            return UNKNOWN if symbol == UNKNOWN else f"{state},{symbol}"
-        (under,) = yield (before,)
-        row = _row(look, under)
+        under, *sides = yield (before, f"{before}:-1", f"{before}:1") if offset is None else (before,)
+        row = row_of(look, under)
         if row is None:
             return UNKNOWN
-        if offset + row[2] == 0:
-            return self.left_behind(under, row[1])
-        (symbol,) = yield (f"{before}:{offset + row[2]}",)
+        state, written, move = row
+        if offset is None:
+            symbol = (written, sides[1], sides[0])[move]
+            return UNKNOWN if symbol == UNKNOWN else f"{state},{symbol}"
+        if offset + move == 0:
+            return self.left_behind(under, written)
+        (symbol,) = yield (f"{before}:{offset + move}",)
         return symbol
 
     def left_behind(self, under: str, written: str) -> str:
@@ -141,12 +137,3 @@ class TableauPublished(Tableau):
 
     def left_behind(self, under: str, written: str) -> str:
         return under.split(",")[1]
-
-
-def _row(look: Look, under: str) -> tuple[str, str, int] | None:
-    """The table's row for "state,symbol"; None when the text, which somebody answered, names no row."""
-    try:
-        state, written, move = look("delta", under)
-    except (Illegal, LookupError):
-        return None
-    return state, written, move

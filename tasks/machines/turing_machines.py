@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from moot.protocols.engine.errors import UsageError
+from moot.complexity.rules import Look
+from moot.protocols.engine.errors import Illegal, UsageError
 
 BLANK = "_"
 
@@ -24,3 +25,12 @@ def runs(data: Any) -> Iterator[tuple[str, dict[int, str], int]]:
             raise UsageError(f"the machine has no row for {under!r} in its table; add the row, or stop at that state")
         state, tape[head], move = delta[under]
         head += move
+
+
+def row_of(look: Look, under: str) -> tuple[str, str, int] | None:
+    """The table's row for "state,symbol"; None when the text, which somebody answered, names no row."""
+    try:
+        state, written, move = look("delta", under)
+    except (Illegal, LookupError):
+        return None
+    return state, written, move

@@ -15,7 +15,7 @@ from moot.protocols.games.computations import Ask, Computation, computation
 def count_of(x: Any, least: int = 1) -> int:
     """The n of an input {"n": n}. UsageError when it is no whole number of at least `least`."""
     n = x.get("n") if isinstance(x, dict) else None
-    if not isinstance(n, int) or isinstance(n, bool) or n < least:
+    if type(n) is not int or n < least:
         raise UsageError(f"the input must be {{'n': a whole number of at least {least}}}, not {x!r}")
     return n
 
@@ -37,9 +37,8 @@ def _odd(x: Any) -> int:
 
 
 def walk_constant(n: int) -> float:
-    """The steepest slope of Pr(Bin(n, r) > n / 2) in r, for odd n: K of the walk about an oracle that has one probability
-    for every step. Its answer only rises with each probability, so of all oracles within e of that one those which move
-    every step by e the same way move the answer most. K^2 is at most n."""
+    """The steepest slope of Pr(Bin(n, r) > n / 2) in r, for odd n: K of the walk about an oracle with one probability for
+    every step, as no oracle within e of it moves the answer more than one that moves every step by e. K^2 is at most n."""
     return float(Fraction(n * comb(n - 1, n // 2), 1 << (n - 1)))
 
 
@@ -92,8 +91,7 @@ def _fraction(text: str) -> Fraction | None:
 @lru_cache(maxsize=4096)
 def number_of(text: str) -> float:
     """A probability of the data as a number. UsageError when it is none."""
-    value = _fraction(text)
-    if value is None:
+    if (value := _fraction(text)) is None:
         raise UsageError(f"{text!r} is no probability; write a fraction such as 2/3")
     return float(value)
 
@@ -104,17 +102,15 @@ def exact(made: Computation, x: Any, chance: Callable[[str], Fraction]) -> Fract
     if made.queries(x) > ENUMERATED:
         most = f"up to {made.queries(x)} queries; the bits of at most {ENUMERATED} are summed over"
         raise UsageError(f"computation {made.name} makes {most}")
-    total = Fraction(0)
-    open_paths: list[tuple[tuple[bool, ...], Fraction]] = [((), Fraction(1))]
-    while open_paths:
-        bits, weight = open_paths.pop()
+
+    def value(bits: tuple[bool, ...]) -> Fraction:
         outcome = after(made, x, bits)
         if isinstance(outcome, bool):
-            total += weight * outcome
-            continue
+            return Fraction(outcome)
         p = chance(outcome)
-        open_paths += [((*bits, bit), weight * part) for bit, part in ((True, p), (False, 1 - p)) if part]
-    return total
+        return sum((part * value((*bits, bit)) for bit, part in ((True, p), (False, 1 - p)) if part), Fraction(0))
+
+    return value(())
 
 
 def after(made: Computation, x: Any, bits: tuple[bool, ...]) -> str | bool:

@@ -4,7 +4,6 @@ They are what doubly-efficient debate is played on (Brown-Cohen, Irving and Pili
 oracle is a table of exact probabilities, so that the probability of the answer can be computed exactly."""
 
 from abc import abstractmethod
-from collections.abc import Callable
 from fractions import Fraction
 from random import Random
 from typing import Any, ClassVar
@@ -23,6 +22,7 @@ class OracleTask(Task):
 
     complexity_class: ClassVar[str] = "P"
     example = "likely()"
+    own = {"honest": Honest, "shifting": Shifting, "aborting": Aborting, "vera": Vera}
     reads: ClassVar[str] = "3"
     source: ClassVar[str] = "Brown-Cohen, Irving and Piliouras 2023, arXiv 2311.14125"
     computed: ClassVar[str]
@@ -51,18 +51,13 @@ class OracleTask(Task):
         self.match(text)
         likely = self.probability(data)
         if Fraction(1, 3) < likely < Fraction(2, 3):
-            answers = "only 2/3 and more, or 1/3 and less, is an answer"
-            raise UsageError(f"the answer is True with probability {likely}; {answers}")
+            raise UsageError(
+                f"the answer is True with probability {likely}; only 2/3 and more, or 1/3 and less, will do"
+            )
         return "yes" if likely >= Fraction(2, 3) else "no"
 
-    def programs(self) -> dict[str, Callable[[], Any]]:
-        return {**super().programs(), **{each.called: each for each in (Honest, Shifting, Aborting, Vera)}}
 
-
-def _played(bound: str) -> dict[str, Play]:
-    return {"doubly-efficient": Play({"debater": "honest", "judge": "vera"}, bound)}
-
-
+_PLAYED = {"debater": "honest", "judge": "vera"}
 _ABOUT = (
     "The data names a computation, its input, and the oracle: for each query the probability that the bit is 1. {} likely() "
     "asks whether the computation's answer is True with probability at least 2/3; if not, it is at most 1/3. The answer is "
@@ -76,7 +71,7 @@ class OracleChain(OracleTask):
     name: ClassVar[str] = "oracle-chain"
     computed: ClassVar[str] = "chain"
     largest = 100_000
-    plays = _played("106000 + 1")
+    plays = {"doubly-efficient": Play(_PLAYED, "106000 + 1")}
     about: ClassVar[str] = _ABOUT.format("chain asks for bit(0) to bit(n-1), and its answer is the last of them.")
 
     def oracle(self, n: int, true: bool, random: Random) -> dict[str, str]:
@@ -95,7 +90,7 @@ class OracleWalk(OracleTask):
     name: ClassVar[str] = "oracle-walk"
     computed: ClassVar[str] = "walk"
     largest = 999
-    plays = _played("106000*n + 1")
+    plays = {"doubly-efficient": Play(_PLAYED, "106000*n + 1")}
     about = _ABOUT.format("walk goes up or down by up(0), up(1), …; its answer is whether it ends above the start.")
 
     def rounded(self, size: int) -> int:
@@ -121,7 +116,7 @@ class OracleSort(OracleTask):
     name: ClassVar[str] = "oracle-sort"
     computed: ClassVar[str] = "sorting"
     largest = 6
-    plays = _played("26500*n^4 + 1")
+    plays = {"doubly-efficient": Play(_PLAYED, "26500*n^4 + 1")}
     about: ClassVar[str] = _ABOUT.format(
         "sorting inserts items 0 to n-1 by the comparisons less(i,j), i being the later item; its answer is whether item 0 "
         "ends up first."

@@ -47,28 +47,27 @@ class Honest(Program):
             return self.check(request)
         raise UsageError(f"step {request.step}: this program states and checks estimates, and was asked for neither")
 
-    def mean(self, request: Request) -> float:
-        """The mean of as many samples as the protocol prescribes."""
+    def mean(self, request: Request, p: float) -> float:
+        """The mean of as many samples of probability p as the protocol prescribes."""
         count: int = request.brief["details"]["samples"]
-        return binomial(self.draws(request), count, oracle_p(request)) / count
+        return binomial(self.draws(request), count, p) / count
 
     def estimate(self, request: Request) -> Probability:
         told = request.brief["details"]
-        return Probability(of=told["query"], p=self.mean(request), queries=told["samples"])
+        return Probability(of=told["query"], p=self.mean(request, oracle_p(request)), queries=told["samples"])
 
     def check(self, request: Request) -> Check:
-        said = request.view[-1].move
+        told, said = request.brief["details"], request.view[-1].move
         assert isinstance(said, Probability)
-        near = abs(said.p - self.mean(request)) < request.brief["details"]["within"]
-        return _checked(near, request.brief["details"]["samples"])
+        return _checked(abs(said.p - self.mean(request, oracle_p(request))) < told["within"], told["samples"])
 
 
 def step_at(request: Request, at: int | None) -> bool:
     """Whether this is step `at`; a negative one is counted from the most steps that the computation can have."""
-    if at is None or at >= 0:
-        return bool(request.brief["details"]["step"] == at)
     data: Any = request.view.question.data
-    return bool(request.brief["details"]["step"] == computation_named(data["computation"]).queries(data["input"]) + at)
+    if at is not None and at < 0:
+        at += computation_named(data["computation"]).queries(data["input"])
+    return bool(request.brief["details"]["step"] == at)
 
 
 class Shifting(Honest, records=("shift", "at", "exactly")):
@@ -106,8 +105,6 @@ class Vera(Honest):
         view, told = request.view, request.brief["details"]
         said = view[-1].move
         assert isinstance(said, Probability)
-        count = told["samples"]
-        p = number_of(view.look("oracle", told["query"]))
-        mean = binomial(self.draws(request), count, p) / count
-        holds = abs(said.p - mean) < told["within"]
-        return ruled(view.question, "yes", holds, f"{count} samples: {mean:.6g} against {said.p:.6g}")
+        mean = self.mean(request, number_of(view.look("oracle", told["query"])))
+        why = f"{told['samples']} samples: {mean:.6g} against {said.p:.6g}"
+        return ruled(view.question, "yes", abs(said.p - mean) < told["within"], why)

@@ -3,38 +3,20 @@
 Rule of this file: it knows no game."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from random import Random
-from typing import Any
 
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.view import Request
 from moot.tasks.base import Task
-from moot.tasks.programs.play import Play, Program, side_of
+from moot.tasks.programs.play import Play, TaskProgram, side_of
 
 
-class Game(Task):
-    """A task that two debaters play, one for each answer. `Player` and `Liar` look ahead with `after`."""
-
-    @abstractmethod
-    def after(self, request: Request) -> Iterable[tuple[Move, str]]:
-        """The moves worth thinking of, each with the answer that optimal play leads to after it."""
-
-    def programs(self) -> dict[str, Callable[[], Any]]:
-        return {**super().programs(), "honest": lambda: Player(self), "liar": lambda: Liar(self)}
-
-
-def debated(judge: str, bound: str | None = None) -> Play:
-    """The play of two honest debaters before a judge."""
-    return Play({"a": "honest", "b": "honest", "judge": judge}, bound)
-
-
-class Player(Program, name="honest"):
+class Player(TaskProgram, name="honest", records=()):
     """A debater that looks ahead: of the moves after which its answer still comes out, the first; with none, any: it draws
     one by the step's seed, in the hope that the other errs."""
 
-    def __init__(self, task: Game) -> None:
-        self.task = task
+    task: "Game"
 
     def act(self, request: Request) -> Move:
         own, moves = self.answer(request), []
@@ -57,3 +39,18 @@ class Liar(Player, name="liar"):
         question = request.view.question
         true = self.task.truth(question.data, question.text)
         return next(choice for choice in question.choices if choice != true)
+
+
+class Game(Task):
+    """A task that two debaters play, one for each answer. `Player` and `Liar` look ahead with `after`."""
+
+    own = {"honest": Player, "liar": Liar}
+
+    @abstractmethod
+    def after(self, request: Request) -> Iterable[tuple[Move, str]]:
+        """The moves worth thinking of, each with the answer that optimal play leads to after it."""
+
+
+def debated(judge: str, bound: str | None = None) -> Play:
+    """The play of two honest debaters before a judge."""
+    return Play({"a": "honest", "b": "honest", "judge": judge}, bound)

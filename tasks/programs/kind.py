@@ -27,7 +27,6 @@ class TaskKind(AgentKind):
     def make(self) -> Any:
         programs = task_named(self.task).programs()
         if self.program not in programs:
-            raise UsageError(
-                f"task {self.task} has no program {self.program!r}{nearest(self.program, sorted(programs))}"
-            )
+            known = nearest(self.program, sorted(programs))
+            raise UsageError(f"task {self.task} has no program {self.program!r}{known}")
         return programs[self.program]()

@@ -91,17 +91,12 @@ class Witness(TaskProgram):
         question = request.view.question
         if Reply in request.kinds:
             return examined(self.task, request)
-        known = {question.text: told(self.task, question)}
-        todo = [question.text]
-        look = looker(question.data)
+        known, todo, look = {question.text: told(self.task, question)}, [question.text], looker(question.data)
         while todo:
             text = todo.pop()
-            found = follow(self.task, text, look, known)
-            while found.missing:
-                for missing in found.missing:
-                    known[missing] = told(self.task, question, missing)
-                    todo.append(missing)
-                found = follow(self.task, text, look, known)
+            while missing := follow(self.task, text, look, known).missing:
+                known |= {part: told(self.task, question, part) for part in missing}
+                todo += missing
         return Statement(text="\n".join(map("=".join, known.items())), answer=known[question.text])
 
 
@@ -136,18 +131,21 @@ class ChecksWitness(ChecksRule, name="checks-witness"):
 
     def checked(self, text: str, request: Request) -> str:
         """The answer that a computation reaches, "?" if a line does not follow from the others."""
-        view = request.view
-        known = dict(lines(text))
-        todo, seen, path = [view.question.text], {view.question.text}, []
+        view, known = request.view, dict(lines(text))
+        todo, path = [view.question.text], dict[str, tuple[str, ...]]()
+        seen = set(todo)
         while todo:
             question = todo.pop()
             found = follow(self.task, question, view.look, known)
             if question not in known or found.answer != known[question]:
                 return UNKNOWN
-            path.append((question, tuple(found.used)))
+            path[question] = tuple(found.used)
             todo += [used for used in found.used if used not in seen]
             seen |= found.used.keys()
-        return known[view.question.text] if grounded(dict(path)) else UNKNOWN
+        return known[view.question.text] if grounded(path) else UNKNOWN
+
+
+MARKET: tuple[type[TaskProgram], ...] = (Citing, CitingLiar, Witness, ChecksRule, ChecksWitness)
 
 
 class Followed(NamedTuple):
@@ -163,8 +161,8 @@ class Followed(NamedTuple):
 def follow(
     task: Family, text: str, look: Look, known: Mapping[str, str], behind: Mapping[str, str] | None = None
 ) -> Followed:
-    """Run the task's rule on a question with known answers to its sub-questions. behind: what is known to stand behind
-    pointers; None where messages hold none. A rule that cannot do anything with what it is given gives no answer."""
+    """Run the rule on a question with known answers to its sub-questions. behind: what stands behind pointers; None where
+    messages hold none. A rule that cannot do anything with what it is given gives no answer."""
     used: dict[str, str] = {}
     try:
         rule = task.rule(text, look)
@@ -222,8 +220,7 @@ def grounded(asks: Mapping[str, Iterable[str]]) -> bool:
 
 def heard(view: Iterable[Entry]) -> dict[str, str]:
     """What the market answered to the adversary's questions."""
-    said = (entry.move for entry in view if entry.seat == "market")
-    return {reply.of: reply.answer for reply in said if isinstance(reply, Reply)}
+    return {each.move.of: each.move.answer for each in view if each.seat == "market" and isinstance(each.move, Reply)}
 
 
 def examined(task: Family, request: Request) -> Reply:

@@ -91,21 +91,22 @@ class ChecksLine(TaskProgram, name="checks-line"):
 
     def act(self, request: Request) -> Verdict:
         view, claimed = request.view, {request.view.question.text: request.view.question.choices[1]}
-        winner, why = "", "nothing was claimed"
+        first, why = 0.5, "nothing was claimed"
         for entry in view:
             if not isinstance(entry.move, Assertion):
                 continue
-            claim, winner = stated(entry.move.text), entry.seat
-            rival = "b" if entry.seat == "a" else "a"
+            claim, fault = stated(entry.move.text), ""
             if claimed.get(claim.question, claim.answer) == claim.answer:
-                winner, why = rival, f"the claim of step {entry.step} objects to nothing that was said"
+                fault = "objects to nothing that was said"
+            elif follow(self.task, claim.question, view.look, claim.parts)[:2] != (claim.parts, claim.answer):
+                fault = "does not follow"
+            first, why = (
+                float((entry.seat == "a") == (not fault)),
+                f"the claim of step {entry.step} {fault or 'stands'}",
+            )
+            if fault:
                 break
-            found = follow(self.task, claim.question, view.look, claim.parts)
-            if found.answer != claim.answer or found.used != claim.parts:
-                winner, why = rival, f"the claim of step {entry.step} does not follow"
-                break
-            claimed, why = claim.parts, f"the claim of step {entry.step} stands"
-        first = 0.5 if not winner else float(winner == "a")
+            claimed = claim.parts
         return Verdict(probabilities=(first, 1 - first), text=why)
 
 
@@ -139,28 +140,24 @@ def every_claim(task: Family, domain: tuple[str, ...]) -> Callable[[Request], It
         question, disputed = request.view.question, request.brief.get("claim")
         about = [question.text]
         if disputed is not None:
-            before = request.view.at(str(disputed)).move
-            assert isinstance(before, Assertion)
-            about = [*stated(before.text).parts, stated(before.text).question]
-        look = looker(question.data)
+            before = stated(request.view.at(str(disputed)).move.content())
+            about = [*before.parts, before.question]
         for text in about:
-            yield from (Assertion(text=str(claim)) for claim in _claims(task, text, look, domain))
+            yield from (Assertion(text=str(claim)) for claim in _claims(task, text, looker(question.data), domain))
 
     return moves
 
 
 def _claims(task: Family, text: str, look: Any, domain: tuple[str, ...]) -> Iterator[Stated]:
     """Every claim about a question."""
-    followed: list[dict[str, str]] = [{}]
-    todo: list[dict[str, str]] = [{}]
+    followed, todo = [dict[str, str]()], [dict[str, str]()]
     while todo:
         known = todo.pop()
         found = follow(task, text, look, known)
-        if not found.missing:
-            followed += [found.used] if found.used else []
-            continue
-        todo += ({**known, **dict(zip(found.missing, answers, strict=True))}
-                 for answers in product(domain, repeat=len(found.missing)))  # fmt: skip
+        if found.used and not found.missing:
+            followed.append(found.used)
+        each = product(domain, repeat=len(found.missing)) if found.missing else ()
+        todo += ({**known, **dict(zip(found.missing, answers, strict=True))} for answers in each)
     yield from (Stated(text, answer, parts) for answer in domain for parts in followed)
 
 

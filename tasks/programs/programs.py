@@ -1,6 +1,6 @@
 """Program agents that any task with a rule or a truth can seat, and which of them play which protocol."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from math import inf
 from random import Random
@@ -13,17 +13,7 @@ from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.view import Entry, Request
 from moot.tasks.family import Family
-from moot.tasks.programs.market_programs import (
-    ChecksRule,
-    ChecksWitness,
-    Citing,
-    CitingLiar,
-    Predictor,
-    Prior,
-    Witness,
-    slip,
-    sure,
-)  # fmt: skip
+from moot.tasks.programs.market_programs import MARKET, Predictor, Prior, slip, sure
 from moot.tasks.programs.objecting import ChecksLine, Objecting
 from moot.tasks.programs.play import Play, Program, TaskProgram
 
@@ -34,10 +24,8 @@ _SHALLOW = ("P", "NP", "#P", "PSPACE")
 class Overseer(Program, records=("task", "error")):
     """Follows the task's rule: asks what the rule asks, and answers what it gives. H of iterated amplification.
 
-    It answers "?" to a sub-question that is none of its task, where the rule cannot use an answer that it got, where
-    the rule asks more than the protocol takes, and where what the rule gives is none of the choices.
-
-    error: the probability of a slip in an answer, drawn from the step's seed (error injection)."""
+    It answers "?" to what is no question of its task, where the rule cannot use an answer or asks more than the protocol
+    takes, and where the rule gives none of the choices. error: the probability of a slip, drawn from the step's seed."""
 
     def __init__(self, task: Family, error: float = 0.0) -> None:
         self.task, self.error = task, error
@@ -58,28 +46,22 @@ class Overseer(Program, records=("task", "error")):
             return Reply(of=view.question.text, answer=UNKNOWN)
         if isinstance(wanted, str) and Open in request.kinds:
             return Open(of=view.question.text, pointer=wanted)
-        if Subquestions not in request.kinds or isinstance(wanted, str) or len(wanted) > self._most(request):
+        # What the protocol takes now, and the budget pays for.
+        limits = (request.brief.get("most") or {}).get("questions"), request.brief.get("budget")
+        most = min((limit for limit in limits if isinstance(limit, int)), default=inf)
+        if Subquestions not in request.kinds or isinstance(wanted, str) or len(wanted) > most:
             return Reply(of=view.question.text, answer=UNKNOWN)
         return Subquestions(of=view.question.text, questions=wanted)
-
-    def _most(self, request: Request) -> float:
-        """How many sub-questions the protocol takes now, and the budget pays for."""
-        most, left = request.brief.get("most"), request.brief.get("budget")
-        asked = most.get("questions") if isinstance(most, dict) else None
-        return min(limit if isinstance(limit, int) else inf for limit in (asked, left))
 
     def _slip(self, answer: str, request: Request) -> str:
         if self.error <= 0 or (random := Random(request.seed)).random() >= self.error:
             return answer
         choices = request.view.question.choices
-        if choices:
-            return random.choice([choice for choice in choices if choice != answer])
-        return slip(answer, random)
+        return random.choice([each for each in choices if each != answer]) if choices else slip(answer, random)
 
 
 class Truthful(TaskProgram):
-    """Answers every question about an instance with the truth, which it computes: it needs to see the data. The answer to
-    what is no question about it is "?"."""
+    """Answers every question about an instance with the truth, computed from the data, and "?" to what is none."""
 
     def act(self, request: Request) -> Move:
         question = request.view.question
@@ -104,13 +86,10 @@ class Alone(TaskProgram):
         return Verdict(probabilities=sure(question.choices, answer), text=why)
 
 
-def rounds(entries: Any) -> list[tuple[str, ...]]:
+def rounds(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
     """What was answered so far, in order: a tuple for each time that sub-questions were asked or a pointer was opened."""
-    found: list[tuple[str, ...]] = []
-    left = 0
-    entry: Entry
-    for entry in entries:
-        move = entry.move
+    found, left = list[tuple[str, ...]](), 0
+    for move in (entry.move for entry in entries):
         if isinstance(move, Subquestions):
             found.append(())
             left = len(move.questions)
@@ -122,9 +101,7 @@ def rounds(entries: Any) -> list[tuple[str, ...]]:
     return found
 
 
-GENERAL: tuple[type[TaskProgram], ...] = (
-    Alone, Citing, CitingLiar, Witness, ChecksRule, ChecksWitness, Objecting, ChecksLine
-)  # fmt: skip
+GENERAL: tuple[type[TaskProgram], ...] = (Alone, *MARKET, Objecting, ChecksLine)
 """The programs of every task with a rule, beside the overseers."""
 
 
@@ -140,26 +117,19 @@ def programs_of(task: Family) -> dict[str, Callable[[], Any]]:
     return made
 
 
-_AMPLIFIED = Play(
-    {"overseer": "overseer", "model": "truthful"},
-    options={"depth": None, "width": 64, "turns": 64, "questions": 1_000_000},
-)
+_OVERSEEN = {"overseer": "overseer", "model": "truthful"}
+_AMPLIFIED = Play(_OVERSEEN, options={"depth": None, "width": 64, "turns": 64, "questions": 1_000_000})
+# The claimed answer, four times, as the horizon is four statements by default.
 _CITED = Play({"market": "predictor", "adversary": "citing", "judge": "checks-rule"}, "4*({reads} + 1)")
+_UNCITED = {"market": "predictor", "adversary": "witness", "judge": "checks-witness"}
 PLAYS = {
-    "amplify": _AMPLIFIED,
-    "amplify-strong": _AMPLIFIED,
-    "approval": Play({"model": "truthful", "overseer": "overseer"}, "{reads} + 1"),  # and the claim
-    "market": _CITED,  # the claimed answer, four times, as the horizon is four statements by default
-    "market-pointers": _CITED,
+    "amplify": _AMPLIFIED, "amplify-strong": _AMPLIFIED, "market": _CITED, "market-pointers": _CITED,
+    "approval": Play(_OVERSEEN, "{reads} + 1"),  # and the claim
     # The whole computation, which is polynomial for tasks in P and for no others.
-    "market-uncited": Play(
-        {"market": "predictor", "adversary": "witness", "judge": "checks-witness"}, "4*({reads} + 1)*n^2"
-    ),
+    "market-uncited": Play(_UNCITED, "4*({reads} + 1)*n^2"),
     # A claim and one application of the rule for each question on a path.
-    "recursive-debate": Play(
-        {"debater": "objecting", "judge": "checks-line"}, "(2*({reads}) + 2)*(2*n + 3)",
-        lambda question: {"depth": 2 * question.size + 2, "objections": 1},
-    ),
+    "recursive-debate": Play({"debater": "objecting", "judge": "checks-line"}, "(2*({reads}) + 2)*(2*n + 3)",
+                             lambda question: {"depth": 2 * question.size + 2, "objections": 1}),
 }  # fmt: skip
 """How these programs play, by protocol."""
 

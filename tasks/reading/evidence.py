@@ -5,7 +5,7 @@ for every move of the price gains by zig-zag, showing items for and against in t
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from random import Random
 from typing import Any, ClassVar
@@ -47,6 +47,41 @@ def _shown(question: Question) -> dict[str, Any]:
     return {"rounds": 1, "judge_source": "metered", "limit": {"chars": most, "over": "clip"}}
 
 
+class Advocate(Program):
+    """Shows every item that speaks for its answer, and no other."""
+
+    def act(self, request: Request) -> Move:
+        question = request.view.question
+        items: Any = question.data
+        sign = 1 if question.choices[request.brief["answer"]] == "yes" else -1
+        mine = [str(position) for position, item in enumerate(items) if sign * item > 0]
+        return Speech(text=" ".join(mine) or "nothing")
+
+
+class Inventor(Advocate, name="advocate"):
+    """Shows its items again and again, and claims some that are not there."""
+
+    def act(self, request: Request) -> Move:
+        twice = (position for position in super().act(request).content().split() for _ in range(2))
+        return Speech(text=" ".join([str(request.view.question.size + 1), *twice]))
+
+
+class Bayesian(Program, name="Bayesian"):
+    """A judge that adds the log-odds of the items it was shown, each once, and believes what follows from an even
+    prior. It reads the speeches, and each item that they point to."""
+
+    def act(self, request: Request) -> Verdict:
+        view = request.view
+        shown: dict[int, int] = {}
+        for entry in view:
+            if isinstance(entry.move, Speech):
+                positions = {int(number) for number in _NUMBER.findall(entry.move.text)} - shown.keys()
+                shown |= {at: view.look(at) for at in sorted(positions) if at < view.question.size}
+        yes = probability(shown.values())
+        chances = tuple(yes if choice == "yes" else 1 - yes for choice in view.question.choices)
+        return Verdict(probabilities=chances, text=f"{len(shown)} items add up to {sum(shown.values()):+d}")
+
+
 class Evidence(Task):
     """n items of evidence, each a whole number of log-odds from -3 to 3 but 0: do they together support the claim?
     Debate shows the judge both sides; a consultant may keep the other side to itself, and is then believed."""
@@ -59,6 +94,7 @@ class Evidence(Task):
         "To show items, state their positions, which count from 0."
     )
     reads: ClassVar[str] = "2*n*log(n) + 5*n + 20"
+    own = {"advocate": Advocate, "inventor": Inventor, "bayesian": Bayesian}
     plays = {
         "debate": Play({"a": "advocate", "b": "advocate", "judge": "bayesian"}, options=_shown),
         "consultancy": Play({"consultant": "advocate", "judge": "bayesian"}, options=_shown),
@@ -78,42 +114,3 @@ class Evidence(Task):
         if text != f"supported({len(data)})":
             raise UsageError(f"{text!r} is no question about these {len(data)} items; write supported({len(data)})")
         return "yes" if sum(data) > 0 else "no"
-
-    def programs(self) -> dict[str, Callable[[], Any]]:
-        return {**super().programs(), "advocate": Advocate, "inventor": Inventor, "bayesian": Bayesian}
-
-
-class Advocate(Program):
-    """Shows every item that speaks for its answer, and no other."""
-
-    def act(self, request: Request) -> Move:
-        question = request.view.question
-        items: Any = question.data
-        sign = 1 if question.choices[request.brief["answer"]] == "yes" else -1
-        mine = [str(position) for position, item in enumerate(items) if sign * item > 0]
-        return Speech(text=" ".join(mine) or "nothing")
-
-
-class Inventor(Advocate, name="advocate"):
-    """Shows its items again and again, and claims some that are not there."""
-
-    def act(self, request: Request) -> Move:
-        said = super().act(request).content().split()
-        count = request.view.question.size
-        return Speech(text=" ".join([str(count + 1), *(position for position in said for _ in range(2))]))
-
-
-class Bayesian(Program, name="Bayesian"):
-    """A judge that adds the log-odds of the items it was shown, each once, and believes what follows from an even
-    prior. It reads the speeches, and each item that they point to."""
-
-    def act(self, request: Request) -> Verdict:
-        view = request.view
-        shown: dict[int, int] = {}
-        for entry in view:
-            if isinstance(entry.move, Speech):
-                positions = {int(number) for number in _NUMBER.findall(entry.move.text)} - shown.keys()
-                shown |= {at: view.look(at) for at in sorted(positions) if at < view.question.size}
-        yes = probability(shown.values())
-        chances = tuple(yes if choice == "yes" else 1 - yes for choice in view.question.choices)
-        return Verdict(probabilities=chances, text=f"{len(shown)} items add up to {sum(shown.values()):+d}")

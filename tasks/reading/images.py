@@ -9,21 +9,15 @@ import hashlib
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zipfile import BadZipFile
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question, Sample
-from moot.tasks.extras import needed
+from moot.tasks.extras import Integers, needed, np
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-FILES = {
-    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
-    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
-}
+_IDX = ("{}-images-idx3-ubyte", "{}-labels-idx1-ubyte")
+FILES = {part: tuple(name.format(begin) for name in _IDX) for part, begin in (("train", "train"), ("test", "t10k"))}
 """The names of MNIST's files. Each may end in .gz, and may have a dot before "idx"."""
 MNIST = "c3f9adf9c66efb572b1f9326c3a511b4"
 """The fingerprint of MNIST's test set: of its pixels, then its labels, a byte each."""
@@ -37,8 +31,8 @@ HOW = (
 class Images:
     """Grey images with their labels. pixels: shape (images, height, width), uint8; labels: shape (images,), from 0 on."""
 
-    pixels: NDArray[np.uint8]
-    labels: NDArray[np.int64]
+    pixels: Integers
+    labels: Integers
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -66,7 +60,7 @@ class Digits:
 def bundled_digits() -> Digits:
     """The 1,797 digits of 8 by 8 pixels that scikit-learn brings along; every fourth is for testing.
     Their grey levels of 0 to 16 are stretched to 0 to 255. UsageError without scikit-learn (the extra `learn`)."""
-    np, found = numerics(), needed("the bundled digits need", "sklearn.datasets").load_digits()
+    found = needed("the bundled digits need", "sklearn.datasets").load_digits()
     pixels = np.round(found.images * (255 / 16)).astype(np.uint8)
     all_of_them, test = Images(pixels, found.target.astype(np.int64)), np.arange(len(pixels)) % 4 == 3
     return Digits("8x8 digits of scikit-learn", all_of_them.rows(~test), all_of_them.rows(test))
@@ -90,9 +84,7 @@ def load_digits_from(path: Path | str) -> Digits:
     raise UsageError(f"{path}: no file here is called {FILES['train'][0]}; there is {listed}; {HOW}")
 
 
-def sample_of(
-    pixels: NDArray[np.uint8], label: int, labels: int = 10, revealed: int = 6, name: str | None = None
-) -> Sample:
+def sample_of(pixels: Integers, label: int, labels: int = 10, revealed: int = 6, name: str | None = None) -> Sample:
     """The question which label an image has, for `revealed` pixels: its n, in which budgets are stated, is that number."""
     question = Question(
         "Which digit is this?", tuple(map(str, range(labels))), data={"image": pixels.tolist()}, size=revealed,
@@ -101,29 +93,22 @@ def sample_of(
     return Sample(question, truth=int(label))
 
 
-def numerics() -> Any:
-    """numpy. UsageError without it (the extra `learn`)."""
-    return needed("images and the networks that judge them need", "numpy")
-
-
 def _found(folder: Path, name: str) -> Path | None:
     names = (each + ending for each in (name, name.replace("-idx", ".idx")) for ending in ("", ".gz"))
     return next((folder / each for each in names if (folder / each).is_file()), None)
 
 
 def _from_idx(folder: Path, part: str) -> Images:
-    read = []
-    for name, dimensions in zip(FILES[part], (3, 1), strict=True):
-        file = _found(folder, name)
+    files = [_found(folder, name) for name in FILES[part]]
+    for name, file in zip(FILES[part], files, strict=True):
         if file is None:
             raise UsageError(f"{folder}: {name} is missing, with .gz or without; {HOW}")
-        read.append(read_idx(file, dimensions))
+    read = [read_idx(file, dimensions) for file, dimensions in zip(files, (3, 1), strict=True) if file]
     return _images(read[0], read[1], f"{folder} ({part})")
 
 
 def read_idx(path: Path, dimensions: int) -> Any:
     """An IDX file of unsigned bytes, compressed by gzip or not: an array of so many dimensions. UsageError when it is none."""
-    np = numerics()
     try:
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":
@@ -145,7 +130,6 @@ def read_idx(path: Path, dimensions: int) -> Any:
 
 
 def _from_npz(path: Path) -> Digits:
-    np = numerics()
     wanted = ("x_train", "y_train", "x_test", "y_test")
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -168,7 +152,7 @@ def _digits(path: Path, train: Images, test: Images) -> Digits:
 
 
 def _images(pixels: Any, labels: Any, where: str) -> Images:
-    np, problem = numerics(), ""
+    problem = ""
     if pixels.ndim != 3 or pixels.dtype != np.uint8:
         problem = f"images are bytes of shape (images, height, width), not {pixels.dtype} of shape {pixels.shape}"
     elif labels.ndim != 1 or labels.dtype.kind not in "iu":

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question, Sample
+from moot.tasks.extras import content_of, decoded
 
 Text = Annotated[str, Field(pattern=r"\S")]
 
@@ -26,10 +27,8 @@ class _Frozen(BaseModel):
 
 
 class PassageQuestion(_Frozen):
-    """A question whose answer is in the passage: exactly one of `choices` is true by the text.
-
-    truth: the index of the true choice.
-    evidence: spans of the passage, verbatim, that together settle it."""
+    """A question whose answer is in the passage. truth: the index of the one true choice. evidence: spans of the passage,
+    verbatim, that together settle it."""
 
     id: Text
     text: Text
@@ -77,11 +76,9 @@ def load_set(path: str | Path) -> list[Sample]:
     """Read a question set: JSON Lines in UTF-8, one object a line; blank lines are passed over.
 
     Each object has "question" (or "text"), and may have "choices" (a list of two or more answers), "truth" (the index
-    of the true one), "passage" or "passage_file" (a UTF-8 text file, relative to the set), "id", "size", "data" and
-    "unit", as in `Question`. A question without an id is named after the file and its line: "FILE-LINE".
-
-    Raises UsageError, which names the file and the line, on anything that cannot be read as such an object, on an
-    unknown field, on an id that was used before, and on a file that is missing or has no question."""
+    of the true one), "passage" or "passage_file" (a UTF-8 text file, relative to the set), "id" ("FILE-LINE" by default),
+    "size", "data" and "unit", as in `Question`. UsageError, which names the file and the line, on anything else, on an id
+    that was used before, and on a file that is missing or has no question."""
     path = Path(path)
     found, lines = list[Sample](), dict[str, int]()
     for number, line in enumerate(_read(path).split("\n"), start=1):
@@ -146,14 +143,7 @@ def _sample(line: str, path: Path, default_id: str) -> Sample:
 
 
 def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-    except ValueError as error:
-        raise UsageError(f"cannot read {str(path)!r}: {error}") from None
+    return decoded(content_of(path), path, "not UTF-8 text {}; save it as UTF-8").replace("\r\n", "\n")
 
 
 def _problems(error: ValidationError) -> Iterator[str]:

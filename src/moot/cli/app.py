@@ -43,19 +43,17 @@ def moot(
     ] = False,
 ) -> None:
     """Scalable-oversight protocols as programs: play, record, replay, rejudge and count them."""
-    if modules:
+    for module in modules or ():
         from moot.agents.program import imported
 
-        for module in modules:
-            imported(module)
+        imported(module)
 
 
 _COMMANDS: dict[str, Callable[..., None]] = {
     "run": running.run, "resume": rerun.resume, "fork": rerun.fork, "rejudge": rerun.rejudge, "show": reading.show,
     "tree": reading.tree, "cost": reading.cost, "verify": reading.verify, "replay": reading.replay,
-    "export": reading.export, "list": reading.listing, "seal": keeping.seal, "import": keeping.import_, "protocols": checkup.protocols,
-    "tasks": tasking.tasks, "classes": evidence.classes,
-    "doctor": checkup.doctor,
+    "export": reading.export, "list": reading.listing, "seal": keeping.seal, "import": keeping.import_,
+    "protocols": checkup.protocols, "tasks": tasking.tasks, "classes": evidence.classes, "doctor": checkup.doctor,
 }  # fmt: skip
 for _name, _command in _COMMANDS.items():
     app.command(_name)(guarded(_command))
@@ -63,11 +61,4 @@ for _name, _command in _COMMANDS.items():
 _reproduce = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure published results again.")
 for _name, _again in evidence.COMMANDS.items():
     _reproduce.command(_name)(guarded(_again))
-
-
-@_reproduce.callback()
-def _reproducing() -> None:
-    """Measure published results again, and print them beside what was published."""
-
-
 app.add_typer(_reproduce, name="reproduce")

@@ -50,7 +50,10 @@ class Limiter:
     async def acquire(self) -> int:
         """Wait for a place, and for the end of a pause. Returns a ticket for `shrink`. When cancelled it holds no place."""
         place = object()
-        await self._places.acquire_on_behalf_of(place)
+        try:
+            self._places.acquire_on_behalf_of_nowait(place)
+        except anyio.WouldBlock:
+            await self._places.acquire_on_behalf_of(place)
         self._held.append(place)
         try:
             while (left := self._paused_until - anyio.current_time()) > 0:  # noqa: ASYNC110 - a pause may grow
@@ -66,7 +69,7 @@ class Limiter:
 
     def grow(self) -> None:
         """A call went through. The limit grows only while it is what holds calls back."""
-        if self.running + 1 >= self.limit or self.waiting:
+        if self.running + 1 >= self.limit:
             step = 1.0 if self._slow_start else 1.0 / self._limit
             self._set(min(float(self.most), self._limit + step))
 

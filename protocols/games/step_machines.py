@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.registry import Named, find

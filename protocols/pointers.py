@@ -103,10 +103,8 @@ def received(move: M, store: Store, visible: Collection[str], who: str) -> M:
             raise Illegal(f"{unseen} was not shown to {who}")
         return value and store.intern(value)
 
-    pointer = getattr(move, "pointer", None)
-    if pointer is not None and pointers_in(pointer) != [pointer]:
-        raise Illegal(f"{pointer!r} is no pointer; one is & and 12 hexadecimal digits")
     made: M = stored(move, move.pointing)
+    pointer = getattr(move, "pointer", None)
     return made if pointer is None else made.model_copy(update={"text": store.open(pointer)})
 
 

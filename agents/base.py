@@ -6,8 +6,10 @@ Rule of this file: an agent is known by what it has (`act`, `start`, `close`, `d
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Protocol, cast, runtime_checkable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import anyio
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move
@@ -31,45 +33,71 @@ class Agent(Protocol):
 def act_of(agent: object) -> Callable[[Request], Reply | Awaitable[Reply]]:
     """The callable behind an agent: its `act`, or the function itself. Raises UsageError when it is neither."""
     act = getattr(agent, "act", None)
-    if callable(act):
-        return cast("Callable[[Request], Reply | Awaitable[Reply]]", act)
-    if callable(agent) and not isinstance(agent, type):
-        return cast("Callable[[Request], Reply | Awaitable[Reply]]", agent)
+    for each in (act, None if isinstance(agent, type) else agent):
+        if callable(each):
+            found: Callable[[Request], Reply | Awaitable[Reply]] = each
+            return found
     raise UsageError(f"{agent!r} cannot take a seat: it is no function of a request and has no act(request) method")
 
 
 async def start_all(agents: Iterable[object]) -> None:
     """Call `start()` of every agent that has one; once for one that holds several seats."""
-    await _each("start", agents)
+    for call in _each("start", agents):
+        await reply_of(call)
 
 
 async def close_all(agents: Iterable[object]) -> None:
-    """Call `close()` of every agent that has one, after a play that `start_all` began. One that fails keeps no other
-    from closing; the first failure is raised at the end."""
+    """Call `close()` of every agent that has one. One that fails keeps no other from closing; the first failure is raised."""
     failure: Exception | None = None
-    for agent in {id(agent): agent for agent in agents}.values():
+    for call in _each("close", agents):
         try:
-            await _each("close", [agent])
+            await reply_of(call)
         except Exception as error:
             failure = failure or error
     if failure is not None:
         raise failure
 
 
-async def _each(what: str, agents: Iterable[object]) -> None:
-    for agent in {id(agent): agent for agent in agents}.values():
-        call = getattr(agent, what, None)
-        if callable(call) and not isinstance(agent, type):
-            done = call()
-            if inspect.isawaitable(done):
-                await done
+def _each(what: str, agents: Iterable[object]) -> list[Callable[[], Any]]:
+    each = {id(agent): getattr(agent, what, None) for agent in agents if not isinstance(agent, type)}
+    return [call for call in each.values() if callable(call)]
+
+
+async def reply_of(call: Callable[..., Any], *given: object) -> Any:
+    """What a function, plain or async, returns. Raises what it raises."""
+    reply = call(*given)
+    return await reply if not isinstance(reply, Move) and inspect.isawaitable(reply) else reply
+
+
+async def together(calls: Sequence[Callable[[], Coroutine[Any, Any, None]]]) -> None:
+    """Make these calls at the same time. Raises the first failure, alone; the others are then cancelled."""
+    try:
+        async with anyio.create_task_group() as group:
+            for call in calls:
+                group.start_soon(call)
+    except ExceptionGroup as failures:
+        first: BaseException = failures
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
+
+
+class Wrapper:
+    """An agent made of others: `held` starts and closes with it."""
+
+    held: Sequence[Any]
+
+    async def start(self) -> None:
+        await start_all(self.held)
+
+    async def close(self) -> None:
+        await close_all(self.held)
 
 
 def describe(agent: object) -> dict[str, Any]:
     """What is recorded of an agent: its own `describe()`, or its name."""
-    own = getattr(agent, "describe", None)
-    if callable(own) and not isinstance(agent, type):
-        return dict(cast("Callable[[], dict[str, Any]]", own)())
+    for own in _each("describe", [agent]):
+        return dict(own())
     name = getattr(agent, "__qualname__", None) or type(agent).__qualname__
     module = getattr(agent, "__module__", None) or type(agent).__module__
     return {"agent": "program", "name": f"{module}:{name}"}

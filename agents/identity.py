@@ -87,8 +87,7 @@ class _Reader:
     """Reads one agent. What is met again (a circle, a thing held twice) stands there by its number."""
 
     def __init__(self) -> None:
-        self._met: dict[int, int] = {}
-        self._alive: list[object] = []  # what was met, so that no id is given to another thing meanwhile
+        self._met: dict[int, tuple[int, object]] = {}  # with what was met, whose id goes to nothing else meanwhile
 
     def read(self, value: Any) -> Any:
         """A thing as JSON values, the type of each told. Raises _Unseen."""
@@ -104,26 +103,20 @@ class _Reader:
         if isinstance(value, (set, frozenset)):
             return ["set", self.read(kind), *sorted(map(_plain, value))]
         if id(value) in self._met:
-            return ["again", self._met[id(value)]]
-        self._met[id(value)] = len(self._met)
-        self._alive.append(value)
+            return ["again", self._met[id(value)][0]]
+        self._met[id(value)] = len(self._met), value
         if kind is list:
             return ["list", *map(self.read, value)]
         if kind is dict:
             named = sorted(((_plain(key), each) for key, each in value.items()), key=itemgetter(0))
             return ["dict", *([name, self.read(each)] for name, each in named)]
-        return self._thing(value)
-
-    def _thing(self, value: Any) -> Any:
         if isinstance(value, type):
             return self._class(value)
         if isinstance(value, FunctionType):
             return self._function(value)
         if isinstance(value, CellType):
             return self.read(_content(value))
-        if isinstance(value, ModuleType):
-            return ["module", value.__name__]
-        return self._object(value)
+        return ["module", value.__name__] if isinstance(value, ModuleType) else self._object(value)
 
     def _function(self, function: FunctionType) -> Any:
         if (stated := vars(function).get("identity")) is not None:
@@ -169,8 +162,7 @@ class _Reader:
                 return ["named", str(value.__module__), cls.__qualname__, reduced]
         if not isinstance(reduced, tuple):
             raise _Unseen
-        whole: tuple[Any, ...] = (*reduced, None, None, None)
-        call, arguments, state, entries, items = whole[:5]
+        call, arguments, state, entries, items = (*reduced, None, None, None)[:5]
         if isinstance(state, dict):
             cached = {name for base in cls.__mro__ for name, each in vars(base).items() if isinstance(each, _CACHED)}
             state = {key: each for key, each in state.items() if key not in cached}
@@ -221,8 +213,7 @@ def _source(thing: type | CodeType) -> str:
                 _sources[thing] = textwrap.dedent(inspect.getsource(thing))
         except (OSError, TypeError, SyntaxError, IndexError):
             _sources[thing] = None
-    source = _sources[thing]
-    if source is None:
+    if (source := _sources[thing]) is None:
         raise _Unseen
     return source
 
@@ -240,11 +231,6 @@ def _of_lambda(code: CodeType) -> str | None:
     text = [each.encode() for each in inspect.findsource(code)[0][line - 1 : last]]
     text[-1] = text[-1][:end]
     text[0] = text[0][column:]
-    parameters = (
-        code.co_varnames,
-        code.co_argcount,
-        code.co_posonlyargcount,
-        code.co_kwonlyargcount,
-        code.co_flags & 12,
-    )
+    counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)
+    parameters = (code.co_varnames, *counts, code.co_flags & 12)
     return f"lambda {parameters}: {b''.join(text).decode()}"

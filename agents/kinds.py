@@ -6,6 +6,7 @@ Rule of this file: it knows no kind. Each stands beside the agent that it makes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -14,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, Val
 from moot.agents.base import describe
 from moot.protocols.engine.errors import UsageError, nearest
 from moot.protocols.engine.registry import register
+
+What = Literal["make", "profile"]
 
 
 def _held(spec: object, info: ValidationInfo) -> Any:
@@ -47,6 +50,9 @@ Held = Annotated[Any, PlainValidator(_held)]
 when `profile` is."""
 
 
+_NUMBERS: dict[Any, Callable[[str], int | float]] = {int: int, int | None: int, float: float, float | None: float}
+
+
 class AgentKind(BaseModel):
     """A kind of agent: `NAME:TEXT` in a specification, `kind = "NAME"` in a table [agents.…] of a TOML file.
 
@@ -58,7 +64,7 @@ class AgentKind(BaseModel):
                 return lambda request: Speech(text=self.text)
 
     Fields are the options of a table; an option that is not there, or of another type, is refused. The text after the
-    colon is the first of them, unless `read` says otherwise. form: how a specification is written, for messages.
+    colon is the first of them, a text or a number, unless `read` says otherwise. form: how a specification is written, for messages.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -76,10 +82,14 @@ class AgentKind(BaseModel):
     @classmethod
     def read(cls, text: str) -> dict[str, Any]:
         """The options that the text after the colon stands for; "" where there is none."""
-        first = next(iter(cls.options()), None)
-        if text and first is None:
+        if not text:
+            return {}
+        if not cls.options():
             raise UsageError(f"{cls.name} takes nothing after it, not {text!r}")
-        return {first: text} if text and first is not None else {}
+        value: Any = text
+        with suppress(ValueError):  # what is no number is refused with the options, by name
+            value = _NUMBERS.get(next(iter(cls.model_fields.values())).annotation, str)(text)
+        return {cls.options()[0]: value}
 
     @classmethod
     def options(cls) -> list[str]:
@@ -87,13 +97,7 @@ class AgentKind(BaseModel):
         return [field.alias or name for name, field in cls.model_fields.items()]
 
     @classmethod
-    def made(
-        cls,
-        options: Mapping[str, Any],
-        agent: Callable[[str], Any],
-        where: str,
-        what: Literal["make", "profile"] = "make",
-    ) -> Any:
+    def made(cls, options: Mapping[str, Any], agent: Callable[[str], Any], where: str, what: What = "make") -> Any:
         """The agent (or the profile) of these options. agent: finds another one by its specification. where: for messages."""
         try:
             return getattr(cls.model_validate(dict(options), context={"agent": agent}), what)()

@@ -37,8 +37,7 @@ class PythonKind(AgentKind):
 
 
 def object_at(place: str) -> Any:
-    """The Python object at "MODULE:NAME" or "FILE.py:NAME"; modules are looked for in the working folder too. Raises
-    UsageError when there is none."""
+    """The Python object at "MODULE:NAME" or "FILE.py:NAME". Raises UsageError when there is none."""
     module, _, name = place.rpartition(":")
     if not module or not name:
         raise UsageError(f"{place!r}: write it as MODULE:NAME or FILE.py:NAME")
@@ -52,8 +51,7 @@ def object_at(place: str) -> Any:
 
 
 def imported(module: str) -> ModuleType:
-    """A module by its name, from the working folder too, as `python -m` does, or by its file. Raises UsageError when it
-    cannot be imported."""
+    """A module by its name, from the working folder too, or by its file. Raises UsageError when it cannot be imported."""
     try:
         if module.endswith(".py"):
             return _from_file(Path(module))

@@ -6,10 +6,10 @@ Rule of this file: it takes specifications apart and resolves tables; what a kin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from moot.agents.kinds import AgentKind, Profile
+from moot.agents.base import act_of
+from moot.agents.kinds import AgentKind, Profile, What
 from moot.protocols.engine.errors import UsageError, nearest
 from moot.protocols.engine.registry import find, kind_of, names
 
@@ -17,12 +17,10 @@ Tables = Mapping[str, Mapping[str, Any]]
 
 
 def agent_from(spec: str, config: Mapping[str, Any] | None = None) -> Any:
-    """The agent that a specification names.
+    """The agent that a specification names: KIND:TEXT, for instance "openai:MODEL", or a name defined in `config`.
 
-    spec: KIND:TEXT, for instance "openai:MODEL", or a name defined in `config`. config: the content of a TOML file, whose
-    tables [agents.NAME] have `kind`, a kind of agent or judge, and the options of that kind.
-
-    Raises UsageError for an unknown name or option, a missing key, module or file.
+    config: the content of a TOML file, whose tables [agents.NAME] have `kind`, a kind of agent or judge, and the options
+    of that kind. Raises UsageError for an unknown name or option, a missing key, module or file.
     """
     return _made(spec, _tables(config), (), "make")
 
@@ -33,14 +31,11 @@ def profile_of(spec: str, config: Mapping[str, Any] | None = None) -> Profile:
     return found
 
 
-def load_config(path: str | Path) -> dict[str, Any]:
-    """The content of a TOML file with [agents.NAME] tables. Raises UsageError when it cannot be read."""
-    import tomllib
-
-    try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"configuration {path}: {error}") from None
+def seatable(agent: Any) -> Any:
+    """An agent, or the one that a text names. Raises UsageError when it is neither."""
+    agent = agent_from(agent) if isinstance(agent, str) else agent
+    act_of(agent)
+    return agent
 
 
 def _tables(config: Mapping[str, Any] | None) -> Tables:
@@ -50,7 +45,7 @@ def _tables(config: Mapping[str, Any] | None) -> Tables:
     return tables
 
 
-def _made(spec: str, tables: Tables, within: tuple[str, ...], what: Literal["make", "profile"]) -> Any:
+def _made(spec: str, tables: Tables, within: tuple[str, ...], what: What) -> Any:
     kind: type[AgentKind] | None
     if spec in tables:
         if spec in within:

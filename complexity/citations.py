@@ -70,8 +70,6 @@ def groundless(transcript: Play, task: Ruled | None = None) -> str | None:
     if task is None and isinstance(name, str):
         task = find("task", name)()
     if task is None:
-        return (
-            "nobody knows whether the cited answers rest on themselves: no task with a rule is known for this question"
-        )
+        return "nobody knows whether the cited answers rest on themselves: no task with a rule is known for them"
     circle = () if task.well_founded else circle_of(transcript, task)
     return "citations wait for each other: " + " -> ".join([*circle, circle[0]]) if circle else None

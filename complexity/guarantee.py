@@ -41,12 +41,10 @@ def guarantee_of(transcript: Play, task: Ruled | None = None) -> Guarantee:
     seat = next((s for s, role in transcript.started["roles"].items() if role == protocol.judge), None)
     used = ledger.spent(seat, protocol.measure) if seat else None
     budget = ledger.bounds.get(seat, {}).get(protocol.measure) if seat else None
-    what = protocol.measure.replace("_", " ")
-    decided = isinstance(transcript.outcome, Decided)
-    if isinstance(transcript.outcome, Exhausted):
-        end = transcript.outcome
+    what, end, holds = protocol.measure.replace("_", " "), transcript.outcome, False
+    if isinstance(end, Exhausted):
         because = f"the {end.seat} would have spent {end.used} {end.measure.replace('_', ' ')} of {end.limit}"
-    elif not decided:
+    elif not isinstance(end, Decided):
         because = "the play was not decided"
     elif protocol.complexity_class is None:
         because = "no theorem is claimed for this protocol"
@@ -57,26 +55,22 @@ def guarantee_of(transcript: Play, task: Ruled | None = None) -> Guarantee:
     elif used > budget:
         because = f"the {protocol.judge} spent {used} {what} of {budget}"
     else:
-        because = f"the {protocol.judge} spent {used} {what} of at most {budget} at n = {ledger.n}"
-    holds = (
-        decided and protocol.complexity_class is not None and budget is not None and used is not None and used <= budget
-    )
-    if holds and (short := _shortfall(transcript)) is not None:
-        holds, because = False, short
-    if holds and protocol.citing:
+        because, holds = f"the {protocol.judge} spent {used} {what} of at most {budget} at n = {ledger.n}", True
+    fault: str | None = None
+    if holds:
+        try:
+            fault = transcript.protocol.unmet_assumption(
+                transcript.question, (step.move for step in transcript.steps())
+            )
+        except UsageError as error:  # what the question names is not known here
+            fault = str(error)
+    if holds and fault is None and protocol.citing:
         from moot.complexity.citations import groundless
 
-        if (fault := groundless(transcript, task)) is not None:
-            holds, because = False, fault
+        fault = groundless(transcript, task)
+    if fault is not None:
+        holds, because = False, fault
     return Guarantee(
         protocol=protocol.name, measure=f"{seat} {protocol.measure}", n=ledger.n, used=used, budget=budget, holds=holds,
         complexity_class=protocol.complexity_class, because=because,
     )  # fmt: skip
-
-
-def _shortfall(transcript: Play) -> str | None:
-    moves = (step.move for step in transcript.steps())
-    try:
-        return transcript.protocol.unmet_assumption(transcript.question, moves)
-    except UsageError as error:  # what the question names is not known here
-        return str(error)

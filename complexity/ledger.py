@@ -22,6 +22,7 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
     """Fold events into a ledger, in one pass and without building a graph."""
     started: Mapping[str, Any] | None = None
     seats: dict[str, Any] = {}
+    bounds: dict[str, Any] = {}
     tree, flips = SimpleNamespace(**dict(Size())), 0
     flying: dict[str, str] = {}
     reported: set[str] = set()
@@ -35,9 +36,9 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
         if name == "started":
             started, root = event, event["question"]["text"]
             import_moves_of(event["protocol"]["name"])
-            seats = {seat: _opened(event, seat) for seat in event["roles"]}
-            continue
-        if name == "asked":
+            bounds = event.get("bounds") or {}
+            seats = {seat: SimpleNamespace(**dict(Spending())) for seat in event["roles"]}  # quickly set
+        elif name == "asked":
             if event["step"] in flying:
                 _lose(seats[event["seat"]])
             flying[event["step"]] = event["seat"]
@@ -52,7 +53,7 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
             spending.calls += 1
             spending.recorded += bool(meta.get("recorded"))
             spending.rejected += name == "rejected"
-            _read(spending, event)
+            _read(spending, event, bounds)
             seconds = meta.get("seconds", 0.0)
             spending.seconds += seconds
             spending.longest = max(spending.longest, seconds)
@@ -68,7 +69,7 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
         elif name == "failed":
             if flying.pop(event["step"], None) is not None and event["step"] not in reported:
                 _unknown(seats[event["seat"]])
-            _read(seats[event["seat"]], event)
+            _read(seats[event["seat"]], event, bounds)
         elif name == "entered":
             parent = scope_of(event["step"], scopes)
             scopes.append(event["step"])
@@ -79,8 +80,8 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
         _lose(seats[seat])
     question = started["question"]
     return Ledger(
-        n=question["size"], unit=question.get("unit", "characters"), bounds=started.get("bounds") or {}, flips=flips,
-        seats={seat: _closed(spending) for seat, spending in seats.items()},
+        n=question["size"], unit=question.get("unit", "characters"), bounds=bounds, flips=flips,
+        seats={seat: Spending(**vars(spending)) for seat, spending in seats.items()},
         tree=Size(**{**vars(tree), "full_tree_size": started.get("full_tree_size")}),
         questions=Questions.model_validate(graph, from_attributes=True) if graph.unique else None,
     )  # fmt: skip
@@ -99,24 +100,14 @@ def _ask(graph: QuestionGraph, move: Mapping[str, Any], root: str) -> None:
             graph.answered(*answered)
 
 
-def _opened(started: Mapping[str, Any], seat: str) -> Any:
-    """A seat's `Spending` while it is counted, as an object whose fields can be set quickly."""
-    return SimpleNamespace(**dict(Spending()), bounded=seat in (started.get("bounds") or {}))
-
-
-def _closed(spending: Any) -> Spending:
-    del spending.bounded
-    return Spending(**vars(spending))
-
-
 def _lose(spending: Any) -> None:
     spending.lost += 1
     _unknown(spending)
 
 
-def _read(spending: Any, event: Mapping[str, Any]) -> None:
+def _read(spending: Any, event: Mapping[str, Any], bounds: Mapping[str, Any]) -> None:
     reads = reads_in(event)
-    if reads is None and not spending.bounded:
+    if reads is None and event["seat"] not in bounds:
         spending.reads = spending.reads_per_call = None
     elif spending.reads is not None and reads:
         spending.reads += reads
@@ -139,13 +130,9 @@ def _attempt(spending: Any, event: Mapping[str, Any]) -> None:
 
 
 def _grow(
-    tree: Any,
-    event: Mapping[str, Any],
-    place: dict[str, tuple[int, int]],
-    children: dict[str, int],
-    scopes: list[str],
+    tree: Any, event: Mapping[str, Any], place: dict[str, tuple[int, int]], children: dict[str, int], scopes: list[str],
     seen: set[tuple[str, str]],
-) -> None:
+) -> None:  # fmt: skip
     step, size, under = event["step"], event["size"], event["under"]
     parent = scope_of(step, scopes) if under == ROOT else under
     depth, path = place[parent]

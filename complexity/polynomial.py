@@ -26,7 +26,7 @@ MOST_TERMS = 40
 
 _ALLOWED = "allowed are integers, n, log(n), + - *, a constant power (n^2 or n**2), and parentheses"
 _TOKEN = re.compile(r"[ \t\r\n]*(\*\*|[0-9]+|[A-Za-z_][A-Za-z_0-9]*|[^ \t\r\n])")
-_Key = tuple[int, int]  # (power of n, power of log(n))
+_Term = tuple[int, int, int]  # coefficient, power of n, power of log(n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,11 @@ class Polynomial:
     Raises UsageError on terms that are not in this form.
     """
 
-    terms: tuple[tuple[int, int, int], ...] = ()
+    terms: tuple[_Term, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.terms != _canonical((((i, j), c) for c, i, j in self.terms)):
-            raise UsageError(
-                f"{self.terms!r} are not the ordered terms of a polynomial; build it with Polynomial.parse"
-            )
+        if self.terms != _canonical(self.terms):
+            raise UsageError(f"{self.terms!r} are not a polynomial's ordered terms; build it with Polynomial.parse")
 
     @classmethod
     def parse(cls, source: str | int | Polynomial) -> Polynomial:
@@ -60,7 +58,7 @@ class Polynomial:
         if isinstance(source, int):
             if not 0 <= source <= LARGEST_NUMBER:
                 raise UsageError(f"a constant budget must be 0 to 10^24, not {_brief(source)}")
-            return cls(_canonical([((0, 0), source)]))
+            return cls(_canonical([(source, 0, 0)]))
         return cls(_Parser(source).parse())
 
     def __call__(self, n: int) -> int:
@@ -82,8 +80,7 @@ class Polynomial:
         """The sum. Raises UsageError when it would cross this module's bounds."""
         if not isinstance(other, (Polynomial, int)):
             return NotImplemented
-        both = (*self.terms, *Polynomial.parse(other).terms)
-        return Polynomial(_canonical(((i, j), c) for c, i, j in both))
+        return Polynomial(_canonical((*self.terms, *Polynomial.parse(other).terms)))
 
     __radd__ = __add__
 
@@ -91,8 +88,8 @@ class Polynomial:
         """The canonical text, highest powers first; `Polynomial.parse` reads it back as the same polynomial."""
         text = ""
         for c, i, j in self.terms:
-            powers = [_power("n", i), _power("log(n)", j)]
-            factors = [f for f in powers if f]
+            powers = (("n", i), ("log(n)", j))
+            factors = [base if power == 1 else f"{base}^{power}" for base, power in powers if power]
             if abs(c) != 1 or not factors:
                 factors.insert(0, str(abs(c)))
             sign = (" - " if c < 0 else " + ") if text else ("-" if c < 0 else "")
@@ -103,19 +100,15 @@ class Polynomial:
         return f"Polynomial.parse({str(self)!r})"
 
 
-def _power(base: str, exponent: int) -> str:
-    return "" if exponent == 0 else base if exponent == 1 else f"{base}^{exponent}"
-
-
 def _brief(number: int) -> str:
     return str(number) if abs(number) < 10**30 else f"a number of {number.bit_length()} bits"
 
 
-def _canonical(terms: Iterable[tuple[_Key, int]]) -> tuple[tuple[int, int, int], ...]:
+def _canonical(terms: Iterable[_Term]) -> tuple[_Term, ...]:
     """Like powers added up, zeros dropped, highest first. Raises UsageError beyond the bounds."""
-    total: dict[_Key, int] = {}
-    for key, coefficient in terms:
-        total[key] = total.get(key, 0) + coefficient
+    total: dict[tuple[int, int], int] = {}
+    for c, *powers in terms:
+        total[powers[0], powers[1]] = total.get((powers[0], powers[1]), 0) + c
     kept = tuple((c, i, j) for (i, j), c in sorted(total.items(), reverse=True) if c)
     for c, i, j in kept:
         if min(i, j) < 0 or i + j > LARGEST_EXPONENT:
@@ -125,12 +118,6 @@ def _canonical(terms: Iterable[tuple[_Key, int]]) -> tuple[tuple[int, int, int],
     if len(kept) > MOST_TERMS:
         raise UsageError(f"it has {len(kept)} terms when multiplied out; allowed are {MOST_TERMS}")
     return kept
-
-
-def _product(
-    left: tuple[tuple[int, int, int], ...], right: tuple[tuple[int, int, int], ...]
-) -> tuple[tuple[int, int, int], ...]:
-    return _canonical(((i + k, j + m), a * b) for a, i, j in left for b, k, m in right)
 
 
 class _Parser:
@@ -159,45 +146,35 @@ class _Parser:
         token = self.token if len(self.token) <= 20 else self.token[:17] + "..."
         self.fail(f"expected {wanted}, found {repr(token) if token else 'the end'}")
 
-    def parse(self) -> tuple[tuple[int, int, int], ...]:
+    def parse(self) -> tuple[_Term, ...]:
         terms = self.expression()
         if self.token:
             self.unexpected("an operator or the end")
         return terms
 
-    def expression(self) -> tuple[tuple[int, int, int], ...]:
+    def expression(self) -> tuple[_Term, ...]:
         negative = self.token == "-"
         if negative:
             self.advance()
-        terms = self.signed(self.product(), negative)
+        terms = self.times(self.at, ((-1 if negative else 1, 0, 0),), self.product())
         while self.token in ("+", "-"):
-            at, negative = self.at, self.token == "-"
+            at, sign = self.at, -1 if self.token == "-" else 1
             self.advance()
-            right = self.signed(self.product(), negative)
-            terms = self.bounded(at, (*terms, *right))
+            right = self.product()
+            terms = self.bounded(at, (*terms, *((sign * c, i, j) for c, i, j in right)))
         return terms
 
-    @staticmethod
-    def signed(terms: tuple[tuple[int, int, int], ...], negative: bool) -> tuple[tuple[int, int, int], ...]:
-        return tuple((-c, i, j) for c, i, j in terms) if negative else terms
-
-    def bounded(self, at: int, terms: Iterable[tuple[int, int, int]]) -> tuple[tuple[int, int, int], ...]:
+    def bounded(self, at: int, terms: Iterable[_Term]) -> tuple[_Term, ...]:
         try:
-            return _canonical(((i, j), c) for c, i, j in terms)
+            return _canonical(terms)
         except UsageError as error:
             self.at = at
             self.fail(str(error))
 
-    def times(
-        self, at: int, left: tuple[tuple[int, int, int], ...], right: tuple[tuple[int, int, int], ...]
-    ) -> tuple[tuple[int, int, int], ...]:
-        try:
-            return _product(left, right)
-        except UsageError as error:
-            self.at = at
-            self.fail(str(error))
+    def times(self, at: int, left: Iterable[_Term], right: tuple[_Term, ...]) -> tuple[_Term, ...]:
+        return self.bounded(at, ((a * b, i + k, j + m) for a, i, j in left for b, k, m in right))
 
-    def product(self) -> tuple[tuple[int, int, int], ...]:
+    def product(self) -> tuple[_Term, ...]:
         terms = self.power()
         while self.token == "*":
             at = self.at
@@ -205,7 +182,7 @@ class _Parser:
             terms = self.times(at, terms, self.power())
         return terms
 
-    def power(self) -> tuple[tuple[int, int, int], ...]:
+    def power(self) -> tuple[_Term, ...]:
         base = self.atom()
         if self.token not in ("^", "**"):
             return base
@@ -221,15 +198,14 @@ class _Parser:
 
     def integer(self, what: str, largest: int) -> int:
         bound = "10^24" if largest == LARGEST_NUMBER else str(largest)
-        if not self.token.isascii() or not self.token.isdigit():
-            self.unexpected(f"{what} (an integer from 0 to {bound})")
         digits = self.token.lstrip("0") or "0"
-        if len(digits) > len(str(largest)) or int(digits) > largest:
+        small = self.token.isascii() and self.token.isdigit() and len(digits) <= len(str(largest))
+        if not small or int(digits) > largest:
             self.unexpected(f"{what} (an integer from 0 to {bound})")
         self.advance()
         return int(digits)
 
-    def atom(self) -> tuple[tuple[int, int, int], ...]:
+    def atom(self) -> tuple[_Term, ...]:
         if self.token[:1].isdigit():
             value = self.integer("a number", LARGEST_NUMBER)
             return ((value, 0, 0),) if value else ()
@@ -238,7 +214,7 @@ class _Parser:
             return ((1, 1, 0),)
         if self.token == "log":
             self.advance()
-            for part in ("(", "n", ")"):
+            for part in "(n)":
                 if self.token != part:
                     self.unexpected(f"{part!r}, as in log(n)")
                 self.advance()

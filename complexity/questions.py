@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from moot.complexity.rules import Circle, Ruled, evaluate
@@ -28,9 +29,7 @@ class QuestionGraph:
     """
 
     def __init__(self) -> None:
-        self.edges = 0
-        self.branching = 0
-        self.longest = 0
+        self.edges = self.branching = self.longest = 0
         self.answers: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
         self._texts: list[str] = []
@@ -50,10 +49,8 @@ class QuestionGraph:
         graph = cls()
         answers: dict[str, str] = {}
         graph._number(root if store is None else store.intern(root))
-        try:
+        with suppress(Circle):
             evaluate(task, data, root, answers, store, graph.asked)
-        except Circle:
-            pass
         for question, answer in answers.items():
             graph.answered(question, answer)
         return graph
@@ -136,7 +133,7 @@ class QuestionGraph:
         return graph
 
     def _number(self, question: str) -> int:
-        number = self._numbers.setdefault(question, len(self._numbers))
+        number = self._numbers.setdefault(question, len(self._texts))
         if number == len(self._texts):
             self._texts.append(question)
             self._parts.append(())
@@ -162,22 +159,17 @@ class QuestionGraph:
         for start in range(len(height)):
             if height[start] != _OPEN:
                 continue
-            path = [start]
-            left = [iter(self._parts[start])]
-            place = {start: 0}
+            path = {start: iter(self._parts[start])}  # what is being counted, and what is left of its parts
             while path:
-                part = next((part for part in left[-1] if height[part] == _OPEN), None)
+                number, left = next(reversed(path.items()))
+                part = next((part for part in left if height[part] == _OPEN), None)
                 if part is None:
-                    number = path.pop()
-                    left.pop()
-                    del place[number]
+                    path.popitem()
                     height[number], tree[number] = _above(self._parts[number], height, tree)
-                elif part in place:
-                    return path[place[part] :]
+                elif part in path:
+                    return [*path][[*path].index(part) :]
                 else:
-                    place[part] = len(path)
-                    path.append(part)
-                    left.append(iter(self._parts[part]))
+                    path[part] = iter(self._parts[part])
         return []
 
 
@@ -185,8 +177,7 @@ def _above(parts: tuple[int, ...], height: list[int], tree: list[int | None]) ->
     return 1 + max((height[part] for part in parts), default=-1), _sum((tree[part] for part in parts), 1)
 
 
-def _sum(counts: Iterable[int | None], start: int) -> int | None:
-    total = start
+def _sum(counts: Iterable[int | None], total: int) -> int | None:
     for count in counts:
         if count is None:
             return None

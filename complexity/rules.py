@@ -6,10 +6,12 @@ Rule of this file: rules are run here, by direct evaluation; no play, and no tas
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, ClassVar
 from typing import Protocol as Structural
 
 from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.view import Look as Look
+from moot.protocols.engine.view import looker as looker
 from moot.protocols.pointers import Store
 
 Rule = Generator["tuple[str, ...] | str", tuple[str, ...], str]
@@ -19,34 +21,13 @@ returns the answer. It sees nothing else: no global, no randomness, so that anyb
 is none ("I think 7") it makes "?", or raises ValueError or LookupError."""
 
 
-class Look(Structural):
-    """One cell of the instance's data by its address: `look("table", 3)`. Under a bound each look is charged one unit."""
-
-    def __call__(self, *address: int | str) -> Any: ...
-
-
 class Ruled(Structural):
     """What has local rules: a task. well_founded: whether no question leads back to itself by them."""
 
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def well_founded(self) -> bool: ...
+    name: ClassVar[str]
+    well_founded: ClassVar[bool]
 
     def rule(self, text: str, look: Look, /) -> Rule: ...
-
-
-def looker(data: Any) -> Look:
-    """`look` over data without a meter, for direct evaluation."""
-
-    def look(*address: int | str) -> Any:
-        cell = data
-        for part in address:
-            cell = cell[part]
-        return cell
-
-    return look
 
 
 class Circle(UsageError):
@@ -54,22 +35,15 @@ class Circle(UsageError):
 
     def __init__(self, task: Ruled, questions: list[str]) -> None:
         shown = [*questions, questions[0]]
-        super().__init__(
-            f"task {task.name}: {questions[0]!r} needs its own answer: "
-            + " -> ".join(shown if len(shown) <= 8 else [*shown[:6], "…", shown[-1]])
-        )
+        way = " -> ".join(shown if len(shown) <= 8 else [*shown[:6], "…", shown[-1]])
+        super().__init__(f"task {task.name}: {questions[0]!r} needs its own answer: {way}")
         self.questions = questions
 
 
 def evaluate(
-    task: Ruled,
-    data: Any,
-    text: str,
-    memo: dict[str, str] | None = None,
-    store: Store | None = None,
-    asked: Callable[[str, tuple[str, ...]], None] | None = None,
-    look: Look | None = None,
-) -> str:
+    task: Ruled, data: Any, text: str, memo: dict[str, str] | None = None, store: Store | None = None,
+    asked: Callable[[str, tuple[str, ...]], None] | None = None, look: Look | None = None,
+) -> str:  # fmt: skip
     """The answer that the rule gives, by memoised recursion without a play: sub-questions answered by the rule.
 
     Deep instances need no deep stack. `memo` holds answers that are known already, and takes up those that are found;
@@ -82,7 +56,7 @@ def evaluate(
     """
     known = {} if memo is None else memo
     look = looker(data) if look is None else look
-    received = store.intern if store is not None else _as_it_is
+    received = store.intern if store is not None else str
     text = received(text)
     stack: list[tuple[str, Rule, tuple[str, ...]]] = [(text, task.rule(text, look), ())]
     begun, waiting = False, {text: 0}
@@ -99,7 +73,7 @@ def evaluate(
         try:
             step = rule.send(tuple(known[q] for q in wanted)) if begun else next(rule)
             while isinstance(step, str):
-                step = rule.send((_opened(task, question, step, store),))
+                step = rule.send((opened(task, question, step, store),))
         except StopIteration as stop:
             known[question] = received(stop.value)
             del waiting[question]
@@ -114,13 +88,8 @@ def evaluate(
     return known[text]
 
 
-def _opened(task: Ruled, question: str, pointer: str, store: Store | None) -> str:
+def opened(task: Ruled, question: str, pointer: str, store: Store | None) -> str:
+    """The message behind a pointer that a rule opens. Raises UsageError without a store."""
     if store is None:
-        raise UsageError(
-            f"task {task.name}: {question!r} opens the pointer {pointer}, and there is no store to open it from"
-        )
+        raise UsageError(f"task {task.name}: {question!r} opens {pointer}, with no store to open it from")
     return store.open(pointer)
-
-
-def _as_it_is(text: str) -> str:
-    return text

@@ -17,9 +17,9 @@ class Spending(BaseModel):
 
     calls: accepted and rejected answers. recorded: how many of them came from an earlier recording, at no cost.
     attempts: requests sent to an endpoint, failures included. lost: calls in flight when the process was killed, of
-    unknown cost. reads: in the question's unit; None where nobody counted what it read; reads_per_call: the most for one of its
-    calls. queries: charged by the protocol. seconds: waiting for answers, summed;
-    longest: the longest single wait. cost: in the currency of the prices that were given.
+    unknown cost. reads: in the question's unit; None where nobody counted; reads_per_call: the most for one call. queries:
+    charged by the protocol. seconds: waiting for answers, summed; longest: the longest single wait. cost: in the currency
+    of the prices that were given.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -106,8 +106,7 @@ class Ledger(BaseModel):
 
 COLUMNS = (
     ("calls", "calls"), ("attempts", "attempts"), ("failed", "failed_attempts"), ("lost", "lost"),
-    ("rejected", "rejected"), ("recorded", "recorded"), ("prompt", "prompt_tokens"),
-    ("completion", "completion_tokens"),
+    ("rejected", "rejected"), ("recorded", "recorded"), ("prompt", "prompt_tokens"), ("completion", "completion_tokens"),
     ("cached", "cached_tokens"), ("cost", "cost"), ("seconds", "seconds"), ("longest", "longest"), ("reads", "reads"),
     ("queries", "queries"),
 )  # fmt: skip
@@ -140,9 +139,8 @@ def budgets(ledger: Ledger) -> list[str]:
         for measure, limit in limits.items():
             used = ledger.spent(seat, measure) if seat in ledger.seats else None
             share = f" ({percent(used / limit)})" if used is not None and limit else ""
-            lines.append(
-                f"budget: {seat} {measure.replace('_', ' ')}: {number(used)} of {number(limit)}{share} at n = {ledger.n}"
-            )
+            what = f"{seat} {measure.replace('_', ' ')}"
+            lines.append(f"budget: {what}: {number(used)} of {number(limit)}{share} at n = {ledger.n}")
     if not lines:
         lines.append("budget: none was set, so nothing was bounded")
     size = ledger.tree
@@ -155,12 +153,9 @@ def budgets(ledger: Ledger) -> list[str]:
         lines.append(f"      it is part of a tree of {number(size.full_tree_size)} nodes, which nobody had to write")
     if (asked := ledger.questions) is not None:
         down = f"depth {number(asked.depth)}" if asked.depth is not None else "some of them leading back to themselves"
-        line = (
-            f"questions: {number(asked.unique)}, {number(asked.edges)} times one asks another, {down}, "
-            f"branching {number(asked.branching)}"
-        )
-        tree = "" if asked.depth is None else "2^1024 nodes or more" if asked.tree is None else number(asked.tree)
-        lines.append(f"{line}; as a tree: {tree}" if tree else line)
+        line = f"questions: {number(asked.unique)}, {number(asked.edges)} times one asks another, {down}, branching "
+        tree = "2^1024 nodes or more" if asked.tree is None else number(asked.tree)
+        lines.append(line + number(asked.branching) + (f"; as a tree: {tree}" if asked.depth is not None else ""))
     if ledger.flips:
         lines.append(f"coins: {ledger.flips}")
     return lines
@@ -169,11 +164,9 @@ def budgets(ledger: Ledger) -> list[str]:
 def ledger_html(ledger: Ledger) -> str:
     """A ledger as an HTML table by seat, with budgets and the size of the tree under it."""
     head = "".join(f"<th>{title}</th>" for title, _ in COLUMNS)
-    rows = [
-        f"<tr><th>{escape(visible(seat))}</th>"
-        + "".join(f"<td>{number(getattr(spent, name))}</td>" for _, name in COLUMNS)
-        + "</tr>"
-        for seat, spent in ledger.seats.items()
-    ]
+    rows = ""
+    for seat, spent in ledger.seats.items():
+        cells = "".join(f"<td>{number(getattr(spent, name))}</td>" for _, name in COLUMNS)
+        rows += f"<tr><th>{escape(visible(seat))}</th>{cells}</tr>"
     below = "".join(f"<div>{escape(visible(line))}</div>" for line in budgets(ledger))
-    return f"<div><table><tr><th>seat</th>{head}</tr>{''.join(rows)}</table>{below}</div>"
+    return f"<div><table><tr><th>seat</th>{head}</tr>{rows}</table>{below}</div>"

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from moot.agents.base import act_of, close_all, describe, start_all
+from moot.agents.base import Wrapper, act_of, describe
 from moot.agents.identity import composed
 from moot.agents.kinds import Held, JudgeKind, Profile
+from moot.agents.spec import seatable
 from moot.complexity.polynomial import Polynomial
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.view import Request
@@ -19,9 +20,9 @@ from moot.protocols.engine.view import Request
 class Bound:
     """A budget for each measure that a seat spends, as polynomials in the question's size n; seconds is a plain number.
 
-    reads: in the question's unit, each statement and cell that is opened, summed over calls; reads_per_call: for one
-    call, which is what must stay polynomial where a play makes more calls than that (amplification). queries: what the protocol charges
-    as such. calls: answers, rejected ones included. tokens: of prompts and answers. seconds: waiting for the answers.
+    reads: in the question's unit, each statement and cell that is opened; reads_per_call: for one call, which must stay
+    polynomial where a play makes more calls than that (amplification). queries: what the protocol charges as such. calls:
+    answers, rejected ones included. tokens: of prompts and answers. seconds: waiting for the answers.
     """
 
     def __init__(self, seconds: float | None = None, **measures: str | int) -> None:
@@ -39,45 +40,27 @@ class Bound:
         return limits
 
     def describe(self) -> dict[str, Any]:
-        return {**{name: str(poly) for name, poly in self.polynomials.items()},
-                **({"seconds": self.seconds} if self.seconds is not None else {})}  # fmt: skip
+        seconds = {} if self.seconds is None else {"seconds": self.seconds}
+        return {name: str(polynomial) for name, polynomial in self.polynomials.items()} | seconds
 
 
-class Bounded:
-    """Any agent inside a bound: `Bounded(judge, reads="40*n + 2000", queries="n^2", seconds=60)`.
-
-    Crossing it ends the play in `Exhausted(measure, used, limit)`. Raises UsageError on a bad expression, and on one that is
-    negative at n = 1.
-    """
+class Bounded(Wrapper):
+    """Any agent inside a bound: `Bounded(judge, reads="40*n + 2000", queries="n^2", seconds=60)`. Crossing it ends the
+    play in `Exhausted`. Raises UsageError on a bad expression, and on one that is negative at n = 1."""
 
     def __init__(
-        self,
-        agent: Any,
-        *,
-        reads: str | int | None = None,
-        reads_per_call: str | int | None = None,
-        queries: str | int | None = None,
-        calls: str | int | None = None,
-        tokens: str | int | None = None,
+        self, agent: Any, *, reads: str | int | None = None, reads_per_call: str | int | None = None,
+        queries: str | int | None = None, calls: str | int | None = None, tokens: str | int | None = None,
         seconds: float | None = None,
-    ) -> None:
-        if isinstance(agent, str):
-            from moot.agents.spec import agent_from
-
-            agent = agent_from(agent)
+    ) -> None:  # fmt: skip
         given = {"reads": reads, "reads_per_call": reads_per_call, "queries": queries, "calls": calls, "tokens": tokens}
-        self.agent = agent
+        self.agent = seatable(agent)
+        self.held = (self.agent,)
         self.bound = Bound(seconds, **{name: value for name, value in given.items() if value is not None})
-        self._act = act_of(agent)
+        self._act = act_of(self.agent)
 
     def act(self, request: Request) -> Any:
         return self._act(request)
-
-    async def start(self) -> None:
-        await start_all([self.agent])
-
-    async def close(self) -> None:
-        await close_all([self.agent])
 
     def identity(self) -> dict[str, Any] | None:
         return composed(self.agent, agent="bounded", bound=self.bound.describe())

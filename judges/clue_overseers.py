@@ -63,8 +63,7 @@ class ClueOverseer(JudgeKind):
     def decide(
         self, case: Case, closer: Callable[[WordComparison], bool | None]
     ) -> tuple[list[WordComparison], Ruling | None]:
-        """The comparisons that it asks for, and its ruling. closer: whether the first word is strictly closer; None breaks off,
-        and there is no ruling."""
+        """The comparisons that it asks for, and its ruling, None where `closer` (is the first word strictly?) breaks off."""
         made: list[WordComparison] = []
         procedure = self.rules(case)
         try:
@@ -133,9 +132,8 @@ class _Negligent(ClueOverseer):
 
     def model_post_init(self, context: Any) -> None:
         if self.bias_neglected_words > self.neglect_words:
-            raise UsageError(
-                f"{self.name}: bias_neglected_words is {self.bias_neglected_words}, of {self.neglect_words} neglected words"
-            )
+            biased, neglected = self.bias_neglected_words, self.neglect_words
+            raise UsageError(f"{self.name}: bias_neglected_words is {biased}, of {neglected} neglected words")
 
     def seen(self, case: Case) -> list[tuple[str, float]]:
         """The bad words that are not neglected, each with its weight."""
@@ -209,15 +207,12 @@ def _by_critiques(case: Case, weights: Mapping[str, float]) -> Procedure:
     return Ruling(len(case.targets))
 
 
-OVERSEERS: dict[str, type[ClueOverseer]] = {
-    cls.name: cls
-    for cls in (Robust, RobustJudge, NeglectLastN, NegligentBiased, NegligentBiasedJudge, NegligentBiasedBase)
-}
+_ALL = (Robust, RobustJudge, NeglectLastN, NegligentBiased, NegligentBiasedJudge, NegligentBiasedBase)
+OVERSEERS: dict[str, type[ClueOverseer]] = {cls.name: cls for cls in _ALL}
 
 
 def overseer_named(name: str, parameters: Mapping[str, Any] | None = None) -> ClueOverseer:
-    """The overseer called `name`, as records name them. Raises UsageError on one, or on a parameter, that is not known or
-    below 0."""
+    """The overseer that records call `name`. Raises UsageError on a name or a parameter that is not known, or below 0."""
     if name not in OVERSEERS:
         raise UsageError(f"no overseer is called {name!r}{nearest(name, sorted(OVERSEERS))}")
     overseer: ClueOverseer = OVERSEERS[name].made(parameters or {}, str, "overseer")
@@ -231,9 +226,7 @@ def _case_of(request: Request) -> tuple[Case, list[bool]]:
     told = request.brief.get("details", {})
     good, bad = told.get("good_words"), told.get("bad_words")
     if not clues or good is None or bad is None:
-        raise UsageError(
-            f"step {request.step} is no request of clue-oversight: there is no clue, or no words, to judge by"
-        )
+        raise UsageError(f"step {request.step} is no request of clue-oversight: it has no clue or words to judge by")
     critiques = tuple(move for move in said if isinstance(move, ClueCritique))
     answers = [move.closer == "first" for move in said if isinstance(move, WordComparison)]
     return Case(tuple(good), tuple(bad), clues[-1], critiques), answers

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from string import ascii_uppercase
 from typing import Any, ClassVar, Literal
 
+from moot.agents.base import Wrapper
 from moot.agents.identity import composed
 from moot.agents.kinds import Held, JudgeKind, Profile
 from moot.agents.models.lm import LM
@@ -24,7 +25,7 @@ Method = Literal["stated", "logprobs"]
 TOP = 20  # alternatives to ask for: the most that hosted endpoints give
 
 
-class ModelJudge:
+class ModelJudge(Wrapper):
     """A judge whose verdicts are a model's.
 
     method: "stated" asks for probabilities in words (by schema or tags); "logprobs" asks for one answer token and takes
@@ -39,23 +40,13 @@ class ModelJudge:
     def __init__(self, lm: LM, method: Method = "stated") -> None:
         if method not in ("stated", "logprobs"):
             raise UsageError(f"a model judges by 'stated' or 'logprobs', not by {method!r}")
-        self.lm, self.method = lm, method
+        self.lm, self.method, self.held = lm, method, (lm,)
 
     def describe(self) -> dict[str, Any]:
-        """What is recorded: the model's own description, and the method."""
         return {**self.lm.describe(), "judge": "model", "method": self.method}
 
     def identity(self) -> dict[str, Any] | None:
-        """What makes its verdicts what they are: the model's identity, and the method."""
         return composed(self.lm, agent="model-judge", method=self.method)
-
-    async def start(self) -> None:
-        """Called once before a play."""
-        await self.lm.start()
-
-    async def close(self) -> None:
-        """Called once after a play."""
-        await self.lm.close()
 
     async def act(self, request: Request) -> Move:
         """A move of the model. Raises AgentError when no answer's token is among those that the endpoint lists, or it
@@ -65,19 +56,17 @@ class ModelJudge:
         choices = request.view.question.choices
         labels = labels_for(len(choices))
         options = "\n".join(f"{label}: {escape(choice)}" for label, choice in zip(labels, choices, strict=True))
-        prompt = render(
-            request, self.lm.templates, "", ["task.verdict.logprobs"], options=options, labels=", ".join(labels)
-        )
+        values = {"options": options, "labels": ", ".join(labels)}
+        prompt = render(request, self.lm.templates, "", ["task.verdict.logprobs"], **values)
         call = self.lm.call(request, prompt)
 
         def read(completion: Completion, extra: dict[str, Any]) -> Verdict:
             extra["method"] = self.method
             return read_verdict(completion, labels, extra)
 
+        wanted: dict[str, Any] = {"max_tokens": 1, "logprobs": True, "top_logprobs": TOP}
         try:
-            return await self.lm.complete(
-                request, call, prompt.messages(), read, max_tokens=1, logprobs=True, top_logprobs=TOP
-            )
+            return await self.lm.complete(request, call, prompt.messages(), read, **wanted)
         except UnreadableAnswer as error:
             raise AgentError(f"step {request.step}: seat {request.seat}: {self.lm.model}: {error}") from None
 
@@ -92,22 +81,17 @@ def labels_for(count: int) -> Sequence[str]:
 
 
 def read_verdict(completion: Completion, labels: Sequence[str], extra: dict[str, Any]) -> Verdict:
-    """The verdict in the first token's alternatives. Tokens that differ by white space alone are added up.
-
-    Raises UnreadableAnswer when there are no log-probabilities, or none of an allowed answer.
-    """
+    """The verdict in the first token's alternatives. Tokens that differ by white space alone are added up. Raises
+    UnreadableAnswer when there are no log-probabilities, or none of an allowed answer."""
     listed = completion.first_token
     if not listed:
         raise UnreadableAnswer(
             "the endpoint gave no log-probabilities; judge by 'stated', or use one that has them", completion.text
         )
-    mass = dict.fromkeys(labels, 0.0)
-    seen = set()
+    mass: dict[str, float] = {}
     for token, logprob in listed:
-        label = token.strip()
-        if label in mass and not math.isnan(logprob) and logprob <= 1e-6:
-            mass[label] += math.exp(logprob)
-            seen.add(label)
+        if (label := token.strip()) in labels and logprob <= 1e-6:  # NaN is not
+            mass[label] = mass.get(label, 0.0) + math.exp(logprob)
     if not any(mass.values()):
         tokens = ", ".join(repr(token) for token, _ in listed[:5])
         raise UnreadableAnswer(
@@ -115,8 +99,8 @@ def read_verdict(completion: Completion, labels: Sequence[str], extra: dict[str,
             completion.text,
         )
     extra["mass"] = math.fsum(mass.values())
-    extra["unlisted"] = [label for label in labels if label not in seen]
-    return Verdict(probabilities=normalised(list(mass.values()))[0])
+    extra["unlisted"] = [label for label in labels if label not in mass]
+    return Verdict(probabilities=normalised([mass.get(label, 0.0) for label in labels])[0])
 
 
 class StatedKind(JudgeKind):

@@ -5,16 +5,16 @@ Rule of this file: it combines verdicts, and gives none of its own.
 
 from __future__ import annotations
 
-import inspect
+from functools import partial
 from statistics import median
 from typing import Any, ClassVar, Literal
 
-import anyio
 from pydantic import ValidationError
 
-from moot.agents.base import act_of, close_all, describe, start_all
+from moot.agents.base import Wrapper, act_of, describe, reply_of, together
 from moot.agents.identity import composed
 from moot.agents.kinds import Held, JudgeKind
+from moot.agents.spec import seatable
 from moot.protocols.engine.errors import AgentError, UsageError, first_problem
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.view import Request
@@ -22,7 +22,7 @@ from moot.protocols.engine.view import Request
 Rule = Literal["mean", "median", "vote"]
 
 
-class Panel:
+class Panel(Wrapper):
     """Several judges in one seat. Each sees the request; their verdicts are combined by `rule`.
 
     mean: of the probabilities. median: per choice, then renormalised. vote: each judge gives its most probable choice
@@ -35,49 +35,29 @@ class Panel:
             raise UsageError("a panel needs members")
         if rule not in ("mean", "median", "vote"):
             raise UsageError(f"a panel decides by mean, median or vote, not by {rule!r}")
-        if any(isinstance(member, str) for member in members):
-            from moot.agents.spec import agent_from
-
-            members = tuple(agent_from(member) if isinstance(member, str) else member for member in members)
-        self.members, self.rule = members, rule
-        self._acts = [act_of(member) for member in members]
+        self.rule = rule
+        self.held = self.members = tuple(map(seatable, members))
 
     async def act(self, request: Request) -> Verdict:
         if Verdict not in request.kinds:
             raise AgentError(f"step {request.step}: a panel gives verdicts; it was asked for {request.kinds}")
-        verdicts: list[Verdict | None] = [None] * len(self._acts)
+        verdicts: list[Verdict | None] = [None] * len(self.members)
 
         async def one(index: int) -> None:
-            reply = self._acts[index](request)
-            if inspect.isawaitable(reply):
-                reply = await reply
+            reply = await reply_of(act_of(self.members[index]), request)
             try:
                 verdicts[index] = reply if isinstance(reply, Verdict) else Verdict.model_validate(reply)
             except ValidationError as error:
                 problem = first_problem(error, "it")
                 raise AgentError(f"step {request.step}: member {index + 1} gave no verdict: {problem}") from None
 
-        try:
-            async with anyio.create_task_group() as group:
-                for index in range(len(self._acts)):
-                    group.start_soon(one, index)
-        except ExceptionGroup as failures:
-            first: BaseException = failures
-            while isinstance(first, BaseExceptionGroup):
-                first = first.exceptions[0]
-            raise first from None
+        await together([partial(one, index) for index in range(len(self.members))])
         given = [verdict for verdict in verdicts if verdict is not None]
         if len({len(verdict.probabilities) for verdict in given}) != 1:
             raise AgentError(f"step {request.step}: the panel's verdicts are over different numbers of choices")
         words = "\n\n".join(f"[{index + 1}] {verdict.text}" for index, verdict in enumerate(given) if verdict.text)
         ends = sum(verdict.end for verdict in given) * 2 > len(given)
         return Verdict(probabilities=combined(given, self.rule), text=words, end=ends)
-
-    async def start(self) -> None:
-        await start_all(self.members)
-
-    async def close(self) -> None:
-        await close_all(self.members)
 
     def identity(self) -> dict[str, Any] | None:
         return composed(*self.members, agent="panel", rule=self.rule)
@@ -89,19 +69,15 @@ class Panel:
 def combined(verdicts: list[Verdict], rule: str) -> tuple[float, ...]:
     """The probabilities of several verdicts over the same choices, as one distribution."""
     columns = list(zip(*(verdict.probabilities for verdict in verdicts), strict=True))
-    if rule == "mean":
-        weights = [sum(column) for column in columns]
-    elif rule == "median":
-        weights = [median(column) for column in columns]
-    else:
+    weights: list[float] = list(map(median if rule == "median" else sum, columns))
+    if rule == "vote":
         weights = [0.0] * len(columns)
         for verdict in verdicts:
             best = max(verdict.probabilities)
-            winners = [index for index, p in enumerate(verdict.probabilities) if p == best]
-            for index in winners:
-                weights[index] += 1 / len(winners)
+            for index, p in enumerate(verdict.probabilities):
+                weights[index] += (p == best) / verdict.probabilities.count(best)
     if not sum(weights):
-        weights = [sum(column) for column in columns]
+        weights = list(map(sum, columns))
     total = sum(weights)
     return tuple(weight / total for weight in weights)
 

@@ -1,7 +1,6 @@
 """The driver: the only code that awaits the world. It runs the calls of one game's agents and records what they say.
 
-Rule of this file: no protocol, format or kind of agent is known here by name; whatever can be decided without waiting is
-the engine's.
+Rule of this file: it knows no protocol, format or kind of agent by name; what needs no waiting is the engine's.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -20,12 +20,12 @@ import anyio.lowlevel
 
 from moot.agents.base import act_of, close_all, describe, start_all
 from moot.agents.identity import fingerprints, protocol_fingerprint
+from moot.protocols.engine import __version__
 from moot.protocols.engine.base import Protocol, record_of
 from moot.protocols.engine.errors import BudgetExceeded, MootError, ReplayDivergence, UsageError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.version import __version__
 from moot.protocols.engine.view import Request
 from moot.transcripts.events import FORMAT, PLAYED, VERSION, EventLog
 from moot.transcripts.store import Writer
@@ -35,31 +35,27 @@ from moot.transcripts.truth import sealed
 if TYPE_CHECKING:
     from moot.transcripts.replay import Recording
 
+_Begun = tuple[str, Request, Awaitable[Any]]  # a step whose agent was called, and its reply, which is awaited
+
 
 class Driver:
     """Runs one game to its end. `recording` answers the steps that it holds; the rest goes to the agents in `seats`."""
 
     def __init__(
-        self,
-        game: Game,
-        seats: Mapping[str, Any],
-        log: EventLog,
-        recording: Recording | None = None,
-        stale: bool = False,
-    ) -> None:
+        self, game: Game, seats: Mapping[str, Any], log: EventLog, recording: Recording | None = None, stale: bool = False,
+    ) -> None:  # fmt: skip
         self.game, self.log, self.recording, self.stale = game, log, recording, stale
-        self.agents = dict(seats)
+        self.agents = seats.values()
         self.acts = {seat: act_of(agent) for seat, agent in seats.items()}
         self.failure: MootError | None = None
         self._asked: set[str] = set()
         self._count = 0
 
     async def run(self) -> None:
-        """Drive until the outcome, between the agents' `start()` and `close()`. On cancellation what is open is recorded
-        as cancelled, and the exception goes on."""
-        game, agents = self.game, self.agents.values()
+        """Drive until the outcome, between the agents' `start()` and `close()`. What is cancelled is recorded as such."""
+        game = self.game
         try:
-            await start_all(agents)
+            await start_all(self.agents)
             game.start()
             while game.outcome is None:
                 await self._round()
@@ -72,7 +68,7 @@ class Driver:
         finally:
             game.close()
             with anyio.CancelScope(shield=True):
-                await close_all(agents)
+                await close_all(self.agents)
 
     async def _round(self) -> None:
         """Serve what is open: agents that answer at once first, then all that must be awaited, together."""
@@ -80,33 +76,28 @@ class Driver:
         self._count += 1
         if self._count % 256 == 0:
             await anyio.lowlevel.checkpoint()
-        waiting: list[tuple[str, Request, Awaitable[Any]]] = []
+        waiting: list[_Begun] = []
         try:
             for step in list(game.open):
-                if game.outcome is not None:
-                    break
-                begun = self._begin(step)
-                if begun is not None:
+                if game.outcome is None and (begun := self._begin(step)) is not None:
                     waiting.append(begun)
         except MootError:
             _drop(waiting)
             raise
-        if game.outcome is not None or not waiting:
+        if game.outcome is not None:
             _drop(waiting)
-            return
-        if len(waiting) == 1 and len(game.open) == 1:
+        elif len(waiting) == len(game.open) == 1:
             await self._finish(*waiting[0])
-            return
-        async with anyio.create_task_group() as group:
-            for begun in waiting:
-                group.start_soon(self._branch, begun, group)
-        if self.failure is not None:
-            raise self.failure
+        elif waiting:
+            async with anyio.create_task_group() as group:
+                for begun in waiting:
+                    group.start_soon(self._branch, begun, group)
+            if self.failure is not None:
+                raise self.failure
 
-    async def _branch(self, begun: tuple[str, Request, Awaitable[Any]] | None, group: Any) -> None:
+    async def _branch(self, begun: _Begun, group: Any) -> None:
         """One step of several in flight; what opens once it is answered joins the group."""
         try:
-            assert begun is not None
             await self._finish(*begun)
             for step in list(self.game.open):
                 if step not in self._asked and self.game.outcome is None and (more := self._begin(step)) is not None:
@@ -117,7 +108,7 @@ class Driver:
         if self.game.outcome is not None:
             group.cancel_scope.cancel()
 
-    def _begin(self, step: str) -> tuple[str, Request, Awaitable[Any]] | None:
+    def _begin(self, step: str) -> _Begun | None:
         """Call the agent. A reply that is there at once is answered at once (again, when it was illegal)."""
         game = self.game
         while step in game.open:
@@ -126,22 +117,20 @@ class Driver:
             request = game.request(step, self._note(step))
             act = self.acts.get(request.seat)
             if act is None:
-                raise UsageError(self._vacant(step, request))
+                path = getattr(self.log.write, "path", None)
+                kept = f", and {path} holds the {self.log.count} events until then" if path is not None else ""
+                raise UsageError(
+                    f"step {step}: nobody sits at {request.seat!r} ({request.role}) to answer what is not in the "
+                    f"recording{kept}; seat somebody at {request.seat!r}"
+                )
             account = game.account(step)
-            if account is not None:
-                try:
-                    account.check("calls", 1)
-                except BudgetExceeded as error:
-                    game.exhaust(step, error)
-                    return None
             begun = time.perf_counter() if account is not None else 0.0
             try:
+                if account is not None:
+                    account.check("calls", 1)
                 reply = act(request)
-            except BudgetExceeded as error:
-                game.exhaust(step, error, request.budget.reads)
-                return None
             except Exception as error:
-                game.fail(step, cause(error, request), request.budget.reads)
+                self._failed(step, error, request)
                 return None
             if not isinstance(reply, Move) and inspect.isawaitable(reply):
                 self._asked.add(step)
@@ -162,13 +151,9 @@ class Driver:
             begun = time.perf_counter()
             try:
                 move = await (reply if left is None else _within(reply, left))
-            except BudgetExceeded as error:
-                if game.outcome is None:
-                    game.exhaust(step, error, request.budget.reads)
-                return
             except Exception as error:
                 if game.outcome is None:
-                    game.fail(step, cause(error, request), request.budget.reads)
+                    self._failed(step, error, request)
                 return
             finally:
                 self._asked.discard(step)
@@ -178,15 +163,20 @@ class Driver:
             spent: dict[str, float] = dict(request.budget.spent) if account is not None else {}
             if left is not None:
                 spent["seconds"] = min(seconds, float(left))
-            meta: dict[str, Any] = {"seconds": round(seconds, 6)}
-            if spent:
-                meta["spent"] = spent
+            meta: dict[str, Any] = {"seconds": round(seconds, 6), **({"spent": spent} if spent else {})}
             if game.answer(step, move, reads=request.budget.reads, spent=spent, meta=meta) or step not in game.open:
                 return
             again = self._begin(step)
             if again is None:
                 return
             step, request, reply = again
+
+    def _failed(self, step: str, error: Exception, request: Request) -> None:
+        """End the play: the seat is exhausted, or it failed."""
+        if isinstance(error, BudgetExceeded):
+            self.game.exhaust(step, error, request.budget.reads)
+        else:
+            self.game.fail(step, cause(error, request), request.budget.reads)
 
     def _again(self, step: str) -> bool:
         """Answer a step from the recording. False when it does not hold it, and the agents must."""
@@ -208,15 +198,6 @@ class Driver:
         self.game.answer(step, recorded.reply, reads=recorded.reads, spent=recorded.spent, meta=meta)
         return True
 
-    def _vacant(self, step: str, request: Request) -> str:
-        """That a live step has nobody to answer it, with what there is until then."""
-        path = getattr(self.log.write, "path", None)
-        kept = f", and {path} holds the {self.log.count} events until then" if path is not None else ""
-        return (
-            f"step {step}: nobody sits at {request.seat!r} ({request.role}) to answer what is not in the recording{kept}; "
-            f"seat somebody at {request.seat!r}"
-        )
-
     def _note(self, step: str) -> Callable[[dict[str, Any]], None]:
         seat = self.game.open[step].ask.seat
 
@@ -224,9 +205,7 @@ class Driver:
             fields = dict(event)
             name = str(fields.pop("event", "attempted"))
             if name in PLAYED or name == "resumed":
-                raise UsageError(
-                    f"seat {seat} notes an event {name!r}, which the play itself records; give it another name"
-                )
+                raise UsageError(f"seat {seat} notes an event {name!r}, which the play itself records; rename it")
             self.log.event(name, {"step": step, "seat": seat, **fields}, {"at": now()})
 
         return note
@@ -240,7 +219,7 @@ async def _within(reply: Awaitable[Any], left: float) -> Any:
     raise BudgetExceeded("seconds", math.ceil((time.perf_counter() - begun) * 1000) / 1000, left)
 
 
-def _drop(waiting: list[tuple[str, Request, Awaitable[Any]]]) -> None:
+def _drop(waiting: list[_Begun]) -> None:
     for _, _, reply in waiting:
         if inspect.iscoroutine(reply):
             reply.close()
@@ -250,10 +229,8 @@ def cause(error: BaseException, request: Request) -> str:
     """An agent's failure in one line: what, and where in its code."""
     if isinstance(error, MootError):
         return str(error)
-    trace, place = error.__traceback__, ""
-    while trace is not None:
-        place = f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})"
-        trace = trace.tb_next
+    last = [*walk_tb(error.__traceback__)][-1:]
+    place = "".join(f" ({Path(frame.f_code.co_filename).name}:{line})" for frame, line in last)
     return f"seat {request.seat} failed: {type(error).__name__}: {error}{place}"
 
 
@@ -263,35 +240,22 @@ def now() -> str:
 
 
 async def play(
-    protocol: Protocol,
-    sample: Sample,
-    seats: Mapping[str, Any],
-    *,
-    seed: int,
-    out: Path | str | None,
-    bounds: Mapping[str, Mapping[str, int | float]],
-    recording: Recording | None = None,
-    stale: bool = False,
+    protocol: Protocol, sample: Sample, seats: Mapping[str, Any], *, seed: int, out: Path | str | None,
+    bounds: Mapping[str, Mapping[str, int | float]], recording: Recording | None = None, stale: bool = False,
     parent: Mapping[str, Any] | None = None,
-) -> Transcript:
-    """Play a game to its end, with what `recording` holds and live agents for the rest, and return the transcript.
-
-    What `out` records of identities is what the agents are before the first call.
-    """
+) -> Transcript:  # fmt: skip
+    """Play a game to its end, with what `recording` holds and live agents for the rest, and return the transcript."""
     question = sample.question
     lines: list[bytes] = []
     writer = Writer(recordable(out)) if out is not None else None
     log = EventLog(writer or lines.append)
     try:
         game = Game(protocol, question, seed=seed, bounds=bounds, recorder=log)
-        meta: dict[str, Any] = {"moot": __version__, "at": now()}
-        meta["seats"] = {seat: describe(agent) for seat, agent in seats.items()}
-        if writer is not None:  # what no file holds is not looked for later
-            meta["identities"] = fingerprints(seats)
-            meta["protocol_identity"] = protocol_fingerprint(protocol)
-        if parent:
-            meta["parent"] = dict(parent)
-        meta |= sealed(sample)
+        described = {seat: describe(agent) for seat, agent in seats.items()}
+        meta: dict[str, Any] = {"moot": __version__, "at": now(), "seats": described}
+        if writer is not None:  # what no file holds is not looked for later; as the agents are before the first call
+            meta |= {"identities": fingerprints(seats), "protocol_identity": protocol_fingerprint(protocol)}
+        meta |= ({"parent": dict(parent)} if parent else {}) | sealed(sample)
         if sample.task is not None:
             meta["task"] = sample.task
         log.event("started", header(protocol, question, seed, bounds), meta)

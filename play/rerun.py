@@ -13,10 +13,11 @@ from typing import Any
 
 from moot.agents.base import describe
 from moot.agents.identity import fingerprints
+from moot.agents.spec import seatable
 from moot.complexity.play import path_of
 from moot.play.driver import Driver, now, play
 from moot.play.run import Backend, checked, in_loop
-from moot.play.seats import Seats, bounds_of, seatable, seated
+from moot.play.seats import Seats, bounds_of, seated
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.transcripts.events import VERSION, EventLog, chain_of
@@ -55,11 +56,10 @@ async def aresume(path: Path | str, seats: Seats, *, protocol: Protocol | None =
         if game.outcome is not None and not replay.unwritten:
             raise UsageError(f"{path} has ended ({game.outcome.kind}); to go another way from a step: moot.fork")
         agents = seated(game.roles, seats, game.protocol.name)
-        chain, count = b"", 0
-        for line in transcript.lines():
-            count += 1
-            chain = chain_of(line)
-        log = EventLog(writer, chain, count)
+        count, line = 0, b""
+        for count, line in enumerate(transcript.lines(), 1):  # noqa: B007 - the last
+            pass
+        log = EventLog(writer, chain_of(line), count)
         log.event("resumed", {"events": count, "cut": cut}, {
             "at": now(), "seats": {seat: describe(agent) for seat, agent in agents.items()},
             "identities": fingerprints(agents),
@@ -82,7 +82,7 @@ async def afork(
     that are asked from there on; nobody else is needed. Raises UsageError when nothing was said at `at`, or a live step
     has nobody to answer it.
     """
-    _check(transcript)
+    protocol, roles = _roles(transcript, protocol)
     said = {event["step"] for event in transcript.events(kept=False) if event["event"] in ("moved", "rejected")}
     if not isinstance(at, str):
         raise UsageError(f"at is {at!r}; it must be a step, which is a text such as '0' or '1.0.0'")
@@ -90,8 +90,7 @@ async def afork(
         raise UsageError(
             f"{transcript.name}: no move was recorded at step {at!r}; the nearest: {', '.join(_near(said, at)) or 'none'}"
         )
-    protocol = protocol or transcript.protocol
-    agents = seated(checked(protocol).roles(transcript.question), seats, protocol.name, some=True)
+    agents = seated(roles, seats, protocol.name, some=True)
     return await play(
         protocol, transcript.sample, agents, seed=transcript.seed, out=out, recording=Recording(transcript, before=at, protocol=protocol),
         bounds={**transcript.bounds, **bounds_of(agents, transcript.question)}, parent=_parent(transcript, at),
@@ -99,14 +98,9 @@ async def afork(
 
 
 async def arejudge(
-    transcript: Transcript,
-    judge: Any,
-    *,
-    seats: Seats | None = None,
-    out: Path | str | None = None,
-    stale: bool = False,
+    transcript: Transcript, judge: Any, *, seats: Seats | None = None, out: Path | str | None = None, stale: bool = False,
     protocol: Protocol | None = None,
-) -> Transcript:
+) -> Transcript:  # fmt: skip
     """The same play before another judge (the overseer of amplification): every step of its seat is asked again, all else
     is as recorded.
 
@@ -114,14 +108,10 @@ async def arejudge(
     that was not asked this time. That raises ReplayDivergence, unless live `seats` are given for them, or `stale` is
     true: then the recorded answer is used all the same and marked "stale" in the log.
     """
-    _check(transcript)
-    protocol = protocol or transcript.protocol
-    roles: Mapping[str, str] = checked(protocol).roles(transcript.question)
+    protocol, roles = _roles(transcript, protocol)
     judges = frozenset(seat for seat, role in roles.items() if role == protocol.judge)
     if not judges:
-        raise UsageError(
-            f"{transcript.name}: protocol {protocol.name} has no judge to replace; its roles: {dict(roles)}"
-        )
+        raise UsageError(f"{transcript.name}: protocol {protocol.name} has no judge to replace; its roles: {roles}")
     others = seated(roles, {} if seats is None else seats, protocol.name, some=True)
     agents = {**others, **dict.fromkeys(judges, seatable(judge))}
     kept = {seat: limits for seat, limits in transcript.bounds.items() if seat not in judges}
@@ -142,14 +132,17 @@ def _near(steps: Iterable[str], at: str) -> list[str]:
     return ordered[max(0, place - 3) : place + 3]
 
 
-def _check(transcript: Transcript) -> None:
+def _roles(transcript: Transcript, protocol: Protocol | None) -> tuple[Protocol, Mapping[str, str]]:
+    """The protocol to play a transcript by, its own unless given, and the roles of its seats."""
     if not isinstance(transcript, Transcript):
         raise UsageError(f"this takes a transcript, moot.load(PATH), not {transcript!r}")
+    protocol = checked(protocol or transcript.protocol)
+    return protocol, protocol.roles(transcript.question)
 
 
 def _parent(transcript: Transcript, at: str) -> dict[str, Any]:
-    parent = {"digest": transcript.digest, "at": at, "seats": transcript.seats}
-    return parent if transcript.path is None else {**parent, "path": str(transcript.path)}
+    path = {} if transcript.path is None else {"path": str(transcript.path)}
+    return {"digest": transcript.digest, "at": at, "seats": transcript.seats, **path}
 
 
 def resume(
@@ -160,27 +153,16 @@ def resume(
 
 
 def fork(
-    transcript: Transcript,
-    at: str,
-    seats: Seats,
-    *,
-    out: Path | str | None = None,
-    protocol: Protocol | None = None,
+    transcript: Transcript, at: str, seats: Seats, *, out: Path | str | None = None, protocol: Protocol | None = None,
     backend: Backend = "asyncio",
-) -> Transcript:
+) -> Transcript:  # fmt: skip
     """`afork`, from ordinary code or a notebook cell."""
     return in_loop(lambda: afork(transcript, at, seats, out=out, protocol=protocol), backend)
 
 
 def rejudge(
-    transcript: Transcript,
-    judge: Any,
-    *,
-    seats: Seats | None = None,
-    out: Path | str | None = None,
-    stale: bool = False,
-    protocol: Protocol | None = None,
-    backend: Backend = "asyncio",
-) -> Transcript:
+    transcript: Transcript, judge: Any, *, seats: Seats | None = None, out: Path | str | None = None, stale: bool = False,
+    protocol: Protocol | None = None, backend: Backend = "asyncio",
+) -> Transcript:  # fmt: skip
     """`arejudge`, from ordinary code or a notebook cell."""
     return in_loop(lambda: arejudge(transcript, judge, seats=seats, out=out, stale=stale, protocol=protocol), backend)

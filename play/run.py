@@ -1,7 +1,6 @@
 """`run` and `arun`: a play from its beginning, from ordinary code and from async code.
 
-Rule of this file: what a caller gives is checked here, before anything is written or called; how a play is driven is the
-driver's.
+Rule of this file: what a caller gives is checked here, before anything is written or called.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -29,14 +29,9 @@ T = TypeVar("T")
 
 
 async def arun(
-    protocol: Protocol,
-    sample: Sample | Question,
-    seats: Seats,
-    *,
-    seed: int = 0,
-    out: Path | str | None = None,
+    protocol: Protocol, sample: Sample | Question, seats: Seats, *, seed: int = 0, out: Path | str | None = None,
     bounds: Bounds | None = None,
-) -> Transcript:
+) -> Transcript:  # fmt: skip
     """Play a protocol on a question with agents in its seats, and return the transcript.
 
     seats: seat or role to agent: an object with `act(request)`, a function of a request, sync or async, or the text that
@@ -47,7 +42,9 @@ async def arun(
     Raises UsageError on bad arguments, questions or files, ProtocolError when the protocol itself is wrong. A failing
     agent raises nothing: the outcome is then Errored, Forfeited or Exhausted.
     """
-    protocol, sample = checked(protocol), sample_of(sample)
+    protocol, sample = checked(protocol), Sample(sample) if isinstance(sample, Question) else sample
+    if not isinstance(sample, Sample):
+        raise UsageError(f"moot plays a Question or a Sample, not {sample!r}")
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise UsageError(f"seed is {seed!r}; it must be a whole number")
     question = sample.question
@@ -57,15 +54,9 @@ async def arun(
 
 
 def run(
-    protocol: Protocol,
-    sample: Sample | Question,
-    seats: Seats,
-    *,
-    seed: int = 0,
-    out: Path | str | None = None,
-    bounds: Bounds | None = None,
-    backend: Backend = "asyncio",
-) -> Transcript:
+    protocol: Protocol, sample: Sample | Question, seats: Seats, *, seed: int = 0, out: Path | str | None = None,
+    bounds: Bounds | None = None, backend: Backend = "asyncio",
+) -> Transcript:  # fmt: skip
     """`arun`, from ordinary code or a notebook cell. backend: the event loop that the agents' calls run in."""
     return in_loop(lambda: arun(protocol, sample, seats, seed=seed, out=out, bounds=bounds), backend)
 
@@ -79,20 +70,9 @@ def checked(protocol: Protocol) -> Protocol:
     return protocol
 
 
-def sample_of(sample: Sample | Question) -> Sample:
-    """A sample, or the one that a question without a known truth is. Raises UsageError on anything else."""
-    if isinstance(sample, Question):
-        return Sample(sample)
-    if not isinstance(sample, Sample):
-        raise UsageError(f"moot plays a Question or a Sample, not {sample!r}")
-    return sample
-
-
 def in_loop(call: Callable[[], Coroutine[Any, Any, T]], backend: Backend = "asyncio") -> T:
-    """Run an async call from ordinary code; inside a running loop (a notebook) in a thread of its own.
-
-    What moot raises comes out alone, without what was being handled when it was raised.
-    """
+    """Run an async call from ordinary code; inside a running loop (a notebook) in a thread of its own. What moot raises
+    comes out alone, without what was being handled."""
     if backend not in ("asyncio", "trio"):
         raise UsageError(f"backend is {backend!r}; it can be 'asyncio' or 'trio'")
     if backend == "trio" and find_spec("trio") is None:
@@ -109,9 +89,7 @@ def in_loop(call: Callable[[], Coroutine[Any, Any, T]], backend: Backend = "asyn
 def _inside() -> bool:
     """Whether an event loop runs in this thread: asyncio's, be it in a callback, or trio's."""
     for running in (asyncio.get_running_loop, anyio.lowlevel.current_token):
-        try:
+        with suppress(RuntimeError):
             running()
-        except RuntimeError:
-            continue
-        return True
+            return True
     return False

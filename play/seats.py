@@ -6,12 +6,11 @@ Rule of this file: every command and function that takes seats comes here, and n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from moot.agents.base import act_of
+from moot.agents.spec import seatable
 from moot.protocols.engine.budget import MEASURES
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.errors import UsageError, near
 from moot.protocols.engine.question import Question
 
 Seats = Mapping[str, Any]
@@ -26,24 +25,18 @@ def seats_for(roles: Mapping[str, str], given: Mapping[str, T], name: str, *, so
     """
     wanted = ", ".join(f"{seat} ({role})" for seat, role in roles.items())
     if not isinstance(given, Mapping):
-        raise UsageError(
-            f"{name}: seats is {given!r}; it must be a mapping of seats or roles to agents; its seats: {wanted}"
-        )
+        raise UsageError(f"{name}: seats is {given!r}; it must be a mapping, seat or role to agent; seats: {wanted}")
     known = list(dict.fromkeys((*roles, *roles.values())))
     for key in given:
         if key not in known:
-            near = get_close_matches(str(key), known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise UsageError(f"{name} has no seat or role {key!r}{hint}; its seats: {wanted}")
+            raise UsageError(f"{name} has no seat or role {key!r}{near(key, known)}; its seats: {wanted}")
     for seat, role in roles.items():
         if not some and seat not in given and role not in given:
             raise UsageError(
                 f"{name}: nobody sits at {seat!r}; its seats: {wanted}; seat somebody at {seat!r}"
                 + (f", or at {role!r} for every {role}" if role != seat else "")
             )
-    return {
-        seat: given[seat if seat in given else role] for seat, role in roles.items() if seat in given or role in given
-    }
+    return {seat: given[at] for seat, role in roles.items() if (at := seat if seat in given else role) in given}
 
 
 def seated(roles: Mapping[str, str], given: Seats, name: str, *, some: bool = False) -> dict[str, Any]:
@@ -53,27 +46,13 @@ def seated(roles: Mapping[str, str], given: Seats, name: str, *, some: bool = Fa
     return seats_for(roles, given, name, some=some)
 
 
-def seatable(agent: Any) -> Any:
-    """An agent, or the one that a text names (`moot.agents.spec`). Raises UsageError when it is neither."""
-    if isinstance(agent, str):
-        from moot.agents.spec import agent_from
-
-        return agent_from(agent)
-    act_of(agent)
-    return agent
-
-
 def bounds_of(seats: Seats, question: Question) -> dict[str, dict[str, int | float]]:
     """What the bounded seats may spend on this question: their polynomials at its size. UsageError on unknown measures."""
     bounds = {}
     for seat, agent in seats.items():
-        bound = getattr(agent, "bound", None)
-        if bound:
+        if bound := getattr(agent, "bound", None):
             limits = bound.limits(question.size) if hasattr(bound, "limits") else dict(bound)
-            unknown = set(limits) - set(MEASURES)
-            if unknown:
-                raise UsageError(
-                    f"seat {seat}: no measure is called {sorted(unknown)[0]!r}; there are {', '.join(MEASURES)}"
-                )
+            if unknown := set(limits) - set(MEASURES):
+                raise UsageError(f"seat {seat}: no measure is called {min(unknown)!r}; there are {', '.join(MEASURES)}")
             bounds[seat] = limits
     return bounds

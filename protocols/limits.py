@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable
 from itertools import islice
 from typing import Annotated, Any, Literal
@@ -17,7 +18,20 @@ _WORD = re.compile(r"\S+")
 _Bound = Annotated[int, Field(ge=1, strict=True)]
 
 
-class Limit(BaseModel):
+class Parameter(BaseModel):
+    """A parameter with fields of its own. Raises UsageError on a field that is out of range or not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(self).__name__).lower()
+            raise UsageError(f"{words}: {first_problem(error)}; given were {fields}") from None
+
+
+class Limit(Parameter):
     """At most so many characters, words or tokens: give one of the three. A text over it is rejected, or clipped.
 
     Words are what white space separates. Tokens are counted by the tokenizer that is passed in; without one, by the
@@ -26,23 +40,16 @@ class Limit(BaseModel):
     Raises UsageError unless exactly one bound is given, as an integer of at least 1.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     chars: _Bound | None = None
     words: _Bound | None = None
     tokens: _Bound | None = None
     over: Literal["reject", "clip"] = "reject"
 
     def __init__(self, **fields: Any) -> None:
-        try:
-            super().__init__(**fields)
-        except ValidationError as error:
-            raise UsageError(f"limit: {first_problem(error)}; given were {fields}") from None
+        super().__init__(**fields)
         given = [unit for unit in ("chars", "words", "tokens") if getattr(self, unit) is not None]
         if len(given) != 1:
-            raise UsageError(
-                f"a limit is given in one of chars, words or tokens, not in {' and '.join(given) or 'none'}"
-            )
+            raise UsageError(f"a limit is in one of chars, words or tokens, not {' and '.join(given) or 'none'}")
 
     @property
     def most(self) -> int:
@@ -62,7 +69,7 @@ class Limit(BaseModel):
             return len(text)
         if self.words is not None:
             return len(text.split())
-        return tokenizer(text) if tokenizer is not None else _bytes(text)
+        return len(text.encode("utf-8", "surrogatepass")) if tokenizer is None else tokenizer(text)
 
     def apply(self, text: str, tokenizer: Tokenizer | None = None) -> str:
         """`text` itself when it is within the limit; otherwise clipped to it, or Illegal with both numbers.
@@ -87,20 +94,12 @@ class Limit(BaseModel):
         return _longest_fit(text, self.most, tokenizer)
 
 
-def _bytes(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
-
-
 def _whole_words(text: str, end: int) -> str:
     """The longest prefix of `text` that ends with a word and is no longer than `end` < len(text) characters."""
     head = text[:end]
-    if head and not text[end].isspace() and not head[-1].isspace():
-        boundary = end - 1
-        while boundary > 0 and not head[boundary].isspace():
-            boundary -= 1
-        if head[:boundary].strip():
-            head = head[:boundary]
-    return head.rstrip()
+    before = head.rsplit(None, 1)
+    cut = head and not text[end].isspace() and not head[-1].isspace() and len(before) == 2
+    return before[0] if cut else head.rstrip()
 
 
 def _longest_fit(text: str, most: int, tokenizer: Tokenizer) -> str:
@@ -110,16 +109,8 @@ def _longest_fit(text: str, most: int, tokenizer: Tokenizer) -> str:
     the result is measured again and shortened until it fits: it may be a word short, never a token long.
     """
     for ends in ([match.end() for match in _WORD.finditer(text)], range(len(text) + 1)):
-        low, high = 0, len(ends)
-        while low < high:
-            middle = (low + high) // 2
-            if tokenizer(text[: ends[middle]]) <= most:
-                low = middle + 1
-            else:
-                high = middle
-        while low > 0:
-            head = text[: ends[low - 1]].rstrip()
+        for end in reversed(ends[: bisect_right(ends, most, key=lambda end: tokenizer(text[:end]))]):
+            head = text[:end].rstrip()
             if tokenizer(head) <= most and head:
                 return head
-            low -= 1
     return ""

@@ -11,9 +11,16 @@ in whatever order, and a question with pointers is the same question each time t
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from hashlib import blake2b
+from typing import Any, TypeVar
 
-from moot.protocols.engine.errors import Illegal
+from pydantic import BaseModel
+
+from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.moves import Move
+
+M = TypeVar("M", bound=Move)
 
 _POINTER = re.compile(r"&[0-9a-f]{12}")
 _TOKEN = re.compile(r"[\[\]]|[^\[\]]+")
@@ -60,9 +67,7 @@ class Store:
                 inner = self._known("".join(levels.pop()), new)
                 pointer = pointer_to(inner)
                 if new.setdefault(pointer, self._texts.get(pointer, inner)) != inner:
-                    raise Illegal(
-                        f"the pointer {pointer} of {_short(inner)} belongs to another message; write it differently"
-                    )
+                    raise Illegal(f"the pointer {pointer} of {_short(inner)} belongs to another message; write another")
                 levels[-1].append(pointer)
             else:
                 levels[-1].append(token)
@@ -83,6 +88,39 @@ class Store:
             if pointer not in new and pointer not in self._texts:
                 raise Illegal(f"{pointer} points to nothing that was written in this play")
         return text
+
+
+def received(move: M, store: Store, visible: Collection[str], who: str) -> M:
+    """The move with its brackets as pointers, in the fields that its class names in `pointing`, or with what is behind the
+    pointer that it opens. Raises Illegal on a pointer that `who`, whoever made the move, was not shown."""
+
+    def stored(value: Any, fields: Iterable[str]) -> Any:
+        if isinstance(value, tuple):
+            return tuple(stored(each, ("question", "answer")) for each in value)
+        if isinstance(value, BaseModel):
+            return value.model_copy(update={name: stored(getattr(value, name), ()) for name in fields})
+        if unseen := next((each for each in pointers_in(value or "") if each not in visible), None):
+            raise Illegal(f"{unseen} was not shown to {who}")
+        return value and store.intern(value)
+
+    pointer = getattr(move, "pointer", None)
+    if pointer is not None and pointers_in(pointer) != [pointer]:
+        raise Illegal(f"{pointer!r} is no pointer; one is & and 12 hexadecimal digits")
+    made: M = stored(move, move.pointing)
+    return made if pointer is None else made.model_copy(update={"text": store.open(pointer)})
+
+
+def check_message(name: str, text: str) -> None:
+    """Raise UsageError when the text of a question is no message."""
+    try:
+        Store().intern(text)
+    except Illegal as error:
+        raise UsageError(f"{name}: {text!r} is no message: {error}; brackets and pointers must be whole") from None
+
+
+def shown(*texts: str) -> list[str]:
+    """The pointers in these texts, each once, in order."""
+    return list(dict.fromkeys(pointer for each in texts for pointer in pointers_in(each)))
 
 
 def _short(text: str) -> str:

@@ -14,10 +14,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import accumulate, islice
+from typing import Any
 
 from moot.protocols.engine.errors import Illegal
-from moot.protocols.engine.moves import Quote
+from moot.protocols.engine.moves import Quote, Speech
 from moot.protocols.engine.quoting import segments
+from moot.protocols.limits import Limit
 
 GAP = 500  # most characters of normalised passage that an ellipsis in a quote may stand for
 MOST_PIECES = 1000  # most quotes in one speech, the pieces of quotes with ellipses counted singly
@@ -54,10 +56,8 @@ def verify(text: str, passage: str | None) -> tuple[Quote, ...]:
         return tuple(Quote(text=_SURROGATE.sub("\ufffd", quote)) for quote in quotes)
     index = _index(passage)
     spans = {quote: index.find(quote) for quote in dict.fromkeys(quotes)}
-    return tuple(
-        Quote(text=_SURROGATE.sub("\ufffd", quote), verified=spans[quote] is not None, span=spans[quote])
-        for quote in quotes
-    )
+    found = ((_SURROGATE.sub("\ufffd", quote), spans[quote]) for quote in quotes)
+    return tuple(Quote(text=text, verified=span is not None, span=span) for text, span in found)
 
 
 class _Folded(dict[int, str]):
@@ -159,6 +159,37 @@ class _Index:
         return (left, right) if self._counts[left] == first and self._counts[right] == last else None
 
 
-@lru_cache(maxsize=4)
-def _index(passage: str) -> _Index:
-    return _Index(passage)
+_index = lru_cache(maxsize=4)(_Index)
+
+
+def on_record(speech: Speech, passage: str | None, limit: Limit | None, quote_limit: Limit | None) -> Speech:
+    """The speech as it goes on the record: within its limits, its quotes verified against the passage.
+
+    A quote that comes with a span of the passage holding exactly its text keeps that span. Whatever the speaker says
+    about verification is replaced. Raises Illegal on an empty speech or one over a limit that rejects.
+    """
+    text = speech.text
+    if not text or text.isspace():
+        raise Illegal("the speech is empty")
+    parts = segments(text) if "<" in text else []
+    plain = "".join(segment.text for segment in parts) if parts else text
+    if limit is not None and limit.measure(plain) > limit.most:
+        text = limit.apply(plain if limit.over == "reject" else text)
+        parts = segments(text) if parts else []
+    quoted = [segment.text for segment in parts if segment.quote]
+    if quote_limit is not None and quote_limit.measure(stretch := "".join(quoted)) > quote_limit.most:
+        quote_limit.model_copy(update={"over": "reject"}).apply(stretch)
+    exact: list[Quote | None] = [None] * len(quoted)
+    if len(speech.quotes) == len(quoted):
+        exact = [_exact(*pair, passage or "") for pair in zip(speech.quotes, quoted, strict=True)]
+    found = verify(text, passage or "") if None in exact else exact
+    quotes: Any = tuple(mine or theirs for mine, theirs in zip(exact, found, strict=True))
+    return speech if text == speech.text and quotes == speech.quotes else Speech(text=text, quotes=quotes)
+
+
+def _exact(quote: Quote, text: str, passage: str) -> Quote | None:
+    """The quote, verified, where its span of the passage holds exactly what the speech quotes."""
+    start, end = quote.span or (0, 0)
+    if not (0 <= start < end <= len(passage) and passage[start:end] == quote.text == text):
+        return None
+    return quote if quote.verified else quote.model_copy(update={"verified": True})

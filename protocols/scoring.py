@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from moot.protocols.engine.errors import UsageError, first_problem
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.limits import Parameter
 
 Rule = Literal["log", "brier", "spherical"]
 
@@ -47,28 +48,20 @@ def score(rule: Rule, probabilities: Sequence[float], outcome: int, base: float 
     raise UsageError(f"there is no scoring rule {rule!r}; there are {', '.join(get_args(Rule))}")
 
 
-class ScoringRule(BaseModel):
+class ScoringRule(Parameter):
     """A scoring rule with a price for going on: coefficient * score + constant - penalty * continues.
 
     `ScoringRule(rule="log", base=2, penalty=0.05)` pays the judges of Michael et al. 2023 (arXiv 2311.08702), bit for bit
     as their data records it. Their "quadratic" rule is `rule="brier"` with `constant` equal to `coefficient`.
     penalty: the price of each further round that the judge asked for, 0 or more. coefficient: above 0, or the rule would
-    not be proper. Raises UsageError on a field that is out of range or not known.
+    not be proper.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rule: Rule = "log"
     base: Annotated[float, Field(gt=1, le=1e9)] = math.e
     penalty: Annotated[float, Field(ge=0, le=1e9)] = 0.0
     constant: Annotated[float, Field(ge=-1e9, le=1e9)] = 0.0
     coefficient: Annotated[float, Field(gt=0, le=1e9)] = 1.0
-
-    def __init__(self, **fields: Any) -> None:
-        try:
-            super().__init__(**fields)
-        except ValidationError as error:
-            raise UsageError(f"scoring rule: {first_problem(error)}; given were {fields}") from None
 
     def score(self, probabilities: Sequence[float], truth: int) -> float:
         """The bare score, without coefficient, constant and penalty. Raises UsageError like the function `score`."""

@@ -11,23 +11,18 @@ from moot.judges.bounded import Bounded
 from moot.protocols.engine.base import Protocol, protocol_named
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.registry import everything, find, register
+from moot.protocols.engine.registry import Named, everything, find
 from moot.tasks.family import Family
 from moot.tasks.programs.play import Play, TaskProgram
 
 
-class Task(Family):
+class Task(Family, Named, kind="task"):
     """A family of questions that programs play. own: its programs by name, beside those of every task with a rule; one that
     is a `TaskProgram` is made with the task. plays: what they play, by protocol, beside what the programs of every task
     do (`moot.tasks.programs.programs.PLAYS`)."""
 
     own: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     plays: ClassVar[Mapping[str, Play]] = {}
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if isinstance(cls.__dict__.get("name"), str):
-            register("task", cls.name, cls)
 
     def read(self, path: Path, text: str | None, protocol: str) -> Sample:
         """A question about the instance in a file of one of the task's own formats, its size declared for a protocol: what

@@ -13,8 +13,8 @@ from moot.protocols.debate.debate import Debate
 from moot.protocols.debate.parts import AnyPart, Feedback, Speeches
 from moot.protocols.engine.quoting import segments
 from moot.protocols.scoring import ScoringRule
+from moot.transcripts.formats.nyu import _speakers, seats_of
 from moot.transcripts.formats.nyu_passage import Passage
-from moot.transcripts.formats.nyu_rounds import _speakers, seats_of
 from moot.transcripts.formats.nyu_rules import round_of
 from moot.transcripts.transcript import Transcript
 

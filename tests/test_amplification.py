@@ -213,7 +213,7 @@ def test_a_slip_anywhere_shows_at_the_root(size: int, seed: int) -> None:
 def test_an_answer_that_is_no_choice_forfeits() -> None:
     t = moot.run(Amplification(), moot.Question("Which?", ("x", "y")), {"overseer": lambda request: Reply(answer="z")})
     assert isinstance(t.outcome, moot.Forfeited) and "must be one of x, y, or ?" in t.outcome.rule
-    with pytest.raises(moot.UsageError, match="amplification decides between choices"):
+    with pytest.raises(moot.UsageError, match="amplify decides between choices"):
         moot.run(Amplification(), moot.Question("Which?"), {"overseer": Overseer(Sum())})
 
 

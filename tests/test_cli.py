@@ -141,6 +141,12 @@ def test_a_configuration_file_and_what_is_typed_over_it() -> None:
     assert transcript.seats["judge"]["name"].endswith("FirstChoice")
     Path("c.toml").write_text("protocl = 1")
     assert "'protocl' is no setting" in refused("run", "--config", "c.toml", *QUESTION)
+    for line, says in (
+        ('seed = "3"', "seed is '3'; it must be a whole number"),
+        ('[bounds]\n"judge.reads" = 9', "bounds.judge.reads must be a table: [bounds.SEAT]"),
+    ):
+        Path("c.toml").write_text(line)
+        assert says in refused("run", "-P", "debate", "--config", "c.toml", *QUESTION)
     Path("c.toml").write_text("protocol =")
     assert "c.toml is no TOML" in refused("run", "--config", "c.toml", *QUESTION)
 

@@ -16,7 +16,8 @@ from moot.complexity.rules import looker
 from moot.protocols.games.doubly_efficient_steps import Accept, Fault, Value, Witness, address, step_of
 from moot.protocols.games.step_machines import StepMachine, machine_named, redone, run_of
 from moot.tasks.base import task_named
-from moot.tasks.oracle.steps import Lying, Redoer, Stepper, Subset, Tally
+from moot.tasks.oracle.machines import Subset, Tally
+from moot.tasks.oracle.steps import Lying, Redoer, Stepper
 
 TALLY: Any = task_named("oracle-tally")
 SUBSET: Any = task_named("oracle-subset")
@@ -153,7 +154,7 @@ def test_bob_who_may_not_examine_accepts_and_what_he_names_is_done_again() -> No
     assert answer(debated(TALLY, sample, Lying(TALLY), examined=0)) == "yes", "nobody looked"
     assert answer(debated(TALLY, sample, Lying(TALLY), lambda request: Fault(address="step(2)"), examined=0)) == "no"
     greedy = debated(TALLY, sample, bob=lambda request: moot.Examination(addresses=("step(0)", "step(1)")), examined=1)
-    assert isinstance(greedy.outcome, moot.Forfeited) and "at most 1 steps" in greedy.outcome.rule
+    assert isinstance(greedy.outcome, moot.Forfeited) and "at most 1 addresses" in greedy.outcome.rule
 
 
 def test_copies_answer_once_and_see_nothing_of_the_challenge() -> None:

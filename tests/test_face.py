@@ -12,6 +12,7 @@ import pytest
 from players import QUESTION, everywhere, speak
 
 import moot
+from moot.cli import main
 from moot.play.run import in_loop
 
 DEBATE = moot.Debate(rounds=1)
@@ -97,3 +98,9 @@ def test_inside_a_loop_it_runs_in_a_thread(loop: str) -> None:
 
     in_loop(later if loop == "callback" else here, "trio" if loop == "trio" else "asyncio")
     assert isinstance(found[0].outcome, moot.Decided)
+
+
+def test_the_command_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert not ended.value.code and capsys.readouterr().out == f"moot {moot.__version__}\n"

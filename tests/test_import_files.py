@@ -135,7 +135,7 @@ def test_a_clue_that_was_refused_has_no_verdict_and_one_remark() -> None:
     oversight |= {"expected_score": -1, "ground_truth_score": -1, "comparisons_performed": 0, "deciding_critique": None}
     oversight["clue_critiques"]["clue"]["clue"] = record["game"]["good_words"][0].title()
     (transcript,), (told,) = of_value("codenames", record)
-    assert "is a word of the game, and was refused with -1: there is no verdict" in told
+    assert "is a word of the game, and refused with -1: there is no verdict" in told
     assert transcript.outcome is None and transcript.sample is not None and transcript.sample.unseal() is None
 
 
@@ -180,7 +180,7 @@ def test_a_format_of_an_installed_plugin_is_one_file(tmp_path: Path) -> None:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: polling\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[moot.formats]\npolls = polling:Polls\n")
     good = {"question": "Tea?", "choices": ["yes", "no"], "share": 0.75}
-    (tmp_path / "a.poll").write_text(json.dumps([good, {**good, "share": "most"}]))
+    (tmp_path / "a.poll").write_text(json.dumps([good, {**good, "share": "most"}, {**good, "share": 7}]))
 
     def moot(*words: str) -> tuple[int, str]:
         line, path = [sys.executable, "-m", "moot", "import", *words], os.pathsep.join([str(tmp_path), *sys.path])
@@ -191,5 +191,6 @@ def test_a_format_of_an_installed_plugin_is_one_file(tmp_path: Path) -> None:
     assert code == 0 and "polls, as verdicts" in told
     code, told = moot("polls", str(tmp_path / "a.poll"), "-o", str(tmp_path / "out"))
     assert code == 1 and "a.poll, record 1: share is 'most', not a number" in told and "1 imported" in told
+    assert "record 2: Verdict: probabilities.0: Input should be less than or equal to 1\n" in told
     outcome = load(tmp_path / "out" / "a-0.jsonl").outcome
     assert isinstance(outcome, Decided) and outcome.verdict.probabilities == (0.75, 0.25)

@@ -74,7 +74,7 @@ def test_what_the_moderator_says_must_be_readable() -> None:
     (transcript,), told = of_value("multi-agent-debate", record)
     (before,), _ = of_value("multi-agent-debate", ONE)
     assert [seat for seat, _ in said(transcript)] == [seat for seat, _ in said(before)], "the debate went on after it"
-    assert "players.Moderator: message 0 states no preference that can be read, and the debate went on" in told[0]
+    assert "players.Moderator: message 0 states no readable preference, and the debate went on" in told[0]
     verdict = next(step.move for step in transcript.steps() if step.seat == "judge")
     assert tuple(verdict["probabilities"]) == (0.5, 0.5) and verdict["text"] == "They are both so good!"
 
@@ -84,7 +84,7 @@ def test_the_last_word_of_a_moderator_must_be_readable() -> None:
     record["players"].pop("Judge", None)
     record["players"]["Moderator"][-1]["content"] = "They are both so good!"
     (transcript,), told = of_value("multi-agent-debate", record)
-    assert transcript.outcome is None and "states no preference that can be read: " in told[0]
+    assert transcript.outcome is None and "states no readable preference: " in told[0]
     assert [seat for seat, _ in said(transcript)][-1] == "b", "no value is made up for it"
 
 

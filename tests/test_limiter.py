@@ -162,5 +162,5 @@ def test_idle_calls_do_not_raise_the_limit() -> None:
 
 
 def test_bad_bounds() -> None:
-    with pytest.raises(UsageError, match="least <= start <= most"):
+    with pytest.raises(UsageError, match="1 <= start <= most"):
         Limiter(0)

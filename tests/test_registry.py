@@ -44,7 +44,7 @@ def test_a_name_is_found_before_anything_is_imported_and_imports_what_it_needs()
         "assert 'task' in names('agent') and 'panel' in names('judge')\n"
         "before = set(sys.modules)\n"
         "print(find('protocol', 'consultancy').name, find('task', 'tqbf').name, find('computation', 'walk').name)\n"
-        "print(*(m for m in sys.modules if m.startswith(('moot.protocols.market', 'moot.agents', 'moot.experiments'))))"
+        "print(*(m for m in sys.modules if m.startswith(('moot.protocols.market', 'moot.agents.models', 'moot.experiments'))))"
     )
     assert fresh(script) == ["consultancy", "tqbf", "walk"]
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moot.agents.kinds import Profile
+from moot.agents.kinds import AgentKind, Profile
 from moot.agents.models.lm import LM
 from moot.agents.people.human import Human
-from moot.agents.spec import agent_from, load_config, profile_of
+from moot.agents.spec import agent_from, profile_of
+from moot.cli.plan import read_config
 from moot.judges.bounded import Bounded
 from moot.judges.clue_overseers import NegligentBiased, RobustJudge
 from moot.judges.model import ModelJudge
@@ -74,7 +75,7 @@ def test_names_of_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         name = "Ann"
         """
     )
-    config = load_config(tmp_path / "moot.toml")
+    config = read_config(tmp_path / "moot.toml")
     with pytest.raises(UsageError, match="BIG_KEY holds no key"):
         agent_from("big", config)
     monkeypatch.setenv("BIG_KEY", "k")
@@ -105,11 +106,11 @@ def test_bad_tables(table: dict[str, Any], words: str) -> None:
 def test_bad_configurations(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="must hold tables"):
         agent_from("it", {"agents": {"it": 1}})
-    with pytest.raises(UsageError, match="configuration"):
-        load_config(tmp_path / "none.toml")
+    with pytest.raises(UsageError, match=r"no file .*none\.toml"):
+        read_config(tmp_path / "none.toml")
     (tmp_path / "bad.toml").write_text("[agents")
     with pytest.raises(UsageError, match=r"bad\.toml"):
-        load_config(tmp_path / "bad.toml")
+        read_config(tmp_path / "bad.toml")
 
 
 def test_python_objects(tmp_path: Path) -> None:
@@ -164,6 +165,20 @@ def test_a_module_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.Monk
 def test_bad_specifications_say_what_to_write(spec: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         agent_from(spec, {"agents": {"big": {"kind": "human"}}})
+
+
+def test_the_text_after_the_colon_may_be_a_number() -> None:
+    class Patient(AgentKind):
+        name = "patient"
+        rounds: int | None = None
+
+        def make(self) -> int | None:
+            return self.rounds
+
+    assert agent_from("patient") is None and agent_from("patient:3") == 3
+    for spec in ("patient:3.5", "patient:many"):
+        with pytest.raises(UsageError, match=f"{spec}: rounds is '.*': .* valid integer"):
+            agent_from(spec)
 
 
 def test_judges_are_named_and_configured_as_agents_are() -> None:

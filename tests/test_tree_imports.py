@@ -132,7 +132,7 @@ def test_where_the_recursion_leaves_the_main_objection_is_reported(tmp_path: Pat
 
 
 REFUSED = {
-    "circle": "node 3: its parent 5 is the node itself or stands below it: a circle",
+    "circle": "node 3: its parent 5 is itself or stands below it: a circle",
     "orphan": "node 3: its parent 99 is not in the file",
     "twice": "two nodes have the id 3",
     "list-for-text": "a child of node 0.text is a list, not a text",

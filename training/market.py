@@ -216,13 +216,13 @@ class MarketTraining:
 
     def play(self, text: str) -> Played:
         """Play a question as the market stands; no learning, but answers that are new to the market are taken up."""
-        for _ in range(2):  # again where an answer was new
-            # A copy, so that the data is checked once and not in each play.
-            question = self.question.model_copy(update={"text": text, "choices": self.market.choices(text)})
-            played = play_market(self.protocol, question, self.seats, seed=self.seed * 1_000_003 + self.plays)
-            if not self.market.take_up(text, played.claims):
-                break
-        return played
+        played = self._played(text)
+        return self._played(text) if self.market.take_up(text, played.claims) else played
+
+    def _played(self, text: str) -> Played:
+        # A copy, so that the data is checked once and not in each play.
+        question = self.question.model_copy(update={"text": text, "choices": self.market.choices(text)})
+        return play_market(self.protocol, question, self.seats, seed=self.seed * 1_000_003 + self.plays)
 
     def step(self, text: str) -> Played:
         """Play a question, and learn from it if it was decided."""

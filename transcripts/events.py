@@ -24,12 +24,11 @@ previous chain value and this line up to it. Views are not stored: `request` is 
 | told | words of the protocol itself: step, text | no (reserved) |
 | tool | a tool call: step, seat, attempt, name, arguments, result | no (reserved) |
 
-The meta of `started`, every field optional: `moot`, the version of moot that played; `at`, the clock; `seats`, who sat
-where; `task`; `parent`, of a fork or rejudgement: `{"digest", "at", "seats", "path"}` of the play that it was derived from;
-`sealed`: `{"truth": index}`, or the truth beside the file (`transcripts/truth.py`).
+The meta of `started`, every field optional: `moot`, its version; `at`, the clock; `seats`, who sat where; `task`; `parent`, of
+a fork or rejudgement: `{"digest", "at", "seats", "path"}` of the play that it was derived from; `sealed`: `{"truth": index}`,
+or the truth beside the file (`transcripts/truth.py`).
 
-Which events are the play is settled for version 2: those marked yes. Any other name is optional. Readers pass over what
-they do not know, and `verify` counts it; a new part of the play takes version 3.
+Which events are the play is settled for version 2. Readers pass over any other, and `verify` counts it.
 """
 
 from __future__ import annotations
@@ -37,6 +36,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -54,23 +54,7 @@ KNOWN = PLAYED | RESERVED | {"asked", "attempted", "chose", "refined", "cancelle
 
 _CHAIN = b',"chain":"'
 _META = b',"meta":'
-KEPT = b'{"event":"imported",'
-"""How a line begins that holds what an import keeps of its source."""
-
-
-def moved_body(
-    step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str, size: int,
-    reads: int,
-) -> bytes:  # fmt: skip
-    """The part of a `moved` line that is the play."""
-    body = f'{{"event":"moved","step":"{step}","seat":"{seat}","request":"{request}","move":'.encode() + move
-    if raw is not None:
-        body += b',"raw":' + raw
-    if under is not None:
-        body += f',"under":"{under}","relation":{_quoted(relation)},"size":{size}'.encode()
-    if reads:
-        body += b',"reads":%d' % reads
-    return body
+KEPT = b'{"event":"imported",'  # how a line begins that holds what an import keeps of its source
 
 
 @cache
@@ -79,7 +63,7 @@ def _quoted(relation: str) -> str:
 
 
 def event_body(name: str, fields: Mapping[str, Any]) -> bytes:
-    """The part of any other line that says what happened."""
+    """The part of a line, other than of a move, that says what happened."""
     return b'{"event":"%b",' % name.encode() + to_json(fields)[1:-1] if fields else b'{"event":"%b"' % name.encode()
 
 
@@ -95,7 +79,14 @@ class EventLog:
         self, step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str,
         size: int, reads: int, meta: Mapping[str, Any] | None,
     ) -> None:  # fmt: skip
-        self.line(moved_body(step, seat, request, move, raw, under, relation, size, reads), meta)
+        body = f'{{"event":"moved","step":"{step}","seat":"{seat}","request":"{request}","move":'.encode() + move
+        if raw is not None:
+            body += b',"raw":' + raw
+        if under is not None:
+            body += f',"under":"{under}","relation":{_quoted(relation)},"size":{size}'.encode()
+        if reads:
+            body += b',"reads":%d' % reads
+        self.line(body, meta)
 
     def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None:
         self.line(event_body(name, fields), meta)
@@ -119,39 +110,40 @@ def chain_of(line: bytes) -> bytes:
 
 
 def check_line(line: bytes, number: int, chain: bytes, name: str) -> bytes:
-    """The chain value of a line, after checking it against `chain`, that of the line before.
-
-    Raises TranscriptError naming file, line and event when the line was edited, reordered or is no event at all.
-    """
+    """The chain value of a line, after checking it against `chain`, that of the line before. Raises TranscriptError naming
+    file, line and event when the line was edited, reordered or is no event at all."""
     own = line[-35:-3]
-    if line[-45:-35] == _CHAIN and blake2b(chain + line[:-45], digest_size=16).hexdigest().encode() == own:
+    if line[-45:-35] != _CHAIN or line[-3:] != b'"}\n':
+        raise TranscriptError(f"{name}: line {number}: this is no moot event: {line[:80]!r}")
+    if blake2b(chain + line[:-45], digest_size=16).hexdigest().encode() == own:
         return own
-    if line[-45:-35] == _CHAIN and line[-3:] == b'"}\n':
-        raise TranscriptError(
-            f"{name}: line {number} ({label(line)}): the hash chain breaks here: this line or one before it was edited, "
-            "removed or reordered; keep an untouched copy, or `moot fork` from a step before it"
-        )
-    raise TranscriptError(f"{name}: line {number}: this is no moot event: {line[:80]!r}")
+    raise TranscriptError(
+        f"{name}: line {number} ({label(line)}): the hash chain breaks here: this line or one before it was edited, "
+        "removed or reordered; keep an untouched copy, or `moot fork` from a step before it"
+    )
 
 
 def parse(line: bytes, number: int, name: str) -> dict[str, Any]:
-    """A line as a dict. Raises TranscriptError naming file and line."""
+    """A line as a dict. number: its own, 0 for the last line. Raises TranscriptError naming file and line."""
+    wrong = ""
     try:
-        event = from_json(line, cache_strings="keys")
+        event: dict[str, Any] = from_json(line, cache_strings="keys")
+        if isinstance(event["event"], str):
+            return event
+    except (KeyError, TypeError):  # another object, or no object
+        pass
     except ValueError as error:
-        raise TranscriptError(f"{name}: line {number} cannot be read as JSON: {error}") from None
-    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
-        raise TranscriptError(f"{name}: line {number} is no moot event: {line[:80]!r}")
-    return event
+        wrong = f"cannot be read as JSON: {error}"
+    where = f"line {number}" if number else "the last line"
+    raise TranscriptError(f"{name}: {where} {wrong or f'is no moot event: {line[:80]!r}'}")
 
 
 def label(line: bytes) -> str:
     """A short name for an event, for messages: "event moved, step 0.1"."""
     try:
-        event = from_json(line)
-        step = event.get("step")
-        return f"event {event.get('event')}" + (f", step {step}" if step else "")
-    except (ValueError, AttributeError):
+        event = parse(line, 0, "")
+        return f"event {event['event']}" + (f", step {event['step']}" if event.get("step") else "")
+    except TranscriptError:
         return "unreadable"
 
 
@@ -183,17 +175,12 @@ def played(lines: Iterable[tuple[bytes, dict[str, Any]]]) -> Iterator[tuple[byte
     yield from held
 
 
-class Digest:
+def digest_of(lines: Iterable[tuple[bytes, dict[str, Any]]]) -> str:
     """The digest of a play: of what happened at every step, whatever order it happened in, and of the outcome."""
-
-    def __init__(self) -> None:
-        self._leaves: list[tuple[tuple[int, ...], bytes]] = []
-
-    def add(self, body: bytes, event: Mapping[str, Any]) -> None:
+    leaves: list[tuple[tuple[int, ...], bytes]] = []
+    for line, event in played(lines):
         name = event["event"]
         key = (-1,) if name == "started" else (1 << 62,) if name in ("ended", "failed") else path_of(event["step"])
-        self._leaves.append((key, blake2b(body, digest_size=16).digest()))
-
-    def hex(self) -> str:
-        self._leaves.sort(key=lambda leaf: leaf[0])
-        return blake2b(b"".join(leaf for _, leaf in self._leaves), digest_size=16).hexdigest()
+        leaves.append((key, blake2b(played_part(line), digest_size=16).digest()))
+    leaves.sort(key=itemgetter(0))
+    return blake2b(b"".join(map(itemgetter(1), leaves)), digest_size=16).hexdigest()

@@ -12,22 +12,19 @@ from pathlib import Path
 from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import from_json
 
 from moot.protocols.engine.errors import MootError, TranscriptError, UsageError
-from moot.transcripts.events import PLAYED, check_header
+from moot.transcripts.events import PLAYED, check_header, parse
 from moot.transcripts.sealed import sealed_summary
 
 _CHUNK = 65536
+_FORM = "its events do not have the form that this version of moot writes"
 
 
 class Summary(BaseModel):
-    """What a listing says of one transcript.
-
-    outcome: "decided", "forfeited", "exhausted", "unreadable", "errored", or None while the play has not ended. verdict: the
-    probabilities of a decided play. digest and events are known of sealed files only (None otherwise: they would take
-    reading the whole file). problem: why the file cannot be read as a transcript; then nothing else is known of it.
-    """
+    """What a listing says of one transcript. outcome: its kind, or None while the play has not ended. verdict: the
+    probabilities of a decided play. digest, events: of sealed files only, as others would have to be read whole. problem:
+    why the file cannot be read as a transcript; then nothing else is known of it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     path: Path
@@ -46,11 +43,8 @@ class Summary(BaseModel):
 
 
 def summaries(folder: Path | str) -> Iterator[Summary]:
-    """A summary of every .jsonl and .zst file in `folder` (not in folders below it), by name.
-
-    A broken or foreign file is reported by its `problem` and does not stop the rest. Raises UsageError when there is no
-    such folder. Time and memory do not grow with the length of the transcripts.
-    """
+    """A summary of every .jsonl and .zst file in `folder` (not in folders below it), by name, a broken or foreign one by its
+    `problem`. Raises UsageError when there is no such folder. Takes no longer for longer transcripts."""
     folder = Path(folder)
     try:
         names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
@@ -67,8 +61,7 @@ def summaries(folder: Path | str) -> Iterator[Summary]:
 
 def summary_of(path: Path | str) -> Summary:
     """The summary of one file, its `problem` set when it is no readable transcript."""
-    path = Path(path)
-    size = 0
+    path, size = Path(path), 0
     try:
         size = path.stat().st_size
         if path.suffix == ".zst":
@@ -76,8 +69,7 @@ def summary_of(path: Path | str) -> Summary:
         return _of_lines(path, size)
     except (MootError, OSError, ValidationError) as error:
         known = error.strerror if isinstance(error, OSError) else str(error).removeprefix(f"{path}: ")
-        if isinstance(error, ValidationError):
-            known = "its events do not have the form that this version of moot writes"
+        known = _FORM if isinstance(error, ValidationError) else known
         return Summary(path=path, size=size, sealed=path.suffix == ".zst", problem=known or "cannot be read")
 
 
@@ -97,11 +89,11 @@ def _of_lines(path: Path, size: int) -> Summary:
         first = file.readline()
         if not first.endswith(b"\n"):
             raise TranscriptError("holds no whole event" if size else "is empty")
-        started = _event(first, 1)
+        started = parse(first, 1, str(path))
         check_header(started, str(path))
         outcome = None
         for line in lines_from_end(file, size):
-            event = _event(line, None)
+            event = parse(line, 0, str(path))
             if event["event"] == "ended":
                 outcome = event["outcome"]
             if event["event"] in PLAYED or event["event"] == "resumed":
@@ -109,18 +101,7 @@ def _of_lines(path: Path, size: int) -> Summary:
         try:
             return Summary.model_validate({**described(started, outcome), "path": path, "size": size})
         except (KeyError, TypeError, AttributeError):
-            raise TranscriptError("its events do not have the form that this version of moot writes") from None
-
-
-def _event(line: bytes, number: int | None) -> dict[str, Any]:
-    try:
-        event = from_json(line)
-    except ValueError as error:
-        where = "the last line" if number is None else f"line {number}"
-        raise TranscriptError(f"{where} cannot be read as JSON: {error}") from None
-    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
-        raise TranscriptError(f"holds a line that is no moot event: {line[:80]!r}")
-    return event
+            raise TranscriptError(_FORM) from None
 
 
 def lines_from_end(file: IO[bytes], size: int) -> Iterator[bytes]:
@@ -141,10 +122,8 @@ def lines_from_end(file: IO[bytes], size: int) -> Iterator[bytes]:
 
 
 def ended_at(path: Path) -> str | None:
-    """The kind of outcome that a transcript on disk ends in; None while it has not ended.
-
-    Raises TranscriptError when it is no transcript, or a newer one.
-    """
+    """The kind of outcome that a transcript on disk ends in; None while it has not ended. Raises TranscriptError when it is
+    no transcript, or a newer one."""
     found = summary_of(path)
     if found.problem is not None:
         raise TranscriptError(f"{path}: {found.problem}")

@@ -16,12 +16,14 @@ from pydantic_core import from_json
 
 from moot.complexity.play import path_of, reads_in
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import ReplayDivergence, TranscriptError
+from moot.protocols.engine.errors import ReplayDivergence
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.outcomes import Decided, Forfeited
 from moot.protocols.engine.question import Question
-from moot.transcripts.events import KNOWN, VERSION, Digest, event_body, moved_body, played, played_part
+from moot.transcripts.events import KNOWN, VERSION, EventLog, digest_of, played
 from moot.transcripts.transcript import Transcript, outcome_of
+
+_ANSWERED = ("moved", "rejected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +51,25 @@ class Replayed:
         return self.transcript.digest
 
 
-class _Again:
-    """A recorder that keeps what the replayed play says, for comparison with the recording."""
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Pause the cyclic garbage collector: a long replay keeps what it makes alive, so collections find nothing."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
-    __slots__ = ("bodies",)
 
-    def __init__(self) -> None:
-        self.bodies: deque[bytes] = deque()
+class _Again(EventLog):
+    """A recorder that hands on what the replayed play says, for comparison with the recording."""
 
-    def moved(
-        self, step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str,
-        size: int, reads: int, meta: Mapping[str, Any] | None,
-    ) -> None:  # fmt: skip
-        self.bodies.append(moved_body(step, seat, request, move, raw, under, relation, size, reads))
+    __slots__ = ()
 
-    def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None:
-        self.bodies.append(event_body(name, fields))
+    def line(self, body: bytes, meta: Mapping[str, Any] | None = None) -> None:
+        self.write(body)
 
 
 class Replay:
@@ -77,35 +82,30 @@ class Replay:
         started = transcript.started
         self.transcript, self.reopen = transcript, reopen
         self.protocol = protocol or transcript.protocol
-        self._again = _Again()
+        self._bodies: deque[bytes] = deque()
         self.requests: list[str] | None = None if transcript.version == VERSION else []
         self.game = Game(
             self.protocol, Question(**started["question"]), seed=started["seed"], bounds=started.get("bounds"),
-            recorder=self._again, lean=True,
+            recorder=_Again(self._bodies.append), lean=True,
         )  # fmt: skip
         self.run()
 
     @property
     def unwritten(self) -> list[bytes]:
-        return list(self._again.bodies)
+        return list(self._bodies)
 
+    @no_collection()
     def run(self) -> None:
         """Feed every recorded event to the play and compare what it says. Raises ReplayDivergence at the first difference."""
-        with no_collection():
-            self._run()
-
-    def _run(self) -> None:
-        game, bodies = self.game, self._again.bodies
-        first = True
+        bodies = self._bodies
         for line, event in played(self.transcript.pairs(kept=False)):
-            if first:
-                first = False
-                game.start()
+            if event["event"] == "started":
+                self.game.start()
                 continue
             if self.reopen and event["event"] in ("failed", "ended") and event["outcome"]["kind"] == "errored":
                 break
             if not bodies:
-                if event["event"] == "moved":
+                if event["event"] in _ANSWERED:
                     self._answer(event)
                 else:
                     self._feed(event)
@@ -116,14 +116,12 @@ class Replay:
                 _compare(again, event)
             elif not line.startswith(again) or line[len(again) : len(again) + 8] != b',"meta":':
                 _compare(again, event, requests=True)
-                raise ReplayDivergence(
-                    event.get("step", ""), "encoding", "the recorded bytes", "other bytes for equal values"
-                )
+                step = event.get("step", "")
+                raise ReplayDivergence(step, "encoding", "the recorded bytes", "other bytes for equal values")
 
     def _answer(self, event: dict[str, Any]) -> None:
         step = event["step"]
-        waiting = self.game.open.get(step)
-        if waiting is None:
+        if (waiting := self.game.open.get(step)) is None:
             raise ReplayDivergence(step, "open steps", step, ", ".join(self.game.open) or "none (the play has ended)")
         if self.requests is not None:
             self.requests.append(waiting.digest)
@@ -134,28 +132,13 @@ class Replay:
 
     def _feed(self, event: dict[str, Any]) -> None:
         game, name = self.game, event["event"]
-        if name == "rejected":
-            self._answer(event)
-        elif name == "failed":
-            if event["step"] in game.open:
-                outcome = outcome_of(event["outcome"], self.transcript.name)
-                game.end(outcome, failed=event["step"], reads=event.get("reads", 0))
+        if name == "failed" and event["step"] in game.open:
+            outcome = outcome_of(event["outcome"], self.transcript.name)
+            game.end(outcome, failed=event["step"], reads=event.get("reads", 0))
         elif name == "ended":
             outcome = outcome_of(event["outcome"], self.transcript.name)
             if not isinstance(outcome, (Decided, Forfeited)):
                 game.end(outcome)
-
-
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """Pause the cyclic garbage collector: a long replay keeps what it makes alive, so collections find nothing."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _compare(again: bytes, event: dict[str, Any], requests: bool = False) -> None:
@@ -169,12 +152,9 @@ def _compare(again: bytes, event: dict[str, Any], requests: bool = False) -> Non
 
 
 def replay(transcript: Transcript, protocol: Protocol | None = None) -> Replayed:
-    """Run the protocol again on the recorded moves and compare every event, every request's hash included.
-
-    Of a recording in version 1 moves, coins, charges and outcomes are compared, and the result says that requests were
-    not. protocol: the one to run, when it cannot be found by its recorded name.
-    Raises ReplayDivergence(step, field, expected, got) at the first difference, TranscriptError on a broken chain.
-    """
+    """Run the protocol again on the recorded moves and compare every event, every request's hash included (not in version
+    1, as the result then says). protocol: the one to run, when it cannot be found by its recorded name.
+    Raises ReplayDivergence(step, field, expected, got) at the first difference, TranscriptError on a broken chain."""
     again = Replay(transcript, protocol)
     again.game.close()
     return Replayed(transcript, again.requests is None)
@@ -182,7 +162,7 @@ def replay(transcript: Transcript, protocol: Protocol | None = None) -> Replayed
 
 def verify(transcript: Transcript) -> Verified:
     """Fold the log and check its chain, without running the protocol. Raises TranscriptError naming line and event."""
-    count, unknown, ended, digest = 0, 0, False, Digest()
+    count, unknown, ended = 0, 0, False
 
     def counted() -> Iterator[tuple[bytes, dict[str, Any]]]:
         nonlocal count, unknown, ended
@@ -192,9 +172,8 @@ def verify(transcript: Transcript) -> Verified:
             ended = event["event"] == "ended" or (ended and event["event"] != "resumed")
             yield line, event
 
-    for line, event in played(counted()):
-        digest.add(played_part(line), event)
-    return Verified(count, ended, digest.hex(), unknown)
+    digest = digest_of(counted())
+    return Verified(count, ended, digest, unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,29 +186,15 @@ class Recorded:
     spent: Mapping[str, Any] | None
 
 
-_ANSWERED = ("moved", "rejected")
-
-
 class Recording:
     """Recorded answers by step, to be played again in part."""
 
     def __init__(
-        self,
-        transcript: Transcript,
-        before: str | None = None,
-        without: frozenset[str] = frozenset(),
+        self, transcript: Transcript, before: str | None = None, without: frozenset[str] = frozenset(),
         protocol: Protocol | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """before: only steps that come before this one, in the order of paths. without: not the steps of these seats.
-
-        The requests of a recording in version 1 are hashed anew, by running `protocol` (or the recorded one) on all of it.
-        """
-        if before is not None and all(
-            event.get("step") != before for event in transcript.events(kept=False) if event["event"] in _ANSWERED
-        ):
-            raise TranscriptError(
-                f"{transcript.name}: no move was recorded at step {before}; moot show lists the steps"
-            )
+        protocol: run, instead of the recorded one, to hash the requests of a recording in version 1 anew."""
         anew = None if transcript.version == VERSION else iter(Replay(transcript, protocol).requests or ())
         self.answers: dict[str, deque[Recorded]] = {}
         limit = path_of(before) if before is not None else None

@@ -9,7 +9,6 @@ import contextlib
 import os
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 from pydantic_core import to_json
 
@@ -22,13 +21,9 @@ from moot.transcripts.transcript import Transcript
 
 
 def seal(path: Path | str, level: int = 10) -> Path:
-    """Compress an ended transcript to `<path>.zst` and remove the original; returns the new path.
-
-    The original's hash chain is checked first, and the sealed copy is read back and compared with it before the
-    original goes. While it is sealed nobody else can write it. Raises UsageError when the play has not ended, the
-    sealed file is there already or zstandard is not installed, TranscriptError when the transcript was edited or the
-    disk is full.
-    """
+    """Compress an ended transcript to `<path>.zst` and remove the original; returns the new path. Nobody else can write it
+    meanwhile. Raises UsageError when the play has not ended, the sealed file is there already or zstandard is not
+    installed, TranscriptError when the transcript was edited or the disk is full."""
     path = Path(path)
     zstd = library()
     if path.suffix == ".zst":
@@ -47,15 +42,23 @@ def seal(path: Path | str, level: int = 10) -> Path:
         ending = transcript.outcome.model_dump(mode="json")
         summary = {**described(transcript.started, ending), "format": FORMAT,
                    "version": transcript.version, "digest": transcript.digest, "events": events}  # fmt: skip
+        before, after, again = blake2b(digest_size=16), blake2b(digest_size=16), 0
         try:
-            before = _write(zstd, transcript, partial, to_json(summary), level)
+            with open(partial, "wb") as file:
+                file.write(head(to_json(summary)))
+                packer = zstd.packer(level)
+                for line in transcript.lines():
+                    before.update(line)
+                    file.write(packer.compress(line))
+                file.write(packer.flush())
+                file.flush()
+                os.fsync(file.fileno())
         except OSError as error:
             raise TranscriptError(f"cannot write {partial}: {error.strerror}; {path} is untouched") from None
-        after, again = blake2b(digest_size=16), 0
         for line in unsealed(partial):
             after.update(line)
             again += 1
-        if after.digest() != before or again != events:
+        if after.digest() != before.digest() or again != events:
             raise TranscriptError(f"{partial} reads back differently from {path}, which is untouched: check the disk")
         os.replace(partial, target)
         path.unlink()
@@ -64,18 +67,3 @@ def seal(path: Path | str, level: int = 10) -> Path:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
     return target
-
-
-def _write(zstd: Any, transcript: Transcript, partial: Path, summary: bytes, level: int) -> bytes:
-    """Write summary and lines; the hash of the lines."""
-    whole = blake2b(digest_size=16)
-    packer = zstd.packer(level)
-    with open(partial, "wb") as file:
-        file.write(head(summary))
-        for line in transcript.lines():
-            whole.update(line)
-            file.write(packer.compress(line))
-        file.write(packer.flush())
-        file.flush()
-        os.fsync(file.fileno())
-    return whole.digest()

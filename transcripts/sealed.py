@@ -1,8 +1,7 @@
 """Sealed transcripts, as they are read: zstd files that carry their summary in front.
 
-A sealed file is a skippable zstd frame (RFC 8878, section 3.1.2) with the summary as JSON, followed by an ordinary zstd
-frame with the transcript's lines, unchanged. `zstd -d` skips the first and writes the second, so that nobody needs moot
-to get at the events; a listing reads the first and nothing else.
+A sealed file is a skippable zstd frame (RFC 8878, section 3.1.2) with the summary as JSON, all that a listing reads, followed
+by an ordinary zstd frame with the transcript's lines, unchanged, which is what `zstd -d` writes.
 
 Rule of this file: the form of the file alone. `seal.py` makes one of a transcript.
 """
@@ -11,17 +10,17 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
 from moot.protocols.engine.errors import TranscriptError, UsageError
 from moot.transcripts.events import check_header
 
-ZSTD_HINT = "sealed transcripts need the zstd extra: pip install 'moot[seal]'"
 _MAGIC = 0x184D2A5D
 _HEAD = struct.Struct("<II")
 _MOST_SUMMARY = 1 << 24
@@ -38,8 +37,7 @@ def unsealed(path: Path | str) -> Iterator[bytes]:
     path = Path(path)
     zstd, rest = library(), b""
     for block in _blocks(zstd, path):
-        lines = (rest + block).split(b"\n") if rest else block.split(b"\n")
-        rest = lines.pop()
+        *lines, rest = (rest + block).split(b"\n")
         for line in lines:
             yield line + b"\n"
 
@@ -54,64 +52,49 @@ def sealed_summary(path: Path | str) -> dict[str, Any]:
             raise TranscriptError(f"{path}: carries no summary: not sealed by moot (moot show reads it all the same)")
         body = file.read(length)
     try:
-        summary = from_json(body)
-    except ValueError:
+        summary: dict[str, Any] = from_json(body)
+        check_header({**summary, "event": "started"}, str(path))
+    except (ValueError, TypeError):
         raise TranscriptError(f"{path}: the summary is cut off or damaged") from None
-    if not isinstance(summary, dict):
-        raise TranscriptError(f"{path}: the summary is damaged")
-    check_header({**summary, "event": "started"}, str(path))
     return summary
 
 
-def _blocks(zstd: Any, path: Path) -> Iterator[bytes]:
+def _blocks(zstd: Library, path: Path) -> Iterator[bytes]:
     with open(path, "rb") as file:
         data = file.read(_HEAD.size)
         if len(data) == _HEAD.size and (found := _HEAD.unpack(data))[0] & 0xFFFFFFF0 == 0x184D2A50:
             file.seek(found[1], os.SEEK_CUR)
             data = b""
-        unpacker, begun = None, False
+        unpacker, whole = None, False
         try:
-            while True:
-                data = data or file.read(_CHUNK)
-                if not data:
-                    break
-                if unpacker is None:
-                    unpacker, begun = zstd.unpacker(), True
+            while data := data or file.read(_CHUNK):
+                unpacker = unpacker or zstd.unpacker()
                 yield unpacker.decompress(data)
-                data = b""
-                if unpacker.eof:
+                data, whole = b"", unpacker.eof
+                if whole:
                     data, unpacker = unpacker.unused_data, None
         except zstd.error as error:
             raise TranscriptError(f"{path}: is damaged, or no zstd file: {error}") from None
-        if unpacker is not None or not begun:
+        if not whole:
             raise TranscriptError(f"{path}: is cut off: the sealed transcript does not reach its end")
 
 
-class _Zstandard:
-    """The `zstandard` package, in the few calls that are used."""
+class Library(NamedTuple):
+    """What is used of a zstd library. packer: from a level."""
 
-    def __init__(self, package: Any) -> None:
-        self.error = package.ZstdError
-        self.packer = lambda level: package.ZstdCompressor(level=level, write_checksum=True).compressobj()
-        self.unpacker = lambda: package.ZstdDecompressor().decompressobj()
-
-
-class _Stdlib:
-    """Python 3.14's `compression.zstd`, likewise."""
-
-    def __init__(self, package: Any) -> None:
-        self.error = package.ZstdError
-        checked = package.CompressionParameter.checksum_flag
-        level = package.CompressionParameter.compression_level
-        self.packer = lambda grade: package.ZstdCompressor(options={level: grade, checked: 1})
-        self.unpacker = package.ZstdDecompressor
+    error: type[Exception]
+    packer: Callable[[int], Any]
+    unpacker: Callable[[], Any]
 
 
-def library() -> Any:
-    """The zstd library. Raises UsageError when there is none."""
-    for name, wrapped in (("compression.zstd", _Stdlib), ("zstandard", _Zstandard)):
-        try:
-            return wrapped(import_module(name))
-        except ImportError:
-            continue
-    raise UsageError(ZSTD_HINT)
+def library() -> Library:
+    """The zstd library: Python 3.14's own, or the package. Raises UsageError when there is none."""
+    with suppress(ImportError):
+        z = import_module("compression.zstd")
+        level, check = z.CompressionParameter.compression_level, z.CompressionParameter.checksum_flag
+        return Library(z.ZstdError, lambda n: z.ZstdCompressor(options={level: n, check: 1}), z.ZstdDecompressor)
+    with suppress(ImportError):
+        zstd = import_module("zstandard")
+        return Library(zstd.ZstdError, lambda n: zstd.ZstdCompressor(level=n, write_checksum=True).compressobj(),
+                       lambda: zstd.ZstdDecompressor().decompressobj())  # fmt: skip
+    raise UsageError("sealed transcripts need the zstd extra: pip install 'moot[seal]'")

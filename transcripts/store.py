@@ -10,19 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from pydantic_core import from_json
-
 from moot.protocols.engine.errors import TranscriptError, UsageError
 from moot.transcripts.events import KEPT, check_header, check_line, parse
 from moot.transcripts.sealed import unsealed
 
 
 class Writer:
-    """Appends lines to a transcript, each handed to the system at once (a kill loses at most the line being written).
-
-    Raises UsageError when the file exists (unless `append`) or another process writes it, TranscriptError when the
-    disk is full; what was recorded before is kept.
-    """
+    """Appends lines to a transcript, each handed to the system at once (a kill loses at most the line being written). Raises
+    UsageError when the file exists (unless `append`) or another process writes it, TranscriptError when the disk is full."""
 
     def __init__(self, path: Path | str, append: bool = False) -> None:
         self.path = Path(path)
@@ -34,19 +29,24 @@ class Writer:
         try:
             self._file: IO[bytes] = open(self.path, "ab" if append else "xb", buffering=0)  # noqa: SIM115
         except FileExistsError:
-            raise UsageError(
-                f"{path} exists already; take another name, or go on with it: moot resume {path}"
-            ) from None
+            raise UsageError(f"{path} exists already; take another name, or go on: moot resume {path}") from None
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror}") from None
-        _lock(self._file, self.path)
+        try:
+            import fcntl
+
+            fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise UsageError(f"{path} is being written by another process; wait for it or stop it") from None
+        except (ImportError, OSError):
+            pass  # this system, or the disk, has no such locks
 
     def __call__(self, line: bytes) -> None:
         try:
-            written = self._file.write(line)
-            while written is not None and written < len(line):
-                line = line[written:]
-                written = self._file.write(line)
+            rest = line[self._file.write(line) :]
+            while rest:
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
             raise TranscriptError(
                 f"{self.path}: cannot write event {self.lines + 1}: {error.strerror}. What was recorded before it is safe; "
@@ -56,20 +56,6 @@ class Writer:
 
     def close(self) -> None:
         self._file.close()
-
-
-def _lock(file: IO[bytes], path: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise UsageError(f"{path} is being written by another process; wait for it or stop it") from None
-    except OSError:
-        return
 
 
 def read_lines(path: Path | str) -> Iterator[bytes]:
@@ -94,21 +80,14 @@ def read_lines(path: Path | str) -> Iterator[bytes]:
 def checked(
     lines: Iterator[bytes], name: str, kept: bool = True, chain: bytes = b"", number: int = 0
 ) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Lines with their events, after checking header and chain. Raises TranscriptError naming file, line and event.
-
-    kept: whether also what imports keep of their source, which is long and concerns no fold. chain, number: the chain
-    value and the count of the lines that were checked before.
-    """
+    """Lines with their events, after checking header and chain. Raises TranscriptError naming file, line and event. kept:
+    also what imports keep of their source, which no fold reads. chain, number: of the last line that was checked before."""
     for line in lines:
         number += 1
         chain = check_line(line, number, chain, name)
         if not kept and line.startswith(KEPT):
             continue
-        try:
-            event = from_json(line, cache_strings="keys")
-            event["event"]
-        except (ValueError, KeyError, TypeError):
-            event = parse(line, number, name)
+        event = parse(line, number, name)
         if number == 1:
             check_header(event, name)
         yield line, event
@@ -119,29 +98,16 @@ def checked(
 def parsed(lines: Iterator[bytes], name: str, kept: bool = True) -> Iterator[tuple[bytes, dict[str, Any]]]:
     """Lines with their events, when their chain is known to be whole."""
     for number, line in enumerate(lines, 1):
-        if not kept and line.startswith(KEPT):
-            continue
-        try:
-            yield line, from_json(line, cache_strings="keys")
-        except ValueError:
+        if kept or not line.startswith(KEPT):
             yield line, parse(line, number, name)
 
 
 def repair(path: Path | str) -> int:
     """Cut a torn last line off a transcript; the number of bytes that went. Nothing whole is ever lost."""
     path = Path(path)
-    size = path.stat().st_size
-    with open(path, "rb+") as file:
-        end = size
-        while end:
-            start = max(0, end - 65536)
-            file.seek(start)
-            cut = file.read(end - start).rfind(b"\n")
-            if cut >= 0:
-                end = start + cut + 1
-                break
-            end = start
-        if end < size:
-            file.truncate(end)
+    size, whole = path.stat().st_size, sum(map(len, read_lines(path)))
+    if whole < size:
+        with open(path, "rb+") as file:
+            file.truncate(whole)
             os.fsync(file.fileno())
-    return size - end
+    return size - whole

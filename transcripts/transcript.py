@@ -5,9 +5,10 @@ Rule of this file: everything that a transcript offers is computed from its even
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
@@ -17,7 +18,7 @@ from moot.protocols.engine.base import Protocol, protocol_named
 from moot.protocols.engine.errors import TranscriptError
 from moot.protocols.engine.outcomes import Outcome, outcome_adapter
 from moot.protocols.engine.question import Question, Sample
-from moot.transcripts.events import Digest, chain_of, played, played_part
+from moot.transcripts.events import chain_of, digest_of
 from moot.transcripts.store import checked, parsed, read_lines
 from moot.transcripts.truth import SealedBeside
 from moot.transcripts.version1 import as_version_2, translate
@@ -33,11 +34,8 @@ else:
 
 
 class Transcript:
-    """What was recorded of one play, from a file or from memory. Everything it offers is computed from the events.
-
-    Reading checks the hash chain: an edited line raises TranscriptError with the file, line and event. written: the lines
-    come straight from an `EventLog`, so that their chain need not be checked.
-    """
+    """What was recorded of one play, from a file or from memory. Reading checks the hash chain: an edited line raises
+    TranscriptError with the file, line and event. written: by an `EventLog`, so that the chain need not be checked."""
 
     def __init__(self, lines: list[bytes] | None = None, path: Path | str | None = None, written: bool = False) -> None:
         self.path = Path(path) if path is not None else None
@@ -63,19 +61,16 @@ class Transcript:
         found good and the file has not changed since. kept: also what an import keeps of its source."""
         if self._lines is not None and not check:
             return self._remembered(kept)
-        if not check and self._good is not None and self._good == self._state():
-            return as_version_2(parsed(self.lines(), self.name, kept))
-        return as_version_2(checked(self.lines(), self.name, kept))
+        trusted = not check and self._good is not None and self._good == self._state()
+        return as_version_2((parsed if trusted else checked)(self.lines(), self.name, kept))
 
     def _remembered(self, kept: bool) -> Iterator[tuple[bytes, dict[str, Any]]]:
         """`pairs` of lines in memory: each is read, and its chain checked, once for all folds. More may be added."""
         assert self._lines is not None
         if (known := self._known) < len(self._lines):
             new, chain = iter(self._lines[known:]), chain_of(self._lines[known - 1]) if known else b""
-            more = list(
-                parsed(new, self.name, False) if self._written else checked(new, self.name, False, chain, known)
-            )
-            self._pairs += more
+            pairs = parsed(new, self.name, False) if self._written else checked(new, self.name, False, chain, known)
+            self._pairs += (more := list(pairs))
             if self._pairs[0][1].get("version") == 1:
                 for _, event in more:
                     translate(event)
@@ -118,8 +113,7 @@ class Transcript:
     def parent(self) -> dict[str, Any] | None:
         """What a fork or a rejudgement was derived from: `digest`, `at` (a step, or "judge"), `seats`, and the `path` where
         there was one. None for a play that began by itself."""
-        parent: dict[str, Any] | None = self.started["meta"].get("parent")
-        return parent
+        return cast("dict[str, Any] | None", self.started["meta"].get("parent"))
 
     @cached_property
     def question(self) -> Question:
@@ -156,7 +150,8 @@ class Transcript:
         return Sample(self.question, seal.get("truth"), task)
 
     @cached_property
-    def _ending(self) -> Outcome | None:
+    def outcome(self) -> Outcome | None:
+        """How the play ended; None while it has not."""
         last = None
         for event in self.events(kept=False):
             if event["event"] == "ended":
@@ -165,18 +160,10 @@ class Transcript:
                 last = None
         return None if last is None else outcome_of(last, self.name)
 
-    @property
-    def outcome(self) -> Outcome | None:
-        """How the play ended; None while it has not."""
-        return self._ending
-
     @cached_property
     def digest(self) -> str:
         """The digest of the play: equal for equal plays, whatever order their calls came back in and whoever sat there."""
-        digest = Digest()
-        for line, event in played(self.pairs(kept=False)):
-            digest.add(played_part(line), event)
-        return digest.hex()
+        return digest_of(self.pairs(kept=False))
 
     def steps(self) -> Iterator[Step]:
         """The accepted moves, in the order in which they were recorded."""
@@ -227,12 +214,7 @@ def outcome_of(recorded: Any, name: str) -> Outcome:
 
 
 def load(path: Path | str) -> Transcript:
-    """A saved transcript (.jsonl, or .jsonl.zst once sealed).
-
-    Raises UsageError when there is no such file, TranscriptError when it is no transcript, is newer than this moot or
-    was edited (its whole chain is checked here).
-    """
-    transcript = Transcript(path=path)
-    for _ in transcript.check():
-        pass
+    """A saved transcript (.jsonl, or .jsonl.zst once sealed). Raises UsageError when there is no such file, TranscriptError
+    when it is no transcript, is newer than this moot or was edited (its whole chain is checked here)."""
+    deque((transcript := Transcript(path=path)).check(), maxlen=0)
     return transcript

@@ -22,10 +22,7 @@ else:
 
 
 class ArgumentTree(_Graph):
-    """A `networkx.DiGraph` whose nodes are steps; see `argument_tree` for its attributes.
-
-    `print(tree)` gives it as indented text, a notebook shows it. Whatever networkx offers works on it.
-    """
+    """A `networkx.DiGraph` whose nodes are steps; see `argument_tree` for its attributes. `print(tree)` gives it as text."""
 
     def __str__(self) -> str:
         return tree_text(self)
@@ -38,12 +35,8 @@ class ArgumentTree(_Graph):
 
 
 def argument_tree(events: Iterable[Mapping[str, Any]]) -> ArgumentTree:
-    """The frozen tree of a play. Nodes are step paths ("q" is the question), edges run from a node to what answers it.
-
-    Node attributes: kind (str), text (str), size (int, in the question's unit); of what a seat said also seat and role
-    (str). Edge attribute: relation (str). Graph attributes: question, root (str). Nothing is None, so that every writer of
-    networkx takes the tree.
-    """
+    """The frozen tree of a play, with the attributes that `exporters/document.py` says. Nothing is None, so that every writer
+    of networkx takes the tree."""
     graph = ArgumentTree()
     scopes: list[str] = []
     roles: Mapping[str, str] = {}
@@ -60,13 +53,9 @@ def argument_tree(events: Iterable[Mapping[str, Any]]) -> ArgumentTree:
             graph.add_edge(scope_of(step, scopes), step, relation="asks")
             scopes.append(step)
         elif name == "moved" and "under" in event:
-            step, move = event["step"], event["move"]
-            under = event["under"]
-            parent = scope_of(step, scopes) if under == ROOT else under
-            seat, kind = event["seat"], move.get("kind", "")
-            graph.add_node(
-                step, seat=seat, role=roles.get(seat, seat), kind=kind, text=words_of(move), size=event["size"]
-            )
-            graph.add_edge(parent, step, relation=event["relation"])
+            step, seat, move, under = event["step"], event["seat"], event["move"], event["under"]
+            said = {"kind": move.get("kind", ""), "text": words_of(move), "size": event["size"]}
+            graph.add_node(step, seat=seat, role=roles.get(seat, seat), **said)
+            graph.add_edge(scope_of(step, scopes) if under == ROOT else under, step, relation=event["relation"])
     networkx.freeze(graph)
     return graph

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import sha256
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from pydantic_core import from_json
@@ -22,9 +22,7 @@ from moot.protocols.engine.question import Question, Sample
 
 class SealedBeside(Sample):
     """A sample whose truth is in a file of its own. folder: where it should be; None when the play is in memory alone.
-
-    `unseal()` raises TranscriptError when the file is missing, was altered, or holds no truth.
-    """
+    `unseal()` raises TranscriptError when the file is missing, was altered, or holds no truth."""
 
     __slots__ = ("seal", "folder", "name")
 
@@ -36,25 +34,20 @@ class SealedBeside(Sample):
 
     def unseal(self) -> int | None:
         file, where = self.seal["file"], f"{self.name}: the truth is sealed in {self.seal['file']!r}"
-        if not isinstance(file, str) or file in ("", "..") or any(p(file).name != file for p in _PATHS):
+        if not isinstance(file, str) or file in ("", "..") or PureWindowsPath(file).name != file:
             raise TranscriptError(f"{where}, which is no name of a file beside it")
         if self.folder is None:
             raise TranscriptError(f"{where}, beside a file, and this play is in memory alone; load it from its file")
         try:
             content = (self.folder / file).read_bytes()
         except OSError as error:
-            raise TranscriptError(
-                f"{where}, which cannot be read ({error.strerror}); put it in {self.folder}"
-            ) from None
+            raise TranscriptError(f"{where}, which cannot be read in {self.folder}: {error.strerror}") from None
         if sha256(content).hexdigest() != self.seal.get("sha256"):
             raise TranscriptError(f"{where}, which was altered: its SHA-256 is not the recorded one")
         try:
             return Sample(self.question, from_json(content)["truth"]).unseal()
         except (ValueError, KeyError, TypeError, UsageError) as error:
             raise TranscriptError(f"{where}, which holds no truth: {error}") from None
-
-
-_PATHS = (PurePosixPath, PureWindowsPath)
 
 
 def sealed(sample: Sample | Question) -> dict[str, Any]:

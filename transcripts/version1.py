@@ -8,7 +8,7 @@ as they were recorded. What version 1 says otherwise: an outcome's `role` holds 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 Pairs = Iterator[tuple[bytes, dict[str, Any]]]
@@ -16,22 +16,16 @@ Pairs = Iterator[tuple[bytes, dict[str, Any]]]
 
 def as_version_2(pairs: Pairs) -> Pairs:
     """Lines with their events, from the first line on, the events of a version 1 file translated."""
-    first = next(pairs, None)
-    if first is None:
-        return
-    if first[1].get("version") != 1:
-        yield first
-        yield from pairs
-        return
-    for line, event in chain([first], pairs):
-        translate(event)
-        yield line, event
+    first = list(islice(pairs, 1))
+    whole = chain(first, pairs)
+    return ((line, translate(event)) for line, event in whole) if first and first[0][1].get("version") == 1 else whole
 
 
-def translate(event: dict[str, Any]) -> None:
+def translate(event: dict[str, Any]) -> dict[str, Any]:
     """Give one event of a version 1 file the form of version 2, in place."""
     name = event["event"]
     if name in ("left", "failed", "ended") and "role" in event["outcome"]:
         event["outcome"] = {"seat" if field == "role" else field: value for field, value in event["outcome"].items()}
     elif name == "started" and "implied" in event:
         event["full_tree_size"] = event.pop("implied")
+    return event

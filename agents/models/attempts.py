@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -36,10 +35,6 @@ class Call:
     hangs: int = 0
     reserve: Callable[[], None] = lambda: None
     lost: Callable[[], None] = lambda: None
-    rng: random.Random = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.rng = random.Random(f"{self.seed}:{self.step}")
 
 
 @dataclass(slots=True)
@@ -57,20 +52,15 @@ class Attempt:
         try:
             result = read(completion, extra)
         except UnreadableAnswer as error:
-            self.note(error=str(error), text=error.text or completion.text, completion=completion, extra=extra)
+            self.note(error=str(error), text=error.text or completion.text, completion=completion, **extra)
             raise
-        self.note(completion=completion, extra=extra)
+        self.note(completion=completion, **extra)
         return result
 
     def note(
-        self,
-        error: str | None = None,
-        text: str | None = None,
-        completion: Completion | None = None,
-        extra: Mapping[str, Any] | None = None,
+        self, error: str | None = None, text: str | None = None, completion: Completion | None = None, **extra: Any
     ) -> None:
-        usage = completion.usage if completion is not None else Usage()
-        hit = completion is not None and completion.cached
+        usage, hit = (Usage(), False) if completion is None else (completion.usage, completion.cached)
         # what the endpoint refused to work on (400 to 499) was not worked on; what it failed at may have been, in part
         refused = self.status is not None and 400 <= self.status < 500
         usage = Usage(0, 0, 0) if refused else usage
@@ -81,7 +71,7 @@ class Attempt:
             "event": "attempted", "attempt": self.call.attempts, "model": self.body.get("model"), "ok": error is None,
             "status": self.status, "error": error, "prompt_tokens": usage.prompt_tokens,
             "completion_tokens": usage.completion_tokens, "cached_tokens": usage.cached_tokens, "cost": cost,
-            "seconds": round(time.perf_counter() - self.begun, 6), **self.call.labels, "cached": hit, **(extra or {}),
+            "seconds": round(time.perf_counter() - self.begun, 6), **self.call.labels, "cached": hit, **extra,
         }  # fmt: skip
         if text is not None:
             kept = text.encode("utf-8", "replace").decode()

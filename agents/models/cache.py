@@ -11,6 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,17 +31,15 @@ def key_of(endpoint: str, body: Mapping[str, Any], step: str, repetition: int) -
 
 
 class Cache:
-    """Responses by key in the file at `path`, which is made when it is not there.
-
-    Raises UsageError when the path cannot be written or holds something else.
-    """
+    """Responses by key in the file at `path`, which is made when it is not there. Raises UsageError when it cannot be
+    written or holds something else."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._lock = threading.Lock()
         try:
             self._db = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
-            self._shared()
+            self._write_ahead()
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
@@ -49,8 +48,8 @@ class Cache:
         except sqlite3.Error as error:
             raise UsageError(f"response cache {self.path}: {error}; name a new file in a folder that exists") from None
 
-    def _shared(self) -> None:
-        """Write ahead. sqlite does not wait for its turn here when several processes make a file at the same time."""
+    def _write_ahead(self) -> None:
+        """sqlite does not wait for its turn here when several processes make a file at the same time."""
         until = time.monotonic() + BUSY
         while True:
             try:
@@ -63,31 +62,24 @@ class Cache:
 
     async def get(self, key: str) -> Any | None:
         """The JSON value stored under `key`, or None. A damaged value counts as none."""
-        return await anyio.to_thread.run_sync(self._get, key)
+        row = await anyio.to_thread.run_sync(self._run, "SELECT value FROM responses WHERE key = ?", key)
+        with suppress(ValueError):
+            return None if row is None else json.loads(row[0])
+        return None
 
     async def put(self, key: str, value: Any) -> None:
         """Store a JSON value. The first value of a key stays: processes that race all read the same one later."""
-        await anyio.to_thread.run_sync(self._put, key, json.dumps(value, ensure_ascii=True, separators=(",", ":")))
+        text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+        await anyio.to_thread.run_sync(self._run, "INSERT OR IGNORE INTO responses VALUES (?, ?)", key, text)
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._db.close()
 
-    def _get(self, key: str) -> Any | None:
+    def _run(self, statement: str, *values: str) -> Any:
         with self._lock:
             try:
-                row = self._db.execute("SELECT value FROM responses WHERE key = ?", (key,)).fetchone()
-            except sqlite3.Error as error:
-                raise UsageError(f"response cache {self.path}: {error}") from None
-        try:
-            return None if row is None else json.loads(row[0])
-        except ValueError:
-            return None
-
-    def _put(self, key: str, text: str) -> None:
-        with self._lock:
-            try:
-                self._db.execute("INSERT OR IGNORE INTO responses VALUES (?, ?)", (key, text))
+                return self._db.execute(statement, values).fetchone()
             except sqlite3.Error as error:
                 raise UsageError(f"response cache {self.path}: {error}") from None

@@ -7,44 +7,30 @@ and decrease algorithms for congestion avoidance"): it doubles per round trip un
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import anyio
 
 from moot.protocols.engine.errors import UsageError
 
 
-class _Waiter:
-    __slots__ = ("event", "admitted")
-
-    def __init__(self) -> None:
-        self.event = anyio.Event()
-        self.admitted = False
-
-
 class Limiter:
     """Admits calls first come, first served; for one event loop.
 
-    start, least, most: calls in flight at first, at the fewest and at the most. clock: seconds, monotonic (the event
-    loop's own, unless given). Raises UsageError unless 1 <= least <= start <= most.
+    start, most: calls in flight at first, and at the most. Raises UsageError unless 1 <= start <= most.
 
     Use: `ticket = await limiter.acquire()`, the call, and in a `finally` `limiter.release()`; then one of
     `grow()`, `shrink(ticket)`; `pause(seconds)` where the endpoint asks for one.
     """
 
-    def __init__(
-        self, start: int = 32, *, least: int = 1, most: int = 1024, clock: Callable[[], float] = anyio.current_time
-    ) -> None:
-        if not 1 <= least <= start <= most:
-            raise UsageError(f"a limiter needs 1 <= least <= start <= most, not {least}, {start}, {most}")
-        self.least, self.most = least, most
+    def __init__(self, start: int = 32, *, most: int = 1024) -> None:
+        if not 1 <= start <= most:
+            raise UsageError(f"a limiter needs 1 <= start <= most, not {start}, {most}")
+        self.most = most
         self._limit = float(start)
         self._slow_start = True
         self._epoch = 0
-        self._running = 0
         self._paused_until = float("-inf")
-        self._waiting: dict[_Waiter, None] = {}
-        self._clock = clock
+        self._places = anyio.CapacityLimiter(start)
+        self._held: list[object] = []  # whoever releases gives back any of these
 
     @property
     def limit(self) -> int:
@@ -53,76 +39,51 @@ class Limiter:
 
     @property
     def running(self) -> int:
-        """How many calls are in flight."""
-        return self._running
+        """How many calls are in flight, or have a place and wait for the end of a pause."""
+        return self._places.borrowed_tokens
 
     @property
     def waiting(self) -> int:
-        """How many calls wait to be admitted."""
-        return len(self._waiting)
+        """How many calls wait for a place."""
+        return self._places.statistics().tasks_waiting
 
     async def acquire(self) -> int:
-        """Wait for a place. Returns a ticket for `shrink`. When cancelled it holds no place."""
-        if not self._waiting and self._running < self.limit and self._clock() >= self._paused_until:
-            self._running += 1
-            return self._epoch
-        waiter = _Waiter()
-        self._waiting[waiter] = None
+        """Wait for a place, and for the end of a pause. Returns a ticket for `shrink`. When cancelled it holds no place."""
+        place = object()
         try:
-            self._admit()
-            while not waiter.admitted:
-                left = self._paused_until - self._clock()
-                if left > 0:
-                    with anyio.move_on_after(left):
-                        await waiter.event.wait()
-                else:
-                    await waiter.event.wait()
-                if not waiter.admitted:
-                    waiter.event = anyio.Event()
-                    self._admit()
+            self._places.acquire_on_behalf_of_nowait(place)
+        except anyio.WouldBlock:
+            await self._places.acquire_on_behalf_of(place)
+        self._held.append(place)
+        try:
+            while (left := self._paused_until - anyio.current_time()) > 0:  # noqa: ASYNC110 - a pause may grow
+                await anyio.sleep(left)
         except BaseException:
-            if waiter.admitted:
-                self.release()
-            else:
-                self._waiting.pop(waiter, None)
+            self.release()
             raise
         return self._epoch
 
     def release(self) -> None:
         """Give a place back."""
-        self._running -= 1
-        self._admit()
+        self._places.release_on_behalf_of(self._held.pop())
 
     def grow(self) -> None:
         """A call went through. The limit grows only while it is what holds calls back."""
-        if self._running + 1 >= self.limit or self._waiting:
+        if self.running + 1 >= self.limit:
             step = 1.0 if self._slow_start else 1.0 / self._limit
-            self._limit = min(float(self.most), self._limit + step)
-            self._admit()
+            self._set(min(float(self.most), self._limit + step))
 
     def shrink(self, ticket: int) -> None:
-        """The endpoint has too much. Calls that started before the last decrease do not count again: a burst of
-        refusals is one sign, not many."""
-        if ticket < self._epoch:
-            return
-        self._epoch += 1
-        self._slow_start = False
-        self._limit = max(float(self.least), self._limit / 2)
+        """The endpoint has too much. Calls from before the last decrease do not count again: a burst is one sign."""
+        if ticket >= self._epoch:
+            self._epoch += 1
+            self._slow_start = False
+            self._set(max(1.0, self._limit / 2))
 
     def pause(self, seconds: float) -> None:
-        """Admit nobody for this long. A longer pause that is under way stays."""
-        until = self._clock() + max(0.0, seconds)
-        if until > self._paused_until:
-            self._paused_until = until
-            for waiter in self._waiting:
-                waiter.event.set()
+        """Let nobody begin for this long. A longer pause that is under way stays."""
+        self._paused_until = max(self._paused_until, anyio.current_time() + seconds)
 
-    def _admit(self) -> None:
-        if not self._waiting or self._clock() < self._paused_until:
-            return
-        while self._waiting and self._running < self.limit:
-            waiter = next(iter(self._waiting))
-            del self._waiting[waiter]
-            waiter.admitted = True
-            self._running += 1
-            waiter.event.set()
+    def _set(self, limit: float) -> None:
+        self._limit = limit
+        self._places.total_tokens = self.limit

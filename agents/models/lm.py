@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
@@ -45,35 +46,20 @@ class LM:
     first until the endpoint refuses it. temperature: None leaves it to the endpoint. max_tokens: most tokens of one
     answer. seed: whether the step's own seed is sent. prompts: a folder with templates of your own, by file.
     prices: (in, out, cached) per million tokens; without them the cost is unknown, which is not 0. cache: path of a
-    response cache. timeout: seconds for an attempt; retries: attempts after the first. extra_body: more fields of the
-    request. identity: what tells this model from others of its name. guided: the endpoint
-    holds the model to the schema by a grammar, as local servers do; then limits in characters, lengths that fit into
-    max_tokens, and probabilities in hundredths (from 0.01 to 0.99) stand in it.
-
-    Raises UsageError for bad options, and when a hosted endpoint gets no key.
+    response cache. timeout, retries, backoff, http_client: as for `Endpoint`. extra_body: more fields of the request.
+    identity: what tells this model from others of its name. guided: the endpoint holds the model to the schema by a
+    grammar, as local servers do; then limits in characters, lengths that fit into max_tokens, and probabilities in
+    hundredths (0.01 to 0.99) stand in it. Raises UsageError for bad options, and when a hosted endpoint gets no key.
     """
 
     def __init__(
-        self,
-        model: str,
-        *,
-        base_url: str | None = None,
-        api_key: str | None = None,
-        structured: Literal["auto", "schema", "tags"] = "auto",
-        temperature: float | None = None,
-        max_tokens: int = 1024,
-        seed: bool = True,
-        prompts: str | Path | None = None,
-        prices: tuple[float, ...] | list[float] | None = None,
-        cache: str | Path | None = None,
-        http_client: httpx2.AsyncClient | None = None,
-        timeout: float = 120.0,
-        retries: int = 6,
-        backoff: float = 0.5,
-        extra_body: Mapping[str, Any] | None = None,
-        guided: bool = False,
+        self, model: str, *, base_url: str | None = None, api_key: str | None = None,
+        structured: Literal["auto", "schema", "tags"] = "auto", temperature: float | None = None, max_tokens: int = 1024,
+        seed: bool = True, prompts: str | Path | None = None, prices: tuple[float, ...] | list[float] | None = None,
+        cache: str | Path | None = None, http_client: httpx2.AsyncClient | None = None, timeout: float = 120.0,
+        retries: int = 6, backoff: float = 0.5, extra_body: Mapping[str, Any] | None = None, guided: bool = False,
         identity: str | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if not model:
             raise UsageError("a language model needs the model's name")
         if structured not in ("auto", "schema", "tags"):
@@ -114,8 +100,6 @@ class LM:
     _plain = False  # whether a speech alone is asked for without JSON around it
     _tell_schema = True  # whether the prompt says in words what the schema says
 
-    # -- the agent -----------------------------------------------------------------------------------------------------
-
     @property
     def endpoint(self) -> Endpoint:
         """Where the model is. Raises UsageError before a local server has started."""
@@ -128,24 +112,21 @@ class LM:
         return self.endpoint
 
     async def start(self) -> None:
-        """Called once before a play."""
         await (await self.ready()).start()
 
     async def close(self) -> None:
-        """Called once after a play; connections close when the last play that uses them has ended."""
         if self._endpoint is not None:
             await self._endpoint.close()
 
     def describe(self) -> dict[str, Any]:
         """What is recorded of this agent. Never the key."""
         shown = {key: "[hidden]" if _SECRET.search(key) else value for key, value in self.extra_body.items()}
-        prices = self.prices
         named = {} if self._identity is None else {"identity": self._identity}
         return {
-            "agent": "lm", "model": self.model, **named, "endpoint": self._place(), "structured": self.structured,
-            "temperature": self.temperature, "max_tokens": self.max_tokens, "seed": self.seed,
-            "template": self.templates.version,
-            "prices": [prices.prompt, prices.completion, prices.cached] if prices else None, "extra_body": shown,
+            "agent": "lm", "model": self.model, **named,
+            "endpoint": self.endpoint.base_url if self._hosted else "local", "structured": self.structured,
+            "temperature": self.temperature, "max_tokens": self.max_tokens, "seed": self.seed, "template": self.templates.version,
+            "prices": list(astuple(self.prices)) if self.prices else None, "extra_body": shown,
         }  # fmt: skip
 
     def identity(self) -> dict[str, Any]:
@@ -156,9 +137,6 @@ class LM:
             "extra_body": {key: value for key, value in self.extra_body.items() if not _SECRET.search(key)},
             "identity": self._identity,
         }  # fmt: skip
-
-    def _place(self) -> str:
-        return self.endpoint.base_url
 
     async def act(self, request: Request) -> Move:
         """Ask the model for a move. Raises AgentError when none comes, BudgetExceeded when it costs too much."""
@@ -205,19 +183,10 @@ class LM:
                 f"step {request.step}: seat {request.seat}: {self.model} gave no move, even when told why: {error}"
             ) from None
 
-    # -- calls ---------------------------------------------------------------------------------------------------------
-
     async def complete(
-        self,
-        request: Request,
-        call: Call,
-        messages: Messages,
-        read: Callable[[Completion, dict[str, Any]], T],
-        *,
-        max_tokens: int | None = None,
-        response_format: Mapping[str, Any] | None = None,
-        **fields: Any,
-    ) -> T:
+        self, request: Request, call: Call, messages: Messages, read: Callable[[Completion, dict[str, Any]], T], *,
+        max_tokens: int | None = None, response_format: Mapping[str, Any] | None = None, **fields: Any,
+    ) -> T:  # fmt: skip
         """One answer of the model, read by `read`. What it may cost is checked against the seat's budget before, and
         what it did cost is charged after. An option that the endpoint does not know is left out from then on."""
         endpoint = await self.ready()
@@ -238,7 +207,15 @@ class LM:
         call.reserve = lambda: request.budget.reserve("tokens", bound)
         call.lost = lambda: request.budget.charge("tokens", bound)
         while True:
-            body = self._body(request, messages, most, response_format, fields)
+            limit = "max_completion_tokens" if "max_tokens" in self._refused else "max_tokens"
+            body: dict[str, Any] = {"model": self.model, "messages": messages, limit: most}
+            if self.temperature is not None:
+                body["temperature"] = self.temperature
+            if self.seed and "seed" not in self._refused:
+                body["seed"] = request.seed % 2**31
+            if response_format is not None:
+                body["response_format"] = response_format
+            body |= {**self.extra_body, **self.placement(request), **fields}
             try:
                 return await endpoint.complete(body, counted, call, prices=self.prices, cache=self._cache)
             except Refused as error:
@@ -246,26 +223,12 @@ class LM:
             finally:
                 request.budget.charge("tokens", took)
 
-    def _body(
-        self, request: Request, messages: Messages, most: int, response_format: Mapping[str, Any] | None, fields: Any
-    ) -> dict[str, Any]:
-        limit = "max_completion_tokens" if "max_tokens" in self._refused else "max_tokens"
-        body: dict[str, Any] = {"model": self.model, "messages": messages, limit: most}
-        if self.temperature is not None:
-            body["temperature"] = self.temperature
-        if self.seed and "seed" not in self._refused:
-            body["seed"] = request.seed % 2**31
-        if response_format is not None:
-            body["response_format"] = response_format
-        return {**body, **self.extra_body, **self.placement(request), **fields}
-
     def placement(self, request: Request) -> dict[str, Any]:
         """Fields of the body that say where a call should run."""
         return {}
 
     def _adapt(self, error: Refused, body: Mapping[str, Any]) -> None:
-        """Leave out from now on what the endpoint says it does not know. Raises the refusal when it is about nothing
-        of that kind."""
+        """Leave out from now on what the endpoint says it does not know. Raises any other refusal."""
         if error.status in (400, 415, 422, 501):
             said = error.said
             if "max_tokens" in body and "max_completion_tokens" in said:
@@ -281,9 +244,8 @@ class LM:
         raise error
 
     def _no_schema(self, form: Form) -> bool:
-        if not self._refused:
-            return False
-        return "response_format" in self._refused or _format_key(form.response_format()) in self._refused
+        refused = self._refused
+        return bool(refused) and ("response_format" in refused or _format_key(form.response_format()) in refused)
 
 
 class _SchemaRefused(Exception):

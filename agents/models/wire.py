@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import math
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -112,15 +114,13 @@ def error_message(content: bytes) -> str:
 
 
 def _usage(given: Any) -> Usage:
-    if not isinstance(given, Mapping):
-        return Usage()
-    details = given.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
-    return Usage(_count(given.get("prompt_tokens")), _count(given.get("completion_tokens")), _count(cached))
+    def count(*names: str) -> int | None:
+        value = given
+        for name in names:
+            value = value.get(name) if isinstance(value, Mapping) else None
+        return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return Usage(count("prompt_tokens"), count("completion_tokens"), count("prompt_tokens_details", "cached_tokens"))
 
 
 def _first_token(logprobs: Any) -> tuple[tuple[str, float], ...] | None:
@@ -133,45 +133,24 @@ def _first_token(logprobs: Any) -> tuple[tuple[str, float], ...] | None:
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Seconds that a Retry-After header (seconds or an HTTP date) or `retry-after-ms` asks for; None without one.
-
-    now: the clock, in seconds since 1970 (the system's, unless given).
-    """
-    milliseconds = headers.get("retry-after-ms")
-    if milliseconds is not None:
-        try:
-            return _wait(float(milliseconds) / 1000)
-        except ValueError:
-            pass
-    given = headers.get("retry-after")
-    if given is None:
-        return None
-    try:
-        return _wait(float(given))
-    except ValueError:
-        pass
-    try:
-        date = parsedate_to_datetime(given)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return _wait(date.timestamp() - (time.time() if now is None else now))
-
-
-def _wait(seconds: float) -> float | None:
-    if seconds != seconds:
-        return None
-    return max(0.0, seconds)
+    """Seconds that a Retry-After header (seconds or an HTTP date) or `retry-after-ms` asks for; None without one. now: the
+    clock, in seconds since 1970."""
+    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
+        with suppress(ValueError):
+            seconds = float(headers.get(name, "")) / unit
+            return None if math.isnan(seconds) else max(0.0, seconds)
+    with suppress(ValueError, TypeError, IndexError, OverflowError):
+        date = parsedate_to_datetime(headers.get("retry-after", ""))
+        return max(0.0, date.timestamp() - (time.time() if now is None else now))
+    return None
 
 
 def is_loopback(base_url: str) -> bool:
     """Whether an address is this machine's own."""
     host = (urlsplit(base_url).hostname or "").lower()
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
+    with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host == "localhost" or host.endswith(".localhost")
 
 
 def checked_url(base_url: str) -> str:

@@ -6,18 +6,21 @@ Rule of this file: the class of a move says which fields a person is asked for a
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, cast, get_args, get_origin
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, ClassVar, Literal, get_args, get_origin
 
 import anyio.to_thread
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from moot.agents.identity import composed
 from moot.agents.kinds import AgentKind
 from moot.agents.people.terminal import printable, shown_move, terminal, terminal_input, terminal_output
-from moot.agents.prompts.render import about, kind_name, limit_of
+from moot.agents.prompts.forms import Form
+from moot.agents.prompts.render import about, kind_name, limits_told, stance
 from moot.protocols.engine.errors import AgentError, Illegal, first_problem
 from moot.protocols.engine.moves import Asked, Move
 from moot.protocols.engine.view import Entry, Request
@@ -47,8 +50,7 @@ class Human:
 
     def identity(self) -> dict[str, Any] | None:
         """A person counts by name, and whoever sits at this terminal as one; what types for a person counts itself."""
-        other = [] if self._input is terminal_input else [self._input]
-        return composed(*other, agent="human", name=self.name)
+        return composed(self._input, agent="human", name=self.name)
 
     async def act(self, request: Request) -> Move:
         """Show the view and ask for the move, again until it is one. Raises AgentError when the input ends."""
@@ -77,9 +79,9 @@ class Human:
         question = request.view.question
         known, steps = self._shown.get(request.seat, (None, []))
         new = [entry.step for entry in entries]
-        goes_on = known == question and new[: len(steps)] == steps
         self._output(f"\n— {request.seat} ({request.role}), step {request.step} —")
-        if not goes_on:
+        if known != question or new[: len(steps)] != steps:
+            steps = []
             self._output(f"Question: {question.text}")
             for i, choice in enumerate(question.choices, 1):
                 self._output(f"  {i}. {choice}")
@@ -89,13 +91,12 @@ class Human:
                 self._output(f"Passage:\n{question.passage}\n")
             if question.data is not None:
                 self._output(f"Data: {json.dumps(question.data, ensure_ascii=False)}")
-        for entry in entries[len(steps) if goes_on else 0 :]:
+        for entry in entries[len(steps) :]:
             self._output(f"[{entry.step}] {entry.seat}: {shown_move(entry.move, question.choices)}")
         self._shown[request.seat] = (question, new)
         brief = request.brief
-        answer = brief.get("answer")
-        if isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < len(question.choices):
-            self._output(f"You defend answer {answer + 1}: {question.choices[answer]}")
+        if side := stance(request):
+            self._output(side)
         if brief.get("asks"):
             self._output(f"You are asked: {brief['asks']}")
         if (task := brief.get("task")) not in (None, *map(kind_name, request.kinds)):
@@ -110,11 +111,10 @@ class Human:
         for key, value in brief.get("details", {}).items():
             told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
             self._output(printable(f"{key.replace('_', ' ')}: {told}"))
-        for key, what in (("limit", "Say at most"), ("quote_limit", "Quote at most")):
-            if (most := limit_of(brief, key)) is not None:
-                self._output(f"{what} {most[0]} {most[1]}.")
-        if isinstance(left := brief.get("budget"), int):
-            self._output(f"Your budget: {left}.")
+        for told in limits_told(brief):
+            self._output(told)
+        if "budget" in brief:
+            self._output(f"Your budget: {brief['budget']}.")
         if request.problem:
             self._output(f"Your last move was not accepted: {request.problem}")
 
@@ -140,9 +140,7 @@ class Human:
         names = {kind_name(kind): kind for kind in request.kinds}
         while True:
             given = self._input(f"What do you want to give ({', '.join(names)})? ").strip().lower()
-            meant = [name for name in names if name == given] or [
-                name for name in names if given and name.startswith(given)
-            ]
+            meant = [given] if given in names else [name for name in names if given and name.startswith(given)]
             if len(meant) == 1:
                 return names[meant[0]]
             self._output(f"{given!r} is none of {', '.join(names)}.")
@@ -159,11 +157,10 @@ class Human:
         return kind.model_validate(given)
 
     def _field(self, field: FieldInfo, name: str, hint: Asked, request: Request, shown: list[str]) -> Any:
-        """One field, asked for by its hint or else by its type; what has none of these types is given as JSON. None where
-        it is left out."""
-        brief, choices, label = request.brief, request.view.question.choices, hint.person or name
-        among, below, most = _of(brief, "one_of", name), _of(brief, "below", name), _of(brief, "most", name)
-        among = brief.get(hint.among) if among is None and hint.among else among
+        """One field, asked for by its hint or else by its type, or else as JSON. None where it is left out."""
+        choices, label = request.view.question.choices, hint.person or name
+        form = Form.of(request)
+        among, below, most = form.texts(name, hint), form.said("below", name), form.said("most", name)
         inner, needed, which = get_args(field.annotation), field.is_required(), hint.person or f"Which {name}"
         listed = field.annotation if get_origin(field.annotation) is tuple else next(
             (each for each in inner if get_origin(each) is tuple), None
@@ -184,10 +181,10 @@ class Human:
             made = None if most == 0 else self._list(label, get_args(listed)[0], among, most)
             return made if made or needed else None
         if hint.none:
-            told = f"{', '.join(map(str, among))}; " if isinstance(among, (list, tuple)) else ""
+            told = f"{', '.join(among)}; " if among else ""
             return self._input(f"{label} ({told}empty for {hint.none})? ").strip() or None
         if among is not None:
-            return self._pick(which, list(map(str, cast("Sequence[Any]", among))))
+            return self._pick(which, list(among))
         if get_origin(field.annotation) is Literal:
             texts = list(map(str, inner))
             return inner[texts.index(self._pick(which, texts))]
@@ -202,7 +199,8 @@ class Human:
 
     def _shares(self, choices: Sequence[str]) -> list[float]:
         """A probability for each choice."""
-        percents = [self._percent(i, choice) for i, choice in enumerate(choices, 1)]
+        asked = (f"How probable is {i}. {choice}, in percent? " for i, choice in enumerate(choices, 1))
+        percents = [self._number(each, percent=True) for each in asked]
         total = sum(percents)
         if abs(total - 100) > 0.5:
             raise ValueError(f"the percentages sum to {total:g}, not 100")
@@ -224,13 +222,13 @@ class Human:
 
     def _list(self, name: str, item: Any, among: Any, most: Any) -> list[Any]:
         """A list: an entry a line; of objects of two texts a line holds both, with = between them, or JSON."""
-        fields = list(item.model_json_schema()["properties"]) if _is_model(item) else []
+        fields = list(item.model_json_schema()["properties"]) if hasattr(item, "model_json_schema") else []
         paired = len(fields) == 2
         number = re.search(r"\b(int|float)\b", str(item)) is not None
         told = f", each as {' = '.join(fields)}" if paired else ", each as JSON" if fields else ""
         told += ", or with blanks between them" if number else ""
         told += f", at most {most}" if isinstance(most, int) else ""
-        told += f", of {', '.join(map(str, among))}" if among is not None else ""
+        told += f", of {', '.join(among)}" if among is not None else ""
         made: list[Any] = []
         for line in filter(str.strip, self._lines(f"{name}, one a line{told}").splitlines()):
             if paired and not line.strip().startswith("{"):
@@ -274,23 +272,14 @@ class Human:
             self._output("It is empty. Again:")
             lines = []
 
-    def _percent(self, number: int, choice: str) -> float:
+    def _number(self, prompt: str, percent: bool = False) -> float:
         while True:
-            value = self._number(f"How probable is {number}. {choice}, in percent? ")
-            if 0 <= value <= 100:
-                return value
-            self._output("A percentage is from 0 to 100.")
-
-    def _number(self, prompt: str) -> float:
-        while True:
-            given = self._input(prompt).strip().removesuffix("%").strip()
-            try:
+            given, value = self._input(prompt).strip().removesuffix("%").strip(), math.nan
+            with suppress(ValueError):
                 value = float(given)
-            except ValueError:
-                value = float("nan")
-            if value == value and abs(value) != float("inf"):
+            if math.isfinite(value) and (not percent or 0 <= value <= 100):
                 return value
-            self._output(f"{given!r} is no number.")
+            self._output("A percentage is from 0 to 100." if math.isfinite(value) else f"{given!r} is no number.")
 
     def _yes(self, prompt: str) -> bool:
         while True:
@@ -298,16 +287,6 @@ class Human:
             if given in ("y", "yes", "n", "no"):
                 return given[0] == "y"
             self._output("Please type yes or no.")
-
-
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
-
-
-def _of(brief: Mapping[str, Any], key: str, name: str) -> Any:
-    """What the brief says under this key about a field; None where it says nothing."""
-    told = brief.get(key)
-    return told.get(name) if isinstance(told, Mapping) else None
 
 
 class HumanKind(AgentKind):

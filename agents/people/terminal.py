@@ -36,13 +36,9 @@ def shown_move(move: Move, choices: Sequence[str] = ()) -> str:
     move = move.as_public()
     short, beliefs = move.in_short(choices), " / ".join(f"{p:.0%}" for p in move.stated_probabilities())
     shown = " ".join(filter(None, [short and f"({short})", beliefs, move.in_words()]))
-    return shown + "".join(_mark(part) for part in move.prompt_body() if isinstance(part, Part))
-
-
-def _mark(part: Part) -> str:
-    if part.verified is None or part.tag != "quote":
-        return ""
-    return f"\n    {'✓' if part.verified else '✗ not in the passage:'} “{part.text}”"
+    quotes = [part for part in move.prompt_body() if isinstance(part, Part) and part.tag == "quote"]
+    checked = [part for part in quotes if part.verified is not None]
+    return shown + "".join(f"\n    {'✓' if p.verified else '✗ not in the passage:'} “{p.text}”" for p in checked)
 
 
 def terminal_input(prompt: str) -> str:

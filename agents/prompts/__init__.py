@@ -32,6 +32,10 @@ def _packaged(version: str) -> Mapping[str, str]:
     return found
 
 
+def _hashed(texts: Mapping[str, str]) -> str:
+    return sha256("\0".join(f"{name}\0{text}" for name, text in texts.items()).encode()).hexdigest()
+
+
 class Templates:
     """The templates of one version, with those of a user's folder in their place.
 
@@ -57,26 +61,20 @@ class Templates:
             if not Template(text).is_valid():
                 raise UsageError(f"prompts: {path / name}: a $ that starts no name; write $$ for a dollar")
         self._texts.update(own)
-        hashed = sha256("\0".join(f"{name}\0{text}" for name, text in own.items()).encode()).hexdigest()[:12]
-        self.version = f"{version}+{hashed}"
+        self.version = f"{version}+{_hashed(own)[:12]}"
 
     @property
     def hash(self) -> str:
         """A hash of all its texts."""
-        return sha256("\0".join(f"{name}\0{text}" for name, text in sorted(self._texts.items())).encode()).hexdigest()[
-            :16
-        ]
+        return _hashed(dict(sorted(self._texts.items())))[:16]
 
     def fill(self, names: Iterable[str], values: Mapping[str, str]) -> str:
         """The first of `names` that there is, filled in. Raises UsageError when it asks for unknown values."""
-        tried = []
-        for name in names:
-            file = f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}.txt"
-            tried.append(file)
-            if file in self._texts:
-                try:
-                    return Template(self._texts[file]).substitute(values).strip()
-                except KeyError as error:
-                    known = ", ".join(f"${key}" for key in sorted(values))
-                    raise UsageError(f"prompts: {file} uses ${error.args[0]}; there are {known}") from None
-        raise UsageError(f"prompts: there is none of {', '.join(tried)}")
+        files = [f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}.txt" for name in names]
+        for file in filter(self._texts.__contains__, files):
+            try:
+                return Template(self._texts[file]).substitute(values).strip()
+            except KeyError as error:
+                known = ", ".join(f"${key}" for key in sorted(values))
+                raise UsageError(f"prompts: {file} uses ${error.args[0]}; there are {known}") from None
+        raise UsageError(f"prompts: there is none of {', '.join(files)}")

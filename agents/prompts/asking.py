@@ -20,13 +20,8 @@ from moot.protocols.engine.view import Request
 
 
 def prompt_for(
-    request: Request,
-    *,
-    templates: Templates | None = None,
-    tagged: bool = False,
-    told: bool = True,
-    form: Form | None = None,
-) -> Prompt:
+    request: Request, *, templates: Templates | None = None, tagged: bool = False, told: bool = True, form: Form | None = None
+) -> Prompt:  # fmt: skip
     """The prompt of a request; `.messages()` gives it as chat messages. Reading the view is charged to the request.
 
     templates: moot's own unless given. tagged: asks for tagged text instead of JSON. told: whether the last lines say in
@@ -44,14 +39,9 @@ def response_format(request: Request) -> dict[str, Any]:
 
 
 def read_move(
-    text: str,
-    request: Request,
-    *,
-    tagged: bool = False,
-    finish: str | None = None,
-    note: dict[str, Any] | None = None,
+    text: str, request: Request, *, tagged: bool = False, finish: str | None = None, note: dict[str, Any] | None = None,
     form: Form | None = None,
-) -> Move:
+) -> Move:  # fmt: skip
     """The move that a text is, read as `prompt_for` asked for it. It is of the right kind and form; whether it is legal the
     protocol says.
 
@@ -62,14 +52,9 @@ def read_move(
 
 
 def repair_messages(
-    messages: list[dict[str, str]],
-    error: UnreadableAnswer,
-    request: Request,
-    *,
-    templates: Templates | None = None,
-    tagged: bool = False,
-    form: Form | None = None,
-) -> list[dict[str, str]]:
+    messages: list[dict[str, str]], error: UnreadableAnswer, request: Request, *, templates: Templates | None = None,
+    tagged: bool = False, form: Form | None = None,
+) -> list[dict[str, str]]:  # fmt: skip
     """The messages of a second try, after an answer to `messages` that could not be read: it is told why."""
     values = {"problem": escape(str(error)), "format": (form or Form.of(request)).told(tagged)}
     problem = (templates or Templates()).fill(["repair"], values)

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from moot.agents.prompts.render import kind_name, limit_of
+from moot.agents.prompts.render import kind_name, limits_of
 from moot.agents.prompts.schemas import ITEMS, LENGTHS, Json, object_of, short, strict
 from moot.agents.prompts.values import UnreadableAnswer, cleaned, index, normalised, numbers
 from moot.protocols.engine.errors import first_problem
@@ -53,11 +53,9 @@ class Form:
         form = cls(request.kinds, len(request.view.question.choices), request.brief, plain=plain)
         if room is None:
             return form
-        limit = limit_of(request.brief)
-        most = limit[0] if limit is not None and limit[1] == "characters" else None
+        limit, _ = limits_of(request.brief)
+        most = None if limit is None else limit.chars
         return dataclasses.replace(form, length=most if form.bare else room if most is None else min(room, most))
-
-    # -- asking --------------------------------------------------------------------------------------------------------
 
     @property
     def bare(self) -> bool:
@@ -104,26 +102,26 @@ class Form:
             # bounds on numbers are not enforced anywhere, lists of values are; a small model writes digits without end
             number: Json = {"type": "number"} if self.length is None else {"enum": [i / 100 for i in range(1, 100)]}
             return object_of({str(i): number for i in range(1, self.choices + 1)})
-        if (texts := self._texts(name, hint)) is not None:
+        if (texts := self.texts(name, hint)) is not None:
             only: Json = {"type": "string", "enum": list(texts)}
             if schema.get("type") == "array":
                 schema = {**schema, "items": only}
             else:
                 schema = {"anyOf": [only, {"type": "null"}]} if hint.none else only
         for key, bound in (("most", "maxItems"), ("least", "minItems")):
-            if (count := self._said(key, name)) is not None:
+            if (count := self.said(key, name)) is not None:
                 schema = {**schema, bound: count}
-        if (below := self._said("below", name)) is not None:
+        if (below := self.said("below", name)) is not None:
             schema = {**schema, "minimum": 0, "maximum": below - 1}
         return schema
 
-    def _said(self, key: str, name: str) -> Any:
+    def said(self, key: str, name: str) -> Any:
         """What the brief says under this key about a field; None where it says nothing."""
-        return said.get(name) if isinstance(said := self.brief.get(key), Mapping) else None
+        return self.brief.get(key, {}).get(name)
 
-    def _texts(self, name: str, hint: Asked) -> Sequence[str] | None:
+    def texts(self, name: str, hint: Asked) -> Sequence[str] | None:
         """The texts that a field, or the entries of a list, may be; None where there is no such limit."""
-        texts = self._said("one_of", name) or self.brief.get(hint.among)
+        texts = self.said("one_of", name) or self.brief.get(hint.among)
         return list(map(str, texts)) if isinstance(texts, (list, tuple)) and texts else None
 
     def told(self, tagged: bool) -> str:
@@ -139,9 +137,8 @@ class Form:
         return f"{lead}, with nothing before or after it:\n" + "\n".join(map(self._example, self.kinds))
 
     def _object(self, kind: type[Move]) -> str:
-        fields = (
-            f'"{name}" is {self._words(kind, name, hint)}' for name, hint in kind.fields_asked(self.brief).items()
-        )
+        asked = kind.fields_asked(self.brief).items()
+        fields = (f'"{name}" is {self._words(kind, name, hint)}' for name, hint in asked)
         return ", ".join([f'"kind" is "{kind_name(kind)}"', *fields])
 
     def _example(self, kind: type[Move]) -> str:
@@ -159,32 +156,28 @@ class Form:
             return ", ".join(each) if tagged else f"an object with one number for each of {', '.join(each)}"
         if hint.choices == "number":
             return f"1 to {self.choices}" if self.choices else "a number"
-        if hint.among and (texts := self._texts(name, hint)):
+        if hint.among and (texts := self.texts(name, hint)):
             return " or ".join(texts) + none
-        if (texts := self._texts(name, hint)) is not None:
+        if (texts := self.texts(name, hint)) is not None:
             listed = "a JSON list of some of " if get_origin(annotation) is tuple else "one of "
             return listed + ", ".join(json.dumps(each, ensure_ascii=False) for each in texts)
-        if (below := self._said("below", name)) is not None:
+        if (below := self.said("below", name)) is not None:
             return f"a whole number from 0 to {below - 1}"
         return (hint.told or _PLAIN.get(annotation) or _listed(annotation)) + none
-
-    # -- reading -------------------------------------------------------------------------------------------------------
 
     def read(self, text: str, tagged: bool = False, finish: str | None = None, extra: Json | None = None) -> Move:
         """The move that an answer is. finish: "length" where it was cut off. What was done to it on the way is put into
         `extra`. Raises UnreadableAnswer."""
-        extra = {} if extra is None else extra
+        extra, cut = {} if extra is None else extra, finish == "length"
         if len(text) > TEXT_LIMIT:
-            raise UnreadableAnswer(
-                f"the answer has {len(text):,} characters, over {TEXT_LIMIT:,}; lower max_tokens", text, final=True
-            )
+            why = f"the answer has {len(text):,} characters, over {TEXT_LIMIT:,}; lower max_tokens"
+            raise UnreadableAnswer(why, text, final=True)
         body = _THINK.sub("", text)
         if body != text:
             extra["thoughts_dropped"] = len(text) - len(body)
         if not body.strip():
-            why = " (it used up max_tokens before the answer)" if finish == "length" else ""
+            why = " (it used up max_tokens before the answer)" if cut else ""
             raise UnreadableAnswer(f"the answer is empty{why}", text)
-        cut = finish == "length"
         if self.bare:
             if cut:
                 extra["cut"] = True
@@ -222,10 +215,8 @@ class Form:
             data = from_json(body, allow_partial="trailing-strings")
         except ValueError:
             return None
-        inner = data.get("move", data) if isinstance(data, dict) else None
-        if not alone or not isinstance(inner, dict):
-            return None
-        name = str(inner.get("kind", next(iter(alone))))
+        inner: Any = data.get("move", data) if isinstance(data, dict) else None
+        name = str(inner.get("kind", next(iter(alone), ""))) if isinstance(inner, dict) else ""
         if name not in alone or not str(inner.get(alone[name], "")).strip():
             return None
         extra["cut"] = True
@@ -249,10 +240,8 @@ class Form:
             return {"kind": name, kind.bare_field: inner.strip()}
         data: Json = {"kind": name}
         for field, info in kind.model_fields.items():
-            value = re.search(f"<{field}>(.*?)</{field}>", inner, re.DOTALL)
-            if field == "kind" or value is None:
-                continue
-            data[field] = _plain(value.group(1).strip(), info.annotation)
+            if field != "kind" and (value := re.search(f"<{field}>(.*?)</{field}>", inner, re.DOTALL)):
+                data[field] = _plain(value.group(1).strip(), info.annotation)
         return data
 
     def _kind(self, data: Json, text: str) -> type[Move]:
@@ -280,12 +269,7 @@ class Form:
                 given[name] = index(name, value, self.choices)
             elif hint.none and value in ("", "null", "None", hint.none):
                 given[name] = None
-            elif (
-                isinstance(value, str)
-                and not value.strip()
-                and kind.model_fields[name].is_required()
-                and not hint.empty
-            ):
+            elif isinstance(value, str) and not (value.strip() or hint.empty) and kind.model_fields[name].is_required():
                 raise ValueError(f"{name} is empty")
             else:
                 given[name] = value

@@ -14,12 +14,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
 from moot.agents.prompts import Templates
 from moot.protocols.engine.moves import Move, Part
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Entry, Request
+from moot.protocols.engine.view import Brief, Entry, Request
+from moot.protocols.limits import Limit
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CONTROL_WORD = re.compile(r"\[(?=/?[A-Z_]{2,}\])")  # [INST] and the like steer some models' chat templates
@@ -49,28 +49,24 @@ def render(request: Request, templates: Templates, form: str, tasks: Iterable[st
 
     form: how the answer must look. tasks: names of task templates to try before the usual ones; values: more for them.
     """
-    brief = request.brief
-    task = str(brief.get("task") or "")
-    role = request.role
-    kinds = [kind_name(kind) for kind in request.kinds]
-    names = [*tasks]
-    if task:
-        names += [f"task.{task}.{kinds[0]}"] if len(kinds) == 1 else []
-        names += [f"task.{task}.{role}", f"task.{task}"]
-    names += [f"task.{kind}" for kind in kinds] if len(kinds) == 1 else []
-    entries = list(request.view)
+    brief, role, task = request.brief, request.role, request.brief.get("task") or ""
+    kinds, entries = list(map(kind_name, request.kinds)), list(request.view)
+    own = kinds if len(kinds) == 1 else []
+    names = [f"task.{task}.{kind}" for kind in own] + [f"task.{task}.{role}", f"task.{task}"] if task else []
+    names = [*tasks, *names, *(f"task.{kind}" for kind in own), "task"]
+    side, more = stance(request), brief.get("details")
+    details = json.dumps(more, ensure_ascii=False, default=str) if more else None
     system = templates.fill([f"system.{role}", "system"], {"role": escape(role)})
-    filled = templates.fill(
-        [*names, "task"],
-        {
-            "seat": escape(request.seat), "role": escape(role), "task": escape(task or " or ".join(kinds)),
-            "kinds": " or ".join(_article(kind) for kind in kinds), "stance": _stance(request),
-            "claim": _claim(brief, entries),
-            "about": " ".join(filter(None, map(about, request.kinds))),
-            "round": _round(brief), "asks": _asks(brief), "details": _details(brief), "limits": _limits(brief),
-            "problem": _problem(request.problem), "format": form, **values,
-        },
-    )  # fmt: skip
+    filled = templates.fill(names, {
+        "seat": escape(request.seat), "role": escape(role), "task": escape(task or " or ".join(kinds)),
+        "kinds": " or ".join(f"{'an' if kind[:1] in 'aeiou' else 'a'} {escape(kind)}" for kind in kinds),
+        "stance": side and f"{escape(side)}. ", "claim": _claim(brief, entries), "round": _round(brief),
+        "about": " ".join(filter(None, map(about, request.kinds))), "limits": _limits(brief),
+        "asks": _element("You are asked: ", "asked", brief.get("asks"), " "),
+        "details": _element("Details: ", "details", details, ""),
+        "problem": _element("Your last answer to this was not accepted: ", "problem", request.problem,
+                            " Give another one that is."), "format": form, **values,
+    })  # fmt: skip
     lines = re.sub(r"\n{2,}", "\n", filled)
     return Prompt(system, record(request.view.question, entries), f"<turn>\n{lines}\n</turn>", templates.version)
 
@@ -140,42 +136,37 @@ def about(kind: type[Move]) -> str:
     return " ".join((kind.__doc__ or "").strip().split("\n\n")[0].split())
 
 
-def _article(kind: str) -> str:
-    return f"{'an' if kind[:1] in 'aeiou' else 'a'} {escape(kind)}"
+def side_of(request: Request) -> tuple[int, int] | None:
+    """1 and the index of the answer that the seat defends, or -1 and that of the one which it criticises; None without."""
+    for sign, answer in ((1, request.brief.get("answer")), (-1, request.brief.get("against"))):
+        if answer is not None and 0 <= answer < len(request.view.question.choices):
+            return sign, answer
+    return None
 
 
-def _stance(request: Request) -> str:
-    choices = request.view.question.choices
-    for key, does in (("answer", "defend"), ("against", "criticise the case for")):
-        answer = request.brief.get(key)
-        if isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < len(choices):
-            return f"You {does} answer {answer + 1}: {escape(choices[answer])}. "
-    return ""
+def stance(request: Request) -> str:
+    """The answer that the seat defends or criticises, in words; "" without one."""
+    if (side := side_of(request)) is None:
+        return ""
+    does = "defend" if side[0] > 0 else "criticise the case for"
+    return f"You {does} answer {side[1] + 1}: {request.view.question.choices[side[1]]}"
 
 
-def _round(brief: Mapping[str, Any]) -> str:
+def _round(brief: Brief) -> str:
     number, count = brief.get("round"), brief.get("rounds")
-    if isinstance(number, bool) or not isinstance(number, int):
+    if number is None:
         return ""
-    if number < 1:
-        return "This is the opening. "
-    of = f" of {count}" if isinstance(count, int) and not isinstance(count, bool) and number <= count else ""
-    return f"This is round {number}{of}. "
+    of = f" of {count}" if count is not None and number <= count else ""
+    return "This is the opening. " if number < 1 else f"This is round {number}{of}. "
 
 
-def _asks(brief: Mapping[str, Any]) -> str:
-    text = brief.get("asks")
-    return f"You are asked: <asked>{escape(str(text))}</asked> " if text else ""
-
-
-def _claim(brief: Mapping[str, Any], entries: Iterable[Entry]) -> str:
+def _claim(brief: Brief, entries: Iterable[Entry]) -> str:
     """What the turn is about: the question, an earlier claim by its step, or that an answer to a question is right."""
-    claim, claimed, label = brief.get("claim"), brief.get("claimed"), brief.get("label")
-    if not isinstance(claim, str):
+    if (claim := brief.get("claim")) is None:
         return ""
-    if claimed is not None:
-        return f"The claim at hand: <claim question={_attribute(claim)}>{escape(str(claimed))}</claim> "
-    response = f" Your response to it: {escape(str(label))}." if label else ""
+    if "claimed" in brief:
+        return f"The claim at hand: <claim question={_attribute(claim)}>{escape(brief['claimed'])}</claim> "
+    response = f" Your response to it: {escape(brief['label'])}." if brief.get("label") else ""
     if claim == "q":
         return f"This is about the question.{response} "
     said = next((_body(entry.move) for entry in entries if entry.step == claim), None)
@@ -183,42 +174,26 @@ def _claim(brief: Mapping[str, Any], entries: Iterable[Entry]) -> str:
     return f"This is about the claim of step {escape(claim)}{shown or '.'}{response} "
 
 
-def _details(brief: Mapping[str, Any]) -> str:
-    """What else the protocol says about this turn, as it says it."""
-    more = brief.get("details")
-    return f"Details: <details>{escape(json.dumps(more, ensure_ascii=False, default=str))}</details>" if more else ""
+def limits_of(brief: Brief) -> tuple[Limit | None, Limit | None]:
+    """The limits of the brief on a speech and on its quotes."""
+    said, quoted = brief.get("limit"), brief.get("quote_limit")
+    return Limit(**said) if said else None, Limit(**quoted) if quoted else None
 
 
-def _limits(brief: Mapping[str, Any]) -> str:
-    said = []
-    for key, what in (("limit", "Say at most"), ("quote_limit", "Quote at most")):
-        most = limit_of(brief, key)
-        if most is not None:
-            said.append(f"{what} {most[0]} {most[1]}.")
-    if isinstance(counts := brief.get("most"), Mapping):
-        least = brief.get("least")
-        exactly = [name for name in counts if isinstance(least, Mapping) and least.get(name) == counts[name]]
-        said += [
-            f"{'Exactly' if name in exactly else 'At most'} {count} {escape(str(name))}."
-            for name, count in counts.items()
-        ]
-    if isinstance(left := brief.get("budget"), int):
+def limits_told(brief: Brief) -> list[str]:
+    """Those limits, in a sentence each."""
+    return [f"{does} {limit}." for does, limit in zip(("Say", "Quote"), limits_of(brief), strict=True) if limit]
+
+
+def _limits(brief: Brief) -> str:
+    said, least = limits_told(brief), brief.get("least", {})
+    for name, count in brief.get("most", {}).items():
+        said.append(f"{'Exactly' if least.get(name) == count else 'At most'} {count} {escape(name)}.")
+    if (left := brief.get("budget")) is not None:
         said.append(f"Your budget is {left}: a question costs 1 and what its answer takes, everything else costs 1.")
     return " ".join(said)
 
 
-def limit_of(brief: Mapping[str, Any], key: str = "limit") -> tuple[int, str] | None:
-    """A limit of the brief as (number, "characters" | "words" | "tokens"); None where there is none."""
-    limit = brief.get(key)
-    if isinstance(limit, Mapping):
-        for name, unit in (("chars", "characters"), ("words", "words"), ("tokens", "tokens")):
-            most = limit.get(name)
-            if isinstance(most, int) and not isinstance(most, bool):
-                return most, unit
-    return None
-
-
-def _problem(problem: str | None) -> str:
-    if not problem:
-        return ""
-    return f"Your last answer to this was not accepted: <problem>{escape(problem)}</problem> Give another one that is."
+def _element(before: str, tag: str, text: str | None, after: str) -> str:
+    """A text in an element of its own, between words; "" where there is no text."""
+    return f"{before}<{tag}>{escape(text)}</{tag}>{after}" if text else ""

@@ -12,9 +12,7 @@ from typing import Any
 
 from moot.protocols.engine.errors import AgentError
 
-_POINTER = re.compile(
-    r"&amp;(?=[0-9a-f]{12}(?![0-9a-f]))"
-)  # a pointer as the record shows it, copied as it stands there
+_POINTER = re.compile(r"&amp;(?=[0-9a-f]{12}(?![0-9a-f]))")  # as the record shows a pointer, and a model copies it
 
 
 class UnreadableAnswer(AgentError):
@@ -26,8 +24,7 @@ class UnreadableAnswer(AgentError):
 
 
 def normalised(stated: Sequence[float]) -> tuple[tuple[float, ...], bool]:
-    """Probabilities that sum to 1, and whether they had to be scaled for it. Raises ValueError unless each is finite
-    and at least 0 and their sum is over 0."""
+    """Probabilities that sum to 1, and whether they were scaled. Raises ValueError where one is below 0, or all are 0."""
     for number in stated:
         if not math.isfinite(number) or number < 0:
             raise ValueError(f"probabilities: {number!r} is none; each must be from 0 to 1, and they must sum to 1")

@@ -5,37 +5,37 @@ Optimises whatever sits in a seat for persuasion, as in Khan et al. 2024 (arXiv 
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, ClassVar
 
-from moot.agents.base import close_all, describe, start_all
+from moot.agents.base import Wrapper, act_of, describe, reply_of
 from moot.agents.identity import composed
 from moot.agents.kinds import AgentKind, Held, Profile
-from moot.agents.wrappers.nested import agent_of, answer_of, best, copy_of, gathered, reply_of, standing, why
+from moot.agents.prompts.render import side_of
+from moot.agents.spec import seatable
+from moot.agents.wrappers.nested import answer_of, believed, best, copy_of, gathered, standing, why
 from moot.protocols.engine.errors import AgentError, UsageError
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import Move
 from moot.protocols.engine.view import Entry, Request
 
 Score = Callable[[Request, Move], float | Awaitable[float]]
 
 
-class BestOf:
-    """n candidates of `agent`, each with a seed of its own; the one with the highest score is the move.
+class BestOf(Wrapper):
+    """n candidates of `agent`, each with a seed of its own; the one with the highest score, of equals the first, is the move.
 
-    by: a preference judge, which is any agent that gives verdicts (a model, a `ModelJudge`, a program). It is shown what
-    was said with the candidate as the last statement, without the source; the score is the probability that it gives
-    the answer which the seat defends, or one less that of the answer which it criticises. score: instead, a function of
-    the request and a candidate, plain or async, that returns a finite number.
+    by: a preference judge: any agent that gives verdicts. It is shown the candidate as the last statement, without the
+    source; the score is the probability of the answer which the seat defends, or one less that of the answer which it
+    criticises. score: instead, a function of the request and a candidate, plain or async, that returns a finite number.
 
-    Of equal scores the first wins. The candidates for n are the first n of those for n + 1, and the first is what the
-    agent alone would say, so that more candidates never lower the score of the one chosen, and n = 1 is the agent itself.
-    A candidate that fails, or breaks the limits of the brief, or that gets no score is never chosen: fewer than `least`
-    left is an AgentError. Only moves that argue are drawn n times; anything else (an answer, a vote) is asked for once.
+    The candidates for n are the first n of those for n + 1, and the first is what the agent alone would say, so that more
+    candidates never lower the score of the one chosen, and n = 1 is the agent itself. A candidate that fails, breaks the
+    limits of the brief, or gets no score is never chosen: fewer than `least` left is an AgentError. Only moves that argue
+    are drawn n times; anything else (an answer, a vote) is asked for once.
 
-    Each attempt of a model is noted with its `candidate` or `judging` number and counts for the seat, and an event "chose" says
+    Each attempt of a model is noted with its `candidate` or `judging` number and counts for the seat; an event "chose" says
     what there was to choose among. Raises UsageError on numbers that make no sense, or without anything to choose by.
     """
 
@@ -47,29 +47,27 @@ class BestOf:
             raise UsageError("best of n: give either by=, a judge that prefers, or score=, a function")
         if score is not None and not callable(score):
             raise UsageError(f"best of n: score is {score!r}; it must be a function of a request and a move")
-        self.agent, self.n, self.least, self.score = agent_of(agent), n, least, score
-        self.judge = None if by is None else agent_of(by)
+        self.agent, self.n, self.least, self.score = seatable(agent), n, least, score
+        self.judge = None if by is None else seatable(by)
+        self.held = (self.agent,) if by is None else (self.agent, self.judge)
         self.bound = getattr(self.agent, "bound", None)
 
     async def act(self, request: Request) -> Any:
         """The best of the candidates. Raises AgentError when too few came, UsageError when the seat defends nothing that a
         judge could prefer, and BudgetExceeded. With n = 1, what the agent returns or raises."""
         if self.n == 1 or not any(kind.argues for kind in request.kinds):
-            return await reply_of(self.agent, request)
-        if self.judge is not None:
-            defended(request)
+            return await reply_of(act_of(self.agent), request)
+        if self.judge is not None and side_of(request) is None:
+            where = f"step {request.step}: best of n: seat {request.seat}"
+            raise UsageError(f"{where} defends no answer that a judge could prefer; give score=")
         drawn = await gathered([partial(self._candidate, request, index) for index in range(self.n)], request)
         places = [index for index, each in enumerate(drawn) if not isinstance(each, Exception)]
-        rated = await gathered([partial(self._rated, request, index, drawn[index]) for index in places], request)
-        scores: list[float | None] = [None] * self.n
+        found = await gathered([partial(self._rated, request, index, drawn[index]) for index in places], request)
+        rated = dict(zip(places, found, strict=True))
+        scores = [score if isinstance(score := rated.get(index), float) else None for index in range(self.n)]
         failed = {index: why(each) for index, each in enumerate(drawn) if isinstance(each, Exception)}
-        for index, score in zip(places, rated, strict=True):
-            if isinstance(score, Exception):
-                failed[index] = f"no score: {why(score)}"
-            else:
-                scores[index] = score
-        enough = self.n - len(failed) >= self.least
-        chosen = best(scores) if enough else None
+        failed |= {index: f"no score: {why(each)}" for index, each in rated.items() if isinstance(each, Exception)}
+        chosen = best(scores) if self.n - len(failed) >= self.least else None
         request.note({
             "event": "chose", "of": self.n, "chosen": chosen, "scores": scores,
             "candidates": [each.model_dump(mode="json") if isinstance(each, Move) else None for each in drawn],
@@ -90,56 +88,23 @@ class BestOf:
 
     async def _rated(self, request: Request, index: int, move: Any) -> float:
         if self.score is not None:
-            given: Any = self.score(request, move)
-            score = await given if inspect.isawaitable(given) else given
+            score = await reply_of(self.score, request, move)
             if isinstance(score, bool) or not isinstance(score, (int, float)) or not math.isfinite(score):
                 raise AgentError(f"the score of candidate {index} is {score!r}, which is no finite number")
             return float(score)
-        sign, answer = defended(request)
+        side = side_of(request)
+        assert side is not None
         view = request.view.then(Entry(request.step, request.seat, standing(move, request)), hide=True)
-        asked = copy_of(
-            request, "judging", index, role="judge", kinds=(Verdict,), view=view, brief={"task": "verdict"},
-            attempt=0, problem=None,
-        )  # fmt: skip
-        verdict = await answer_of(self.judge, asked)
-        assert isinstance(verdict, Verdict)
-        if len(verdict.probabilities) != len(view.question.choices):
-            raise AgentError(f"the verdict has {len(verdict.probabilities)} probabilities")
-        belief = verdict.probabilities[answer]
-        return belief if sign > 0 else 1 - belief
-
-    async def start(self) -> None:
-        """Called once before a play."""
-        await start_all(self._held())
-
-    async def close(self) -> None:
-        """Called once after a play."""
-        await close_all(self._held())
-
-    def _held(self) -> list[Any]:
-        return [self.agent] if self.judge is None else [self.agent, self.judge]
+        belief = (await believed(self.judge, request, "judging", index, view))[side[1]]
+        return belief if side[0] > 0 else 1 - belief
 
     def identity(self) -> dict[str, Any] | None:
-        """What makes its moves what they are: those of whom it is made, and how many are drawn."""
         how, by = ("score", self.score) if self.judge is None else ("judge", self.judge)
         return composed(self.agent, by, agent="best-of", by=how, n=self.n, least=self.least)
 
     def describe(self) -> dict[str, Any]:
-        """What is recorded: how many candidates, of whom, and what chooses."""
         by = describe(self.judge) if self.judge is not None else {"score": describe(self.score)["name"]}
         return {"agent": "best-of", "n": self.n, "least": self.least, "members": [describe(self.agent)], "by": by}
-
-
-def defended(request: Request) -> tuple[int, int]:
-    """1 and the answer that the seat defends, or -1 and the one that it criticises. Raises UsageError without either."""
-    count = len(request.view.question.choices)
-    for sign, key in ((1, "answer"), (-1, "against")):
-        answer = request.brief.get(key)
-        if isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < count:
-            return sign, answer
-    raise UsageError(
-        f"step {request.step}: best of n: seat {request.seat} defends no answer that a judge could prefer; give score="
-    )
 
 
 class BestOfKind(AgentKind):

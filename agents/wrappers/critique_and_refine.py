@@ -8,12 +8,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, ClassVar
 
-from moot.agents.base import close_all, describe, start_all
+from moot.agents.base import Wrapper, act_of, describe, reply_of
 from moot.agents.identity import composed
 from moot.agents.kinds import AgentKind, Held, Profile
-from moot.agents.wrappers.nested import agent_of, answer_of, best, copy_of, gathered, reply_of, standing, why
+from moot.agents.spec import seatable
+from moot.agents.wrappers.nested import answer_of, believed, best, copy_of, gathered, standing, why
 from moot.protocols.engine.errors import AgentError, Illegal, UsageError
-from moot.protocols.engine.moves import Move, Speech, Verdict
+from moot.protocols.engine.moves import Move, Speech
 from moot.protocols.engine.question import reworded
 from moot.protocols.engine.replies import typed
 from moot.protocols.engine.view import Brief, Entry, Request
@@ -21,15 +22,14 @@ from moot.protocols.engine.view import Brief, Entry, Request
 ASKED = "Which of these critiques of the last statement would help its author most to improve it?"
 
 
-class CritiqueAndRefine:
+class CritiqueAndRefine(Wrapper):
     """The agent's draft, criticised `critiques` times by `critic`; the critique that `chooser` finds most helpful goes back
     to the agent, which gives its move again; all of it `rounds` times.
 
     critic: any agent that gives speeches; it sees what the seat sees, the draft as the last statement, in the role
-    "critic" with the task "critique". chooser: any agent that gives verdicts; it is asked which critique helps most,
-    the critiques being the choices, without the source; equal critiques are one choice, and of equal beliefs the first
-    wins. It is not asked where there is only one critique, and not needed then. The agent is asked again with the task
-    "refine", draft and critique being the last statements that it sees.
+    "critic" with the task "critique". chooser: any agent that gives verdicts; it is asked, without the source, which
+    critique helps most; equal critiques are one choice, and of equal beliefs the first wins. Of one critique it is not
+    asked. The agent is asked again with the task "refine", draft and critique being the last statements that it sees.
 
     No critiques, or no rounds: the agent itself. A critique that fails is never chosen; when all fail, or the chooser or
     the refinement does, so does the move. Attempts of models are noted with their `critique`, `choosing` or
@@ -39,20 +39,19 @@ class CritiqueAndRefine:
     def __init__(self, agent: Any, critic: Any, chooser: Any = None, *, critiques: int = 1, rounds: int = 1) -> None:
         for name, number in (("critiques", critiques), ("rounds", rounds)):
             if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 1000:
-                raise UsageError(
-                    f"critique and refine: {name} is {number!r}; it must be a whole number from 0 to 1,000"
-                )
+                raise UsageError(f"critique and refine: {name} is {number!r}; it must be a whole number, 0 to 1,000")
         if critiques > 1 and chooser is None:
             raise UsageError(f"critique and refine: {critiques} critiques need a chooser to choose among them")
-        self.agent, self.critic = agent_of(agent), agent_of(critic)
-        self.chooser = None if chooser is None else agent_of(chooser)
+        self.agent, self.critic = seatable(agent), seatable(critic)
+        self.chooser = None if chooser is None else seatable(chooser)
+        self.held = [each for each in (self.agent, self.critic, self.chooser) if each is not None]
         self.critiques, self.rounds = critiques, rounds
         self.bound = getattr(self.agent, "bound", None)
 
     async def act(self, request: Request) -> Any:
         """The refined move. Raises AgentError when no critique came, and whatever draft, choice or refinement raise. What is
         no legal move is not criticised: it is returned, to be rejected."""
-        reply = await reply_of(self.agent, request)
+        reply = await reply_of(act_of(self.agent), request)
         if not self.critiques or not any(kind.argues for kind in request.kinds):
             return reply
         for turn in range(self.rounds):
@@ -94,42 +93,19 @@ class CritiqueAndRefine:
             )
         view = request.view.then(drafted, Entry(request.step, "critic", Speech(text=texts[chosen])))
         again = copy_of(request, "refining", turn, view=view, brief={**request.brief, "task": "refine"})
-        return await reply_of(self.agent, again)
+        return await reply_of(act_of(self.agent), again)
 
     async def _chosen(self, request: Request, drafted: Entry, texts: list[str], turn: int) -> int:
         if len(texts) == 1:
             return 0
         question = reworded(request.view.question.without_source(), ASKED, tuple(texts))
-        asked = copy_of(
-            request, "choosing", turn, role="judge", kinds=(Verdict,), brief={"task": "verdict"}, attempt=0,
-            view=request.view.then(drafted, hide=True, asking=question), problem=None,
-        )  # fmt: skip
-        verdict = await answer_of(self.chooser, asked)
-        assert isinstance(verdict, Verdict)
-        if len(verdict.probabilities) != len(texts):
-            raise AgentError(
-                f"step {request.step}: seat {request.seat}: the chooser gave {len(verdict.probabilities)} probabilities "
-                f"for {len(texts)} critiques"
-            )
-        return best(verdict.probabilities)
-
-    async def start(self) -> None:
-        """Called once before a play."""
-        await start_all(self._held())
-
-    async def close(self) -> None:
-        """Called once after a play."""
-        await close_all(self._held())
-
-    def _held(self) -> list[Any]:
-        return [each for each in (self.agent, self.critic, self.chooser) if each is not None]
+        view = request.view.then(drafted, hide=True, asking=question)
+        return best(await believed(self.chooser, request, "choosing", turn, view))
 
     def identity(self) -> dict[str, Any] | None:
-        """What makes its moves what they are: those of whom it is made, and how often they are asked."""
-        return composed(*self._held(), agent="critique-and-refine", critiques=self.critiques, rounds=self.rounds)
+        return composed(*self.held, agent="critique-and-refine", critiques=self.critiques, rounds=self.rounds)
 
     def describe(self) -> dict[str, Any]:
-        """What is recorded: who drafts, who criticises, who chooses, and how often."""
         chooser = None if self.chooser is None else describe(self.chooser)
         return {
             "agent": "critique-and-refine", "critiques": self.critiques, "rounds": self.rounds,

@@ -2,55 +2,49 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
-import anyio
-
-from moot.agents.base import act_of
-from moot.protocols.debate.parts import on_record
+from moot.agents.base import act_of, reply_of, together
+from moot.agents.prompts.render import limits_of
 from moot.protocols.engine.errors import AgentError, BudgetExceeded, UsageError
-from moot.protocols.engine.moves import Move, Speech
+from moot.protocols.engine.moves import Move, Speech, Verdict
 from moot.protocols.engine.replies import typed
 from moot.protocols.engine.steps import seed_of
-from moot.protocols.engine.view import Request
-from moot.protocols.limits import Limit
+from moot.protocols.engine.view import Request, View
+from moot.protocols.quotes import on_record
 
 T = TypeVar("T")
 
 
-def agent_of(agent: Any) -> Any:
-    """An agent, or the one that a specification names. Raises UsageError when it is neither."""
-    if isinstance(agent, str):
-        from moot.agents.spec import agent_from
-
-        return agent_from(agent)
-    act_of(agent)
-    return agent
-
-
 def copy_of(request: Request, call: str, index: int, **changes: Any) -> Request:
-    """A request for a call within a move: `call` and `index` go into its seed, and into the note of each attempt.
-
-    The first candidate has the request's own seed, so that it is what the agent alone would have said.
-    """
+    """A request for a call within a move: `call` and `index` go into its seed, and into the note of each attempt. The
+    first candidate has the request's own seed, so that it is what the agent alone would have said."""
     seed = request.seed if (call, index) == ("candidate", 0) else seed_of(request.seed, f"{call}/{index}")
     note = request.note
     return replace(request, seed=seed, note=lambda event: note({**event, call: index}), **changes)
 
 
-async def reply_of(agent: Any, request: Request) -> Any:
-    """What the agent returns, whatever it is. Raises what it raises."""
-    reply: Any = act_of(agent)(request)
-    return await reply if not isinstance(reply, Move) and inspect.isawaitable(reply) else reply
-
-
 async def answer_of(agent: Any, request: Request) -> Move:
-    """A move of one of the kinds that the request asks for. Raises Illegal when something else comes, and what the agent
-    raises."""
-    return typed(await reply_of(agent, request), request.kinds)
+    """A move of a kind that the request asks for. Raises Illegal when something else comes, and what the agent raises."""
+    return typed(await reply_of(act_of(agent), request), request.kinds)
+
+
+async def believed(judge: Any, request: Request, call: str, index: int, view: View) -> tuple[float, ...]:
+    """The probabilities that a judge who is shown this view gives to the choices of its question. Raises AgentError when
+    they are of another number, and what the judge raises."""
+    verdict = await answer_of(judge, copy_of(
+        request, call, index, role="judge", kinds=(Verdict,), view=view, brief={"task": "verdict"}, attempt=0, problem=None
+    ))  # fmt: skip
+    assert isinstance(verdict, Verdict)
+    found, count = verdict.probabilities, len(view.question.choices)
+    if len(found) != count:
+        raise AgentError(
+            f"step {request.step}: seat {request.seat}: {len(found)} probabilities came for {count} choices"
+        )
+    return found
 
 
 async def gathered(calls: Sequence[Callable[[], Awaitable[T]]], request: Request) -> list[T | Exception]:
@@ -72,16 +66,8 @@ async def gathered(calls: Sequence[Callable[[], Awaitable[T]]], request: Request
     if request.budget.account is not None or len(calls) == 1:
         for index in range(len(calls)):
             await one(index)
-        return found
-    try:
-        async with anyio.create_task_group() as group:
-            for index in range(len(calls)):
-                group.start_soon(one, index)
-    except ExceptionGroup as failures:
-        first: BaseException = failures
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        raise first from None
+    else:
+        await together([partial(one, index) for index in range(len(calls))])
     return found
 
 
@@ -90,12 +76,9 @@ def standing(move: Move, request: Request) -> Move:
     verified where the seat sees the passage. Raises Illegal."""
     if not isinstance(move, Speech):
         return move
-    limits = [
-        Limit(**given) if isinstance(given := request.brief.get(name), Mapping) else None
-        for name in ("limit", "quote_limit")
-    ]
+    limits = limits_of(request.brief)
     passage = request.view.question.passage if request.view.source == "all" else None
-    if passage is None and limits == [None, None]:
+    if passage is None and limits == (None, None):
         return move
     recorded = on_record(move, passage, *limits)
     return recorded if passage is not None else recorded.model_copy(update={"quotes": ()})

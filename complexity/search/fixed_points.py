@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moot.complexity.questions import QuestionGraph
-from moot.complexity.rules import looker
+from moot.complexity.rules import looker, opened
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.pointers import Store
 from moot.tasks.base import Task
@@ -94,14 +94,12 @@ def fixed_points(
             question = unchecked.pop()
             runs += 1
             if runs > most:
-                raise UsageError(
-                    f"task {task.name}: {len(asked)} questions with {len(allowed)} answers each need more than {most} runs of "
-                    "a rule; take a smaller instance or fewer answers"
-                )
+                size = f"{len(asked)} questions with {len(allowed)} answers each need more than {most} runs of a rule"
+                raise UsageError(f"task {task.name}: {size}; take a smaller instance or fewer answers")
             try:
                 value = follow(task, data, question, _from(answers, asked), None)
             except _Missing as missing:
-                stuck.setdefault(missing.question, []).append(question)
+                stuck.setdefault(missing.args[0], []).append(question)
                 continue
             if value not in allowed or answers.setdefault(question, value) != value:
                 break
@@ -123,14 +121,11 @@ def follow(task: Task, data: Any, question: str, answer: Callable[[str], str], s
     try:
         step = next(rule)
         while True:
-            if not isinstance(step, str):
-                step = rule.send(tuple(answer(received(part)) for part in step))
-            elif store is not None:
-                step = rule.send((store.open(step),))
-            else:
-                raise UsageError(
-                    f"task {task.name}: {question!r} opens the pointer {step}, and there is no store to open it from"
-                )
+            one = isinstance(step, str)
+            sent = (
+                (opened(task, question, str(step), store),) if one else tuple(answer(received(part)) for part in step)
+            )
+            step = rule.send(sent)
     except StopIteration as stop:
         return received(stop.value)
 
@@ -148,10 +143,7 @@ def _given(answers: Mapping[str, str], cited: list[str]) -> Callable[[str], str]
 
 
 class _Missing(Exception):
-    """The rule asks what is not assigned yet."""
-
-    def __init__(self, question: str) -> None:
-        self.question = question
+    """The rule asks what is not assigned yet: the question."""
 
 
 def _from(answers: Mapping[str, str], asked: Mapping[str, Any]) -> Callable[[str], str]:

@@ -14,6 +14,7 @@ from moot.protocols.engine.moves import Move
 
 MOST = 10_000
 """The most moves of one kind that are listed."""
+_INSTEAD = "give a function from the request to the moves worth trying instead of None"
 
 
 class _Endless(Exception):
@@ -37,19 +38,14 @@ def _of(kind: type[Move]) -> Iterator[Move]:
             values = list(islice(_values(field.annotation, tuple(field.metadata)), MOST + 1))
         except _Endless:
             if field.is_required():
-                raise UsageError(
-                    f"the moves of kind {kind.__name__} cannot be listed: its field {name!r} is neither finite nor has a "
-                    "default; give a function from the request to its moves instead of None"
-                ) from None
+                why = f"cannot be listed: its field {name!r} is neither finite nor has a default"
+                raise UsageError(f"the moves of kind {kind.__name__} {why}; {_INSTEAD}") from None
             continue
         names.append(name)
         columns.append(values)
         count *= len(values)
         if count > MOST:
-            raise UsageError(
-                f"kind {kind.__name__} has more than {MOST} moves; give a function from the request to those worth trying "
-                "instead of None"
-            )
+            raise UsageError(f"kind {kind.__name__} has more than {MOST} moves; {_INSTEAD}")
     for row in product(*columns):
         yield kind.model_validate(dict(zip(names, row, strict=True)))
 
@@ -77,15 +73,13 @@ def _values(annotation: Any, metadata: tuple[Any, ...]) -> Iterator[Any]:
 
 
 def _integers(metadata: tuple[Any, ...]) -> range:
-    low: list[int] = []
-    high: list[int] = []
-    for rule in (part for piece in metadata for part in getattr(piece, "metadata", (piece,))):
-        low += [
-            value + step for name, step in (("ge", 0), ("gt", 1)) if (value := getattr(rule, name, None)) is not None
-        ]
-        high += [
-            value - step for name, step in (("le", 0), ("lt", 1)) if (value := getattr(rule, name, None)) is not None
-        ]
+    rules = [part for piece in metadata for part in getattr(piece, "metadata", (piece,))]
+
+    def bounds(inclusive: str, strict: str, step: int) -> list[int]:
+        named = ((getattr(rule, name, None), more) for rule in rules for name, more in ((inclusive, 0), (strict, step)))
+        return [value + more for value, more in named if value is not None]
+
+    low, high = bounds("ge", "gt", 1), bounds("le", "lt", -1)
     if not low or not high:
         raise _Endless
     return range(max(low), min(high) + 1)

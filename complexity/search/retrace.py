@@ -7,6 +7,7 @@ there. A move that was accepted once need not be read, checked and hashed again 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from moot.protocols.engine.errors import BudgetExceeded, ProtocolError
@@ -17,20 +18,20 @@ from moot.protocols.engine.steps import AskEffect, Branch, Waiting
 from moot.protocols.engine.view import Log
 
 
+@dataclass(slots=True, eq=False)
 class Taken:
     """A move that was accepted at `step`, for every play that comes to the same position again.
 
     reads: what its seat read for it. rejected: the replies that it gave before and what it read for them.
     """
 
-    __slots__ = ("step", "seat", "move", "payload", "reads", "rejected", "link")
-
-    def __init__(
-        self, step: str, seat: str, move: Move, payload: bytes, reads: int = 0, rejected: Sequence[tuple[Any, int]] = ()
-    ) -> None:
-        self.step, self.seat, self.move, self.payload = step, seat, move, payload
-        self.reads, self.rejected = reads, rejected
-        self.link: Log | None = None
+    step: str
+    seat: str
+    move: Move
+    payload: bytes
+    reads: int = 0
+    rejected: Sequence[tuple[Any, int]] = ()
+    link: Log | None = None
 
 
 class Retraced(Game):
@@ -67,13 +68,12 @@ class Retraced(Game):
         if waiting is None:
             raise self._impure(step)
         ask, branch = waiting.ask, waiting.branch
-        if branch.accounts and (account := branch.accounts.get(ask.seat)) is not None:
+        if (account := branch.account(ask.seat)) is not None:
             try:
                 account.charge("calls", 1)
                 account.charge("reads", taken.reads)
             except BudgetExceeded as error:
-                self.exhaust(step, error)
-                return
+                return self.exhaust(step, error)
         del self.open[step]
         _say(branch, ask, taken)
         self._ready.append((branch, taken.move))
@@ -90,7 +90,7 @@ class Retraced(Game):
             each = taken[done]
             if each.step != step:
                 raise self._impure(each.step)
-            if each.rejected or (branch.accounts and ask.seat in branch.accounts):
+            if each.rejected or branch.account(ask.seat) is not None:
                 break
             _say(branch, ask, each)
             try:

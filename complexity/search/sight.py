@@ -19,31 +19,27 @@ def check_sight(
     from what it knows. Coins are public, but for those of branches that run at the same time.
     """
     seat, view = waiting.ask.seat, waiting.ask.view
+    blind = f"at step {step} seat {seat!r} does not see"
     if len(free) > 1 and len(view) < len(trail):
         seen = {entry.step for entry in view}
         for said in trail:
             if said.seat != seat and said.seat in free and said.step not in seen:
-                raise UsageError(
-                    f"at step {step} seat {seat!r} does not see what {said.seat!r} said at step {said.step}, and a search "
-                    "would answer it all the same: leave one of the two free, and give the other an agent in seats"
-                )
+                what = f"what {said.seat!r} said at step {said.step}, and a search would answer it all the same"
+                raise UsageError(f"{blind} {what}: leave one of the two free, and give the other an agent in seats")
     for coin, branch in flipped:
         if _beside(branch, waiting.branch):
-            raise UsageError(
-                f"at step {step} seat {seat!r} does not see the coin of step {coin}, which falls in a branch beside its own: "
-                "give the seat an agent in seats"
-            )
+            what = f"the coin of step {coin}, which falls in a branch beside its own"
+            raise UsageError(f"{blind} {what}: give the seat an agent in seats")
 
 
 def _beside(branch: Branch, asked: Branch) -> bool:
     """Whether `branch` runs (or ran) at the same time as `asked`, and the two have not met again."""
-    above: set[int] = set()
-    place: Branch | None = asked
+    above, place = {asked}, asked.parent
     while place is not None:
-        above.add(id(place))
+        above.add(place)
         place = place.parent
     below = branch
-    while id(below) not in above:
+    while below not in above:
         if below.parent is None:
             return False
         branch, below = below, below.parent

@@ -60,15 +60,10 @@ class Solution:
 
 
 def solve(
-    protocol: Protocol,
-    question: Question | Sample,
-    *,
-    moves: Mapping[str, Options],
-    seats: Mapping[str, Any] | None = None,
-    seed: int = 0,
-    key: Callable[[Request], Hashable] | None = None,
+    protocol: Protocol, question: Question | Sample, *, moves: Mapping[str, Options],
+    seats: Mapping[str, Any] | None = None, seed: int = 0, key: Callable[[Request], Hashable] | None = None,
     limit: int | None = None,
-) -> Solution:
+) -> Solution:  # fmt: skip
     """The value of `protocol` on `question` when every free seat plays as well as possible, by exhaustive search.
 
     moves: the free seats, each with its options; each maximises its own payoff and takes the first of equals. With one
@@ -79,11 +74,10 @@ def solve(
     limit: raise UsageError after this many positions.
 
     Free seats are taken to know the question with its data, every move before theirs, and every coin that has fallen.
-    Where a protocol hides a free seat's move from another one (branches that run together, statements to one seat), a
-    search would answer what cannot be seen, and UsageError is raised. A fixed seat that forfeits loses the utility
-    bound to its rival; any other end that is no decision has no value, and raises AgentError. UsageError is raised, too, on
-    `floor.uniform` (a coin whose sides cannot all be tried), on options that leave a seat nothing legal to do, and on plays
-    in which a free seat is asked after more than DEEPEST moves.
+    UsageError where a protocol hides a free seat's move from another one (branches that run together, statements to one
+    seat), on `floor.uniform` (a coin whose sides cannot all be tried), on options that leave a seat nothing legal to do,
+    and on plays in which a free seat is asked after more than DEEPEST moves. A fixed seat that forfeits loses the utility
+    bound to its rival; any other end that is no decision has no value, and raises AgentError.
     """
     if isinstance(question, Sample):
         question = question.question
@@ -92,9 +86,7 @@ def solve(
     fixed = {seat: agent for seat, agent in fixed.items() if seat in given or seat not in moves}
     both = [seat for seat in moves if seat in fixed]
     if both or not moves:
-        raise UsageError(
-            f"{protocol.name}: " + (f"seat {both[0]!r} is in moves and in seats" if both else "no free seat")
-        )
+        raise UsageError(f"{protocol.name}: {f'seat {both[0]!r} is in moves and in seats' if both else 'no free seat'}")
     seats_for(roles, {**dict.fromkeys(moves), **fixed}, protocol.name)
     for pruned in (True, False):
         search = _Search(protocol, question, dict(moves), fixed, seed, key, limit, pruned)
@@ -114,7 +106,7 @@ class _Search:
         self, protocol: Protocol, question: Question, moves: dict[str, Options], fixed: dict[str, Any], seed: int,
         key: Callable[[Request], Hashable] | None, limit: int | None, pruned: bool,
     ) -> None:  # fmt: skip
-        self.protocol, self.moves, self.key, self.limit = protocol, moves, key, limit
+        self.protocol, self.name, self.moves, self.key, self.limit = protocol, protocol.name, moves, key, limit
         self.acts = {seat: act_of(agent) for seat, agent in fixed.items()}
         self.game = Retraced(protocol, question, seed=seed, bounds=bounds_of(fixed, question), chance=self._coin)
         about = protocol.metadata(question)
@@ -137,20 +129,18 @@ class _Search:
         self._again()
         coins: dict[str, int] = {}
         while self.game.outcome is None or self.fresh:
-            if self.fresh:
-                assert line is not None
-                step = self.fresh.pop(0)[0]
-                self.coins[step] = coins[step] = line[0]
-                line = line[1]
-                self._again()
-                continue
-            step, waiting = self._next()
-            if waiting.ask.seat in self.acts:
+            step, waiting = ("", None) if self.fresh else self._next()
+            if waiting is not None and waiting.ask.seat in self.acts:
                 self._ask(step)
+                continue
+            assert line is not None
+            taken, line = line
+            if waiting is None:
+                step = self.fresh.pop(0)[0]
+                self.coins[step] = coins[step] = taken
+                self._again()
             else:
-                assert line is not None
-                self._go(Taken(step, waiting.ask.seat, *self.game.vet(step, line[0])))
-                line = line[1]
+                self._go(Taken(step, waiting.ask.seat, *self.game.vet(step, taken)))
         outcome = self.game.outcome
         assert isinstance(outcome, (Decided, Forfeited))
         entries = tuple(Entry(said.step, said.seat, said.move) for said in self.trail)
@@ -179,14 +169,9 @@ class _Search:
         seat = waiting.ask.seat
         self.positions += 1
         if self.limit is not None and self.positions > self.limit:
-            raise UsageError(
-                f"{self.protocol.name}: more than {self.limit} positions; raise the limit, or solve a smaller n"
-            )
+            raise UsageError(f"{self.name}: more than {self.limit} positions; raise the limit, or solve a smaller n")
         if len(self.trail) >= DEEPEST:
-            raise UsageError(
-                f"{self.protocol.name}: the search went {DEEPEST} moves deep and did not come to an end; solve is for protocols "
-                "with few and finitely many moves"
-            )
+            raise UsageError(f"{self.name}: the search went {DEEPEST} moves deep; solve plays of finitely many")
         check_sight(step, waiting, self.moves, self.trail, self.flipped)
         name: tuple[str, Hashable] | None = None
         if self.key is not None:
@@ -195,27 +180,24 @@ class _Search:
                 payoffs, line, least, most = known
                 if least == most or least >= high or most <= low:
                     return payoffs, line
-        options = self._options(step, waiting)
-        up = seat == self.first
         floor, ceiling, mark = low, high, len(self.trail)
         best: _Found | None = None
         top = -math.inf
-        for move, payload in options:
+        for move, payload in self._options(step, waiting):
             if best is not None:
                 self._again()
             self._go(Taken(step, seat, move, payload))
             payoffs, line = self._value(low, high)
             del self.trail[mark:]
-            mine = self._payoff(payoffs, seat)
+            mine = payoffs.get(seat, 0.0)
             if best is None or mine > top:
                 best, top = (payoffs, (move, line)), mine
-                if self.windowed:
-                    if up:
-                        low = max(low, mine)
-                    else:
-                        high = min(high, -mine)
-                    if low >= high:
-                        break
+                if self.windowed and seat == self.first:
+                    low = max(low, mine)
+                elif self.windowed:
+                    high = min(high, -mine)
+                if self.windowed and low >= high:
+                    break
         assert best is not None
         if name is not None:
             got = best[0].get(self.first, 0.0)
@@ -236,9 +218,8 @@ class _Search:
                 why = str(error)
         if not legal:
             names = " or ".join(kind.__name__ for kind in kinds)
-            raise UsageError(
-                f"step {step}: moves[{waiting.ask.seat!r}] holds no legal {names} ({why}); a play that stops there has no value"
-            )
+            asked = f"step {step}: moves[{waiting.ask.seat!r}]"
+            raise UsageError(f"{asked} holds no legal {names} ({why}); a play that stops there has no value")
         return legal
 
     def _expected(self) -> _Found:
@@ -270,40 +251,27 @@ class _Search:
         elif isinstance(outcome, Forfeited) and self.stakes < math.inf and self.zero_sum:
             payoffs = self._forfeited(outcome)
         else:
-            raise AgentError(
-                f"{self.protocol.name}: a play ended in {outcome!r}; what is not decided has no value. Seat agents that do "
-                "not fail, with bounds that suffice"
-            )
+            what = "what is not decided has no value. Seat agents that do not fail, with bounds that suffice"
+            raise AgentError(f"{self.name}: a play ended in {outcome!r}; {what}")
         for seat in seats:
             if seat not in payoffs:
-                raise UsageError(
-                    f"{self.protocol.name} pays seat {seat!r} nothing, so it has nothing to play for: give it an agent in "
-                    "seats instead"
-                )
+                raise UsageError(f"{self.name} pays seat {seat!r} nothing to play for; seat an agent there")
         if self.pair and (len(payoffs) != 2 or abs(math.fsum(payoffs.values())) > 1e-9):
             raise _NotZeroSum
         if self.windowed and abs(payoffs[self.first]) > self.stakes + 1e-9:
-            raise ProtocolError(
-                f"protocol {self.protocol.name} paid {payoffs[self.first]} to seat {self.first!r}; it had said that its stakes "
-                f"are {self.stakes}"
-            )
+            paid = f"{payoffs[self.first]} to seat {self.first!r}"
+            raise ProtocolError(f"protocol {self.name} paid {paid}; it had said that its stakes are {self.stakes}")
         return payoffs
 
     def _forfeited(self, outcome: Forfeited) -> Payoffs:
-        roles = self.game.roles
-        rivals = [seat for seat, role in roles.items() if role == roles[outcome.seat] and seat != outcome.seat]
+        roles, loser = self.game.roles, outcome.seat
+        rivals = [seat for seat, role in roles.items() if role == roles[loser] and seat != loser]
         if len(rivals) != 1:
-            raise AgentError(
-                f"{self.protocol.name}: seat {outcome.seat!r} forfeited at step {outcome.step} ({outcome.rule}); without "
-                "exactly one rival in its role nobody wins by that, and the play has no value"
-            )
+            what = f"seat {outcome.seat!r} forfeited at step {outcome.step} ({outcome.rule})"
+            raise AgentError(f"{self.name}: {what}; without exactly one rival in its role the play has no value")
         lost = payoffs_of(outcome, self.protocol, self.game.question)[outcome.seat]
         assert lost is not None
         return {outcome.seat: lost, rivals[0]: -lost}
-
-    @staticmethod
-    def _payoff(payoffs: Payoffs, seat: str) -> float:
-        return payoffs.get(seat, 0.0)
 
     # -- moving about -------------------------------------------------------------------------------------------------
 
@@ -338,16 +306,13 @@ class _Search:
                     account.check("calls", 1)
                 reply = self.acts[request.seat](request)
             except BudgetExceeded as error:
-                game.exhaust(step, error, request.budget.reads)
-                return
+                return game.exhaust(step, error, request.budget.reads)
             except Exception as error:
                 raise AgentError(f"step {step}: {cause(error, request)}") from error
             if inspect.isawaitable(reply):
                 if inspect.iscoroutine(reply):
                     reply.close()
-                raise UsageError(
-                    f"seat {request.seat!r} answers with an awaitable; solve seats programs that answer at once"
-                )
+                raise UsageError(f"seat {request.seat!r} answers with an awaitable; solve seats who answers at once")
             reads = request.budget.reads
             try:
                 move, payload = game.vet(step, reply)
@@ -364,10 +329,8 @@ class _Search:
 
     def _coin(self, step: str, weights: tuple[float, ...] | None) -> int:
         if weights is None:
-            raise UsageError(
-                f"step {step}: {self.protocol.name} draws from [0, 1) (floor.uniform), and its values cannot all be tried; a "
-                "protocol that is to be solved uses floor.flip or floor.draw"
-            )
+            what = "draws from [0, 1) (floor.uniform), whose values cannot all be tried; use floor.flip or floor.draw"
+            raise UsageError(f"step {step}: {self.name} {what}")
         assert self.game.current is not None
         self.flipped.append((step, self.game.current))
         side = self.coins.get(step)

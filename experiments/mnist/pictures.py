@@ -53,7 +53,8 @@ def picture(
         if game is None:
             axes.axis("off")
         else:
-            _draw(axes, *game)
+            transcript, truth = game
+            _draw(axes, transcript, truth)
     told = "each debater's pixels in its colour, numbered as they were revealed"
     figure.suptitle(f"Debates of {judge.revealed} pixels: {told}", fontsize=11)
     try:

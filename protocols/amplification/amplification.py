@@ -7,6 +7,7 @@ accesses R (Hubinger 2020, Alignment proposals and complexity classes; Weak HCH 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -15,46 +16,36 @@ from moot.protocols.amplification.moves import Open as Open
 from moot.protocols.amplification.moves import Reply as Reply
 from moot.protocols.amplification.moves import Subquestions as Subquestions
 from moot.protocols.amplification.moves import Text as Text
+from moot.protocols.checks import fill, need_choices
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.outcomes import Decided, Forfeited
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import NOTHING, Brief, Entry, Source
-from moot.protocols.pointers import Store, pointers_in
+from moot.protocols.engine.view import NOTHING, Brief, Entry, Log, Source
+from moot.protocols.pointers import Store, check_message, pointers_in, received
 
 _WEAK = Subquestions | Reply
 _STRONG = Subquestions | Open | Reply
 
 
+@dataclass(slots=True, eq=False)
 class Node:
     """A question on its way to its answer. `left` is its budget; `waits` who needs it; `missing` what it still needs."""
 
-    __slots__ = (
-        "text",
-        "level",
-        "left",
-        "under",
-        "closed",
-        "log",
-        "asked",
-        "turns",
-        "missing",
-        "waits",
-        "answer",
-        "sees",
-    )
-
-    def __init__(self, text: str, level: int, left: int | None, under: str | None, closed: bool) -> None:
-        self.text, self.level, self.left, self.under, self.closed = text, level, left, under, closed
-        self.log = NOTHING
-        self.asked: list[Node] = []
-        self.turns = 0
-        self.missing = 0
-        self.waits: list[Node] = []
-        self.answer: Entry | None = None
-        self.sees: set[str] = set()
+    text: str
+    level: int
+    left: int | None
+    under: str | None
+    closed: bool = False
+    log: Log = NOTHING
+    asked: list[Node] = field(default_factory=list)
+    turns: int = 0
+    missing: int = 0
+    waits: list[Node] = field(default_factory=list)
+    answer: Entry | None = None
+    sees: set[str] = field(default_factory=set)
 
     def spend(self) -> None:
         """Pay 1 for an answer or for opening a pointer; with nothing left an answer costs nothing."""
@@ -65,10 +56,9 @@ class Node:
 class Amplification(Protocol):
     """The overseer answers a question, or asks sub-questions first, which copies of it answer in the same way.
 
-    Equal questions are answered once: the tree becomes a DAG. Questions go out in waves: all that can be worked on are
-    asked at the same time. The overseer sees a question, what it asked and was answered there, and the cells of the data
-    that it looks at; each of its calls must stay within a polynomial (`reads_per_call`), while depth and the number of
-    questions may grow faster. The root's answer must be one of the question's choices, or "?", which decides nothing.
+    Equal questions are answered once: the tree becomes a DAG. All that can be worked on are asked at the same time, in
+    waves. The overseer sees a question, what it asked and was answered there, and the cells that it looks at; each call must
+    stay within a polynomial (`reads_per_call`), while depth and the number of questions may grow faster. The root's answer must be one of the question's choices, or "?", which decides nothing.
 
     The defaults keep a language model to 43 questions and 57 calls (`generations`). Programs that decompose all the way
     want depth=None and more of the rest (`Task.options` says what a task's do).
@@ -85,8 +75,8 @@ class Amplification(Protocol):
     it sees the data whole. source: how the overseer sees the data: "metered" by single cells, at which programs and
     humans can look, "all", which a language model needs and a bound is charged for at every call, or "none" for everybody.
 
-    Nobody is paid. Questions that wait for each other in a circle end the play in Forfeited, naming the circle, once nothing else can be
-    answered. A bound on the whole play (calls, reads, tokens) is dealt out in equal shares to the calls of each wave, so
+    Nobody is paid. Questions that wait for each other in a circle end the play in Forfeited, naming it, once nothing else
+    can be answered. A bound on the whole play (calls, reads, tokens) is dealt out in equal shares to the calls of each wave, so
     that no order of answers matters: a wave of w calls may run dry once less than w times its dearest call is left.
     `reads_per_call`, which the guarantee is about, is the same for every call and never dealt out.
     """
@@ -107,18 +97,14 @@ class Amplification(Protocol):
     source: Source = "metered"
 
     def roles(self, question: Question) -> dict[str, str]:
-        if len(question.choices) < 2:
-            raise UsageError(f"amplification decides between choices; {question.text!r} has none")
+        need_choices(self, question)
         if self.pointers:
-            try:
-                Store().intern(question.text)
-            except Illegal as error:
-                raise UsageError(f"{self.name}: the question {question.text!r} is no message: {error}") from None
+            check_message(self.name, question.text)
         return {"overseer": "overseer", **({"model": "model"} if self.model else {})}
 
     async def play(self, floor: Floor, question: Question) -> Decided | Forfeited:  # type: ignore[override]
         store = Store() if self.pointers else None
-        root = self.node(question.text if store is None else store.intern(question.text), 0, self.budget, None, False)
+        root = self.node(question.text if store is None else store.intern(question.text), 0, self.budget, None)
         known: dict[Any, Node] = {self.key(root): root}
         wave = [root]
         while wave:
@@ -128,14 +114,14 @@ class Amplification(Protocol):
                 said = await floor.parallel(*(self.consult(floor, node, node is root, store) for node in wave))
             ready: list[Node] = []
             for node, entry in zip(wave, said, strict=True):
-                if isinstance(entry.move, Reply):
+                if isinstance(entry.move, Subquestions):
+                    ready += self.split(node, entry.move, entry, known)
+                elif isinstance(entry.move, Reply):
                     ready += self.answered(node, entry)
-                elif isinstance(entry.move, Open):
+                else:
                     self.shown(node, entry)
                     node.spend()
                     ready.append(node)
-                else:
-                    ready += self.split(node, entry, known)
             wave = ready
         if root.answer is None:
             return Forfeited(seat="overseer", rule=f"questions wait for each other: {circle(root)}", step=floor.step)
@@ -146,13 +132,8 @@ class Amplification(Protocol):
         choices = floor.question.choices if root else ()
         seat = "model" if self.model and not root else "overseer"
         node.turns += 1
-        final = (
-            node.closed
-            or seat == "model"
-            or node.turns >= self.turns
-            or (self.depth is not None and node.level >= self.depth)
-            or (node.left is not None and node.left < 1)
-        )
+        deepest = self.depth is not None and node.level >= self.depth
+        final = node.closed or seat == "model" or node.turns >= self.turns or deepest or node.left == 0
         brief: Brief = {"task": "amplify-strong" if self.pointers else "amplify"}
         if not final:
             brief["most"] = {"questions": self.width}
@@ -162,8 +143,9 @@ class Amplification(Protocol):
             brief["budget"] = node.left
 
         def check(move: Subquestions | Open | Reply) -> Move:
-            plain = store is None or (isinstance(move, Reply) and move.answer in choices)  # choices are no messages
-            return self.legal(move if store is None or plain else behind(move, node, store), node, choices)
+            if store is not None and not (isinstance(move, Reply) and move.answer in choices):  # those are no messages
+                move = received(move, store, node.sees, f"whoever answers {node.text!r}")
+            return self.legal(move, node, choices)
 
         move = await floor.ask(
             seat, Reply if final else _STRONG if self.pointers else _WEAK,
@@ -178,25 +160,21 @@ class Amplification(Protocol):
 
     def legal(self, move: Subquestions | Open | Reply, node: Node, choices: tuple[str, ...]) -> Move:
         """The move as it goes on the record. Raises Illegal on what is no answer, or asks too much."""
-        if not all(text.strip() for text in (move.questions if isinstance(move, Subquestions) else ())):
-            raise Illegal("a sub-question is empty; ask something, or reply")
-        if isinstance(move, Reply):
-            if choices and move.answer not in (*choices, UNKNOWN):
-                raise Illegal(f"the answer must be one of {', '.join(choices)}, or {UNKNOWN}; it is {move.answer!r}")
-        elif isinstance(move, Subquestions):
-            if len(move.questions) > self.width:
-                raise Illegal(f"{len(move.questions)} questions at a time; there may be {self.width}")
+        bounded(move, choices, self.width)
+        if isinstance(move, Subquestions):
+            if not all(text.strip() for text in move.questions):
+                raise Illegal("a sub-question is empty; ask something, or reply")
             if move.budgets is not None and len(move.budgets) != len(move.questions):
                 raise Illegal(f"{len(move.budgets)} budgets for {len(move.questions)} questions")
             if node.left is not None and len(move.questions) > node.left:
                 raise Illegal(f"a budget of {node.left} does not pay for {len(move.questions)} questions, 1 each")
             if self.depth is None and self.budget is None and node.text in move.questions:
                 raise Illegal(f"{node.text!r} was asked in order to answer {node.text!r} itself")
-        return move if move.of == node.text else move.model_copy(update={"of": node.text})
+        return fill(move, of=node.text)
 
-    def node(self, text: str, level: int, left: int | None, under: str | None, closed: bool) -> Node:
+    def node(self, text: str, level: int, left: int | None, under: str | None) -> Node:
         """A question, with the pointers that it shows."""
-        node = Node(text, level, left, under, closed)
+        node = Node(text, level, left, under)
         if self.pointers:
             node.sees.update(pointers_in(text))
         return node
@@ -215,10 +193,8 @@ class Amplification(Protocol):
             return node.text
         return node.text, node.level if self.depth is not None else None, node.left
 
-    def split(self, node: Node, entry: Entry, known: dict[Any, Node]) -> list[Node]:
+    def split(self, node: Node, move: Subquestions, entry: Entry, known: dict[Any, Node]) -> list[Node]:
         """Hand a question's sub-questions out. Returns what can be worked on next."""
-        move = entry.move
-        assert isinstance(move, Subquestions)
         self.shown(node, entry)
         ready: list[Node] = []
         for index, text in enumerate(move.questions):
@@ -228,7 +204,7 @@ class Amplification(Protocol):
                 reserved = len(move.questions) - index - 1
                 share = min(node.left - reserved - 1, node.left // 10 if wanted is None else wanted)
                 node.left -= share + 1
-            child = self.node(text, node.level + 1, share, entry.step, False)
+            child = self.node(text, node.level + 1, share, entry.step)
             key = self.key(child)
             if key in known:
                 child = known[key]
@@ -295,19 +271,13 @@ class StrongAmplification(Amplification):
     pointers: ClassVar[bool] = True
 
 
-def behind(move: Subquestions | Open | Reply, node: Node, store: Store) -> Subquestions | Open | Reply:
-    """The move with its brackets as pointers, or with what is behind its own. Raises Illegal on pointers never shown."""
-
-    def stored(text: str) -> str:
-        if unseen := next((each for each in pointers_in(text) if each not in node.sees), None):
-            raise Illegal(f"{unseen} was not shown to whoever answers {node.text!r}")
-        return store.intern(text)
-
-    if isinstance(move, Open):
-        return move.model_copy(update={"pointer": stored(move.pointer), "text": store.open(move.pointer)})
-    if isinstance(move, Reply):
-        return move.model_copy(update={"answer": stored(move.answer)})
-    return move.model_copy(update={"questions": tuple(stored(text) for text in move.questions)})
+def bounded(move: Move, choices: tuple[str, ...], width: int) -> None:
+    """Raise Illegal on an answer that is none of the choices, where there are any, and on too many questions."""
+    answer = getattr(move, "answer", UNKNOWN)
+    if choices and answer not in (*choices, UNKNOWN):
+        raise Illegal(f"the answer must be one of {', '.join(choices)}, or {UNKNOWN}; it is {answer!r}")
+    if isinstance(move, Subquestions) and len(move.questions) > width:
+        raise Illegal(f"{len(move.questions)} questions at a time; there may be {width}")
 
 
 def verdict_of(reply: Move, question: Question) -> Verdict:
@@ -316,18 +286,17 @@ def verdict_of(reply: Move, question: Question) -> Verdict:
     count = len(question.choices)
     if reply.answer not in question.choices:
         return Verdict(probabilities=(1 / count,) * count, text="the overseer does not know")
-    chosen = question.choices.index(reply.answer)
-    return Verdict(probabilities=tuple(float(i == chosen) for i in range(count)), text=reply.answer)
+    return Verdict.sure(question.choices.index(reply.answer), count, reply.answer)
 
 
 def circle(root: Node) -> str:
     """A circle of questions that wait for each other, as text."""
-    path: dict[int, Node] = {}
+    path: dict[Node, None] = {}
     node = root
-    while id(node) not in path:
-        path[id(node)] = node
+    while node not in path:
+        path[node] = None
         node = next(child for child in node.asked if child.answer is None)
-    nodes = list(path.values())
+    nodes = list(path)
     nodes = nodes[nodes.index(node) :]
     shown = [each.text for each in (*nodes, node)]
     return " -> ".join(shown if len(shown) <= 8 else [*shown[:4], "…", *shown[-3:]])

@@ -10,9 +10,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from moot.protocols.amplification.amplification import Reply, Subquestions, Text
+from moot.protocols.amplification.amplification import Reply, Subquestions, Text, bounded
+from moot.protocols.checks import checked, fill, need_choices
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.outcomes import Decided
@@ -20,11 +20,9 @@ from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Brief, Entry, Source
 
 
-class Claim(Move):
+class Claim(Move, argues=True, fixed_cells=1):
     """A model's answer to the question, and what it says for it."""
 
-    argues: ClassVar[bool] = True
-    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["claim"] = "claim"
     answer: Text
     text: Annotated[str, Field(max_length=20_000)] = ""
@@ -33,15 +31,10 @@ class Claim(Move):
         return f"{self.answer}\n{self.text}" if self.text else self.answer
 
 
-class Approve(Move):
+class Approve(Move, argues=True, fixed_cells=1, read_as="approved"):
     """The overseer takes the answer that it was shown."""
 
-    argues: ClassVar[bool] = True
-    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["approve"] = "approve"
-
-    def content(self) -> str:
-        return "approved"
 
 
 class Approval(Protocol):
@@ -66,20 +59,15 @@ class Approval(Protocol):
     source: Source = "metered"
 
     def roles(self, question: Question) -> dict[str, str]:
-        if len(question.choices) < 2:
-            raise UsageError(f"approval decides between choices; {question.text!r} has none")
+        need_choices(self, question)
         return {"model": "model", "overseer": "overseer"}
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         choices = question.choices
 
         def among(move: Move) -> Move:
-            answer = getattr(move, "answer", UNKNOWN)
-            if answer not in (*choices, UNKNOWN):
-                raise Illegal(f"the answer must be one of {', '.join(choices)}, or {UNKNOWN}; it is {answer!r}")
-            if isinstance(move, Subquestions) and len(move.questions) > self.width:
-                raise Illegal(f"{len(move.questions)} questions at a time; there may be {self.width}")
-            return move.model_copy(update={"of": question.text}) if isinstance(move, Reply | Subquestions) else move
+            bounded(move, choices, self.width)
+            return fill(move, of=question.text) if isinstance(move, Reply | Subquestions) else move
 
         one_of = {"answer": [*choices, UNKNOWN]}
         claim: Claim = await floor.ask(
@@ -119,22 +107,10 @@ class Approval(Protocol):
 
     async def part(self, floor: Floor, text: str, under: str) -> Entry:
         """The model's answer to a sub-question. It sees neither the claim nor the other sub-questions."""
-
-        def of(move: Reply) -> Reply:
-            return move.model_copy(update={"of": text})
-
-        view = floor.only(text, source=self.known())
-        move = await floor.ask(
-            "model",
-            Reply,
-            view=view,
-            check=of,
-            say=False,
-            to=("overseer",),
-            under=under,
-            relation="answers",
-            task="amplify",
-        )
+        move: Reply = await floor.ask(
+            "model", Reply, view=floor.only(text, source=self.known()), check=checked(of=text), say=False,
+            to=("overseer",), under=under, relation="answers", task="amplify",
+        )  # fmt: skip
         return Entry(floor.step, "model", move)
 
     def utility_bound(self, question: Question) -> float:

@@ -5,6 +5,7 @@ Rule of this file: moves and what they say of themselves, no protocol.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -15,15 +16,14 @@ from moot.protocols.pointers import pointers_in
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
 
 
-class Subquestions(Move):
+class Subquestions(Move, argues=True, filled=("of", "budgets"), pointing=("questions",)):
     """Questions whose answers the overseer wants before it goes on; they are answered at the same time.
 
     of: the question that is being answered (the protocol fills it in). budgets: what each may spend, where budgets are
     in use; None, or an entry of None, leaves it to the rule.
     """
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("of", "budgets")
+    fixed_cells: ClassVar[int | None] = 0  # who asked knows what it asked
     kind: Literal["subquestions"] = "subquestions"
     of: str = ""
     questions: Annotated[tuple[Text, ...], Field(min_length=1), Asked(person="Your sub-questions")]
@@ -35,61 +35,41 @@ class Subquestions(Move):
     def content(self) -> str:
         return "\n".join(self.questions)
 
-    def cells(self) -> int:
-        """0: who asked knows what it asked."""
-        return 0
-
     def in_words(self) -> str:
-        parts = (f"\n({i}) {part}" for i, part in enumerate(self.questions, 1))
-        return f"{self.of} asks".lstrip() + "".join(parts)
+        return f"{self.of} asks".lstrip() + "".join(f"\n({i}) {part}" for i, part in enumerate(self.questions, 1))
 
     def questions_asked(self) -> tuple[str, tuple[str, ...]]:
         return self.of, self.questions
 
 
-class Reply(Move):
+class Reply(Move, argues=True, filled=("of",), fixed_cells=1, read_as="{answer}", pointing=("answer",)):
     """The answer to a question, or "?" for "I do not know". of: the question (the protocol fills it in)."""
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("of",)
-    fixed_cells: ClassVar[int | None] = 1
+    marked: ClassVar[Mapping[str, str]] = {"question": "of"}
     kind: Literal["reply"] = "reply"
     of: str = ""
     answer: Annotated[
         Text, Asked(person=f"Your answer; {UNKNOWN} when you do not know", choices="text", besides=(UNKNOWN,))
     ]
 
-    def content(self) -> str:
-        return self.answer
-
     def in_words(self) -> str:
         return f"{self.of} → {self.answer}" if self.of else self.answer
-
-    def prompt_attributes(self) -> dict[str, str]:
-        return {"kind": self.kind, **({"question": self.of} if self.of else {})}
 
     def question_answered(self) -> tuple[str, str]:
         return self.of, self.answer
 
 
-class Open(Move):
+class Open(Move, filled=("of", "text"), fixed_cells=1, read_as="{text}", pointing=("pointer",)):
     """Look behind a pointer (strong HCH): [what stands in brackets] in a question or an answer is passed on as one.
 
     of, text: the question, and what is behind it; the protocol fills them in.
     """
 
-    filled: ClassVar[tuple[str, ...]] = ("of", "text")
-    fixed_cells: ClassVar[int | None] = 1
+    marked: ClassVar[Mapping[str, str]] = {"pointer": "pointer"}
     kind: Literal["open"] = "open"
     of: str = ""
     pointer: Annotated[Text, Asked(person="Which pointer do you open", seen=pointers_in)]
     text: str = ""
 
-    def content(self) -> str:
-        return self.text
-
     def in_words(self) -> str:
         return f"{self.pointer} holds {self.text or 'nothing'}"
-
-    def prompt_attributes(self) -> dict[str, str]:
-        return {"kind": self.kind, "pointer": self.pointer}

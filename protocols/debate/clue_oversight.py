@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from moot.protocols.checks import checked
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
@@ -22,10 +23,9 @@ from moot.protocols.engine.question import Question
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Clue(Move):
+class Clue(Move, argues=True):
     """A clue, and the good words that it is meant for."""
 
-    argues: ClassVar[bool] = True
     kind: Literal["clue"] = "clue"
     clue: str
     targets: tuple[str, ...] = ()
@@ -37,28 +37,21 @@ class Clue(Move):
         return 1 + len(self.targets)
 
 
-class ClueCritique(Move):
+class ClueCritique(Move, argues=True, fixed_cells=2, read_as="{bad_word} > {target}"):
     """The claim that a bad word is at least as close to the clue as one of its targets."""
 
-    argues: ClassVar[bool] = True
-    fixed_cells: ClassVar[int | None] = 2
     worded: ClassVar[str] = "{bad_word} is at least as close as {target}"
     kind: Literal["clue-critique"] = "clue-critique"
     bad_word: str
     target: str
 
-    def content(self) -> str:
-        return f"{self.bad_word} > {self.target}"
 
-
-class WordComparison(Move):
+class WordComparison(Move, filled=("closer",), fixed_cells=1):
     """Which of two words is closer to the clue? `closer` is filled in: "first" only where it is strictly closer.
 
     first_weight, second_weight: what the asker multiplies the similarities by; other than 1 for one who misjudges.
     """
 
-    filled: ClassVar[tuple[str, ...]] = ("closer",)
-    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["word-comparison"] = "word-comparison"
     first: str
     second: str
@@ -105,13 +98,9 @@ class ClueOversight(Protocol):
         data: Any = question.data
         table, words = data["similarities"], {"good_words": data["good_words"], "bad_words": data["bad_words"]}
         clue = await floor.ask(
-            "cluer",
-            Clue,
-            view=floor.said(source="all"),
-            check=_one_of(table),
-            task="clue",
+            "cluer", Clue, view=floor.said(source="all"), check=checked({"clue": list(table)}), task="clue",
             one_of={"clue": list(table), "targets": data["good_words"]},
-        )
+        )  # fmt: skip
         given = floor.step
         if self.critiques:
             named = {"bad_word": data["bad_words"], "target": list(clue.targets) or data["good_words"]}
@@ -119,13 +108,13 @@ class ClueOversight(Protocol):
                 *(floor.ask("critic", ClueCritique, view=floor.said(source="all"), under=given, relation="attacks",
                             task="critique", details={"clue": clue.clue}, one_of=named) for _ in range(self.critiques))
             )  # fmt: skip
-        compared = _compared(table[clue.clue])
+        row = table[clue.clue]
         one_of = {side: [*data["good_words"], *data["bad_words"]] for side in ("first", "second")}
         left = self._most(question)
         while True:
             move: WordComparison | Verdict = await floor.ask(
                 "judge", WordComparison | Verdict if left else Verdict, task="oversee" if left else "verdict",
-                check=lambda move: move if isinstance(move, Verdict) else compared(move), one_of=one_of,
+                check=lambda move: move if isinstance(move, Verdict) else _compared(move, row), one_of=one_of,
                 details={"left": left, **words},
             )  # fmt: skip
             if isinstance(move, Verdict):
@@ -167,21 +156,9 @@ def unfit(question: Question) -> str | None:
     return None if question.choices == scores else f"the choices must be the scores {', '.join(scores)}, in order"
 
 
-def _one_of(table: Mapping[str, Any]) -> Any:
-    def check(move: Clue) -> Clue:
-        if move.clue not in table:
-            raise Illegal(f"{move.clue!r} is none of the {len(table)} clues whose similarities are known")
-        return move
-
-    return check
-
-
-def _compared(row: Mapping[str, float]) -> Any:
-    def check(move: WordComparison) -> WordComparison:
-        for word in (move.first, move.second):
-            if word not in row:
-                raise Illegal(f"how close {word!r} is to the clue is not known")
-        first, second = move.first_weight * row[move.first], move.second_weight * row[move.second]
-        return move.model_copy(update={"closer": "first" if first > second else "second"})
-
-    return check
+def _compared(move: WordComparison, row: Mapping[str, float]) -> WordComparison:
+    for word in (move.first, move.second):
+        if word not in row:
+            raise Illegal(f"how close {word!r} is to the clue is not known")
+    first, second = move.first_weight * row[move.first], move.second_weight * row[move.second]
+    return move.model_copy(update={"closer": "first" if first > second else "second"})

@@ -9,9 +9,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from moot.protocols.debate.debate import Debate, choose
+from moot.protocols.checks import choose, need_choices
+from moot.protocols.debate.debate import Debate
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
@@ -37,8 +37,7 @@ class Consultancy(Debate):
 
     def roles(self, question: Question) -> dict[str, str]:
         super().roles(question)
-        if self.answer >= len(question.choices):
-            raise UsageError(f"consultancy: answer {self.answer} is none of the {len(question.choices)} choices")
+        need_choices(self, question, self.answer)
         return {"consultant": "consultant", "judge": "judge"}
 
     def payoffs(self, verdict: Verdict, answers: dict[str, int]) -> dict[str, float]:
@@ -57,7 +56,7 @@ class OpenConsultancy(Consultancy):
     name: ClassVar[str] = "open-consultancy"
 
     async def answers(self, floor: Floor, question: Question) -> dict[str, int]:
-        return {"consultant": await choose(floor, question, "consultant")}
+        return {"consultant": await choose(floor, "consultant")}
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         counts = super().most_moves(question)
@@ -76,14 +75,12 @@ class DirectQA(Protocol):
     scoring: ScoringRule = ScoringRule()
 
     def roles(self, question: Question) -> dict[str, str]:
-        if len(question.choices) < 2:
-            raise UsageError(f"direct QA needs choices to decide between; {question.text!r} has none")
+        need_choices(self, question)
         return {"judge": "judge"}
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         view = floor.said(source="all" if self.source else "none")
-        verdict = await floor.ask("judge", Verdict, view=view, task="verdict")
-        return Decided(verdict, step=floor.step)
+        return Decided(await floor.ask("judge", Verdict, view=view, task="verdict"), step=floor.step)
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"judge": 1}

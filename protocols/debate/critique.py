@@ -10,10 +10,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from moot.protocols.debate.debate import choose
+from moot.protocols.checks import choose, need_choices
 from moot.protocols.debate.parts import Speeches, Turn, limits
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Speech, Verdict
 from moot.protocols.engine.outcomes import Decided
@@ -48,14 +47,11 @@ class Critique(Protocol):
     scoring: ScoringRule = ScoringRule()
 
     def roles(self, question: Question) -> dict[str, str]:
-        if len(question.choices) < 2:
-            raise UsageError(f"a critique is of one of two or more choices; {question.text!r} has none")
-        if self.answer is not None and self.answer >= len(question.choices):
-            raise UsageError(f"critique: answer {self.answer} is none of the {len(question.choices)} choices")
+        need_choices(self, question, self.answer)
         return {"consultant": "consultant", "critic": "critic", "judge": "judge"}
 
     async def play(self, floor: Floor, question: Question) -> Decided:
-        answer = self.answer if self.answer is not None else await choose(floor, question, "consultant")
+        answer = self.answer if self.answer is not None else await choose(floor, "consultant")
         argument = Speeches(limit=self.limit, quote_limit=self.quote_limit)
         turn = Turn(round=1, rounds=1 + self.reply)
         await argument.hold(floor, {"consultant": answer}, turn)
@@ -67,8 +63,7 @@ class Critique(Protocol):
         if self.reply:
             turn.round, turn.last["consultant"] = 2, floor.step
             await argument.hold(floor, {"consultant": answer}, turn)
-        view = floor.said("judge", source=self.judge_source)
-        verdict = await floor.ask("judge", Verdict, view=view, task="verdict")
+        verdict = await floor.ask("judge", Verdict, view=floor.said("judge", source=self.judge_source), task="verdict")
         return Decided(verdict, payoffs=self.payoffs(verdict, answer), step=floor.step)
 
     def payoffs(self, verdict: Verdict, answer: int) -> dict[str, float]:

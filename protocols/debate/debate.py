@@ -13,19 +13,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from moot.protocols.debate.parts import (
-    AnyPart,
-    Feedback,
-    Negotiate,
-    Questions,
-    Speeches,
-    SpeechesOrConcessions,
-    Turn,
-)
+from moot.protocols.checks import choose
+from moot.protocols.debate.parts import AnyPart, Feedback, Negotiate, Questions, Speeches, SpeechesOrConcessions, Turn
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Answer, Verdict
+from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Source
@@ -66,26 +59,24 @@ class Debate(Protocol):
     scoring: ScoringRule = ScoringRule()
 
     def roles(self, question: Question) -> dict[str, str]:
-        if not 2 <= len(question.choices) <= 26:
-            raise UsageError(f"a debate needs 2 to 26 choices; {question.text!r} has {len(question.choices)}")
+        count = len(question.choices)
+        if not 2 <= count <= 26:
+            raise UsageError(f"a debate needs 2 to 26 choices; {question.text!r} has {count}")
         if self.rounds is None and not any(isinstance(part, (Feedback, Negotiate)) for part in self.repeated()):
-            raise UsageError(
-                "a debate with rounds=None never ends: repeat a Feedback or a Negotiate part, or set rounds"
-            )
-        if len(question.choices) != 2 and any(
-            isinstance(part, SpeechesOrConcessions) for part in (*self.opening, *self.repeated(), *self.closing)
-        ):
-            raise UsageError(
-                f"debaters can concede where there are two answers; {question.text!r} has {len(question.choices)}"
-            )
-        return {**{ascii_lowercase[i]: "debater" for i in range(len(question.choices))}, "judge": "judge"}
+            raise UsageError("rounds=None never ends: repeat a Feedback or a Negotiate part, or set rounds")
+        if count != 2 and self.has(SpeechesOrConcessions):
+            raise UsageError(f"debaters can concede where there are two answers; {question.text!r} has {count}")
+        return {**dict.fromkeys(ascii_lowercase[:count], "debater"), "judge": "judge"}
+
+    def has(self, kind: type) -> bool:
+        """Whether there is such a part."""
+        return any(isinstance(part, kind) for part in (*self.opening, *self.repeated(), *self.closing))
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         answers = await self.answers(floor, question)
         verdict: Verdict | bool | None = None
         for part, turn in self.parts():
-            verdict = await part.hold(floor, answers, turn)
-            if verdict:
+            if verdict := await part.hold(floor, answers, turn):
                 break
         if not isinstance(verdict, Verdict):
             verdict = await self.verdict(floor)
@@ -93,8 +84,7 @@ class Debate(Protocol):
 
     def verdict(self, floor: Floor) -> Awaitable[Verdict]:
         """The judge's decision, once everything is said."""
-        view = floor.said("judge", source=self.judge_source)
-        return floor.ask("judge", Verdict, view=view, task="verdict")
+        return floor.ask("judge", Verdict, view=floor.said("judge", source=self.judge_source), task="verdict")
 
     def payoffs(self, verdict: Verdict, answers: dict[str, int]) -> dict[str, float]:
         """What each debater is paid for the verdict."""
@@ -103,8 +93,7 @@ class Debate(Protocol):
     async def answers(self, floor: Floor, question: Question) -> dict[str, int]:
         """Which choice each debater defends."""
         seats = floor.seats("debater")
-        order = range(len(seats))
-        return dict(zip(seats, reversed(order) if self.swap else order, strict=True))
+        return {seat: len(seats) - 1 - place if self.swap else place for place, seat in enumerate(seats)}
 
     def repeated(self) -> tuple[AnyPart, ...]:
         """The parts of one round."""
@@ -150,22 +139,10 @@ class OpenDebate(Debate):
 
     async def answers(self, floor: Floor, question: Question) -> dict[str, int]:
         first, *others = floor.seats("debater")
-        chosen = await choose(floor, question, first)
+        chosen = await choose(floor, first)
         left = (choice for choice in range(len(question.choices)) if choice != chosen)
         return {first: chosen, **dict(zip(others, left, strict=True))}
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         counts = super().most_moves(question)
         return None if counts is None else {**counts, "a": counts["a"] + 1}
-
-
-async def choose(floor: Floor, question: Question, seat: str) -> int:
-    """Ask a seat which choice it will defend; its answer is public."""
-
-    def check(move: Answer) -> Answer:
-        if move.choice >= len(question.choices):
-            raise Illegal(f"answer {move.choice} is none of the {len(question.choices)} choices")
-        return move
-
-    answer = await floor.ask(seat, Answer, view=floor.said(seat, source="all"), check=check, task="answer")
-    return answer.choice

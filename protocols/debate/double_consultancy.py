@@ -64,23 +64,17 @@ class DoubleConsultancy(Protocol):
     async def consult(self, floor: Floor, seat: str, choice: int) -> Verdict | None:
         """One consultancy, in a branch of its own: nothing of the others is in what it is shown."""
         speech, turn = Speeches(limit=self.limit, quote_limit=self.quote_limit), Turn(round=0, rounds=self.rounds)
-        while turn.round < self.rounds:
-            turn.round += 1
+        for turn.round in range(1, self.rounds + 1):
             await speech.hold(floor, {seat: choice}, turn)
         return await self.verdict(floor) if self.judged == "apart" else None
 
     async def verdict(self, floor: Floor) -> Verdict:
         """The judge's belief by what was said in this branch, or after it in all of them."""
-        view = floor.said("judge", source=self.judge_source)
-        return await floor.ask("judge", Verdict, view=view, task="verdict")
+        return await floor.ask("judge", Verdict, view=floor.said("judge", source=self.judge_source), task="verdict")
 
     def utility_bound(self, question: Question) -> float:
         return most_paid(self.scoring, len(question.choices))
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         seats = self.roles(question)
-        consultants = len(seats) - 1
-        return {
-            seat: self.rounds if role == "consultant" else consultants if self.judged == "apart" else 1
-            for seat, role in seats.items()
-        }
+        return dict.fromkeys(seats, self.rounds) | {"judge": len(seats) - 1 if self.judged == "apart" else 1}

@@ -36,10 +36,8 @@ class InteractiveDebate(Debate):
 
     def roles(self, question: Question) -> dict[str, str]:
         roles = super().roles(question)
-        if not any(isinstance(part, Questions) for part in (*self.opening, *self.repeated(), *self.closing)):
-            raise UsageError(
-                "an interactive debate without a Questions part: nobody would ask; leave questions at true"
-            )
+        if not self.has(Questions):
+            raise UsageError("without a Questions part nobody would ask: leave questions at true")
         return {**roles, "examiner": "examiner"} if self.examiner else roles
 
     def parts(self) -> Iterator[tuple[AnyPart, Turn]]:

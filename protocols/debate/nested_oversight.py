@@ -20,12 +20,9 @@ from moot.protocols.engine.question import Question
 Elo = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 
 
-class Strength(Move):
+class Strength(Move, argues=True, fixed_reading=1, worded="plays at a domain Elo of {elo}"):
     """The Elo rating at which a player plays this oversight game (its domain Elo)."""
 
-    argues: ClassVar[bool] = True
-    fixed_reading: ClassVar[int | None] = 1
-    worded: ClassVar[str] = "plays at a domain Elo of {elo}"
     kind: Literal["strength"] = "strength"
     elo: Elo
 
@@ -65,15 +62,13 @@ class NestedOversight(Protocol):
             told = {"step": step, "guard": weak, "houdini": strong}
             guard: Strength = await floor.ask("guard", Strength, under=under, task="guard", details=told)
             houdini: Strength = await floor.ask(
-                "houdini", Strength, under=floor.step, relation="attacks", task="houdini", details=told,
-            )  # fmt: skip
+                "houdini", Strength, under=floor.step, relation="attacks", task="houdini", details=told
+            )
             under = floor.step
             held = await floor.flip(wins(guard.elo, houdini.elo))
             if not held:
                 break
-        yes = question.choices[0] == "yes"
-        verdict = Verdict(probabilities=(1.0, 0.0) if held == yes else (0.0, 1.0))
-        paid = 1.0 if held else -1.0
+        verdict, paid = Verdict.sure(question.choices.index("yes" if held else "no")), 1.0 if held else -1.0
         return Decided(verdict, payoffs={"guard": paid, "houdini": -paid}, step=floor.step)
 
     def at(self, step: int) -> float:

@@ -6,18 +6,18 @@ others', are parameters and not code.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from moot.protocols.checks import shortened
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Ask, Concession, Move, Quote, Speech, Stop, Verdict
-from moot.protocols.engine.quoting import segments
+from moot.protocols.engine.moves import Ask, Concession, Move, Speech, Stop, Verdict
 from moot.protocols.limits import Limit
-from moot.protocols.quotes import verify
+from moot.protocols.quotes import on_record
 
 
 class Part(BaseModel):
@@ -40,10 +40,7 @@ class Turn:
 
 
 class Speaking(Part):
-    """Every debater speaks once: blind to each other ("simultaneous"), or one after the other ("sequential").
-
-    limit: on the whole speech without its quote marks; quote_limit: on what it quotes, in all.
-    """
+    """Every debater is asked once, for a move of `kinds`."""
 
     kinds: ClassVar[Any] = Speech
     task: ClassVar[str] = "speech"
@@ -104,13 +101,7 @@ class SpeechesOrConcessions(Speaking):
     def check(self, passage: str | None) -> Any:
         spoken, limit = super().check(passage), self.limit
 
-        def check(move: Move) -> Move:
-            if not isinstance(move, Concession):
-                return spoken(move)  # type: ignore[no-any-return]
-            text = move.text if limit is None else limit.apply(move.text)
-            return move if text == move.text else move.model_copy(update={"text": text})
-
-        return check
+        return lambda move: shortened(move, limit) if isinstance(move, Concession) else spoken(move)
 
 
 class Feedback(Part):
@@ -121,8 +112,8 @@ class Feedback(Part):
 
     async def hold(self, floor: Floor, answers: Mapping[str, int], turn: Turn) -> Verdict | bool | None:
         verdict = await floor.ask(
-            "judge", Verdict, check=_shortened(self.limit), task="feedback", round=turn.round, rounds=turn.rounds,
-            **limits(self.limit, None),
+            "judge", Verdict, check=lambda verdict: shortened(verdict, self.limit), task="feedback", round=turn.round,
+            rounds=turn.rounds, **limits(self.limit, None),
         )  # fmt: skip
         return verdict if verdict.end else None
 
@@ -139,7 +130,7 @@ class Questions(Part):
         def check(move: Ask) -> Ask:
             if move.to is not None and move.to not in answers:
                 raise Illegal(f"the question is to {move.to!r}; it can go to {', '.join(answers)}, or to all (null)")
-            return move if self.limit is None else move.model_copy(update={"text": self.limit.apply(move.text)})
+            return shortened(move, self.limit)
 
         asked = await floor.ask(
             self.asker, Ask, check=check, task="ask", to_seats=list(answers), round=turn.round, rounds=turn.rounds,
@@ -176,7 +167,7 @@ def yielded(floor: Floor, given_up: list[int]) -> Verdict | bool:
         raise UsageError(f"a debater can concede where there are two answers, not {count}")
     if len(given_up) == 2:
         return True
-    return Verdict(probabilities=(float(given_up[0] != 0), float(given_up[0] != 1)), text="conceded")
+    return Verdict.sure(1 - given_up[0], text="conceded")
 
 
 class Limits(TypedDict, total=False):
@@ -188,70 +179,6 @@ class Limits(TypedDict, total=False):
 
 def limits(limit: Limit | None, quote_limit: Limit | None) -> Limits:
     """Limits as they stand in a brief."""
-    told: Limits = {}
-    if limit is not None:
-        told["limit"] = limit.model_dump(exclude_none=True)
-    if quote_limit is not None:
-        told["quote_limit"] = quote_limit.model_dump(exclude_none=True)
-    return told
-
-
-def _shortened(limit: Limit | None) -> Callable[[Verdict], Verdict]:
-    """The check of a verdict: its words are within the limit."""
-
-    def check(verdict: Verdict) -> Verdict:
-        if limit is None or not verdict.text:
-            return verdict
-        text = limit.apply(verdict.text)
-        return verdict if text == verdict.text else verdict.model_copy(update={"text": text})
-
-    return check
-
-
-def on_record(speech: Speech, passage: str | None, limit: Limit | None, quote_limit: Limit | None) -> Speech:
-    """The speech as it goes on the record: within its limits, its quotes verified against the passage.
-
-    A quote that comes with a span of the passage holding exactly its text keeps that span. Whatever the speaker says
-    about verification is replaced. Raises Illegal on an empty speech or one over a limit that rejects.
-    """
-    text = speech.text
-    if not text or text.isspace():
-        raise Illegal("the speech is empty")
-    if "<" not in text:
-        if limit is not None and limit.measure(text) > limit.most:
-            text = limit.apply(text)
-        return speech if text == speech.text and not speech.quotes else Speech(text=text)
-    parts = segments(text)
-    if limit is not None:
-        plain = "".join(segment.text for segment in parts)
-        if limit.measure(plain) > limit.most:
-            text = limit.apply(plain if limit.over == "reject" else text)
-            parts = segments(text)
-    quoted = [segment.text for segment in parts if segment.quote]
-    if quote_limit is not None and quoted:
-        stretch = "".join(quoted)
-        if quote_limit.measure(stretch) > quote_limit.most:
-            quote_limit.model_copy(update={"over": "reject"}).apply(stretch)
-    if not quoted:
-        return speech if text == speech.text and not speech.quotes else Speech(text=text)
-    exact = _exact(speech.quotes, quoted, passage or "") if len(speech.quotes) == len(quoted) else None
-    if exact is None or None in exact:
-        found = verify(text, passage or "")
-        given = exact if exact is not None and len(exact) == len(found) else (None,) * len(found)
-        quotes = tuple(mine or theirs for mine, theirs in zip(given, found, strict=True))
-    else:
-        quotes = tuple(quote for quote in exact if quote is not None)
-    if text == speech.text and quotes == speech.quotes:
-        return speech
-    return Speech(text=text, quotes=quotes)
-
-
-def _exact(quotes: tuple[Quote, ...], quoted: list[str], passage: str) -> tuple[Quote | None, ...]:
-    """Each quote, verified, where its span of the passage holds exactly what the speech quotes; None for any other."""
-    found: list[Quote | None] = []
-    for quote, text in zip(quotes, quoted, strict=True):
-        start, end = quote.span or (0, 0)
-        exact = 0 <= start < end <= len(passage) and passage[start:end] == quote.text == text
-        same = quote if quote.verified else quote.model_copy(update={"verified": True})
-        found.append(same if exact else None)
-    return tuple(found)
+    given = (("limit", limit), ("quote_limit", quote_limit))
+    told: Any = {name: each.model_dump(exclude_none=True) for name, each in given if each is not None}
+    return told  # type: ignore[no-any-return]

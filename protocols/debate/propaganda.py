@@ -9,9 +9,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from moot.protocols.checks import need_choices
 from moot.protocols.debate.parts import Speeches, Turn
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
@@ -41,18 +41,14 @@ class Propaganda(Protocol):
     scoring: ScoringRule = ScoringRule()
 
     def roles(self, question: Question) -> dict[str, str]:
-        if len(question.choices) < 2:
-            raise UsageError(f"propaganda is for one of two or more choices; {question.text!r} has none")
-        if self.answer >= len(question.choices):
-            raise UsageError(f"propaganda: answer {self.answer} is none of the {len(question.choices)} choices")
+        need_choices(self, question, self.answer)
         return {"consultant": "consultant", "judge": "judge"}
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         speech = Speeches(limit=self.limit, quote_limit=self.quote_limit)
         await speech.hold(floor, {"consultant": self.answer}, Turn(round=1, rounds=1))
         view = floor.said("judge", source=self.judge_source)
-        verdict = await floor.ask("judge", Verdict, view=view, task="verdict")
-        return Decided(verdict, step=floor.step)
+        return Decided(await floor.ask("judge", Verdict, view=view, task="verdict"), step=floor.step)
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"consultant": 1, "judge": 1}

@@ -80,12 +80,10 @@ class SideSwapped(Protocol):
     def swapped(self, question: Question) -> dict[str, str]:
         """Who sits in each seat of the second play: by "places" the two that hold the same role in each other's."""
         roles = self.roles(question)
-        stay = {seat: seat for seat in roles}
-        if self.exchange == "answers":
-            return stay
         held = list(roles.values())
         one, other = (seat for seat, role in roles.items() if held.count(role) == 2)
-        return {**stay, one: other, other: one}
+        swap = {one: other, other: one} if self.exchange == "places" else {}
+        return {seat: swap.get(seat, seat) for seat in roles}
 
     def metadata(self, question: Question | None = None) -> Metadata:
         return replace(super().metadata(question), players=self.inner.players, zero_sum=self.inner.zero_sum)

@@ -130,21 +130,18 @@ def payoffs_of(outcome: Outcome | None, protocol: Protocol, question: Question) 
 def fitting(value: Any, protocol: Protocol, question: Question, seats: Mapping[str, Any]) -> Outcome:
     """What a script returned, as the outcome of its play. Raises ProtocolError when it is none, its verdict is over other
     choices than the question's, or it names a seat that there is not."""
-    named: list[str] = []
+    who = f"protocol {protocol.name}"
     if not isinstance(value, Outcome):
-        raise ProtocolError(f"protocol {protocol.name} returned {value!r}; play must return an outcome")
+        raise ProtocolError(f"{who} returned {value!r}; play must return an outcome")
     if isinstance(value, Decided):
         if (problem := misfit(value.verdict, len(question.choices))) is not None:
-            raise ProtocolError(f"protocol {protocol.name} decided {question.text!r}: {problem}")
-        named += value.payoffs
-    elif not isinstance(value, Errored):
-        named.append(value.seat)
+            raise ProtocolError(f"{who} decided {question.text!r}: {problem}")
+        what, named = "paid", list(value.payoffs)
+    else:
+        what, named = "ended the play by", [] if isinstance(value, Errored) else [value.seat]
     for seat in named:
         if seat not in seats:
-            what = "paid" if isinstance(value, Decided) else "ended the play by"
-            raise ProtocolError(
-                f"protocol {protocol.name} {what} seat {seat!r}{near(seat, seats)}; its seats are {', '.join(seats)}"
-            )
+            raise ProtocolError(f"{who} {what} seat {seat!r}{near(seat, seats)}; its seats are {', '.join(seats)}")
     return value
 
 

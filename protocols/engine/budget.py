@@ -33,10 +33,8 @@ class Account:
         if each is not None and (most := self.limits.get(each)) is not None and amount > most:
             raise BudgetExceeded(each, amount, most)
         limit = self.limits.get(measure)
-        if limit is not None:
-            would = self.used.get(measure, 0) + amount
-            if would > limit:
-                raise BudgetExceeded(measure, would, limit)
+        if limit is not None and (would := self.used.get(measure, 0) + amount) > limit:
+            raise BudgetExceeded(measure, would, limit)
 
     def charge(self, measure: str, amount: int | float) -> None:
         """Check, then count."""
@@ -50,12 +48,10 @@ class Account:
 
     def split(self, parts: int) -> list[Account]:
         """Shares for branches that run at the same time: equal, fixed beforehand, so that no order of arrival matters."""
-        share: dict[str, int | float] = {}
-        for measure, limit in self.limits.items():
-            left = limit - self.used.get(measure, 0)
+        share = {measure: limit - self.used.get(measure, 0) for measure, limit in self.limits.items()}
+        for measure, left in share.items():
             if measure not in PER_CALL.values():
-                left = left // parts if isinstance(left, int) else left / parts
-            share[measure] = left
+                share[measure] = left // parts if isinstance(left, int) else left / parts
         return [Account(share) for _ in range(parts)]
 
     def join(self, shares: list[Account]) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -52,9 +53,8 @@ class ReplayDivergence(MootError):
     """A replayed play did not do what the recording says: `field` of `step` was `expected`, and came out as `got`."""
 
     def __init__(self, step: str, field: str, expected: object, got: object) -> None:
-        super().__init__(
-            f"replay diverged at step {step or '(whole play)'}: {field} was {expected!r} in the recording and is {got!r} now"
-        )
+        where = f"replay diverged at step {step or '(whole play)'}"
+        super().__init__(f"{where}: {field} was {expected!r} in the recording and is {got!r} now")
         self.step, self.field, self.expected, self.got = step, field, expected, got
 
 
@@ -73,3 +73,27 @@ def first_problem(error: ValidationError, whole: str = "") -> str:
     """The first thing that pydantic found wrong, as "place: what"; `whole` stands for the place where it is in no part."""
     first = error.errors()[0]
     return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}"
+
+
+def line_of(error: BaseException, protocol: Any) -> str:
+    """Where in the protocol's own file an error came from; if it never was there, the innermost line outside the engine."""
+    own, place, other = type(protocol).play.__code__.co_filename, "", ""
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file == own:
+            place = f"{file}:{trace.tb_lineno}"
+        elif Path(file).parent != Path(__file__).parent or not other:
+            other = f"{file}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place or other
+
+
+def line_at(inner: Any, protocol: Any) -> str:
+    """The line of the protocol's own file at which a coroutine waits; where it never is there, its outermost line."""
+    own, place = type(protocol).play.__code__.co_filename, ""
+    while (frame := getattr(inner, "cr_frame", None)) is not None:
+        if frame.f_code.co_filename == own or not place:
+            place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        inner = getattr(inner, "cr_await", None)
+    return place or own

@@ -6,6 +6,7 @@ Rule of this file: it checks what a script asks for and makes effects of it; car
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import cache
 from types import UnionType
 from typing import Any, ClassVar, TypeVar, Unpack, get_args
 from typing import Protocol as Structural
@@ -45,11 +46,8 @@ class Floor:
     __slots__ = ("_game", "question", "_roles", "_outer", "_open")
 
     def __init__(self, game: Stage, question: Question, roles: Mapping[str, str], outer: Mapping[str, str]) -> None:
-        self._game = game
-        self.question = question
-        self._roles = dict(roles)
-        self._outer = dict(outer)
-        self._open = question.without_source()
+        self._game, self.question, self._open = game, question, question.without_source()
+        self._roles, self._outer = dict(roles), dict(outer)
 
     def seats(self, role: str) -> tuple[str, ...]:
         """The seats that hold `role`, in the protocol's order."""
@@ -73,22 +71,16 @@ class Floor:
         source: "none" shows the bare question; "all" the passage and data with it; "metered" lets the reader look at
         single cells of it, each charged. Statements of branches that run at the same time are never in it.
         """
-        branch = self._game.current or self._branch
-        heads = branch.heads
+        heads = (self._game.current or self._branch).heads
         log = heads[None]
         if to is not None and len(heads) > 1:
             log = heads.get(self._outer.get(to, to), log)
         return View(self.question, log, source, self._open)
 
     def only(
-        self,
-        text: str,
-        *entries: Entry,
-        choices: tuple[str, ...] = (),
-        source: Source = "none",
-        log: Log = NOTHING,
+        self, text: str, *entries: Entry, choices: tuple[str, ...] = (), source: Source = "none", log: Log = NOTHING,
         data: JsonValue = None,
-    ) -> View:
+    ) -> View:  # fmt: skip
         """A view of another question about the same data, with none but these statements, oldest first.
 
         text, choices: of that question. log: statements chained before, to which entries are added. The declared size
@@ -107,40 +99,30 @@ class Floor:
         return View(full, log, source, question)
 
     def ask(
-        self,
-        seat: str,
-        kind: type[M] | UnionType,
-        *,
-        view: View | None = None,
-        check: Callable[[M], Move] | None = None,
-        say: bool = True,
-        to: tuple[str, ...] | None = None,
-        under: str | None = None,
-        relation: str = "supports",
-        repairs: int = 1,
-        **brief: Unpack[Brief],
-    ) -> Awaitable[M]:
+        self, seat: str, kind: type[M] | UnionType, *, view: View | None = None, check: Callable[[M], Move] | None = None,
+        say: bool = True, to: tuple[str, ...] | None = None, under: str | None = None, relation: str = "supports",
+        repairs: int = 1, **brief: Unpack[Brief],
+    ) -> Awaitable[M]:  # fmt: skip
         """Ask `seat` for a move of `kind` (a Move class, or a union of them) and put it on the record.
 
         view: what the seat sees; by default all that was said to it, without the source. check: returns the move to
         put on the record, or raises Illegal, after which the seat is asked again, `repairs` times, and then forfeits.
         say: whether the move joins the statements; to: who may be shown it, these seats and its author, and no other.
-        under, relation: its place in the argument tree, the step it answers (the question itself when None) and how.
+        under, relation: its place in the argument tree, the step it answers and how. None: the question for a move that
+        `argues`, and for any other no place in the tree.
         The rest is the brief, which tells the seat about its turn: the keys of `Brief`, and whatever else in `details`.
         Raises TypeError on any other keyword.
         """
         if not brief.keys() <= _KEYS:
             wrong = next(key for key in brief if key not in _KEYS)
-            raise TypeError(
-                f"floor.ask has no keyword {wrong!r}{near(wrong, _KEYWORDS)}; what is yours alone goes into details={{…}}"
-            )
+            raise TypeError(f"floor.ask has no keyword {wrong!r}{near(wrong, _KEYWORDS)}; yours go into details={{…}}")
         roles = self._roles
         if seat not in roles:
             raise ProtocolError(f"the protocol asked seat {seat!r}; its seats are {', '.join(roles)}")
         outer = self._outer[seat] if self._outer else seat
         if view is None:
             view = self.said(seat)
-        kinds = _KINDS.get(kind) or _kinds(kind)
+        kinds = _kinds(kind)
         if to is not None:
             to = tuple(self._outer.get(other, other) for other in (*to, seat)) if self._outer else (*to, seat)
         return AskEffect(outer, kinds, view, brief, check, say, to, under, relation, repairs)
@@ -174,9 +156,7 @@ class Floor:
         if measure in PER_CALL.values():
             raise ProtocolError(f"charge({seat!r}, {measure!r}): {measure} counts what is read in a call; charge reads")
         if amount < 0:
-            raise ProtocolError(
-                f"charge({seat!r}, {measure!r}, {amount}): a charge is at least 0; nothing gives budget back"
-            )
+            raise ProtocolError(f"charge({seat!r}, {measure!r}, {amount}): a charge gives no budget back")
         await ChargeEffect(self._outer.get(seat, seat), measure, amount)
 
     async def play(self, protocol: Script, question: Question, seats: Mapping[str, str] | None = None) -> Decided:
@@ -188,9 +168,7 @@ class Floor:
         outer, ours = self._outer, seats or {}
         mapped = {seat: ours.get(seat, seat) for seat in protocol.roles(question)}
         if missing := [seat for seat in mapped.values() if seat not in self._roles]:
-            raise ProtocolError(
-                f"{protocol.name} inside another protocol needs seat {missing[0]!r}; that has {', '.join(self._roles)}"
-            )
+            raise ProtocolError(f"{protocol.name} inside another needs seat {missing[0]!r} of {', '.join(self._roles)}")
         within = {inner: outer.get(seat, seat) for inner, seat in mapped.items()}
         decided: Decided = await PlayEffect(protocol, question, within)
         paid: dict[str, float] = {}
@@ -201,16 +179,15 @@ class Floor:
 
 _KEYS = Brief.__annotations__.keys()
 _KEYWORDS = (*_KEYS, "view", "check", "say", "to", "under", "relation", "repairs")
-_KINDS: dict[Any, tuple[type[Move], ...]] = {}
 
 
+@cache
 def _kinds(kind: Any) -> tuple[type[Move], ...]:
     """The move classes behind a class or a union of classes. Raises ProtocolError when there is anything else in it."""
     kinds = get_args(kind) or (kind,)
     for each in kinds:
         if not (isinstance(each, type) and issubclass(each, Move)):
             raise ProtocolError(f"asked for {kind!r}; a kind is a subclass of Move, or a union of them")
-    _KINDS[kind] = kinds
     return kinds
 
 

@@ -5,9 +5,8 @@
         step, request = next(iter(game.requests().items()))
         game.answer(step, some_move)
 
-Rule of this file: it does no I/O, knows no event loop, and no protocol by name. The driver, replay, exhaustive search and
-Hypothesis all drive a protocol through these few methods. A step's identity is its path ("2.0.1": the second step of the
-first branch of the third step), so the order of answers changes nothing.
+Rule of this file: it does no I/O, knows no event loop, and no protocol by name. A step's identity is its path ("2.0.1": the
+second step of the first branch of the third step), so the order of answers changes nothing.
 """
 
 from __future__ import annotations
@@ -20,28 +19,16 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from moot.protocols.engine import steps
 from moot.protocols.engine.base import Protocol, fitting, record_of
 from moot.protocols.engine.budget import MEASURES, Account, Meter
-from moot.protocols.engine.errors import BudgetExceeded, Illegal, ProtocolError, UsageError, near
+from moot.protocols.engine.errors import BudgetExceeded, Illegal, ProtocolError, UsageError, line_at, line_of, near
 from moot.protocols.engine.floor import Floor, as_coroutine
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited, Outcome, Unreadable
-from moot.protocols.engine.places import line_of, where_of
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.replies import accepted, printable, recorded, written
-from moot.protocols.engine.steps import (
-    AskEffect,
-    Branch,
-    ChargeEffect,
-    Effect,
-    FlipEffect,
-    ParallelEffect,
-    PlayEffect,
-    Recorder,
-    Waiting,
-    drawn,
-    seed_of,
-)
+from moot.protocols.engine.steps import AskEffect, Branch, Effect, Recorder, Waiting, drawn, seed_of
 from moot.protocols.engine.view import NOTHING, Request, View
 
 
@@ -57,22 +44,13 @@ class Game:
     """
 
     def __init__(
-        self,
-        protocol: Protocol,
-        question: Question,
-        *,
-        seed: int = 0,
-        bounds: Mapping[str, Mapping[str, int | float]] | None = None,
-        recorder: Recorder | None = None,
-        chance: Callable[[str, tuple[float, ...] | None], int | float] | None = None,
-        lean: bool = False,
-    ) -> None:
-        for name, given, kind in (
-            ("protocol", protocol, Protocol),
-            ("question", question, Question),
-            ("seed", seed, int),
-        ):
+        self, protocol: Protocol, question: Question, *, seed: int = 0,
+        bounds: Mapping[str, Mapping[str, int | float]] | None = None, recorder: Recorder | None = None,
+        chance: Callable[[str, tuple[float, ...] | None], int | float] | None = None, lean: bool = False,
+    ) -> None:  # fmt: skip
+        for given, kind in ((protocol, Protocol), (question, Question), (seed, int)):
             if not isinstance(given, kind) or isinstance(given, bool):
+                name = "seed" if kind is int else kind.__name__.lower()
                 raise UsageError(f"a game's {name} is {given!r}; it must be of type {kind.__name__}")
         self.protocol, self.question, self.seed = protocol, question, seed
         self.roles = protocol.roles(question)
@@ -109,9 +87,7 @@ class Game:
         """The request that is open at `step`, with a fresh meter."""
         waiting = self.open[step]
         ask = waiting.ask
-        accounts = waiting.branch.accounts
-        account = accounts.get(ask.seat) if accounts else None
-        meter = Meter(account)
+        meter = Meter(waiting.branch.account(ask.seat))
         request = Request(step, ask.seat, self.roles.get(ask.seat, ask.seat), ask.kinds, ask.view.metered(meter), ask.brief,
                           "", 0, waiting.attempt, waiting.problem, meter).postponed(
             lambda name: seed_of(self.seed, step) if name == "seed" else waiting.digest or self._digest(ask)
@@ -127,18 +103,12 @@ class Game:
     def account(self, step: str) -> Account | None:
         """The account of the seat that is asked at `step`, as far as this branch may spend it."""
         waiting = self.open[step]
-        accounts = waiting.branch.accounts
-        return accounts.get(waiting.ask.seat) if accounts else None
+        return waiting.branch.account(waiting.ask.seat)
 
     def answer(
-        self,
-        step: str,
-        reply: Any,
-        *,
-        reads: int | None = None,
-        spent: Mapping[str, int | float] | None = None,
+        self, step: str, reply: Any, *, reads: int | None = None, spent: Mapping[str, int | float] | None = None,
         meta: Mapping[str, Any] | None = None,
-    ) -> bool:
+    ) -> bool:  # fmt: skip
         """Give the move for an open step. True when it was accepted; False when it was illegal, which is recorded and
         leaves the play as it was (the step stays open, unless its seat has now forfeited).
 
@@ -149,7 +119,7 @@ class Game:
         if waiting is None:
             raise ProtocolError(f"step {step} is not open; open: {', '.join(self.open) or 'none'}")
         ask, branch = waiting.ask, waiting.branch
-        account = branch.accounts.get(ask.seat) if branch.accounts else None
+        account = branch.account(ask.seat)
         if account is None:
             if reads is not None and self.recorder is not None:
                 meta, reads = {**(meta or {}), "reads": reads}, None
@@ -203,12 +173,11 @@ class Game:
         if self.recorder is not None:
             fields = {"outcome": outcome.model_dump(mode="json")}
             if failed is not None:
-                said = {"step": failed, "seat": self.open[failed].ask.seat, **fields}
-                counted = {"reads": reads}
-                if self.account(failed) is None:
-                    self.recorder.event("failed", said, counted)
-                else:
-                    self.recorder.event("failed", said | counted if reads else said)
+                said: dict[str, Any] = {"step": failed, "seat": self.open[failed].ask.seat, **fields}
+                bounded = self.account(failed) is not None
+                if reads and bounded:
+                    said["reads"] = reads
+                self.recorder.event("failed", said, None if bounded else {"reads": reads})
             self.recorder.event("ended", fields)
         self.outcome = outcome
         self.close()
@@ -219,16 +188,16 @@ class Game:
         self.open.clear()
         self._ready.clear()
         branches, self._branches = self._branches, set()
-        asking: Branch | None = None
+        asking: list[str] = []
         for branch in branches:
             try:
                 branch.coro.close()
             except RuntimeError:  # it awaited something on its way out
-                asking = branch
-        if asking is not None:
+                asking.append(branch.last or "none")
+        if asking:
             raise ProtocolError(
                 f"protocol {self.protocol.name} awaits its floor after the play has ended (in a finally or except block, "
-                f"after step {asking.last or 'none'}); nothing can be asked then"
+                f"after step {asking[-1]}); nothing can be asked then"
             )
 
     # -- inside -------------------------------------------------------------------------------------------------------
@@ -238,8 +207,11 @@ class Game:
         self.accounts = {seat: Account(limits) for seat, limits in self._bounds.items()}
         root = Branch(self.protocol.play(self._floor, self.question), "", {None: NOTHING})
         root.accounts = self.accounts or None
-        self._branches.add(root)
-        self._ready.append((root, None))
+        self._begun(root)
+
+    def _begun(self, branch: Branch) -> None:
+        self._branches.add(branch)
+        self._ready.append((branch, None))
 
     def _run(self) -> None:
         ready = self._ready
@@ -256,18 +228,17 @@ class Game:
                 raise
             except Exception as error:
                 self.close()
-                raise ProtocolError(
-                    f"protocol {self.protocol.name} failed at {line_of(error, self.protocol)}, "
-                    f"after step {branch.last or 'none'}: {type(error).__name__}: {error}"
-                ) from error
+                where = f"protocol {self.protocol.name} failed at {line_of(error, self.protocol)}"
+                what = f"after step {branch.last or 'none'}: {type(error).__name__}: {error}"
+                raise ProtocolError(f"{where}, {what}") from error
             if type(effect) is AskEffect:
-                step = f"{branch.prefix}{branch.next}"
-                branch.next += 1
-                self.open[step] = Waiting(branch, effect, "" if self.recorder is None else self._digest(effect))
+                self.open[branch.step()] = Waiting(
+                    branch, effect, "" if self.recorder is None else self._digest(effect)
+                )
             elif isinstance(effect, Effect):
                 self._carry_out(branch, effect)
             else:
-                where = where_of(branch, self.protocol)
+                where = self._where(branch)
                 self.close()
                 raise ProtocolError(
                     f"{where} awaits something that is not its floor ({effect!r}); moves, coins and sub-plays all come "
@@ -279,47 +250,43 @@ class Game:
 
     def _carry_out(self, branch: Branch, effect: Effect) -> None:
         step = branch.step()
-        if isinstance(effect, FlipEffect):
+        if isinstance(effect, steps.FlipEffect):
             value = self.chance(step, effect.weights)
             if self.recorder is not None:
                 self.recorder.event("flipped", {"step": step, "weights": effect.weights, "value": value})
             self._ready.append((branch, value))
-        elif isinstance(effect, ChargeEffect):
+        elif isinstance(effect, steps.ChargeEffect):
             if self.recorder is not None:
                 fields = {"step": step, "seat": effect.seat, "measure": effect.measure, "amount": effect.amount}
                 self.recorder.event("charged", fields)
-            account = branch.accounts.get(effect.seat) if branch.accounts else None
             try:
-                if account is not None:
+                if (account := branch.account(effect.seat)) is not None:
                     account.charge(effect.measure, effect.amount)
             except BudgetExceeded as error:
-                self.end(_exhausted(effect.seat, error, step))
-                return
+                return self.end(_exhausted(effect.seat, error, step))
             self._ready.append((branch, None))
-        elif isinstance(effect, ParallelEffect):
+        elif isinstance(effect, steps.ParallelEffect):
             self._split(branch, step, effect)
-        elif isinstance(effect, PlayEffect):
+        elif isinstance(effect, steps.PlayEffect):
             self._enter(branch, step, effect)
 
-    def _split(self, branch: Branch, step: str, effect: ParallelEffect) -> None:
+    def _split(self, branch: Branch, step: str, effect: steps.ParallelEffect) -> None:
         count = len(effect.branches)
         if not count:
-            self._ready.append((branch, ()))
-            return
+            return self._ready.append((branch, ()))
         branch.results, branch.left, branch.children = [None] * count, count, []
         shares = {seat: account.split(count) for seat, account in (branch.accounts or {}).items()}
         for index, awaitable in enumerate(effect.branches):
-            child = Branch(as_coroutine(awaitable), f"{step}.{index}.", dict(branch.heads))
-            child.parent, child.index, child.last = branch, index, branch.last
+            child = Branch(as_coroutine(awaitable), f"{step}.{index}.", dict(branch.heads), last=branch.last)
+            child.parent, child.index = branch, index
             child.accounts = {seat: parts[index] for seat, parts in shares.items()} or None
             branch.children.append(child)
-            self._branches.add(child)
-            self._ready.append((child, None))
+            self._begun(child)
 
-    def _enter(self, branch: Branch, step: str, effect: PlayEffect) -> None:
+    def _enter(self, branch: Branch, step: str, effect: steps.PlayEffect) -> None:
         protocol, question = effect.protocol, effect.question
         if not isinstance(protocol, Protocol):
-            raise ProtocolError(f"{where_of(branch, self.protocol)} plays {protocol!r}; floor.play takes a Protocol")
+            raise ProtocolError(f"{self._where(branch)} plays {protocol!r}; floor.play takes a Protocol")
         effect.step = step
         if self.recorder is not None:
             self.recorder.event("entered", {
@@ -327,17 +294,15 @@ class Game:
                 "question": question.model_dump(mode="json", exclude_defaults=True), "seats": effect.seats,
             })  # fmt: skip
         floor = Floor(self, question, protocol.roles(question), effect.seats)
-        child = Branch(protocol.play(floor, question), f"{step}.", {None: NOTHING})
-        child.parent, child.play, child.accounts = branch, effect, branch.accounts
-        self._branches.add(child)
-        self._ready.append((child, None))
+        child = Branch(protocol.play(floor, question), f"{step}.", {None: NOTHING}, parent=branch, play=effect)
+        child.accounts = branch.accounts
+        self._begun(child)
 
     def _finished(self, branch: Branch, value: Any) -> None:
         self._branches.discard(branch)
         parent, inner = branch.parent, branch.play
         if parent is None:
-            self.end(fitting(value, self.protocol, self.question, self.roles))
-            return
+            return self.end(fitting(value, self.protocol, self.question, self.roles))
         if inner is not None:
             outcome = fitting(value, inner.protocol, inner.question, inner.seats)
             if isinstance(outcome, Forfeited | Exhausted | Unreadable):  # by the name that the script has for its seat
@@ -345,11 +310,7 @@ class Game:
             if self.recorder is not None:
                 self.recorder.event("left", {"step": inner.step, "outcome": outcome.model_dump(mode="json")})
             parent.last = inner.step
-            if isinstance(outcome, Decided):
-                self._ready.append((parent, outcome))
-            else:
-                self.end(outcome)
-            return
+            return self._ready.append((parent, outcome)) if isinstance(outcome, Decided) else self.end(outcome)
         parent.results[branch.index] = value
         parent.left -= 1
         if parent.left == 0:
@@ -375,6 +336,9 @@ class Game:
         if waiting.attempt > ask.repairs:
             self.end(Forfeited(seat=ask.seat, rule=rule, step=step))
 
+    def _where(self, branch: Branch) -> str:
+        return f"protocol {self.protocol.name} at {line_at(branch.coro, self.protocol)}"
+
     def _digest(self, ask: AskEffect) -> str:
         view: View = ask.view
         question = view.question
@@ -382,8 +346,7 @@ class Game:
         known = self._heads.get(key)
         if known is None:
             kinds = ",".join(kind.__name__ for kind in ask.kinds)
-            head = f"{ask.seat}|{kinds}|{view.source}|".encode() + self._hash(question)
-            known = (question, head)
+            known = question, f"{ask.seat}|{kinds}|{view.source}|".encode() + self._hash(question)
             if len(self._heads) < 64:  # those shown first come again; the questions of a large DAG do not
                 self._heads[key] = known
         return blake2b(known[1] + view.digest + to_json(ask.brief), digest_size=16).hexdigest()

@@ -67,12 +67,10 @@ def _problem(field: str, value: Any, cls: Any) -> str | None:
             return "a text that is not empty"
         case "judge" if cls.players and value not in cls.players:
             return f"one of the players {', '.join(cls.players)}"
-        case "measure" if value not in MEASURES:
-            return f"one of {', '.join(MEASURES)}"
+        case "measure" | "dynamics" if value not in (known := MEASURES if field == "measure" else DYNAMICS):
+            return f"one of {', '.join(known)}"
         case "complexity_class" if value is not None and str(value).removesuffix("^O") not in CLASSES:
             return f"None or one of {', '.join(CLASSES)}, relative to an oracle with ^O after it"
-        case "dynamics" if value not in DYNAMICS:
-            return f"one of {', '.join(DYNAMICS)}"
         case "players" if not isinstance(value, tuple) or not all(isinstance(role, str) and role for role in value):
             return "a tuple of roles"
         case _ if field in FLAGS and not isinstance(value, bool):

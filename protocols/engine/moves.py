@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from moot.protocols.engine.errors import ProtocolError
+from moot.protocols.engine.errors import ProtocolError, near
 from moot.protocols.engine.quoting import segments
 from moot.protocols.engine.registry import origin
 
@@ -59,13 +59,16 @@ class Asked:
 
 class Move(BaseModel):
     """The base of every kind of move. A kind of your own is a subclass with a `kind: Literal["name"] = "name"`; one that
-    only other kinds derive from says so: `class Named(Move, abstract=True)`.
+    only other kinds derive from says so: `class Named(Move, abstract=True)`. What it is, it declares there in the same way
+    (`class Go(Move, argues=True)`), or as class variables.
 
-    argues: whether such moves are nodes of the argument tree. filled: fields that the protocol fills in on the record; no
-    model is asked for them, and a person only where `Asked` says how. private_fields: those (with defaults) that no seat and no
-    reader is shown; the transcript keeps them. bare_field: the field that may be given alone, without a form around it.
-    asked_first: fields that are asked for before the others. worded: what it says in words, with fields in it: "to {vertex}".
-    fixed_reading, fixed_cells: what reading costs where that is the same for each such move.
+    argues: whether such moves stand in the argument tree, under the question, where their ask has no `under`. filled: fields
+    that the protocol fills in on the record; no model is asked for them, and a person only where `Asked` says how.
+    private_fields: those (with defaults) that no seat and no reader is shown; the transcript keeps them. bare_field: the field
+    that may be given alone, without a form around it. asked_first: fields that are asked for before the others. read_as: what
+    a reader reads, with fields in it: "{of} = {answer}". worded: what it says in words, likewise: "to {vertex}". marked:
+    attribute of its element in a prompt to the field that it shows, where that is not empty. pointing: fields in which there
+    may be pointers to messages. fixed_reading, fixed_cells: what reading costs where that is the same for each such move.
     All else that a move says of itself has a default that fits most.
 
     Raises ProtocolError, where the class is defined, when its kind is not its own or is of another form, a field has the
@@ -79,22 +82,27 @@ class Move(BaseModel):
     private_fields: ClassVar[tuple[str, ...]] = ()
     bare_field: ClassVar[str] = ""
     asked_first: ClassVar[tuple[str, ...]] = ()
+    read_as: ClassVar[str] = ""
     worded: ClassVar[str] = ""
+    marked: ClassVar[Mapping[str, str]] = {}
+    pointing: ClassVar[tuple[str, ...]] = ()
     fixed_reading: ClassVar[int | None] = None
     fixed_cells: ClassVar[int | None] = None
     kind: str
 
-    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
+    def __init_subclass__(cls, abstract: bool = False, **declared: Any) -> None:
+        super().__init_subclass__()
+        for name, value in declared.items():
+            if name not in _DECLARED:
+                raise ProtocolError(f"{_place(cls)}: a move declares no {name!r}{near(name, _DECLARED)}")
+            setattr(cls, name, value)
 
     @classmethod
-    def __pydantic_init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
-        super().__pydantic_init_subclass__(**kwargs)
+    def __pydantic_init_subclass__(cls, abstract: bool = False, **declared: Any) -> None:
+        super().__pydantic_init_subclass__()
         for name in cls.model_fields:
             if name in vars(Move):
-                raise ProtocolError(
-                    f"{_place(cls)}: a field may not be called {name!r}, which says something of every move"
-                )
+                raise ProtocolError(f"{_place(cls)}: a field may not be called {name!r}, which every move has")
         for name in cls.private_fields:
             if name not in cls.model_fields or cls.model_fields[name].is_required():
                 raise ProtocolError(f"{_place(cls)}: the private field {name!r} must be a field with a default")
@@ -104,7 +112,9 @@ class Move(BaseModel):
     # -- what readers pay for ------------------------------------------------------------------------------------------
 
     def content(self) -> str:
-        """What a reader of this move reads, as text."""
+        """What a reader of this move reads, as text: `read_as`, or unless overridden its public fields as JSON."""
+        if self.read_as:
+            return self.read_as.format_map(self.__dict__)
         return self.model_dump_json(exclude={"kind", *self.private_fields})
 
     def reading(self) -> int:
@@ -125,11 +135,9 @@ class Move(BaseModel):
         """The move as others may see it: without what is private."""
         if not self.private_fields:
             return self
+        fields = type(self).model_fields
         return self.model_copy(
-            update={
-                name: type(self).model_fields[name].get_default(call_default_factory=True)
-                for name in self.private_fields
-            }
+            update={name: fields[name].get_default(call_default_factory=True) for name in self.private_fields}
         )
 
     def in_words(self) -> str:
@@ -137,7 +145,8 @@ class Move(BaseModel):
         `content` where it has one of its own, or else its fields one by one."""
         if self.worded:
             return self.worded.format_map({name: _value(value) for name, value in self.as_public()})
-        return fields_in_words(dict(self.as_public())) if type(self).content is Move.content else self.content()
+        own = self.read_as or type(self).content is not Move.content
+        return self.content() if own else fields_in_words(dict(self.as_public()))
 
     def in_short(self, choices: Sequence[str]) -> str:
         """What stands beside its kind in a heading: whom it is to, what it takes. choices: of the speaker's question."""
@@ -149,7 +158,9 @@ class Move(BaseModel):
 
     def prompt_attributes(self) -> dict[str, str]:
         """The attributes of its element in a prompt, beside who said it and where."""
-        return {"kind": self.kind}
+        return {"kind": self.kind} | {
+            name: text for name, field in self.marked.items() if (text := getattr(self, field))
+        }
 
     def prompt_body(self) -> str | Sequence[str | Part]:
         """What its element in a prompt holds: texts, and parts that are elements of their own."""
@@ -182,6 +193,9 @@ class Move(BaseModel):
         return found
 
 
+_DECLARED = ("argues", "filled", "private_fields", "bare_field", "asked_first", "read_as", "worded", "marked", "pointing",
+             "fixed_reading", "fixed_cells")  # fmt: skip
+
 _known: dict[str, tuple[weakref.ref[type[Move]], tuple[str, str]]] = {}
 """Kind to its class, and where that is defined: file and qualified name."""
 
@@ -195,11 +209,8 @@ def move_class(kind: object) -> type[Move] | None:
 def fields_in_words(fields: Mapping[str, Any]) -> str:
     """Fields one by one; a `text` comes first and needs no name."""
     text = fields.get("text")
-    shown = {
-        key: _value(value)
-        for key, value in fields.items()
-        if key != "kind" and not (key == "text" and isinstance(text, str))
-    }
+    hidden = ("kind", "text") if isinstance(text, str) else ("kind",)
+    shown = {key: _value(value) for key, value in fields.items() if key not in hidden}
     rest = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in shown.items() if value)
     return f"{text}\n({rest})" if rest and isinstance(text, str) and text.strip() else rest or str(text or "")
 
@@ -220,17 +231,12 @@ def _value(value: Any) -> str:
 
 
 def _register(cls: type[Move]) -> None:
-    field = cls.model_fields["kind"]
-    kind = field.default
-    if (
-        not isinstance(kind, str)
-        or get_origin(field.annotation) is not Literal
-        or get_args(field.annotation) != (kind,)
-    ):
+    hint, kind = cls.model_fields["kind"].annotation, cls.model_fields["kind"].default
+    if not isinstance(kind, str) or get_origin(hint) is not Literal or get_args(hint) != (kind,):
         raise ProtocolError(f'{_place(cls)}: a move needs a kind of this form: kind: Literal["bid"] = "bid"')
     if move_class(kind) is not None and (other := _known[kind][1]) != origin(cls):
         raise ProtocolError(
-            f"two classes of moves have the kind {kind!r}: {other[1]} ({other[0]}) and {_place(cls)}; give one of them another"
+            f"two classes of moves have the kind {kind!r}: {other[1]} ({other[0]}), {_place(cls)}; rename one"
         )
     _known[kind] = weakref.ref(cls), origin(cls)
 
@@ -252,21 +258,15 @@ class Quote(BaseModel):
     span: tuple[int, int] | None = None
 
 
-class Speech(Move):
+class Speech(Move, argues=True, filled=("quotes",), bare_field="text"):
     """An argument in words. Quotes stand in the text as <quote>…</quote>; the protocol finds and verifies them."""
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("quotes",)
-    bare_field: ClassVar[str] = "text"
     kind: Literal["speech"] = "speech"
     text: Annotated[str, Asked("what you say", "Your speech; quotes as <quote>exact words</quote>")]
     quotes: tuple[Quote, ...] = ()
 
     def content(self) -> str:
         return self.text
-
-    def reading(self) -> int:
-        return len(self.text)
 
     def prompt_attributes(self) -> dict[str, str]:
         return {}
@@ -284,17 +284,18 @@ class Speech(Move):
         return parts
 
 
-class Verdict(Move):
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+"""A probability."""
+
+
+class Verdict(Move, asked_first=("text",), read_as="{text}"):
     """A judge's belief over the choices: `probabilities[i]` for choice i, each in [0, 1], summing to 1.
 
     text: feedback or reasons, in words. end: the judge wants to hear no more.
     """
 
-    asked_first: ClassVar[tuple[str, ...]] = ("text",)
     kind: Literal["verdict"] = "verdict"
-    probabilities: Annotated[
-        tuple[Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)], ...], Asked(choices="shares")
-    ]
+    probabilities: Annotated[tuple[Share, ...], Asked(choices="shares")]
     text: Annotated[str, Asked("your reasons", "Your reasons or feedback (may be empty)")] = ""
     end: Annotated[bool, Asked(person="End here?", when=lambda brief: brief.get("task") == "feedback")] = False
 
@@ -311,8 +312,10 @@ class Verdict(Move):
         best = max(self.probabilities)
         return None if self.probabilities.count(best) > 1 else self.probabilities.index(best)
 
-    def content(self) -> str:
-        return self.text
+    @classmethod
+    def sure(cls, choice: int, count: int = 2, text: str = "") -> Self:
+        """All belief on one of `count` choices."""
+        return cls(probabilities=tuple(float(index == choice) for index in range(count)), text=text)
 
     def in_short(self, choices: Sequence[str]) -> str:
         return "ends it here" if self.end else ""
@@ -324,16 +327,12 @@ class Verdict(Move):
         return {"kind": self.kind, "probabilities": " ".join(f"{p:.4g}" for p in self.probabilities)}
 
 
-class Answer(Move):
+class Answer(Move, asked_first=("text",), read_as="{text}"):
     """The choice that an agent takes as its own (open consultancy and open debate)."""
 
-    asked_first: ClassVar[tuple[str, ...]] = ("text",)
     kind: Literal["answer"] = "answer"
     choice: Annotated[int, Field(ge=0), Asked(person="Your answer", choices="number")]
     text: Annotated[str, Asked("your reasons", "Your reasons (may be empty)")] = ""
-
-    def content(self) -> str:
-        return self.text
 
     def in_short(self, choices: Sequence[str]) -> str:
         return f"takes “{choices[self.choice]}”" if self.choice < len(choices) else f"takes answer {self.choice + 1}"
@@ -342,21 +341,15 @@ class Answer(Move):
         return {"kind": self.kind, "choice": str(self.choice + 1)}
 
 
-class Ask(Move):
+class Ask(Move, read_as="{text}", marked={"to": "to"}):
     """A question that the judge puts to a seat (or, with `to` None, to every debater)."""
 
     kind: Literal["ask"] = "ask"
     text: Annotated[str, Asked("your question", "Your question (may be empty)", empty=True)]
     to: Annotated[str | None, Asked("the name of a seat", "To whom", among="to_seats", none="all")] = None
 
-    def content(self) -> str:
-        return self.text
-
     def in_short(self, choices: Sequence[str]) -> str:
         return f"to {self.to or 'all'}"
-
-    def prompt_attributes(self) -> dict[str, str]:
-        return {"kind": self.kind, **({} if self.to is None else {"to": self.to})}
 
 
 class Stop(Move):
@@ -369,10 +362,9 @@ class Stop(Move):
         return "agrees to end" if self.stop else "wants to go on"
 
 
-class Concession(Move):
+class Concession(Move, argues=True):
     """A debater gives its answer up. text: its words."""
 
-    argues: ClassVar[bool] = True
     kind: Literal["concession"] = "concession"
     text: str = ""
 

@@ -42,7 +42,8 @@ class Question(BaseModel):
         if not isinstance(choices, list | tuple):
             raise UsageError(f"question {text!r}: choices is {choices!r}; give a tuple of answers")
         if "size" not in fields:
-            fields["size"] = _words(text, *choices, fields.get("passage") or "")
+            texts = (text, *choices, fields.get("passage"))
+            fields["size"] = max(1, sum(_count(each) for each in texts if isinstance(each, str)))
         try:
             super().__init__(text=text, choices=tuple(choices), **fields)
         except ValidationError as error:
@@ -66,23 +67,20 @@ class Question(BaseModel):
 def reworded(question: Question, text: str, choices: tuple[str, ...]) -> Question:
     """The same question with another text and other choices, and no id. Nothing is validated: this is made for each step
     of a play, and costs a quarter of `model_copy`."""
-    made = Question.__new__(Question)
-    fields = {**question.__dict__, "text": text, "choices": choices, "id": None}
-    for name, value in (
-        ("__dict__", fields),
-        ("__pydantic_fields_set__", question.__pydantic_fields_set__),
-        ("__pydantic_extra__", None),
-        ("__pydantic_private__", None),
-    ):
-        object.__setattr__(made, name, value)
+    made, put = Question.__new__(Question), object.__setattr__
+    put(made, "__dict__", {**question.__dict__, "text": text, "choices": choices, "id": None})
+    put(made, "__pydantic_fields_set__", question.__pydantic_fields_set__)
+    put(made, "__pydantic_extra__", None)
+    put(made, "__pydantic_private__", None)
     return made
 
 
 class Sample:
     """A question and, sealed beside it, the index of its true choice (None when nobody knows).
 
-    task: the name of the task that made the question, by whose rule a guarantee is then checked. Only scoring calls `unseal()`; no protocol, view or agent is ever given a Sample.
-    Raises UsageError when the truth is not the index of a choice, or the question is none.
+    task: the name of the task that made the question, by whose rule a guarantee is then checked. Only scoring calls
+    `unseal()`; no protocol, view or agent is ever given a Sample. Raises UsageError when the truth is not the index of a
+    choice, or the question is none.
     """
 
     __slots__ = ("question", "_truth", "task")
@@ -92,12 +90,8 @@ class Sample:
             raise UsageError(f"a sample is made of a Question, not of {question!r}")
         n = len(question.choices)
         if truth is not None and (isinstance(truth, bool) or not isinstance(truth, int) or not 0 <= truth < n):
-            raise UsageError(
-                f"question {question.text!r}: truth is {truth!r}; with {n} choices it must be 0 to {n - 1}"
-            )
-        self.question = question
-        self._truth = truth
-        self.task = task
+            raise UsageError(f"question {question.text!r}: truth is {truth!r}; of {n} choices it must be 0 to {n - 1}")
+        self.question, self._truth, self.task = question, truth, task
 
     def unseal(self) -> int | None:
         """The index of the true choice. For scoring, and for nothing else."""
@@ -105,10 +99,6 @@ class Sample:
 
     def __repr__(self) -> str:
         return f"Sample({self.question.text!r}, truth sealed)"
-
-
-def _words(*texts: str) -> int:
-    return max(1, sum(_count(text) for text in texts if isinstance(text, str)))
 
 
 @lru_cache(maxsize=16)

@@ -24,7 +24,7 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from moot.protocols.engine.errors import UsageError, nearest
 
@@ -73,20 +73,33 @@ def register(kind: str, name: str, thing: Any) -> None:
     others.append(weakref.ref(thing))
 
 
+class Named:
+    """The base of what is known by its `name` once it is defined, as a thing of `kind`, which the first of them says."""
+
+    name: ClassVar[str]
+    _kind: ClassVar[str]
+
+    def __init_subclass__(cls, kind: str | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._kind = kind or cls._kind
+        if isinstance(cls.__dict__.get("name"), str):
+            register(cls._kind, cls.name, cls)
+
+
 def find(kind: str, name: str) -> Any:
     """The class of that kind that is called `name`. Raises UsageError, with the nearest name, when there is none; when two
     share the name; and when the plug-in that has it is broken."""
     found = _known(kind, name)
     if not found:
-        _load(kind, [plugin for plugin in _entry_points(kind) if plugin.name == name])
+        _load(kind, name)
         found = _live(kind, name)
     if not found:
-        raise UsageError(
-            f"no {kind} is called {name!r}{nearest(str(name), names(kind))}; import the module that defines yours first, or "
-            f"announce it as an entry point of the group {KINDS[kind].group}"
-        )
+        ways = f"import the module that defines yours first, or announce it as an entry point of {KINDS[kind].group}"
+        raise UsageError(f"no {kind} is called {name!r}{nearest(str(name), names(kind))}; {ways}")
     if len(found) > 1:
-        raise UsageError(_shared(kind, name, found))
+        places = (inspect.unwrap(thing) for thing in found)
+        where = " and ".join(f"{thing.__module__}:{thing.__qualname__}" for thing in places)
+        raise UsageError(f"two {kind}s are called {name!r}: {where}; rename one of them")
     return found[0]
 
 
@@ -121,19 +134,13 @@ def plugins(kind: str) -> list[Plugin]:
 
 def _problem(kind: str, plugin: EntryPoint) -> str | None:
     try:
-        _load(kind, [each for each in _entry_points(kind) if each.name == plugin.name])
+        _load(kind, plugin.name)
+        if _known(kind, plugin.name):
+            find(kind, plugin.name)
+            return None
     except UsageError as error:
         return str(error)
-    found = _known(kind, plugin.name)
-    if not found:
-        return f"{plugin.value} defines no {kind} called {plugin.name!r}; name the entry point as it is called"
-    return _shared(kind, plugin.name, found) if len(found) > 1 else None
-
-
-def _shared(kind: str, name: str, found: list[Any]) -> str:
-    places = (inspect.unwrap(thing) for thing in found)
-    where = " and ".join(f"{thing.__module__}:{thing.__qualname__}" for thing in places)
-    return f"two {kind}s are called {name!r}: {where}; rename one of them"
+    return f"{plugin.value} defines no {kind} called {plugin.name!r}; name the entry point as it is called"
 
 
 def _entry_points(kind: str) -> list[EntryPoint]:
@@ -142,7 +149,9 @@ def _entry_points(kind: str) -> list[EntryPoint]:
     return sorted(entry_points(group=KINDS[kind].group), key=lambda plugin: (plugin.name, plugin.value))
 
 
-def _load(kind: str, found: list[EntryPoint]) -> None:
+def _load(kind: str, name: str) -> None:
+    """Load the plug-in of that name, if there is one. Raises UsageError where it cannot be, and where there are two."""
+    found = [plugin for plugin in _entry_points(kind) if plugin.name == name]
     if len({plugin.value for plugin in found}) > 1:
         which = " and ".join(f"{plugin.value} of {_package(plugin)}" for plugin in found)
         raise UsageError(f"two plug-ins offer a {kind} called {found[0].name!r}: {which}; uninstall one of them")
@@ -150,10 +159,8 @@ def _load(kind: str, found: list[EntryPoint]) -> None:
         try:
             plugin.load()
         except Exception as error:
-            raise UsageError(
-                f"the plug-in {plugin.name!r} of {_package(plugin)} cannot be loaded ({plugin.value}): "
-                f"{type(error).__name__}: {error}"
-            ) from None
+            what = f"the plug-in {plugin.name!r} of {_package(plugin)} cannot be loaded ({plugin.value})"
+            raise UsageError(f"{what}: {type(error).__name__}: {error}") from None
 
 
 def _package(plugin: EntryPoint) -> str:

@@ -6,6 +6,7 @@ Rule of this file: plain records without behaviour of their own. `floor.py` make
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 from typing import Protocol as Structural
@@ -25,76 +26,68 @@ class Effect:
         return (yield self)
 
 
+@dataclass(slots=True, eq=False)
 class AskEffect(Effect):
-    __slots__ = ("seat", "kinds", "view", "brief", "check", "say", "to", "under", "relation", "repairs")
-
-    def __init__(
-        self,
-        seat: str,
-        kinds: tuple[type[Move], ...],
-        view: View,
-        brief: Brief,
-        check: Callable[[Any], Move] | None,
-        say: bool,
-        to: tuple[str, ...] | None,
-        under: str | None,
-        relation: str,
-        repairs: int,
-    ) -> None:
-        self.seat, self.kinds, self.view, self.brief, self.check = seat, kinds, view, brief, check
-        self.say, self.to, self.under, self.relation, self.repairs = say, to, under, relation, repairs
+    seat: str
+    kinds: tuple[type[Move], ...]
+    view: View
+    brief: Brief
+    check: Callable[[Any], Move] | None
+    say: bool
+    to: tuple[str, ...] | None
+    under: str | None
+    relation: str
+    repairs: int
 
 
+@dataclass(slots=True, eq=False)
 class ParallelEffect(Effect):
-    __slots__ = ("branches",)
-
-    def __init__(self, branches: tuple[Awaitable[Any], ...]) -> None:
-        self.branches = branches
+    branches: tuple[Awaitable[Any], ...]
 
 
+@dataclass(slots=True, eq=False)
 class FlipEffect(Effect):
-    __slots__ = ("weights",)
-
-    def __init__(self, weights: tuple[float, ...] | None) -> None:
-        self.weights = weights
+    weights: tuple[float, ...] | None
 
 
+@dataclass(slots=True, eq=False)
 class ChargeEffect(Effect):
-    __slots__ = ("seat", "measure", "amount")
+    seat: str
+    measure: str
+    amount: int
 
-    def __init__(self, seat: str, measure: str, amount: int) -> None:
-        self.seat, self.measure, self.amount = seat, measure, amount
 
-
+@dataclass(slots=True, eq=False)
 class PlayEffect(Effect):
     """A play inside another. seats: where each of its seats sits in the outermost play. step: where it began there."""
 
-    __slots__ = ("protocol", "question", "seats", "step")
+    protocol: Any
+    question: Question
+    seats: Mapping[str, str]
+    step: str = ""
 
-    def __init__(self, protocol: Any, question: Question, seats: Mapping[str, str]) -> None:
-        self.protocol, self.question, self.seats, self.step = protocol, question, seats, ""
 
-
+@dataclass(slots=True, eq=False)
 class Branch:
     """A coroutine being stepped: where it stands, what has been said to it, what it may spend."""
 
-    __slots__ = ("coro", "prefix", "next", "last", "heads", "added", "accounts", "parent", "index", "results", "left",
-                 "children", "play")  # fmt: skip
+    coro: Coroutine[Any, Any, Any]
+    prefix: str
+    heads: dict[str | None, Log]
+    next: int = 0
+    last: str = ""
+    added: list[tuple[Said, bytes, tuple[str, ...] | None]] = field(default_factory=list)
+    accounts: dict[str, Account] | None = None
+    parent: Branch | None = None
+    index: int = 0
+    results: list[Any] = field(default_factory=list)
+    left: int = 0
+    children: list[Branch] = field(default_factory=list)
+    play: PlayEffect | None = None
 
-    def __init__(self, coro: Coroutine[Any, Any, Any], prefix: str, heads: dict[str | None, Log]) -> None:
-        self.coro = coro
-        self.prefix = prefix
-        self.next = 0
-        self.last = ""
-        self.heads = heads
-        self.added: list[tuple[Said, bytes, tuple[str, ...] | None]] = []
-        self.accounts: dict[str, Account] | None = None
-        self.parent: Branch | None = None
-        self.index = 0
-        self.results: list[Any] = []
-        self.left = 0
-        self.children: list[Branch] = []
-        self.play: PlayEffect | None = None
+    def account(self, seat: str) -> Account | None:
+        """What a seat may spend in this branch; None without a bound."""
+        return self.accounts.get(seat) if self.accounts else None
 
     def step(self) -> str:
         step = f"{self.prefix}{self.next}"
@@ -115,15 +108,15 @@ class Branch:
             self.added.append((entry, payload, to))
 
 
+@dataclass(slots=True, eq=False)
 class Waiting:
     """An ask that waits for its move."""
 
-    __slots__ = ("branch", "ask", "digest", "attempt", "problem")
-
-    def __init__(self, branch: Branch, ask: AskEffect, digest: str) -> None:
-        self.branch, self.ask, self.digest = branch, ask, digest
-        self.attempt = 0
-        self.problem: str | None = None
+    branch: Branch
+    ask: AskEffect
+    digest: str
+    attempt: int = 0
+    problem: str | None = None
 
 
 class Recorder(Structural):

@@ -11,8 +11,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from hashlib import blake2b
+from operator import getitem
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, overload
+from typing import Protocol as Structural
 
 from pydantic import JsonValue
 from pydantic_core import to_json
@@ -43,14 +46,9 @@ class Log:
     __slots__ = ("before", "entry", "length", "digest")
 
     def __init__(self, before: Log | None, entry: Said | None, payload: bytes = b"") -> None:
-        self.before = before
-        self.entry = entry
-        if before is None:
-            self.length = 0
-            self.digest = b""
-        else:
-            self.length = before.length + 1
-            self.digest = blake2b(before.digest + payload, digest_size=16).digest()
+        self.before, self.entry = before, entry
+        self.length: int = 0 if before is None else before.length + 1
+        self.digest: bytes = b"" if before is None else blake2b(before.digest + payload, digest_size=16).digest()
 
     def then(self, entry: Entry) -> Log:
         """The chain with one more statement."""
@@ -67,11 +65,11 @@ class Log:
             self.entry = (step, seat, move)
         return Entry(step, seat, move)  # type: ignore[arg-type]
 
-    def entries(self, since: int = 0) -> list[Entry]:
-        """The statements from position `since` on, oldest first."""
+    def entries(self) -> list[Entry]:
+        """The statements, oldest first."""
         found: list[Entry] = []
         link: Log | None = self
-        while link is not None and link.length > since:
+        while link is not None and link.entry is not None:
             found.append(link.read())
             link = link.before
         found.reverse()
@@ -191,32 +189,39 @@ class View(Sequence[Entry]):
 
         Raises UsageError when the protocol gives this view no access to the source, Illegal when there is no such cell.
         """
-        self._may_look()
-        cell: Any = self._full.data
-        for part in address:
-            try:
-                cell = cell[part]
-            except (KeyError, IndexError, TypeError):
-                raise Illegal(f"there is no cell {'.'.join(map(str, address))} in the data") from None
-        if (meter := self._charging()) is not None:
+        meter, cell = self._looking(), self._full.data
+        try:
+            for part in address:
+                cell = cell[part]  # type: ignore[index]
+        except (KeyError, IndexError, TypeError):
+            raise Illegal(f"there is no cell {'.'.join(map(str, address))} in the data") from None
+        if meter is not None:
             meter.charge("reads", cells_of(cell))
         return cell
 
     def excerpt(self, start: int, end: int) -> str:
         """Characters [start, end) of the passage, charged one unit each. Raises like `look`."""
-        self._may_look()
-        text = (self._full.passage or "")[start:end]
-        if (meter := self._charging()) is not None:
+        meter, text = self._looking(), (self._full.passage or "")[start:end]
+        if meter is not None:
             meter.charge("reads", len(text))
         return text
 
-    def _charging(self) -> Meter | None:
+    def _looking(self) -> Meter | None:
         """What a look is charged to; None outside a request, and where the whole source was paid for."""
-        return self._meter if self._source != "all" or self._unpaid else None
-
-    def _may_look(self) -> None:
         if self._source == "none":
             raise UsageError("this view gives no access to the source of the question")
+        return self._meter if self._source != "all" or self._unpaid else None
+
+
+class Look(Structural):
+    """One cell of data by its address: `look("table", 3)`. Under a bound each look is charged one unit."""
+
+    def __call__(self, *address: int | str) -> Any: ...
+
+
+def looker(data: Any) -> Look:
+    """`look` over data without a meter, for direct evaluation."""
+    return lambda *address: reduce(getitem, address, data)
 
 
 def cells_of(value: Any) -> int:
@@ -243,7 +248,7 @@ _sizes: deque[tuple[Any, str | None, int]] = deque(maxlen=4)
 
 class Brief(TypedDict, total=False):
     """What a protocol tells a seat about its turn. Prompts, forms, the terminal and `moot.testing` know these keys; only those
-    that were given are there.
+    that were given are there. They tell, and forbid nothing: the `check` of the ask is the rule.
 
     task: what the turn is ("speech"), by which instructions are chosen. answer, against: the index of the choice that the
     seat defends, or criticises. round, rounds: where the play stands, and how many there are (None: nobody knows). limit,

@@ -72,13 +72,9 @@ def circuit_of(data: Any) -> Circuit:
         raise UsageError("a circuit's inputs is a number from 0 on, and its gates are a list")
     for node, gate in enumerate(gates, start=inputs):
         if not isinstance(gate, list) or not gate or not isinstance(gate[0], str) or gate[0] not in ARITY:
-            raise UsageError(
-                f"gate {node} is {gate!r}; a gate is a list of its kind, {', '.join(ARITY)}, and its inputs"
-            )
+            raise UsageError(f"gate {node} is {gate!r}; a gate lists its kind, {', '.join(ARITY)}, and its inputs")
         if len(gate) != ARITY[gate[0]] + 1:
-            raise UsageError(
-                f"gate {node} is {gate!r}; {gate[0]} takes {ARITY[gate[0]]}: split a wider gate into several"
-            )
+            raise UsageError(f"gate {node} is {gate!r}; {gate[0]} takes {ARITY[gate[0]]}: split a wider gate")
         if not all(type(taken) is int and 0 <= taken < node for taken in gate[1:]):
             raise UsageError(f"gate {node} is {gate!r}; it may take the nodes 0 to {node - 1}, which come before it")
     if type(output) is not int or not 0 <= output < inputs + len(gates):
@@ -131,21 +127,17 @@ def normal_form(circuit: Circuit) -> NormalForm:
 
     both = [(node("input", i, 0), node("input", i, 1)) for i in range(circuit.inputs)]  # each node, and its negation
     for kind, *taken in circuit.gates:
-        pairs = [both[each] for each in taken]
+        a, not_a, b, not_b = (*(each for one in taken for each in both[one]), 0, 0, 0, 0)[:4]
         if kind in ("AND", "NAND"):
-            (a, not_a), (b, not_b) = pairs
-            made = node("and", a, b), node("or", not_a, not_b)
+            true, false = node("and", a, b), node("or", not_a, not_b)
         elif kind in ("OR", "NOR"):
-            (a, not_a), (b, not_b) = pairs
-            made = node("or", a, b), node("and", not_a, not_b)
+            true, false = node("or", a, b), node("and", not_a, not_b)
         elif kind in ("XOR", "XNOR"):
-            (a, not_a), (b, not_b) = pairs
-            made = (node("or", node("and", a, not_b), node("and", not_a, b)),
-                    node("or", node("and", a, b), node("and", not_a, not_b)))  # fmt: skip
+            true = node("or", node("and", a, not_b), node("and", not_a, b))
+            false = node("or", node("and", a, b), node("and", not_a, not_b))
         elif kind in ("NOT", "BUF"):
-            made = pairs[0]
+            true, false = a, not_a
         else:
-            made = node("constant", 0), node("constant", 1)
-        true, false = made
+            true, false = node("constant", 0), node("constant", 1)
         both.append((false, true) if kind in ("NAND", "NOR", "XNOR", "NOT", "TRUE") else (true, false))
     return NormalForm(tuple(nodes), tuple(depths), both[circuit.output][0])

@@ -7,15 +7,16 @@ knows for nothing; it pays for each bit of the transcript and of the input.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import product
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from moot.protocols.checks import fill
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry, Request
@@ -23,23 +24,19 @@ from moot.protocols.games.boolean_circuit import Circuit, circuit_of, normal_for
 from moot.protocols.games.claims import ClaimGame
 
 
-class Descend(Move):
+class Descend(Move, argues=True, fixed_reading=1, worded="down to the {which} input of the gate"):
     """Which of a gate's two inputs the walk goes to: one bit."""
 
-    argues: ClassVar[bool] = True
-    fixed_reading: ClassVar[int | None] = 1
-    worded: ClassVar[str] = "down to the {which} input of the gate"
     kind: Literal["descend"] = "descend"
     which: Literal["first", "second"]
 
 
-class GateValues(Move):
+class GateValues(Move, argues=True):
     """The values of all gates in their order, as the claimant has them: a bit each.
 
     The protocol writes the claim, 1, into the value of the output, whatever was there.
     """
 
-    argues: ClassVar[bool] = True
     kind: Literal["gate-values"] = "gate-values"
     values: tuple[Annotated[int, Field(ge=0, le=1)], ...]
 
@@ -50,15 +47,12 @@ class GateValues(Move):
         return f"the values of gates 0 to {len(self.values) - 1}: {''.join(map(str, self.values))}"
 
 
-class GateNumber(Move):
+class GateNumber(Move, argues=True, filled=("bits",), worded="gate {gate} does not follow"):
     """The gate whose value, the opponent says, does not follow. Gates are counted from 0, the inputs not among them.
 
     bits: of such a number in this circuit; the protocol writes it there.
     """
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("bits",)
-    worded: ClassVar[str] = "gate {gate} does not follow"
     kind: Literal["gate-number"] = "gate-number"
     gate: int = Field(ge=0)
     bits: int = 0
@@ -86,20 +80,12 @@ class CircuitGame(ClaimGame):
             return f'its unit of reading is {question.unit!r}; what is read here are bits: unit="bits"'
         if not isinstance(data, dict) or not {"circuit", "input"} <= set(data):
             return 'data holds no circuit with an input; give {"circuit": {…}, "input": [1, 0]}'
-        try:
-            circuit = circuit_of(data["circuit"])
-        except UsageError as error:
-            return str(error)
+        circuit = circuit_of(data["circuit"])
         if circuit.output < circuit.inputs:
             return "the output is an input; there is no gate to debate about"
-        bits = data["input"]
-        if (
-            not isinstance(bits, list)
-            or len(bits) != circuit.inputs
-            or not all(type(bit) is int and bit in (0, 1) for bit in bits)
-        ):
-            return f"the input is {bits!r}; give a list of {circuit.inputs} times 0 or 1"
-        return None
+        bits, count = data["input"], circuit.inputs
+        right = isinstance(bits, list) and len(bits) == count and all(type(b) is int and b in (0, 1) for b in bits)
+        return None if right else f"the input is {bits!r}; give a list of {count} times 0 or 1"
 
     def most_bits(self, circuit: Circuit) -> int:
         """The most bits that a judge of this circuit has to read."""
@@ -129,9 +115,7 @@ class CircuitWalk(CircuitGame):
                 task="descend", details={"gate": node[0], "node": at},
             )  # fmt: skip
             at, under = node[1 if step.which == "first" else 2], floor.step
-        view = floor.said(source="metered")
-        verdict = await floor.ask("judge", Verdict, view=view, task="verdict", details={"circuit": circuit})
-        return self.decided(floor, verdict)
+        return await self.judged(floor, floor.said(source="metered"), details={"circuit": circuit})
 
     def most_bits(self, circuit: Circuit) -> int:
         return normal_form(circuit).depth + 1
@@ -157,50 +141,36 @@ class CircuitPointer(CircuitGame):
         data: Any = question.data
         circuit = circuit_of(data["circuit"])
         count, output = circuit.size, circuit.output - circuit.inputs
-        written: GateValues = await floor.ask(
-            claimant, GateValues, view=floor.said(source="all"), check=_claims(count, output),
+
+        def claims(move: GateValues) -> GateValues:
+            if len(move.values) != count:
+                raise Illegal(f"{len(move.values)} values were given for {count} gates; give one for each")
+            return fill(move, values=(*move.values[:output], 1, *move.values[output + 1 :]))
+
+        def points(move: GateNumber) -> GateNumber:
+            if move.gate >= count:
+                raise Illegal(f"there is no gate {move.gate}; the gates are 0 to {count - 1}")
+            return fill(move, bits=circuit.number_bits)
+
+        written = await floor.ask(
+            claimant, GateValues, view=floor.said(source="all"), check=claims,
             task="values", least={"values": count}, most={"values": count},
         )  # fmt: skip
-        pointer: GateNumber = await floor.ask(
-            opponent, GateNumber, view=floor.said(source="all"), check=_points(circuit), under=floor.step,
+        pointer = await floor.ask(
+            opponent, GateNumber, view=floor.said(source="all"), check=points, under=floor.step,
             relation="attacks", task="gate", below={"gate": count},
         )  # fmt: skip
         view = floor.only(
             question.text, Entry(floor.step, opponent, pointer), choices=question.choices, source="metered",
             data={**data, "values": list(written.values)},
         )  # fmt: skip
-        verdict = await floor.ask("judge", Verdict, view=view, task="verdict", details={"circuit": data["circuit"]})
-        return self.decided(floor, verdict)
+        return await self.judged(floor, view, details={"circuit": data["circuit"]})
 
     def most_bits(self, circuit: Circuit) -> int:
         return circuit.number_bits + 3
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"a": 1, "b": 1, "judge": 1}
-
-
-def _claims(count: int, output: int) -> Callable[[GateValues], GateValues]:
-    """The check of a list of values: one for each gate, and 1 for the output."""
-
-    def check(move: GateValues) -> GateValues:
-        if len(move.values) != count:
-            raise Illegal(f"{len(move.values)} values were given for {count} gates; give one for each")
-        if move.values[output] == 1:
-            return move
-        return GateValues(values=(*move.values[:output], 1, *move.values[output + 1 :]))
-
-    return check
-
-
-def _points(circuit: Circuit) -> Callable[[GateNumber], GateNumber]:
-    """The check of a gate's number: there is such a gate."""
-
-    def check(move: GateNumber) -> GateNumber:
-        if move.gate >= circuit.size:
-            raise Illegal(f"there is no gate {move.gate}; the gates are 0 to {circuit.size - 1}")
-        return GateNumber(gate=move.gate, bits=circuit.number_bits)
-
-    return check
 
 
 def pointer_moves(request: Request) -> Iterator[Move]:

@@ -73,9 +73,8 @@ class Computation:
         except UsageError:
             raise
         except Exception as error:
-            raise UsageError(
-                f"computation {self.name}: its input cannot be {x!r} ({type(error).__name__}: {error})"
-            ) from None
+            problem = f"{type(error).__name__}: {error}"
+            raise UsageError(f"computation {self.name}: its input cannot be {x!r} ({problem})") from None
 
     def run(self, x: Any) -> Generator[str, bool, bool]:
         """The computation on input x as a generator: it yields each query, is sent the bit, and returns the answer.
@@ -88,9 +87,7 @@ class Computation:
             while True:
                 asked: Any = running.send(bit)
                 if type(asked) is not Asked:
-                    raise UsageError(
-                        f"computation {self.name} awaited {asked!r}; it may await nothing but `ask(query)`"
-                    )
+                    raise UsageError(f"computation {self.name} awaited {asked!r}; it may await only `ask(query)`")
                 if type(asked.query) is not str or not asked.query:
                     raise UsageError(f"computation {self.name} asked {asked.query!r}; a query is a text")
                 bit = yield asked.query

@@ -6,26 +6,24 @@ nothing but a cell's address cannot fit an answer to the challenge, and are as g
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from moot.protocols.amplification.amplification import Reply, Text
-from moot.protocols.engine.errors import Illegal
+from moot.protocols.checks import checked
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry
 from moot.protocols.games.claims import ClaimGame
-from moot.protocols.market.market_making import of
 
 
-class Asks(Move, abstract=True):
+class Asks(Move, abstract=True, argues=True):
     """Addresses of cells that the claimant's copies are asked for."""
 
-    argues: ClassVar[bool] = True
     addresses: Annotated[tuple[Text, ...], Field(min_length=1)]
 
     def content(self) -> str:
@@ -35,17 +33,15 @@ class Asks(Move, abstract=True):
         return len(self.addresses)
 
 
-class Examination(Asks):
+class Examination(Asks, worded="asks about {addresses}"):
     """Cells that the opponent wants to know before it challenges the claim."""
 
-    worded: ClassVar[str] = "asks about {addresses}"
     kind: Literal["examination"] = "examination"
 
 
-class Challenge(Asks):
+class Challenge(Asks, worded="the rule is broken at {addresses}"):
     """The few cells at which, the opponent says, the claimant's table breaks its local rule."""
 
-    worded: ClassVar[str] = "the rule is broken at {addresses}"
     kind: Literal["challenge"] = "challenge"
 
 
@@ -81,7 +77,7 @@ class CrossExamination(ClaimGame):
         while True:
             move: Asks = await floor.ask(
                 opponent, Challenge | Examination if left else Challenge, view=floor.said(source="all"),
-                check=self._within(left), relation="attacks", task="examine" if left else "challenge",
+                check=partial(self._within, left), relation="attacks", task="examine" if left else "challenge",
                 details={"left": left, "window": self.window}, most={"addresses": min(left or self.window, self.window)},
             )  # fmt: skip
             said = Entry(floor.step, opponent, move)
@@ -98,24 +94,18 @@ class CrossExamination(ClaimGame):
                 break
         shown = (said, *(table[address] for address in dict.fromkeys(move.addresses)))
         view = floor.only(question.text, *shown, choices=question.choices, source="metered")
-        verdict = await floor.ask("judge", Verdict, view=view, task="verdict")
-        return self.decided(floor, verdict)
+        return await self.judged(floor, view)
+
+    def _within(self, left: int, move: Asks) -> Asks:
+        return checked(most={"addresses": self.window if isinstance(move, Challenge) else left})(move)
 
     async def _answer(self, floor: Floor, claimant: str, address: str, under: str, table: dict[str, Entry]) -> None:
         view = floor.only(address, source="all") if self.copies else floor.said(source="all")
-        reply = await floor.ask(
-            claimant, Reply, view=view, check=of(address), under=under, task="cell", details={"cell": address}
+        check = checked(of=address)
+        reply: Reply = await floor.ask(
+            claimant, Reply, view=view, check=check, under=under, task="cell", details={"cell": address}
         )
         table[address] = Entry(floor.step, claimant, reply)
-
-    def _within(self, left: int) -> Callable[[Asks], Asks]:
-        def check(move: Asks) -> Asks:
-            most = self.window if isinstance(move, Challenge) else left
-            if len(move.addresses) > most:
-                raise Illegal(f"{move.kind}: at most {most} addresses may be named here, not {len(move.addresses)}")
-            return move
-
-        return check
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         claimant, opponent = self.sides(question)

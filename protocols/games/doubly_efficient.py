@@ -15,13 +15,14 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
+from moot.protocols.checks import checked
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry
-from moot.protocols.games.claims import ClaimGame
+from moot.protocols.games.claims import ClaimGame, named
 from moot.protocols.games.computations import Computation, computation_named
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -36,38 +37,32 @@ def after(queries: int) -> str:
     return f", after {many} {'query' if queries == 1 else 'queries'}" if queries else ""
 
 
-class Probability(Move):
+class Counted(Move, abstract=True, fixed_cells=1):
+    """A move that says how often its author asked the oracle, in a field `queries`."""
+
+    def in_words(self) -> str:
+        return super().in_words() + after(self.queries)  # type: ignore[attr-defined]
+
+
+class Probability(Counted, argues=True, filled=("of",), fixed_cells=2, read_as="Pr({of} = 1) = {p:.6g}"):
     """The probability p that the oracle answers 1. of: the query (the protocol fills it in). queries: how often its author
     asked the oracle for it."""
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("of",)
-    fixed_cells: ClassVar[int | None] = 2
     kind: Literal["probability"] = "probability"
     of: str = ""
     p: Annotated[float, Field(ge=0, le=1)]
     queries: Count = 0
 
-    def content(self) -> str:
-        return f"Pr({self.of} = 1) = {self.p:.6g}"
 
-    def in_words(self) -> str:
-        return self.content() + after(self.queries)
-
-
-class Check(Move):
+class Check(Counted):
     """Whether an estimate is accepted; if not, the judge tests it. queries: how often its author asked the oracle."""
 
-    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["check"] = "check"
     accept: bool
     queries: Count = 0
 
     def content(self) -> str:
         return "accepted" if self.accept else "challenged"
-
-    def in_words(self) -> str:
-        return self.content() + after(self.queries)
 
 
 def samples(error: float, failure: float) -> int:
@@ -76,9 +71,7 @@ def samples(error: float, failure: float) -> int:
     squared = 2 * error * error
     wanted = math.log(2 / failure) / squared if squared > 0 else math.inf
     if wanted > MOST:
-        raise UsageError(
-            f"a mean within {error:g} but for {failure:g} takes more than {MOST:g} samples; allow a larger error"
-        )
+        raise UsageError(f"an error of {error:g} but for {failure:g} takes more than {MOST:g} samples; allow more")
     return math.ceil(wanted)
 
 
@@ -139,17 +132,9 @@ class Constants:
 
 @lru_cache(maxsize=256)
 def constants(
-    K: float,
-    queries: int,
-    *,
-    w: float = 2 / 3,
-    d: float = 3 / 5,
-    c: float | None = None,
-    s: float | None = None,
-    b: float | None = None,
-    q: float | None = None,
-    v: float = 1 / 100,
-) -> Constants:
+    K: float, queries: int, *, w: float = 2 / 3, d: float = 3 / 5, c: float | None = None, s: float | None = None,
+    b: float | None = None, q: float | None = None, v: float = 1 / 100,
+) -> Constants:  # fmt: skip
     """The constants of a debate about a K-Lipschitz computation of at most `queries` queries.
 
     Those that are None are c = 1/(100 K), s = 2/(100 K), b = 5/(100 K), q = 1/(100 queries), with which w = 2/3 and d = 3/5
@@ -210,29 +195,19 @@ class DoublyEfficientDebate(ClaimGame):
             constants(self.K, 1, w=self.w, d=self.d, c=self.c, s=self.s, b=self.b, q=q, v=self.v)
 
     def fit(self, question: Question) -> str | None:
-        try:
-            self.constants(question)
-        except UsageError as error:
-            return str(error)
+        self.constants(question)
         return None
 
     def computed(self, question: Question) -> tuple[Computation, Any]:
         """The computation and its input. UsageError when neither the protocol nor the question's data names them."""
-        name, x = self.computation, self.input
-        if name is None:
-            data = question.data
-            if not isinstance(data, dict) or not isinstance(data.get("computation"), str):
-                raise UsageError('name the computation: its parameter, or data {"computation": NAME, "input": …}')
-            name, x = str(data["computation"]), data.get("input")
+        name, x = named(self.computation, self.input, question.data, "computation")
         return computation_named(name), x
 
     def constants(self, question: Question) -> Constants:
         """The constants of a debate about this question. UsageError when the theorem's conditions do not hold."""
         made, x = self.computed(question)
         K = made.constant(x) if self.K is None else self.K
-        return constants(
-            K, made.queries(x), w=self.w, d=self.d, c=self.c, s=self.s, b=self.b, q=self.q, v=self.v
-        )  # fmt: skip
+        return constants(K, made.queries(x), w=self.w, d=self.d, c=self.c, s=self.s, b=self.b, q=self.q, v=self.v)
 
     def unmet_assumption(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
         made, x = self.computed(question)
@@ -246,22 +221,20 @@ class DoublyEfficientDebate(ClaimGame):
         alice, bob = self.sides(question)
         made, x = self.computed(question)
         rules = self.constants(question)
-        running = made.run(x)
-        bit: Any = None
-        answer = False
-        challenged: Entry | None = None
-        before: str | None = None
+        running, bit, answer = made.run(x), None, False
+        said, before = Probability(p=0), None
+        accepted = True
         asked = {alice: 0, bob: 0}
         for number in range(rules.queries + 1):
             try:
-                query = running.send(bit)
+                query = running.send(bit)  # type: ignore[arg-type]
             except StopIteration as stop:
-                answer = bool(stop.value)
+                answer = stop.value
                 break
             if number == rules.queries:
                 raise UsageError(f"computation {made.name} asks more than its worst({x!r}) = {rules.queries} queries")
-            said: Probability = await floor.ask(
-                alice, Probability, view=floor.said(source="all"), check=_of(query), under=before, task="estimate",
+            said = await floor.ask(
+                alice, Probability, view=floor.said(source="all"), check=checked(of=query), under=before, task="estimate",
                 details={"query": query, "step": number, "samples": rules.alice},
             )  # fmt: skip
             before = floor.step
@@ -271,29 +244,23 @@ class DoublyEfficientDebate(ClaimGame):
             )  # fmt: skip
             asked[alice] += said.queries
             asked[bob] += check.queries
-            if not check.accept:
-                challenged = Entry(before, alice, said)
+            accepted = check.accept
+            if not accepted:
                 break
             bit = await floor.flip(said.p)
         running.close()
         for seat, count in asked.items():
             if count:
                 await floor.charge(seat, "queries", count)
-        if challenged is None:
-            return self.decided(floor, _FIRST if answer == (question.choices[0] == "yes") else _SECOND)
-        return await self._tested(floor, question, rules, challenged)
-
-    async def _tested(self, floor: Floor, question: Question, rules: Constants, said: Entry) -> Decided:
-        """The judge samples one probability, and finds for Alice where her estimate is near enough to its own."""
-        assert isinstance(said.move, Probability)
+        if before is None or accepted:
+            return self.decided(floor, self.sure(question, answer, "the computation answered so"))
         await floor.charge("judge", "queries", rules.judge)
-        data = of_oracle(question.data, said.move.of)
-        view = floor.only(question.text, said, choices=question.choices, source="metered", data=data)
-        verdict = await floor.ask(
-            "judge", Verdict, view=view, task="test",
-            details={"query": said.move.of, "samples": rules.judge, "within": rules.judge_within},
+        view = floor.only(
+            question.text, Entry(before, alice, said), choices=question.choices, source="metered",
+            data=of_oracle(question.data, said.of),
         )  # fmt: skip
-        return self.decided(floor, verdict)
+        told = {"query": said.of, "samples": rules.judge, "within": rules.judge_within}
+        return await self.judged(floor, view, "test", details=told)
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         alice, bob = self.sides(question)
@@ -306,16 +273,3 @@ def of_oracle(data: JsonValue, query: str | None) -> JsonValue:
     if not isinstance(data, dict) or not isinstance(oracle := data.get("oracle"), dict):
         return data
     return {**data, "oracle": {query: oracle[query]} if query in oracle else {}}
-
-
-_FIRST = Verdict(probabilities=(1.0, 0.0), text="the computation answered so")
-_SECOND = Verdict(probabilities=(0.0, 1.0), text="the computation answered so")
-
-
-def _of(query: str) -> Any:
-    """The check of an estimate: it is put down as that of `query`."""
-
-    def check(said: Probability) -> Probability:
-        return said if said.of == query else said.model_copy(update={"of": query})
-
-    return check

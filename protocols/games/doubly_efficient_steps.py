@@ -7,79 +7,55 @@ debate with cross-examination, and the same with a witness.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
 from moot.protocols.amplification.amplification import Text
-from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.checks import checked, fill
+from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
+from moot.protocols.engine.moves import UNKNOWN, Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import NOTHING, Entry, Log
-from moot.protocols.games.claims import ClaimGame
+from moot.protocols.engine.view import NOTHING, Entry, Log, looker
+from moot.protocols.games.claims import ClaimGame, named
 from moot.protocols.games.cross_examination import Examination
-from moot.protocols.games.doubly_efficient import Count, after, of_oracle
+from moot.protocols.games.doubly_efficient import Count, Counted, of_oracle
 from moot.protocols.games.step_machines import Look, StepMachine, machine_named, query_of
 
 _STEP = re.compile(r"step\((0|[1-9][0-9]{0,17})\)", re.ASCII)
 
 
-class Value(Move):
+class Value(Counted, argues=True, filled=("of",), read_as="{of} = {answer}"):
     """The value of one step. of: its address (the protocol fills it in). queries: how often its author asked the oracle for
     this step."""
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("of",)
-    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["value"] = "value"
     of: str = ""
     answer: Text
     queries: Count = 0
 
-    def content(self) -> str:
-        return f"{self.of} = {self.answer}"
 
-    def in_words(self) -> str:
-        return self.content() + after(self.queries)
-
-
-class Fault(Move):
+class Fault(Counted, argues=True, read_as="{address}", worded="{address} does not follow"):
     """The address of a step whose value, the opponent says, does not follow. queries: how often it asked the oracle."""
 
-    argues: ClassVar[bool] = True
-    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["fault"] = "fault"
     address: Annotated[str, Field(min_length=1, max_length=40)]
     queries: Count = 0
 
-    def content(self) -> str:
-        return self.address
 
-    def in_words(self) -> str:
-        return f"{self.address} does not follow{after(self.queries)}"
-
-
-class Accept(Move):
+class Accept(Counted, read_as="accepted"):
     """The opponent finds no fault. queries: how often it asked the oracle."""
 
-    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["accept"] = "accept"
     queries: Count = 0
 
-    def content(self) -> str:
-        return "accepted"
 
-    def in_words(self) -> str:
-        return self.content() + after(self.queries)
-
-
-class Witness(Move):
+class Witness(Move, argues=True):
     """The values of the witness, in order."""
 
-    argues: ClassVar[bool] = True
     kind: Literal["witness"] = "witness"
     values: tuple[Text, ...]
 
@@ -128,37 +104,22 @@ class DeterministicDoublyEfficientDebate(ClaimGame):
     examined: Annotated[int, Field(ge=0)] | None = None
 
     def fit(self, question: Question) -> str | None:
+        machine, look = self.computed(question)
         try:
-            machine, look = self.computed(question)
             steps, free, _ = machine.steps(look), machine.free(look), machine.width(look)
-        except UsageError as error:
-            return str(error)
         except (ValueError, LookupError, TypeError) as error:
             return f"its input is none of its machine's ({type(error).__name__}: {error})"
         if steps <= free:
-            return (
-                f"machine {machine.name} has {steps} steps, and {free} of them are witness; the last must be computed"
-            )
+            return f"machine {machine.name} has {steps} steps, {free} of them witness; the last must be computed"
         if bool(free) != self.witnessed:
-            return f"machine {machine.name} has a witness of {free} values; {self.name} takes {'some' if self.witnessed else 'none'}"
+            wanted = "some" if self.witnessed else "none"
+            return f"machine {machine.name} has a witness of {free} values; {self.name} takes {wanted}"
         return None
 
     def computed(self, question: Question) -> tuple[StepMachine, Look]:
         """The machine, and how it looks at its input. UsageError when neither the protocol nor the data names them."""
-        name, x = self.machine, self.input
-        if name is None:
-            data = question.data
-            if not isinstance(data, dict) or not isinstance(data.get("machine"), str):
-                raise UsageError('name the machine: its parameter, or data {"machine": NAME, "input": …}')
-            name, x = str(data["machine"]), data.get("input")
-
-        def look(*address: int | str) -> Any:
-            cell: Any = x
-            for part in address:
-                cell = cell[part]
-            return cell
-
-        return machine_named(name), look
+        name, x = named(self.machine, self.input, question.data, "machine")
+        return machine_named(name), looker(x)
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         alice, bob = self.sides(question)
@@ -174,38 +135,35 @@ class DeterministicDoublyEfficientDebate(ClaimGame):
                 check=_within(left), relation="attacks", task="examine" if left else "challenge",
                 details={"left": left, "steps": steps}, most={"addresses": left},
             )  # fmt: skip
-            named = Entry(floor.step, bob, move)
+            said = Entry(floor.step, bob, move)
             if not isinstance(move, Examination):
                 break
             left -= len(move.addresses)
             wanted = dict.fromkeys(step_of(each, steps) for each in move.addresses)
-            await table.ask([t for t in wanted if t is not None], named.step)
+            await table.ask([t for t in wanted if t is not None], said.step)
         if move.queries:
             await floor.charge(bob, "queries", move.queries)
         t = step_of(move.address, steps) if isinstance(move, Fault) else None
         if t is None or t < machine.free(look):
             last = await table.value(steps - 1, None)
-            return self.decided(floor, _sure(question, last == "1", f"the last step was said to be {last}"))
+            return self.decided(floor, self.sure(question, last == "1", f"the last step was said to be {last}"))
         inputs = machine.inputs(look, t)
-        await table.ask([*inputs, t], named.step)
+        await table.ask([*inputs, t], said.step)
         query = query_of(machine, look, t, [await table.value(each, None) for each in inputs])
         if query is not None:
             await floor.charge("judge", "queries", 1)
         view = floor.only(
-            question.text, named, *(table.held[each] for each in dict.fromkeys((*inputs, t))), choices=question.choices,
+            question.text, said, *(table.held[each] for each in dict.fromkeys((*inputs, t))), choices=question.choices,
             source="metered", data=of_oracle(question.data, query),
         )  # fmt: skip
-        verdict = await floor.ask("judge", Verdict, view=view, task="redo", details={"step": t, "inputs": list(inputs)})
-        return self.decided(floor, verdict)
+        return await self.judged(floor, view, "redo", details={"step": t, "inputs": list(inputs)})
 
     def unmet_assumption(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
         machine, look = self.computed(question)
         computed = machine.steps(look) - machine.free(look)
         if self.examined is None or self.examined >= computed:
             return None
-        return (
-            f"the opponent may examine {self.examined} of {computed} steps, and so need not find the one that is wrong"
-        )
+        return f"the opponent may examine {self.examined} of {computed} steps, and so may miss the wrong one"
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         alice, bob = self.sides(question)
@@ -259,20 +217,15 @@ class _Table:
         return move.answer
 
     async def _copy(self, t: int, under: str | None) -> None:
-        view = self.floor.only(address(t), source="all", log=self.shown)
         said = await self.floor.ask(
-            self.alice, Value, view=view, check=self._check(t), under=under, task="step", details={"step": t}
+            self.alice, Value, view=self.floor.only(address(t), source="all", log=self.shown),
+            check=lambda said: fill(said, of=address(t), answer=self._cut(said.answer)), under=under, task="step",
+            details={"step": t},
         )  # fmt: skip
         step = self.floor.step
         if said.queries:
             await self.floor.charge(self.alice, "queries", said.queries)
         self.held[t] = Entry(step, self.alice, said)
-
-    def _check(self, t: int) -> Any:
-        def check(said: Value) -> Value:
-            return said.model_copy(update={"of": address(t), "answer": self._cut(said.answer)})
-
-        return check
 
     def _witness(self, said: Witness) -> Witness:
         if len(said.values) > self.free:
@@ -284,15 +237,6 @@ class _Table:
         return value if len(value) <= self.width else UNKNOWN
 
 
-def _within(left: int) -> Any:
-    def check(move: Examination | Fault | Accept) -> Examination | Fault | Accept:
-        if isinstance(move, Examination) and len(move.addresses) > left:
-            raise Illegal(f"examination: at most {left} steps may be named here, not {len(move.addresses)}")
-        return move
-
-    return check
-
-
-def _sure(question: Question, yes: bool, why: str) -> Verdict:
-    first = yes == (question.choices[0] == "yes")
-    return Verdict(probabilities=(1.0, 0.0) if first else (0.0, 1.0), text=why)
+def _within(left: int) -> Callable[[Move], Move]:
+    within: Callable[[Move], Move] = checked(most={"addresses": left})
+    return lambda move: within(move) if isinstance(move, Examination) else move

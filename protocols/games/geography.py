@@ -9,29 +9,23 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
-from moot.protocols.games.claims import ClaimGame, square
+from moot.protocols.games.claims import ClaimGame, graph_problem
 
 
-class Go(Move):
+class Go(Move, argues=True, fixed_reading=1, worded="to vertex {vertex}"):
     """A step along an edge, to a vertex that was not visited. The judge checks that it is one."""
 
-    argues: ClassVar[bool] = True
-    fixed_reading: ClassVar[int | None] = 1
-    worded: ClassVar[str] = "to vertex {vertex}"
     kind: Literal["go"] = "go"
     vertex: int
 
 
-class Stuck(Move):
+class Stuck(Move, argues=True, fixed_reading=1, worded="there is nowhere left to go"):
     """The player has nowhere to go, or gives up: it loses."""
 
-    argues: ClassVar[bool] = True
-    fixed_reading: ClassVar[int | None] = 1
-    worded: ClassVar[str] = "there is nowhere left to go"
     kind: Literal["stuck"] = "stuck"
 
 
@@ -59,16 +53,10 @@ class Geography(ClaimGame):
             if isinstance(step, Stuck):
                 break
             at, under = step.vertex, floor.step
-        verdict = await floor.ask("judge", Verdict, view=floor.said(source="metered"), task="verdict")
-        return self.decided(floor, verdict)
+        return await self.judged(floor, floor.said(source="metered"))
 
     def fit(self, question: Question) -> str | None:
-        data: Any = question.data
-        if not isinstance(data, dict) or not {"start", "edges"} <= set(data) or not square(data["edges"]):
-            return 'data is no graph with a start; give {"start": 0, "edges": [[0, 1], [0, 0]]}'
-        if data["start"] not in range(len(data["edges"])):
-            return f"there is no vertex {data['start']!r} among {len(data['edges'])}"
-        return None
+        return graph_problem(question.data, "start")
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         first, second = self.sides(question)

@@ -6,33 +6,28 @@ is; in turn each reveals one non-zero pixel; the judge sees those pixels and dec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from moot.protocols.checks import choose, fill
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Answer, Move, Verdict
+from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
 
 
-class Pixel(Move):
+class Pixel(Move, argues=True, filled=("value",), fixed_reading=1, read_as="row {row}, column {column}: {value}"):
     """A non-zero pixel that nobody has revealed before. The protocol writes what it holds into `value`."""
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("value",)
-    fixed_reading: ClassVar[int | None] = 1
     kind: Literal["pixel"] = "pixel"
     row: Annotated[int, Field(ge=0)]
     column: Annotated[int, Field(ge=0)]
     value: int = 0
-
-    def content(self) -> str:
-        return f"row {self.row}, column {self.column}: {self.value}"
 
 
 class PixelDebate(Protocol):
@@ -73,39 +68,30 @@ class PixelDebate(Protocol):
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         if self.precommit:
-            claims = await floor.parallel(self._claim(floor, "a"), self._claim(floor, "b"))
+            claims = await floor.parallel(*(choose(floor, seat, silent=True) for seat in "ab"))
         else:
-            claims = (await self._claim(floor, "a"),)
+            claims = (await choose(floor, "a", silent=True),)
+        image: Any = question.data["image"]  # type: ignore[index, call-overload]
         shown, under = dict[tuple[int, int], int](), dict[str, str]()
         for turn in range(self.pixels):
             seat = "ab"[(turn + (self.first == "b")) % 2]
             pixel = await floor.ask(
-                seat, Pixel, view=floor.said(source="all"), check=_unseen(question.data, shown), under=under.get(seat),
-                relation="supports" if seat == "a" else "attacks", task="pixel",
+                seat, Pixel, view=floor.said(source="all"), check=lambda move: _unseen(move, image, shown),
+                under=under.get(seat), relation="supports" if seat == "a" else "attacks", task="pixel",
                 details={"claims": list(claims), "left": self.pixels - turn},
             )  # fmt: skip
             shown[pixel.row, pixel.column], under[seat] = pixel.value, floor.step
         verdict = await floor.ask(
-            "judge", Verdict, view=floor.said(), check=_between(claims), task="verdict",
+            "judge", Verdict, check=lambda verdict: _between(verdict, claims), task="verdict",
             details={"claims": list(claims)},
         )  # fmt: skip
         paid = self._won(verdict.probabilities, claims)
         return Decided(verdict, payoffs={"a": paid, "b": -paid}, step=floor.step)
 
-    async def _claim(self, floor: Floor, seat: str) -> int:
-        count = len(floor.question.choices)
-
-        def check(move: Answer) -> Answer:
-            if move.choice >= count:
-                raise Illegal(f"answer {move.choice} is none of the {count} choices")
-            return Answer(choice=move.choice)
-
-        claim = await floor.ask(seat, Answer, view=floor.said(source="all"), check=check, task="answer")
-        return claim.choice
-
     def _won(self, probabilities: tuple[float, ...], claims: tuple[int, ...]) -> float:
-        mine = probabilities[claims[0]]
-        other = probabilities[claims[1]] if self.precommit else max(_without(probabilities, claims[0]))
+        first, *second = claims
+        mine, rest = probabilities[first], probabilities[:first] + probabilities[first + 1 :]
+        other = probabilities[second[0]] if second else max(rest)
         return float((mine > other) - (mine < other))
 
     def utility_bound(self, question: Question) -> float:
@@ -117,54 +103,35 @@ class PixelDebate(Protocol):
         return {"a": a + 1, "b": b + self.precommit, "judge": 1}
 
 
-def _unseen(data: Any, shown: dict[tuple[int, int], int]) -> Callable[[Pixel], Pixel]:
-    """The check of a pixel: it lies in the image, is not 0 and was not revealed; its value is what the image has there."""
-
-    def check(move: Pixel) -> Pixel:
-        image = data["image"]
-        if move.row >= len(image) or move.column >= len(image[0]):
-            raise Illegal(
-                f"there is no pixel in row {move.row}, column {move.column} of {len(image)} by {len(image[0])}"
-            )
-        if (move.row, move.column) in shown:
-            raise Illegal(f"the pixel in row {move.row}, column {move.column} was revealed before")
-        value = image[move.row][move.column]
-        if value == 0:
-            raise Illegal(f"the pixel in row {move.row}, column {move.column} is 0; reveal one that is not")
-        return move if move.value == value else Pixel(row=move.row, column=move.column, value=value)
-
-    return check
+def _unseen(move: Pixel, image: Any, shown: dict[tuple[int, int], int]) -> Pixel:
+    """A pixel that lies in the image, is not 0 and was not revealed, with the value that the image has there."""
+    place = f"pixel in row {move.row}, column {move.column}"
+    if move.row >= len(image) or move.column >= len(image[0]):
+        raise Illegal(f"there is no {place} of {len(image)} by {len(image[0])}")
+    if (move.row, move.column) in shown:
+        raise Illegal(f"the {place} was revealed before")
+    value = image[move.row][move.column]
+    if value == 0:
+        raise Illegal(f"the {place} is 0; reveal one that is not")
+    return fill(move, value=value)
 
 
-def _between(claims: tuple[int, ...]) -> Callable[[Verdict], Verdict]:
-    """The check of a verdict: with two claims, what it gives to them alone, out of 1; evenly where it gives them nothing."""
-
-    def check(verdict: Verdict) -> Verdict:
-        if len(claims) < 2:
-            return verdict
-        named = sorted(set(claims))
-        among = [verdict.probabilities[label] for label in named]
-        total = sum(among)
-        share = [each / total for each in among] if total > 0 else [1 / len(named)] * len(named)
-        kept = dict(zip(named, share, strict=True))
-        return verdict.model_copy(
-            update={"probabilities": tuple(kept.get(label, 0.0) for label in range(len(verdict.probabilities)))}
-        )
-
-    return check
-
-
-def _without(probabilities: tuple[float, ...], label: int) -> tuple[float, ...]:
-    return probabilities[:label] + probabilities[label + 1 :]
+def _between(verdict: Verdict, claims: tuple[int, ...]) -> Verdict:
+    """With two claims, what the verdict gives to them alone, out of 1; evenly where it gives them nothing."""
+    if len(claims) < 2:
+        return verdict
+    named = sorted(set(claims))
+    among = [verdict.probabilities[label] for label in named]
+    total = sum(among)
+    kept = {label: each / total if total > 0 else 1 / len(named) for label, each in zip(named, among, strict=True)}
+    shares = tuple(kept.get(label, 0.0) for label in range(len(verdict.probabilities)))
+    return verdict.model_copy(update={"probabilities": shares})
 
 
 def _is_image(image: object) -> bool:
-    return (
-        isinstance(image, list)
-        and bool(image)
-        and all(isinstance(row, list) and len(row) == len(image[0]) for row in image)
-        and all(type(value) is int and value >= 0 for row in image for value in row)
-    )
+    rows = image if isinstance(image, list) else []
+    square = all(isinstance(row, list) and len(row) == len(rows[0]) for row in rows)
+    return bool(rows) and square and all(type(value) is int and value >= 0 for row in rows for value in row)
 
 
 def unseen(request: Request) -> Iterator[Pixel]:

@@ -11,18 +11,15 @@ from functools import cache
 from typing import Any, ClassVar, Literal
 
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.games.claims import ClaimGame
 
 
-class Assign(Move):
+class Assign(Move, argues=True, filled=("variable",), fixed_reading=1):
     """The value of the variable whose turn it is. The protocol writes its number into `variable`, whatever was there."""
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("variable",)
-    fixed_reading: ClassVar[int | None] = 1
     kind: Literal["assign"] = "assign"
     value: bool
     variable: int = 0
@@ -60,8 +57,7 @@ class QBFDebate(ClaimGame):
                 task="assign", details={"quantifier": quantifier, "variable": variable},
             )  # fmt: skip
             under = floor.step
-        verdict = await floor.ask("judge", Verdict, view=floor.said(source="metered"), task="verdict")
-        return self.decided(floor, verdict)
+        return await self.judged(floor, floor.said(source="metered"))
 
     def full_tree_size(self, question: Question) -> int | None:
         return (2 << len(variables(question.data))) - 1

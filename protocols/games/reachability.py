@@ -10,29 +10,23 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
-from moot.protocols.games.claims import ClaimGame, square
+from moot.protocols.games.claims import ClaimGame, graph_problem
 
 
-class Middle(Move):
+class Middle(Move, argues=True, fixed_reading=1, worded="the walk has vertex {vertex} in its middle"):
     """The vertex in the middle of the claimed walk. One that the graph does not have has no edges."""
 
-    argues: ClassVar[bool] = True
-    fixed_reading: ClassVar[int | None] = 1
-    worded: ClassVar[str] = "the walk has vertex {vertex} in its middle"
     kind: Literal["middle"] = "middle"
     vertex: int
 
 
-class Half(Move):
+class Half(Move, argues=True, fixed_reading=1, worded="the {half} half is no walk"):
     """The half of the walk that the opponent disputes."""
 
-    argues: ClassVar[bool] = True
-    fixed_reading: ClassVar[int | None] = 1
-    worded: ClassVar[str] = "the {half} half is no walk"
     kind: Literal["half"] = "half"
     half: Literal["first", "second"]
 
@@ -62,16 +56,10 @@ class Reachability(ClaimGame):
             )  # fmt: skip
             under = floor.step
             start, goal = (start, middle.vertex) if half.half == "first" else (middle.vertex, goal)
-        verdict = await floor.ask("judge", Verdict, view=floor.said(source="metered"), task="verdict")
-        return self.decided(floor, verdict)
+        return await self.judged(floor, floor.said(source="metered"))
 
     def fit(self, question: Question) -> str | None:
-        data: Any = question.data
-        if not isinstance(data, dict) or not {"start", "goal", "edges"} <= set(data) or not square(data["edges"]):
-            return 'data is no graph with start and goal; give {"start": 0, "goal": 1, "edges": [[0, 1], [0, 0]]}'
-        count = len(data["edges"])
-        outside = [data[end] for end in ("start", "goal") if data[end] not in range(count)]
-        return f"there is no vertex {outside[0]!r} among {count}" if outside else None
+        return graph_problem(question.data, "start", "goal")
 
     def full_tree_size(self, question: Question) -> int | None:
         count = len(question.data["edges"])  # type: ignore[index, call-overload, arg-type]

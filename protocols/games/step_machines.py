@@ -4,33 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
-from typing import Protocol as Structural
 
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.registry import find, register
+from moot.protocols.engine.registry import Named, find
+from moot.protocols.engine.view import Look as Look
 
 
-class Look(Structural):
-    """One cell of the machine's input by its address: `look("weights", 3)`."""
-
-    def __call__(self, *address: int | str) -> Any: ...
-
-
-class StepMachine(ABC):
+class StepMachine(Named, ABC, kind="machine"):
     """A computation of steps 0, 1, …, the last of which says "1" when the answer is yes. Subclasses are stateless.
 
     Each step has a value, a text of at most `width` characters, that follows from the values of the earlier steps in
     `inputs`, a few cells of the input, and the bit of at most one oracle query. The first `free` steps are the witness:
     their values are for the prover to choose. A subclass with a `name` is known by it once it is imported.
     """
-
-    name: ClassVar[str]
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if isinstance(cls.__dict__.get("name"), str):
-            register("machine", cls.name, cls)
 
     @abstractmethod
     def steps(self, look: Look) -> int:
@@ -54,8 +40,7 @@ class StepMachine(ABC):
 
     @abstractmethod
     def value(self, look: Look, t: int, values: Sequence[str], bit: bool | None) -> str:
-        """The value of step t, given those of its inputs and the oracle's bit. ValueError, or another of NO_VALUE, when they are
-        none."""
+        """The value of step t, given those of its inputs and the oracle's bit. One of NO_VALUE when they are none."""
 
 
 Oracle = Callable[[str], bool]
@@ -86,9 +71,7 @@ def run_of(machine: StepMachine, look: Look, oracle: Oracle, witness: Sequence[s
     """The value of every step, in order, from a witness of `free` values. UsageError when it has another length, or a step
     has no value."""
     if len(witness) != machine.free(look):
-        raise UsageError(
-            f"machine {machine.name} takes a witness of {machine.free(look)} values, not of {len(witness)}"
-        )
+        raise UsageError(f"machine {machine.name} takes a witness of {machine.free(look)} values, not {len(witness)}")
     values = list(witness)
     for t in range(len(values), machine.steps(look)):
         value = redone(machine, look, t, [values[each] for each in machine.inputs(look, t)], oracle)

@@ -9,17 +9,16 @@ C(q') - C(q). Liquidity b is in the currency of the payments; logarithms are nat
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from moot.protocols.engine.errors import UsageError
 
 
 def cost(quantities: Sequence[float], b: float = 1.0) -> float:
     """C(q), without overflow: b * (max + log sum exp(q/b - max))."""
-    scaled = _scaled(quantities, b)
-    top = max(scaled)
-    return b * (top + math.log(math.fsum(math.exp(x - top) for x in scaled)))
+    return b * _log_sum(_scaled(quantities, b), repeat(1.0))
 
 
 def prices(quantities: Sequence[float], b: float = 1.0) -> tuple[float, ...]:
@@ -37,9 +36,7 @@ def trade_cost(quantities: Sequence[float], shares: Sequence[float], b: float = 
     if len(shares) != len(quantities):
         raise UsageError(f"a trade of {len(shares)} outcomes in a market of {len(quantities)}")
     # From the prices, and not as a difference of two large costs, which would lose the small trades in rounding.
-    now, scaled = prices(quantities, b), _scaled(shares, b)
-    top = max(scaled)
-    return b * (top + math.log(math.fsum(p * math.exp(x - top) for p, x in zip(now, scaled, strict=True))))
+    return b * _log_sum(_scaled(shares, b), prices(quantities, b))
 
 
 def shares_to(before: Sequence[float], after: Sequence[float], b: float = 1.0) -> tuple[float, ...]:
@@ -69,9 +66,7 @@ def worst_loss(before: Sequence[float], b: float = 1.0) -> float:
 def liquidity(funding: float, outcomes: int) -> float:
     """The b of a market that opens at even prices and can lose no more than `funding`."""
     if not funding > 0 or outcomes < 2:
-        raise UsageError(
-            f"a market of {outcomes} outcomes and {funding} to lose; give two or more and a positive number"
-        )
+        raise UsageError(f"a market needs two or more outcomes and funding above 0, not {outcomes} and {funding}")
     return funding / math.log(outcomes)
 
 
@@ -106,6 +101,11 @@ class Lmsr:
     def move(self, to: Sequence[float]) -> tuple[float, Lmsr]:
         """The same for the shares that take its prices to `to`."""
         return self.buy(shares_to(self.prices, to, self.b))
+
+
+def _log_sum(scaled: list[float], weights: Iterable[float]) -> float:
+    top = max(scaled)
+    return top + math.log(math.fsum(weight * math.exp(x - top) for weight, x in zip(weights, scaled, strict=False)))
 
 
 def _scaled(quantities: Sequence[float], b: float) -> list[float]:

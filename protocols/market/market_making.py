@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from moot.protocols.amplification.amplification import Open, Reply
+from moot.protocols.checks import checked, fill, need_choices, shortened
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.outcomes import Decided
@@ -19,27 +21,24 @@ from moot.protocols.engine.view import Entry, Source
 from moot.protocols.limits import Limit
 from moot.protocols.market.moves import Citation, Examine, Price, Query, Statement
 from moot.protocols.market.payoffs import Belief, Last, Losses, Reward, distance, losses, most_lost
-from moot.protocols.market.pointers import received, shown
-from moot.protocols.pointers import Store
+from moot.protocols.pointers import Store, check_message, received, shown
 from moot.protocols.scoring import ScoringRule
 
 
+@dataclass(slots=True)
 class Record:
     """What was said in one play. public: what market and judge see. seen: what the adversary sees, which adds prices and
     the answers to its queries. turns: by the step of each statement, what its author saw, and the statement. memo: what
     the market and the frozen copies have answered. price: the latest one, by which a citation of the question itself is
     checked. text: the question's; store: the messages behind pointers, where there may be any."""
 
-    __slots__ = ("text", "store", "public", "seen", "turns", "memo", "price")
-
-    def __init__(self, text: str, store: Store | None) -> None:
-        self.text = text if store is None else store.intern(text)
-        self.store = store
-        self.public: list[Entry] = []
-        self.seen: list[Entry] = []
-        self.turns: dict[str, tuple[tuple[Entry, ...], Entry]] = {}
-        self.memo: dict[tuple[Any, ...], Entry] = {}
-        self.price: Entry | None = None
+    text: str
+    store: Store | None
+    public: list[Entry] = field(default_factory=list)
+    seen: list[Entry] = field(default_factory=list)
+    turns: dict[str, tuple[tuple[Entry, ...], Entry]] = field(default_factory=dict)
+    memo: dict[tuple[Any, ...], Entry] = field(default_factory=dict)
+    price: Entry | None = None
 
 
 class MarketMaking(Protocol):
@@ -82,12 +81,12 @@ class MarketMaking(Protocol):
     judge_source: Source = "metered"
 
     def roles(self, question: Question) -> dict[str, str]:
-        if len(question.choices) < 2:
-            raise UsageError(f"a market is made between choices; {question.text!r} has none")
+        need_choices(self, question)
         return {"market": "market", "adversary": "adversary", "judge": "judge"}
 
     async def play(self, floor: Floor, question: Question) -> Decided:
-        record = Record(question.text, Store() if self.pointers else None)
+        store = Store() if self.pointers else None
+        record = Record(question.text if store is None else store.intern(question.text), store)
         prices = [await self.price(floor, record)]
         while len(record.turns) < self.horizon and not self.settled(prices):
             await self.argue(floor, record)
@@ -109,9 +108,8 @@ class MarketMaking(Protocol):
         return losses(prices, final, scoring=self.scoring, reward=self.reward, last=self.last, b=self.b)
 
     async def ask(
-        self, floor: Floor, record: Record, seat: str, kind: Any, entries: Sequence[Entry],
-        **about: Any,
-    ) -> Entry:  # fmt: skip
+        self, floor: Floor, record: Record, seat: str, kind: Any, entries: Sequence[Entry], **about: Any
+    ) -> Entry:
         """Ask a seat, with these statements before it; where messages hold pointers it may open some of them first."""
         opened: list[Entry] = []
         while True:
@@ -129,7 +127,7 @@ class MarketMaking(Protocol):
         """One ask, about the question that is played or another text. opens: whether a pointer may be opened instead."""
         store, named, told, legal = record.store, dict(one_of or {}), dict(details or {}), check
         if store is not None:
-            visible = shown(text or record.text, entries)
+            visible = shown(text or record.text, *(entry.move.content() for entry in entries))
             told["pointers"] = True
             if opens and visible:
                 kind, named["pointer"] = kind | Open, visible
@@ -153,9 +151,8 @@ class MarketMaking(Protocol):
 
     async def price(self, floor: Floor, record: Record) -> Price:
         """M(Q_t): the market's price, which the adversary is told."""
-        record.price = await self.ask(
-            floor, record, "market", Price, record.public, to=("adversary",), **self.turn(record)
-        )
+        turn = self.turn(record)
+        record.price = await self.ask(floor, record, "market", Price, record.public, to=("adversary",), **turn)
         record.seen.append(record.price)
         return record.price.move  # type: ignore[return-value]
 
@@ -178,7 +175,7 @@ class MarketMaking(Protocol):
                 asked |= self.turn(record, more=1)
             else:
                 kind = Reply
-                asked |= {"check": of(query.question), "text": query.question, "task": "query"}
+                asked |= {"check": checked(of=query.question), "text": query.question, "task": "query"}
             record.memo[key] = await self.ask(floor, record, "market", kind, entries, **asked)
         return record.memo[key]
 
@@ -220,9 +217,7 @@ class MarketMaking(Protocol):
         """The move as it goes on the record. Raises Illegal with the rule that it breaks."""
         if isinstance(move, Examine):
             if move.turn not in record.turns:
-                raise Illegal(
-                    f"no statement was made at step {move.turn}; there are those of {', '.join(record.turns)}"
-                )
+                raise Illegal(f"no statement was made at step {move.turn}, only at {', '.join(record.turns)}")
             return move
         if isinstance(move, Query):
             return move
@@ -232,19 +227,14 @@ class MarketMaking(Protocol):
             raise Illegal("this market does not take citations; argue without them")
         if len(move.cites) > self.citations:
             raise Illegal(f"{len(move.cites)} citations in a statement; there may be {self.citations}")
-        if self.limit is not None and move.text:
-            text = self.limit.apply(move.text)
-            move = move if text == move.text else move.model_copy(update={"text": text})
-        return stamped(move, partial(self.modal, floor, record))
+        return stamped(shortened(move, self.limit), partial(self.modal, floor, record))
 
     async def state(self, floor: Floor, record: Record, entry: Entry) -> None:
         """Put a statement before the judge and the market, its citations checked: for each the judge spends a query."""
         statement: Any = entry.move
         unknown = dict.fromkeys(cite.question for cite in statement.cites if cite.verified is None)
         if unknown:
-            await floor.parallel(
-                *(self.answer(floor, record, Query(question=question), "checks") for question in unknown)
-            )
+            await floor.parallel(*(self.answer(floor, record, Query(question=each), "checks") for each in unknown))
             statement = stamped(statement, partial(self.modal, floor, record))
         if statement.cites:
             await floor.charge("judge", "queries", len(statement.cites))
@@ -267,8 +257,9 @@ class MarketMaking(Protocol):
         if key not in record.memo:
             saw, said = record.turns[asked.turn]
             record.memo[key] = await self.ask(
-                floor, record, "adversary", Reply, saw, check=of(asked.question), to=("market", "judge"),
-                under=floor.step, relation="answers", task="examine", asks=asked.question, details={"said": said.move.content()},
+                floor, record, "adversary", Reply, saw, check=checked(of=asked.question),
+                to=("market", "judge"), under=floor.step, relation="answers", task="examine", asks=asked.question,
+                details={"said": said.move.content()},
             )  # fmt: skip
         return record.memo[key]
 
@@ -310,10 +301,7 @@ class PointerMarketMaking(MarketMaking):
     opens: Annotated[int, Field(ge=0)] = 16
 
     def roles(self, question: Question) -> dict[str, str]:
-        try:
-            Store().intern(question.text)
-        except Illegal as error:
-            raise UsageError(f"{error}; brackets and pointers in a question of {self.name} must be whole") from None
+        check_message(self.name, question.text)
         return super().roles(question)
 
     def opening(self) -> int:
@@ -327,20 +315,10 @@ def stamped(statement: Statement, modal: Callable[[str], str | None]) -> Stateme
         says = modal(cite.question)
         return cite.model_copy(update={"verified": None if says is None else says == cite.answer})
 
-    cites = tuple(map(stamp, statement.cites))
-    return statement if cites == statement.cites else statement.model_copy(update={"cites": cites})
+    return fill(statement, cites=tuple(map(stamp, statement.cites)))
 
 
 def pointed(move: Any, store: Store, visible: list[str], check: Callable[[Any], Move] | None) -> Move:
     """The check of any move where messages hold pointers: its brackets stored, then its own check."""
-    move = received(move, store, visible)
+    move = received(move, store, visible, "you; what may be opened and passed on is what was")
     return move if isinstance(move, Open) or check is None else check(move)
-
-
-def of(question: str) -> Callable[[Reply], Reply]:
-    """The check of a reply: it is put down as the answer to `question`."""
-
-    def check(reply: Reply) -> Reply:
-        return reply if reply.of == question else reply.model_copy(update={"of": question})
-
-    return check

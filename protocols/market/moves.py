@@ -33,13 +33,12 @@ class Citation(BaseModel):
         return f"M({self.question}) = {self.answer}{mark}"
 
 
-class Statement(Move):
+class Statement(Move, argues=True, marked={"claims": "answer"}, pointing=("text", "answer", "cites")):
     """What the adversary says to the judge. answer: the answer that it claims, if any. cites: what the market says.
 
     Whatever the adversary says about verification is replaced by what the protocol finds.
     """
 
-    argues: ClassVar[bool] = True
     kind: Literal["statement"] = "statement"
     text: Annotated[str, Field(max_length=400_000), Asked(person="Your statement (may be empty)")] = ""
     answer: Annotated[Text | None, Asked(person="Which answer does it claim", choices="text")] = None
@@ -58,9 +57,6 @@ class Statement(Move):
         questions its rule asks)."""
         return len(self.text.split()) + (self.answer is not None) + len(self.cites)
 
-    def prompt_attributes(self) -> dict[str, str]:
-        return {"kind": self.kind, **({} if self.answer is None else {"claims": self.answer})}
-
     def prompt_body(self) -> list[str | Part]:
         """The text, and an element for each citation, which no text can be taken for."""
         cited = (Part(cite.answer, "cited", cite.verified, (("question", cite.question),)) for cite in self.cites)
@@ -70,10 +66,10 @@ class Statement(Move):
         return None, [cite.question for cite in self.cites]
 
 
-class Query(Move):
+class Query(Move, argues=True, pointing=("question", "suppose")):
     """A question that the adversary puts to the market. suppose: what it might say, which the market is shown as said."""
 
-    argues: ClassVar[bool] = True
+    fixed_cells: ClassVar[int | None] = 0  # who asked knows what it asked
     kind: Literal["query"] = "query"
     question: Text
     suppose: Annotated[str, Field(max_length=20_000)] = ""
@@ -81,27 +77,17 @@ class Query(Move):
     def content(self) -> str:
         return f"{self.question}\nSuppose it is said: {self.suppose}" if self.suppose else self.question
 
-    def cells(self) -> int:
-        """0: who asked knows what it asked."""
-        return 0
 
-
-class Examine(Move):
+class Examine(Move, argues=True, marked={"of": "turn"}, pointing=("question",)):
     """A question to the adversary as it was when it made a statement. turn: the step of that statement."""
 
-    argues: ClassVar[bool] = True
+    read_as: ClassVar[str] = "To the author of the statement of step {turn}: {question}"
     kind: Literal["examine"] = "examine"
     turn: str
     question: Text
 
-    def content(self) -> str:
-        return f"To the author of the statement of step {self.turn}: {self.question}"
-
     def cells(self) -> int:
         return len(self.question.split())
-
-    def prompt_attributes(self) -> dict[str, str]:
-        return {"kind": self.kind, "of": self.turn}
 
     def prompt_body(self) -> str:
         return self.question

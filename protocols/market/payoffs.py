@@ -22,14 +22,9 @@ class Losses(NamedTuple):
 
 
 def losses(
-    prices: Sequence[Belief],
-    final: Belief,
-    *,
-    scoring: ScoringRule | None = None,
-    reward: Reward = "abs_move",
-    last: Last = "judge",
-    b: float = 1.0,
-) -> Losses:
+    prices: Sequence[Belief], final: Belief, *, scoring: ScoringRule | None = None, reward: Reward = "abs_move",
+    last: Last = "judge", b: float = 1.0,
+) -> Losses:  # fmt: skip
     """The losses of a play with prices p_0 … p_n (one before each of n statements, one after the last) and the judge's
     final belief p*.
 

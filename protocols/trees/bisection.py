@@ -8,37 +8,31 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from moot.protocols.engine.base import Protocol
+from moot.protocols.checks import TwoSided
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
-from moot.protocols.scoring import ScoringRule, most_paid, zero_sum
+from moot.protocols.scoring import ScoringRule
 
 
-class Split(Move):
+class Split(Move, argues=True, fixed_reading=2, worded="the left half sums to {left}, the right half to {right}"):
     """The claimant's split of a claim: cells [start, middle) sum to `left`, cells [middle, end) to `right`."""
 
-    argues: ClassVar[bool] = True
-    fixed_reading: ClassVar[int | None] = 2
-    worded: ClassVar[str] = "the left half sums to {left}, the right half to {right}"
     kind: Literal["split"] = "split"
     left: int
     right: int
 
 
-class Dispute(Move):
+class Dispute(Move, argues=True, fixed_reading=1, worded="the {half} half is wrong"):
     """The half that the opponent disputes."""
 
-    argues: ClassVar[bool] = True
-    fixed_reading: ClassVar[int | None] = 1
-    worded: ClassVar[str] = "the {half} half is wrong"
     kind: Literal["dispute"] = "dispute"
     half: Literal["left", "right"]
 
 
-class Bisection(Protocol):
+class Bisection(TwoSided):
     """Two answers to "what is the sum of these N integers?"; a claims the first, b disputes it.
 
     a splits its claim in halves, b picks the half that is wrong, down to one cell. The judge reads that path, adds two
@@ -49,10 +43,8 @@ class Bisection(Protocol):
     """
 
     name: ClassVar[str] = "bisection"
-    players: ClassVar[tuple[str, ...]] = ("debater", "judge")
     complexity_class: ClassVar[str | None] = "PSPACE"
     dynamics: ClassVar[str] = "sequential"
-    zero_sum: ClassVar[bool] = True
 
     scoring: ScoringRule = ScoringRule(rule="brier")
 
@@ -62,7 +54,7 @@ class Bisection(Protocol):
             raise UsageError(f"bisection needs data, a list of integers; {question.text!r} has {type(data).__name__}")
         if len(question.choices) != 2 or not all(choice.lstrip("-").isdigit() for choice in question.choices):
             raise UsageError(f"bisection needs two integers as choices, not {question.choices}")
-        return {"a": "debater", "b": "debater", "judge": "judge"}
+        return super().roles(question)
 
     def stances(self, question: Question) -> dict[str, int]:
         return {"a": 0, "b": 1}
@@ -76,26 +68,14 @@ class Bisection(Protocol):
             view = floor.said(source="all")
             split: Split = await floor.ask("a", Split, view=view, under=under, task="split", details=where)
             halves = {"left": split.left, "right": split.right}
-            view = floor.said(source="all")
             dispute = await floor.ask(
-                "b",
-                Dispute,
-                view=view,
-                under=floor.step,
-                relation="attacks",
-                task="dispute",
+                "b", Dispute, view=floor.said(source="all"), under=floor.step, relation="attacks", task="dispute",
                 details={**where, **halves},
-            )
+            )  # fmt: skip
             under = floor.step
             start, end = (start, middle) if dispute.half == "left" else (middle, end)
             claim = halves[dispute.half]
-        view = floor.said(source="metered")
-        verdict = await floor.ask("judge", Verdict, view=view, task="verdict")
-        payoffs = zero_sum(self.scoring, verdict.probabilities, ("a", "b"))
-        return Decided(verdict, payoffs=payoffs, step=floor.step)
-
-    def utility_bound(self, question: Question) -> float:
-        return most_paid(self.scoring, 2)
+        return await self.judged(floor, floor.said(source="metered"))
 
     def full_tree_size(self, question: Question) -> int | None:
         return 2 * len(question.data) - 1 if isinstance(question.data, list) else None

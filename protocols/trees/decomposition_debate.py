@@ -13,10 +13,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from moot.protocols.amplification.moves import Text
+from moot.protocols.checks import checked, choose, need_choices
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Answer, Move, Verdict
+from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry, Source
@@ -43,11 +43,9 @@ class Claim(BaseModel):
         return f"{self.question} → {self.answer}"
 
 
-class Decomposition(Move):
+class Decomposition(Move, argues=True, filled=("of",)):
     """The claims that a claim rests on. of: its question (the protocol fills it in)."""
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("of",)
     kind: Literal["decomposition"] = "decomposition"
     of: str = ""
     claims: Annotated[tuple[Claim, ...], Field(min_length=1)]
@@ -62,31 +60,22 @@ class Decomposition(Move):
         return f"{self.of} rests on" + "".join(f"\n({i}) {claim}" for i, claim in enumerate(self.claims, 1))
 
 
-class Pick(Move):
+class Pick(Move, argues=True, fixed_cells=1, read_as="{claim}"):
     """The number of the claim, of those just given, that the debate goes on about: "1" is the first."""
 
-    argues: ClassVar[bool] = True
-    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["pick"] = "pick"
     claim: Text
-
-    def content(self) -> str:
-        return self.claim
 
     def in_words(self) -> str:
         return "the claim does not follow" if self.claim == FOLLOWS else f"claim ({self.claim})"
 
 
-class Claimed(Move):
+class Claimed(Move, fixed_cells=1, read_as="{of} → {answer}"):
     """A claim as the judge is shown it. Nobody is asked for it."""
 
-    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["claimed"] = "claimed"
     of: str
     answer: str
-
-    def content(self) -> str:
-        return f"{self.of} → {self.answer}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,47 +108,30 @@ class ClaimTree(Protocol):
     judge_source: Source = "metered"
 
     def roles(self, question: Question) -> dict[str, str]:
-        if len(question.choices) < 2:
-            raise UsageError(f"{self.name} needs two or more choices; {question.text!r} has none")
+        need_choices(self, question)
         return {"a": "prover", "b": self.players[1], "judge": "judge"}
 
     async def claim(self, floor: Floor, question: Question) -> tuple[Stated, int]:
         """What a claims of the whole question, and which choice that is."""
-
-        def check(move: Answer) -> Answer:
-            if move.choice >= len(question.choices):
-                raise Illegal(f"answer {move.choice} is none of the {len(question.choices)} choices")
-            return move
-
-        answer = await floor.ask("a", Answer, view=floor.said(source=self.source), check=check, task="answer")
-        return Stated(question.text, question.choices[answer.choice], floor.step), answer.choice
+        choice = await choose(floor, "a", self.source)
+        return Stated(question.text, question.choices[choice], floor.step), choice
 
     async def parts(self, floor: Floor, claim: Stated, round: int, under: str | None) -> tuple[Stated, ...]:
         """The claims that a rests a claim on."""
-
-        def check(move: Decomposition) -> Decomposition:
-            if len(move.claims) > self.width:
-                raise Illegal(f"at most {self.width} claims may be given here, not {len(move.claims)}")
-            return move.model_copy(update={"of": claim.question})
-
-        made = await floor.ask(
-            "a", Decomposition, view=floor.said(source=self.source), check=check, under=under, task="decompose",
-            claim=claim.question, claimed=claim.answer, round=round, rounds=self.rounds, most={"claims": self.width},
+        most = {"claims": self.width}
+        made: Decomposition = await floor.ask(
+            "a", Decomposition, view=floor.said(source=self.source), check=checked(most=most, of=claim.question),
+            under=under, task="decompose", claim=claim.question, claimed=claim.answer, round=round, rounds=self.rounds,
+            most=most,
         )  # fmt: skip
         return tuple(Stated(each.question, each.answer, floor.step) for each in made.claims)
 
     async def pick(self, floor: Floor, seat: str, parts: Sequence[Stated], round: int, *more: str) -> int:
         """Which part the seat picks, as an index; -1 for "0", where that is among `more`."""
-        numbers = [*more, *(str(number) for number in range(1, len(parts) + 1))]
-
-        def check(move: Pick) -> Pick:
-            if move.claim not in numbers:
-                raise Illegal(f"{move.claim[:40]!r} is none of {', '.join(numbers)}")
-            return move
-
-        picked = await floor.ask(
-            seat, Pick, view=floor.said(source=self.source), check=check, under=parts[0].step, relation="attacks",
-            task="pick", round=round, rounds=self.rounds, one_of={"claim": numbers},
+        one_of = {"claim": [*more, *map(str, range(1, len(parts) + 1))]}
+        picked: Pick = await floor.ask(
+            seat, Pick, view=floor.said(source=self.source), check=checked(one_of), under=parts[0].step,
+            relation="attacks", task="pick", round=round, rounds=self.rounds, one_of=one_of,
         )  # fmt: skip
         return int(picked.claim) - 1
 

@@ -6,12 +6,13 @@ Rule of this file: moves, what they say of themselves, and the check that claims
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from moot.protocols.amplification.moves import Text
+from moot.protocols.checks import fill, shortened
 from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.moves import Asked, Move
 from moot.protocols.limits import Limit
@@ -28,15 +29,13 @@ RELATIONS = {
 """How a claim that follows a response stands to the claim that was responded to."""
 
 
-class Assertion(Move):
+class Assertion(Move, argues=True, filled=("to", "label", "missing"), marked={"to": "to", "label": "label"}):
     """A claim, a node of the argument tree. cites: ids (steps) of earlier claims that it rests on.
 
     The protocol fills in `to` and `label`, the claim that it stands under ("" for the question) and the response that
     it follows; and in `missing`, the cited ids that name no claim made before it.
     """
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("to", "label", "missing")
     kind: Literal["assertion"] = "assertion"
     text: Annotated[str, Field(max_length=400_000), Asked(person="Your claim")]
     cites: Annotated[tuple[Text, ...], Asked(person="Earlier claims that it rests on, by step (may be empty)")] = ()
@@ -48,10 +47,10 @@ class Assertion(Move):
     @classmethod
     def _listed(cls, value: Any) -> Any:
         """Ids as models and people write them: one text, numbers, nothing."""
-        if isinstance(value, (str, int, float)) or value is None:
-            return tuple(re.findall(r"[\w.\-]+", "" if value is None else str(value)))
+        if isinstance(value, (str, int, float)):
+            return tuple(re.findall(r"[\w.\-]+", str(value)))
         if not isinstance(value, (list, tuple)):
-            return value
+            return () if value is None else value
         return tuple(str(each) if isinstance(each, (int, float)) else each for each in value)
 
     def content(self) -> str:
@@ -69,8 +68,8 @@ class Assertion(Move):
         return f"{self.label or 'under'}, to {self.to}" if self.to else ""
 
     def prompt_attributes(self) -> dict[str, str]:
-        found = {"to": self.to, "label": self.label, "cites": " ".join(self.steps_cited())}
-        return {"kind": self.kind, **{name: value for name, value in found.items() if value}}
+        cites = " ".join(self.steps_cited())
+        return super().prompt_attributes() | ({"cites": cites} if cites else {})
 
     def prompt_body(self) -> str:
         return self.text
@@ -79,27 +78,19 @@ class Assertion(Move):
         return [each for each in self.cites if each not in self.missing]
 
 
-class Response(Move):
+class Response(Move, filled=("to",), fixed_cells=1, read_as="{label}, to claim {to}"):
     """What a debater says to the claim of the step `to`, which the protocol fills in."""
 
-    filled: ClassVar[tuple[str, ...]] = ("to",)
-    fixed_cells: ClassVar[int | None] = 1
+    marked: ClassVar[Mapping[str, str]] = {"to": "to", "label": "label"}
     kind: Literal["response"] = "response"
     label: Label
     to: str = ""
 
-    def content(self) -> str:
-        return f"{self.label}, to claim {self.to}"
 
-    def prompt_attributes(self) -> dict[str, str]:
-        return {"kind": self.kind, **({"to": self.to} if self.to else {}), "label": self.label}
-
-
-class Reaction(Move):
+class Reaction(Move, fixed_cells=1):
     """What a seat does in an argument tree: a response to the claim `to` ("q": the question), or none (""), and how
     many claims of its own it then puts under it."""
 
-    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["reaction"] = "reaction"
     to: Text
     label: Literal["", "yes", "no", "yes but", "secondary objection", "main objection"] = ""
@@ -123,9 +114,7 @@ def stated(
             raise Illegal("the claim is empty")
         if len(move.cites) > most:
             raise Illegal(f"at most {most} claims may be cited, not {len(move.cites)}")
-        text = move.text if limit is None else limit.apply(move.text)
         missing = tuple(each for each in dict.fromkeys(move.cites) if each not in known)
-        filled = {"text": text, "to": to, "label": label, "missing": missing}
-        return move.model_copy(update=filled)
+        return fill(shortened(move, limit), to=to, label=label, missing=missing)
 
     return check

@@ -6,46 +6,37 @@ Brown-Cohen, Irving and Piliouras 2025, Avoiding obfuscation with prover-estimat
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from moot.protocols.checks import checked
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Move
+from moot.protocols.engine.moves import Move, Share
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry
 from moot.protocols.trees.decomposition_debate import ClaimTree, Stated, believed
-
-if TYPE_CHECKING:
-    from moot.protocols.trees.stability import Rests, Stability
+from moot.protocols.trees.stability import Rests, Stability, stability
 
 LOW, FINE, HIGH = -1, 0, 1
 SIGNS = {str(LOW): "the estimate is too low", str(FINE): "it is fine", str(HIGH): "it is too high"}
 
 
-class Estimate(Move):
+class Estimate(Move, argues=True, filled=("of",), fixed_cells=1, read_as="{of}: {probability:.6g}"):
     """The probability that a claim is right. of: its question (the protocol fills it in)."""
 
-    argues: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("of",)
-    fixed_cells: ClassVar[int | None] = 1
     worded: ClassVar[str] = "{of} is right with probability {probability}"
     kind: Literal["estimate"] = "estimate"
     of: str = ""
-    probability: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-
-    def content(self) -> str:
-        return f"{self.of}: {self.probability:.6g}"
+    probability: Share
 
 
-class Call(Move):
+class Call(Move, argues=True, fixed_cells=1):
     """Where the prover says that the estimate of the claim at hand errs: -1 too low, 1 too high, 0 that it is fine."""
 
-    argues: ClassVar[bool] = True
-    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["call"] = "call"
     sign: Literal[-1, 0, 1]
 
@@ -53,10 +44,9 @@ class Call(Move):
         return SIGNS[str(self.sign)]
 
 
-class Sampled(Move):
+class Sampled(Move, fixed_cells=1):
     """What a trusted coin of the estimate made of a part: whether its claimed answer holds. Nobody is asked for it."""
 
-    fixed_cells: ClassVar[int | None] = 1
     kind: Literal["sampled"] = "sampled"
     of: str
     answer: str
@@ -134,8 +124,8 @@ class ProverEstimator(ClaimTree):
         told: list[Any] = [entry.move.model_dump(include={"of", "answer", "holds"}) for entry in samples]
         made: Estimate = await floor.ask(
             "b", Estimate, view=floor.said(source=self.source), under=under, relation="attacks", task="estimate",
-            check=_about(claim), claim=claim.question,
-            claimed=claim.answer, round=t, rounds=self.rounds, details={"coins": told},
+            check=checked(of=claim.question), claim=claim.question, claimed=claim.answer, round=t, rounds=self.rounds,
+            details={"coins": told},
         )  # fmt: skip
         return made.probability, floor.step
 
@@ -154,8 +144,6 @@ class ProverEstimator(ClaimTree):
 
     def stable(self, claims: Iterable[Rests]) -> Stability:
         """Whether the claims of an instance are (epsilon, rho)-stable, measured: see `moot.protocols.trees.stability`."""
-        from moot.protocols.trees.stability import stability
-
         return stability(claims, self.epsilon, self.rho)
 
     def utility_bound(self, question: Question) -> float:
@@ -163,7 +151,3 @@ class ProverEstimator(ClaimTree):
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"a": 2 + 3 * self.rounds, "b": 1 + self.rounds * self.width, "judge": 1 + 2 * self.rounds}
-
-
-def _about(claim: Stated) -> Callable[[Estimate], Estimate]:
-    return lambda move: move.model_copy(update={"of": claim.question})

@@ -7,25 +7,23 @@ said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from moot.protocols.checks import TwoSided, checked
 from moot.protocols.debate.parts import limits
-from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry, Source
 from moot.protocols.limits import Limit
-from moot.protocols.scoring import ScoringRule, most_paid, zero_sum
+from moot.protocols.scoring import ScoringRule
 from moot.protocols.trees.moves import RELATIONS, Assertion, Response, stated
 
 
-class RecursiveDebate(Protocol):
+class RecursiveDebate(TwoSided):
     """a claims the first answer; b says yes, or objects; a says yes to the main objection, or objects to that; and so
     on.
 
@@ -42,10 +40,8 @@ class RecursiveDebate(Protocol):
     """
 
     name: ClassVar[str] = "recursive-debate"
-    players: ClassVar[tuple[str, ...]] = ("debater", "judge")
     complexity_class: ClassVar[str | None] = "PSPACE"
     dynamics: ClassVar[str] = "sequential"
-    zero_sum: ClassVar[bool] = True
 
     depth: Annotated[int, Field(ge=0)] = 4
     objections: Annotated[int, Field(ge=1)] = 2
@@ -53,11 +49,6 @@ class RecursiveDebate(Protocol):
     cites: Annotated[int, Field(ge=0)] = 4
     judge_source: Source = "metered"
     scoring: ScoringRule = ScoringRule(rule="brier")
-
-    def roles(self, question: Question) -> dict[str, str]:
-        if len(question.choices) != 2:
-            raise UsageError(f"a recursive debate needs 2 choices; {question.text!r} has {len(question.choices)}")
-        return {"a": "debater", "b": "debater", "judge": "judge"}
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         said: list[str] = []  # the steps of all claims, in order
@@ -71,9 +62,7 @@ class RecursiveDebate(Protocol):
                 break
             claim, speaker, rival = answer, rival, speaker
         view = floor.only(question.text, *line, choices=question.choices, source=self.judge_source)
-        verdict = await floor.ask("judge", Verdict, view=view, task="verdict")
-        payoffs = zero_sum(self.scoring, verdict.probabilities, ("a", "b"))
-        return Decided(verdict, payoffs=payoffs, step=floor.step)
+        return await self.judged(floor, view)
 
     async def _respond(self, floor: Floor, seat: str, to: str, said: list[str]) -> Entry:
         """The seat's main objection to a claim, or its yes, after what it says on the side."""
@@ -81,8 +70,8 @@ class RecursiveDebate(Protocol):
         while True:
             labels = ["yes", "main objection", *(["secondary objection", "yes but"] if left > 1 else [])]
             response = await floor.ask(
-                seat, Response, view=floor.said(source="all"), check=_labelled(to, labels), task="respond", claim=to,
-                answer="ab".index(seat), one_of={"label": labels},
+                seat, Response, view=floor.said(source="all"), check=checked({"label": labels}, to=to), task="respond",
+                claim=to, answer="ab".index(seat), one_of={"label": labels},
             )  # fmt: skip
             if response.label == "yes":
                 return Entry(floor.step, seat, response)
@@ -108,20 +97,6 @@ class RecursiveDebate(Protocol):
             return None
         return f"the line was cut at depth {self.depth}: its last claim could not be objected to"
 
-    def utility_bound(self, question: Question) -> float:
-        return most_paid(self.scoring, 2)
-
     def most_moves(self, question: Question) -> dict[str, int] | None:
         turns = 2 * self.objections  # a label and a claim each
         return {"a": 1 + turns * (self.depth // 2), "b": turns * -(-self.depth // 2), "judge": 1}
-
-
-def _labelled(to: str, labels: list[str]) -> Callable[[Response], Response]:
-    """The check of a response: one of these labels, and about this claim."""
-
-    def check(move: Response) -> Response:
-        if move.label not in labels:
-            raise Illegal(f"the response {move.label!r} is not to be had here: it is one of {', '.join(labels)}")
-        return move if move.to == to else move.model_copy(update={"to": to})
-
-    return check

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from moot.protocols.debate.parts import SpeechesOrConcessions as SpeechesOrConcessions
     from moot.protocols.debate.propaganda import Propaganda as Propaganda
     from moot.protocols.debate.side_swapped import SideSwapped as SideSwapped
+    from moot.protocols.engine import __version__ as __version__
     from moot.protocols.engine.base import Protocol as Protocol
     from moot.protocols.engine.base import payoffs_of as payoffs_of
     from moot.protocols.engine.errors import AgentError as AgentError
@@ -98,7 +99,6 @@ if TYPE_CHECKING:
     from moot.protocols.engine.outcomes import Unreadable as Unreadable
     from moot.protocols.engine.question import Question as Question
     from moot.protocols.engine.question import Sample as Sample
-    from moot.protocols.engine.version import __version__ as __version__
     from moot.protocols.engine.view import Brief as Brief
     from moot.protocols.engine.view import Entry as Entry
     from moot.protocols.engine.view import Request as Request

@@ -3,7 +3,7 @@
 Rule of this file: the oracle answers the same every time; what is drawn is in `noisy_oracle.py`."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from random import Random
 from typing import Any, ClassVar
@@ -14,75 +14,10 @@ from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.games.cross_examination import Examination
 from moot.protocols.games.doubly_efficient_steps import Accept, Fault, Value, Witness, address, step_of
-from moot.protocols.games.step_machines import Look, StepMachine, machine_named, query_of, redone, run_of
+from moot.protocols.games.step_machines import StepMachine, machine_named, query_of, redone, run_of
 from moot.tasks.base import Task
+from moot.tasks.oracle.machines import Subset, Tally
 from moot.tasks.programs.play import Play, Program, TaskProgram, ruled
-
-
-class Tally(StepMachine):
-    """Does the oracle approve of at least m of n items? Input: {"items": n, "least": m}. Step t counts those up to item t,
-    with one query; the last of n + 1 compares."""
-
-    name: ClassVar[str] = "tally"
-
-    def steps(self, look: Look) -> int:
-        return int(look("items")) + 1
-
-    def width(self, look: Look) -> int:
-        return len(str(look("items")))
-
-    def inputs(self, look: Look, t: int) -> tuple[int, ...]:
-        return (t - 1,) if t else ()
-
-    def query(self, look: Look, t: int, values: Sequence[str]) -> str | None:
-        return f"item({t})" if t < look("items") else None
-
-    def value(self, look: Look, t: int, values: Sequence[str], bit: bool | None) -> str:
-        before = whole(values[0]) if values else 0
-        return str(int(before >= look("least"))) if bit is None else str(before + bit)
-
-
-class Subset(StepMachine):
-    """Do some items of which the oracle approves have weights that add up to the target? The witness chooses items.
-    Input: {"weights": [w_0, …, w_{n-1}], "target": W, "items": n}, weights of at least 1. Steps 0 to n - 1 are the witness,
-    "1" for a chosen item; step n + i adds item i if it is chosen and approved of; the last step compares."""
-
-    name: ClassVar[str] = "subset"
-
-    def steps(self, look: Look) -> int:
-        return 2 * int(look("items")) + 1
-
-    def free(self, look: Look) -> int:
-        return int(look("items"))
-
-    def width(self, look: Look) -> int:
-        return 2 + len(str(look("target")))
-
-    def inputs(self, look: Look, t: int) -> tuple[int, ...]:
-        n = look("items")
-        if t == 2 * n:
-            return (t - 1,)
-        return (t - n,) if t == n else (t - n, t - 1)
-
-    def query(self, look: Look, t: int, values: Sequence[str]) -> str | None:
-        n = look("items")
-        return f"item({t - n})" if t < 2 * n and values[0] == "1" else None
-
-    def value(self, look: Look, t: int, values: Sequence[str], bit: bool | None) -> str:
-        n, target = look("items"), look("target")
-        if t == 2 * n:
-            return str(int(whole(values[0]) == target))
-        before = whole(values[1]) if t > n else 0
-        # What is over the target stays over it, and its values short.
-        return str(min(before + look("weights", t - n), target + 1)) if bit else str(before)
-
-
-def whole(text: str) -> int:
-    """The number that a value writes, as `str` would. ValueError when it writes none."""
-    if not text.isdecimal() or not text.isascii() or str(int(text)) != text:
-        raise ValueError(f"{text!r} is no number")
-    return int(text)
-
 
 STEPPED = Play({"debater": "honest", "judge": "redoer"}, "1")
 

@@ -16,11 +16,8 @@ if TYPE_CHECKING:
 
 
 def citation_graph(transcript: Play) -> networkx.DiGraph[str]:
-    """The claims of a play by their steps, with an edge from each to every earlier claim that it cites.
-
-    Node attributes: seat, text, to (the claim that it stands under, "q" for the question), relation, and missing (cited
-    ids that name no claim). It has no circle: a claim can cite none that was made after it.
-    """
+    """The claims of a play by their steps, with an edge from each to every earlier claim that it cites; so without a circle.
+    Node attributes: seat, text, to (what it stands under, "q" for the question), relation, missing (cited ids of no claim)."""
     import networkx
 
     import_moves_of(transcript.started["protocol"]["name"])
@@ -30,10 +27,8 @@ def citation_graph(transcript: Play) -> networkx.DiGraph[str]:
         if move is None or type(move).steps_cited is Move.steps_cited:
             continue
         step, data = event["step"], event["move"]
-        graph.add_node(
-            step, seat=event["seat"], text=data.get("text") or move.in_words(), to=event["under"],
-            relation=event["relation"], missing=data.get("missing", ()),
-        )  # fmt: skip
+        place = {"seat": event["seat"], "to": event["under"], "relation": event["relation"]}
+        graph.add_node(step, text=data.get("text") or move.in_words(), missing=data.get("missing", ()), **place)
         graph.add_edges_from((step, cited) for cited in move.steps_cited())
     return graph
 
@@ -45,11 +40,8 @@ def support_circle(transcript: Play) -> tuple[str, ...]:
 
     cited = citation_graph(transcript)
     graph: Any = networkx.DiGraph(cited.edges)
-    graph.add_edges_from(
-        (place["to"], step)
-        for step, place in cited.nodes(data=True)
-        if place["relation"] == "supports" and place["to"] != "q"
-    )
+    places = cited.nodes(data=True)
+    graph.add_edges_from((it["to"], step) for step, it in places if it["relation"] == "supports" and it["to"] != "q")
     try:
         return tuple(start for start, _ in networkx.find_cycle(graph))
     except networkx.NetworkXNoCycle:
@@ -60,10 +52,7 @@ def responses(transcript: Play) -> dict[str, dict[str, str]]:
     """The last thing that each seat says to each claim ("q": the question), by step: {"4": {"b": "main objection"}}."""
     found: dict[str, dict[str, str]] = {}
     for event in transcript.events():
-        if (
-            event["event"] == "moved"
-            and event["move"].get("kind") in ("response", "reaction")
-            and event["move"]["label"]
-        ):
-            found.setdefault(event["move"]["to"], {})[event["seat"]] = event["move"]["label"]
+        move = event["move"] if event["event"] == "moved" else {}
+        if move.get("kind") in ("response", "reaction") and move["label"]:
+            found.setdefault(move["to"], {})[event["seat"]] = move["label"]
     return found

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from moot.complexity.play import Play
-from moot.complexity.spending import number, percent
+from moot.complexity.spending import percent
 from moot.protocols.text import one_line, visible
 from moot.transcripts.display.scenes import Piece, Scene, cast, scenes, walk
 from moot.transcripts.display.words import ending, scored, setting
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import networkx
 
 
+_RULE = '<p style="border-bottom:1px solid #8888;margin-top:1em"><b>{}</b></p>'
 _HUES = (200, 320, 140, 30, 260)
 _MOST = 500  # statements shown in a notebook; the rest is counted
 
@@ -31,30 +33,24 @@ def as_html(transcript: Play) -> str:
     """The transcript as a self-contained piece of HTML, with the same content as `as_text`."""
     shown = scenes(transcript)
     people = cast(transcript, shown)
-    hues = {person.seat: _HUES[i % len(_HUES)] for i, person in enumerate(people)}
+    hues = dict(zip(people, cycle(_HUES)))
     question = transcript.question
     out = ['<div style="max-width:60em;line-height:1.4">', f"<p><b>{_text(question.text)}</b></p>"]
     if question.choices:
         choices = "".join(f"<li>{_text(choice)}</li>" for choice in question.choices)
         out.append(f'<ol start="0" style="margin:0">{choices}</ol>')
     out.append(f"<p>{_text(setting(transcript))}</p><ul>")
-    for person in people:
-        line = f"{person.role}: {person.agent}"
-        if person.defends is not None:
-            line += f"; defends {person.defends}"
-        for measure, limit in person.bound.items():
-            line += f"; at most {number(limit)} {measure.replace('_', ' ')}"
-        out.append(f"<li>{_name(person.seat, hues)} {_text(line)}</li>")
+    out.extend(f"<li>{_name(seat, hues)} {_text(who)}</li>" for seat, who in people.items())
     out.append("</ul>")
     heading = ""
     for scene in shown[:_MOST]:
         if scene.heading and scene.heading != heading:
             heading = scene.heading
-            out.append(f'<p style="border-bottom:1px solid #8888;margin-top:1em"><b>{_text(heading)}</b></p>')
+            out.append(_RULE.format(_text(heading)))
         out.append(_scene(scene, hues))
     if len(shown) > _MOST:
         out.append(f"<p>… and {len(shown) - _MOST} more statements, in steps()</p>")
-    out.append('<p style="border-bottom:1px solid #8888;margin-top:1em"><b>Outcome</b></p>')
+    out.append(_RULE.format("Outcome"))
     out.append(f"<p><b>{_text(ending(transcript))}</b></p>")
     out.extend(f"<p>{_text(line)}</p>" for line in scored(transcript))
     out.append(f'<p style="opacity:.6">digest <code>{_text(transcript.digest)}</code></p></div>')
@@ -68,10 +64,6 @@ def _name(seat: str, hues: dict[str, int]) -> str:
 def _scene(scene: Scene, hues: dict[str, int]) -> str:
     if scene.note is not None:
         return f'<p style="opacity:.6">({_text(one_line(scene.note, 500))})</p>'
-    head = f"· {scene.kind}"
-    if scene.defends is not None:
-        head += f" for {scene.defends}"
-    head += f" · step {scene.step}" + (f" · {scene.extra}" if scene.extra else "")
     body = _bars(scene.choices, scene.beliefs)
     if scene.rule is not None:
         body = f'<div style="color:#c33">rejected: {_text(one_line(scene.rule, 500))}</div>'
@@ -79,7 +71,7 @@ def _scene(scene: Scene, hues: dict[str, int]) -> str:
         body = f'<div style="white-space:pre-wrap">{"".join(map(_piece, scene.pieces))}</div>' + body
     hue = hues.get(scene.seat, 0)
     frame = f"border-left:3px solid hsl({hue},70%,60%);padding-left:.7em;margin:.6em 0"
-    return f'<div style="{frame}"><div>{_name(scene.seat, hues)} {_text(head)}</div>{body}</div>'
+    return f'<div style="{frame}"><div>{_name(scene.seat, hues)} {_text(scene.head)}</div>{body}</div>'
 
 
 def _piece(piece: Piece) -> str:
@@ -91,13 +83,11 @@ def _piece(piece: Piece) -> str:
 
 def _bars(choices: Sequence[str], beliefs: Sequence[float]) -> str:
     rows = []
-    for index, belief in enumerate(beliefs):
-        name = choices[index] if index < len(choices) else str(index)
+    for name, belief in zip([*choices, *map(str, range(len(choices), len(beliefs)))], beliefs, strict=False):
         wide = max(0.0, min(100.0, 100 * belief))
         inner = f'<div style="width:{wide:.1f}%;background:#58a;height:.8em"></div>'
-        rows.append(f"<tr><td>{_text(one_line(name, 60))}</td>"
-                    f'<td style="width:20em"><div style="background:#8883">{inner}</div></td>'
-                    f"<td>{percent(belief)}</td></tr>")  # fmt: skip
+        bar = f'<td style="width:20em"><div style="background:#8883">{inner}</div></td>'
+        rows.append(f"<tr><td>{_text(one_line(name, 60))}</td>{bar}<td>{percent(belief)}</td></tr>")
     return f"<table>{''.join(rows)}</table>" if rows else ""
 
 
@@ -106,8 +96,8 @@ def tree_html(graph: networkx.DiGraph[str], most: int = 500) -> str:
     lines, count = [], 0
     depths: dict[str, int] = {}
     for node, _, relation, again in walk(graph):
-        parents = [depths[parent] for parent in graph.predecessors(node) if parent in depths]
-        depth = depths.setdefault(node, min(parents) + 1 if parents else 0)
+        above = min((depths[parent] for parent in graph.predecessors(node) if parent in depths), default=-1)
+        depth = depths.setdefault(node, above + 1)
         attributes, count = graph.nodes[node], count + 1
         if count > most:
             continue

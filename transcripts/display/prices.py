@@ -21,13 +21,9 @@ Belief = tuple[float, ...]
 
 @dataclass(frozen=True, slots=True)
 class PricePath:
-    """The prices of one play, and what they come to.
-
-    prices: p_0 … p_n, one before each of the n statements and one after the last. statements: their steps. final: the
-    judge's belief p*; None while the play is not decided. losses: of market and adversary, by step; None likewise.
-    converged: how many statements it took until the price had settled; None when it had not.
-    queries: what the adversary asked the market or frozen copies.
-    """
+    """The prices of one play. prices: p_0 … p_n, one before each of the n statements and one after the last. statements:
+    their steps. final: the judge's belief p*, and losses, of market and adversary by step: None while not decided.
+    converged: the statements until the price had settled, or None. queries: what the adversary asked the market or copies."""
 
     prices: tuple[Belief, ...]
     statements: tuple[str, ...]
@@ -67,10 +63,8 @@ def quadratic_variation(prices: Sequence[Sequence[float]]) -> float:
 
 
 def price_path(transcript: Play) -> PricePath:
-    """The price path of a play of market making, finished or not. What the market answered to queries is no part of it.
-
-    Raises UsageError when the transcript is of another protocol.
-    """
+    """The price path of a play of market making, finished or not, without what the market answered to queries. Raises
+    UsageError when the transcript is of another protocol."""
     protocol = transcript.protocol
     if not isinstance(protocol, MarketMaking):
         raise UsageError(f"{transcript.name} is a play of {protocol.name}, which has no prices")
@@ -85,11 +79,8 @@ def price_path(transcript: Play) -> PricePath:
             statements.append(step.step)
         elif kind in ("query", "examine"):
             queries += 1
-    settled = (
-        count
-        for count, move in enumerate((distance(one, other) for one, other in pairwise(prices)), 1)
-        if protocol.tolerance is not None and move <= protocol.tolerance
-    )
+    moved = enumerate((distance(one, other) for one, other in pairwise(prices)), 1)
+    settled = (at for at, move in moved if protocol.tolerance is not None and move <= protocol.tolerance)
     outcome = transcript.outcome
     final = outcome.verdict.probabilities if isinstance(outcome, Decided) else None
     paid = None if final is None else protocol.losses(prices, final)

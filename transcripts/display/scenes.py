@@ -6,13 +6,17 @@ Rule of this file: it knows events, and asks each move what it says; it knows no
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from moot.complexity.play import Play, path_of
+from moot.complexity.spending import number
 from moot.protocols.engine.errors import MootError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move, Part
+from moot.protocols.engine.question import Question
 from moot.protocols.engine.quoting import segments
 from moot.protocols.engine.recorded import recorded_move, words_of
 from moot.protocols.text import one_line
@@ -32,16 +36,12 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One move, or one that was rejected by `rule`, or a note on what happened.
-
-    heading: of the part of the play that it stands in ("Round 1 of 2"). defends: the choice that its speaker argues for,
-    when the protocol gave it one. beliefs: the probabilities of a verdict over `choices`, which are those of the question
-    that was put to the speaker.
-    """
+    """One move, or one that was rejected by `rule`, or a note on what happened. heading: of the part of the play that it
+    stands in ("Round 1 of 2"). defends: the choice that the protocol gave its speaker to argue for. beliefs: of a verdict
+    over `choices`, those of the question that was put to the speaker."""
 
     step: str
     seat: str
-    role: str
     kind: str
     heading: str = ""
     defends: str | None = None
@@ -52,51 +52,48 @@ class Scene:
     rule: str | None = None
     note: str | None = None
 
-
-@dataclass(slots=True)
-class Cast:
-    """Who sits where: role, how the agent described itself, what it defends (None: nothing, or it varies), bounds."""
-
-    seat: str
-    role: str
-    agent: str
-    defends: str | None = None
-    bound: Mapping[str, int | float] = field(default_factory=dict)
+    @property
+    def head(self) -> str:
+        """What stands above it, after the seat."""
+        defends = "" if self.defends is None else f" for {self.defends}"
+        return f"· {self.kind}{defends} · step {self.step}" + (f" · {self.extra}" if self.extra else "")
 
 
 def scenes(transcript: Play) -> list[Scene]:
     """Every move of the play in the order of its steps, rejected ones and interruptions included."""
-    put = put_to(transcript)
-    own = Put({}, transcript.question.text, transcript.question.choices)
-    roles: Mapping[str, str] = transcript.started["roles"]
-    found: list[tuple[tuple[int, ...], int, Scene]] = []
+    put, own = put_to(transcript), transcript.question
+    found: list[tuple[tuple[int, ...], Scene]] = []
     place: tuple[int, ...] = (-1,)
-    for number, event in enumerate(transcript.events()):
+    for event in transcript.events():
         name = event["event"]
         if name in ("moved", "rejected"):
             place = path_of(event["step"])
-            found.append((place, number, _scene(event, roles, put.get(event["step"], own), own)))
+            found.append((place, _scene(event, *put.get(event["step"], ({}, own)), own)))
         elif note := _note(event):
             if name in ("entered", "attempted"):
                 place = path_of(event["step"])
-            found.append((place, number, Scene(event.get("step", ""), event.get("seat", ""), "", name, note=note)))
-    found.sort(key=lambda item: item[:2])
-    return [scene for _, _, scene in found]
+            found.append((place, Scene(event.get("step", ""), event.get("seat", ""), name, note=note)))
+    return [scene for _, scene in sorted(found, key=itemgetter(0))]
 
 
-def cast(transcript: Play, shown: list[Scene]) -> list[Cast]:
-    """Who sat where."""
+def cast(transcript: Play, shown: list[Scene]) -> dict[str, str]:
+    """Who sat in each seat: its role, how the agent described itself, the answer that it defends all along, its bounds."""
     defended: dict[str, set[str]] = {}
-    for seat, index in stances(transcript).items():
-        defended[seat] = {_choice(transcript.question.choices, index)}
+    with suppress(MootError):  # where the protocol is not installed here
+        for seat, index in transcript.protocol.stances(transcript.question).items():
+            defended[seat] = {_choice(transcript.question.choices, index)}
     for scene in shown:
         if scene.defends is not None:
             defended.setdefault(scene.seat, set()).add(scene.defends)
-    return [
-        Cast(seat, role, described(transcript.seats.get(seat)),
-             next(iter(defended[seat])) if len(defended.get(seat, ())) == 1 else None, transcript.bounds.get(seat, {}))
-        for seat, role in transcript.started["roles"].items()
-    ]  # fmt: skip
+    found = {}
+    for seat, role in transcript.started["roles"].items():
+        found[seat] = f"{role}: {described(transcript.seats.get(seat))}"
+        if len(defends := defended.get(seat, set())) == 1:
+            found[seat] += f"; defends {defends.pop()}"
+        if bound := transcript.bounds.get(seat):
+            most = (f"{number(limit)} {measure.replace('_', ' ')}" for measure, limit in bound.items())
+            found[seat] += f"; at most {', '.join(most)}"
+    return found
 
 
 def described(agent: Any) -> str:
@@ -104,71 +101,41 @@ def described(agent: Any) -> str:
     if not isinstance(agent, Mapping):
         return "unknown" if agent is None else one_line(str(agent), 60)
     named = [str(agent[key]) for key in ("agent", "model", "name") if isinstance(agent.get(key), str)]
-    members = agent.get("members")
-    if isinstance(members, list):
+    if isinstance(members := agent.get("members"), list):
         linked = "" if named and named[-1].endswith("-of") else "of "
         named.append(linked + ", ".join(described(member) for member in members))
     return one_line(" ".join(named) or "an agent that does not describe itself", 80)
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
-    """What was put to a seat: the brief of the ask, and the question with its choices, as it was shown there."""
-
-    brief: Mapping[str, Any]
-    question: str
-    choices: tuple[str, ...]
-
-
-def put_to(transcript: Play) -> dict[str, Put]:
-    """What was put to the seat of each step: the protocol is run again on the recorded moves, without comparing.
-
-    As far as that goes: empty when the protocol is not installed here, shorter when it has changed since.
-    """
-    put: dict[str, Put] = {}
-    game = None
-    try:
-        game = Game(transcript.protocol, transcript.question, seed=transcript.seed).start()
+def put_to(transcript: Play) -> dict[str, tuple[Mapping[str, Any], Question]]:
+    """The brief, and the question as shown, that were put to the seat of each step: the protocol is run again, without
+    comparing, as far as that goes: not at all when it is not installed here, less far when it has changed since."""
+    put: dict[str, tuple[Mapping[str, Any], Question]] = {}
+    with suppress(MootError), closing(Game(transcript.protocol, transcript.question, seed=transcript.seed)) as game:
+        game.start()
         for event in transcript.events():
             if event["event"] in ("moved", "rejected"):
-                waiting = game.open.get(event["step"])
-                if waiting is None:
+                if (waiting := game.open.get(event["step"])) is None:
                     break
-                asked = waiting.ask.view.question
-                put.setdefault(event["step"], Put(waiting.ask.brief, asked.text, tuple(asked.choices)))
+                put.setdefault(event["step"], (waiting.ask.brief, waiting.ask.view.question))
                 game.answer(event["step"], event.get("raw") or event["move"])
-    except MootError:
-        pass
-    finally:
-        if game is not None:
-            game.close()
     return put
 
 
-def stances(transcript: Play) -> Mapping[str, int]:
-    """Which choice a seat defends all along, where the protocol is installed here and says so."""
-    try:
-        return transcript.protocol.stances(transcript.question)
-    except MootError:
-        return {}
-
-
-def _scene(event: Mapping[str, Any], roles: Mapping[str, str], put: Put, own: Put) -> Scene:
+def _scene(event: Mapping[str, Any], brief: Mapping[str, Any], put: Question, own: Question) -> Scene:
     move = event["move"] if isinstance(event["move"], Mapping) else {"reply": event["move"]}
-    seat, kind = event["seat"], str(move.get("kind", "move"))
-    defends = put.brief.get("answer")
+    choices, defends = tuple(put.choices), brief.get("answer")
     common: dict[str, Any] = {
-        "step": event["step"], "seat": seat, "role": roles.get(seat, ""), "kind": kind, "heading": _heading(put.brief),
-        "defends": _choice(put.choices, defends) if isinstance(defends, int) else None, "choices": put.choices,
+        "step": event["step"], "seat": event["seat"], "kind": str(move.get("kind", "move")), "heading": _heading(brief),
+        "defends": _choice(choices, defends) if isinstance(defends, int) else None, "choices": choices,
     }  # fmt: skip
     if event["event"] == "rejected":
         return Scene(**common, rule=str(event.get("rule", "")))
-    known = recorded_move(move)
-    if known is None:
+    if (known := recorded_move(move)) is None:
         return Scene(**common, pieces=tuple(pieces(words_of(move))))
-    beliefs, extra = known.stated_probabilities(), known.in_short(put.choices)
-    if beliefs and not extra and set(put.choices) != set(own.choices):
-        extra = put.question
+    beliefs, extra = known.stated_probabilities(), known.in_short(choices)
+    if beliefs and not extra and set(choices) != set(own.choices):
+        extra = put.text
     return Scene(**common, pieces=tuple(pieces(known.in_words(), known)), beliefs=beliefs, extra=one_line(extra))
 
 
@@ -185,12 +152,10 @@ def pieces(text: str, move: Move | None = None) -> Iterator[Piece]:
 
 
 def _heading(brief: Mapping[str, Any]) -> str:
-    task, number, rounds = brief.get("task"), brief.get("round"), brief.get("rounds")
-    if isinstance(number, int):
-        if number == 0:
-            return "Opening"
-        return f"Round {number} of {rounds}" if rounds is not None else f"Round {number}"
-    return "Verdict" if task == "verdict" else ""
+    at, rounds = brief.get("round"), brief.get("rounds")
+    if not isinstance(at, int):
+        return "Verdict" if brief.get("task") == "verdict" else ""
+    return "Opening" if at == 0 else f"Round {at}" if rounds is None else f"Round {at} of {rounds}"
 
 
 def _note(event: Mapping[str, Any]) -> str | None:
@@ -210,10 +175,8 @@ def _note(event: Mapping[str, Any]) -> str | None:
 
 
 def walk(graph: networkx.DiGraph[str], deepest: int = 24) -> Iterator[tuple[str, str, str, bool]]:
-    """The nodes from the root down: node, the stem drawn before it, its relation, whether it was there before.
-
-    Below `deepest` levels the stem gives the depth as a number and grows no longer.
-    """
+    """The nodes from the root down: node, the stem drawn before it, its relation, whether it was there before. Below
+    `deepest` levels the stem gives the depth as a number and grows no longer."""
     root = graph.graph["root"]
     seen: set[str] = set()
     stack: list[tuple[str, str, str, int, str]] = [(root, "", "", 0, "")]
@@ -224,8 +187,7 @@ def walk(graph: networkx.DiGraph[str], deepest: int = 24) -> Iterator[tuple[str,
             continue
         seen.add(node)
         children = sorted(graph.successors(node), key=lambda child: path_of(child) if child != "q" else ())
-        for index in range(len(children) - 1, -1, -1):
-            last = index == len(children) - 1
-            inner = below + ("   " if last else "│  ") if depth < deepest else below
-            relation = str(graph.edges[node, children[index]].get("relation", ""))
-            stack.append((children[index], below + ("└─ " if last else "├─ "), inner, depth + 1, relation))
+        for child in reversed(children):
+            own, inner = ("└─ ", "   ") if child == children[-1] else ("├─ ", "│  ")
+            relation = str(graph.edges[node, child].get("relation", ""))
+            stack.append((child, below + own, below + inner if depth < deepest else below, depth + 1, relation))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from io import StringIO
+from itertools import cycle
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +34,9 @@ class _Page:
         from rich.console import Console
 
         self.width = max(20, width)
-        self._out = StringIO()
+        self.out = StringIO()
         self._console = Console(
-            file=self._out, width=self.width, force_terminal=colour, color_system="standard" if colour else None,
+            file=self.out, width=self.width, force_terminal=colour, color_system="standard" if colour else None,
             markup=False, highlight=False, emoji=False, legacy_windows=False, no_color=not colour, _environ={},
         )  # fmt: skip
 
@@ -52,18 +53,10 @@ class _Page:
         self.add()
         self.add(f"── {title} " + "─" * max(0, min(self.width, 100) - len(title) - 4), style="bold")
 
-    def text(self) -> str:
-        return self._out.getvalue()
-
 
 def as_text(transcript: Play, width: int = 100, colour: bool = False) -> str:
-    """The transcript as text of at most `width` columns (20 at least): question, choices, who sat where, every
-    statement with its step, its speaker and the answer it defends, quotes marked ✓ (verified) or ✗ (not), verdicts as
-    bars, the outcome, and the judge's reward when the truth is known.
-
-    colour: with ANSI colours. Control characters in what agents said are shown, never obeyed.
-    Raises TranscriptError when the file is damaged.
-    """
+    """The transcript as text of at most `width` columns (20 at least), quotes marked ✓ (verified) or ✗ (not), verdicts as
+    bars. colour: with ANSI colours. Raises TranscriptError when the file is damaged."""
     page, shown = _Page(width, colour), scenes(transcript)
     question = transcript.question
     page.add(one_line(question.text, 2000), style="bold")
@@ -72,24 +65,22 @@ def as_text(transcript: Play, width: int = 100, colour: bool = False) -> str:
     page.add()
     page.add(setting(transcript))
     people = cast(transcript, shown)
-    styles = {person.seat: _SEATS[i % len(_SEATS)] for i, person in enumerate(people)}
-    for person in people:
-        line = f"{person.seat}  {person.role}: {person.agent}"
-        if person.defends is not None:
-            line += f"; defends {person.defends}"
-        if person.bound:
-            line += "; at most " + ", ".join(
-                f"{number(limit)} {measure.replace('_', ' ')}" for measure, limit in person.bound.items()
-            )
-        page.add(line, style=styles[person.seat], indent=2)
+    styles = dict(zip(people, cycle(_SEATS)))
+    for seat, who in people.items():
+        page.add(f"{seat}  {who}", style=styles[seat], indent=2)
     heading = ""
     for scene in shown:
         if scene.heading and scene.heading != heading:
             heading = scene.heading
             page.rule(heading)
         _add_scene(page, scene, styles)
-    _add_ending(page, transcript)
-    return page.text()
+    page.rule("Outcome")
+    kind = transcript.outcome.kind if transcript.outcome is not None else ""
+    page.add(ending(transcript), style={"decided": "bold green", "errored": "red"}.get(kind, "yellow"))
+    for line in scored(transcript):
+        page.add(line)
+    page.add(f"digest {transcript.digest}", style="dim")
+    return page.out.getvalue()
 
 
 def _add_scene(page: _Page, scene: Scene, styles: Mapping[str, str]) -> None:
@@ -97,14 +88,9 @@ def _add_scene(page: _Page, scene: Scene, styles: Mapping[str, str]) -> None:
     if scene.note is not None:
         page.add(f"({one_line(scene.note, 500)})", style="dim", indent=2)
         return
-    head = f"{scene.seat} · {scene.kind}"
-    if scene.defends is not None:
-        head += f" for {scene.defends}"
-    head += f" · step {scene.step}" + (f" · {scene.extra}" if scene.extra else "")
-    page.add(head, style=f"bold {styles.get(scene.seat, '')}".strip())
+    page.add(f"{scene.seat} {scene.head}", style=f"bold {styles.get(scene.seat, '')}".strip())
     if scene.rule is not None:
         page.add(f"rejected: {one_line(scene.rule, 500)}", style="red", indent=2)
-        return
     if any(piece.text.strip() for piece in scene.pieces):
         page.add(_worded(scene.pieces), indent=2)
     _add_bars(page, scene.choices, scene.beliefs)
@@ -125,10 +111,8 @@ def _worded(pieces: Sequence[Piece]) -> Text:
 
 
 def _add_bars(page: _Page, choices: Sequence[str], beliefs: Sequence[float]) -> None:
-    if not beliefs:
-        return
     names = [one_line(choice, 30) for choice in choices] + [str(i) for i in range(len(choices), len(beliefs))]
-    wide = max(map(len, names))
+    wide = max(map(len, names), default=0)
     full = max(5, min(40, page.width - wide - 14))
     for name, belief in zip(names, beliefs, strict=False):
         page.add(f"{name:<{wide}}  {bar(belief, full)} {percent(belief):>6}", indent=2)
@@ -142,22 +126,14 @@ def bar(value: float, full: int) -> str:
     return filled + "·" * (full - len(filled))
 
 
-def _add_ending(page: _Page, transcript: Play) -> None:
-    page.rule("Outcome")
-    kind = transcript.outcome.kind if transcript.outcome is not None else ""
-    page.add(ending(transcript), style={"decided": "bold green", "errored": "red"}.get(kind, "yellow"))
-    for line in scored(transcript):
-        page.add(line)
-    page.add(f"digest {transcript.digest}", style="dim")
-
-
 def ledger_text(ledger: Ledger, guarantee: Guarantee | None = None) -> str:
     """The ledger as a table, by seat; then budgets, tree and guarantee. What is unknown says so, and is never 0."""
     rows: list[list[str]] = [["seat", *(title for title, _ in COLUMNS)]]
     for seat, spending in ledger.seats.items():
         rows.append([seat, *(number(getattr(spending, name)) for _, name in COLUMNS)])
     if len(ledger.seats) > 1:
-        rows.append(["all", *(number(ledger.total(n) if n != "longest" else _longest(ledger)) for _, n in COLUMNS)])
+        longest = max(spending.longest for spending in ledger.seats.values())
+        rows.append(["all", *(number(longest if n == "longest" else ledger.total(n)) for _, n in COLUMNS)])
     shown = [i for i, (_, name) in enumerate(COLUMNS, 1) if i < 3 or any(row[i] != "0" for row in rows[1:])]
     lines = table([[row[0], *(row[i] for i in shown)] for row in rows])
     lines += ["", *budgets(ledger)]
@@ -169,32 +145,21 @@ def ledger_text(ledger: Ledger, guarantee: Guarantee | None = None) -> str:
     return visible("\n".join(lines)) + "\n"
 
 
-def _longest(ledger: Ledger) -> float:
-    return max((spending.longest for spending in ledger.seats.values()), default=0.0)
-
-
 def table(rows: Sequence[Sequence[str]], left: int = 1, width: int | None = None) -> list[str]:
-    """Rows of cells as aligned lines: the first `left` columns flush left, the others right, a line under the head.
-
-    width: columns that the last cell of a row is wrapped to fit into, on lines of its own below the first.
-    """
+    """Rows of cells as aligned lines: the first `left` columns flush left, the others right, a line under the head. width:
+    columns that the last cell of a row is wrapped to fit into, on lines of its own below the first."""
     from rich.cells import cell_len
 
     if width is not None:
         before = sum(max(map(cell_len, column)) + 2 for column in list(zip(*rows, strict=True))[:-1])
-        wrapped = [(row, wrap(row[-1], max(20, width - before), break_on_hyphens=False) or [""]) for row in rows]
-        rows = [
-            [*(row[:-1] if i == 0 else [""] * (len(row) - 1)), line]
-            for row, lines in wrapped
-            for i, line in enumerate(lines)
-        ]
+        lines = [wrap(row[-1], max(20, width - before), break_on_hyphens=False) or [""] for row in rows]
+        rows = [cells for row, (first, *more) in zip(rows, lines, strict=True)
+                for cells in ([*row[:-1], first], *([*[""] * (len(row) - 1), line] for line in more))]  # fmt: skip
     wide = [max(cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]
 
     def line(row: Sequence[str]) -> str:
-        cells = []
-        for index, cell in enumerate(row):
-            gap = " " * (wide[index] - cell_len(cell))
-            cells.append(cell + gap if index < left else gap + cell)
+        gaps = [" " * (most - cell_len(cell)) for most, cell in zip(wide, row, strict=True)]
+        cells = [cell + gap if i < left else gap + cell for i, (cell, gap) in enumerate(zip(row, gaps, strict=True))]
         return "  ".join(cells).rstrip()
 
     return [line(rows[0]), "─" * (sum(wide) + 2 * (len(wide) - 1)), *map(line, rows[1:])]
@@ -205,9 +170,8 @@ def tree_text(graph: networkx.DiGraph[str], width: int = 100) -> str:
     lines = []
     for node, stem, relation, again in walk(graph):
         attributes: dict[str, Any] = graph.nodes[node]
-        who = " ".join(filter(None, (str(attributes.get("seat") or ""), one_line(str(attributes.get("kind", "")), 30))))
-        how = f" ({one_line(relation, 30)})" if relation else ""
-        head = f"{stem}{node} {who}{how}: "
+        who = f"{attributes.get('seat') or ''} {one_line(str(attributes.get('kind', '')), 30)}".strip()
+        head = f"{stem}{node} {who}{f' ({one_line(relation, 30)})' if relation else ''}: "
         text = "see above" if again else one_line(str(attributes.get("text", "")), max(20, width - len(head)))
         lines.append(visible(head + text))
     return "\n".join(lines) + "\n"

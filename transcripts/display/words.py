@@ -50,24 +50,20 @@ def ending(transcript: Play) -> str:
     if isinstance(outcome, Forfeited):
         return f"Forfeited by {one_line(outcome.seat, 64)} at step {outcome.step}: {one_line(outcome.rule, 500)}"
     if isinstance(outcome, Exhausted):
-        return (
-            f"Exhausted at step {outcome.step}: {one_line(outcome.seat, 64)} would have spent "
-            f"{number(outcome.used)} {one_line(outcome.measure, 40).replace('_', ' ')} of {number(outcome.limit)}"
-        )
+        spent = f"{number(outcome.used)} {one_line(outcome.measure, 40).replace('_', ' ')} of {number(outcome.limit)}"
+        return f"Exhausted at step {outcome.step}: {one_line(outcome.seat, 64)} would have spent {spent}"
     if isinstance(outcome, Unreadable):
         return f"Unreadable at step {outcome.step}: what {one_line(outcome.seat, 64)} said: {one_line(outcome.reason, 500)}"
     assert isinstance(outcome, Errored)
-    cause = outcome.cause.removeprefix(f"step {outcome.step}: ")
-    return f"Errored at step {outcome.step}: {one_line(cause, 1000)}"
+    return f"Errored at step {outcome.step}: {one_line(outcome.cause.removeprefix(f'step {outcome.step}: '), 1000)}"
 
 
 def scored(transcript: Play) -> list[str]:
     """Payoffs; and, when the truth is known, whether the judge was right and its reward."""
     outcome, lines = transcript.outcome, []
     if isinstance(outcome, Decided) and outcome.payoffs:
-        lines.append(
-            "payoffs: " + ", ".join(f"{one_line(seat, 64)} {pay:+.4g}" for seat, pay in outcome.payoffs.items())
-        )
+        paid = (f"{one_line(seat, 64)} {pay:+.4g}" for seat, pay in outcome.payoffs.items())
+        lines.append(f"payoffs: {', '.join(paid)}")
     try:
         truth, choices = transcript.sample.unseal(), transcript.question.choices
     except TranscriptError as error:  # it is sealed in a file that is not here
@@ -76,9 +72,7 @@ def scored(transcript: Play) -> list[str]:
         return lines
     line = f"true answer: {one_line(choices[truth], 200)}"
     if isinstance(outcome, Decided):
-        line += {True: "; the judge is right", False: "; the judge is wrong", None: "; the judge does not say"}[
-            correct(transcript)
-        ]
+        line += f"; the judge {({True: 'is right', False: 'is wrong', None: 'does not say'})[correct(transcript)]}"
         try:
             reward = judge_reward(transcript)
         except MootError as error:

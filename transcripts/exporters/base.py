@@ -1,27 +1,18 @@
 """What every exporter is: a class with a name, from a transcript to text.
 
-Rule of this file: it knows no form of export. One more needs a file of its own and no change elsewhere; `moot export -f NAME`
-finds it by its name, those of plug-ins by the entry points of the group `moot.exporters`.
+Rule of this file: it knows no form of export. One more needs a file of its own and no change elsewhere.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
 
-from moot.protocols.engine.registry import register
+from moot.protocols.engine.registry import Named
 from moot.transcripts.transcript import Transcript
 
 
-class Exporter(ABC):
+class Exporter(Named, ABC, kind="exporter"):
     """A form that a transcript can be written in. name: what the command line calls it. Made without arguments there."""
-
-    name: ClassVar[str]
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if isinstance(cls.__dict__.get("name"), str):
-            register("exporter", cls.name, cls)
 
     @abstractmethod
     def text(self, transcript: Transcript) -> str | bytes:

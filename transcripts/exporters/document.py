@@ -1,10 +1,9 @@
 """An argument tree as checked data, which all exporters of trees write.
 
-The tree is a `networkx.DiGraph`. Its attributes: question (str), root (a node). Its nodes are step paths ("q" for the
-question, then "0", "2.0.1", …) with attributes kind (str), text (str), size (int, 0 or more, in the question's unit of
-reading), and those that a seat said with seat and role (str). Its edges lead from what was said to what was said about it,
-with the attribute relation ("supports", "attacks", "answers", "cites", …). Every node is reached from the root, and no path
-leads back. Statements that one node cites can make it a DAG and not a tree.
+The tree is a `networkx.DiGraph`, or a DAG where statements cite others. Its attributes: question (str), root (a node). Its
+nodes are step paths ("q" for the question, then "0", "2.0.1", …) with attributes kind (str), text (str), size (int, 0 or
+more, in the question's unit of reading), and those that a seat said with seat and role (str). Its edges lead from what was
+said to what was said about it, with the attribute relation ("supports", "cites", …). Every node is reached from the root.
 
 Rule of this file: what a tree must be, and nothing of the forms that it is written in. Nodes and edges are in the order of
 their steps, so that equal trees give equal text. Lone surrogates, which no encoding can write, become U+FFFD.
@@ -14,12 +13,13 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from typing import Annotated, Any, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import networkx as nx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.errors import UsageError, first_problem
 from moot.transcripts.exporters.base import Exporter
 from moot.transcripts.transcript import Transcript
 
@@ -44,6 +44,9 @@ class TreeExporter(Exporter):
 
 class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+M = TypeVar("M", bound=Model)
 
 
 class Node(Model):
@@ -78,50 +81,33 @@ class Document(Model):
 
 def document(graph: Tree) -> Document:
     """The graph as checked data, nodes and edges in the order of their steps."""
-    nodes = [_node(name, attributes) for name, attributes in graph.nodes(data=True)]
+    nodes = [_checked(Node, f"node {name!r}", said, id=name) for name, said in graph.nodes(data=True)]
     nodes.sort(key=lambda node: _order(node.id))
-    edges = [_edge(parent, child, attributes) for parent, child, attributes in graph.edges(data=True)]
+    edges = [_checked(Edge, f"edge {a!r} to {b!r}", how, parent=a, child=b) for a, b, how in graph.edges(data=True)]
     edges.sort(key=lambda edge: (_order(edge.parent), _order(edge.child)))
     check_shape(graph)
+    question, root = _text(graph.graph["question"]), graph.graph["root"]
     return Document(
-        format="moot-tree",
-        version=VERSION,
-        question=_text(graph.graph["question"]),
-        root=graph.graph["root"],
-        nodes=tuple(nodes),
-        edges=tuple(edges),
+        format="moot-tree", version=VERSION, question=question, root=root, nodes=tuple(nodes), edges=tuple(edges)
     )
 
 
-def _node(name: Any, attributes: dict[str, Any]) -> Node:
+def _checked(kind: type[M], what: str, attributes: Mapping[Any, Any], **place: Any) -> M:
     try:
-        return Node(id=name, **{str(key): _text(value) for key, value in attributes.items()})
+        return kind(**place, **{str(key): _text(value) for key, value in attributes.items()})
     except (ValidationError, TypeError) as error:
-        problem = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
-        where = ".".join(str(part) for part in problem["loc"])
-        raise UsageError(f"this graph is not an argument tree: node {name!r}: {where}: {problem['msg']}") from None
-
-
-def _edge(parent: str, child: str, attributes: dict[str, Any]) -> Edge:
-    if set(attributes) != {"relation"} or not isinstance(attributes["relation"], str):
-        raise UsageError(
-            f"this graph is not an argument tree: edge {parent!r} to {child!r} needs one attribute, relation (a text); "
-            f"it has {sorted(map(str, attributes))}"
-        )
-    return Edge(parent=parent, child=child, relation=_text(attributes["relation"]))
+        problem = first_problem(error) if isinstance(error, ValidationError) else error
+        raise UsageError(f"this graph is not an argument tree: {what}: {problem}") from None
 
 
 def check_shape(graph: Tree) -> None:
     """Raise UsageError unless the graph is rooted and without cycles."""
     root, question = graph.graph.get("root"), graph.graph.get("question")
     if not isinstance(question, str) or not isinstance(root, str) or root not in graph:
-        raise UsageError(
-            "this graph is not an argument tree: it needs the attributes question (a text) and root (a node)"
-        )
+        raise UsageError("this graph is not an argument tree: it needs attributes question (a text) and root (a node)")
     if not graph.is_directed() or graph.is_multigraph() or not nx.is_directed_acyclic_graph(graph):
         raise UsageError("this graph is not an argument tree: it must be a DiGraph without cycles")
-    lost = set(graph) - {root} - nx.descendants(graph, root)
-    if lost:
+    if lost := set(graph) - {root} - nx.descendants(graph, root):
         raise UsageError(f"this graph is not an argument tree: {min(lost)} cannot be reached from the root {root}")
 
 
@@ -131,12 +117,8 @@ def _text(value: Any) -> Any:
 
 def _order(step: str) -> list[tuple[int, int, str, str]]:
     """The question first, then numbered steps by number (2 before 10), then names."""
-    return [] if step == "q" else [_part(part) for part in step.split(".")]
-
-
-def _part(part: str) -> tuple[int, int, str, str]:
-    digits = part.lstrip("0")
-    return (0, len(digits), digits, part) if part.isdigit() else (1, 0, "", part)
+    parts = [] if step == "q" else step.split(".")
+    return [(0, len(d := part.lstrip("0")), d, part) if part.isdigit() else (1, 0, "", part) for part in parts]
 
 
 def visible(text: str) -> str:

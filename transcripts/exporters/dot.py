@@ -15,11 +15,8 @@ class Dot(Drawing):
 
     def tree(self, graph: Tree) -> str:
         found = document(graph)
-        out = [
-            "digraph moot {",
-            '  graph [charset="UTF-8"];',
-            '  node [shape=box, style=rounded, fontname="sans-serif"];',
-        ]
+        out = ["digraph moot {", '  graph [charset="UTF-8"];']
+        out.append('  node [shape=box, style=rounded, fontname="sans-serif"];')
         for node in found.nodes:
             label = "".join(_escaped(line) + r"\l" for line in self.label(node))
             out.append(f'  "{node.id}" [label="{label}"];')

@@ -9,6 +9,7 @@ import textwrap
 from dataclasses import dataclass
 
 from moot.protocols.engine.errors import UsageError
+from moot.protocols.text import one_line
 from moot.transcripts.exporters.document import Node, TreeExporter, visible
 
 
@@ -22,23 +23,18 @@ class Drawing(TreeExporter):
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.lines < 1:
-            raise UsageError(
-                f"labels need a width and a number of lines of at least 1, not {self.width} and {self.lines}"
-            )
+            raise UsageError(f"labels need a width and lines of at least 1, not {self.width} and {self.lines}")
 
     def label(self, node: Node) -> list[str]:
         """The lines of a node's label."""
         width, lines = self.width, self.lines
         head = " · ".join(part for part in (node.id, node.seat, node.role, node.kind) if part and part.strip())
-        # A text of megabytes is cut before it is wrapped; white space that wrapping drops can at most halve what is left.
-        shown = " ".join(visible(node.text[: 4 * width * lines]).split())
-        body = textwrap.wrap(shown, width, break_on_hyphens=False)
-        if len(body) > lines or len(node.text) > 4 * width * lines:
-            last = body[lines - 1] if len(body) >= lines else body[-1] if body else ""
-            body = [*body[: min(lines, len(body)) - 1], last[: width - 1] + "…"] if body else ["…"]
+        # A text of megabytes is cut before it is wrapped.
+        shown = visible(node.text[: 4 * width * lines]) + (" …" if len(node.text) > 4 * width * lines else "")
+        shown = " ".join(shown.split())
+        body = textwrap.wrap(shown, width, max_lines=lines, placeholder="…", break_on_hyphens=False)
         return [self.cut(head), *body]
 
     def cut(self, text: str) -> str:
         """A text on one line of at most `width` characters."""
-        line = " ".join(visible(text).split())
-        return line if len(line) <= self.width else line[: self.width - 1] + "…"
+        return one_line(visible(text), self.width)

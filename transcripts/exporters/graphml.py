@@ -20,10 +20,8 @@ class GraphML(TreeExporter):
         found = document(graph)
         shown: Tree = nx.DiGraph(question=visible(found.question), root=found.root)
         for node in found.nodes:
-            said = {
-                key: visible(value) if isinstance(value, str) else value for key, value in node.attributes().items()
-            }
-            shown.add_node(node.id, **said)
+            said = node.attributes()
+            shown.add_node(node.id, **{key: visible(it) if isinstance(it, str) else it for key, it in said.items()})
         for edge in found.edges:
             shown.add_edge(edge.parent, edge.child, relation=visible(edge.relation))
         out = BytesIO()

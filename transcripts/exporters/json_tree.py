@@ -11,7 +11,7 @@ from typing import ClassVar
 import networkx as nx
 from pydantic import ValidationError
 
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.errors import UsageError, first_problem
 from moot.transcripts.exporters.document import VERSION, Document, Tree, TreeExporter, check_shape, document
 
 
@@ -41,9 +41,7 @@ def from_json(text: str) -> Tree:
             raise UsageError(f"this tree is of version {version}; this moot reads up to {VERSION}: update moot")
         read = Document.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise UsageError(f"not a moot tree in JSON: {where}: {first['msg']}") from None
+        raise UsageError(f"not a moot tree in JSON: {first_problem(error, 'the document')}") from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(f"not a moot tree in JSON: {type(error).__name__}: {error}") from None
     graph: Tree = nx.DiGraph(question=read.question, root=read.root)

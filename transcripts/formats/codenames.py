@@ -9,7 +9,6 @@ Rule: one format, whole.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, ClassVar
 
 from moot.judges.clue_overseers import OVERSEERS, Case, ClueOverseer, Ruling, overseer_named, verdict_of
@@ -18,7 +17,7 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question, Sample
 from moot.transcripts.formats.importing import Format, Play, record_of_import
-from moot.transcripts.formats.records import Given, Record, json_records, read
+from moot.transcripts.formats.records import Given, Record, read
 from moot.transcripts.transcript import Transcript
 
 
@@ -68,9 +67,6 @@ class Codenames(Format):
     about: ClassVar[str] = "overseen clues of a word game, codenames-oversight (Crazytieguy 2025)"
     suffixes: ClassVar[tuple[str, ...]] = (".jsonl", ".json")
 
-    def records(self, file: Path) -> Iterator[Record | str]:
-        return json_records(file)
-
     def plays(self, record: Record) -> Iterator[Play | str]:
         given = read(_Set, record.value)
         if not given.oversights:
@@ -92,18 +88,14 @@ def _play(seen: _Oversight, game: _Game, overseer: Any, at: str, name: str) -> P
     found: list[str] = []
     refused = seen.expected_score == truth == -1 and said.clue.upper() in (*good, *bad)
     if refused:
-        found.append(
-            f"{at}: the clue {said.clue!r} is a word of the game, and was refused with -1: there is no verdict"
-        )
+        found.append(f"{at}: the clue {said.clue!r} is a word of the game, and refused with -1: there is no verdict")
     elif not 0 <= truth <= len(good):
         found.append(f"{at}.ground_truth_score is {truth}, which no play of {len(good)} good words can score")
     elif set(good) | set(bad) <= set(near) and bad:
-        nearest = max(near[word] for word in bad)
-        counted = sum(near[word] > nearest for word in good)
+        counted = sum(near[word] > max(near[each] for each in bad) for word in good)
         if counted != truth:
             found.append(f"{at}.ground_truth_score is {truth}; by the similarities it is {counted}")
-    valid = seen.valid_targets
-    if valid is not None and set(valid) != set(case.targets):
+    if (valid := seen.valid_targets) is not None and set(valid) != set(case.targets):
         found.append(f"{at}.valid_targets is {valid}; the targets that are good words are {list(case.targets)}")
     scores = tuple(str(score) for score in range(len(good) + 1))
     data: Any = {"good_words": good, "bad_words": bad, "similarities": {said.clue: near}}
@@ -139,17 +131,13 @@ def _judged(seen: _Oversight, case: Case, overseer: Any, found: list[str]) -> li
             raise UsageError("ground_truth_similarities is missing")
         made, ruling = overseer_of(overseer).decide(case, closer)
         assert ruling is not None
+        if seen.comparisons_performed is None:
+            raise UsageError("comparisons_performed is missing")
+        if (len(made), ruling.score) != (seen.comparisons_performed, expected):
+            raise UsageError(f"the record has {seen.comparisons_performed} comparisons and the score {expected}, its "
+                             f"overseer makes {len(made)} and decides {ruling.score}")  # fmt: skip
     except UsageError as error:
         found.append(f"{error}: what was compared is not known, and is not in the play")
-        return [verdict]
-    if seen.comparisons_performed is None:
-        found.append("comparisons_performed is missing: the comparisons are not in the play")
-        return [verdict]
-    if (len(made), ruling.score) != (seen.comparisons_performed, expected):
-        found.append(
-            f"the record has {seen.comparisons_performed} comparisons and the score {expected}, its overseer makes "
-            f"{len(made)} and decides {ruling.score}: the comparisons are not in the play"
-        )
         return [verdict]
     if ruling.deciding != deciding:
         mine, theirs = ("none" if each is None else each.content() for each in (ruling.deciding, deciding))
@@ -168,9 +156,8 @@ def overseer_of(given: Any) -> ClueOverseer:
         return overseer_named(given)
     name = read(_Named, given, "overseer").name
     known = OVERSEERS[name].options() if name in OVERSEERS else ()
-    return overseer_named(
-        name, {key: value for key, value in given.items() if key != "name" and (key in known or value not in (0, None))}
-    )
+    options = {key: each for key, each in given.items() if key != "name" and (key in known or each not in (0, None))}
+    return overseer_named(name, options)
 
 
 def recorded_overseer(transcript: Transcript) -> ClueOverseer:

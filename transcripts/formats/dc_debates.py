@@ -1,8 +1,7 @@
 """Recursive debates as trees of claims (dc-debates, 2026), as transcripts.
 
-A file holds one tree: the question, under it the answer of each debater, and under each claim the argument against it.
-Each debater says of each claim whether it agrees, and where it does not, whether that is its main objection. The tree
-is played as a `TreeDebate`, claim by claim from the root.
+A file holds one tree: the question, under it the answer of each debater, under each claim the argument against it, and
+what each debater says to it. It is played as a `TreeDebate`, claim by claim from the root.
 
 Rule: one format, whole.
 """
@@ -17,7 +16,6 @@ from typing import Any, ClassVar
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.trees.moves import Reaction
 from moot.protocols.trees.tree_debate import ROOT, TreeDebate
 from moot.transcripts.formats.importing import Format, Play, Said
 from moot.transcripts.formats.records import Given, Record, read
@@ -91,11 +89,8 @@ class _Claim(Given):
 
 
 def nodes_of(root: Any, found: list[str]) -> list[Node]:
-    """The nodes of a tree, each before those below it, the root first. What is odd about them is added to `found`.
-
-    Raises UsageError on what is no tree: a node that is no object, without id, text or debater, an id that two have, a
-    parent that is not there or stands below, a path of more than DEEPEST claims.
-    """
+    """The nodes of a tree, each before those below it, the root first. What is odd about them is added to `found`. Raises
+    UsageError on what is no tree."""
     nodes: dict[str, Node] = {}
     parents: list[tuple[Node, Any]] = []
     todo: list[tuple[Any, Node | None]] = [(root, None)]
@@ -142,27 +137,24 @@ def _node(given: _Claim, value: Mapping[str, Any], parent: Node | None, found: l
 
 def _label(name: Any, field: str, given: Any, found: list[str]) -> str:
     """A response as a label; one that is not known is reported, and is none."""
-    plain = given if given is None or isinstance(given, str) else "?"
-    plain = " ".join((plain or "").lower().replace(",", " ").split())
+    plain = (
+        "" if given is None else " ".join(given.lower().replace(",", " ").split()) if isinstance(given, str) else "?"
+    )
     if plain.startswith("yes but"):
         return "yes but"
     if plain not in _LABELS:
         found.append(f"node {name}: its {field} is {given!r:.60}, which is none of the known responses")
-        return ""
-    return _LABELS[plain]
+    return _LABELS.get(plain, "")
 
 
 def _check_parent(node: Node, above: Any, nodes: Mapping[str, Node], found: list[str]) -> None:
-    place = nodes.get(str(above))
-    if place is None:
+    if (place := nodes.get(str(above))) is None:
         raise UsageError(f"node {node.id}: its parent {above!r:.40} is not in the file")
     if place is node.parent:
         return
     while place is not None:
         if place is node:
-            raise UsageError(
-                f"node {node.id}: its parent {above!r:.40} is the node itself or stands below it: a circle"
-            )
+            raise UsageError(f"node {node.id}: its parent {above!r:.40} is itself or stands below it: a circle")
         place = place.parent
     stands = "is the root" if node.parent is None else f"stands under {node.parent.id}"
     found.append(f"node {node.id}: its parent is said to be {above!r:.40}; it {stands}")
@@ -177,14 +169,10 @@ def check(nodes: list[Node], found: list[str]) -> None:
             if debater == node.debater:
                 found.append(f"node {node.id}: {debater} goes on below its own claim")
             elif label not in ("main objection", "no"):
-                said = repr(label) if label else "nothing"
-                found.append(
-                    f"node {node.id}: {debater} argues below it ({len(claims)} claims), and says {said} to it: the "
-                    "recursion does not go into a main objection"
-                )
+                said = f"{debater} argues below it ({len(claims)} claims), and says {label or 'nothing'!r} to it"
+                found.append(f"node {node.id}: {said}: the recursion does not go into a main objection")
         for claim in node.children:
-            conclusion = _CONCLUSION.fullmatch(claim.text)
-            if conclusion is not None and conclusion[1] != node.id:
+            if (conclusion := _CONCLUSION.fullmatch(claim.text)) and conclusion[1] != node.id:
                 found.append(f"node {claim.id}: it rejects {conclusion[1]}, and stands under {node.id}")
     for node in nodes[1:]:
         deeper = [child.id for child in node.children if child.children]
@@ -215,9 +203,7 @@ def _moves(root: Node, seats: Mapping[str, str]) -> tuple[list[str], dict[str, l
     under it; then the same for these, from the first."""
     turns: list[str] = []
     moves: dict[str, list[Said]] = {"a": [], "b": []}
-    step = 0
-    steps = {root.id: ROOT}
-    todo = [root]
+    step, steps, todo = 0, {root.id: ROOT}, [root]
     while todo:
         node = todo.pop()
         said = {who: label for who, label in node.responses.items() if who in seats and label}
@@ -227,11 +213,9 @@ def _moves(root: Node, seats: Mapping[str, str]) -> tuple[list[str], dict[str, l
             groups += [(debater, claims[at : at + _MOST]) for at in range(0, len(claims), _MOST)]
         groups = [(who, []) for who in said if who not in {debater for debater, _ in groups}] + groups
         for debater, claims in groups:
-            seat = seats[debater]
-            turns.append(seat)
-            moves[seat].append(
-                Reaction.model_validate({"to": steps[node.id], "label": said.get(debater, ""), "claims": len(claims)})
-            )
+            turns.append(seat := seats[debater])
+            reaction = {"to": steps[node.id], "label": said.get(debater, ""), "claims": len(claims)}
+            moves[seat].append({"kind": "reaction", **reaction})
             step += 1
             for claim in claims:
                 moves[seat].append({"kind": "assertion", "text": claim.text})

@@ -1,8 +1,7 @@
 """Making transcripts of what others saved: the part that every format shares.
 
-A format says what the records of a file are, and what plays a record holds. Each play goes through the engine move by
-move, so that every rule of its protocol holds for it or is reported, and its transcript replays like any other. What the
-play does not say is kept in an `imported` event: nothing of a record is lost.
+Each play goes through the engine move by move, so that every rule of its protocol holds for it or is reported, and its
+transcript replays like any other. The record is kept in an `imported` event: nothing of it is lost.
 
 Rule: no format is known here; reading files and fields stands in `records`.
 """
@@ -14,21 +13,23 @@ import re
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
 from moot.play.driver import header
+from moot.protocols.engine import __version__
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import MootError, TranscriptError, UsageError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.registry import everything, find, register
-from moot.protocols.engine.version import __version__
+from moot.protocols.engine.registry import Named, everything, find
 from moot.transcripts.events import EventLog
-from moot.transcripts.formats.records import Record, json_value, reason
+from moot.transcripts.formats.records import LINES, Record, json_records, json_value, reason
 from moot.transcripts.store import Writer
 from moot.transcripts.transcript import Transcript
 from moot.transcripts.truth import sealed
@@ -49,13 +50,10 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One play that a record holds.
-
-    moves: what each seat said, in its order; the engine decides whose turn it is. The play goes as far as they last: one
-    that ends before its protocol does stays unfinished. With `times`, when each was said, as ISO 8601 or None. seats: who
-    sat where, for the record. problems: what is wrong with the record already. chance: the values of the play's coins, in
-    their order. name: of the transcript, where a record holds several plays.
-    """
+    """One play that a record holds. moves: what each seat said, in its order; the engine decides whose turn it is, and the
+    play goes as far as they last. times: when each was said, as ISO 8601 or None. seats: who sat where. problems: what is
+    wrong with the record already. chance: the values of the play's coins, in their order. name: of the transcript, where a
+    record holds several plays."""
 
     protocol: Protocol
     question: Question | Sample
@@ -67,18 +65,12 @@ class Play:
     name: str = ""
 
 
-class Format(ABC):
+class Format(Named, ABC, kind="format"):
     """A format that `moot import` takes. name: what the command line calls it. about: what it is, and whose (year), in one
     line. suffixes: of its files, for looking through a folder."""
 
-    name: ClassVar[str]
     about: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]] = (".json",)
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if isinstance(cls.__dict__.get("name"), str):
-            register("format", cls.name, cls)
 
     def root(self, path: Path) -> Path:
         """The file, or the folder with the files, that a path given by a user stands for."""
@@ -90,18 +82,16 @@ class Format(ABC):
         root = self.root(path)
         if not root.is_dir():
             return [root]
-        return sorted(
-            file
-            for file in root.rglob("*")
-            if file.name.lower().endswith(self.suffixes)
-            and not any(part.startswith(".") for part in file.relative_to(root).parts)
-            and file.is_file()
-        )
+        named = (file for file in root.rglob("*") if file.name.lower().endswith(self.suffixes) and file.is_file())
+        return sorted(file for file in named if not any(p.startswith(".") for p in file.relative_to(root).parts))
 
     def records(self, file: Path) -> Iterator[Record | str]:
         """The records of one file; for what is none, a text that says where and why. Raises OSError, UsageError or ValueError on
-        a file of which nothing can be read. By default the file is one record, as JSON."""
-        yield Record(file.stem, json_value(file.read_bytes()))
+        a file of which nothing can be read. By default the file is one record, as JSON, or, where the format has a suffix of
+        lines, any number (`json_records`)."""
+        if LINES.isdisjoint(self.suffixes):
+            return iter([Record(file.stem, json_value(file.read_bytes()))])
+        return json_records(file)
 
     @abstractmethod
     def plays(self, record: Record) -> Iterable[Play | str]:
@@ -115,19 +105,12 @@ class Format(ABC):
                 play.name or record.name, partial(transcript_of, play, self.name, record.value))  # fmt: skip
 
     def imports(self, path: Path, out: Path) -> Iterator[Imported]:
-        """Import every record of a file, or of the files of a folder, into the folder `out`, as NAME.jsonl, one after the
-        other as they are asked for.
+        """Import every record of a file, or of the files of a folder, into the folder `out`, one after the other as they are
+        asked for, each as NAME.jsonl: its name, after those of the folders between the root and its file.
 
-        A transcript is called after its record, with the folders between the root and its file before that. What is wrong
-        with one record is reported with it, with its file and place, and the rest goes on; a transcript that exists already
-        is left as it is, and so is what else is in `out`, even if that lies in `path`. Raises UsageError when there is
-        nothing to read, or `out` is no folder.
-        """
+        What is wrong with one record is reported with it, with its file and place, and the rest goes on. What is in `out` is
+        left as it is and not read. Raises UsageError when there is nothing to read, or `out` is no folder."""
         path, out = Path(path), Path(out)
-        return self._imports(self.root(path), self._files_outside(path, out), out)
-
-    def _files_outside(self, path: Path, out: Path) -> list[Path]:
-        """The files of an import, which are never what is in `out`; that folder is made."""
         if not path.exists():
             raise UsageError(f"there is no file or folder {path}")
         made = out.resolve()
@@ -145,7 +128,7 @@ class Format(ABC):
             raise UsageError(f"{path} holds no {' or '.join(self.suffixes)} file, which {self.name} is read from")
         if not os.access(out, os.W_OK):
             raise UsageError(f"cannot import {path} to {out}: it may not be written to")
-        return files
+        return self._imports(self.root(path), files, out)
 
     def _imports(self, root: Path, files: list[Path], out: Path) -> Iterator[Imported]:
         taken: set[str] = set()
@@ -172,13 +155,15 @@ class Format(ABC):
                     return
                 if isinstance(found, str):
                     raise UsageError(found)
-                name, make = _free(file_name("-".join([*folders, found[0]])), taken), found[1]
+                name = own = file_name("-".join([*folders, found[0]]))
+                number = count(2)
+                while name in taken:  # by a record of this import
+                    name = f"{own}-{next(number)}"
+                taken.add(name)
                 path = out / f"{name}.jsonl"
                 if path.exists():
-                    raise UsageError(
-                        f"{path} exists already and was left as it is; remove it to import the record again"
-                    )
-                transcript = make()
+                    raise UsageError(f"{path} exists already, and is left as it is; remove it to import it again")
+                transcript = found[1]()
                 save(transcript.lines(), path)
                 yield Imported(name, path, [f"{where}: {problem}" for problem in problems(transcript)])
             except (OSError, MootError, ValueError, RecursionError) as error:
@@ -186,31 +171,38 @@ class Format(ABC):
 
 
 def transcript_of(play: Play, source: str, record: Any) -> Transcript:
-    """Play a record through the engine, in memory. `record` is kept whole; the truth is sealed.
-
-    What breaks the protocol's rules ends the play there, unfinished, and is among the problems of its `imported` event.
-    Raises UsageError when the question does not fit the protocol, and when the record holds what JSON cannot.
-    """
-    question = play.question.question if isinstance(play.question, Sample) else play.question
-    lines: list[bytes] = []
-    log = EventLog(lines.append)
+    """Play a record through the engine, in memory. `record` is kept whole; the truth is sealed. What breaks the protocol's
+    rules ends the play there, unfinished, and is among the problems of its `imported` event. Raises as `record_play` does."""
     coins = deque(play.chance)
     chance = (lambda step, weights: coins.popleft()) if play.chance else None
+    meta = {"seats": {seat: dict(who) for seat, who in play.seats.items()}}
+
+    def drive(game: Game, _: Transcript) -> dict[str, Any]:
+        return {"source": source, "record": record, "problems": [*play.problems, *_played(game, play)]}
+
     try:
-        game = Game(play.protocol, question, recorder=log, chance=chance)
-        try:
-            seats = {seat: dict(who) for seat, who in play.seats.items()}
-            meta = {"moot": __version__, "seats": seats, **sealed(play.question)}
-            log.event("started", header(play.protocol, question), meta)
-            found = [*play.problems, *_played(game.start(), play)]
-            log.event("imported", {"source": source, "record": record, "problems": found})
-        finally:
-            game.close()
+        return record_play(play.protocol, play.question, meta, drive, chance)
     except IndexError:
         raise UsageError(f"the play has more coins than the {len(play.chance)} that the record gives") from None
+
+
+def record_play(
+    protocol: Protocol, asked: Question | Sample, meta: Mapping[str, Any],
+    drive: Callable[[Game, Transcript], Mapping[str, Any]],
+    chance: Callable[[str, tuple[float, ...] | None], int | float] | None = None,
+) -> Transcript:  # fmt: skip
+    """The transcript of a game that `drive` plays, with what that returns as its `imported` event. Raises UsageError when
+    the question does not fit the protocol, and on what JSON cannot hold."""
+    question = asked.question if isinstance(asked, Sample) else asked
+    lines: list[bytes] = []
+    log, play = EventLog(lines.append), Transcript(lines, written=True)
+    try:
+        with closing(Game(protocol, question, recorder=log, chance=chance)) as game:
+            log.event("started", header(protocol, question), {"moot": __version__, **meta, **sealed(asked)})
+            log.event("imported", drive(game.start(), play))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the record holds what JSON in UTF-8 cannot: {error}") from None
-    return Transcript(lines, written=True)
+    return play
 
 
 def _played(game: Game, play: Play) -> list[str]:
@@ -219,18 +211,15 @@ def _played(game: Game, play: Play) -> list[str]:
     times = {seat: deque(at) for seat, at in play.times.items()}
     said = dict.fromkeys(left, 0)
     strangers = [f"seat {seat!r} is none of {', '.join(game.roles)}" for seat in left if seat not in game.roles]
-    while game.outcome is None:
-        ready = [(step, waiting.ask.seat) for step, waiting in game.open.items() if left.get(waiting.ask.seat)]
-        if not ready:
-            break
-        step, seat = ready[0]
-        waiting, move = game.open[step], left[seat].popleft()
-        at = times[seat].popleft() if times.get(seat) else None
+    while ready := [(step, waiting) for step, waiting in game.open.items() if left.get(waiting.ask.seat)]:
+        step, waiting = ready[0]
+        seat = waiting.ask.seat
+        move, at = left[seat].popleft(), times[seat].popleft() if times.get(seat) else None
         said[seat] += 1
         if not game.answer(step, move if isinstance(move, Move) else dict(move), meta={"at": at} if at else None):
             return [*strangers, f"what {seat} said as number {said[seat]} is not accepted: {waiting.problem}"]
-    unsaid = {seat: len(moves) for seat, moves in left.items() if moves and seat in game.roles}
-    more = [f"{count} more by {seat} have no place in a play of {game.protocol.name}" for seat, count in unsaid.items()]
+    unsaid = [(len(moves), seat) for seat, moves in left.items() if moves and seat in game.roles]
+    more = (f"{many} more by {seat} have no place in a play of {game.protocol.name}" for many, seat in unsaid)
     return [*strangers, *more]
 
 
@@ -259,30 +248,19 @@ def file_name(name: str) -> str:
     return (allowed if len(allowed) <= 200 else f"{allowed[:98]}--{allowed[-100:]}") or "record"
 
 
-def _free(name: str, taken: set[str]) -> str:
-    """The name, with a number after it if this import has used it."""
-    found, number = name, 2
-    while found in taken:
-        found, number = f"{name}-{number}", number + 1
-    taken.add(found)
-    return found
-
-
 def save(lines: Iterable[bytes], path: Path) -> None:
     """Write a transcript as a whole: a kill leaves none rather than half of one."""
     if path.exists():
         raise UsageError(f"{path} exists already; take another name")
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    writer = Writer(part)
     try:
-        for line in lines:
-            writer(line)
-        writer.close()
+        with closing(Writer(part)) as writer:
+            for line in lines:
+                writer(line)
         os.replace(part, path)
     except OSError as error:
         raise TranscriptError(f"cannot write {path}: {error.strerror}") from None
     finally:
-        writer.close()
         part.unlink(missing_ok=True)
 
 

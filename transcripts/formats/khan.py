@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from moot.protocols.debate.consultancy import Consultancy, DirectQA
 from moot.protocols.debate.debate import Debate
@@ -49,8 +50,7 @@ class _Round(Given):
     type: str | None = None
 
     def said(self, who: str) -> str | None:
-        text: str | None = getattr(self, who)
-        return text
+        return cast("str | None", getattr(self, who))
 
 
 class _Transcript(Given):
@@ -158,9 +158,7 @@ def _rounds(
 
 def _order(held: _Round, rollout: str, where: str, problems: list[str]) -> Any:
     """Whether a round's debaters spoke blind to each other. Where nothing says it, they are read as speaking in turn."""
-    told = held.type
-    if told is None:
-        told = next((each for each in ("sim", "seq") if each in rollout), None)
+    told = next((each for each in ("sim", "seq") if each in rollout), None) if held.type is None else held.type
     if told not in ("sim", "seq"):
         problems.append(f"{where}.type is {told!r}, not sim or seq: the debaters are read as speaking in turn")
     return "simultaneous" if told == "sim" else "sequential"
@@ -170,11 +168,9 @@ def _seats(
     names: Mapping[str, Any], row: Mapping[str, Any], position: tuple[str, ...], protocol: Protocol
 ) -> dict[str, dict[str, Any]]:
     """Who sat where, by the names that the record has."""
-    held = {}
+    held = dict(zip("ab", position, strict=True)) if isinstance(protocol, Debate) else {}
     if isinstance(protocol, Consultancy):
         held = {"consultant": position[protocol.answer]}
-    elif isinstance(protocol, Debate):
-        held = dict(zip("ab", position, strict=True))
     seats = {seat: {"name": name} for seat, side in held.items() if isinstance(name := names.get(side), str)}
     judge = {"name": names.get("judge") or row.get("judge_id"), "cross_examiner": names.get("cross_examiner")}
     told = {key: name for key, name in judge.items() if isinstance(name, str) and name}
@@ -185,14 +181,11 @@ def _seats(
 
 
 def judgement_of(row: Mapping[str, Any], swap: bool, problems: list[str]) -> Verdict | None:
-    """The verdict of a row over positions A and B; None where there is none, or, with a remark, none that can be read.
-
-    The confidence of a human judge is taken first, then the probabilities of a judge by log-probabilities, then the letter
-    that a judge answered with, which gets probability 1. swap: the correct answer is in position B.
-    """
+    """The verdict of a row over positions A and B; None where there is none, or, with a remark, none that can be read: the
+    confidence of a human judge, else probabilities from log-probabilities, else the letter answered with, which gets 1.
+    swap: the correct answer is in position B."""
     text = next((row[column] for column in COLUMNS if isinstance(row.get(column), str) and row[column].strip()), "")
-    explained = row.get("explanation")
-    words = explained if isinstance(explained, str) and explained else text
+    words = explained if isinstance(explained := row.get("explanation"), str) and explained else text
     right: bool | None = None
     if (correct := _confidence(row, text, problems)) is not None:
         first = 1 - correct if swap else correct
@@ -230,10 +223,9 @@ def _confidence(row: Mapping[str, Any], text: str, problems: list[str]) -> float
 
 
 def _probability(name: str, told: Any, problems: list[str]) -> float | None:
-    try:
-        number = -1.0 if isinstance(told, bool) else float(told)
-    except (TypeError, ValueError, OverflowError):
-        number = -1.0
+    number = -1.0
+    with suppress(TypeError, ValueError, OverflowError):
+        number = number if isinstance(told, bool) else float(told)
     if not 0 <= number <= 100:
         problems.append(f"{name} is {str(told)[:40]!r}, which is no probability")
         return None
@@ -243,10 +235,9 @@ def _probability(name: str, told: Any, problems: list[str]) -> float | None:
 
 
 def _normalised(first: str, second: str, text: str, problems: list[str]) -> Verdict | None:
-    try:
+    a = b = 0.0
+    with suppress(ValueError):
         a, b = float(first), float(second)
-    except ValueError:
-        a = b = 0.0
     if not 0 < a + b < 2.1:
         problems.append(f"the judge's probabilities {first} and {second} are none")
         return None
@@ -280,5 +271,5 @@ def quote_marks(texts: Iterable[str], story: str | None) -> list[str]:
                 continue  # tags inside a quote, or too many pieces: the speech itself says what is wrong
             absent += mark == "v" and not found.verified
             present += mark == "u" and bool(found.verified)
-    told = [f"of the quotes marked as verified, {absent} not found in the story"] if absent else []
-    return [*told, f"of the quotes marked as unverified, {present} found in the story"] if present else told
+    told = (f"verified, {absent} not" if absent else "", f"unverified, {present}" if present else "")
+    return [f"of the quotes marked as {what} found in the story" for what in told if what]

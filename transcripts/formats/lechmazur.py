@@ -1,8 +1,7 @@
 """Debates of language models whose claims cite each other by number (LLM Debate Benchmark, Mazur 2026), as transcripts.
 
-A file is one debate in Markdown: who argues for and against a proposition, then one turn after the other, each a row of
-numbered claims such as "[P1.2] …" in which "[C1.1]" cites an earlier one. It is played as a `TreeDebate` in which
-all claims stand under the proposition, PRO's for it and CON's against it.
+A file is one debate in Markdown: who argues for and against a proposition, then turns of numbered claims such as "[P1.2] …"
+in which "[C1.1]" cites an earlier one. It is played as a `TreeDebate` in which all claims stand under the proposition.
 
 Rule: one format, whole.
 """
@@ -13,11 +12,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question
-from moot.protocols.trees.moves import Reaction
 from moot.protocols.trees.tree_debate import TreeDebate
 from moot.transcripts.formats.importing import Format, Play, Said
 from moot.transcripts.formats.records import Record, text_of
@@ -50,10 +48,10 @@ class Claim:
 
 @dataclass
 class Turn:
-    """A turn: its number and side, what it is called, the fields at its head, and its claims."""
+    """A turn: its number and side (PRO or CON), what it is called, the fields at its head, and its claims."""
 
     number: int
-    side: Literal["PRO", "CON"]
+    side: str
     called: str
     fields: dict[str, str] = field(default_factory=dict)
     claims: list[Claim] = field(default_factory=list)
@@ -75,9 +73,7 @@ class Lechmazur(Format):
             raise UsageError(f"it is a {type(record.value).__name__}, not the text of a debate")
         header, turns = read(record.value)
         if not header.get("proposition"):
-            raise UsageError(
-                "its header has no proposition: there must be a line `- proposition: …` before the first turn"
-            )
+            raise UsageError("its header has no proposition: write `- proposition: …` on a line before the first turn")
         if not turns:
             raise UsageError("it has no turn: there must be a line such as `## Turn 1: PRO Opening`")
         found: list[str] = []
@@ -93,14 +89,11 @@ class Lechmazur(Format):
 
 def read(text: str) -> tuple[dict[str, str], list[Turn]]:
     """The header and the turns of a debate."""
-    header: dict[str, str] = {}
-    turns: list[Turn] = []
+    header, turns, claimed = dict[str, str](), list[Turn](), set[str]()
     fields, body = header, False  # whether the claims of the turn have begun
-    claimed: set[str] = set()
     for line in text.replace("\r\n", "\n").split("\n"):
         if head := _TURN.fullmatch(line.strip()):
-            side: Literal["PRO", "CON"] = "PRO" if head[2].upper() == "PRO" else "CON"
-            turns.append(Turn(int(head[1][:9]), side, head[3]))
+            turns.append(Turn(int(head[1][:9]), head[2].upper(), head[3]))
             fields, body = turns[-1].fields, False
         elif not body and (pair := _FIELD.fullmatch(line.strip())):
             fields.setdefault(pair[1], pair[2].strip())
@@ -108,8 +101,7 @@ def read(text: str) -> tuple[dict[str, str], list[Turn]]:
             body = True
             _add(turns[-1], line, claimed)
     for turn in turns:
-        turn.claims = [Claim(claim.id, claim.text.strip()) for claim in turn.claims]
-        turn.claims = [claim for claim in turn.claims if claim.id or claim.text]
+        turn.claims = [Claim(claim.id, claim.text.strip()) for claim in turn.claims if claim.id or claim.text.strip()]
     return header, turns
 
 
@@ -134,10 +126,8 @@ def ids(given: str | None) -> tuple[str, ...]:
 
 def _moves(turns: list[Turn], header: dict[str, str], found: list[str]) -> tuple[list[str], dict[str, list[Said]]]:
     """Whose turn it is and what each side says; what contradicts itself is added to `found`."""
-    order: list[str] = []
+    order, steps, step = list[str](), dict[str, str](), 0
     moves: dict[str, list[Said]] = {"a": [], "b": []}
-    steps: dict[str, str] = {}
-    step = 0
     for index, turn in enumerate(turns, 1):
         where = f"turn {turn.number}"
         if turn.number != index:
@@ -150,7 +140,7 @@ def _moves(turns: list[Turn], header: dict[str, str], found: list[str]) -> tuple
         for at in range(0, max(1, len(turn.claims)), _MOST):
             claims = turn.claims[at : at + _MOST]
             order.append(seat)
-            moves[seat].append(Reaction.model_validate({"to": "q", "label": label, "claims": len(claims)}))
+            moves[seat].append({"kind": "reaction", "to": "q", "label": label, "claims": len(claims)})
             step += 1
             for claim in claims:
                 missing += [id for id in claim.cited if id not in steps]

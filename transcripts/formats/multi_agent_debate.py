@@ -1,7 +1,7 @@
 """Debates of Multi-Agents-Debate (Liang et al. 2023, arXiv 2305.19118) as plays: two sides, and a moderator who may end them.
 
-The players' chat histories hold each other's speeches as prompts; what a player said itself are its "assistant" messages.
-Moderator and judge are the seat `judge`. Its belief is even while it states no preference.
+What a player said are the "assistant" messages of its history. Moderator and judge are the seat `judge`, whose belief is
+even while it states no preference.
 
 Rule: one format, whole.
 """
@@ -21,9 +21,10 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move, Speech, Verdict
 from moot.protocols.engine.question import Question
 from moot.transcripts.formats.importing import Format, Play
-from moot.transcripts.formats.records import Given, Record, json_records, read
+from moot.transcripts.formats.records import Given, Record, read
 
 CHOICES = ("the affirmative side", "the negative side")
+_BELIEFS = {"affirmative": (1.0, 0.0), "negative": (0.0, 1.0)}
 _TOPIC = re.compile(r"debate topic is stated as follows:\s*(.+)", re.DOTALL)
 
 
@@ -66,9 +67,6 @@ class MultiAgentDebate(Format):
         # beside each debate its settings are saved as ID-config.json
         return [file for file in super().files(path) if file == path or not file.stem.endswith("-config")]
 
-    def records(self, file: Path) -> Iterator[Record | str]:
-        return json_records(file)
-
     def plays(self, record: Record) -> Iterator[Play]:
         value = record.value
         if isinstance(value, dict):
@@ -88,8 +86,7 @@ def _play(name: str, given: _Debate) -> Play:
         raise UsageError("players: neither 'Affirmative side' nor 'Negative side' said anything")
     feedback = _feedback(moderator, bool(judge), rounds, problems)
     verdict = _verdict(given, judge, sides, problems)
-    told = "Which side has the better answer?"
-    about = told if base is None else f"{told} The affirmative side starts from: {base}"
+    about = "Which side has the better answer?" + (f" The affirmative side starts from: {base}" if base else "")
     if not moderator:
         problems.append("players.Moderator is missing: the rounds are read as having no moderator")
     parts: Any = (Speeches(order="sequential"), Feedback()) if moderator else (Speeches(order="sequential"),)
@@ -130,15 +127,12 @@ def _feedback(moderator: list[str], judged: bool, rounds: int, problems: list[st
         side = _side(text)
         if side is None:
             after = judged or number + 1 < rounds
-            problems.append(
-                f"players.Moderator: message {number} states no preference that can be read"
-                f"{', and the debate went on: it is read as even' if after else ''}: {text[:80]!r}"
-            )
+            how = ", and the debate went on: it is read as even" if after else ""
+            problems.append(f"players.Moderator: message {number} states no readable preference{how}: {text[:80]!r}")
             if not after:
                 return found
-        even = side in ("none", None)
-        probabilities = (0.5, 0.5) if even else (1.0, 0.0) if side == "affirmative" else (0.0, 1.0)
-        found.append(Verdict(probabilities=probabilities, text=text, end=last and not even and not judged))
+        belief = _BELIEFS.get(side or "none", (0.5, 0.5))
+        found.append(Verdict(probabilities=belief, text=text, end=last and belief != (0.5, 0.5) and not judged))
     return found
 
 
@@ -152,7 +146,7 @@ def _side(text: str) -> str | None:
 
 
 def _supported(named: str | None) -> str | None:
-    return next((side for side in ("affirmative", "negative") if (named or "").lower().startswith(side)), None)
+    return next((side for side in _BELIEFS if (named or "").lower().startswith(side)), None)
 
 
 def _value(text: str, name: str) -> str | None:
@@ -166,16 +160,13 @@ def _verdict(given: _Debate, judge: list[str], sides: Mapping[str, list[str]], p
         return None
     side = _side(judge[-1]) or _supported(given.supported)
     if side is None and given.final is not None:
-        openings = {
-            "affirmative": f"{given.base or ''}\n{''.join(sides['a'][:1])}",
-            "negative": "".join(sides["b"][:1]),
-        }
-        held = [each for each, text in openings.items() if _holds(text, given.final)]
+        openings = (f"{given.base or ''}\n{''.join(sides['a'][:1])}", "".join(sides["b"][:1]))
+        held = [each for each, text in zip(_BELIEFS, openings, strict=True) if _holds(text, given.final)]
         side = held[0] if len(held) == 1 else None
-    if side not in ("affirmative", "negative"):
+    if side not in _BELIEFS:
         problems.append("the judge's answer is not that of one side alone: there is no verdict")
         return None
-    return Verdict(probabilities=(1.0, 0.0) if side == "affirmative" else (0.0, 1.0), text=judge[-1])
+    return Verdict(probabilities=_BELIEFS[side], text=judge[-1])
 
 
 def _holds(text: str, answer: str) -> bool:

@@ -1,44 +1,45 @@
 """Human debates of Michael et al. 2023 (arXiv 2311.08702) as transcripts.
 
-A record's rules become a protocol (`nyu_rules`), and its rounds are played through the engine move by move
-(`nyu_rounds`), so that every limit, order and blindness holds, or is reported as a problem of that record. The record
-itself is kept in an `imported` event, as there is more in it (surveys, scratchpads, offline judgments) than a play says.
+A record's rules become a protocol (`nyu_rules`), and its rounds are played through the engine, so that every limit, order and
+blindness holds or is reported. The record is kept, as more is in it (surveys, offline judgments).
 
-Rule: the format and what it keeps; the platform's rules, rounds and texts stand in the files beside it.
+Rule: the format and what it keeps; the platform's rules and texts stand in the files beside it.
 """
 
 from __future__ import annotations
 
 import inspect
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
+from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from moot.agents.base import act_of
 from moot.complexity.reward import continues, judge_reward
-from moot.play.driver import header
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.debate.consultancy import Consultancy
+from moot.protocols.debate.debate import Debate
+from moot.protocols.engine.errors import UsageError, first_problem
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.version import __version__
 from moot.protocols.engine.view import Request
-from moot.transcripts.events import EventLog
-from moot.transcripts.formats.importing import Format, Imported, Play, import_event
-from moot.transcripts.formats.nyu_passage import Passage, tokens_of
-from moot.transcripts.formats.nyu_rounds import OfflineJudgment, clock, offline_judgment, play_rounds, seats_of
-from moot.transcripts.formats.nyu_rules import protocol_of, read_record
+from moot.transcripts.formats.importing import Format, Imported, Play, import_event, record_play
+from moot.transcripts.formats.nyu_passage import Passage, speech_of, tokens_of
+from moot.transcripts.formats.nyu_rules import Offline, Round, debater, protocol_of, read_record, round_of
 from moot.transcripts.formats.records import Record, json_records, json_value, reason, refuse_constants
 from moot.transcripts.replay import Replay, no_collection
 from moot.transcripts.transcript import Transcript
-from moot.transcripts.truth import sealed
 
 SOURCE = "nyu-debate"
 METADATA = "debates-metadata.jsonl"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class NyuDebates(Format):
@@ -76,11 +77,11 @@ class NyuDebates(Format):
         beside = files[0].parent
         places = (at / METADATA for at in (beside, beside.parent, path))
         described = next((place for place in places if place.is_file()), None)
-        self._metadata, found = lines_of_metadata(described) if described is not None else ({}, [])
+        self._metadata, found = lines_of_metadata(described) if described else ({}, [])
         if found:
             yield Imported(METADATA, None, found)
         for each in imported:
-            if each.path is not None and described is not None and self._file.stem not in self._metadata:
+            if each.path and described and self._file.stem not in self._metadata:
                 each.problems.insert(0, f"{self._file}: no line of {METADATA} describes it")
             yield each
         for name in self._metadata if path.is_dir() else ():
@@ -88,44 +89,34 @@ class NyuDebates(Format):
                 yield Imported(name, None, [f"{described}: describes {name!r}, and there is no {beside / name}.json"])
 
 
+@no_collection()
 def import_debate(record: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> Transcript:
-    """One record, and its line of metadata where there is one, as a transcript in memory.
-
-    The truth is sealed. What breaks the record's own rules ends the play there, unfinished, and `problems` lists it.
-    Raises UsageError, naming the place, on a record that cannot be read or whose rules no protocol holds to.
-    """
-    with no_collection():
-        return _imported(record, metadata)
-
-
-def _imported(record: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> Transcript:
+    """One record, and its line of metadata where there is one, as a transcript in memory, the truth sealed. What breaks the
+    record's own rules ends the play there, unfinished, and `problems` lists it. Raises UsageError, naming the place, on a
+    record that cannot be read or whose rules no protocol holds to."""
     given = read_record(record)
     setup, protocol = given.setup, protocol_of(given.setup)
-    ((material, source),) = setup.sourceMaterial.items()
+    (source,) = setup.sourceMaterial.values()
     passage = Passage.of(source.contents)
     question = Question(setup.question, choices=tuple(setup.answers), passage=passage.text)
     sample = Sample(question, setup.correctAnswerIndex)
     seats = {role: seat for seat, role in seats_of(protocol, question).items()}
     people = {seats[role]: {"agent": "human", "name": name} for role, name in setup.roles.items() if role in seats}
-    lines: list[bytes] = []
-    log = EventLog(lines.append)
-    game = Game(protocol, question, recorder=log)
-    try:
-        meta = {"moot": __version__, **clock(setup.creationTime), "seats": people, **sealed(sample)}
-        log.event("started", header(protocol, question), meta)
-        found = play_rounds(game.start(), protocol, given.rounds, passage)
-        play = Transcript(lines, written=True)
+
+    def drive(game: Game, play: Transcript) -> dict[str, Any]:
+        found = play_rounds(game, protocol, given.rounds, passage)
         vars(play).update(protocol=protocol, question=question, sample=sample)  # which it need not read again
-        kept = {"source": SOURCE, "record": _without_tokens(record), "contents": passage.recorded}
+        kept = {"source": SOURCE, "record": _with_contents(record, None), "contents": passage.recorded}
         if metadata is not None:
             kept["metadata"] = dict(metadata)
             found += _contradictions(_status(play, protocol, record), metadata)
-        log.event("imported", {**kept, "problems": found})
-        refuse_constants(lines[-1][: -len(passage.text)])  # all but the tokens, in which they are words
+        return {**kept, "problems": found}
+
+    play = record_play(protocol, sample, {**clock(setup.creationTime), "seats": people}, drive)
+    try:
+        refuse_constants(deque(play.lines(), 1)[0][: -len(passage.text)])  # all but the tokens, in which they are words
     except ValueError as error:
         raise UsageError(f"the record holds what JSON in UTF-8 cannot: {error}") from None
-    finally:
-        game.close()
     return play
 
 
@@ -141,26 +132,18 @@ def export_debate(transcript: Transcript) -> dict[str, Any]:
     """The record that a transcript was imported from, the same to the last field. Raises UsageError when it was not
     imported."""
     imported = _import_of(transcript)
-    record: dict[str, Any] = imported["record"]
-    ((material, source),) = record["setup"]["sourceMaterial"].items()
-    sources = {material: {**source, "contents": tokens_of(imported["contents"])}}
-    return {**record, "setup": {**record["setup"], "sourceMaterial": sources}}
+    return _with_contents(imported["record"], tokens_of(imported["contents"]))
 
 
 def export_metadata(transcript: Transcript) -> dict[str, Any] | None:
     """The line of metadata that came with the record; None when none did. Raises UsageError like `export_debate`."""
-    metadata: dict[str, Any] | None = _import_of(transcript).get("metadata")
-    return metadata
+    return cast("dict[str, Any] | None", _import_of(transcript).get("metadata"))
 
 
 def offline_judgments(transcript: Transcript) -> list[OfflineJudgment]:
     """The beliefs of those who judged the debate after its end, by judge. Raises UsageError like `export_debate`."""
-    return [
-        offline_judgment(judge, given)
-        for held in read_record(export_debate(transcript)).rounds
-        if held.OfflineJudgments is not None
-        for judge, given in held.OfflineJudgments.judgments.items()
-    ]
+    held = (each.OfflineJudgments for each in read_record(export_debate(transcript)).rounds)
+    return [offline_judgment(judge, given) for each in held if each for judge, given in each.judgments.items()]
 
 
 class OfflineJudge:
@@ -185,19 +168,128 @@ class OfflineJudge:
 
     def act(self, request: Request) -> Any:
         reply = self._act(request)
-        if request.step != self.last:
-            return reply
-        return _ended_later(reply) if inspect.isawaitable(reply) else _ended(reply)
+        return _ended(reply) if request.step == self.last else reply
 
 
-def _ended(reply: Any) -> Any:
+async def _ended(reply: Any) -> Any:
+    reply = await reply if inspect.isawaitable(reply) else reply
     if isinstance(reply, Verdict):
         return reply.model_copy(update={"end": True})
     return {**reply, "end": True} if isinstance(reply, Mapping) else reply
 
 
-async def _ended_later(reply: Any) -> Any:
-    return _ended(await reply)
+# -- the rounds of a record played through the engine --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineJudgment:
+    """What one judge believed who read the debate after its end: all at once ("timed") or step by step ("stepped")."""
+
+    judge: str
+    mode: str
+    verdicts: tuple[Verdict, ...]
+
+
+def seats_of(protocol: Debate, question: Question) -> dict[str, str]:
+    """Seat to role as a record names it, the debaters by the answers that they defend."""
+    if isinstance(protocol, Consultancy):
+        return {"consultant": debater(protocol.answer), "judge": "Judge"}
+    seats = [seat for seat, role in protocol.roles(question).items() if role == "debater"]
+    return {**{seat: debater(index) for index, seat in enumerate(seats)}, "judge": "Judge"}
+
+
+def _speakers(protocol: Debate, question: Question) -> dict[str, str]:
+    """The answers that have a speaker, by index as a record writes it, and their seats."""
+    roles = {debater(index): str(index) for index in range(len(question.choices))}
+    return {roles[role]: seat for seat, role in seats_of(protocol, question).items() if seat != "judge"}
+
+
+def _over(game: Game) -> bool:
+    """Whether the debate itself has ended: by the judge, or with only the final verdict left to ask for."""
+    return game.outcome is not None or any(waiting.ask.brief["task"] == "verdict" for waiting in game.open.values())
+
+
+def play_rounds(game: Game, protocol: Debate, rounds: list[Round], passage: Passage) -> list[str]:
+    """Play the rounds as far as the rules accept them. What was wrong, each with its place."""
+    speakers = _speakers(protocol, game.question)
+    found: list[str] = []
+    parts = protocol.parts()
+    for index, (name, held) in enumerate(each.case for each in rounds):
+        place = f"rounds.{index}.{name}"
+        if name == "OfflineJudgments":
+            found += _bad_judgments(place, held.judgments)
+            if not _over(game):
+                found.append(f"{place}: the debate has not ended yet")
+            continue
+        part = None if _over(game) else next(parts)[0]
+        if part is None or round_of(part) != name:
+            rules = "the debate has ended before it" if part is None else f"the rules call for {round_of(part)} here"
+            return [*found, f"{place}: {rules}"]
+        for where, seat, move, at in _moves(place, name, held, speakers, passage, found):
+            step = next((step for step, waiting in game.open.items() if waiting.ask.seat == seat), None)
+            if step is None:
+                return [*found, f"{where}: it is not for {seat} to speak here"]
+            waiting = game.open[step]
+            if not game.answer(step, move, meta=clock(at)):
+                return [*found, f"{where}: {waiting.problem}"]
+    return found
+
+
+def _moves(
+    place: str, name: str, held: Any, speakers: Mapping[str, str], passage: Passage, found: list[str]
+) -> Iterator[tuple[str, str, dict[str, Any], int | None]]:
+    """The moves of a round: where each stands, whose it is, the move, its time. Bad quotes are added to `found`."""
+    if name == "JudgeFeedback":
+        text = speech_of(held.feedback.content, passage)["text"]
+        verdict = {"kind": "verdict", "probabilities": held.distribution, "text": text, "end": held.endDebate}
+        yield place, "judge", verdict, held.feedback.timestamp
+    elif name == "NegotiateEnd":
+        for key, vote in held.votes.items():
+            yield f"{place}.votes.{key}", _speaker(speakers, key), {"kind": "stop", "stop": vote}, None
+    else:
+        said = held.speeches if name == "SimultaneousSpeeches" else dict(sorted(held.speeches.items()))
+        for key, spoken in said.items():
+            where = f"{place}.speeches.{key}"
+            spans = ((i, segment.Quote.span) for i, segment in enumerate(spoken.content) if segment.Quote is not None)
+            found += [
+                f"{where}.content.{number}: the quote spans tokens {first} to {last} of a source that has "
+                f"{len(passage.tokens)}; only what is there is quoted"
+                for number, (first, last) in spans
+                if not 0 <= first < last <= len(passage.tokens)
+            ]
+            yield where, _speaker(speakers, key), speech_of(spoken.content, passage), spoken.timestamp
+
+
+def _speaker(speakers: Mapping[str, str], key: str) -> str:
+    return speakers.get(key, f"whoever defends answer {key}")
+
+
+def offline_judgment(judge: str, given: Offline) -> OfflineJudgment:
+    verdicts = []
+    for each in given.judgments:
+        text = "".join(part.Text.text for part in each.feedback.content if part.Text)
+        verdicts.append(Verdict(probabilities=tuple(each.distribution), text=text, end=each.endDebate))
+    return OfflineJudgment(judge, given.mode, tuple(verdicts))
+
+
+def _bad_judgments(place: str, judgments: Mapping[str, Offline]) -> list[str]:
+    found = []
+    for judge, given in judgments.items():
+        try:
+            offline_judgment(judge, given)
+        except ValidationError as error:
+            found.append(f"{place}.judgments.{judge}: {first_problem(error, 'it')}")
+    return found
+
+
+def clock(milliseconds: int | None) -> dict[str, str]:
+    """A time of a record as event meta; nothing where there is none, or none that a calendar holds."""
+    if milliseconds is None:
+        return {}
+    try:
+        return {"at": (_EPOCH + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds")}
+    except OverflowError:
+        return {}
 
 
 # -- what is kept of a record ------------------------------------------------------------------------------------------
@@ -209,14 +301,14 @@ def lines_of_metadata(file: Path) -> tuple[dict[str, dict[str, Any]], list[str]]
     found: list[str] = []
     try:
         for each in json_records(file):
-            value: Any = each.value if isinstance(each, Record) else None
-            name = value.get("name") if isinstance(value, dict) else None
-            if isinstance(name, str) and name not in lines:
-                lines[name] = value
-            elif isinstance(each, Record):
-                found.append(f"{file}: {each.place}: its name is {name!r}: not a name, or one that was there before")
-            else:
+            if isinstance(each, str):
                 found.append(f"{file}: {each}")
+                continue
+            name = each.value.get("name") if isinstance(each.value, dict) else None
+            if isinstance(name, str) and name not in lines:
+                lines[name] = each.value
+            else:
+                found.append(f"{file}: {each.place}: its name is {name!r}: not a name, or one that was there before")
     except (OSError, ValueError) as error:
         found.append(f"{file}: {reason(error)}")
     return lines, found
@@ -229,10 +321,10 @@ def _import_of(transcript: Transcript) -> dict[str, Any]:
     return event
 
 
-def _without_tokens(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record with nothing in the place of its source's tokens."""
+def _with_contents(record: Mapping[str, Any], contents: list[str] | None) -> dict[str, Any]:
+    """The record with these in the place of its source's tokens."""
     setup = record["setup"]
-    sources = {material: {**source, "contents": None} for material, source in setup["sourceMaterial"].items()}
+    sources = {material: {**source, "contents": contents} for material, source in setup["sourceMaterial"].items()}
     return {**record, "setup": {**setup, "sourceMaterial": sources}}
 
 

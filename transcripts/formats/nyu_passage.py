@@ -92,7 +92,7 @@ def _kinds(tokens: Sequence[str]) -> set[str]:
     except TypeError:  # a list, or an object
         pass
     place = next(place for place, token in enumerate(tokens) if type(token) is not str)
-    raise UsageError(f"setup.sourceMaterial: contents[{place}] is {tokens[place]!r:.40}, which is no text")
+    raise UsageError(f"setup.sourceMaterial: contents.{place} is {tokens[place]!r:.40}, which is no text")
 
 
 def tokens_of(recorded: Mapping[str, Any]) -> list[str]:
@@ -106,15 +106,10 @@ def speech_of(content: Iterable[Segment], passage: Passage) -> dict[str, Any]:
     for segment in content:
         if segment.Text is not None:
             text.append(segment.Text.text)
-        if segment.Quote is None:
-            continue
-        span = passage.characters(*segment.Quote.span)
-        quote = passage.text[slice(*span)] if span else ""
-        quotes.append({"text": quote, "verified": span is not None, "span": span})
-        text.append(f"<quote>{quote}</quote>")
+        else:
+            assert segment.Quote is not None
+            span = passage.characters(*segment.Quote.span)
+            quote = passage.text[slice(*span)] if span else ""
+            quotes.append({"text": quote, "verified": span is not None, "span": span})
+            text.append(f"<quote>{quote}</quote>")
     return {"kind": "speech", "text": "".join(text), "quotes": quotes}
-
-
-def text_of(content: Iterable[Segment], passage: Passage) -> str:
-    """What a judge said, as text."""
-    return str(speech_of(content, passage)["text"])

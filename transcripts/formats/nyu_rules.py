@@ -1,7 +1,7 @@
 """The records of the human debates of Michael et al. 2023 (arXiv 2311.08702; data CC-BY 4.0): what a file must hold,
 and its rules as a moot protocol. The rules are read as the platform of that study plays them.
 
-Rule: records and rules; texts stand in `nyu_passage`, play in `nyu_rounds`.
+Rule: records and rules; texts stand in `nyu_passage`, play in `nyu`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from string import ascii_uppercase
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from moot.protocols.debate.consultancy import Consultancy
 from moot.protocols.debate.debate import Debate
@@ -19,6 +19,7 @@ from moot.protocols.debate.parts import AnyPart, Feedback, Negotiate, Speeches
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.limits import Limit
 from moot.protocols.scoring import ScoringRule
+from moot.transcripts.formats.records import read
 
 # -- what a file must hold ---------------------------------------------------------------------------------------------
 
@@ -147,18 +148,12 @@ class Material(_Source):
 
 class Setup(_Source):
     rules: Rules
-    sourceMaterial: dict[str, Material]
+    sourceMaterial: Annotated[dict[str, Material], Field(min_length=1, max_length=1)]
     question: str
     answers: list[str]
     correctAnswerIndex: int
     roles: dict[str, str]
     creationTime: int | None = None
-
-    @model_validator(mode="after")
-    def _one_material(self) -> Setup:
-        if len(self.sourceMaterial) != 1:
-            raise ValueError("sourceMaterial must hold exactly one source")
-        return self
 
 
 class Record(_Source):
@@ -168,12 +163,7 @@ class Record(_Source):
 
 def read_record(record: object) -> Record:
     """A record, checked. Raises UsageError that names the place of what is missing or wrong."""
-    try:
-        return Record.model_validate(record)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
-        raise UsageError(f"{place or 'the record'}: {first['msg'].removeprefix('Value error, ')}") from None
+    return read(Record, record)
 
 
 # -- rules and protocols -----------------------------------------------------------------------------------------------
@@ -185,11 +175,8 @@ def debater(index: int) -> str:
 
 
 def protocol_of(setup: Setup) -> Debate:
-    """The protocol that a record's own rules describe.
-
-    Rounds for assigned debaters only, where one debater is assigned, make a consultancy for that debater's answer.
-    Raises UsageError on rules that no moot protocol can hold to.
-    """
+    """The protocol that a record's own rules describe: a consultancy where rounds are for assigned debaters only and one is
+    assigned. Raises UsageError on rules that no moot protocol can hold to."""
     assigned = tuple(i for i in range(min(len(setup.answers), 26)) if debater(i) in setup.roles)
     return _protocol(setup.rules.model_dump_json(), assigned, len(setup.answers))
 
@@ -198,13 +185,13 @@ def protocol_of(setup: Setup) -> Debate:
 def _protocol(given: str, assigned: tuple[int, ...], answers: int) -> Debate:
     """Thousands of debates are held by a dozen sets of rules."""
     rules = Rules.model_validate_json(given)
-    closing, last = rules.fixedClosing, [] if rules.fixedClosing is None else rules.fixedClosing.rounds
+    cycles, last = (closing.maxRepeatCycles, closing.rounds) if (closing := rules.fixedClosing) else (None, [])
     if rules.globalQuoteRestriction is not None:
         raise UsageError("setup.rules.globalQuoteRestriction: no protocol here limits quotes over a whole debate")
-    if closing is not None and closing.maxRepeatCycles < 0:
-        raise UsageError(f"setup.rules.fixedClosing.maxRepeatCycles is {closing.maxRepeatCycles}; it must be 0 or more")
+    if cycles is not None and cycles < 0:
+        raise UsageError(f"setup.rules.fixedClosing.maxRepeatCycles is {cycles}; it must be 0 or more")
     fields: dict[str, Any] = {
-        "rounds": None if closing is None else closing.maxRepeatCycles,
+        "rounds": cycles,
         "opening": _parts("fixedOpening", rules.fixedOpening),
         "repeat": _parts("repeatingStructure", rules.repeatingStructure),
         "closing": _parts("fixedClosing.rounds", last),
@@ -216,10 +203,8 @@ def _protocol(given: str, assigned: tuple[int, ...], answers: int) -> Debate:
         return Debate(**fields)
     if only == {True} and len(assigned) == 1:
         return Consultancy(answer=assigned[0], **fields)
-    raise UsageError(
-        f"setup.rules: rounds for assigned debaters only, with {len(assigned)} of {answers} assigned"
-        f"{' and other rounds for all' if len(only) > 1 else ''}: neither a debate nor a consultancy"
-    )
+    mixed = f"{len(assigned)} of {answers} assigned{' and other rounds for all' if len(only) > 1 else ''}"
+    raise UsageError(f"setup.rules: rounds for assigned debaters only, {mixed}: neither a debate nor a consultancy")
 
 
 def round_of(part: AnyPart) -> str:
@@ -230,7 +215,7 @@ def round_of(part: AnyPart) -> str:
 
 
 def _parts(place: str, types: Sequence[RoundType]) -> tuple[AnyPart, ...]:
-    return tuple(_part(f"setup.rules.{place}[{index}]", *each.case) for index, each in enumerate(types))
+    return tuple(_part(f"setup.rules.{place}.{index}", *each.case) for index, each in enumerate(types))
 
 
 def _part(place: str, name: str, rule: Any) -> AnyPart:

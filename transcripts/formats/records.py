@@ -11,7 +11,7 @@ import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from moot.protocols.engine.errors import UsageError
 
-LINES = (".jsonl", ".ndjson")
+LINES = frozenset({".jsonl", ".ndjson"})
 _KINDS = {
     "string_type": "a text", "string_unicode": "a text", "list_type": "a list", "dict_type": "an object",
     "model_type": "an object", "bool_type": "true or false", "int_type": "an integer", "float_type": "a number",
@@ -57,39 +57,35 @@ def read(kind: type[G], value: Any, at: str = "") -> G:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        raise UsageError(_invalid(error, at, "the record")) from None
+
+
+def _invalid(error: ValidationError, at: str, whole: str) -> str:
+    """The first thing that a model finds wrong, in one line. whole: what it is of, where it is no field."""
+    first = error.errors(include_url=False)[0]
     where = ".".join(filter(None, [at, *map(str, first["loc"])]))
     if first["type"] == "missing":
-        raise UsageError(f"{where} is missing")
+        return f"{where} is missing"
     if what := _KINDS.get(first["type"]):
-        raise UsageError(f"{where or 'the record'} is {_shown(first['input'])}, not {what}")
-    raise UsageError(f"{where or 'the record'}: {first['msg'].removeprefix('Value error, ')}")
+        return f"{where or whole} is {_shown(first['input'])}, not {what}"
+    return f"{where or whole}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def json_records(file: Path) -> Iterator[Record | str]:
-    """The records of a file: one, an array of them, or one on each line. What is none is a text that says where and why.
-    Lines are read one after the other, so that a file of them may be larger than the memory.
-
-    Raises OSError when the file cannot be read, ValueError when it is no JSON in any of these forms.
-    """
+    """The records of a file: one, an array of them, or one on each line, read one after the other. What is none is a text
+    that says where and why. Raises OSError when the file cannot be read, ValueError when it is no JSON in these forms."""
     with file.open("rb") as handle:
         check_start(handle.read(64))
         handle.seek(0)
-        lines: Iterator[tuple[int, bytes]] = (
-            (number, line) for number, line in enumerate(handle, 1) if line.strip(b" \t\r\n\xef\xbb\xbf")
-        )
-        first = next(lines, None)
-        if first is None:
+        lines = ((number, line) for number, line in enumerate(handle, 1) if line.strip(b" \t\r\n\xef\xbb\xbf"))
+        first = list(islice(lines, 1 if (told := file.suffix.lower() in LINES) else 2))
+        if not first:
             yield "the file is empty"
+        elif not told and (len(first) < 2 or not _is_json(first[0][1])):
+            handle.seek(0)
+            yield from _each(Record(file.stem, json_value(handle.read())))
             return
-        if file.suffix.lower() not in LINES:
-            second = next(lines, None)
-            if second is None or not _is_json(first[1]):
-                handle.seek(0)
-                yield from _each(Record(file.stem, json_value(handle.read())))
-                return
-            lines = chain([second], lines)
-        for number, line in chain([first], lines):
+        for number, line in chain(first, lines):
             try:
                 value = json_value(line.rstrip(b"\r\n"))
             except (ValueError, RecursionError) as error:
@@ -111,10 +107,8 @@ def _each(record: Record) -> Iterator[Record | str]:
 
 
 def csv_rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows of a CSV file with a header, each with its number, the header being row 1, one after the other.
-
-    Raises OSError when the file cannot be read, ValueError when it is no CSV in UTF-8 with a header.
-    """
+    """The rows of a CSV file with a header, each with its number, the header being row 1, one after the other. Raises OSError
+    when the file cannot be read, ValueError when it is no CSV in UTF-8 with a header."""
     with file.open("rb") as start:
         check_start(start.read(64))
     before = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a cell may hold a whole story
@@ -137,17 +131,13 @@ def csv_rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
 def json_value(text: bytes) -> Any:
     """A JSON value, without the numbers that JSON has not. Raises ValueError that says where it ends to be one."""
 
-    def no_number(name: str) -> Any:
-        raise ValueError(f"{name} is not JSON")
-
     def finite(digits: str) -> float:
-        number = float(digits)
-        if math.isinf(number):
-            raise ValueError(f"the number {digits[:20]} is too large to be read")
+        if not math.isfinite(number := float(digits)):
+            raise ValueError(f"{digits} is not JSON" if digits[-1] in "Ny" else f"{digits[:20]} is too large a number")
         return number
 
     try:
-        return json.loads(text_of(text), parse_constant=no_number, parse_float=finite)
+        return json.loads(text_of(text), parse_constant=finite, parse_float=finite)
     except json.JSONDecodeError as error:
         what = error.msg.removesuffix(" at").removesuffix(" starting")
         where = f"character {error.colno}" if error.lineno == 1 else f"line {error.lineno}, character {error.colno}"
@@ -189,6 +179,8 @@ def reason(error: Exception) -> str:
     """Why something cannot be read, in words."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
+    if isinstance(error, ValidationError):
+        return f"{error.title}: {_invalid(error, '', 'it')}"
     return str(error.strerror) if isinstance(error, OSError) else str(error)
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from pydantic import field_validator
 
@@ -29,6 +29,7 @@ from moot.transcripts.formats.records import Given, Record, json_records, json_v
 from moot.transcripts.formats.solib_scores import disagreements, of_record
 
 CLIENT = "client"
+_SEATS, _KEPT = ("agent", "adversary", "judge"), ("__class__", "model", "tools")
 _FOLDER = re.compile(r"(Blind|Propaganda|Consultancy|Debate)(?:_t([01])_n\d+)?")
 
 
@@ -70,39 +71,41 @@ class _Beliefs(Given):
     answer_cases: list[_Belief]
 
 
-@dataclass(frozen=True, slots=True)
-class Run(Record):
-    """A record, with what the files beside it say of the run. kind: of its protocol ("Debate"). simultaneous: whether its
-    debaters spoke at the same time. None where nothing says. seats: who sat where. problems: what is wrong with the config."""
+class Config(NamedTuple):
+    """What is said of a run beside its file. kind: of its protocol ("Debate"). simultaneous: whether its debaters spoke at
+    the same time. None where nothing says. seats: who sat where. problems: what is wrong with the config."""
 
     kind: str | None = None
     simultaneous: bool | None = None
-    seats: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seats: Mapping[str, Mapping[str, Any]] = {}
     problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run(Record):
+    """A record with its configuration."""
+
+    config: Config = Config()
 
 
 class Solib(Format):
     """Files `results.jsonl`, with the `config.json` that was saved beside each."""
 
     name: ClassVar[str] = "solib"
-    about: ClassVar[str] = (
-        "results.jsonl of solib experiments, an answer argued for at a time (Pallavi Sudhir et al. 2025)"
-    )
+    about: ClassVar[str] = "results.jsonl of solib, an answer argued for at a time (Pallavi Sudhir et al. 2025)"
     suffixes: ClassVar[tuple[str, ...]] = (".jsonl",)
 
     def records(self, file: Path) -> Iterator[Record | str]:
-        kind, simultaneous, seats, problems = config_of(file)
+        config = config_of(file)
         above = file.resolve().parent.parts[-2:]
         names = above if file.stem == "results" and any(map(_FOLDER.fullmatch, above)) else ()
         for record in json_records(file):
             if isinstance(record, str):
                 yield record
             else:
-                name = "-".join([*names, record.name])
-                yield Run(
-                    name.lstrip("-._"), record.value, record.place, bool(names), kind, simultaneous, seats, problems
-                )
-                problems = ()  # told once, with the first record
+                name = "-".join([*names, record.name]).lstrip("-._")
+                yield Run(name, record.value, record.place, bool(names), config)
+                config = config._replace(problems=())  # told once, with the first record
 
     def plays(self, record: Record) -> Iterator[Play | str]:
         run = record if isinstance(record, Run) else Run(record.name, record.value, record.place)
@@ -110,9 +113,9 @@ class Solib(Format):
         cases, answers = given.answer_cases, _answers(given.answer_cases)
         labels = sorted(answers)
         choices = tuple(answers[label] for label in labels)
-        if len(set(choices)) < len(choices):
+        if len(set(choices)) == 1:
             choices = tuple(f"({label}) {answers[label]}" for label in labels)
-        problems = list(run.problems)
+        problems = list(run.config.problems)
         truth = _truth(cases, labels, problems)
         if all(case.case_probs is None for case in cases):
             raise UsageError("answer_cases: none has case_probs, so that no answer was argued for and judged")
@@ -125,9 +128,8 @@ class Solib(Format):
             try:
                 argued = read(_Argued, case.case_probs, at)
                 passage = given.source_text if argued.source_text is None else argued.source_text
-                question = Question(
-                    given.question, choices, passage=passage if isinstance(passage, str) and passage else None, id=run.name,
-                )  # fmt: skip
+                passage = passage if isinstance(passage, str) and passage else None
+                question = Question(given.question, choices, passage=passage, id=run.name)
                 yield _play(run, Sample(question, truth), labels, case, argued.transcript, at, problems)
             except UsageError as error:
                 yield str(error)
@@ -135,10 +137,9 @@ class Solib(Format):
                 problems = []  # those of the whole record are told once, with its first play
 
 
-def config_of(file: Path) -> tuple[str | None, bool | None, dict[str, dict[str, Any]], tuple[str, ...]]:
+def config_of(file: Path) -> Config:
     """What `config.json` beside a file says of the run, and where it is silent or missing, the name of a folder
-    ("Debate_t1_n4"): the kind of protocol, whether debaters spoke at the same time, who sat where, and what is wrong with
-    it."""
+    ("Debate_t1_n4")."""
     config: Any = {}
     problems: tuple[str, ...] = ()
     try:
@@ -153,25 +154,21 @@ def config_of(file: Path) -> tuple[str | None, bool | None, dict[str, dict[str, 
     named, told = protocol.get("__class__"), protocol.get("simultaneous")
     kind = named.rpartition(".")[2] if isinstance(named, str) else None
     simultaneous = told if isinstance(told, bool) else None
-    seats = {}
-    for who in ("agent", "adversary", "judge"):
-        about = _described(config.get(who))
-        if about := {key: each for key, each in about.items() if key in ("__class__", "model", "tools")}:
-            seats[who] = about
+    seats = {who: {key: each for key, each in _described(config.get(who)).items() if key in _KEPT} for who in _SEATS}
     for part in file.resolve().parent.parts[:-3:-1]:
         if (found := _FOLDER.fullmatch(part)) is not None:
             kind = kind or found[1]
             if simultaneous is None and found[1] == "Debate" and found[2] is not None:
                 simultaneous = found[2] == "1"
-    return kind, simultaneous, seats, problems
+    return Config(kind, simultaneous, seats, problems)
 
 
 def _described(component: Any) -> dict[str, Any]:
     """A component of the config, its parameters beside its class."""
     if not isinstance(component, dict):
         return {}
-    inner = component.get("dict")
-    return {**(inner if isinstance(inner, dict) else {}), **{k: v for k, v in component.items() if k != "dict"}}
+    inner = component.pop("dict", None)
+    return {**(inner if isinstance(inner, dict) else {}), **component}
 
 
 def _answers(cases: list[_Case]) -> dict[str, str]:
@@ -202,13 +199,12 @@ def _truth(cases: list[_Case], labels: list[str], problems: list[str]) -> int | 
 
 def _scores(value: Any, cases: list[_Case], truth: str | None) -> list[str]:
     """Which recorded scores are not what the probabilities give."""
-    labels, reports = sorted(case.short for case in cases), {}
-    places: dict[str, tuple[Any, str]] = {}
+    labels, reports, places = sorted(case.short for case in cases), {}, dict[str, tuple[Any, str]]()
     for number, case in enumerate(cases):
         at = f"answer_cases.{number}"
-        inner = case.case_probs if isinstance(case.case_probs, dict) else {}
         places[f"agent_score.{case.short}"] = (case.agent_score, f"{at}.agent_score")
-        places[f"judge_score.{case.short}"] = (inner.get("judge_score"), f"{at}.case_probs.judge_score")
+        if isinstance(case.case_probs, dict):
+            places[f"judge_score.{case.short}"] = (case.case_probs.get("judge_score"), f"{at}.case_probs.judge_score")
         with suppress(UsageError):  # reported with its play
             if p := _probabilities(case.case_probs, labels, f"{at}.case_probs"):
                 reports[case.short] = p
@@ -224,9 +220,8 @@ def _scores(value: Any, cases: list[_Case], truth: str | None) -> list[str]:
 
 def _probabilities(judged: Any, labels: list[str], at: str) -> dict[str, float]:
     """The judge's probability of each answer; nothing where it has none for any. Raises UsageError on anything between."""
-    told = enumerate(read(_Beliefs, judged, at).answer_cases)
     found: dict[str, float] = {}
-    for number, belief in told:
+    for number, belief in enumerate(read(_Beliefs, judged, at).answer_cases):
         if (p := belief.judge_prob) is None:
             continue
         if not 0 <= p <= 1:
@@ -244,7 +239,7 @@ def _play(
         if item.role not in (*labels, CLIENT):
             raise UsageError(f"{at}.transcript.{number}.role is {item.role!r}, neither {CLIENT!r} nor one of {labels}")
     found = list(problems)
-    protocol, moves = _protocol(run, labels, case.short, items, at, found)
+    protocol, moves = _protocol(run.config, labels, case.short, items, at, found)
     try:
         if p := _probabilities(case.case_probs, labels, at):
             moves["judge"] += _verdict(p, labels, at, found)
@@ -252,10 +247,8 @@ def _play(
             found.append(f"{at}: there is no judge_prob, and so no verdict")
     except UsageError as error:
         found.append(str(error))
-    return Play(
-        protocol, sample, moves, seats=_seats(run, protocol, labels, case.short), problems=tuple(found),
-        name=f"{run.name}-{case.short}",
-    )  # fmt: skip
+    seats = _seats(run.config.seats, protocol, labels, case.short)
+    return Play(protocol, sample, moves, seats=seats, problems=tuple(found), name=f"{run.name}-{case.short}")
 
 
 def _verdict(p: dict[str, float], labels: list[str], at: str, found: list[str]) -> list[Verdict]:
@@ -271,23 +264,23 @@ def _verdict(p: dict[str, float], labels: list[str], at: str, found: list[str]) 
 
 
 def _protocol(
-    run: Run, labels: list[str], argued: str, said: list[_Item], at: str, found: list[str]
+    config: Config, labels: list[str], argued: str, said: list[_Item], at: str, found: list[str]
 ) -> tuple[Protocol, dict[str, list[Move]]]:
     """The protocol that a transcript is a play of, and what each seat said in it."""
     roles = [item.role for item in said]
     speakers = [role for role in dict.fromkeys(roles) if role != CLIENT]
     debate, asked = len(speakers) == 2, CLIENT in roles
     shows = "Blind" if not said else "Debate" if debate else "Propaganda" if len(said) == 1 else "Consultancy"
-    if shows == "Propaganda" and (asked or run.kind in ("Consultancy", "Debate")):
-        shows = "Debate" if run.kind == "Debate" else "Consultancy"
-    if run.kind is not None and run.kind != shows:
-        found.append(f"{at}.transcript is not of {run.kind}, which the run is said to be, and is read as {shows}")
+    if shows == "Propaganda" and (asked or config.kind in ("Consultancy", "Debate")):
+        shows = "Debate" if config.kind == "Debate" else "Consultancy"
+    if config.kind not in (None, shows):
+        found.append(f"{at}.transcript is not of {config.kind}, which the run is said to be, and is read as {shows}")
     if shows == "Blind":
         return DirectQA(), {"judge": []}
     if shows == "Debate":
         if asked:
             raise UsageError(f"{at}.transcript has two debaters and a client; no protocol of solib has")
-        return _debate(run, labels, said, at, found)
+        return _debate(config.simultaneous, labels, said, at, found)
     if speakers and speakers != [argued]:
         found.append(f"{at}.transcript argues for {speakers[0]}, and is recorded under {argued}")
     answer = labels.index(speakers[0] if speakers else argued)
@@ -302,31 +295,30 @@ def _protocol(
 
 
 def _debate(
-    run: Run, labels: list[str], said: list[_Item], at: str, found: list[str]
+    simultaneous: bool | None, labels: list[str], said: list[_Item], at: str, found: list[str]
 ) -> tuple[Protocol, dict[str, list[Move]]]:
-    if run.simultaneous is None:
-        found.append(
-            f"{at}: nothing says whether the debaters spoke at the same time; they are read as speaking in turn"
-        )
+    if simultaneous is None:
+        found.append(f"{at}: nothing says if the debaters spoke at the same time; they are read as speaking in turn")
     roles, first = [item.role for item in said], labels.index(said[0].role)
     if roles != [labels[(first + i) % 2] for i in range(len(said))]:
         raise UsageError(f"{at}.transcript: the debaters do not take turns: {roles[:12]}")
-    swap = first == 1 and not run.simultaneous
+    swap = first == 1 and not simultaneous
     seats = dict(zip(labels[::-1] if swap else labels, ("a", "b"), strict=True))
     moves: dict[str, list[Move]] = {"a": [], "b": [], "judge": []}
     for item in said:
         moves[seats[item.role]].append(Speech(text=item.content))
-    order: Any = "simultaneous" if run.simultaneous else "sequential"
+    order: Any = "simultaneous" if simultaneous else "sequential"
     return Debate(rounds=(len(said) + 1) // 2, order=order, swap=swap), moves
 
 
-def _seats(run: Run, protocol: Protocol, labels: list[str], argued: str) -> dict[str, Mapping[str, Any]]:
+def _seats(
+    given: Mapping[str, Mapping[str, Any]], protocol: Protocol, labels: list[str], argued: str
+) -> dict[str, Mapping[str, Any]]:
     """Who sat where: the agent argues for the answer of its case, the adversary for the other."""
-    agent = run.seats.get("agent")
-    held = {"judge": run.seats.get("judge")}
+    held = {"judge": given.get("judge")}
     if isinstance(protocol, Consultancy):
-        held["consultant"] = agent
+        held["consultant"] = given.get("agent")
     elif isinstance(protocol, Debate):
         own = labels.index(argued) ^ protocol.swap
-        held |= {"ab"[own]: agent, "ab"[1 - own]: run.seats.get("adversary") or agent}
+        held |= {"ab"[own]: given.get("agent"), "ab"[1 - own]: given.get("adversary") or given.get("agent")}
     return {seat: who for seat, who in held.items() if who}

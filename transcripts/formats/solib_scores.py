@@ -33,11 +33,7 @@ def score_of(p: Mapping[str, float], answer: str) -> Score:
 
 def weights(logs: Mapping[str, float], beta: float, shared: bool = False) -> dict[str, float]:
     """How likely the agent is to argue for each answer, by the log scores that arguing for it earns: a softmax of
-    log / beta, evenly at infinity, and at 0 the best one.
-
-    Several that are best get 1 each at 0, as solib has it, so that a sum with these weights counts both in full; with
-    `shared` they get equal parts of 1.
-    """
+    log / beta, evenly at infinity, and at 0 the best one. Several best get 1 each, as in solib; with `shared` equal parts."""
     if math.isinf(beta):
         return dict.fromkeys(logs, 1 / len(logs))
     best = max(logs.values())
@@ -54,17 +50,11 @@ def expected(scores: Mapping[str, Score], by: Mapping[str, float]) -> Score:
     return {rule: math.fsum(by[answer] * score[rule] for answer, score in scores.items()) for rule in RULES}
 
 
-def difference(first: Score, second: Score) -> Score:
-    """The agent score difference (ASD): what arguing for the true answer earns over arguing for the false one."""
-    return {rule: first[rule] - second[rule] for rule in RULES}
-
-
 def of_record(reports: Mapping[str, Mapping[str, float]], truth: str | None) -> dict[str, list[Score]]:
-    """Every score of a record: where each is recorded ("agent_score.A", "judge_score.A", "agent_score_diff",
-    "judge_score_b0", …) and the values that it may have there, more than one only where best answers tie.
+    """Every score of a record: where each is recorded ("agent_score.A", "agent_score_diff", "judge_score_b0", …) and the
+    values that it may have there, more than one only where best answers tie.
 
-    reports: for each answer argued for, the judge's probabilities. Without a truth there are only the agent's scores.
-    """
+    reports: for each answer argued for, the judge's probabilities. Without a truth there are only the agent's scores."""
     agent = {answer: score_of(p, answer) for answer, p in reports.items()}
     found: dict[str, list[Score]] = {f"agent_score.{answer}": [score] for answer, score in agent.items()}
     judge: dict[str, Score] = {}
@@ -75,7 +65,7 @@ def of_record(reports: Mapping[str, Mapping[str, float]], truth: str | None) -> 
         return found
     if truth is not None:
         (false,) = (answer for answer in reports if answer != truth)
-        found["agent_score_diff"] = [difference(agent[truth], agent[false])]
+        found["agent_score_diff"] = [{rule: agent[truth][rule] - agent[false][rule] for rule in RULES}]
     logs = {answer: score["log"] for answer, score in agent.items()}
     for name, beta in (("b0", 0.0), ("b1", 1.0), ("binf", math.inf)):
         by = [weights(logs, beta, shared) for shared in (False, True)]
@@ -90,8 +80,7 @@ def disagreements(recorded: Mapping[str, object], values: Sequence[Score], where
     """Where a recorded score is not one of the values that it may have, to one part in a million."""
     found = []
     for rule in RULES:
-        given = recorded.get(rule)
-        if given is None:
+        if (given := recorded.get(rule)) is None:
             continue
         if isinstance(given, bool) or not isinstance(given, int | float):
             found.append(f"{where}.{rule} is {str(given)[:40]!r}, not a number")

@@ -20,7 +20,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from moot.cli.frame import guarded
 
     guarded(app)(list(arguments) if arguments is not None else None, prog_name="moot")
-
-
-if __name__ == "__main__":
-    main()

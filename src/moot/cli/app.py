@@ -12,6 +12,7 @@ import typer
 
 from moot.cli import checkup, evidence, keeping, reading, rerun, running, tasking
 from moot.cli.frame import guarded
+from moot.protocols.engine import __version__
 
 app = typer.Typer(
     name="moot",
@@ -24,6 +25,12 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"moot {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 @guarded
 def moot(
@@ -31,27 +38,22 @@ def moot(
         list[str] | None,
         typer.Option("--import", metavar="MODULE", help="Import a module that defines protocols of your own."),
     ] = None,
-    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     """Scalable-oversight protocols as programs: play, record, replay, rejudge and count them."""
-    if version:
-        from moot import __version__
-
-        typer.echo(f"moot {__version__}")
-        raise typer.Exit
-    if modules:
+    for module in modules or ():
         from moot.agents.program import imported
 
-        for module in modules:
-            imported(module)
+        imported(module)
 
 
 _COMMANDS: dict[str, Callable[..., None]] = {
     "run": running.run, "resume": rerun.resume, "fork": rerun.fork, "rejudge": rerun.rejudge, "show": reading.show,
     "tree": reading.tree, "cost": reading.cost, "verify": reading.verify, "replay": reading.replay,
-    "export": reading.export, "list": reading.listing, "seal": keeping.seal, "import": keeping.import_, "protocols": checkup.protocols,
-    "tasks": tasking.tasks, "classes": evidence.classes,
-    "doctor": checkup.doctor,
+    "export": reading.export, "list": reading.listing, "seal": keeping.seal, "import": keeping.import_,
+    "protocols": checkup.protocols, "tasks": tasking.tasks, "classes": evidence.classes, "doctor": checkup.doctor,
 }  # fmt: skip
 for _name, _command in _COMMANDS.items():
     app.command(_name)(guarded(_command))
@@ -59,11 +61,4 @@ for _name, _command in _COMMANDS.items():
 _reproduce = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure published results again.")
 for _name, _again in evidence.COMMANDS.items():
     _reproduce.command(_name)(guarded(_again))
-
-
-@_reproduce.callback()
-def _reproducing() -> None:
-    """Measure published results again, and print them beside what was published."""
-
-
 app.add_typer(_reproduce, name="reproduce")

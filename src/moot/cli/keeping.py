@@ -5,17 +5,13 @@ Rule of this file: nobody is called, and no original goes before its copy was ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
-from moot.cli.frame import OK, UNDECIDED, Json, TranscriptPaths, safe, say, tell, tell_json
-from moot.protocols.engine.errors import MootError, UsageError
-
-if TYPE_CHECKING:
-    from moot.transcripts.formats.importing import Format
+from moot.cli.frame import OK, UNDECIDED, Json, TranscriptPaths, each_of, safe, tell, tell_json
+from moot.protocols.engine.errors import UsageError
 
 
 def seal(paths: TranscriptPaths, json: Json = False) -> None:
@@ -25,33 +21,22 @@ def seal(paths: TranscriptPaths, json: Json = False) -> None:
     """
     from moot.transcripts.seal import seal as seal_now
 
-    bad = 0
-    for path in paths:
-        try:
-            before = path.stat().st_size if path.is_file() else 0
-            sealed = seal_now(path)
-        except MootError as error:
-            bad += 1
-            if len(paths) == 1:
-                raise
-            say(f"moot: {' '.join(safe(str(error)).split())}")
-            continue
+    def check(path: Path) -> tuple[str, dict[str, Any]]:
+        before = path.stat().st_size if path.is_file() else 0
+        sealed = seal_now(path)
         after = sealed.stat().st_size
-        if json:
-            tell_json({"path": str(sealed), "bytes": after, "before": before})
-        else:
-            tell(f"{sealed}: {before / 1000:.1f} kB to {after / 1000:.1f} kB")
-    raise typer.Exit(UNDECIDED if bad else OK)
+        line = f"{sealed}: {before / 1000:.1f} kB to {after / 1000:.1f} kB"
+        return line, {"path": str(sealed), "bytes": after, "before": before}
+
+    each_of(paths, json, check)
 
 
 def import_(
     form: Annotated[str, typer.Argument(metavar="FORMAT", help="What the records are: `moot import list` names them.")],
     path: Annotated[Path | None, typer.Argument(metavar="PATH", help="A file of records, or a folder of them.")] = None,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="DIR", help="The folder for the transcripts.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="The folder for the transcripts.")] = None,
     json: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """Make transcripts of debates from elsewhere.
 
     `moot import list` shows the formats. A record that is wrong is reported with file and place, and the rest goes on.
@@ -59,7 +44,15 @@ def import_(
     from moot.transcripts.formats.importing import format_named, known_formats
 
     if form == "list" and path is None:
-        _formats(known_formats(), json)
+        from moot.transcripts.display.show import table
+
+        rows = [["format", "files", "what it is"]]
+        for name, known in sorted(known_formats().items()):
+            rows.append([name, " ".join(known.suffixes), known.about])
+            if json:
+                tell_json({"format": name, "about": known.about, "suffixes": list(known.suffixes)})
+        if not json:
+            tell("\n".join(table(rows, left=3)))
         return
     source = format_named(form)
     if path is None or out is None:
@@ -69,30 +62,14 @@ def import_(
         raise UsageError(f"there is no file or folder {path}")
     taken = troubled = refused = 0
     for found in source.imports(path, out):
-        if found.path is None:
-            refused += 1
-        else:
-            taken += 1
+        refused += found.path is None
+        taken += found.path is not None
         troubled += bool(found.problems)
         if json:
-            tell_json(
-                {"name": found.name, "path": str(found.path) if found.path else None, "problems": list(found.problems)}
-            )
+            tell_json({"name": found.name, "path": found.path, "problems": found.problems})
         elif found.problems:
             state = "imported, but" if found.path is not None else "not imported:"
             tell(f"{safe(found.name)}: {state} {safe('; '.join(found.problems))}")
     if not json:
         tell(f"{taken} imported to {out}, {refused} refused, {troubled} with remarks")
     raise typer.Exit(UNDECIDED if refused else OK)
-
-
-def _formats(known: Mapping[str, type[Format]], json: bool) -> None:
-    from moot.transcripts.display.show import table
-
-    if json:
-        for name, form in sorted(known.items()):
-            tell_json({"format": name, "about": form.about, "suffixes": list(form.suffixes)})
-        return
-    rows = [["format", "files", "what it is"]]
-    rows += [[name, " ".join(form.suffixes), form.about] for name, form in sorted(known.items())]
-    tell("\n".join(table(rows, left=3)))

@@ -31,20 +31,16 @@ class Parameter:
     shown: str
 
 
-def parameters(protocol: type[Protocol]) -> tuple[Parameter, ...]:
+def parameters(protocol: type[Protocol]) -> Iterator[Parameter]:
     """The parameters of a protocol, in their order."""
-    return tuple(_parameter(name, field) for name, field in protocol.model_fields.items())
-
-
-def _parameter(name: str, field: FieldInfo) -> Parameter:
-    default = None if field.is_required() else field.get_default(call_default_factory=True)
-    plain = to_jsonable_python(default)
-    bare = plain
-    if isinstance(default, BaseModel):  # the field that names it, and what differs from its defaults
-        kept = {next(iter(type(default).model_fields)), *default.model_dump(exclude_defaults=True)}
-        bare = {key: value for key, value in plain.items() if key in kept}
-    shown = bare if isinstance(bare, str) else json.dumps(bare)
-    return Parameter(name, _bounded(_type(field.annotation), field.metadata), plain, shown)
+    for name, field in protocol.model_fields.items():
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        bare = plain = to_jsonable_python(default)
+        if isinstance(default, BaseModel):  # the field that names it, and what differs from its defaults
+            kept = {next(iter(type(default).model_fields)), *default.model_dump(exclude_defaults=True)}
+            bare = {key: value for key, value in plain.items() if key in kept}
+        shown = bare if isinstance(bare, str) else json.dumps(bare)
+        yield Parameter(name, _bounded(_type(field.annotation), field.metadata), plain, shown)
 
 
 def _type(annotation: Any) -> str:
@@ -68,13 +64,7 @@ def _type(annotation: Any) -> str:
 
 
 def _bounded(text: str, metadata: Any) -> str:
-    return f"{text} {', '.join(_bounds(metadata))}".rstrip()
-
-
-def _bounds(metadata: Any) -> Iterator[str]:
-    for each in metadata:
-        if isinstance(each, FieldInfo):
-            yield from _bounds(each.metadata)
-        for name, words in _BOUNDS:
-            if (value := getattr(each, name, None)) is not None and not isinstance(each, FieldInfo):
-                yield f"{words} {value:g}"
+    flat = [bound for each in metadata for bound in (each.metadata if isinstance(each, FieldInfo) else [each])]
+    bounds = [f"{words} {getattr(bound, name):g}" for bound in flat for name, words in _BOUNDS
+              if getattr(bound, name, None) is not None]  # fmt: skip
+    return f"{text} {', '.join(bounds)}".rstrip()

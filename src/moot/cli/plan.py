@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
     from moot.protocols.engine.base import Protocol
-    from moot.protocols.engine.question import Question, Sample
+    from moot.protocols.engine.question import Sample
 
 SETTINGS = ("protocol", "params", "seats", "bounds", "seed", "agents")
 """What a configuration file may hold; agents are written as [agents.NAME] and seated by that name."""
@@ -34,22 +34,20 @@ class Plan:
 
 
 def plan(
-    protocol: str | None,
-    params: Sequence[str],
-    seats: Sequence[str],
-    bounds: Sequence[str],
-    seed: int | None,
+    protocol: str | None, params: Sequence[str], seats: Sequence[str], bounds: Sequence[str], seed: int | None,
     config: Path | None,
-) -> Plan:
+) -> Plan:  # fmt: skip
     """A plan from options over a configuration file; what is typed wins. Raises UsageError naming the option."""
     settings = read_config(config)
     name = protocol or settings.get("protocol")
     if not name:
         raise UsageError("which protocol? give --protocol NAME (moot protocols lists them)")
+    if type(kept := settings.get("seed", 0)) is not int:
+        raise UsageError(f"the configuration's seed is {kept!r}; it must be a whole number")
     made = protocol_from(str(name), {**_table(settings, "params"), **assignments(params, "-p")})
     return Plan(
         made, seats_of(seats, settings), bounds_from(bounds, settings),
-        int(settings.get("seed", 0) if seed is None else seed),
+        kept if seed is None else seed,
         _table(settings, "agents"),
     )  # fmt: skip
 
@@ -58,7 +56,6 @@ def read_config(path: Path | None) -> dict[str, Any]:
     """A TOML file as a dict; {} without one."""
     if path is None:
         return {}
-
     try:
         settings = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
@@ -81,10 +78,8 @@ def read_text(path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{path} is not UTF-8 text (byte 0x{data[error.start]:02x} at offset {error.start}); convert it, for "
-            "instance: iconv -f latin1 -t utf-8"
-        ) from None
+        where = f"byte 0x{data[error.start]:02x} at offset {error.start}"
+        raise UsageError(f"{path} is not UTF-8 text ({where}); convert it, as with iconv -f latin1 -t utf-8") from None
 
 
 def protocol_from(name: str, params: Mapping[str, Any]) -> Protocol:
@@ -140,7 +135,7 @@ def seats_of(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, str
         if seat in typed:
             raise UsageError(f"--seat {pair!r}: seat {seat} is taken by {typed[seat]!r} already")
         typed[seat] = spec
-    return {**{seat: str(spec) for seat, spec in _table(settings, "seats").items()}, **typed}
+    return {seat: str(spec) for seat, spec in {**_table(settings, "seats"), **typed}.items()}
 
 
 def bounds_from(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, dict[str, str]]:
@@ -148,50 +143,34 @@ def bounds_from(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, 
     from moot.complexity.polynomial import Polynomial
     from moot.protocols.engine.budget import MEASURES
 
-    found: dict[str, dict[str, str]] = {
-        seat: {m: str(p) for m, p in table.items()}
-        for seat, table in _table(settings, "bounds").items()
-        if isinstance(table, dict)
-    }
+    found: dict[str, dict[str, str]] = {}
+    for seat, table in _table(settings, "bounds").items():
+        if not isinstance(table, dict):
+            raise UsageError(
+                f"the configuration's bounds.{seat} must be a table: [bounds.SEAT], then MEASURE = POLYNOMIAL"
+            )
+        found[seat] = {m: str(p) for m, p in table.items()}
     for pair in pairs:
         key, mark, text = pair.partition("=")
         seat, dot, measure = key.rpartition(".")
         if not (mark and dot and seat):
-            raise UsageError(
-                f'--bound {pair!r}: write it as SEAT.MEASURE=POLYNOMIAL, for instance judge.reads="40*n + 2000"'
-            )
+            raise UsageError(f'--bound {pair!r}: write it as SEAT.MEASURE=POLYNOMIAL: judge.reads="40*n + 2000"')
         found.setdefault(seat, {})[measure] = text
     for seat, measures in found.items():
         for measure, text in measures.items():
             if measure not in MEASURES:
-                raise UsageError(
-                    f"--bound {seat}.{measure}: no measure is called {measure!r}; there are {', '.join(MEASURES)}"
-                )
-            if measure != "seconds":
-                Polynomial.parse(text)
-                continue
+                known = ", ".join(MEASURES)
+                raise UsageError(f"--bound {seat}.{measure}: no measure is called {measure!r}; there are {known}")
             try:
-                float(text)
+                float(text) if measure == "seconds" else Polynomial.parse(text)
             except ValueError:
                 raise UsageError(f"--bound {seat}.seconds={text}: seconds are a plain number") from None
     return found
 
 
-def settle(planned: Plan, questions: Sequence[Question]) -> Plan:
-    """The plan with every seat of its questions named. Raises UsageError when one is empty, and on a name that is none."""
-    protocol = planned.protocol
-    roles = {seat: role for question in questions for seat, role in protocol.roles(question).items()}
-    seats, bounds = placed(roles, planned.seats, planned.bounds, protocol.name)
-    return replace(planned, seats=seats, bounds=bounds)
-
-
 def placed(
-    roles: Mapping[str, str],
-    seats: Mapping[str, str],
-    bounds: Mapping[str, Mapping[str, str]],
-    name: str,
-    some: bool = False,
-) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    roles: Mapping[str, str], seats: Mapping[str, str], bounds: Mapping[str, Mapping[str, str]], name: str, some: bool = False
+) -> tuple[dict[str, str], dict[str, dict[str, str]]]:  # fmt: skip
     """Who was typed for each seat, and within which bounds: a role ("debater") stands for each of its seats.
 
     some: whether seats may stay empty. Raises UsageError when one does all the same, and on a name that is no seat or role.
@@ -221,20 +200,15 @@ def seated(
 
 
 def sample_from(
-    question: str | None,
-    choices: Sequence[str],
-    truth: int | None,
-    passage: Path | None,
-    data: Path | None,
-    size: int | None,
-    unit: str | None,
-) -> Sample:
+    question: str | None, choices: Sequence[str], truth: int | None, passage: Path | None, data: Path | None,
+    size: int | None, unit: str | None,
+) -> Sample:  # fmt: skip
     """The question that was typed, with its truth sealed."""
     from moot.protocols.engine.question import Question, Sample
 
     if question is None:
         raise UsageError("which question? give --question TEXT with --choice A --choice B, or --set FILE.jsonl")
-    fields: dict[str, Any] = {}
+    fields: dict[str, Any] = {name: value for name, value in (("size", size), ("unit", unit)) if value is not None}
     if passage is not None:
         fields["passage"] = read_text(passage)
         if not fields["passage"].strip():
@@ -244,8 +218,4 @@ def sample_from(
             fields["data"] = json.loads(read_text(data))
         except ValueError as error:
             raise UsageError(f"{data} is no JSON: {error}") from None
-    if size is not None:
-        fields["size"] = size
-    if unit is not None:
-        fields["unit"] = unit
     return Sample(Question(question, choices, **fields), truth)

@@ -6,51 +6,34 @@ Rule of this file: none of them calls anyone or changes a transcript.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moot.cli.frame import (
-    OK,
-    UNDECIDED,
-    Json,
-    TranscriptPath,
-    TranscriptPaths,
-    brief_of,
-    coloured,
-    columns,
-    opened,
-    runnable,
-    safe,
-    say,
-    tell,
-    tell_json,
-)
-from moot.protocols.engine.errors import MootError, UsageError
+from moot.cli import frame
+from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
     from moot.transcripts.exporters.base import Exporter
 
-Width = Annotated[
-    int | None, typer.Option("--width", min=20, metavar="N", help="Columns; the terminal's unless given.")
-]
+Width = Annotated[int | None, typer.Option("--width", min=20, metavar="N", help="Columns; the terminal's unless given.")]  # fmt: skip
 To = Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write to this file and not to stdout.")]
 
 
-def show(path: TranscriptPath, width: Width = None, json: Json = False) -> None:
+def show(path: frame.TranscriptPath, width: Width = None, json: frame.Json = False) -> None:
     """Print a transcript as people like to read one."""
-    transcript = opened(path)
+    transcript = frame.opened(path)
     if json:
         steps = [{name: getattr(step, name) for name in ("step", "seat", "move", "under", "relation", "size", "reads")}
                  for step in transcript.steps()]  # fmt: skip
-        tell_json({**brief_of(transcript), "roles": transcript.started["roles"], "seats": transcript.seats,
+        frame.tell_json({**frame.brief_of(transcript), "roles": transcript.started["roles"], "seats": transcript.seats,
                    "bounds": transcript.bounds, "steps": steps})  # fmt: skip
         return
     from moot.transcripts.display.show import as_text
 
-    tell(as_text(transcript, width or columns(), coloured()), end="")
+    frame.tell(as_text(transcript, width or frame.columns(), frame.coloured()), end="")
 
 
 def _exporter(form: str) -> Exporter:
@@ -61,21 +44,20 @@ def _exporter(form: str) -> Exporter:
 
 
 def tree(
-    path: TranscriptPath,
-    form: Annotated[
-        str, typer.Option("--format", "-f", metavar="FORM", help="text, json, dot, mermaid, graphml, or a plug-in's.")
-    ] = "text",
+    path: frame.TranscriptPath,
+    form: Annotated[str, typer.Option(
+        "--format", "-f", metavar="FORM", help="text, json, dot, mermaid, graphml, or a plug-in's.")] = "text",
     width: Width = None,
-    json: Json = False,
-) -> None:
+    json: frame.Json = False,
+) -> None:  # fmt: skip
     """Print the argument tree of a transcript."""
-    transcript = opened(path)
+    transcript = frame.opened(path)
     if json:
         form = "json"
     if form == "text":
         from moot.transcripts.display.show import tree_text
 
-        tell(tree_text(transcript.tree, width or columns()), end="")
+        frame.tell(tree_text(transcript.tree, width or frame.columns()), end="")
         return
     from moot.transcripts.exporters.document import TreeExporter
 
@@ -83,27 +65,21 @@ def tree(
     if not isinstance(exporter, TreeExporter):
         raise UsageError(f"--format {form} is no form of a tree; moot export writes it")
     drawn = exporter.text(transcript)
-    tell(drawn, end="" if drawn.endswith("\n") else "\n")
+    frame.tell(drawn, end="" if drawn.endswith("\n") else "\n")
 
 
 def export(
-    path: TranscriptPath,
-    form: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            "-f",
-            metavar="FORM",
-            help="json, dot, mermaid, graphml (the tree), jsonl (the events), or a plug-in's.",
-        ),
-    ],
+    path: frame.TranscriptPath,
+    form: Annotated[str, typer.Option(
+        "--format", "-f", metavar="FORM",
+        help="json, dot, mermaid, graphml (the tree), jsonl (the events), or a plug-in's.")],
     out: To = None,
-    json: Json = False,
-) -> None:
+    json: frame.Json = False,
+) -> None:  # fmt: skip
     """Write a transcript's argument tree, or its events, in another form."""
     if json and out is None:
         raise UsageError("--json reports on the file that is written: name it with -o (for the tree as JSON: -f json)")
-    content = _exporter(form).text(opened(path))
+    content = _exporter(form).text(frame.opened(path))
     if isinstance(content, str):
         content = (content if content.endswith("\n") else content + "\n").encode()
     if out is None:
@@ -119,62 +95,42 @@ def export(
     except OSError as error:
         raise UsageError(f"cannot write {out}: {error.strerror}") from None
     if json:
-        tell_json({"path": str(out), "format": form, "bytes": len(content)})
+        frame.tell_json({"path": str(out), "format": form, "bytes": len(content)})
 
 
-def cost(path: TranscriptPath, json: Json = False) -> None:
+def cost(path: frame.TranscriptPath, json: frame.Json = False) -> None:
     """Print what a play spent, by seat, against the budgets, and what its verdict is worth."""
-    transcript = opened(path)
+    transcript = frame.opened(path)
     try:
         guarantee = transcript.guarantee
     except UsageError as error:  # the protocol is not installed here: its measure is unknown, the spending is not
         guarantee = None
-        say(f"moot: no guarantee can be stated: {safe(str(error))}")
+        frame.complain(f"no guarantee can be stated: {error}")
     if json:
-        tell_json({"path": str(path), "ledger": transcript.ledger, "guarantee": guarantee})
+        frame.tell_json({"path": str(path), "ledger": transcript.ledger, "guarantee": guarantee})
         return
     from moot.transcripts.display.show import ledger_text
 
-    tell(ledger_text(transcript.ledger, guarantee), end="")
+    frame.tell(ledger_text(transcript.ledger, guarantee), end="")
 
 
-def _each(paths: list[Path], json: bool, check: Callable[[Path], tuple[str, dict[str, Any]]]) -> None:
-    """Check every path, go on after a failure, and exit with 1 when there was one."""
-    bad = 0
-    for path in paths:
-        try:
-            line, found = check(path)
-        except MootError as error:
-            bad += 1
-            if len(paths) == 1 and isinstance(error, UsageError):
-                raise
-            say(f"moot: {' '.join(safe(str(error)).split())}")
-            if json:
-                tell_json({"path": str(path), "ok": False, "problem": str(error)})
-            continue
-        tell_json({"path": str(path), "ok": True, **found}) if json else tell(line)
-    raise typer.Exit(UNDECIDED if bad else OK)
-
-
-def verify(paths: TranscriptPaths, json: Json = False) -> None:
+def verify(paths: frame.TranscriptPaths, json: frame.Json = False) -> None:
     """Check the hash chain of transcripts: that no event was edited, removed or moved."""
 
     def check(path: Path) -> tuple[str, dict[str, Any]]:
         from moot.transcripts.replay import verify as verify_now
 
-        found = verify_now(opened(path))
+        found = verify_now(frame.opened(path))
         state = "ended" if found.ended else "not ended"
         line = f"{path}: {found.events} events, an unbroken chain, {state}; digest {found.digest}"
         if found.unknown:
             line += f"; {found.unknown} event{'s' * (found.unknown > 1)} of kinds that this moot does not know"
-        return line, {
-            "events": found.events, "ended": found.ended, "digest": found.digest, "unknown": found.unknown,
-        }  # fmt: skip
+        return line, {name: getattr(found, name) for name in ("events", "ended", "digest", "unknown")}
 
-    _each(paths, json, check)
+    frame.each_of(paths, json, check)
 
 
-def replay(paths: TranscriptPaths, json: Json = False) -> None:
+def replay(paths: frame.TranscriptPaths, json: frame.Json = False) -> None:
     """Run the protocol again on the recorded moves and compare every request and event, byte for byte.
 
     Of a transcript in an older version of the format, the moves and all that follows from them are compared.
@@ -183,7 +139,7 @@ def replay(paths: TranscriptPaths, json: Json = False) -> None:
     def check(path: Path) -> tuple[str, dict[str, Any]]:
         from moot.transcripts.replay import replay as replay_now
 
-        again = replay_now(runnable(opened(path), "replay"))
+        again = replay_now(frame.runnable(frame.opened(path), "replay"))
         transcript = again.transcript
         steps = sum(1 for _ in transcript.steps())
         ended = transcript.outcome.kind if transcript.outcome is not None else None
@@ -191,16 +147,15 @@ def replay(paths: TranscriptPaths, json: Json = False) -> None:
         line = f"{path}: {steps} moves replayed to the identical digest {transcript.digest} ({how})"
         if not again.requests_compared:
             line = f"{path}: {steps} moves replayed alike ({how}); requests were not compared: version {transcript.version}"
-        return line, {
-            "moves": steps, "outcome": ended, "digest": transcript.digest, "requests_compared": again.requests_compared,
-        }  # fmt: skip
+        return line, {"moves": steps, "outcome": ended, "digest": transcript.digest,
+                      "requests_compared": again.requests_compared}  # fmt: skip
 
-    _each(paths, json, check)
+    frame.each_of(paths, json, check)
 
 
 def listing(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of transcripts.")] = Path("runs"),
-    json: Json = False,
+    json: frame.Json = False,
 ) -> None:
     """List the transcripts of a folder; no file is read whole."""
     from moot.protocols.text import one_line
@@ -211,31 +166,21 @@ def listing(
     for found in summaries(folder):
         broken += found.problem is not None
         if json:
-            tell_json(found)
+            frame.tell_json(found)
             continue
-        verdict = _belief(found.verdict or ())
-        name, kilobytes = one_line(found.path.name, 40), f"{found.size / 1000:.1f}"
         if found.problem is not None:
-            rows.append([name, one_line(found.problem, 70), "", "unreadable", "", kilobytes])
+            cells = [one_line(found.problem, 70), "", "unreadable", ""]
         else:
-            rows.append(
-                [
-                    name,
-                    one_line(found.question or "", 50),
-                    found.protocol or "",
-                    found.outcome or "not ended",
-                    verdict,
-                    kilobytes,
-                ]
-            )
+            cells = [one_line(found.question or "", 50), found.protocol or "", found.outcome or "not ended",
+                     _belief(found.verdict or ())]  # fmt: skip
+        rows.append([one_line(found.path.name, 40), *cells, f"{found.size / 1000:.1f}"])
     if not json:
         from moot.transcripts.display.show import table
 
-        lines = table(rows, left=4)
-        tell("\n".join(lines) if len(rows) > 1 else f"no transcripts in {folder}")
+        frame.tell("\n".join(table(rows, left=4)) if len(rows) > 1 else f"no transcripts in {folder}")
     if broken:
-        say(f"moot: {broken} file{'s' if broken > 1 else ''} cannot be read as transcripts")
-        raise typer.Exit(UNDECIDED)
+        frame.complain(f"{broken} file{'s' if broken > 1 else ''} cannot be read as transcripts")
+        raise typer.Exit(frame.UNDECIDED)
 
 
 def _belief(verdict: Sequence[float]) -> str:

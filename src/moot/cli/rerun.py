@@ -5,29 +5,22 @@ Rule of this file: what is taken from the recording and what is asked again is d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from moot.cli.frame import Bounds, Config, Interrupted, Json, Out, Seats, TranscriptPath, opened, report, runnable
-from moot.cli.plan import bounds_from, placed, read_config, seated, seats_of
+from moot.cli.frame import Bounds, Config, Json, Out, Seats, TranscriptPath, opened, report, runnable
+from moot.cli.plan import bounds_from, placed, read_config, seats_of
+from moot.cli.running import interruptible, watched
 from moot.protocols.engine.errors import UsageError
 
-if TYPE_CHECKING:
-    from moot.transcripts.transcript import Transcript
-
-At = Annotated[
-    str, typer.Option("--at", metavar="STEP", help="The first step that is played anew (moot show names them).")
-]
-Judge = Annotated[
-    str, typer.Option("--judge", metavar="AGENT", help="The other judge: local, openai:MODEL, python:module:name.")
-]
-Stale = Annotated[
-    bool,
-    typer.Option("--stale", help="Keep recorded answers to what the judge said, though it may now say something else."),
-]
+At = Annotated[str, typer.Option("--at", metavar="STEP", help="The first step that is played anew (moot show names them).")]  # fmt: skip
+Judge = Annotated[str, typer.Option(
+    "--judge", metavar="AGENT", help="The other judge: local, openai:MODEL, python:module:name.")]  # fmt: skip
+Stale = Annotated[bool, typer.Option(
+    "--stale", help="Keep recorded answers to what the judge said, though it may now say something else.")]  # fmt: skip
 
 
 def resume(
@@ -49,18 +42,14 @@ def resume(
         agents, named = _agents(runnable(Transcript(path=path), "resume").started, seat, None, config)
     else:
         agents, named = {}, {}  # there is nothing to resume, which is said below
-    _reported(lambda: resume_now(path, agents), path, named, json)
+    with interruptible(path, named):
+        report(resume_now(path, agents), json)
 
 
 def fork(
-    path: TranscriptPath,
-    at: At,
-    out: Out,
-    seat: Seats = None,
-    bound: Bounds = None,
-    config: Config = None,
+    path: TranscriptPath, at: At, out: Out, seat: Seats = None, bound: Bounds = None, config: Config = None,
     json: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """Play a recording up to a step, then go on live with other agents, into a new transcript.
 
     Only the seats that are asked from there on need somebody.
@@ -69,19 +58,14 @@ def fork(
 
     transcript = runnable(opened(path), "fork")
     agents, named = _agents(transcript.started, seat, bound, config, some=True)
-    _reported(lambda: fork_now(transcript, at, agents, out=out), out, named, json)
+    with interruptible(out, named):
+        report(fork_now(transcript, at, agents, out=out), json)
 
 
 def rejudge(
-    path: TranscriptPath,
-    judge: Judge,
-    out: Out,
-    seat: Seats = None,
-    bound: Bounds = None,
-    config: Config = None,
-    stale: Stale = False,
-    json: Json = False,
-) -> None:
+    path: TranscriptPath, judge: Judge, out: Out, seat: Seats = None, bound: Bounds = None, config: Config = None,
+    stale: Stale = False, json: Json = False,
+) -> None:  # fmt: skip
     """The same play before another judge, into a new transcript; all that the others said is as recorded."""
     from moot.play.rerun import rejudge as rejudge_now
 
@@ -91,32 +75,20 @@ def rejudge(
     if not judges:
         raise UsageError(f"{path}: protocol {transcript.started['protocol']['name']} has no judge to replace")
     typed = [pair for pair in seat or () if pair.partition("=")[0] not in judges]
-    agents, named = _agents(
-        transcript.started, [*typed, *(f"{name}={judge}" for name in judges)], bound, config, some=True
-    )
+    typed += [f"{name}={judge}" for name in judges]
+    agents, named = _agents(transcript.started, typed, bound, config, some=True)
     others = {name: agent for name, agent in agents.items() if name not in judges}
-    _reported(lambda: rejudge_now(transcript, agents[judges[0]], out=out, seats=others, stale=stale), out, named, json)
+    with interruptible(out, named):
+        report(rejudge_now(transcript, agents[judges[0]], out=out, seats=others, stale=stale), json)
 
 
 def _agents(
     started: Mapping[str, Any], seat: list[str] | None, bound: list[str] | None, config: Path | None, some: bool = False
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Agents by seat for a recorded play, watched, and what was typed for each."""
-    from moot.cli.watch import Watched, narrator
-
-    settings, told = read_config(config), narrator()
+    settings = read_config(config)
     named, bounds = placed(
         started["roles"], seats_of(seat or (), settings), bounds_from(bound or (), settings),
         started["protocol"]["name"], some,
     )  # fmt: skip
-    agents = seated(named, bounds, settings.get("agents", {}))
-    return {name: Watched(agent, told) for name, agent in agents.items()}, named
-
-
-def _reported(play: Callable[[], Transcript], path: Path, named: dict[str, str], json: bool) -> None:
-    from moot.cli.running import kept
-
-    try:
-        report(play(), json)
-    except KeyboardInterrupt:
-        raise Interrupted(kept(path, named)) from None
+    return watched(named, bounds, settings.get("agents", {})), named

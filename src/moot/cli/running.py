@@ -6,13 +6,16 @@ Rule of this file: it takes the options apart; what they mean is `plan`'s, many 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moot.cli.frame import UNDECIDED, Bounds, Config, Interrupted, Json, Seats, report, say, tell, tell_json
-from moot.cli.plan import Plan, plan, sample_from, seated, settle
+from moot.cli import frame
+from moot.cli.plan import Plan, placed, plan, sample_from, seated
 from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,94 +25,59 @@ if TYPE_CHECKING:
 
 
 def run(
-    protocol: Annotated[
-        str | None, typer.Option("--protocol", "-P", metavar="NAME", help="debate, consultancy, … or module:Class.")
-    ] = None,
-    param: Annotated[
-        list[str] | None,
-        typer.Option("-p", "--param", metavar="KEY=VALUE", help="A parameter: rounds=3, limit.words=150."),
-    ] = None,
+    protocol: Annotated[str | None, typer.Option(
+        "--protocol", "-P", metavar="NAME", help="debate, consultancy, … or module:Class.")] = None,
+    param: Annotated[list[str] | None, typer.Option(
+        "-p", "--param", metavar="KEY=VALUE", help="A parameter: rounds=3, limit.words=150.")] = None,
     question: Annotated[str | None, typer.Option("--question", "-q", metavar="TEXT", help="What is asked.")] = None,
-    choice: Annotated[
-        list[str] | None, typer.Option("--choice", "-c", metavar="TEXT", help="An answer; give two or more.")
-    ] = None,
-    truth: Annotated[
-        int | None, typer.Option("--truth", metavar="I", help="Index of the true choice, for scoring only.")
-    ] = None,
-    passage: Annotated[
-        Path | None, typer.Option("--passage", metavar="FILE", help="Source text (UTF-8) that debaters may read.")
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            "--data",
-            metavar="FILE",
-            help="Source in JSON (the integers of a sum, …); with --task, a file that it reads.",
-        ),
-    ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            "--size",
-            metavar="N",
-            help="The n of all budgets (default: the words of the question); how large a --task is.",
-        ),
-    ] = None,
+    choice: Annotated[list[str] | None, typer.Option(
+        "--choice", "-c", metavar="TEXT", help="An answer; give two or more.")] = None,
+    truth: Annotated[int | None, typer.Option(
+        "--truth", metavar="I", help="Index of the true choice, for scoring only.")] = None,
+    passage: Annotated[Path | None, typer.Option(
+        "--passage", metavar="FILE", help="Source text (UTF-8) that debaters may read.")] = None,
+    data: Annotated[Path | None, typer.Option(
+        "--data", metavar="FILE", help="Source in JSON (the integers of a sum, …); with --task, a file that it reads.")] = None,
+    size: Annotated[int | None, typer.Option(
+        "--size", metavar="N", help="The n of all budgets (default: the words of the question); how large a --task is.")] = None,
     unit: Annotated[str | None, typer.Option("--unit", metavar="UNIT", help="What one unit of reading is.")] = None,
-    many: Annotated[
-        str | None,
-        typer.Option("--set", metavar="FILE", help="Many questions: a .jsonl file, or `passages` (built in)."),
-    ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option("--task", metavar="NAME", help="A question whose truth is computed, of size --size (moot tasks)."),
-    ] = None,
-    seat: Seats = None,
-    bound: Bounds = None,
-    seed: Annotated[
-        int | None,
-        typer.Option("--seed", metavar="N", help="Decides every coin, and the instance of a --task; 0 unless given."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="PATH", help="The transcript; with --set, a folder.")
-    ] = None,
-    config: Config = None,
-    jobs: Annotated[
-        int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Plays at the same time (with --set).")
-    ] = 4,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            "--limit",
-            min=1,
-            metavar="N",
-            help="Only the first N questions of the set; with --task, N instances, seeds counting up.",
-        ),
-    ] = None,
-    both: Annotated[
-        bool,
-        typer.Option("--both-seatings", help="Play twice, the second time with the answers of the seats reversed."),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the most calls and tokens this can take, and call nobody.")
-    ] = False,
-    json: Json = False,
-) -> None:
+    many: Annotated[str | None, typer.Option(
+        "--set", metavar="FILE", help="Many questions: a .jsonl file, or `passages` (built in).")] = None,
+    task: Annotated[str | None, typer.Option(
+        "--task", metavar="NAME", help="A question whose truth is computed, of size --size (moot tasks).")] = None,
+    seat: frame.Seats = None,
+    bound: frame.Bounds = None,
+    seed: Annotated[int | None, typer.Option(
+        "--seed", metavar="N", help="Decides every coin, and the instance of a --task; 0 unless given.")] = None,
+    out: Annotated[Path | None, typer.Option(
+        "-o", "--out", metavar="PATH", help="The transcript; with --set, a folder.")] = None,
+    config: frame.Config = None,
+    jobs: Annotated[int, typer.Option(
+        "--jobs", "-j", min=1, metavar="N", help="Plays at the same time (with --set).")] = 4,
+    limit: Annotated[int | None, typer.Option(
+        "--limit", min=1, metavar="N",
+        help="Only the first N questions of the set; with --task, N instances, seeds counting up.")] = None,
+    both: Annotated[bool, typer.Option(
+        "--both-seatings", help="Play twice, the second time with the answers of the seats reversed.")] = False,
+    dry_run: Annotated[bool, typer.Option(
+        "--dry-run", help="Print the most calls and tokens this can take, and call nobody.")] = False,
+    json: frame.Json = False,
+) -> None:  # fmt: skip
     """Play a protocol on a question, a set of questions, or instances of a task, and record every play."""
     planned = plan(protocol, param or (), seat or (), bound or (), seed, config)
     if task is not None:
-        from moot.cli.tasking import cast, sample_in_file, samples_of_task
+        from moot.cli.tasking import DEFAULT_SIZE, cast
+        from moot.tasks.base import task_named
 
-        given = {"--choice": choice, "--truth": truth, "--passage": passage, "--unit": unit, "--set": many,
-                 "--question": question if data is None else None,
-                 "--size": None if data is None else size, "--limit": None if data is None else limit}  # fmt: skip
-        if clash := next((name for name, value in given.items() if value is not None), None):
-            raise UsageError(f"{clash} and --task exclude each other{' with --data' * (clash in ('--size', '--limit'))}: "
-                             "the task makes the question")  # fmt: skip
+        made = "--task", "the task makes the question"
+        _exclusive(*made, choice=choice, truth=truth, passage=passage, unit=unit, set=many)
         if data is not None:
-            samples = [sample_in_file(task, data, question, planned.protocol.name)]
+            _exclusive(*made, " with --data", size=size, limit=limit)
+            samples = [task_named(task).read(data, question, planned.protocol.name)]
         else:
-            samples = samples_of_task(task, size, planned.seed, limit or 1)
+            _exclusive(*made, question=question)
+            size = DEFAULT_SIZE if size is None else size
+            samples = [task_named(task).sample(size, planned.seed + index) for index in range(limit or 1)]
         planned = cast(planned, task, samples)
         many = task if limit is not None else None
     elif many is None:
@@ -117,21 +85,20 @@ def run(
             raise UsageError("--limit is for --set and --task")
         samples = [sample_from(question, choice or (), truth, passage, data, size, unit)]
     else:
-        given = {"--question": question, "--choice": choice, "--truth": truth, "--passage": passage, "--data": data,
-                 "--size": size, "--unit": unit}  # fmt: skip
-        if clash := next((name for name, value in given.items() if value is not None), None):
-            raise UsageError(f"{clash} and --set exclude each other: the set holds the questions")
+        _exclusive("--set", "the set holds the questions", question=question, choice=choice, truth=truth, passage=passage,
+                   data=data, size=size, unit=unit)  # fmt: skip
         samples = samples_of(many)[:limit]
     protocols = seatings(planned.protocol) if both else [planned.protocol]
+    if planned.seats or not dry_run:
+        roles = {seat: role for each in samples for seat, role in planned.protocol.roles(each.question).items()}
+        seats, bounds = placed(roles, planned.seats, planned.bounds, planned.protocol.name)
+        planned = replace(planned, seats=seats, bounds=bounds)
     if dry_run:
         from moot.cli.estimate import estimate, estimate_text, profiles
 
-        if planned.seats:
-            planned = settle(planned, [sample.question for sample in samples])
         bill = estimate(protocols, samples, profiles(planned.seats, planned.bounds, planned.config))
-        tell_json(bill) if json else tell(estimate_text(bill), end="")
+        frame.tell_json(bill) if json else frame.tell(estimate_text(bill), end="")
         return
-    planned = settle(planned, [sample.question for sample in samples])
     if many is not None:
         from moot.cli.batch import play_set
 
@@ -140,7 +107,7 @@ def run(
         raise typer.Exit(play_set(planned, protocols, samples, out, jobs, json))
     path = out or Path("runs") / f"{planned.protocol.name}-{time.strftime('%Y%m%d-%H%M%S')}.jsonl"
     if not both:
-        report(play_one(planned, planned.protocol, samples[0], path), json)
+        frame.report(play_one(planned, planned.protocol, samples[0], path), json)
         return
     second = path.with_name(f"{path.stem}.swapped{path.suffix}")
     for each in (path, second):
@@ -148,6 +115,12 @@ def run(
             raise UsageError(f"{each} exists already; take another name for -o")
     first, swapped = (play_one(planned, each, samples[0], p) for each, p in zip(protocols, (path, second), strict=True))
     report_both(first, swapped, json)
+
+
+def _exclusive(option: str, why: str, when: str = "", **others: object) -> None:
+    """Raise UsageError where another option was given beside `option`."""
+    if clash := next((name for name, value in others.items() if value is not None), None):
+        raise UsageError(f"--{clash} and {option} exclude each other{when}: {why}")
 
 
 def seatings(protocol: Protocol) -> list[Protocol]:
@@ -167,26 +140,34 @@ def samples_of(name: str) -> list[Sample]:
 
 
 def play_one(planned: Plan, protocol: Protocol, sample: Sample, path: Path) -> Transcript:
-    """Play one question, telling on stderr who speaks. Raises Interrupted, with what was kept, on Ctrl-C."""
-    from moot.cli.watch import Watched, narrator
+    """Play one question, telling on stderr who speaks. Raises frame.Interrupted, with what was kept, on Ctrl-C."""
     from moot.play.run import run as run_play
 
-    agents = seated(planned.seats, planned.bounds, planned.config)
+    agents = watched(planned.seats, planned.bounds, planned.config)
+    with interruptible(path, planned.seats):
+        return run_play(protocol, sample, agents, seed=planned.seed, out=path)
+
+
+def watched(seats: Mapping[str, str], bounds: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Agents in their seats, inside their bounds, who are told of on stderr when they speak."""
+    from moot.cli.watch import Watched, narrator
+
     told = narrator()
-    watched = {seat: Watched(agent, told) for seat, agent in agents.items()}
+    return {seat: Watched(agent, told) for seat, agent in seated(seats, bounds, config).items()}
+
+
+@contextmanager
+def interruptible(path: Path, seats: Mapping[str, str]) -> Iterator[None]:
+    """Ctrl-C becomes frame.Interrupted, with what is kept at `path` and how to go on."""
     try:
-        return run_play(protocol, sample, watched, seed=planned.seed, out=path)
+        yield
     except KeyboardInterrupt:
-        raise Interrupted(kept(path, planned.seats)) from None
-
-
-def kept(path: Path, seats: dict[str, str]) -> str:
-    """What an interruption leaves, and how to go on."""
-    if not path.exists():
-        return "interrupted before anything was said"
-    count = sum(line[:16] == b'{"event":"moved"' for line in path.read_bytes().splitlines())
-    again = " ".join(f"--seat {seat}={spec}" for seat, spec in seats.items())
-    return f"interrupted; all that was said is kept ({count} moves); go on with: moot resume {path} {again}"
+        if not path.exists():
+            raise frame.Interrupted("interrupted before anything was said") from None
+        count = sum(line[:16] == b'{"event":"moved"' for line in path.read_bytes().splitlines())
+        again = " ".join(f"--seat {seat}={spec}" for seat, spec in seats.items())
+        said = f"interrupted; all that was said is kept ({count} moves)"
+        raise frame.Interrupted(f"{said}; go on with: moot resume {path} {again}") from None
 
 
 def report_both(first: Transcript, second: Transcript, json: bool) -> None:
@@ -195,7 +176,6 @@ def report_both(first: Transcript, second: Transcript, json: bool) -> None:
     Both are None unless both seatings were decided.
     """
     from moot.cli.batch import seat_gain
-    from moot.cli.frame import brief_of, safe
     from moot.complexity.spending import percent
     from moot.protocols.engine.outcomes import Decided
     from moot.transcripts.display.words import ending, scored
@@ -206,23 +186,22 @@ def report_both(first: Transcript, second: Transcript, json: bool) -> None:
         p, q = one.verdict.probabilities, two.verdict.probabilities
         effect = {"mean": [(x + y) / 2 for x, y in zip(p, q, strict=True)], "first_seat": seat_gain(p, q)}
     if json:
-        tell_json({"seatings": [brief_of(first), brief_of(second)], **effect})
+        frame.tell_json({"seatings": [frame.brief_of(first), frame.brief_of(second)], **effect})
     else:
         for title, each in (("as given", first), ("swapped", second)):
-            tell(f"{title}: {ending(each)}")
-            if isinstance(each.outcome, Decided):
-                for choice, belief in zip(each.question.choices, each.outcome.verdict.probabilities, strict=False):
-                    tell(f"  {percent(belief):>6}  {safe(choice)[:80]}")
+            frame.tell(f"{title}: {ending(each)}")
+            for choice, belief in frame.beliefs(each):
+                frame.tell(f"  {percent(belief):>6}  {frame.safe(choice)[:80]}")
             for line in scored(each):
-                tell(f"  {line}")
-            tell(f"  moot show {each.path}")
+                frame.tell(f"  {line}")
+            frame.tell(f"  moot show {each.path}")
         if effect["mean"] is not None:
-            beliefs = ", ".join(
-                f"{percent(p)} {safe(c)[:40]}" for p, c in zip(effect["mean"], first.question.choices, strict=False)
+            means = zip(effect["mean"], first.question.choices, strict=False)
+            frame.tell(
+                "over both seatings: " + ", ".join(f"{percent(p)} {frame.safe(choice)[:40]}" for p, choice in means)
             )
-            tell(f"over both seatings: {beliefs}")
-            tell(f"seat a gains {effect['first_seat']:+.3f} over an even share, whatever it defends")
+            frame.tell(f"seat a gains {effect['first_seat']:+.3f} over an even share, whatever it defends")
         else:
-            say("moot: one of the seatings was not decided, so they cannot be compared")
+            frame.complain("one of the seatings was not decided, so they cannot be compared")
     if effect["mean"] is None:
-        raise typer.Exit(UNDECIDED)
+        raise typer.Exit(frame.UNDECIDED)

@@ -7,34 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from moot.cli.frame import Json, columns, tell, tell_json
+from moot.cli.frame import Json, columns, tell, tell_item, tell_json
 from moot.cli.plan import Plan
 from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from moot.protocols.engine.question import Sample
 
 DEFAULT_SIZE = 16
-
-
-def samples_of_task(name: str, size: int | None, seed: int, count: int) -> list[Sample]:
-    """Instances of a task: that of the run's seed, and of the seeds after it."""
-    from moot.tasks.base import task_named
-
-    task = task_named(name)
-    return [task.sample(DEFAULT_SIZE if size is None else size, seed + index) for index in range(count)]
-
-
-def sample_in_file(name: str, path: Path, text: str | None, protocol: str) -> Sample:
-    """What a task asks about the instance in a file; text: the question about it, in the task's own notation."""
-    from moot.tasks.base import task_named
-
-    return task_named(name).read(path, text, protocol)
 
 
 def cast(planned: Plan, name: str, samples: Sequence[Sample]) -> Plan:
@@ -54,13 +36,10 @@ def cast(planned: Plan, name: str, samples: Sequence[Sample]) -> Plan:
         if _is_model(seats.get(protocol.judge, ""), planned.config):  # it cannot look at single cells
             protocol = made(**protocol.model_dump(include=protocol.model_fields_set), source="all")
     if seats.get(protocol.judge, "task:").startswith("task:"):
-        needed = {
-            key: value
-            for sample in samples
-            for key, value in task.options(protocol.name, sample.question).items()
-            if key not in protocol.model_fields_set
-        }
-        protocol = made(**protocol.model_dump(include=protocol.model_fields_set), **needed)
+        needed: dict[str, Any] = {}
+        for sample in samples:
+            needed |= task.options(protocol.name, sample.question)
+        protocol = made(**{**needed, **protocol.model_dump(include=protocol.model_fields_set)})
     for sample in samples:
         for seat, role in protocol.roles(sample.question).items():
             program = programs.get(seat, programs.get(role))
@@ -70,10 +49,8 @@ def cast(planned: Plan, name: str, samples: Sequence[Sample]) -> Plan:
             if role == protocol.judge and seat not in bounds and role not in bounds:
                 bounds[seat] = {protocol.measure: task.bound(protocol.name)}
     if not programs and not seats:
-        raise UsageError(
-            f"the programs of task {name} do not play {protocol.name}; give every seat: --seat SEAT=AGENT "
-            f"(moot tasks says what they play)"
-        )
+        raise UsageError(f"the programs of task {name} do not play {protocol.name}; give every seat: --seat SEAT=AGENT "
+                         "(moot tasks says what they play)")  # fmt: skip
     return replace(planned, protocol=protocol, seats=seats, bounds=bounds)
 
 
@@ -90,28 +67,18 @@ def tasks(json: Json = False) -> None:
     from moot.tasks.base import known_tasks
     from moot.transcripts.display.show import table
 
-    rows = []
-    for name, task in known_tasks().items():
-        plays = [protocol for protocol in known_protocols() if task.cast(protocol)]
-        rows.append({"task": name, "class": task.complexity_class, "reads": task.reads, "protocols": plays,
-                     "programs": sorted(task.programs()), "source": task.source})  # fmt: skip
-    if json:
-        for row in rows:
-            tell_json(row)
-        return
     cells = [["task", "class", "judge reads", "protocols"]]
     sources: dict[str, list[str]] = {}
-    for row in rows:
-        cells.append([str(row["task"]), str(row["class"]), str(row["reads"]), ", ".join(row["protocols"]) or "-"])
-        sources.setdefault(str(row["source"]), []).append(str(row["task"]))
+    for name, task in known_tasks().items():
+        plays = [protocol for protocol in known_protocols() if task.cast(protocol)]
+        cells.append([name, str(task.complexity_class), task.reads, ", ".join(plays) or "-"])
+        sources.setdefault(task.source, []).append(name)
+        if json:
+            tell_json({"task": name, "class": task.complexity_class, "reads": task.reads, "protocols": plays,
+                       "programs": sorted(task.programs()), "source": task.source})  # fmt: skip
+    if json:
+        return
     tell("\n".join(table(cells, left=4, width=columns())))
     tell("\nsources")
     for source, names in sorted(sources.items()):
-        for line in wrap(
-            f"{source}: {', '.join(names)}",
-            columns(),
-            initial_indent="  ",
-            subsequent_indent="      ",
-            break_on_hyphens=False,
-        ):
-            tell(line)
+        tell_item(f"{source}: {', '.join(names)}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import sys
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -29,8 +30,7 @@ class Watched:
     """
 
     def __init__(self, agent: Any, told: Told, known: Identity | None = None) -> None:
-        self._agent, self._told, self._act = agent, told, act_of(agent)
-        self._known = known
+        self._agent, self._told, self._act, self._known = agent, told, act_of(agent), known
         self.bound = getattr(agent, "bound", None)
 
     def act(self, request: Request) -> Any:
@@ -82,9 +82,8 @@ class Board:
     """Which plays are under way and how the others ended. Told by the plays; drawn by `board`."""
 
     def __init__(self, total: int, live: bool) -> None:
-        self.total, self.live = total, live
-        self.begun = time.perf_counter()
-        self.counts: dict[str, int] = {}
+        self.total, self.live, self.begun = total, live, time.perf_counter()
+        self.counts: Counter[str] = Counter()
         self.under_way: dict[str, tuple[float, int, str]] = {}
 
     def watch(self, name: str) -> Told:
@@ -93,26 +92,23 @@ class Board:
 
         def told(what: str, request: Any, reply: Any) -> None:
             begun, moves, _ = self.under_way.get(name, (time.perf_counter(), 0, ""))
-            if what == "asked":
-                self.under_way[name] = (begun, moves, f"{request.seat} at step {request.step}")
-            else:
-                self.under_way[name] = (begun, moves + 1, f"after {request.seat} at step {request.step}")
+            after = what == "answered"
+            self.under_way[name] = (begun, moves + after, f"{'after ' * after}{request.seat} at step {request.step}")
 
         return told
 
     def ended(self, name: str, outcome: str, problem: str | None) -> None:
         self.under_way.pop(name, None)
-        self.counts[outcome] = self.counts.get(outcome, 0) + 1
+        self.counts[outcome] += 1
         if not self.live:
-            done = sum(self.counts.values())
             note = f": {' '.join(problem.split())[:200]}" if problem else ""
-            say(f"[{done}/{self.total}] {outcome}  {name}{note}")
+            say(f"[{self.counts.total()}/{self.total}] {outcome}  {name}{note}")
 
     def __rich__(self) -> Any:
         from rich.table import Table
         from rich.text import Text
 
-        done = sum(self.counts.values())
+        done = self.counts.total()
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(self.counts.items()))
         seconds = time.perf_counter() - self.begun
         left = f", about {seconds / done * (self.total - done):.0f} s left" if done else ""

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -21,23 +21,19 @@ from moot.protocols.engine.errors import BudgetExceeded, Illegal, MootError, Usa
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question, Sample
+from moot.protocols.engine.steps import AskEffect
 from moot.protocols.engine.view import Request
-from moot.testing.drawing import moves
+from moot.testing.drawing import Moves, moves
 from moot.testing.shapes import Seeded, move_of
-from moot.transcripts.events import EventLog, played_part
+from moot.transcripts.events import PLAYED, EventLog, played_part
 from moot.transcripts.transcript import Transcript
 
 _LATE = 40  # moves after which drawn moves ask to end, so that plays without a fixed length come to one
 _TRIES = 3
-SCRIPTED: Any = object()
 
 
 class Unscripted(MootError):
     """A step was asked that the script does not hold: the play took another way than the one that it was drawn for."""
-
-    def __init__(self, step: str, attempt: int) -> None:
-        super().__init__(f"step {step} (attempt {attempt}) was asked, and was not in the first play")
-        self.step, self.attempt = step, attempt
 
 
 class Script:
@@ -48,12 +44,9 @@ class Script:
     """
 
     def __init__(
-        self,
-        draw: Callable[[st.SearchStrategy[Any]], Any] | None = None,
-        moves: Callable[[Request], st.SearchStrategy[Any]] | None = None,
-        seats: Mapping[str, Any] | None = None,
-        mark: Callable[[Request, Move], Move] | None = None,
-    ) -> None:
+        self, draw: Callable[[st.SearchStrategy[Any]], Any] | None = None, moves: Moves | None = None,
+        seats: Mapping[str, Any] | None = None, mark: Callable[[Request, Move], Move] | None = None,
+    ) -> None:  # fmt: skip
         self.draw, self.moves, self.mark = draw, moves, mark
         self.acts = {seat: act_of(agent) for seat, agent in (seats or {}).items()}
         self.replies: dict[str, list[Any]] = {}
@@ -67,23 +60,25 @@ class Script:
         if request.attempt < len(said):
             return said[request.attempt]
         if request.attempt > len(said) or self.draw is None or self.moves is None:
-            raise Unscripted(request.step, request.attempt)
-        said.append(self._drawn(request, check, late))
+            where = f"step {request.step} (attempt {request.attempt})"
+            raise Unscripted(f"{where} was asked, and was not in the first play")
+        said.append(self._drawn(request, self.draw, self.moves, check, late))
         return said[-1]
 
-    def _drawn(self, request: Request, check: Callable[[Any], Move] | None, late: bool) -> Any:
-        assert self.draw is not None and self.moves is not None
+    def _drawn(
+        self, request: Request, draw: Any, moves_of: Moves, check: Callable[[Any], Move] | None, late: bool
+    ) -> Any:
         if request.seat in self.acts:
             answer = self.acts[request.seat](request)
             if inspect.isawaitable(answer):
                 raise UsageError(f"seat {request.seat}: the laws seat synchronous agents; this one returned {answer!r}")
             return answer
-        if late and self.moves is moves:
+        if late and moves_of is moves:
             # No more of Hypothesis' choices for plays that could go on for ever.
             return _ending(move_of(request, Seeded(request.seed * 16 + request.attempt)))
         reply: Any = None
         for _ in range(_TRIES):
-            reply = self.draw(self.moves(request))
+            reply = draw(moves_of(request))
             reply = _ending(reply) if late and isinstance(reply, Move) else reply
             if not isinstance(reply, request.kinds) or accepted(reply, check):
                 break
@@ -136,32 +131,19 @@ def shown(reply: Any) -> str:
     return text if len(text) <= 200 else text[:200] + "…"
 
 
-class Asked(NamedTuple):
-    """A request as it was handed out, with what its ask says of the record: whether the move is said, and to whom."""
-
-    request: Request
-    say: bool
-    to: tuple[str, ...] | None
-
-
 class Hand:
-    """One play of `protocol`, stepped by hand and recorded in memory. `asked` holds every request by (step, attempt)."""
+    """One play of `protocol`, stepped by hand and recorded in memory. `asked`: every request, with its ask, by (step, attempt)."""
 
     def __init__(
-        self,
-        protocol: Protocol,
-        sample: Sample | Question,
-        script: Script,
-        *,
-        seed: int = 0,
+        self, protocol: Protocol, sample: Sample | Question, script: Script, *, seed: int = 0,
         bounds: Mapping[str, Mapping[str, int | float]] | None = None,
         watch: Callable[[], AbstractContextManager[Any]] = nullcontext,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.sample = sample if isinstance(sample, Sample) else Sample(sample)
         self.script, self.watch, self.lines = script, watch, list[bytes]()
         log = EventLog(self.lines.append)
         self.game = Game(protocol, self.sample.question, seed=seed, bounds=bounds, recorder=log)
-        self.asked: dict[tuple[str, int], Asked] = {}
+        self.asked: dict[tuple[str, int], tuple[Request, AskEffect]] = {}
         self.order: list[str] = []
         truth = self.sample.unseal()  # recorded in the meta of the opening event, for scoring alone
         log.event("started", header(protocol, self.sample.question, seed, bounds),
@@ -180,14 +162,16 @@ class Hand:
             self.step(step, **before(step))
         return self
 
-    def step(self, step: str, reply: Any = SCRIPTED, spent: Mapping[str, int | float] | None = None) -> bool:
-        """Answer one open step, by the script (or with `reply`, when one is given). False when it was not accepted."""
+    def step(
+        self, step: str, act: Callable[[Request], Any] | None = None, spent: Mapping[str, int | float] | None = None
+    ) -> bool:
+        """Answer one open step, by the script or by `act`. False when it was not accepted."""
         request = self.look(step)
         waiting = self.game.open[step]
         try:
             request.view.question  # noqa: B018  (whoever answers opens it first, which may cost the source)
-            if reply is SCRIPTED:
-                reply = self.script.reply(request, waiting.ask.check, len(self.order) > _LATE)
+            late = len(self.order) > _LATE
+            reply = act(request) if act is not None else self.script.reply(request, waiting.ask.check, late)
             self.order.append(step)
             self.script.read(request)
         except BudgetExceeded as error:
@@ -200,7 +184,7 @@ class Hand:
     def look(self, step: str) -> Request:
         """The request that is open at `step`, kept among those asked."""
         request, ask = self.game.request(step), self.game.open[step].ask
-        self.asked.setdefault((step, request.attempt), Asked(request, ask.say, ask.to))
+        self.asked.setdefault((step, request.attempt), (request, ask))
         return request
 
     @property
@@ -210,12 +194,16 @@ class Hand:
 
     @property
     def bodies(self) -> dict[str, list[bytes]]:
-        """What was played, by step (and "" for the rest), without anything that depends on the order of completion."""
-        found: dict[str, list[bytes]] = {}
-        for line in self.lines:
-            event = json.loads(line)
+        return bodies(self.transcript)
+
+
+def bodies(transcript: Transcript) -> dict[str, list[bytes]]:
+    """What was played, by step (and "" for the rest), without anything that depends on the order of completion."""
+    found: dict[str, list[bytes]] = {}
+    for line, event in transcript.pairs():
+        if event["event"] in PLAYED:
             found.setdefault(event.get("step", "") if event["event"] != "failed" else "", []).append(played_part(line))
-        return found
+    return found
 
 
 def accounts(transcript: Transcript) -> Iterator[tuple[dict[str, Any], str, float]]:

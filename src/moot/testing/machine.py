@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.budget import MEASURES
-from moot.protocols.engine.errors import BudgetExceeded, ProtocolError, UsageError
+from moot.protocols.engine.errors import ProtocolError, UsageError
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
 from moot.testing.hand import Hand, Script, accounts
@@ -64,14 +64,9 @@ class ProtocolMachine(RuleBasedStateMachine):
 
     def _answer(self, data: st.DataObject, how: Any) -> bool:
         step = data.draw(st.sampled_from(sorted(self.hand.game.open)))
-        request = self.hand.look(step)
-        try:
-            request.view.question  # noqa: B018  (opening it may cost the source)
-        except BudgetExceeded as error:
-            self.hand.game.exhaust(step, error)
-            return False
-        self.hand.script.reads[step, request.attempt] = data.draw(st.integers(0, 3))
-        return self.hand.step(step, data.draw(how(request)), spent={"tokens": data.draw(st.integers(0, 9))})
+        self.hand.script.reads[step, self.hand.look(step).attempt] = data.draw(st.integers(0, 3))
+        spent = {"tokens": data.draw(st.integers(0, 9))}
+        return self.hand.step(step, lambda request: data.draw(how(request)), spent)
 
     @precondition(lambda self: self.playing)
     @rule(data=st.data())

@@ -66,7 +66,7 @@ class _Builder:
         if deep > self.deepest:
             raise Endless(f"no finite value can be made for the schema {_shown(schema)}")
         if "$ref" in schema:
-            return self.value(_merged(self.target(schema["$ref"]), _without(schema, "$ref")), deep + 1)
+            return self.value(self.resolved(schema), deep + 1)
         if "const" in schema:
             return schema["const"]
         if "enum" in schema:
@@ -78,32 +78,16 @@ class _Builder:
         if "allOf" in schema:
             whole = _without(schema, "allOf")
             for part in schema["allOf"]:
-                whole = _merged(
-                    whole, _merged(self.target(part["$ref"]), _without(part, "$ref")) if "$ref" in part else part
-                )
+                whole = _merged(whole, self.resolved(part))
             return self.value(whole, deep)
-        kind = schema.get("type")
-        if isinstance(kind, list):
-            return self.union([{**schema, "type": one} for one in kind], deep)
-        if kind is None:
-            kind = (
-                "object"
-                if "properties" in schema
-                else "array"
-                if {"items", "prefixItems"} & schema.keys()
-                else "string"
-            )
-        match kind:
-            case "object":
-                return self.object(schema, deep)
-            case "array":
-                return self.array(schema, deep)
-            case "integer":
-                return self.integer(schema)
-            case "number":
-                return self.number(schema)
-            case "string":
-                return self.string(schema)
+        listed = "array" if {"items", "prefixItems"} & schema.keys() else "string"
+        match kind := schema.get("type", "object" if "properties" in schema else listed):
+            case list():
+                return self.union([{**schema, "type": one} for one in kind], deep)
+            case "object" | "array":
+                return getattr(self, kind)(schema, deep)
+            case "integer" | "number" | "string":
+                return getattr(self, kind)(schema)
             case "boolean":
                 first = bool(schema.get("default"))
                 return self.choose.branch((first, not first))
@@ -111,22 +95,22 @@ class _Builder:
                 return None
         raise cannot("the type of", schema)
 
-    def target(self, ref: str) -> Schema:
-        found: Any = self.root
+    def resolved(self, schema: Any) -> Any:
+        """A schema with what it refers to in the place of its `$ref`."""
+        if not isinstance(schema, Mapping) or "$ref" not in schema:
+            return schema
+        ref, found = schema["$ref"], self.root
         for part in ref.removeprefix("#").strip("/").split("/") if ref != "#" else ():
             try:
                 found = found[part.replace("~1", "/").replace("~0", "~")]
             except (KeyError, TypeError):
                 raise UsageError(f"the schema refers to {ref}, which it does not define") from None
-        return found if isinstance(found, Mapping) else {}
+        return _merged(found if isinstance(found, Mapping) else {}, _without(schema, "$ref"))
 
     def union(self, options: list[Any], deep: int) -> Any:
         """A value of one of several schemas, of another where one has none."""
-        flat = [
-            option
-            for option in options
-            if isinstance(option, Mapping) and "$ref" not in option and option.get("type") not in ("array", "object")
-        ]
+        flat = [each for each in options if isinstance(each, Mapping) and "$ref" not in each
+                and each.get("type") not in ("array", "object")]  # fmt: skip
         left = flat if deep > _DEEP and flat else options
         while True:
             option = self.choose.branch(left)
@@ -159,12 +143,8 @@ class _Builder:
         items, least, most = schema.get("items", True), schema.get("minItems", 0), schema.get("maxItems")
         if "prefixItems" in schema:
             return [self.value(item, deep + 1) for item in schema["prefixItems"]]
-        part = self.target(items["$ref"]) if isinstance(items, Mapping) and "$ref" in items else items
-        if isinstance(part, Mapping) and (part.get("type"), part.get("minimum"), part.get("maximum")) == (
-            "number",
-            0,
-            1,
-        ):
+        part = self.resolved(items)
+        if isinstance(part, Mapping) and [part.get(key) for key in ("type", "minimum", "maximum")] == ["number", 0, 1]:
             if (shares := self.choose.shares(least, math.inf if most is None else most)) is not None:
                 return shares
         made: list[Any] = []

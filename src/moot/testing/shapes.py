@@ -48,9 +48,8 @@ def move_of(request: Request, choose: Chooser) -> Move:
     Raises UsageError when nothing that its schema describes is a valid move of that kind.
     """
     kind = choose.pick(request.kinds)
-    known = (
-        make for base, make in _KNOWN if issubclass(kind, base) and kind.model_fields.keys() == base.model_fields.keys()
-    )
+    known = (make for base, make in _KNOWN
+             if issubclass(kind, base) and kind.model_fields.keys() == base.model_fields.keys())  # fmt: skip
     made, problem = next(known, None), ""
     for _ in range(10):
         form = _told(request, kind, build(schema_of(kind), choose), choose) if made is None else made(request, choose)
@@ -58,10 +57,8 @@ def move_of(request: Request, choose: Chooser) -> Move:
             return kind.model_validate({**form, "kind": kind.model_fields["kind"].default})
         except ValidationError as error:
             problem = first_problem(error, "it")
-    raise UsageError(
-        f"moot.testing cannot make a {kind.__name__} from its schema ({problem}): give moves=, a function from a request "
-        "to a strategy of moves"
-    )
+    raise UsageError(f"moot.testing cannot make a {kind.__name__} from its schema ({problem}): give moves=, a function from "
+                     "a request to a strategy of moves")  # fmt: skip
 
 
 def _told(request: Request, kind: type[Move], form: dict[str, Any], choose: Chooser) -> dict[str, Any]:
@@ -102,10 +99,6 @@ def _verdict(request: Request, choose: Chooser) -> dict[str, Any]:
     return {"probabilities": probabilities, "text": choose.text(0, 20), "end": choose.integer(0, 1) == 1}
 
 
-def _answer(request: Request, choose: Chooser) -> dict[str, Any]:
-    return {"choice": choose.integer(0, max(1, len(request.view.question.choices)) - 1), "text": choose.text(0, 20)}
-
-
 def _ask(request: Request, choose: Chooser) -> dict[str, Any]:
     named = request.brief.get("to_seats")
     seats = [seat for seat in named if isinstance(seat, str)] if isinstance(named, (list, tuple)) else []
@@ -126,11 +119,6 @@ def _speech(request: Request, choose: Chooser) -> dict[str, Any]:
     return {"text": text}
 
 
-def _pixel(request: Request, choose: Chooser) -> dict[str, Any]:
-    pixel = choose.pick(list(unseen(request)))
-    return {"row": pixel.row, "column": pixel.column}
-
-
 def _within(text: str, limit: Mapping[str, Any]) -> str:
     if (most := limit.get("words")) is not None:
         return " ".join(text.split()[:most]) or "so"
@@ -144,5 +132,8 @@ def _within(text: str, limit: Mapping[str, Any]) -> str:
 
 
 _KNOWN: tuple[tuple[type[Move], Callable[[Request, Chooser], dict[str, Any]]], ...] = (
-    (Verdict, _verdict), (Answer, _answer), (Ask, _ask), (Pixel, _pixel), (Speech, _speech),
+    (Verdict, _verdict), (Ask, _ask), (Speech, _speech),
+    (Answer, lambda request, choose: {"choice": choose.integer(0, max(1, len(request.view.question.choices)) - 1),
+                                      "text": choose.text(0, 20)}),
+    (Pixel, lambda request, choose: choose.pick(list(unseen(request))).model_dump(include={"row", "column"})),
 )  # fmt: skip

@@ -18,19 +18,17 @@ from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request
 from moot.protocols.games.boolean_circuit import ARITY, Circuit, normal_form
 from moot.protocols.trees.bisection import Bisection
-from moot.testing.drawing import Moves as Moves
-from moot.testing.drawing import moves as moves
-from moot.testing.drawing import orders as orders
-from moot.testing.drawing import sentences
-from moot.testing.drawing import texts as texts
+from moot.testing.drawing import Moves, moves, orders, sentences, texts
 from moot.testing.hand import Hand, Script
-from moot.testing.hostile import Hanging as Hanging
-from moot.testing.hostile import Raises as Raises
-from moot.testing.hostile import hostile_replies as hostile_replies
-from moot.testing.hostile import hostile_text as hostile_text
-from moot.testing.hostile import illegal_replies as illegal_replies
+from moot.testing.hostile import Hanging, Raises, hostile_replies, hostile_text, illegal_replies
 from moot.testing.schemas import WORDS
 from moot.transcripts.transcript import Transcript
+
+__all__ = [
+    "Hanging", "Moves", "Raises", "circuits", "clue_games", "formulas", "graphs", "hostile_replies", "hostile_text",
+    "illegal_replies", "images", "moves", "orders", "questions", "questions_for", "samples", "sums", "takes", "texts",
+    "transcripts",
+]  # fmt: skip
 
 
 @st.composite
@@ -98,9 +96,8 @@ def clue_games(draw: st.DrawFn, most: int = 3) -> Question:
     good, bad = ([f"{side}{i}" for i in range(draw(st.integers(1, most)))] for side in ("GOOD", "BAD"))
     words = good + bad
     close = st.lists(st.integers(-4, 4).map(lambda eighth: eighth / 8), min_size=len(words), max_size=len(words))
-    table = {
-        clue: dict(zip(words, draw(close), strict=True)) for clue in draw(st.sampled_from([["sea"], ["sea", "air"]]))
-    }
+    clues = draw(st.sampled_from([["sea"], ["sea", "air"]]))
+    table = {clue: dict(zip(words, draw(close), strict=True)) for clue in clues}
     data = {"good_words": good, "bad_words": bad, "similarities": table}
     scores = tuple(str(score) for score in range(len(good) + 1))
     return Question("What does the clue score?", scores, data=data, size=len(words), unit="cells")
@@ -131,7 +128,6 @@ def questions_for(protocol: Protocol) -> st.SearchStrategy[Question]:
 
     Raises UsageError when it takes none of them.
     """
-    shapes: list[st.SearchStrategy[Question]] = []
     probes: list[tuple[Question, st.SearchStrategy[Question]]] = [
         *((Question("Which?", tuple("vwxyz"[:count]), passage="the page says so", size=9), questions(choices=count)) for count in (2, 3, 4)),
         (Question("What is the sum?", ("3", "4"), data=[1, 2], size=2, unit="cells"), sums()),
@@ -143,37 +139,31 @@ def questions_for(protocol: Protocol) -> st.SearchStrategy[Question]:
         (Question("Which digit is this?", ("0", "1"), data={"image": [[1] * 3] * 2}, size=6, unit="cells"), images()),
         (Question("Which then?", passage="the page says so", size=9), questions(choices=0)),
     ]  # fmt: skip
-    why = ""
-    for probe, shape in probes:
-        try:
-            protocol.roles(probe)
-        except UsageError as error:
-            why = why or str(error)
-        else:
-            shapes.append(shape)
+    shapes = [shape for probe, shape in probes if takes(protocol, probe)]
     if not shapes:
-        raise UsageError(
-            f"{protocol.name} takes none of the questions that moot.testing makes ({why}): give questions="
-        )
+        why = refusal(protocol, probes[0][0])
+        raise UsageError(f"{protocol.name} takes no question that moot.testing makes ({why}): give questions=")
     return st.one_of(shapes).filter(lambda question: takes(protocol, question))
+
+
+def refusal(protocol: Protocol, question: Question) -> str | None:
+    """Why the protocol cannot be played on this question; None where it can."""
+    try:
+        protocol.roles(question)
+    except UsageError as error:
+        return str(error)
+    return None
 
 
 def takes(protocol: Protocol, question: Question) -> bool:
     """Whether the protocol can be played on this question."""
-    try:
-        protocol.roles(question)
-    except UsageError:
-        return False
-    return True
+    return refusal(protocol, question) is None
 
 
 @st.composite
 def transcripts(
-    draw: st.DrawFn,
-    protocol: Protocol | None = None,
-    of: st.SearchStrategy[Question] | None = None,
-    rejections: bool = True,
-) -> Transcript:
+    draw: st.DrawFn, protocol: Protocol | None = None, of: st.SearchStrategy[Question] | None = None, rejections: bool = True
+) -> Transcript:  # fmt: skip
     """Whole transcripts, in memory, of `protocol` (None: any of moot's own) with drawn moves.
 
     of: the questions. rejections: now and then a seat says something illegal first.

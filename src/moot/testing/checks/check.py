@@ -8,23 +8,25 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NoReturn
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
+from moot.complexity.play import path_of
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import MootError, UsageError
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
-from moot.testing.hand import Hand, Script, Unscripted
+from moot.testing.hand import Hand, Script, Unscripted, bodies
 from moot.testing.strategies import Moves, orders, questions_for, takes
 from moot.testing.strategies import moves as any_moves
+from moot.transcripts.transcript import Transcript
 
 Questions = st.SearchStrategy[Question] | Sequence[Question] | Question
+Bodies = Mapping[str, list[bytes]]
 Limits = Mapping[str, Mapping[str, int | float]]
 MOST = 500  # moves after which a play is taken to have no end
 PATIENCE = 5.0  # seconds that are given to finding a smaller play that breaks a law
@@ -48,14 +50,10 @@ class Case:
     def __init__(
         self, law: Law, protocol: Protocol, data: st.DataObject, question: Question, moves: Moves, seats: Mapping[str, Any]
     ) -> None:  # fmt: skip
-        self.law, self.protocol, self.data, self.question = law, protocol, data, question
+        self.law, self.protocol, self.draw, self.question = law, protocol, data.draw, question
         self.seed: int = self.draw(st.integers(0, 99))
         self._moves, self._seats = moves, seats
         self.script = self.fresh()
-
-    def draw(self, strategy: st.SearchStrategy[Any]) -> Any:
-        """Draw from a strategy."""
-        return self.data.draw(strategy)
 
     def order(self) -> list[int]:
         """An order of completion."""
@@ -65,16 +63,10 @@ class Case:
         """An empty script whose replies are drawn."""
         return Script(self.draw, self._moves, self._seats, mark)
 
-    def hand(
-        self,
-        *,
-        bounds: Limits | None = None,
-        watch: Callable[[], AbstractContextManager[Any]] = nullcontext,
-        question: Question | None = None,
-    ) -> Hand:
-        """This case at its first asks, to be stepped. A protocol that fails breaks the law here."""
+    def hand(self, question: Question | None = None, **options: Any) -> Hand:
+        """This case at its first asks, to be stepped, with options of `Hand`. A protocol that fails breaks the law here."""
         asked = question or self.question
-        made: Hand = self.attempt(Hand, self.protocol, asked, self.script, seed=self.seed, bounds=bounds, watch=watch)
+        made: Hand = self.attempt(Hand, self.protocol, asked, self.script, seed=self.seed, **options)
         return made
 
     def play(self, order: Sequence[int] = (), **options: Any) -> Hand:
@@ -104,17 +96,24 @@ class Case:
             f"  question: {self.question!r}\n  seed: {self.seed}\n  moves, by step:\n{self.script}",
         )
 
-    def same(self, first: Hand, second: Hand, how: str) -> None:
+    def same(self, one: Bodies, other: Bodies, how: str) -> None:
         """Break the law unless two plays of this case said the same at every step."""
-        one, other = first.bodies, second.bodies
-        for step in dict.fromkeys((*one, *other)):
+        for step in (*sorted({*one, *other} - {""}, key=path_of), ""):
             if one.get(step) != other.get(step):
-                self.broken(f"{how}, step {step or '(opening and outcome)'} came out differently:\n"
-                            f"    {_text(one.get(step))}\n    {_text(other.get(step))}")  # fmt: skip
+                where = f"step {step}" if step else "the opening or outcome"
+                self.broken(
+                    f"{how}, {where} came out differently:\n    {_text(one.get(step))}\n    {_text(other.get(step))}"
+                )
+
+    def alike(self, hand: Hand, driven: Transcript, how: str) -> None:
+        """Break the law unless a play by the driver is that of the hand."""
+        if driven.digest != hand.transcript.digest:
+            self.same(hand.bodies, bodies(driven), how)
+            self.broken(f"{how}, the digest came out differently")
 
 
-def _text(bodies: list[bytes] | None) -> str:
-    text = "nothing" if bodies is None else b"; ".join(bodies).decode()
+def _text(said: list[bytes] | None) -> str:
+    text = "nothing" if said is None else b"; ".join(said).decode()
     return text if len(text) <= 600 else text[:600] + "…"
 
 
@@ -139,14 +138,9 @@ class Law:
         return f'law "{self.__name__}" ({self.says})'
 
     def __call__(
-        self,
-        protocol: Protocol,
-        *,
-        questions: Questions | None = None,
-        moves: Moves | None = None,
-        examples: int = 50,
+        self, protocol: Protocol, *, questions: Questions | None = None, moves: Moves | None = None, examples: int = 50,
         seats: Mapping[str, Any] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         among, found = asked(protocol, questions), list[tuple[float, LawBroken]]()
 
         @settings(
@@ -197,7 +191,6 @@ def asked(protocol: Protocol, questions: Questions | None) -> st.SearchStrategy[
     listed = [questions] if isinstance(questions, Question) else list(questions)
     unfit = [question for question in listed if not takes(protocol, question)]
     if unfit or not listed:
-        raise UsageError(
-            f"{protocol.name} does not take the question {unfit[0].text!r}" if unfit else "questions= is empty"
-        )
+        not_taken = f"{protocol.name} does not take the question " + "".join(repr(each.text) for each in unfit[:1])
+        raise UsageError(not_taken if unfit else "questions= is empty")
     return st.sampled_from(listed)

@@ -1,4 +1,4 @@
-"""The laws of what seats may see, spend and win.
+"""The laws of what seats may see, spend and win, and of what a protocol declares about itself, which plays may refute.
 
 Rule: laws and what they alone need; `laws` lists them.
 """
@@ -55,13 +55,13 @@ def blind(case: Case) -> None:
     case.attempt(hand.run, case.order(), 200, look)
     plays = frozenset(event["step"] for event in hand.transcript.events() if event["event"] == "entered")
     spoken = any(MARK in str(reply) for replies in case.script.replies.values() for reply in replies)
-    for (step, _), (request, _, _) in hand.asked.items():
+    for (step, _), (request, _) in hand.asked.items():
         _addressed(case, hand, plays, request)
         text = _text(request)
         for other, token in said.items():
             if token in text and apart(step, other, plays):
                 case.broken(
-                    f"the request of step {step} to {request.seat} holds what is said at the same time at step {other}"
+                    f"the request of step {step} to {request.seat} holds what is said at the same time at {other}"
                 )
         view = request.view
         bare = view.question.passage is None and view.question.data is None and (spoken or MARK not in text)
@@ -84,18 +84,18 @@ def _text(request: Request) -> str:
 
 
 def _addressed(case: Case, hand: Hand, plays: frozenset[str], request: Request) -> None:
-    asks = {step: asked for (step, _), asked in hand.asked.items()}
+    asks = {step: ask for (step, _), (_, ask) in hand.asked.items()}
     for entry in request.view:
         where = f"the view of step {request.step} gives seat {request.seat} the move of step {entry.step}"
-        asked = asks.get(entry.step)
-        if asked is None:
+        ask = asks.get(entry.step)
+        if ask is None:
             case.broken(f"{where}, which nobody was asked for")
         if apart(request.step, entry.step, plays):
             case.broken(f"{where}, which is made at the same time")
-        if not asked.say and asked.to is None:
+        if not ask.say and ask.to is None:
             case.broken(f"{where}, which was asked for with say=False")
-        if asked.to is not None and request.seat not in asked.to:
-            case.broken(f"{where}, which is only for {', '.join(asked.to)}")
+        if ask.to is not None and request.seat not in ask.to:
+            case.broken(f"{where}, which is only for {', '.join(ask.to)}")
 
 
 def apart(one: str, other: str, plays: frozenset[str]) -> bool:
@@ -113,18 +113,10 @@ def apart(one: str, other: str, plays: frozenset[str]) -> bool:
 def sealed(case: Case) -> None:
     """The play is the same whichever answer is true, and when nobody knows: nothing in it can depend on the truth."""
     hand = case.play()
-    bodies = {body for each in hand.bodies.values() for body in each}
     seats = dict.fromkeys(case.protocol.roles(case.question), case.script.agent)
     for truth in (None, *range(len(case.question.choices))):
         transcript = case.attempt(run, case.protocol, Sample(case.question, truth), seats, seed=case.seed)
-        if transcript.digest == hand.transcript.digest:
-            continue
-        for line, event in transcript.pairs():
-            body = line[: line.rindex(b',"meta":')]
-            if body not in bodies:
-                case.broken(f"with choice {truth} as the sealed truth, step {event.get('step', '(outcome)')} came out as "
-                            f"{body.decode()[:600]}; without, otherwise")  # fmt: skip
-        case.broken(f"with choice {truth} as the sealed truth the play came out otherwise")
+        case.alike(hand, transcript, f"with choice {truth} as the sealed truth")
 
 
 @law("what a seat has spent is within its limits at every moment")
@@ -204,32 +196,71 @@ def bounded_judge(case: Case) -> None:
 def fits(case: Case) -> None:
     """One probability too many is tried wherever a verdict is asked for; and what is decided fits the question played."""
     first = case.play()
-    for (step, attempt), asked in first.asked.items():
-        request = asked.request
+    for (step, attempt), (request, _) in first.asked.items():
         kinds = [kind for kind in request.kinds if issubclass(kind, Verdict)]
         if attempt or not kinds or not request.view.question.choices:
             continue
         hand = case.hand()
         while step not in hand.game.open:
-            case.attempt(lambda hand=hand: hand.step(next(iter(hand.game.open))))
+            case.attempt(hand.step, next(iter(hand.game.open)))
         count = len(request.view.question.choices) + 1
         verdict = kinds[0](probabilities=(1.0, *[0.0] * (count - 1)))
-        if case.attempt(lambda hand=hand, step=step, verdict=verdict: hand.game.answer(step, verdict)):
+        if case.attempt(hand.game.answer, step, verdict):
             case.broken(f"step {step} took {count} probabilities for {count - 1} choices")
         return
+
+
+@law("only the declared players sit in a play, and where a class is claimed the judge is one of them")
+def players(case: Case) -> None:
+    about = case.attempt(case.protocol.metadata, case.question)
+    for seat, role in about.seats.items():
+        if about.players and role not in about.players:
+            case.broken(f"seat {seat} is a {role}; the declared players are {', '.join(about.players)}")
+    if about.complexity_class is not None and about.judge not in about.seats.values():
+        case.broken(f"{about.complexity_class} is claimed, and nobody is the {about.judge} whom a bound would be for")
+
+
+@law("seats are asked at the same time where the declared dynamics say so, and nowhere else")
+def dynamics(case: Case) -> None:
+    """For protocols that declare "sequential" or "simultaneous"."""
+    about = case.attempt(case.protocol.metadata, case.question)
+    if about.dynamics == "mixed":
+        return
+    hand, asked = case.hand(), set[str]()
+    rivals = {seat for seat, role in about.seats.items() if role != about.judge}
+    while hand.game.outcome is None and len(hand.order) < MOST:
+        now = {step: hand.game.open[step].ask.seat for step in hand.game.open}
+        new = [seat for step, seat in now.items() if step not in asked]
+        if about.dynamics == "sequential" and len(now) > 1:
+            case.broken(f"steps {', '.join(now)} are asked at the same time; the protocol declares itself sequential")
+        if about.dynamics == "simultaneous" and (moving := rivals.intersection(new)) and moving != rivals:
+            case.broken(f"{', '.join(sorted(moving))} moves, and {', '.join(sorted(rivals - moving))} does not; the protocol "
+                        "declares that they move at the same time")  # fmt: skip
+        asked = set(now)
+        case.attempt(hand.step, next(iter(now)))
+
+
+@law("no seat wins or loses more than utility_bound()")
+def utility(case: Case) -> None:
+    """For protocols that give one."""
+    if case.attempt(case.protocol.utility_bound, case.question) is not None:
+        _paid(case)
 
 
 @law("none but the seats that there are is paid, nor more than the utility bound")
 def paid(case: Case) -> None:
     """Payoffs are finite numbers, and `utility_bound` holds where one is given."""
+    _paid(case)
+
+
+def _paid(case: Case) -> None:
     outcome = case.play(case.order()).game.outcome
-    if not isinstance(outcome, Decided):
-        return
-    bound = case.attempt(lambda: case.protocol.utility_bound(case.question))
-    most = math.inf if bound is None else bound * (1 + 1e-9)
-    for seat, payoff in outcome.payoffs.items():
-        if not (math.isfinite(payoff) and abs(payoff) <= most):
-            case.broken(f"seat {seat} is paid {payoff}; the most that can be won or lost is said to be {bound}")
+    if isinstance(outcome, Decided):
+        bound = case.attempt(case.protocol.utility_bound, case.question)
+        most = math.inf if bound is None else bound + 1e-9 * max(1.0, bound)
+        for seat, payoff in outcome.payoffs.items():
+            if not (math.isfinite(payoff) and abs(payoff) <= most):
+                case.broken(f"seat {seat} is paid {payoff}; utility_bound() is {bound}")
 
 
 @law("payoffs sum to zero")
@@ -296,7 +327,7 @@ def _swapped_seats(roles: Mapping[str, str], choices: int) -> list[str]:
 def _defended(hand: Hand, seats: list[str]) -> list[int]:
     """Which choice each seat defends: what its briefs say under `answer`; where they do not, the choice in its place."""
     told: dict[str, int] = {}
-    for request, _, _ in hand.asked.values():
+    for request, _ in hand.asked.values():
         if isinstance(answer := request.brief.get("answer"), int):
             told.setdefault(request.seat, answer)
     order = list(range(len(seats)))

@@ -11,13 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any, Literal, cast, get_args
+from functools import partial
+from typing import Any, ClassVar, Literal, cast, get_args
 
 from moot.protocols.engine.errors import UsageError
 
 Body = dict[str, Any]
 RetryAfter = float | timedelta | datetime
-_PLAIN = "hang cut_off garbage empty huge malformed length no_usage no_choices no_schema".split()
 Garbage = Literal["json", "type", "html", "bytes"]
 FaultKind = Literal[
     "status", "hang", "slow", "cut_off", "garbage", "empty", "huge", "malformed", "length", "no_usage", "no_choices"
@@ -46,10 +46,26 @@ class Fault:
         message = "Rate limit reached for requests"
         return cls("status", 429, message, "requests", "rate_limit_exceeded", retry_after=retry_after)
 
-    @classmethod
-    def server_error(cls) -> Fault:
-        """500."""
-        return cls("status", 500, "The server had an error while processing your request")
+    server_error: ClassVar[Callable[[], Fault]]
+    """500."""
+    unauthorized: ClassVar[Callable[[], Fault]]
+    """401."""
+    no_schema: ClassVar[Callable[[], Fault]]
+    """400: this endpoint does not take `response_format`."""
+    hang: ClassVar[Callable[[], Fault]]
+    """No answer at all, until the client gives up or the server stops."""
+    cut_off: ClassVar[Callable[[], Fault]]
+    """The head of the answer and half of its body; then the connection is closed."""
+    empty: ClassVar[Callable[[], Fault]]
+    """A well-formed answer whose content is the empty string."""
+    malformed: ClassVar[Callable[[], Fault]]
+    """A well-formed answer whose content is a move cut in two: no valid JSON."""
+    length: ClassVar[Callable[[], Fault]]
+    """The first half of the content, with finish_reason "length"."""
+    no_usage: ClassVar[Callable[[], Fault]]
+    """The right answer without `usage`: what it cost is unknown."""
+    no_choices: ClassVar[Callable[[], Fault]]
+    """A well-formed answer with an empty list of choices."""
 
     @classmethod
     def unavailable(cls, retry_after: RetryAfter | None = None) -> Fault:
@@ -57,21 +73,10 @@ class Fault:
         return cls("status", 503, "The engine is currently overloaded", retry_after=retry_after)
 
     @classmethod
-    def unauthorized(cls) -> Fault:
-        """401."""
-        return cls("status", 401, "Incorrect API key provided", "invalid_request_error", "invalid_api_key")
-
-    @classmethod
     def unknown_model(cls, model: str = "") -> Fault:
         """404, as an endpoint answers to a model that it does not have."""
         named = f"The model `{model}` does not exist" if model else "The model does not exist"
         return cls("status", 404, named, "invalid_request_error", "model_not_found")
-
-    @classmethod
-    def no_schema(cls) -> Fault:
-        """400: this endpoint does not take `response_format`."""
-        message = "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model"
-        return cls("status", 400, message, "invalid_request_error", param="response_format")
 
     @classmethod
     def http(cls, status: int, message: str = "scripted fault", retry_after: RetryAfter | None = None) -> Fault:
@@ -82,19 +87,9 @@ class Fault:
         return cls("status", status, message, kind, retry_after=retry_after)
 
     @classmethod
-    def hang(cls) -> Fault:
-        """No answer at all, until the client gives up or the server stops."""
-        return cls("hang")
-
-    @classmethod
     def slow(cls, seconds: float) -> Fault:
         """The right answer, `seconds` late."""
         return cls("slow", seconds=seconds)
-
-    @classmethod
-    def cut_off(cls) -> Fault:
-        """The head of the answer and half of its body; then the connection is closed."""
-        return cls("cut_off")
 
     @classmethod
     def garbage(cls, form: Garbage = "json") -> Fault:
@@ -103,34 +98,9 @@ class Fault:
         return cls("garbage", form=form)
 
     @classmethod
-    def empty(cls) -> Fault:
-        """A well-formed answer whose content is the empty string."""
-        return cls("empty")
-
-    @classmethod
     def huge(cls, size: int = 10_000_000) -> Fault:
         """A well-formed answer with `size` characters of content."""
         return cls("huge", size=size)
-
-    @classmethod
-    def malformed(cls) -> Fault:
-        """A well-formed answer whose content is a move cut in two: no valid JSON."""
-        return cls("malformed")
-
-    @classmethod
-    def length(cls) -> Fault:
-        """The first half of the content, with finish_reason "length"."""
-        return cls("length")
-
-    @classmethod
-    def no_usage(cls) -> Fault:
-        """The right answer without `usage`: what it cost is unknown."""
-        return cls("no_usage")
-
-    @classmethod
-    def no_choices(cls) -> Fault:
-        """A well-formed answer with an empty list of choices."""
-        return cls("no_choices")
 
     @classmethod
     def parse(cls, text: str) -> Fault:
@@ -150,7 +120,7 @@ class Fault:
                 return cls.huge(int(value))
             if name == "garbage" and value in get_args(Garbage):
                 return cls.garbage(cast("Garbage", value))
-            if name in _PLAIN and not value:
+            if name in ("garbage", "huge", "no_schema", *_PLAIN) and not value:
                 made: Fault = getattr(cls, name)()
                 return made
         raise UsageError(
@@ -169,6 +139,16 @@ class Fault:
 
     def __str__(self) -> str:
         return str(self.status) if self.kind == "status" else self.kind
+
+
+_PLAIN: tuple[FaultKind, ...] = ("hang", "cut_off", "empty", "malformed", "length", "no_usage", "no_choices")
+for _kind in _PLAIN:
+    setattr(Fault, _kind, partial(Fault, _kind))
+Fault.server_error = partial(Fault, "status", 500, "The server had an error while processing your request")
+_WRONG = "invalid_request_error"
+Fault.unauthorized = partial(Fault, "status", 401, "Incorrect API key provided", _WRONG, "invalid_api_key")
+_UNKNOWN = "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model"
+Fault.no_schema = partial(Fault, "status", 400, _UNKNOWN, _WRONG, param="response_format")
 
 
 @dataclass(frozen=True, slots=True)

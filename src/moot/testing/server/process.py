@@ -52,9 +52,8 @@ def _fault(text: str, seed: int) -> Rule:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server until SIGINT or SIGTERM; the first line of output is its base URL. Returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m moot.testing.server.process", description="A mock OpenAI-compatible server."
-    )
+    about = "A mock OpenAI-compatible server."
+    parser = argparse.ArgumentParser(prog="python -m moot.testing.server.process", description=about)
     add = parser.add_argument
     add("--port", type=int, default=0, help="0 takes a free one (default)")
     add("--latency-ms", type=float, default=0.0, help="milliseconds before each answer")
@@ -65,12 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--seed", type=int, default=0, help="of the faults' rates")
     add("--exit-with-parent", action="store_true", help="stop when the starting process is gone")
     options = parser.parse_args(arguments)
-    said, models = options.reply, options.model or ["mock"]
-    reply = None if said is None else lambda body: said
+    reply = None if options.reply is None else lambda body: options.reply
     try:
         faults = [_fault(text, options.seed) for text in options.fault]
-        latency = options.latency_ms / 1000
-        mock = MockOpenAI(reply, faults, models, options.api_key, latency=latency, keep_calls=False)
+        mock = MockOpenAI(reply, faults, options.model or ["mock"], options.api_key, latency=options.latency_ms / 1000,
+                          keep_calls=False)  # fmt: skip
         asyncio.run(_serve(OnUvicorn(mock), bound(options.port), options.exit_with_parent))
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)

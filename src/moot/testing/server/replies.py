@@ -9,13 +9,13 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Any
 
 from moot.protocols.engine.errors import UsageError
 from moot.testing.schemas import FORMATS, Chooser, Endless, Schema, T, build
-
-Body = dict[str, Any]
+from moot.testing.server.faults import Body
 
 _SENTENCES = (
     "The text says so where it first names the matter",
@@ -35,8 +35,7 @@ def default_reply(body: Body) -> str:
     that the first or the last message shows (`<verdict>`, `<probabilities>`, …), filled in, or one `<speech>`.
     """
     draw = Draw(body)
-    schema = schema_of(body)
-    if schema is not None:
+    if (schema := schema_of(body)) is not None:
         return json.dumps(fill(schema, draw), ensure_ascii=False)
     if isinstance(body.get("response_format"), dict) and body["response_format"].get("type") == "json_object":
         return json.dumps({"text": draw.sentence()})
@@ -107,31 +106,21 @@ class Draw(Chooser):
         return self.distribution(int(min(max(least, 2), most)))
 
     def pattern(self, regex: str, least: int, most: float) -> str:
-        texts = (text for sample in (*_SAMPLES, *FORMATS.values()) for text in (sample, sample * least))
-        if (
-            found := next((text for text in texts if least <= len(text) <= most and re.search(regex, text)), None)
-        ) is None:
-            raise UsageError(
-                f"no value can be made that satisfies the schema's pattern {regex}; give a `reply` of your own"
-            )
-        return found
+        for sample in (*_SAMPLES, *FORMATS.values()):
+            for text in (sample, sample * least):
+                if least <= len(text) <= most and re.search(regex, text):
+                    return text
+        raise UsageError(f"no value is known that satisfies the schema's pattern {regex}; give a `reply` of your own")
 
 
 def fill(schema: Any, draw: Draw) -> Any:
-    """A JSON value that satisfies `schema`, by the draw.
-
-    Unions take their first satisfiable branch (null, where null is one), arrays their least length, booleans their
-    default or false; arrays of numbers in [0, 1] sum to 1 where their bounds allow it. Raises UsageError on a keyword
-    that it cannot satisfy (`not`, a `pattern` beyond its samples, …) and on a schema that only infinite values satisfy.
-    """
-    problem: Exception | None = None
-    for deepest in (8, 16, 32):  # shallow first: a recursive schema then gets a small value
-        try:
+    """A JSON value that satisfies `schema`: of unions the first satisfiable branch (null, where it is one), of arrays the
+    least length, of booleans the default or false; numbers in [0, 1] sum to 1 where their array allows it. Raises UsageError
+    on a keyword that it cannot satisfy (`not`, a `pattern` beyond its samples, …), and where only infinite values would do."""
+    for deepest in (8, 16):  # shallow first: a recursive schema then gets a small value
+        with suppress(Endless):
             return build(schema, draw, deepest=deepest)
-        except Endless as error:
-            problem = error
-    assert problem is not None
-    raise problem
+    return build(schema, draw)
 
 
 _TAG = re.compile(
@@ -143,8 +132,8 @@ _TAG = re.compile(
 def tagged(body: Body, draw: Draw) -> str:
     """The tags that the first or last message shows, filled in; `<speech>` with a sentence when it shows none."""
     messages = body.get("messages") or [{}]
-    shown = text_of(messages[0]) if len(messages) == 1 else f"{text_of(messages[0])}\n{text_of(messages[-1])}"
-    return _filled(shown, draw) or f"<speech>{draw.sentence()}</speech>"
+    shown = map(text_of, (messages[0], *messages[1:][-1:]))
+    return _filled("\n".join(shown), draw) or f"<speech>{draw.sentence()}</speech>"
 
 
 def _filled(shown: str, draw: Draw) -> str:
@@ -153,15 +142,12 @@ def _filled(shown: str, draw: Draw) -> str:
         if tag in made or tag == "quote":
             continue
         content = _filled(inner, draw)
-        if not content:
-            if tag in ("choice", "answer") and not re.search(r"[a-z]{3}", inner):
-                content = "0"
-            elif tag == "probabilities":
-                content = ", ".join(map(str, draw.distribution(max(2, inner.count(",") + 1))))
-            elif tag in ("end", "stop"):
-                content = "false"
-            else:
-                content = draw.sentence()
+        if not content and tag in ("choice", "answer") and not re.search(r"[a-z]{3}", inner):
+            content = "0"
+        elif not content and tag == "probabilities":
+            content = ", ".join(map(str, draw.distribution(max(2, inner.count(",") + 1))))
+        elif not content:
+            content = "false" if tag in ("end", "stop") else draw.sentence()
         made[tag] = f"<{tag}>{content}</{tag}>"
     return "\n".join(made.values())
 

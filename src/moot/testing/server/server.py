@@ -23,26 +23,17 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import anyio
+
 from moot.protocols.engine.errors import UsageError
-from moot.testing.server.faults import Fault, Faults, Script
+from moot.testing.server import wire
+from moot.testing.server.faults import Body, Fault, Faults, Script
 from moot.testing.server.replies import count_tokens, default_reply, logprob_entry, schema_of, text_of, tokens_of
-from moot.testing.server.wire import (
-    Answer,
-    Receive,
-    Scope,
-    Send,
-    common_prefix,
-    failure,
-    gone,
-    json_answer,
-    send_answer,
-    spoilt,
-)
+from moot.testing.server.wire import Answer, Receive, Scope, Send, failure, json_answer
 
 if TYPE_CHECKING:
     import httpx2
 
-Body = dict[str, Any]
 Distribution = Mapping[str, float]
 Logprobs = Distribution | Callable[[Body, str], Distribution] | Literal[False] | None
 
@@ -105,16 +96,10 @@ class MockOpenAI:
     """
 
     def __init__(
-        self,
-        reply: ReplyFunction | None = None,
-        script: Script = (),
-        model_names: Sequence[str] = ("mock",),
-        api_key: str | None = None,
-        schema_supported: bool = True,
-        logprobs: Logprobs = None,
-        latency: float = 0.0,
+        self, reply: ReplyFunction | None = None, script: Script = (), model_names: Sequence[str] = ("mock",),
+        api_key: str | None = None, schema_supported: bool = True, logprobs: Logprobs = None, latency: float = 0.0,
         keep_calls: bool = True,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if isinstance(model_names, str) or not model_names:
             raise UsageError(f"model_names is a tuple of one or more names, not {model_names!r}")
         self.reply, self.faults, self.model_names = reply, Faults(script), tuple(model_names)
@@ -139,24 +124,34 @@ class MockOpenAI:
     def http_client(self) -> httpx2.AsyncClient:
         """A client that reaches this server without a socket, for `AsyncOpenAI(http_client=…)`, on asyncio and trio.
 
-        Read time-outs hold. A hang lasts until the caller gives up, a cut-off is the `RemoteProtocolError` that a
-        socket gives. Raises UsageError when httpx2 (part of openai ≥ 3) is not installed.
+        Read time-outs hold, and a cut-off is the `RemoteProtocolError` that a socket gives. Raises UsageError when httpx2
+        (part of openai ≥ 3) is not installed.
         """
         try:
             import httpx2
-
-            from moot.testing.server.inprocess import InProcess
         except ImportError as error:
-            raise UsageError(
-                f"the mock server in process needs httpx2 ({error}); pip install 'moot[testing]'"
-            ) from error
+            needs = f"the mock server in process needs httpx2 ({error}); pip install 'moot[testing]'"
+            raise UsageError(needs) from error
+
+        class InProcess(httpx2.ASGITransport):
+            """The transport to an ASGI app, which alone knows no time-outs and fails on a half answer."""
+
+            async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+                patience = request.extensions.get("timeout", {}).get("read")
+                with anyio.move_on_after(patience):
+                    try:
+                        return await super().handle_async_request(request)
+                    except wire.CutOff as error:
+                        cut = "peer closed connection without sending complete message body"
+                        raise httpx2.RemoteProtocolError(cut, request=request) from error
+                raise httpx2.ReadTimeout(f"no answer within {patience} s", request=request)
+
         return httpx2.AsyncClient(transport=InProcess(app=self))
 
     def serve(self) -> AbstractContextManager[str]:
         """Serve on 127.0.0.1 at a free port, in a thread; gives the base URL (ending in /v1) and stops at the end.
 
-        `reply` and the script's predicates are then called in that thread. Requests that still hang are
-        dropped when it stops. Raises UsageError when uvicorn is not installed.
+        `reply` and the script's predicates are called in that thread. Raises UsageError when uvicorn is not installed.
         """
         from moot.testing.server.serving import thread
 
@@ -175,13 +170,11 @@ class MockOpenAI:
                 break
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         method, path = scope["method"], scope["path"].removeprefix("/v1").rstrip("/")
-        answer: Answer | None
         if (method, path) == ("POST", "/chat/completions"):
             async with self._arrived(raw, headers, scope["path"]) as call:
-                answer = await self._chat(call, receive)
-                if answer is not None:
-                    call.status = answer.status
-                    await send_answer(answer, send)
+                if (said := await self._chat(call, receive)) is not None:
+                    call.status = said.status
+                    await wire.send_answer(said, send)
             return
         if (method, path) == ("GET", "/models"):
             models = [{"id": name, "object": "model", "created": 0, "owned_by": "moot"} for name in self.model_names]
@@ -190,7 +183,7 @@ class MockOpenAI:
         else:
             status = 405 if path in ("/chat/completions", "/models") else 404
             answer = failure(Fault.http(status, f"{method} {scope['path']} is not served here"))
-        await send_answer(answer, send)
+        await wire.send_answer(answer, send)
 
     @asynccontextmanager
     async def _arrived(self, raw: bytes, headers: dict[str, str], path: str) -> AsyncIterator[Call]:
@@ -200,8 +193,7 @@ class MockOpenAI:
             body = None
         with self._lock:
             call = Call(self.count, body if isinstance(body, dict) else {}, headers, time.monotonic(), path)
-            self.count += 1
-            self.in_flight += 1
+            self.count, self.in_flight = self.count + 1, self.in_flight + 1
             self.max_in_flight = max(self.max_in_flight, self.in_flight)
             if self.keep_calls:
                 self._calls.append(call)
@@ -232,7 +224,7 @@ class MockOpenAI:
         fault = fault or Fault.slow(0)
         delay = self.latency + fault.seconds + max((reply.delay for reply in said), default=0.0)
         if fault.kind == "hang" or delay > 0:
-            if await gone(receive, None if fault.kind == "hang" else delay):
+            if await wire.gone(receive, None if fault.kind == "hang" else delay):
                 return None
         return self._completion(body, said, fault)
 
@@ -263,10 +255,8 @@ class MockOpenAI:
             return Reply(default_reply(body))
         given = self.reply(body)
         said = await given if inspect.isawaitable(given) else given
-        if isinstance(said, dict):
-            return Reply(json.dumps(said, ensure_ascii=False))
-        if isinstance(said, str):
-            return Reply(said)
+        if isinstance(said, str | dict):
+            return Reply(said if isinstance(said, str) else json.dumps(said, ensure_ascii=False))
         if isinstance(said, Reply | Fault):
             return said
         raise UsageError(f"a reply is text, a dict, a Reply or a Fault, not {said!r}")
@@ -293,7 +283,7 @@ class MockOpenAI:
         usage = self._usage(body, completion) if said[0].usage == "counted" else said[0].usage
         if usage is not None and kind != "no_usage":
             made["usage"] = usage
-        return spoilt(json_answer(made), fault)
+        return wire.spoilt(json_answer(made), fault)
 
     def _logprobs(self, body: Body, reply: Reply, text: str) -> dict[str, Any] | None:
         source = self.logprobs if reply.logprobs is None else reply.logprobs
@@ -320,7 +310,7 @@ class MockOpenAI:
             # The longest prefix in common with any of a sorted list is that with one of the two neighbours.
             place = bisect.bisect_left(self._prompts, prompt)
             near = self._prompts[max(0, place - 1) : place + 1]
-            cached = max((common_prefix(prompt, other) for other in near), default=0)
+            cached = max((wire.common_prefix(prompt, other) for other in near), default=0)
             if prompt not in near:
                 self._prompts.insert(place, prompt)
                 if not self.keep_calls and len(self._prompts) > 1000:

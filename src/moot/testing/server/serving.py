@@ -27,13 +27,11 @@ class OnUvicorn:
             import uvicorn
             from uvicorn.server import ServerState
         except ImportError as error:
-            raise UsageError(
-                f"the mock server on a socket needs uvicorn ({error}); pip install 'moot[testing]'"
-            ) from error
+            needs = f"the mock server on a socket needs uvicorn ({error}); pip install 'moot[testing]'"
+            raise UsageError(needs) from error
         # uvicorn reports the answers that are cut off on purpose as errors, hence its level.
-        self._config = uvicorn.Config(
-            app, access_log=False, log_config=None, log_level="critical", timeout_keep_alive=60, ws="none"
-        )
+        quiet: dict[str, Any] = {"access_log": False, "log_config": None, "log_level": "critical"}
+        self._config = uvicorn.Config(app, timeout_keep_alive=60, ws="none", **quiet)
         self._config.load()
         self._state = ServerState()
 
@@ -53,17 +51,11 @@ class OnUvicorn:
 
 def bound(port: int = 0) -> socket.socket:
     """A socket on 127.0.0.1; port 0 takes a free one. Raises UsageError when it cannot be had."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind(("127.0.0.1", port))
-        listener.listen(2048)
+        return socket.create_server(("127.0.0.1", port), backlog=2048)
     except (OSError, OverflowError) as error:
-        listener.close()
-        raise UsageError(
-            f"the mock server cannot listen on 127.0.0.1:{port}: {error}; --port 0 takes a free one"
-        ) from None
-    return listener
+        place = f"127.0.0.1:{port}"
+        raise UsageError(f"the mock server cannot listen on {place}: {error}; --port 0 takes a free one") from None
 
 
 @asynccontextmanager

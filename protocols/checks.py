@@ -1,0 +1,103 @@
+"""What protocols of several families check and share: the choices of a question, the fields of a move, two sides.
+
+Rule of this file: it knows no protocol by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from moot.protocols.engine.base import Protocol
+from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.moves import Answer, Move, Verdict
+from moot.protocols.engine.outcomes import Decided
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Source, View
+from moot.protocols.limits import Limit
+from moot.protocols.scoring import ScoringRule, most_paid, zero_sum
+
+M = TypeVar("M", bound=Move)
+
+
+def checked(
+    one_of: Mapping[str, Collection[str]] | None = None, most: Mapping[str, int] | None = None, **filled: Any
+) -> Callable[[M], M]:
+    """The check of a move: a field is among these texts, a list has at most so many entries; then the fields that the
+    protocol fills in."""
+
+    def check(move: M) -> M:
+        for field, texts in (one_of or {}).items():
+            if (text := getattr(move, field)) not in texts:
+                raise Illegal(f"{text[:40]!r} is none of {', '.join(texts)}")
+        for field, count in (most or {}).items():
+            if (given := len(getattr(move, field))) > count:
+                raise Illegal(f"at most {count} {field} may be given here, not {given}")
+        return fill(move, **filled)
+
+    return check
+
+
+def fill(move: M, **fields: Any) -> M:
+    """The move with these fields; itself where it has them already."""
+    same = all(getattr(move, name) == value for name, value in fields.items())
+    return move if same else move.model_copy(update=fields)
+
+
+def shortened(move: M, limit: Limit | None) -> M:
+    """The move with its `text` within the limit. Raises Illegal where the limit rejects."""
+    return move if limit is None or not move.text else fill(move, text=limit.apply(move.text))  # type: ignore[attr-defined]
+
+
+def need_choices(protocol: Protocol, question: Question, answer: int | None = None) -> None:
+    """Raise UsageError unless the question has two or more choices, and `answer` is the index of one."""
+    count = len(question.choices)
+    if count < 2:
+        raise UsageError(f"{protocol.name} decides between choices; {question.text!r} has none: give two or more")
+    if answer is not None and answer >= count:
+        raise UsageError(f"{protocol.name}: answer {answer} is none of the {count} choices")
+
+
+async def choose(floor: Floor, seat: str, source: Source = "all", silent: bool = False) -> int:
+    """Ask a seat which choice it will defend; its answer is public. silent: without its words."""
+    count = len(floor.question.choices)
+
+    def check(move: Answer) -> Answer:
+        if move.choice >= count:
+            raise Illegal(f"answer {move.choice} is none of the {count} choices")
+        return fill(move, text="") if silent else move
+
+    return (await floor.ask(seat, Answer, view=floor.said(seat, source=source), check=check, task="answer")).choice
+
+
+class TwoSided(Protocol):
+    """Seat a defends choice 0 and seat b choice 1 before a judge. The payoffs are zero-sum, by the field `scoring`."""
+
+    players: ClassVar[tuple[str, ...]] = ("debater", "judge")
+    zero_sum: ClassVar[bool] = True
+    if TYPE_CHECKING:
+        scoring: ScoringRule = ScoringRule()
+
+    def roles(self, question: Question) -> dict[str, str]:
+        if len(question.choices) != 2:
+            raise UsageError(f"{self.name} needs 2 choices; {question.text!r} has {len(question.choices)}")
+        return {"a": "debater", "b": "debater", "judge": "judge"}
+
+    def decided(self, floor: Floor, verdict: Verdict) -> Decided:
+        """What the judge's verdict, given in this step, pays."""
+        scoring: Any = self.scoring  # frozen, and so hashable
+        return Decided(verdict, payoffs=dict(_paid(scoring, verdict.probabilities)), step=floor.step)
+
+    async def judged(self, floor: Floor, view: View, task: str = "verdict", **brief: Any) -> Decided:
+        """The verdict of the judge, who is shown this view, and what it pays."""
+        return self.decided(floor, await floor.ask("judge", Verdict, view=view, task=task, **brief))
+
+    def utility_bound(self, question: Question) -> float:
+        return most_paid(self.scoring, 2)
+
+
+@lru_cache(maxsize=1024)
+def _paid(scoring: ScoringRule, probabilities: tuple[float, ...]) -> dict[str, float]:
+    return zero_sum(scoring, probabilities, ("a", "b"))

@@ -13,7 +13,7 @@ from moot.protocols.games.doubly_efficient import Constants
 from moot.tasks.arithmetic.binomial import binomial
 from moot.tasks.oracle.computations import number_of
 from moot.tasks.oracle.noisy_oracle import OracleChain
-from moot.tasks.oracle.programs import Honest, Vera
+from moot.tasks.oracle.noisy_oracle import Honest, Vera
 
 PLAYS, STEPS = 4000, 10
 

@@ -44,7 +44,7 @@ from moot.training.calibration import (
     positions,
 )
 from moot.training.market import MarketTraining, Round, TabularMarket, wrong_answers
-from moot.training.market_errors import Injection, inject
+from moot.training.errors import Injection, inject
 from moot.transcripts.display.prices import PricePath, price_path
 
 

@@ -11,10 +11,9 @@ import pytest
 import moot
 import moot.tasks.oracle.steps
 import moot.tasks.programs.objecting
-from moot.experiments.classes.classes import ROWS, Row
+from moot.experiments.classes.classes import ROWS, WITNESSES, Row
 from moot.experiments.classes.evidence import Evidence, played
 from moot.experiments.classes.known_failures import FAILURES, Failure
-from moot.experiments.classes.witnesses import WITNESSES
 from moot.protocols.engine.base import known_protocols
 from moot.tasks.base import Task, known_tasks, task_named
 

@@ -27,7 +27,7 @@ from moot.experiments.reproductions.doubly_efficient import (
 from moot.protocols.games.computations import computation_named
 from moot.protocols.games.doubly_efficient import Check, Probability, constants
 from moot.tasks.oracle.computations import above
-from moot.tasks.oracle.programs import Aborting, Honest, Shifting, Vera
+from moot.tasks.oracle.noisy_oracle import Aborting, Honest, Shifting, Vera
 
 PLAIN = "doubly-efficient"
 ALL = ("oracle-chain", "oracle-walk", "oracle-sort")

@@ -39,7 +39,7 @@ class Bound(Stepper):
 
 def debated(task: Any, sample: Any, alice: Any = None, bob: Any = None, **params: Any) -> Any:
     """A play with the task's programs in the seats for which nobody is given."""
-    made, seats = task.staged(task.played, sample, **params)
+    made, seats = task.staged(next(iter(task.plays)), sample, **params)
     first, second = made.sides(sample.question)
     seats[first] = alice or seats[first]
     seats[second] = bob or seats[second]
@@ -120,7 +120,7 @@ def test_the_judge_reads_little_however_long_the_computation(size: int) -> None:
         return Fault(address=address(size - 1))
 
     sample = TALLY.sample(size, 3)
-    made, seats = TALLY.staged(TALLY.played, sample)
+    made, seats = TALLY.staged(next(iter(TALLY.plays)), sample)
     alice, other = made.sides(sample.question)
     transcript = moot.run(
         made, sample, {alice: seats[alice], other: bob, "judge": moot.Bounded(judge, queries=1, reads=TALLY.reads)}
@@ -137,7 +137,7 @@ def test_a_lie_at_the_end_is_caught_and_queries_are_counted() -> None:
     for seed in range(8):
         sample = TALLY.sample(20, seed)
         truth = sample.question.choices[sample.unseal()]
-        made, seats = TALLY.staged(TALLY.played, sample)
+        made, seats = TALLY.staged(next(iter(TALLY.plays)), sample)
         alice, bob = made.sides(sample.question)
         for lies in (False, True):
             if lies:
@@ -235,7 +235,7 @@ def test_honest_programs_come_to_the_truth(size: int, seed: int) -> None:
 def test_a_witness_is_written_first_and_shown_to_all_but_the_judge() -> None:
     shown: dict[str, set[str]] = {}
     sample = subset([1, 2, 4], [1, 1, 1], 5)
-    made, seats = SUBSET.staged(SUBSET.played, sample)
+    made, seats = SUBSET.staged(next(iter(SUBSET.plays)), sample)
 
     def watched(seat: str) -> Any:
         def act(request: moot.Request) -> Any:

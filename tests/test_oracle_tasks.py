@@ -18,7 +18,7 @@ from moot.experiments.reproductions.doubly_efficient import chained
 from moot.protocols.games.computations import Computation, computation, computation_named
 from moot.tasks.base import task_named
 from moot.tasks.oracle.computations import above, after, exact, walk_constant
-from moot.tasks.oracle.programs import Honest, Vera
+from moot.tasks.oracle.noisy_oracle import Honest, Vera
 
 PLAIN = "doubly-efficient"
 ALL = ("oracle-chain", "oracle-walk", "oracle-sort")

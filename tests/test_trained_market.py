@@ -28,8 +28,8 @@ from moot.tasks.machines.tableau import Tableau, TableauPublished
 from moot.tasks.programs.market_programs import ChecksRule, Citing, CitingLiar, follow
 from moot.tasks.reading.evidence import Evidence
 from moot.training.calibration import ExactMarket, LinearMarket, Shows, Updates, balances, calibrate, positions
+from moot.training.errors import inject, slipping
 from moot.training.market import OTHER, MarketTraining, Program, TabularMarket, play_market, wrong_answers
-from moot.training.market_errors import inject, slipping
 from moot.transcripts.display.prices import price_path
 
 FEW = settings(deadline=None, max_examples=15)

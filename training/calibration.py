@@ -23,7 +23,7 @@ from moot.protocols.market.payoffs import Belief, expected, gap
 from moot.tasks.arithmetic.coins import belief
 from moot.tasks.base import Task
 from moot.tasks.programs.play import Program
-from moot.tasks.reading.evidence import probability
+from moot.tasks.reading.evidence import over, probability
 from moot.training.market import Program as Playing
 from moot.training.market import play_market, softmax
 
@@ -57,7 +57,7 @@ class Updates(Program, records=("task",)):
     def act(self, request: Request) -> Verdict:
         view, n = request.view, request.view.question.size
         yes = self.belief([view.look(at) for at in positions(view)], n)
-        return Verdict(probabilities=_over(view.question.choices, yes))
+        return Verdict(probabilities=over(view.question.choices, yes))
 
 
 class ExactMarket(Program, name="exact-market", records=("task",)):
@@ -75,7 +75,7 @@ class ExactMarket(Program, name="exact-market", records=("task",)):
         more = min(int(request.brief["rounds"] or 0), len(items)) - len(shown)
         left, seen = [item for at, item in enumerate(items) if at not in shown], [items[at] for at in shown]
         ends = [self.belief(tuple(sorted([*seen, *rest])), len(items)) for rest in combinations(left, more)]
-        return Price(probabilities=_over(request.view.question.choices, math.fsum(ends) / len(ends)))
+        return Price(probabilities=over(request.view.question.choices, math.fsum(ends) / len(ends)))
 
 
 class LinearMarket:
@@ -199,7 +199,3 @@ def _belief(task: Task) -> Callable[[Sequence[int], int], float]:
     if task.name not in BELIEFS:
         raise UsageError(f"task {task.name} does not say what a judge believes after items; {', '.join(BELIEFS)} do")
     return BELIEFS[task.name]
-
-
-def _over(choices: Sequence[str], yes: float) -> tuple[float, ...]:
-    return tuple(yes if choice == "yes" else 1 - yes for choice in choices)

@@ -2,6 +2,7 @@
 Boolean circuits every small one is searched, the judge held to the theorem's bits."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import combinations, combinations_with_replacement, product
 from random import Random
 from typing import Any
@@ -56,14 +57,11 @@ def _debated(game: CircuitWalk | CircuitPointer, moves: Any) -> Evidence:
         sample = task.sample_of(circuit, bits, game.name)
         judge = Bounded(BitJudge(), reads=str(game.most_bits(circuit)))
         instances += 1
-        try:  # a play in which the judge would need another bit has no value
-            outcome = solve(game, sample, moves={"a": moves, "b": moves}, seats={"judge": judge}).outcome
-        except MootError:
-            continue
-        right += true_outcome(outcome, sample)
+        with suppress(MootError):  # a play in which the judge would need another bit has no value
+            solution = solve(game, sample, moves={"a": moves, "b": moves}, seats={"judge": judge})
+            right += true_outcome(solution.outcome, sample)
     datas: list[Any] = [task.sample(size).question.data for size in SIZES]
-    counts = [len(data["circuit"]["gates"]) for data in datas]
-    fit = exponential_growth(SIZES, counts)
+    fit = exponential_growth(SIZES, [len(data["circuit"]["gates"]) for data in datas])
     return found.grown("gates", fit, fit.low > 1, instances=found.instances + instances, right=found.right + right)
 
 

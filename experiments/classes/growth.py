@@ -1,7 +1,7 @@
 """How a count grows with n: a fitted polynomial degree or exponential rate, with an interval. Evidence, and no proof."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import linear_regression, pstdev
 from typing import Literal
 
@@ -15,11 +15,9 @@ _T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2
 
 
 class Growth(BaseModel):
-    """A fit of counts against n by least squares on logarithms.
-
-    kind: "polynomial", count ≈ c · n^rate, or "exponential", count ≈ c · rate^n. low, high: the 95 % interval of the
-    rate under the fit's own model, which small n may well break. residual: the standard deviation left, in natural
-    logarithms; of the two kinds the one with the smaller residual describes the counts better."""
+    """A fit of counts against n by least squares on logarithms: "polynomial", count ≈ c · n^rate, or "exponential", count ≈
+    c · rate^n. low, high: the 95 % interval of the rate under the fit's own model, which small n may well break. residual:
+    the standard deviation left, in natural logarithms."""
 
     model_config = ConfigDict(frozen=True)
     kind: Literal["polynomial", "exponential"]
@@ -37,16 +35,15 @@ class Growth(BaseModel):
 
 def polynomial_growth(sizes: Sequence[int], counts: Sequence[int | float]) -> Growth:
     """The degree k of counts ≈ c · n^k. Raises UsageError with fewer than 3 sizes, or counts or sizes below 1."""
-    _check(sizes, counts)
-    rate, half, residual = _line([math.log(n) for n in sizes], counts)
+    rate, half, residual = _line(math.log, sizes, counts)
     return Growth(kind="polynomial", rate=rate, low=rate - half, high=rate + half, residual=residual, points=len(sizes))
 
 
 def exponential_growth(sizes: Sequence[int], counts: Sequence[int | float]) -> Growth:
     """The rate r of counts ≈ c · r^n. Raises like `polynomial_growth`."""
-    _check(sizes, counts)
-    slope, half, residual = _line(sizes, counts)
-    low, rate, high = _exp(slope - half), _exp(slope), _exp(slope + half)
+    slope, half, residual = _line(float, sizes, counts)
+    # Infinite where no float is that large.
+    low, rate, high = (math.exp(x) if x < 709 else math.inf for x in (slope - half, slope, slope + half))
     return Growth(kind="exponential", rate=rate, low=low, high=high, residual=residual, points=len(sizes))
 
 
@@ -56,24 +53,13 @@ def growth(sizes: Sequence[int], counts: Sequence[int | float]) -> Growth:
     return min(fits, key=lambda fit: fit.residual)
 
 
-def _check(sizes: Sequence[int], counts: Sequence[int | float]) -> None:
+def _line(scale: Callable[[float], float], sizes: Sequence[int], counts: Sequence[float]) -> tuple[float, float, float]:
+    """Slope of the logarithms, half of its 95 % interval, and the standard deviation of what is left."""
     if len(sizes) != len(counts) or len(set(sizes)) < 3:
         raise UsageError(f"a fit needs counts at three sizes or more; there are {len(counts)} at {sorted(set(sizes))}")
     if not all(1 <= number < math.inf for number in (*sizes, *counts)):
         raise UsageError("a fit on logarithms needs sizes and counts of at least 1, none of them infinite")
-
-
-def _exp(power: float) -> float:
-    """e^power; infinite where no float is that large."""
-    try:
-        return math.exp(power)
-    except OverflowError:
-        return math.inf
-
-
-def _line(xs: Sequence[float], counts: Sequence[float]) -> tuple[float, float, float]:
-    """Slope of the logarithms, half of its 95 % interval, and the standard deviation of what is left."""
-    ys, free = [math.log(count) for count in counts], len(xs) - 2
+    xs, ys, free = [*map(scale, sizes)], [*map(math.log, counts)], len(sizes) - 2
     slope, intercept = linear_regression(xs, ys)
     left = math.fsum((y - intercept - slope * x) ** 2 for x, y in zip(xs, ys, strict=True))
     residual = math.sqrt(left / free)

@@ -21,7 +21,7 @@ from moot.protocols.games.computations import computation_named
 from moot.protocols.games.doubly_efficient import constants
 from moot.protocols.games.doubly_efficient_steps import Accept, Fault, Value, Witness, address
 from moot.tasks.base import Task, task_named
-from moot.tasks.oracle.programs import Aborting
+from moot.tasks.oracle.noisy_oracle import Aborting
 from moot.tasks.oracle.steps import Lying
 
 LENGTHS = (2, 6, 20, 60, 180)
@@ -93,10 +93,8 @@ def _approves(bits: Iterable[int]) -> dict[str, int]:
 def tables(request: Request) -> Iterator[Move]:
     """Every witness, or every value of a step: what a search may try for Alice."""
     if Witness in request.kinds:
-        count = request.brief["most"]["values"]
-        yield from (Witness(values=values) for values in product("01", repeat=count))
-    else:
-        yield from (Value(answer=value) for value in "01234")
+        return (Witness(values=values) for values in product("01", repeat=request.brief["most"]["values"]))
+    return (Value(answer=value) for value in "01234")
 
 
 def challenges(request: Request) -> Iterator[Move]:
@@ -129,10 +127,8 @@ def _steps(protocol: str, name: str, small: Iterator[Sample]) -> Evidence:
 def _last_query(request: Request) -> Fault:
     """A challenge of the last step that asks the oracle: the one before the end, or that of the last item chosen."""
     t = request.brief["details"]["steps"] - 2
-    for entry in request.view:
-        if isinstance(entry.move, Witness) and "1" in entry.move.values:
-            chosen = len(entry.move.values) - 1 - entry.move.values[::-1].index("1")
-            t = len(entry.move.values) + chosen
+    for values in (entry.move.values for entry in request.view if isinstance(entry.move, Witness)):
+        t = max((len(values) + item for item, chosen in enumerate(values) if chosen == "1"), default=t)
     return Fault(address=address(t))
 
 

@@ -22,7 +22,7 @@ from moot.protocols.games.computations import Computation, computation_named
 from moot.protocols.games.doubly_efficient import Constants, DoublyEfficientDebate, Probability, constants
 from moot.tasks.arithmetic.binomial import distribution, near
 from moot.tasks.oracle.computations import after, chance
-from moot.tasks.oracle.programs import Aborting, Honest, Shifting, Vera
+from moot.tasks.oracle.noisy_oracle import Aborting, Honest, Shifting, Vera
 
 SAMPLES = {(1, 0): (26492, 11775, 105967), (1, 9): (38005, 16891, 105967), (1, 99): (49518, 22008, 105967),
            (2, 9): (152019, 67564, 423866), (5, 99): (1237936, 550194, 2649159)}  # fmt: skip

@@ -100,17 +100,13 @@ def shown(value: float | int | str | None) -> str:
     return f"{value:,}" if isinstance(value, int) else value
 
 
-def _interval(row: Row) -> str:
-    return "" if row.low is None or row.high is None else f"{shown(row.low)} to {shown(row.high)}"
-
-
 def _of(row: Row) -> str:
     count = "" if row.count is None else f"{row.count:,}"
     return f"{count} (+{row.undecided:,} undecided)" if row.undecided else count
 
 
 _COLUMNS: tuple[tuple[str, str, Callable[[Row], str]], ...] = (
-    ("interval", "low", _interval),
+    ("interval", "low", lambda row: "" if row.low is None else f"{shown(row.low)} to {shown(row.high)}"),
     ("published", "published", lambda row: "" if row.published is None else shown(row.published)),
     ("of", "count", _of),
     ("holds", "holds", lambda row: "" if row.holds is None else "yes" if row.holds else "NO"),

@@ -31,14 +31,12 @@ class WalkJudge(Program, name="walk judge"):
 
         walk = [view.look("start")]
         for turn, entry in enumerate(view):
-            mover, why = ("first", "second")[turn % 2], ""
+            mover, why = ("first", "second")[turn % 2], "player is stuck"
             if isinstance(entry.move, Go):
                 walk.append(entry.move.vertex)
-                why = "" if legal(walk, edge) else f"the {mover} player's step {entry.step} is illegal"
-            else:
-                why = f"the {mover} player is stuck"
-            if why:
-                return ruled(view.question, YES, mover == "second", why)
+                why = f"player's step {entry.step} is illegal"
+            if not isinstance(entry.move, Go) or not legal(walk, edge):
+                return ruled(view.question, YES, mover == "second", f"the {mover} {why}")
         raise AgentError(f"step {request.step}: the walk {walk} stopped before anybody was stuck")
 
 

@@ -1,6 +1,6 @@
 """Computations with a noisy oracle whose Lipschitz constants are known, and the exact probabilities of their answers.
 
-Rule of this file: nothing is drawn here; the tasks are in `noisy_oracle.py`, their programs in `programs.py`."""
+Rule of this file: nothing is drawn here; the tasks and their programs are in `noisy_oracle.py`."""
 
 from collections.abc import Callable
 from fractions import Fraction

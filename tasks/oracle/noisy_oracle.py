@@ -1,19 +1,117 @@
 """Computations with a noisy oracle, as questions: is the answer True with probability at least 2/3, or at most 1/3?
 
 They are what doubly-efficient debate is played on (Brown-Cohen, Irving and Piliouras 2023, arXiv 2311.14125). The
-oracle is a table of exact probabilities, so that the probability of the answer can be computed exactly."""
+oracle is a table of exact probabilities, so that the probability of the answer can be computed exactly. The programs that
+debate them draw their samples from it as binomial numbers, seeded by the step: a play takes milliseconds."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from random import Random
 from typing import Any, ClassVar
 
 from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Move, Verdict
+from moot.protocols.engine.view import Request
 from moot.protocols.games.computations import computation_named
+from moot.protocols.games.doubly_efficient import Check, Probability
+from moot.tasks.arithmetic.binomial import binomial
 from moot.tasks.base import Task
-from moot.tasks.oracle.computations import above, chance, exact
-from moot.tasks.oracle.programs import Aborting, Honest, Shifting, Vera
-from moot.tasks.programs.play import Play
+from moot.tasks.oracle.computations import above, chance, exact, number_of
+from moot.tasks.programs.play import Play, Program, ruled
+
+
+def oracle_p(request: Request) -> float:
+    """The oracle's probability of a 1 for the query of this step; for those who see the data."""
+    data: Any = request.view.question.data
+    query = request.brief["details"]["query"]
+    try:
+        return number_of(data["oracle"][query])
+    except (KeyError, TypeError):
+        raise UsageError(f"step {request.step}: the data has no oracle that answers {query!r}") from None
+
+
+@lru_cache(maxsize=256)
+def _checked(accept: bool, queries: int) -> Check:
+    return Check(accept=accept, queries=queries)
+
+
+class Honest(Program):
+    """Both debaters as the theorem has them: Alice states a mean of samples, Bob holds a mean of his own against it.
+    draws: where its samples come from, given the request; by default the step's seed."""
+
+    def __init__(self, draws: Callable[[Request], Random] | None = None) -> None:
+        self.draws = draws or (lambda request: Random(request.seed))
+
+    def act(self, request: Request) -> Move:
+        if Probability in request.kinds:
+            return self.estimate(request)
+        if Check in request.kinds:
+            return self.check(request)
+        raise UsageError(f"step {request.step}: this program states and checks estimates, and was asked for neither")
+
+    def mean(self, request: Request, p: float) -> float:
+        """The mean of as many samples of probability p as the protocol prescribes."""
+        count: int = request.brief["details"]["samples"]
+        return binomial(self.draws(request), count, p) / count
+
+    def estimate(self, request: Request) -> Probability:
+        told = request.brief["details"]
+        return Probability(of=told["query"], p=self.mean(request, oracle_p(request)), queries=told["samples"])
+
+    def check(self, request: Request) -> Check:
+        told, said = request.brief["details"], request.view[-1].move
+        assert isinstance(said, Probability)
+        return _checked(abs(said.p - self.mean(request, oracle_p(request))) < told["within"], told["samples"])
+
+
+def step_at(request: Request, at: int | None) -> bool:
+    """Whether this is step `at`; a negative one is counted from the most steps that the computation can have."""
+    data: Any = request.view.question.data
+    if at is not None and at < 0:
+        at += computation_named(data["computation"]).queries(data["input"])
+    return bool(request.brief["details"]["step"] == at)
+
+
+class Shifting(Honest, records=("shift", "at", "exactly")):
+    """An Alice whose estimates are off by `shift`, cut to [0, 1]: at step `at` only (from the end when negative), or at
+    every step (None). exactly: she shifts the oracle's own probability, and asks nothing."""
+
+    def __init__(self, shift: float = 1.0, at: int | None = -1, exactly: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.shift, self.at, self.exactly = shift, at, exactly
+
+    def estimate(self, request: Request) -> Probability:
+        here = self.at is None or step_at(request, self.at)
+        exact = Probability(of=request.brief["details"]["query"], p=oracle_p(request)) if self.exactly else None
+        said = exact or super().estimate(request)
+        return said.model_copy(update={"p": min(1.0, max(0.0, said.p + self.shift))}) if here else said
+
+
+class Aborting(Honest, records=("at", "chance")):
+    """A Bob who asks the oracle nothing and challenges at step `at` (from the end when negative), or with `chance` at each
+    step, drawn from its seed; at=None and no chance accept everything."""
+
+    def __init__(self, at: int | None = 0, chance: float = 0.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.at, self.chance = at, chance
+
+    def check(self, request: Request) -> Check:
+        here = step_at(request, self.at)
+        return Check(accept=not here and not (self.chance and self.draws(request).random() < self.chance))
+
+
+class Vera(Honest):
+    """The judge, Vera: samples the one probability that is challenged, and finds for Alice when she was near enough."""
+
+    def act(self, request: Request) -> Verdict:
+        view, told = request.view, request.brief["details"]
+        said = view[-1].move
+        assert isinstance(said, Probability)
+        mean = self.mean(request, number_of(view.look("oracle", told["query"])))
+        why = f"{told['samples']} samples: {mean:.6g} against {said.p:.6g}"
+        return ruled(view.question, "yes", abs(said.p - mean) < told["within"], why)
 
 
 class OracleTask(Task):
@@ -26,20 +124,18 @@ class OracleTask(Task):
     reads: ClassVar[str] = "3"
     source: ClassVar[str] = "Brown-Cohen, Irving and Piliouras 2023, arXiv 2311.14125"
     computed: ClassVar[str]
+    fewest: ClassVar[int] = 1
+    odd: ClassVar[bool] = False  # whether n is
 
     @abstractmethod
     def oracle(self, n: int, true: bool, random: Random) -> dict[str, str]:
         """Probabilities by query, of an instance with this answer."""
 
-    def rounded(self, size: int) -> int:
-        """The n of an instance that was asked for at `size`."""
-        return size
-
     def size(self, data: Any, size: int) -> int:
         return int(data["input"]["n"])
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
-        n = self.rounded(size)
+        n = max(self.fewest, size | self.odd)
         oracle = self.oracle(n, random.random() < 0.5, random)
         return {"computation": self.computed, "input": {"n": n}, "oracle": oracle}
 
@@ -89,12 +185,10 @@ class OracleWalk(OracleTask):
 
     name: ClassVar[str] = "oracle-walk"
     computed: ClassVar[str] = "walk"
+    odd = True
     largest = 999
     plays = {"doubly-efficient": Play(_PLAYED, "106000*n + 1")}
     about = _ABOUT.format("walk goes up or down by up(0), up(1), …; its answer is whether it ends above the start.")
-
-    def rounded(self, size: int) -> int:
-        return size | 1
 
     def oracle(self, n: int, true: bool, random: Random) -> dict[str, str]:
         least = next(step for step in range(1, 33) if above(n, Fraction(32 + step, 64)) >= Fraction(2, 3))
@@ -115,15 +209,13 @@ class OracleSort(OracleTask):
 
     name: ClassVar[str] = "oracle-sort"
     computed: ClassVar[str] = "sorting"
+    fewest = 2
     largest = 6
     plays = {"doubly-efficient": Play(_PLAYED, "26500*n^4 + 1")}
     about: ClassVar[str] = _ABOUT.format(
         "sorting inserts items 0 to n-1 by the comparisons less(i,j), i being the later item; its answer is whether item 0 "
         "ends up first."
     )
-
-    def rounded(self, size: int) -> int:
-        return max(2, size)
 
     def oracle(self, n: int, true: bool, random: Random) -> dict[str, str]:
         ranks = random.sample(range(1, n), n - 1)

@@ -106,7 +106,6 @@ class StepTask(Task):
     reads: ClassVar[str] = "9"
     largest = 10_000
     machine: ClassVar[type[StepMachine]]
-    played: ClassVar[str]
 
     def size(self, data: Any, size: int) -> int:
         return int(data["input"]["items"])
@@ -130,8 +129,7 @@ class OracleTally(StepTask):
     name: ClassVar[str] = "oracle-tally"
     complexity_class: ClassVar[str] = "P"
     machine: ClassVar[type[StepMachine]] = Tally
-    played: ClassVar[str] = "doubly-efficient-deterministic"
-    plays = {played: STEPPED}
+    plays = {"doubly-efficient-deterministic": STEPPED}
     about: ClassVar[str] = (
         "The data holds an oracle, 1 for each item that it approves of and 0 for the others, and input, with items, their "
         "number, and least. The value of step(t) is how many of item(0) to item(t) are approved of; that of the last step is "
@@ -156,8 +154,7 @@ class OracleSubset(StepTask):
     complexity_class: ClassVar[str] = "NP"
     largest = 200
     machine: ClassVar[type[StepMachine]] = Subset
-    played: ClassVar[str] = "doubly-efficient-witness"
-    plays = {played: STEPPED}
+    plays = {"doubly-efficient-witness": STEPPED}
     about: ClassVar[str] = (
         "The data holds an oracle, 1 for each item that it approves of and 0 for the others, and input, with items, their "
         "number n, their weights and a target. The values of step(0) to step(n-1) choose items, 1 for those that are chosen; "

@@ -26,6 +26,11 @@ def probability(logits: Iterable[float]) -> float:
     return 1 / (1 + math.exp(-total)) if total >= 0 else math.exp(total) / (1 + math.exp(total))
 
 
+def over(choices: Sequence[str], yes: float) -> tuple[float, ...]:
+    """What is believed of yes and no, in the order of the choices."""
+    return tuple(yes if choice == "yes" else 1 - yes for choice in choices)
+
+
 def prices(logits: Sequence[float]) -> list[float]:
     """The belief before any item and after each: one more number than there are items."""
     return [probability([total]) for total in accumulate(logits, initial=0.0)]
@@ -77,8 +82,7 @@ class Bayesian(Program, name="Bayesian"):
             if isinstance(entry.move, Speech):
                 positions = {int(number) for number in _NUMBER.findall(entry.move.text)} - shown.keys()
                 shown |= {at: view.look(at) for at in sorted(positions) if at < view.question.size}
-        yes = probability(shown.values())
-        chances = tuple(yes if choice == "yes" else 1 - yes for choice in view.question.choices)
+        chances = over(view.question.choices, probability(shown.values()))
         return Verdict(probabilities=chances, text=f"{len(shown)} items add up to {sum(shown.values()):+d}")
 
 

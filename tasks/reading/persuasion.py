@@ -12,7 +12,7 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move, Speech, Verdict
 from moot.protocols.engine.view import Request
 from moot.tasks.programs.play import Play, Program
-from moot.tasks.reading.evidence import Evidence, probability
+from moot.tasks.reading.evidence import Evidence, over, probability
 
 WORDS = 8
 MARK = "surely"
@@ -40,7 +40,7 @@ class Swayed(Program, records=("credulity", "confidence", "length")):
         view = request.view
         texts = [entry.move.text for entry in view if isinstance(entry.move, Speech)]
         yes = probability([self.log_odds(texts, view.question.size, view.look)])
-        return Verdict(probabilities=tuple(yes if choice == "yes" else 1 - yes for choice in view.question.choices))
+        return Verdict(probabilities=over(view.question.choices, yes))
 
     def log_odds(self, texts: Iterable[str], count: int, look: Callable[[int], int]) -> float:
         """What it makes of speeches about `count` items; `look` shows it an item that is contested."""

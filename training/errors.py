@@ -1,4 +1,5 @@
 """Error injection: how slips of the overseer add up over the height of a question.
+Rule: the errors of overseers; those of markets are in `market_errors.py`.
 
 Farlamp (R. Möhn, unfinished) asks at which rate of errors iterated amplification fails, given a question's height. Take
 a rule where any wrong sub-answer makes the answer wrong, and an overseer that slips in each answer independently with

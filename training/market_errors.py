@@ -1,4 +1,5 @@
 """Garbage in: what a judge believes who checks one rule on the answers of a market that is sometimes wrong.
+Rule: the errors of markets; those of overseers are in `errors.py`.
 
 Shah (comments on Hubinger 2020, AI safety via market making): where M is wrong on a sub-question, the adversary cites
 it, the citation is verified, and the judge believes what follows from it. If M slips on each question with probability

@@ -1,4 +1,5 @@
-"""The runnable witness of each row of the class table: of consultancy, amplification and markets, and all by name."""
+"""The runnable witness of each row of the class table: of consultancy, amplification and markets, and all by name.
+Rule: a witness is a function that plays or searches; what its class is, and why, says its row in `classes.py`."""
 
 from collections.abc import Callable, Iterator
 from itertools import product

@@ -1,4 +1,5 @@
 """Programs that debate a computation with a noisy oracle: honest ones, those that lie or challenge, and the judge.
+Rule: the noisy oracle alone; who debates steps without noise is in `steps.py`.
 
 They hold the oracle's probabilities as the sampler that they draw from. Samples are drawn as binomial numbers, seeded
 by the step, so that a play takes milliseconds whatever their count."""

@@ -1,4 +1,5 @@
 """Messages that point to messages: what lets a short question speak of an object of any size.
+Rule: texts and where they are kept; what may be opened, by whom and at what price is the protocol's.
 
 Strong HCH (Christiano 2016) and market making with pointers (Hubinger 2020) reach all of R with them: a judge opens O(1)
 messages of a configuration and writes O(1) new ones, however large the whole has grown.

@@ -1,4 +1,5 @@
-"""AI safety via market making (Hubinger 2020): a market predicts the judge, an adversary says what moves it most."""
+"""AI safety via market making (Hubinger 2020): a market predicts the judge, an adversary says what moves it most.
+Rule: the script and its two variants; moves are in `moves.py`, payments in `payoffs.py`."""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ from moot.training.calibration import (
     of_evidence,
     positions,
 )
-from moot.training.market import MarketTraining, Round, TabularMarket, wrong_answers
 from moot.training.errors import Injection, inject
+from moot.training.market import MarketTraining, Round, TabularMarket, wrong_answers
 from moot.transcripts.display.prices import PricePath, price_path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -135,7 +136,7 @@ def test_examples() -> None:
         {"bonus": 1},
     ],
 )
-def test_improper_rules_are_refused(fields: dict[str, object]) -> None:
+def test_improper_rules_are_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=next(iter(fields))):
         ScoringRule(**fields)
 

@@ -119,7 +119,7 @@ class Game:
         if waiting is None:
             raise ProtocolError(f"step {step} is not open; open: {', '.join(self.open) or 'none'}")
         ask, branch = waiting.ask, waiting.branch
-        account = branch.account(ask.seat)
+        account = branch.accounts.get(ask.seat) if branch.accounts else None
         if account is None:
             if reads is not None and self.recorder is not None:
                 meta, reads = {**(meta or {}), "reads": reads}, None

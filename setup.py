@@ -1,4 +1,5 @@
 """Stops a build where the links of `src/moot` are not links, as in a download without them: the package would be empty.
+Rule: one check before the build, with the standard library and setuptools alone.
 
 All else about the build stands in pyproject.toml.
 """

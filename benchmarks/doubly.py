@@ -12,8 +12,7 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.games.doubly_efficient import Constants
 from moot.tasks.arithmetic.binomial import binomial
 from moot.tasks.oracle.computations import number_of
-from moot.tasks.oracle.noisy_oracle import OracleChain
-from moot.tasks.oracle.noisy_oracle import Honest, Vera
+from moot.tasks.oracle.noisy_oracle import Honest, OracleChain, Vera
 
 PLAYS, STEPS = 4000, 10
 

@@ -1,4 +1,5 @@
 """Whether what a statement cites rests on anything: citations that wait for each other prove nothing.
+Rule: it finds circles in what was cited; whether a verdict is worth less for that is said in `guarantee.py`.
 
 Market making with citations reaches EXP for questions whose local rules ask only for smaller ones. Where two questions
 cite each other, every pair of answers that agree is a fixed point, and a judge who checks the citations cannot tell the

@@ -1,4 +1,5 @@
-"""What a verdict is worth: the protocol's measure against the judge's polynomial budget."""
+"""What a verdict is worth: the protocol's measure against the judge's polynomial budget.
+Rule: it compares and says why; what was spent is counted in `ledger.py`, circles are found in `citations.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Means, and intervals of a share that was measured."""
+"""Means, and intervals of a share that was measured.
+Rule: closed formulas of counts and numbers; what needs resampling is in `experiments/statistics`."""
 
 from __future__ import annotations
 

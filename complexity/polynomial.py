@@ -1,4 +1,5 @@
 """Budgets as polynomials in the declared size n of a question: read safely from text, exact integers throughout.
+Rule: text and integers; whose budget it is, and what is counted against it, is said elsewhere.
 
     expression := ["-"] product (("+" | "-") product)*
     product    := power ("*" power)*

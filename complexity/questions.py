@@ -1,4 +1,5 @@
-"""The questions of a play or of a rule, each once, with what they ask in turn: a graph that counts as it grows."""
+"""The questions of a play or of a rule, each once, with what they ask in turn: a graph that counts as it grows.
+Rule: a graph of texts, from whoever asks them; what an answer is worth is not judged here."""
 
 from __future__ import annotations
 

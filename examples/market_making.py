@@ -34,17 +34,17 @@ from moot.tasks.base import Task
 from moot.tasks.machines.tableau import Tableau
 from moot.tasks.reading.evidence import Evidence
 from moot.training.calibration import (
+    BELIEFS,
     ExactMarket,
     LinearMarket,
     Shows,
     Updates,
     balances,
     calibrate,
-    of_evidence,
     positions,
 )
-from moot.training.market import MarketTraining, Round, TabularMarket, wrong_answers
 from moot.training.errors import Injection, inject
+from moot.training.market import MarketTraining, Round, TabularMarket, wrong_answers
 from moot.transcripts.display.prices import PricePath, price_path
 
 
@@ -214,7 +214,7 @@ class Follows:
 
     def act(self, request: moot.Request) -> moot.Move:
         items: Any = request.view.question.data
-        yes = of_evidence([items[at] for at in positions(request.view)], len(items))
+        yes = BELIEFS["evidence"]([items[at] for at in positions(request.view)], len(items))
         return moot.Price(probabilities=(yes, 1 - yes))
 
 

@@ -1,4 +1,5 @@
-"""How long a speech may be: in characters, words or tokens."""
+"""How long a speech may be: in characters, words or tokens.
+Rule: limits, and the base of parameters like them; which texts a limit is for is said by whoever sets it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Messages that point to messages: what lets a short question speak of an object of any size.
+Rule: texts and where they are kept; what may be opened, by whom and at what price is the protocol's.
 
 Strong HCH (Christiano 2016) and market making with pointers (Hubinger 2020) reach all of R with them: a judge opens O(1)
 messages of a configuration and writes O(1) new ones, however large the whole has grown.
@@ -103,10 +104,8 @@ def received(move: M, store: Store, visible: Collection[str], who: str) -> M:
             raise Illegal(f"{unseen} was not shown to {who}")
         return value and store.intern(value)
 
-    pointer = getattr(move, "pointer", None)
-    if pointer is not None and pointers_in(pointer) != [pointer]:
-        raise Illegal(f"{pointer!r} is no pointer; one is & and 12 hexadecimal digits")
     made: M = stored(move, move.pointing)
+    pointer = getattr(move, "pointer", None)
     return made if pointer is None else made.model_copy(update={"text": store.open(pointer)})
 
 

@@ -1,4 +1,5 @@
 """Quotes in speeches, checked against the passage.
+Rule: it compares and cuts texts; where a speech holds its quotes is found in `engine/quoting.py`.
 
 A quote stands in a speech as <quote>…</quote>. It is verified when its words stand in the passage, in order and without
 a gap, after normalising white space, case and punctuation (the strict match of Khan et al. 2024, arXiv 2402.06782), or

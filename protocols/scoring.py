@@ -1,4 +1,5 @@
 """Proper scoring rules, and what judge and debaters are paid by them.
+Rule: probabilities in, numbers out; which seat is paid by which rule is said in each protocol's file.
 
 A rule is proper: a judge who believes p maximises its expected score by reporting p (Gneiting and Raftery 2007).
 """

@@ -1,4 +1,5 @@
-"""What iterated amplification needs of a task besides truth and rule: what is learned, how hard it is, how it is encoded."""
+"""What iterated amplification needs of a task besides truth and rule: what is learned, how hard it is, how it is encoded.
+Rule: what several such tasks share; which questions are drawn when is decided in `training/curriculum.py`."""
 
 import re
 from abc import abstractmethod

@@ -103,7 +103,7 @@ def test_bad_parameters(params: dict[str, Any], says: str) -> None:
 
 
 def test_illegal_moves_are_said_to_be() -> None:
-    with pytest.raises(moot.UsageError, match="two or more choices"):
+    with pytest.raises(moot.UsageError, match="give two or more"):
         ProverEstimator().roles(moot.Question("open?"))
     with pytest.raises(moot.UsageError, match="payoffs go up to 100\\^8"):
         ProverEstimator(growth=100, rounds=7).roles(moot.Question("Which?", ("x", "y")))

@@ -1,4 +1,5 @@
-"""Amplify^H(X): plays one step of amplification for many questions at the same time, without recording."""
+"""Amplify^H(X): plays one step of amplification for many questions at the same time, without recording.
+Rule: it plays and gives answers; nothing is learned here, and no true answer is asked for."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

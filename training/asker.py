@@ -1,4 +1,5 @@
-"""H': a learner of the overseer's decisions, which sub-questions to ask next and what to conclude, from transcripts."""
+"""H': a learner of the overseer's decisions, which sub-questions to ask next and what to conclude, from transcripts.
+Rule: it learns from what the overseer did, by the form of texts; it knows no task, and no true answer."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,5 @@
 """A market that predicts the judge from what was said so far, and how near it comes to the exact Bayesian price.
+Rule: markets that learn prices of these plays; those that learn answers are in `market.py`.
 
 The plays are Shah's (comments on Hubinger 2020, AI safety via market making): an adversary that shows items at random,
 a few of many, to a judge that believes what follows from those alone. The market sees all items, so its best price is

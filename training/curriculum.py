@@ -1,4 +1,5 @@
-"""Which questions are drawn: easy ones first, then harder ones as the learner agrees with its own amplification."""
+"""Which questions are drawn: easy ones first, then harder ones as the learner agrees with its own amplification.
+Rule: it chooses questions, and trains nothing; what a task says of them is in `tasks/curriculum.py`."""
 
 from collections import defaultdict, deque
 from functools import cache, partial

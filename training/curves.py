@@ -1,4 +1,5 @@
 """What a training run comes to: accuracy by stratum as it goes, a table of tasks, and a picture.
+Rule: it measures, tabulates and draws; the loop that is measured is in `iterated.py`.
 
 Only here are true answers computed, and only to be compared with what was learned."""
 

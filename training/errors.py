@@ -1,4 +1,5 @@
 """Error injection: how slips of the overseer add up over the height of a question, and those of a market on what it cites.
+Rule: errors that are put in on purpose; those of learners are in their own loops.
 
 Farlamp (R. Möhn, unfinished) asks at which rate of errors iterated amplification fails, given a question's height. Take
 a rule where any wrong sub-answer makes the answer wrong, and an overseer that slips in each answer independently with

@@ -1,4 +1,5 @@
 """Iterated amplification: a learner X is trained to predict Amplify^H'(X), whose overseer H' imitates H.
+Rule: the four loops and their settings; learners, askers and the choice of questions are in files beside it.
 
 Christiano, Shlegeris and Amodei 2018, Supervising strong learners by amplifying weak experts (arXiv 1810.08575). Four
 loops run at the same time and hand each other batches through bounded buffers:

@@ -1,4 +1,5 @@
-"""Learners that train on CPU: a table, and a small neural network."""
+"""Learners that train on CPU: a table, and a small neural network.
+Rule: what learns answers to texts; which questions it is given, and by whom, is the loops' affair."""
 
 from __future__ import annotations
 

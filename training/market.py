@@ -1,4 +1,5 @@
 """A market that is trained by the losses of the protocol that it plays, question after question.
+Rule: training by the protocol's own losses; slips are put in by `errors.py`.
 
 Hubinger 2020 (AI safety via market making) asks what the training signal rewards in the limit: with citations of M, the
 only market that no adversary can move is a fixed point of the local rules, and where no question waits for itself that

@@ -1,4 +1,5 @@
 """Estimators that learn from calls: online gradient descent, and outcome indistinguishability by multiplicative weights.
+Rule: estimators alone; the protocol is in `protocols/trees`, what they reach is measured in `experiments`.
 
 Both are what the analysis of prover-estimator debate rests on (Brown-Cohen, Irving and Piliouras 2025)."""
 

@@ -1,4 +1,5 @@
 """Imitation and approval side by side: what an overseer that sees an answer takes over from it.
+Rule: overseers that see or do not, and a model trained by each; what errors do to them is in `errors.py`.
 
 A blind overseer's answer does not depend on the model's, so a model can only learn to predict it. One that sees the
 answer can be anchored, or persuaded. Both play `moot.protocols.amplification.approval.Approval`, and are shown its views alone."""

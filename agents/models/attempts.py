@@ -1,4 +1,5 @@
-"""Attempts to get an answer, what is noted of each, and how they can fail for good."""
+"""Attempts to get an answer, what is noted of each, and how they can fail for good.
+Rule: it notes and reads attempts; when one is made again is decided in `endpoint.py`, bytes are read in `wire.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """A cache of responses: stdlib sqlite3 in WAL mode, JSON values, safe for processes that run at the same time.
+Rule: JSON under a key; what a response means is not known here, and none ever expires or is replaced.
 
 The key is a hash of the whole request (endpoint, model, messages, parameters) with the step and the repetition, so
 that n repetitions of one play are n samples and not one answer n times.

@@ -1,4 +1,5 @@
-"""An OpenAI-compatible endpoint: retries of our own, every attempt noted, one limiter for all who share it."""
+"""An OpenAI-compatible endpoint: retries of our own, every attempt noted, one limiter for all who share it.
+Rule: the one place that sends requests to a model; answers are read in `wire.py`, calls paced in `limiter.py`."""
 
 from __future__ import annotations
 

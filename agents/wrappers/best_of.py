@@ -1,4 +1,5 @@
 """Best of n: an agent that draws several moves and makes the one that a preference judge likes most.
+Rule: one wrapper and its kind; how others are asked, and what becomes of those that fail, is in `nested.py`.
 
 Optimises whatever sits in a seat for persuasion, as in Khan et al. 2024 (arXiv 2402.06782).
 """

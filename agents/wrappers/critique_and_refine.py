@@ -1,4 +1,5 @@
 """Critique and refine: an agent drafts, others criticise the draft, and it says it again in the light of one critique.
+Rule: one wrapper and its kind, with its drafts and critiques; what wrappers share is in `nested.py`.
 
 Saunders et al. 2022 (arXiv 2206.05802); as the debaters of Khan et al. 2024 (arXiv 2402.06782) are optimised.
 """

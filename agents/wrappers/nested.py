@@ -1,4 +1,5 @@
-"""Asking others in the course of a move of one's own: what wrappers that draw several candidates have in common."""
+"""Asking others in the course of a move of one's own: what wrappers that draw several candidates have in common.
+Rule: requests within a move, and what came of them; which calls are made, and why, is each wrapper's own."""
 
 from __future__ import annotations
 

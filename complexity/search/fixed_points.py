@@ -1,4 +1,5 @@
 """Fixed points of local rules: which answers to all questions no rule finds fault with, and whether they rest on anything.
+Rule: local rules and answers; no protocol is played here, that is searched in `solve.py`.
 
 A judge that may cite the answers of a model M checks M against its rule, one question at a time. An optimal M is then a
 fixed point of the rules, and is the truth where there is but one. There is exactly one when no question leads back to

@@ -1,4 +1,5 @@
-"""Every move of a kind whose fields are finite, for searches that try them all."""
+"""Every move of a kind whose fields are finite, for searches that try them all.
+Rule: it reads the fields of a class; which moves are legal at a step is for the protocol to say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """A game that can be taken back to its beginning and led along moves that it has accepted before, at little cost.
+Rule: it leads one game along given moves; which moves are worth trying is decided in `solve.py`.
 
 A protocol is a coroutine, and coroutines cannot be copied: whoever wants to try another move runs the play again up to
 there. A move that was accepted once need not be read, checked and hashed again for that.

@@ -1,4 +1,5 @@
-"""Whether a free seat sees all that a search would let it answer: sequential search is right only where it does."""
+"""Whether a free seat sees all that a search would let it answer: sequential search is right only where it does.
+Rule: it refuses what cannot be solved one move after another; it searches nothing and changes no game."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Exact solving: the value of a protocol under optimal play, found by trying every move.
+Rule: the search alone; how a game is led back is in `retrace.py`, which moves there are in `options.py`.
 
 The search drives the same `play` as everything else does, through the engine. Two free seats whose payoffs sum to zero
 are searched by alpha-beta (Knuth and Moore 1975), any others by backward induction; coins are averaged over.

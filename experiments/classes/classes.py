@@ -1,4 +1,5 @@
 """Which protocol accesses which complexity class: the table of the theory, each row with a witness that runs.
+Rule: rows and what checks them; witnesses are in the files of that name, what fails in `known_failures.py`.
 
 A proposal accesses a class C when for every language in C there is a strategy for a polynomial-time judge such that
 every model that is optimal for the training signal decides it (Hubinger 2020, Alignment proposals and complexity

@@ -1,5 +1,6 @@
 """Witnesses of debates: small instances searched for optimal play, and larger ones played by programs. Of debates about
-Boolean circuits every small one is searched, the judge held to the theorem's bits."""
+Boolean circuits every small one is searched, the judge held to the theorem's bits.
+Rule: witnesses of debates alone; those of the oracle have a file of their own, all are named in `classes.py`."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress

@@ -1,4 +1,5 @@
 """What a witness of a complexity class found, and how its instances are made and played.
+Rule: what every witness shares; no protocol's instances, and no fit (those are in `growth.py`).
 
 A claim is about every question of a family and every optimal play; a witness plays some of them. It says on how many
 instances the outcome was the truth, what the judge spent of its polynomial at most, and how the tree grew."""

@@ -1,4 +1,5 @@
-"""How a count grows with n: a fitted polynomial degree or exponential rate, with an interval. Evidence, and no proof."""
+"""How a count grows with n: a fitted polynomial degree or exponential rate, with an interval. Evidence, and no proof.
+Rule: numbers in, a fit out; no play and no protocol."""
 
 import math
 from collections.abc import Callable, Sequence

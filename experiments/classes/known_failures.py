@@ -1,4 +1,5 @@
-"""Where the theory says that a protocol guarantees nothing: the instance that shows it, played."""
+"""Where the theory says that a protocol guarantees nothing: the instance that shows it, played.
+Rule: an entry is an instance that is played when asked; what holds has its witness elsewhere."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
 """Witnesses of doubly-efficient debate: the honest side against every opponent, and a judge whose queries do not grow.
+Rule: doubly-efficient debate alone; witnesses of the other debates are in `debate_witnesses.py`.
 
 What is checked is relative to an oracle: the judge asks it a number of times that the length of the computation has no
 part in. The classes are therefore P and NP with the oracle, and say nothing about those without."""

@@ -1,5 +1,6 @@
 """Many pixel debates at once, as arrays: where each stands, who is ahead at the end, playing them by search, and solving
 them exactly where the image is small.
+Rule: arrays of many debates, none of them recorded; a recorded one is played by the agents of `seats.py`.
 
 Irving, Christiano and Amodei 2018, section 3.1. One debate is an image, the label that debater a claims, and the one
 that debater b does. A judge that sees a set of pixels cannot tell in which order they came, so the positions of a debate

@@ -1,4 +1,5 @@
 """The judge of the pixel debate, a small network that sees a few non-zero pixels and nothing else; and images as these.
+Rule: pixels in, logits out; no debater and no turn is known here.
 
 Irving, Christiano and Amodei 2018 train a convolutional network on two planes, which pixels were revealed and their
 values. Here it is a perceptron with two hidden layers on the same planes: a pixel adds its two rows of the first layer,

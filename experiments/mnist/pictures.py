@@ -1,4 +1,5 @@
-"""Pictures of pixel debates: the image, who revealed what in which order, what was claimed, and the verdict."""
+"""Pictures of pixel debates: the image, who revealed what in which order, what was claimed, and the verdict.
+Rule: it plays a few debates and draws them; no rate is computed, and matplotlib is imported when it draws."""
 
 from itertools import zip_longest
 from pathlib import Path

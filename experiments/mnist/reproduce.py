@@ -1,4 +1,5 @@
 """Reproducing the MNIST experiment: how often the honest debater wins before a judge that sees a few pixels.
+Rule: settings, rates and notes; the judge, the debates and the search are in the files beside it.
 
 Irving, Christiano and Amodei 2018 (arXiv 1805.00899), section 3.1. For every test image all nine lies are played, each
 with several seeds; the liar wins an image as often as the best of its nine lies does, in the mean over the seeds."""

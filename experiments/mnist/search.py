@@ -1,4 +1,5 @@
 """Monte Carlo tree search for many pixel debates at once, one rollout of each at a time.
+Rule: it chooses pixels for debates that stand in `debates.py`, and neither claims nor decides.
 
 Pure search, without a learned prior or value: Irving, Christiano and Amodei 2018 choose what to expand by the PUCT rule
 of Silver et al. 2017 (AlphaGo Zero), argmax of Q + c P sqrt(sum of N) / (1 + N), under a uniform prior P. A rollout

@@ -1,4 +1,5 @@
-"""The trained judge, and debaters that choose pixels by search, greed or chance, as agents of the pixel debate."""
+"""The trained judge, and debaters that choose pixels by search, greed or chance, as agents of the pixel debate.
+Rule: it turns requests into arrays and choices into moves; how a choice is found is in `debates.py` and `search.py`."""
 
 from typing import Any
 

@@ -1,4 +1,5 @@
 """Doubly-efficient debate, measured: samples, queries, win rates against strategies, and what honest debaters leak.
+Rule: this paper's figures, and the leak in them; the protocol and its constants are in `protocols/games`.
 
 Brown-Cohen, Irving and Piliouras 2023 (arXiv 2311.14125), with the constants of its machine-checked proof. The leak is
 that of Holland et al. 2026, When honesty is not enough: a debater who bends its estimates by less than anybody tests

@@ -1,4 +1,5 @@
 """The figures of the human debates: how well judges did in debate and consultancy, with people and with a model.
+Rule: it reads records and counts; how that platform's records become transcripts is in `transcripts/formats`.
 
 Michael, Mahdi, Rein, Petty, Dirani, Padmakumar and Bowman 2023, Debate helps supervise unreliable experts (arXiv
 2311.08702), from their own records."""

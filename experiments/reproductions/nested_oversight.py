@@ -1,4 +1,5 @@
 """How likely a chain of oversight is to hold, and how many steps are best: the theory of nested scalable oversight.
+Rule: curves, chains and their figures; the protocol that plays a chain is in `protocols/debate`.
 
 Engels, Baek, Kantamneni and Tegmark 2025, Scaling laws for scalable oversight (arXiv 2504.18530), and the figures of
 the notebook that they published with it."""

@@ -1,4 +1,5 @@
-"""The obfuscated argument "n is prime, for no number of any of these m intervals divides it", in two kinds of debate."""
+"""The obfuscated argument "n is prime, for no number of any of these m intervals divides it", in two kinds of debate.
+Rule: what comes of one argument, exactly; the claims and their programs are in `tasks/arithmetic`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """What optimising speakers for persuasion does to a judge, by protocol.
+Rule: it seats and counts; the programs that persuade and are persuaded are in `tasks/reading/persuasion.py`.
 
 The question of Khan et al. 2024 (arXiv 2402.06782): does more persuasive debate make judges more accurate, and more
 persuasive consultancy less? Theirs are language models and people; here speakers, judge and truth are programs, and the

@@ -1,4 +1,5 @@
 """How many bits a judge must read: debates about growing circuits, measured against the bounds of their theorems.
+Rule: families of circuits and the bits read; circuits and debates are defined in `protocols/games`.
 
 Brown-Cohen, Irving, Marshall, Newman, Piliouras and Szegedy 2026, Debate is efficient with your time (2602.08630)."""
 

@@ -1,4 +1,5 @@
-"""Metrics that hold plays against each other: of one question argued both ways, of swapped seats, of two protocols."""
+"""Metrics that hold plays against each other: of one question argued both ways, of swapped seats, of two protocols.
+Rule: metrics that need several plays at once; those of each play by itself are in `metrics.py`."""
 
 import math
 from collections import Counter

@@ -1,4 +1,5 @@
-"""An estimate with its interval, and the bootstrap that gives intervals where no formula does."""
+"""An estimate with its interval, and the bootstrap that gives intervals where no formula does.
+Rule: numbers by unit, whatever they measure; what is measured is in `metrics.py` and `comparisons.py`."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,5 @@
 """How good judgments are: accuracy, proper scores, calibration, and what the judge is paid.
+Rule: what each play says by itself, averaged; what holds plays against each other is in `comparisons.py`.
 
 Each metric takes records (`moot.experiments.statistics.records`) and gives an `Estimate`. What was not decided is in no
 figure: it is counted apart, never as wrong and never as 0. No records, no value."""

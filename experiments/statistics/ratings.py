@@ -1,4 +1,5 @@
 """Elo ratings: from the binomial likelihood (Bradley and Terry 1952), and by least squares.
+Rule: players, pairings and points of Elo; the fits themselves are in `strengths.py`.
 
 P(i beats j) = 1 / (1 + 10^((R_j − R_i) / 400)). The likelihood is that of Arnesen et al. 2024 (arXiv 2409.16636) and of
 Engels et al. 2025 (arXiv 2504.18530), whose guards only ever meet houdinis: to a rating they are all players. Least

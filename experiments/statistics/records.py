@@ -1,4 +1,5 @@
-"""What a metric needs of a play: who was asked what, how it ended, what the judge believed, and the truth."""
+"""What a metric needs of a play: who was asked what, how it ended, what the judge believed, and the truth.
+Rule: the one file of this room that reads transcripts and their truth; it computes no figure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What a reproduction found, beside what was published."""
+"""What a reproduction found, beside what was published.
+Rule: figures and their layout; nothing is measured here."""
 
 from __future__ import annotations
 

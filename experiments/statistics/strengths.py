@@ -1,4 +1,5 @@
-"""The fits behind Elo ratings, in natural units (log odds), with a mean of 0."""
+"""The fits behind Elo ratings, in natural units (log odds), with a mean of 0.
+Rule: numbers alone, without names, scales or intervals; those are in `ratings.py`."""
 
 from __future__ import annotations
 

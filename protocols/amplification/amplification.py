@@ -1,4 +1,5 @@
 """Amplification: an overseer that answers a question by asking copies of itself, or a model, about its parts.
+Rule: the recursion, weak and strong; its moves are in `moves.py`, what pointers are in `protocols/pointers.py`.
 
 HCH and iterated amplification: Christiano, Shlegeris and Amodei 2018 (arXiv 1810.08575). Questions and answers that are
 plain strings make it weak HCH, which accesses EXP; messages that hold pointers to messages make it strong HCH, which

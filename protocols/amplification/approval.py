@@ -1,4 +1,5 @@
 """Approval: a model answers, and an amplified overseer says whether it approves, with or without seeing the answer.
+Rule: one protocol and its moves; what is learned from approval is in `training/oversight.py`.
 
 In approval-based amplification the overseer sees the model's answer, which can sway it; in imitative amplification it does
 not (Christiano 2014, Approval-directed agents; the difference is discussed for the overseer of Learning the prior).

@@ -1,4 +1,5 @@
 """Oversight of a clue in a word game: the overseer pays for every comparison of two words that it has made.
+Rule: one protocol and its moves; the overseers of that study are in `judges/clue_overseers.py`.
 
 After the experiments of Crazytieguy 2025, codenames-oversight: giving a clue is harder than finding what is wrong with it,
 and that is harder than judging what was found.

@@ -1,4 +1,5 @@
 """Consultancy, open consultancy, and the judge alone: what debate is compared with.
+Rule: the baselines without an opponent; several consultants at once are in `double_consultancy.py`.
 
 Michael et al. 2023 (arXiv 2311.08702), Kenton et al. 2024 (arXiv 2407.04622).
 """

@@ -1,4 +1,5 @@
 """Critique: one agent argues for an answer, a critic points out what is wrong with it, and the judge decides.
+Rule: one protocol; how speeches are made and limited is in `parts.py`.
 
 Critiques as help for those who evaluate: Saunders, Yeh, Wu, Bills, Ouyang, Ward and Leike 2022 (arXiv 2206.05802). The
 critic defends no answer of its own, which is what sets it apart from a debater.

@@ -1,4 +1,5 @@
 """Debate, and open debate.
+Rule: the order of parts, the seats and the payoffs; the parts themselves are in `parts.py`.
 
 Irving, Christiano and Amodei 2018 (arXiv 1805.00899); parts and scoring of human debates after Michael et al. 2023
 (arXiv 2311.08702); the open variant, in which the first debater chooses its answer, after Kenton et al. 2024

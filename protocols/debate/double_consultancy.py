@@ -1,4 +1,5 @@
 """Double consultancy: a consultant for each answer, none of whom knows what the others say, and one judge.
+Rule: one protocol; what several debates share is in `parts.py`.
 
 Arnesen, Rein and Michael 2024 (arXiv 2409.16636). In their code the speeches of two separate consultancies are put one
 after the other into one transcript, which the judge of a debate reads: what debate adds to it is that debaters hear

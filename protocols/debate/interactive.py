@@ -1,4 +1,5 @@
 """Debate with somebody who asks: the judge itself, or a cross-examiner in its stead.
+Rule: debate with somebody else asking, and nothing more; the script is that of `debate.py`.
 
 The judge who asks: Michael et al. 2023 (arXiv 2311.08702). The cross-examiner in a seat of its own, who asks before every
 round but the first: the code of Khan et al. 2024 (arXiv 2402.06782).

@@ -1,4 +1,5 @@
 """Nested scalable oversight: a trusted guard oversees a stronger houdini, which is then trusted to guard the next.
+Rule: one protocol and its moves; which number of steps is best is computed in `experiments/reproductions`.
 
 Engels, Baek, Kantamneni and Tegmark 2025, Scaling laws for scalable oversight (arXiv 2504.18530). How one oversight game
 is played is left open here, as in their theory: the players' Elo ratings in it decide how likely each is to win.

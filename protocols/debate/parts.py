@@ -1,4 +1,5 @@
 """The parts that a debate is put together from: speeches, conceding, the judge's feedback and questions, agreeing to end.
+Rule: no protocol, no verdict and no payoff; the order of parts is each debate's own.
 
 The vocabulary is that of the human debates of Michael et al. 2023 (arXiv 2311.08702), so that their rule sets, and
 others', are parameters and not code.

@@ -1,4 +1,5 @@
 """Propaganda: one agent gives one argument for one answer, and the judge decides.
+Rule: one protocol; how speeches are made and limited is in `parts.py`.
 
 Pallavi Sudhir, Kaunismaa and Panickssery 2025 (arXiv 2504.03731). It is consultancy of a single speech.
 """

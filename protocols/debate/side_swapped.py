@@ -1,4 +1,5 @@
 """Both seatings of a protocol in one play, so that what a judge gives to a place, and not to an argument, cancels.
+Rule: it plays any protocol that it is given by that one's own script, and knows none by name.
 
 Judging with the sides swapped is how Khan et al. 2024 (arXiv 2402.06782) and others correct for the bias of a judge
 towards the first speaker or the first answer.

@@ -235,9 +235,8 @@ def _register(cls: type[Move]) -> None:
     if not isinstance(kind, str) or get_origin(hint) is not Literal or get_args(hint) != (kind,):
         raise ProtocolError(f'{_place(cls)}: a move needs a kind of this form: kind: Literal["bid"] = "bid"')
     if move_class(kind) is not None and (other := _known[kind][1]) != origin(cls):
-        raise ProtocolError(
-            f"two classes of moves have the kind {kind!r}: {other[1]} ({other[0]}), {_place(cls)}; rename one"
-        )
+        both = f"{other[1]} ({other[0]}) and {_place(cls)}"
+        raise ProtocolError(f"two classes of moves have the kind {kind!r}: {both}; rename one")
     _known[kind] = weakref.ref(cls), origin(cls)
 
 

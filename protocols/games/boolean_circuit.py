@@ -1,4 +1,5 @@
-"""Boolean circuits as JSON data: their form, their values, and the two measures that debates about them are judged by."""
+"""Boolean circuits as JSON data: their form, their values, and the two measures that debates about them are judged by.
+Rule: circuits as data, checked and evaluated; the debates about them are in `circuit_debate.py`."""
 
 from __future__ import annotations
 

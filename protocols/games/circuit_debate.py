@@ -1,4 +1,5 @@
 """Debates about the value of a Boolean circuit, whose judge reads few bits of what was said and of the input.
+Rule: the two debates and their moves; what a circuit is, and its normal form, is in `boolean_circuit.py`.
 
 Brown-Cohen, Irving, Marshall, Newman, Piliouras and Szegedy 2026 (arXiv 2602.08630), Debate is efficient with your time:
 the bits that a judge must read are the debate query complexity of a function. The judge is made for the circuit, which it

@@ -1,4 +1,5 @@
-"""What the games about a yes-or-no question share: who claims which answer, and what winning pays."""
+"""What the games about a yes-or-no question share: who claims which answer, and what winning pays.
+Rule: what holds in every such game; nothing of any one problem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Computations with an oracle, written as Python functions: what doubly-efficient debate is about.
+Rule: computations and their names; no query is answered here, and no constant of a debate is known.
 
     @computation(worst=lambda x: x["n"], lipschitz=lambda x: x["n"])
     async def parity(ask: Ask, x: Any) -> bool:

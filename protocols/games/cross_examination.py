@@ -1,4 +1,5 @@
 """Debate with cross-examination: copies of the claimant answer for a table that is too large to state.
+Rule: the protocol, with copies and without; what is claimed of a table is its task's.
 
 Barnes and Christiano 2020, Writeup: Progress on AI Safety via Debate. It makes debate as strong as NEXP: copies that know of
 nothing but a cell's address cannot fit an answer to the challenge, and are as good as a table written down beforehand.

@@ -1,4 +1,5 @@
 """Doubly-efficient debate about a computation with a stochastic oracle: the judge's queries do not grow with its length.
+Rule: the noisy oracle alone; without noise a step is done again, in `doubly_efficient_steps.py`.
 
 Brown-Cohen, Irving and Piliouras 2023, Scalable AI safety via doubly-efficient debate (arXiv 2311.14125), with the steps
 and the constants of its machine-checked proof. Alice states the probability of each bit, Bob accepts it or asks for the

@@ -1,4 +1,5 @@
 """Doubly-efficient debate about a computation with an oracle that gives no noise: one step is done again.
+Rule: the oracle without noise alone; the noisy one is in `doubly_efficient.py`, machines in `step_machines.py`.
 
 Brown-Cohen, Irving and Piliouras 2023, Scalable AI safety via doubly-efficient debate (arXiv 2311.14125): deterministic
 debate with cross-examination, and the same with a witness.

@@ -1,4 +1,5 @@
 """Generalized geography: two players walk through a graph in turn, never twice to one vertex; who is stuck has lost.
+Rule: one game and its moves; which graphs are drawn, and who wins on them, is the task's.
 
 Deciding who wins is PSPACE-complete (Schaefer 1978). It is the plainest debate on a tree of unbounded branching.
 """

@@ -1,4 +1,5 @@
 """The debate about an image whose judge sees a few pixels: the first experiment with debate.
+Rule: one game and its moves, on an image of any origin; images, networks and searches are elsewhere.
 
 Irving, Christiano and Amodei 2018 (arXiv 1805.00899, section 3.1): both debaters see a handwritten digit and claim what it
 is; in turn each reveals one non-zero pixel; the judge sees those pixels and decides between the claims.

@@ -1,4 +1,5 @@
 """The debate about a quantified Boolean formula, which makes debate as strong as PSPACE.
+Rule: one game and its move; formulas are drawn, read and decided in `tasks/logic`.
 
 Irving, Christiano and Amodei 2018 (arXiv 1805.00899): deciding such a formula is a game in which the one who says that it
 is true sets the existential variables, and the other the universal ones. The judge looks at one assignment only.

@@ -1,4 +1,5 @@
 """The debate about a walk in a graph: whoever says that there is one names its middle, and only one half is looked at.
+Rule: one game and its moves; which graphs are drawn, and what is reached in them, is the task's.
 
 Irving, Christiano and Amodei 2018 (arXiv 1805.00899), the Reach example, after Savitch 1970: a walk of 2^k steps is
 settled in k rounds, by a judge that looks up one edge.

@@ -1,4 +1,5 @@
-"""Machines that compute in steps, each from a few earlier values and at most one query to an oracle that gives no noise."""
+"""Machines that compute in steps, each from a few earlier values and at most one query to an oracle that gives no noise.
+Rule: what a machine is, and how its steps are done again; no particular machine, and no debate."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """The logarithmic market scoring rule: a market maker that always quotes a price (Hanson 2003, Combinatorial Information
 Market Design; 2007, Logarithmic Market Scoring Rules).
+Rule: mathematics of prices and shares; what market and adversary are paid is in `payoffs.py`.
 
 A trader holds shares; one share of outcome i pays 1 if i happens. After the maker has sold q_i shares of each outcome,
 its cost function is C(q) = b log sum_i exp(q_i / b), its prices are the gradient, and a trade from q to q' costs

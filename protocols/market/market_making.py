@@ -1,4 +1,5 @@
-"""AI safety via market making (Hubinger 2020): a market predicts the judge, an adversary says what moves it most."""
+"""AI safety via market making (Hubinger 2020): a market predicts the judge, an adversary says what moves it most.
+Rule: the script and its two variants; moves are in `moves.py`, payments in `payoffs.py`."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from moot.protocols.engine.view import Entry, Source
 from moot.protocols.limits import Limit
 from moot.protocols.market.moves import Citation, Examine, Price, Query, Statement
 from moot.protocols.market.payoffs import Belief, Last, Losses, Reward, distance, losses, most_lost
-from moot.protocols.pointers import Store, check_message, received, shown
+from moot.protocols.pointers import Store, check_message, pointers_in, received, shown
 from moot.protocols.scoring import ScoringRule
 
 
@@ -320,5 +321,7 @@ def stamped(statement: Statement, modal: Callable[[str], str | None]) -> Stateme
 
 def pointed(move: Any, store: Store, visible: list[str], check: Callable[[Any], Move] | None) -> Move:
     """The check of any move where messages hold pointers: its brackets stored, then its own check."""
+    if isinstance(move, Open) and pointers_in(move.pointer) != [move.pointer]:
+        raise Illegal(f"{move.pointer!r} is no pointer; one is & and 12 hexadecimal digits")
     move = received(move, store, visible, "you; what may be opened and passed on is what was")
     return move if isinstance(move, Open) or check is None else check(move)

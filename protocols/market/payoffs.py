@@ -1,4 +1,5 @@
-"""What market and adversary are paid for the prices of a play, as pure functions."""
+"""What market and adversary are paid for the prices of a play, as pure functions.
+Rule: prices in, payments out; no seat, move or script is known here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Bisection: a recursive debate about a sum, on an argument tree of which only one path is ever written.
+Rule: one protocol and its moves, about sums alone; claims of any other kind are taken apart elsewhere.
 
 The halving idea of Irving, Christiano and Amodei 2018 (arXiv 1805.00899, the Reach example): a claim about N cells is
 split into claims about its halves; the opponent picks the half that it disputes; at a single cell the judge looks.

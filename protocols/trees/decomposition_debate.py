@@ -1,4 +1,5 @@
 """Recursive debate by decomposition: a claim is taken apart, the opponent names a part that is wrong, the judge reads it.
+Rule: one protocol, its moves, and the tree of claims that `prover_estimator.py` builds on too.
 
 Irving, Christiano and Amodei 2018 (arXiv 1805.00899). Barnes and Christiano 2020 (Debate update: obfuscated arguments
 problem) show where it fails: an opponent who knows that some part is wrong, and cannot find which, can only guess.

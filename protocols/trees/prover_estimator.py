@@ -1,4 +1,5 @@
 """Prover-estimator debate: the opponent need not find the flaw, only say how probable each part is.
+Rule: one protocol and its moves; whether an argument is stable is computed in `stability.py`.
 
 Brown-Cohen, Irving and Piliouras 2025, Avoiding obfuscation with prover-estimator debate (arXiv 2506.13609).
 """

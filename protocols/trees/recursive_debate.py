@@ -1,4 +1,5 @@
 """Recursive debate: a claim, the main objection to it, the main objection to that, and so on down one path of a tree.
+Rule: one protocol; its claims, and how they are checked, are in `moves.py`.
 
 The form in which people wrote such trees by hand (dc-debates, 2026), after the recursion of Irving, Christiano and
 Amodei 2018 (arXiv 1805.00899): each debater knows answers to all that could be objected, and one path of it is ever

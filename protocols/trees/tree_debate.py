@@ -1,4 +1,5 @@
 """Argument trees in free form: claims under the question or any claim, by either debater, in any order.
+Rule: one protocol; its claims, and how they are checked, are in `moves.py`.
 
 It expresses what people save elsewhere: trees with several claims under one (dc-debates, 2026), and turns that make
 several claims and cite others (LLM Debate Benchmark of Mazur, 2026).

@@ -1,4 +1,5 @@
-"""`python -m moot` is the command `moot`."""
+"""`python -m moot` is the command `moot`.
+Rule: it starts the command and adds nothing to it; commands are in `moot.cli`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """The value of a variable after a sequence of assignments z := f(x, y).
+Rule: the two tasks alone; what every task of a curriculum shares is in `tasks/curriculum.py`.
 
 `EvalTask` and `EvalSumTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64."""
 

@@ -1,4 +1,5 @@
-"""Binomial numbers: drawn exactly from a stream of uniform ones, and their probabilities."""
+"""Binomial numbers: drawn exactly from a stream of uniform ones, and their probabilities.
+Rule: numbers from a given stream, and probabilities; what is counted by them is not known here."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,5 @@
 """Two questions that cite each other: the counterexample to market making with citations, and to HCH.
+Rule: the circle, and beside it the pair that is grounded; what finds circles is in `complexity`.
 
 Shah (in the comments on Hubinger 2020, AI safety via market making): "8 - 5 is 2, because 2 + 5 is 8" and "2 + 5 is 8,
 because 8 - 5 is 2" support each other, and a judge who only checks what is cited finds no fault with either."""

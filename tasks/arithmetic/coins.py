@@ -1,4 +1,5 @@
 """N coins, shown one at a time: what random evidence does to a market price that nobody misleads.
+Rule: the task and its exact prices, as fractions; markets that learn them are in `training/calibration.py`.
 
 Shah's counterexample to market making (comments on Hubinger 2020, AI safety via market making). The market M is told
 nothing false and predicts the judge's final belief as well as can be; each coin still moves it, so that an adversary

@@ -1,4 +1,5 @@
-"""Counting the satisfying assignments of a formula: the #P task."""
+"""Counting the satisfying assignments of a formula: the #P task.
+Rule: one task; formulas are drawn in `tasks/logic/satisfiability.py`."""
 
 import re
 from collections.abc import Iterator

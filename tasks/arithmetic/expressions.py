@@ -1,4 +1,5 @@
-"""Arithmetic expressions: a P task whose rule is one operation."""
+"""Arithmetic expressions: a P task whose rule is one operation.
+Rule: one task, which general programs play; none of its own stands here."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
 """Powers of a permutation by repeated squaring: the tree is exponential in the bits of the exponent.
+Rule: one task; what every task of a curriculum shares is in `tasks/curriculum.py`.
 
 `IterTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64."""
 

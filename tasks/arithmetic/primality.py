@@ -1,4 +1,5 @@
 """Primality in two decompositions: by intervals of possible divisors, which obfuscates, and by bases, which is stable.
+Rule: the tasks; claims are in `primality_claims.py`, who debates them in `primality_programs.py`.
 
 Barnes and Christiano 2020 (Debate update: obfuscated arguments problem) give the first as the example of an argument
 with one false part that nobody can find. The second is the strong probable prime test (Miller 1976; Rabin 1980)."""

@@ -1,4 +1,5 @@
-"""Programs that debate whether a number is prime. What they may compute is what they may read: a cell is one division."""
+"""Programs that debate whether a number is prime. What they may compute is what they may read: a cell is one division.
+Rule: programs alone; what the claims are, and how they are written, is in `primality_claims.py`."""
 
 import re
 from collections.abc import Iterable, Mapping

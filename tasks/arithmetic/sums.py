@@ -1,4 +1,5 @@
 """The sum of N integers: a P task whose judge may add two numbers only.
+Rule: one task and the programs of its bisection; sums over strings are in `wildcards.py`.
 
 Hubinger 2020 (AI safety via market making) uses it to tell protocols apart by what their judge must read."""
 

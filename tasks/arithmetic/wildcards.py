@@ -1,4 +1,5 @@
 """The sum of a function over all strings that match a pattern.
+Rule: one task; what every task of a curriculum shares is in `tasks/curriculum.py`.
 
 `SumTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64: strings of six letters. The paper caps sums at
 half the size; here they are exact."""

@@ -1,4 +1,5 @@
-"""The circuit value problem: what a Boolean circuit gives on an input. It is complete for P (Ladner 1975)."""
+"""The circuit value problem: what a Boolean circuit gives on an input. It is complete for P (Ladner 1975).
+Rule: the task and its judge; files are read in `files.py`, and the debates' rules are the protocols'."""
 
 import re
 from collections.abc import Iterator, Sequence

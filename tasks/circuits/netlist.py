@@ -1,4 +1,5 @@
-"""Combinational netlists with named signals, as circuit files hold them, and the circuits of fan-in two made of them."""
+"""Combinational netlists with named signals, as circuit files hold them, and the circuits of fan-in two made of them.
+Rule: signals and gates; no file format is known here, those are in `files.py`."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,5 @@
-"""Succinct circuit value: an EXP task. A description of O(k) bits stands for a circuit of 2^k gates and as great a depth."""
+"""Succinct circuit value: an EXP task. A description of O(k) bits stands for a circuit of 2^k gates and as great a depth.
+Rule: one task; circuits that are written out gate by gate are in `circuit_value.py`."""
 
 import re
 from collections.abc import Iterator

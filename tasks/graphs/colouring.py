@@ -1,4 +1,5 @@
 """Succinct 3-colouring: a NEXP task. A description of O(k) bits stands for a graph with 2^k vertices.
+Rule: the task alone; its programs are in `colouring_programs.py`.
 
 Succinct 3-colouring is NEXP-complete for graphs described by circuits (Papadimitriou and Yannakakis 1986). A witness, a
 colouring, is of exponential length, so nobody can state it; one who claims it can be asked for the colours of two

@@ -1,4 +1,5 @@
-"""Programs that are cross-examined about a colouring: claimants, true and false, their opponent, and the judge."""
+"""Programs that are cross-examined about a colouring: claimants, true and false, their opponent, and the judge.
+Rule: programs alone; whether a colouring is one is computed in `succinct_graph.py`."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
-"""Generalized geography: who wins a game of walking through a graph without returning (Schaefer 1978)."""
+"""Generalized geography: who wins a game of walking through a graph without returning (Schaefer 1978).
+Rule: the task and its judge; the game's moves and their order are the protocol's."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -1,4 +1,5 @@
-"""Does a claimed walk through a graph follow its edges? A P task that halves."""
+"""Does a claimed walk through a graph follow its edges? A P task that halves.
+Rule: one task; how a stretch is halved and debated is taken from `tasks/arithmetic/sums.py`."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
 """Reachability in a directed graph: the claim that halving settles (Savitch 1970; Irving et al. 2018).
+Rule: the task and its judge; the game's moves and their order are the protocol's.
 
 On a graph that is written out, as here, it is easy without a debate; the debate looks up one edge. The same debate
 decides graphs of 2^n vertices that only a program describes, which is all of PSPACE."""

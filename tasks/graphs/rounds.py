@@ -1,4 +1,5 @@
 """Questions about a graph whose published rules ask the question itself again, and the same rules counted in rounds.
+Rule: what the two forms share; no particular question about a graph stands here.
 
 In Christiano, Shlegeris and Amodei 2018 the step of a shortest path and the parent in a tree are found by asking a
 learner for the best neighbour that it knows (twice), drawing one neighbour at random, and keeping whichever is nearest.

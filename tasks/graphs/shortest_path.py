@@ -1,4 +1,5 @@
 """Shortest paths in a random directed graph.
+Rule: one task in both forms; what the forms are is in `rounds.py`.
 
 `GraphTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64. Their instances, but a step that no distance
 measures (a path one edge longer than the longest distance) is "inf" here, as its distance is."""

@@ -1,4 +1,5 @@
 """Which value a variable has when equations join the variables into trees, one of each tree's variables has a value.
+Rule: one task in both forms; what the forms are is in `rounds.py`.
 
 `EqualsTask` of Christiano, Shlegeris and Amodei 2018, whose size is 64. The paper caps depths; here they are exact."""
 

@@ -1,4 +1,5 @@
 """Formulas in conjunctive normal form, and the two text formats that they are exchanged in.
+Rule: text becomes formulas, with errors that name the line, and back again; nothing is solved here.
 
 DIMACS CNF is the format of the SAT competitions and of SATLIB (Hoos and Stuetzle 2000); QDIMACS 1.1 (2005) adds lines
 of quantifiers before the clauses. One reader reads both."""

@@ -1,4 +1,5 @@
-"""Satisfiability of 3-CNF formulas: the NP task, whose judge checks a witness that somebody else had to find."""
+"""Satisfiability of 3-CNF formulas: the NP task, whose judge checks a witness that somebody else had to find.
+Rule: one task and the programs of its consultancy; the solver is in `solver.py`, files are read in `dimacs.py`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,5 @@
 """A satisfiability solver for small formulas: what the strong side of a play uses to find a witness.
+Rule: clauses in, a witness out; no task, no question and no format is known here.
 
 Unit propagation and branching, after Davis, Logemann and Loveland 1962; it branches on the literal that occurs most in
 the shortest clauses, after the MOMS rule of Pretolani 1993."""

@@ -1,4 +1,5 @@
 """True quantified Boolean formulas: the task that is complete for PSPACE, and that debate decides.
+Rule: the task and its judge; the game is `protocols/games/qbf.py`, files are read in `dimacs.py`.
 
 Irving, Christiano and Amodei 2018 (arXiv 1805.00899) give the game; Gent and Walsh 1999 (Beyond NP: the QSAT phase
 transition) the instances, in which a clause has at most one universal literal."""

@@ -1,4 +1,5 @@
 """A Turing machine run to its end through pointers: a task in R, whose tape and running time nothing bounds beforehand.
+Rule: one task; machines are run in `turing_machines.py`, and pointers are the protocols'.
 
 The configuration is a stored message whose tape is two stacks of messages. A step opens two of them and writes two, so
 that a judge who reads O(1) cells follows a run of any length on a tape of any size: strong HCH (Christiano 2016)."""

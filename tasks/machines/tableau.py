@@ -1,4 +1,5 @@
 """Cells of a Turing machine's tableau: an EXP task whose questions stay short while the run is exponentially long.
+Rule: the task and its published form; machines are run in `turing_machines.py`.
 
 Hubinger 2020 (Weak HCH accesses EXP) shows with it that a judge who asks for single cells, one time step earlier each,
 can decide any language in EXP."""

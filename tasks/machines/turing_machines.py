@@ -1,4 +1,5 @@
-"""Turing machines as JSON values, and their direct simulation on a dict tape."""
+"""Turing machines as JSON values, and their direct simulation on a dict tape.
+Rule: it runs machines and looks up their table; no question is asked here."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,5 @@
 """Computations with a noisy oracle, as questions: is the answer True with probability at least 2/3, or at most 1/3?
+Rule: the tasks alone; what they compute is in `computations.py`, their programs in `programs.py`.
 
 They are what doubly-efficient debate is played on (Brown-Cohen, Irving and Piliouras 2023, arXiv 2311.14125). The
 oracle is a table of exact probabilities, so that the probability of the answer can be computed exactly. The programs that

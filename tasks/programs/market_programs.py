@@ -1,4 +1,5 @@
-"""Program agents of market making for any task: markets, adversaries and judges."""
+"""Program agents of market making for any task: markets, adversaries and judges.
+Rule: nothing of one task; the general programs of other protocols build on what is here."""
 
 import re
 from collections.abc import Iterable, Mapping

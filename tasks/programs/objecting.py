@@ -1,4 +1,5 @@
 """Programs that hold a recursive debate about any question with a local rule: debaters, and a judge of one path.
+Rule: one protocol's general programs; how rules are followed is in `market_programs.py`.
 
 A claim is written as lines "question=answer": what is claimed, then each answer that it follows from by the rule."""
 

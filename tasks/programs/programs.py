@@ -1,4 +1,5 @@
-"""Program agents that any task with a rule or a truth can seat, and which of them play which protocol."""
+"""Program agents that any task with a rule or a truth can seat, and which of them play which protocol.
+Rule: the overseers, and the table of who plays what; markets and objectors are in the files beside it."""
 
 from collections.abc import Callable, Iterable
 from functools import partial

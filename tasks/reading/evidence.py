@@ -1,4 +1,5 @@
 """Items of evidence with known weights, a judge that adds up what it is shown, and how far that moves it on the way.
+Rule: the task, its exact prices, and programs that show items; those that talk a judge round are in `persuasion.py`.
 
 Grace and Christiano (discussions of "buying truth from a liar" and of market making, 2020): an adversary that is paid
 for every move of the price gains by zig-zag, showing items for and against in turn, though the price ends where it was."""

@@ -1,4 +1,5 @@
 """Labelled images of digits: MNIST from its files, and the small digits that scikit-learn brings along.
+Rule: files become arrays and questions; no judge is trained, and no debate is played.
 
 LeCun, Cortes and Burges 1998 describe MNIST and its IDX format. Nothing is downloaded here."""
 

@@ -1,4 +1,5 @@
 """Evidence that only the speakers see, and a judge that can be talked into things: where persuasion and truth differ.
+Rule: the task and its programs; what comes of them by protocol is measured in `experiments/reproductions`.
 
 The questions are those of `evidence`. Here a speaker says what an item weighs, and may say what is not so; the judge
 cannot look at everything, gives what it did not check some credit, and is swayed by confidence and by length."""

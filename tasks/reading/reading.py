@@ -1,4 +1,5 @@
 """Questions about a passage that only some roles may read: the ten passages that ship with moot, and a user's own sets.
+Rule: texts and questions; no program stands here, as only people and models can read.
 
 The setting is hidden-passage reading (Parrish et al. 2022; Michael et al. 2023): debaters hold the passage and may
 quote it, and the judge sees only what they say. The passages were written for moot, and their licence is CC0-1.0."""

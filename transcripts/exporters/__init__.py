@@ -1,1 +1,2 @@
-"""Exporters: what a transcript can be written as, each in one file. None of them changes or plays anything."""
+"""Exporters: what a transcript can be written as.
+Rule of this room: each form in one file, and none of them changes or plays anything."""

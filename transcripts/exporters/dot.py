@@ -1,4 +1,5 @@
-"""Argument trees in Graphviz' DOT language."""
+"""Argument trees in Graphviz' DOT language.
+Rule: one form and its escapes; what a tree holds is in `document.py`, how lines are cut in `drawing.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Argument trees as GraphML, for yEd, Gephi, `networkx.read_graphml`, …, by networkx' own writer."""
+"""Argument trees as GraphML, for yEd, Gephi, `networkx.read_graphml`, …, by networkx' own writer.
+Rule: one form, with every attribute; what a tree holds is in `document.py`."""
 
 from __future__ import annotations
 

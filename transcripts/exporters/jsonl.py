@@ -1,4 +1,5 @@
-"""The events themselves, one a line, as they were recorded: also what a sealed transcript holds."""
+"""The events themselves, one a line, as they were recorded: also what a sealed transcript holds.
+Rule: bytes as they are, of a whole transcript; nothing is parsed or written anew."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`moot doctor` and `moot protocols`: what is here, and whether it works."""
+"""`moot doctor` and `moot protocols`: what is here, and whether it works.
+Rule: it looks and reports; nothing is repaired, and nobody is contacted whom no option names."""
 
 from __future__ import annotations
 

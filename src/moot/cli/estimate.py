@@ -1,4 +1,5 @@
 """The most calls and tokens that a run can take, found without calling anyone.
+Rule: it computes upper bounds and prints nothing; which seats and bounds there are is read in `plan.py`.
 
 `Protocol.most_moves` counts moves. Tokens come from a play on placeholders, by adding up what each request would show at
 its largest: UTF-8 bytes are an upper bound on tokens for byte-level vocabularies (every token covers a byte or more).

@@ -131,6 +131,14 @@ def test_what_comes_out_otherwise_is_still_found(file: str, event: str, fields: 
     assert caught.value.field == field
 
 
+def test_the_words_of_a_broken_rule_are_compared_in_version_2_alone() -> None:
+    assert moot.replay(golden("amplify-with-pointers", changed("rejected", rule="in other words")))
+    play = moot.load(Path(__file__).parent / "golden" / "v2" / "amplify-with-pointers.jsonl")
+    with pytest.raises(ReplayDivergence) as caught:
+        moot.replay(moot.Transcript(rewritten(play, changed("rejected", rule="in other words"))))
+    assert caught.value.field == "rule"
+
+
 def test_requests_are_compared_in_version_2_alone() -> None:
     other = changed("moved", request="0" * 32)
     assert not moot.replay(golden("debate", other)).requests_compared

@@ -75,7 +75,7 @@ def test_what_a_computation_may_not_do_is_said() -> None:
         return 7  # type: ignore[return-value]
 
     for made, says in (
-        (sleeps, "nothing but"),
+        (sleeps, "may await only"),
         (asks_more, r"more than its worst\(None\) = 1"),
         (number, "True or False"),
     ):

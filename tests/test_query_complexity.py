@@ -90,7 +90,7 @@ GOOD: dict[str, Any] = {"inputs": 2, "gates": [["AND", 0, 1]], "output": 2}
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"circuit": {**GOOD, "gates": [["MAJ", 0, 1]]}}, r"gate 2 is \['MAJ', 0, 1\]; a gate is a list of its kind"),
+        ({"circuit": {**GOOD, "gates": [["MAJ", 0, 1]]}}, r"gate 2 is \['MAJ', 0, 1\]; a gate lists its kind"),
         ({"circuit": {**GOOD, "gates": [["AND", 0, 1, 1]]}}, "AND takes 2: split a wider gate"),
         ({"circuit": {**GOOD, "gates": [["AND", 0, 2]]}}, "may take the nodes 0 to 1"),
         ({"circuit": {**GOOD, "gates": [["AND", 0, True]]}}, "may take the nodes 0 to 1"),
@@ -101,8 +101,8 @@ GOOD: dict[str, Any] = {"inputs": 2, "gates": [["AND", 0, 1]], "output": 2}
         ({"input": [1]}, "give a list of 2 times 0 or 1"),
         ({"input": [1, 2]}, "give a list of 2 times 0 or 1"),
         ({"input": [1, True]}, "give a list of 2 times 0 or 1"),
-        ({"circuit": {**GOOD, "gates": [[["AND"], 0, 1]]}}, "a gate is a list of its kind"),
-        ({"circuit": {**GOOD, "gates": [[]]}}, "a gate is a list of its kind"),
+        ({"circuit": {**GOOD, "gates": [[["AND"], 0, 1]]}}, "a gate lists its kind"),
+        ({"circuit": {**GOOD, "gates": [[]]}}, "a gate lists its kind"),
         ({"input": None}, "give a list of 2 times 0 or 1"),
     ],
 )

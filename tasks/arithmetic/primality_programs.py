@@ -77,9 +77,7 @@ class Estimator(Program, records=("prior", "divisions")):
 
     def __init__(self, task: PrimeFamily, prior: float = 0.5, divisions: int = 0) -> None:
         if not 0 < prior < 1 or divisions < 0:
-            raise UsageError(
-                f"an estimator needs a prior between 0 and 1, divisions from 0, not {prior} and {divisions}"
-            )
+            raise UsageError(f"an estimator needs a prior between 0 and 1, divisions from 0; not {prior}, {divisions}")
         self.task, self.prior, self.divisions = task, prior, divisions
 
     def act(self, request: Request) -> Estimate:

@@ -10,6 +10,7 @@ from typing import Any
 
 import broken
 import pytest
+from hypothesis import settings
 
 import moot
 from moot.protocols.amplification.approval import Approval
@@ -22,7 +23,9 @@ from moot.testing.checks.check import Law
 from moot.testing.checks.laws import LAWS, LawBroken
 from moot.testing.strategies import questions, sums
 
-FAST = 15
+FAST = (
+    10 if settings.default is None or settings.default.max_examples < 500 else 50
+)  # plays per law; the long set draws more
 
 OURS: dict[str, Protocol] = {
     "debate": moot.Debate(),

@@ -56,7 +56,7 @@ def test_two_players_have_a_closed_form(won: int, lost: int, drawn: int) -> None
     assert squares.difference("x", "y").value == pytest.approx(expected, abs=1e-3)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(tournaments())
 def test_the_likelihood_is_that_of_a_library(given: list[Pairing]) -> None:
     numpy, optimize = pytest.importorskip("numpy"), pytest.importorskip("scipy.optimize")
@@ -94,7 +94,7 @@ def test_a_logistic_regression_without_penalty_says_the_same(given: list[Pairing
         assert found[names[i]] - found[names[j]] == pytest.approx(SCALE * (fitted[i] - fitted[j]), abs=0.1)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(tournaments())
 def test_the_intervals_are_those_of_the_information(given: list[Pairing]) -> None:
     numpy = pytest.importorskip("numpy")
@@ -116,7 +116,7 @@ def test_the_intervals_are_those_of_the_information(given: list[Pairing]) -> Non
         assert (rating.high - rating.low) / 2 == pytest.approx(1.959964 * math.sqrt(inverse[index, index]), rel=1e-5)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(tournaments())
 def test_what_players_won_is_what_the_ratings_expect(given: list[Pairing]) -> None:
     """The fit of greatest likelihood gives everybody the number of wins that they had."""

@@ -44,8 +44,8 @@ PROTOCOLS: dict[str, Callable[[], moot.Protocol]] = {
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_a_text_protocol_is_decided_by_the_embedded_model(name: str, tmp_path: Path) -> None:
     protocol = PROTOCOLS[name]()
-    speaker = moot.Local(max_tokens=64, context=1024)
-    judge = ModelJudge(moot.Local(max_tokens=64, context=1024), "logprobs")
+    speaker = moot.Local(max_tokens=48, context=1024)
+    judge = ModelJudge(moot.Local(max_tokens=48, context=1024), "logprobs")
     question = CLUES if isinstance(protocol, moot.ClueOversight) else QUESTION
     seats: dict[str, Any] = {seat: judge if seat == "judge" else speaker for seat in protocol.roles(question)}
     if name == "double consultancy, apart":

@@ -72,7 +72,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     quiet = [HealthCheck.too_slow]  # the machine may be shared; slowness is what the benchmarks measure
-    settings.register_profile("ci", max_examples=60, derandomize=True, deadline=None, suppress_health_check=quiet)
+    settings.register_profile("ci", max_examples=50, derandomize=True, deadline=None, suppress_health_check=quiet)
     settings.register_profile("long", max_examples=500, deadline=None, suppress_health_check=quiet, print_blob=True)
     if not config.getoption("hypothesis_profile", None):
         settings.load_profile("long" if config.getoption("--long") else "ci")

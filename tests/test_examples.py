@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from import_kit import FIXTURES
 
+import moot.testing
 from moot.transcripts.formats.importing import format_named
 
 ROOT = Path(__file__).parent.parent
@@ -77,4 +78,7 @@ def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         if "class Defence" in block:
             assert len(block.strip().splitlines()) < 40
         exec(compile(block, f"README.md, block {number}", "exec", dont_inherit=True), names)
+    monkeypatch.setitem(
+        moot.testing.check_protocol.__kwdefaults__, "examples", 5
+    )  # examples/own_protocol.py runs them all
     names["test_defence"]()

@@ -78,7 +78,6 @@ def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         if "class Defence" in block:
             assert len(block.strip().splitlines()) < 40
         exec(compile(block, f"README.md, block {number}", "exec", dont_inherit=True), names)
-    monkeypatch.setitem(
-        moot.testing.check_protocol.__kwdefaults__, "examples", 5
-    )  # examples/own_protocol.py runs them all
+    defaults: Any = moot.testing.check_protocol.__kwdefaults__
+    monkeypatch.setitem(defaults, "examples", 5)  # examples/own_protocol.py plays them all
     names["test_defence"]()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import signal
@@ -71,6 +72,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.set_threshold(100_000, 50, 50)  # property tests make much that lives shortly, and few circles
     quiet = [HealthCheck.too_slow]  # the machine may be shared; slowness is what the benchmarks measure
     settings.register_profile("ci", max_examples=50, derandomize=True, deadline=None, suppress_health_check=quiet)
     settings.register_profile("long", max_examples=500, deadline=None, suppress_health_check=quiet, print_blob=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import anyio
 
@@ -35,8 +35,7 @@ def act_of(agent: object) -> Callable[[Request], Reply | Awaitable[Reply]]:
     act = getattr(agent, "act", None)
     for each in (act, None if isinstance(agent, type) else agent):
         if callable(each):
-            found: Callable[[Request], Reply | Awaitable[Reply]] = each
-            return found
+            return cast("Callable[[Request], Reply | Awaitable[Reply]]", each)
     raise UsageError(f"{agent!r} cannot take a seat: it is no function of a request and has no act(request) method")
 
 

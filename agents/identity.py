@@ -162,7 +162,8 @@ class _Reader:
                 return ["named", str(value.__module__), cls.__qualname__, reduced]
         if not isinstance(reduced, tuple):
             raise _Unseen
-        call, arguments, state, entries, items = (*reduced, None, None, None)[:5]
+        whole: tuple[Any, ...] = (*reduced, None, None, None)
+        call, arguments, state, entries, items = whole[:5]
         if isinstance(state, dict):
             cached = {name for base in cls.__mro__ for name, each in vars(base).items() if isinstance(each, _CACHED)}
             state = {key: each for key, each in state.items() if key not in cached}

@@ -121,8 +121,9 @@ class Endpoint:
         noted. Raises UnreadableAnswer, Refused (400, 401, 403, 404 and the like), AgentError when the endpoint cannot be
         reached or keeps failing, UsageError when MOOT_FORBID_REMOTE forbids the call.
         """
+        key = "" if cache is None else key_of(self.identity, body, call.step, call.seed)
         if cache is not None:
-            key, begun = key_of(self.identity, body, call.step, call.seed), time.perf_counter()
+            begun = time.perf_counter()
             if (stored := await cache.get(key)) is not None:
                 call.attempts += 1
                 return Attempt(call, body, begun, None).finish(wire.completion_from(stored, cached=True), read)
@@ -131,10 +132,12 @@ class Endpoint:
             raise UsageError(
                 f"{FORBID_REMOTE} is set and {self.base_url} is not on this machine: the call was not made"
             )
-        completion, tried = None, 0
-        while completion is None:
+        tried = 0
+        while True:
             call.reserve()
             completion, data, attempt = await self._attempt(body, call, prices, tried)
+            if completion is not None:
+                break
             tried += 1
         if cache is not None:
             await cache.put(key, data)

@@ -68,7 +68,8 @@ def scenes(transcript: Play) -> list[Scene]:
         name = event["event"]
         if name in ("moved", "rejected"):
             place = path_of(event["step"])
-            found.append((place, _scene(event, *put.get(event["step"], ({}, own)), own)))
+            brief, question = put.get(event["step"], ({}, own))
+            found.append((place, _scene(event, brief, question, own)))
         elif note := _note(event):
             if name in ("entered", "attempted"):
                 place = path_of(event["step"])

@@ -46,25 +46,25 @@ class Fault:
         message = "Rate limit reached for requests"
         return cls("status", 429, message, "requests", "rate_limit_exceeded", retry_after=retry_after)
 
-    server_error: ClassVar[Callable[[], Fault]]
+    server_error: ClassVar[partial[Fault]]
     """500."""
-    unauthorized: ClassVar[Callable[[], Fault]]
+    unauthorized: ClassVar[partial[Fault]]
     """401."""
-    no_schema: ClassVar[Callable[[], Fault]]
+    no_schema: ClassVar[partial[Fault]]
     """400: this endpoint does not take `response_format`."""
-    hang: ClassVar[Callable[[], Fault]]
+    hang: ClassVar[partial[Fault]]
     """No answer at all, until the client gives up or the server stops."""
-    cut_off: ClassVar[Callable[[], Fault]]
+    cut_off: ClassVar[partial[Fault]]
     """The head of the answer and half of its body; then the connection is closed."""
-    empty: ClassVar[Callable[[], Fault]]
+    empty: ClassVar[partial[Fault]]
     """A well-formed answer whose content is the empty string."""
-    malformed: ClassVar[Callable[[], Fault]]
+    malformed: ClassVar[partial[Fault]]
     """A well-formed answer whose content is a move cut in two: no valid JSON."""
-    length: ClassVar[Callable[[], Fault]]
+    length: ClassVar[partial[Fault]]
     """The first half of the content, with finish_reason "length"."""
-    no_usage: ClassVar[Callable[[], Fault]]
+    no_usage: ClassVar[partial[Fault]]
     """The right answer without `usage`: what it cost is unknown."""
-    no_choices: ClassVar[Callable[[], Fault]]
+    no_choices: ClassVar[partial[Fault]]
     """A well-formed answer with an empty list of choices."""
 
     @classmethod
@@ -112,7 +112,11 @@ class Fault:
                 status, after = int(name), float(value) if value else None
                 if status == 429:
                     return cls.rate_limit(after)
-                named = {401: cls.unauthorized, 404: cls.unknown_model, 500: cls.server_error}
+                named: dict[int, Callable[[], Fault]] = {
+                    401: cls.unauthorized,
+                    404: cls.unknown_model,
+                    500: cls.server_error,
+                }
                 return named[status]() if status in named and after is None else cls.http(status, retry_after=after)
             if name == "slow":
                 return cls.slow(float(value))

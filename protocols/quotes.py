@@ -173,11 +173,13 @@ def on_record(speech: Speech, passage: str | None, limit: Limit | None, quote_li
     if not text or text.isspace():
         raise Illegal("the speech is empty")
     parts = segments(text) if "<" in text else []
-    plain = "".join(segment.text for segment in parts) if parts else text
+    plain = "".join(part.text for part in parts) if parts else text
     if limit is not None and limit.measure(plain) > limit.most:
         text = limit.apply(plain if limit.over == "reject" else text)
         parts = segments(text) if parts else []
     quoted = [segment.text for segment in parts if segment.quote]
+    if not quoted:
+        return speech if text == speech.text and not speech.quotes else Speech(text=text)
     if quote_limit is not None and quote_limit.measure(stretch := "".join(quoted)) > quote_limit.most:
         quote_limit.model_copy(update={"over": "reject"}).apply(stretch)
     exact: list[Quote | None] = [None] * len(quoted)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
+from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
@@ -83,7 +84,7 @@ class Form:
 
     def schema(self, kind: type[Move]) -> Json:
         """The JSON schema of one kind."""
-        whole = strict(kind.model_json_schema(), () if self.length is not None else LENGTHS)
+        whole = _strict(kind, () if self.length is not None else LENGTHS)
         asked = kind.fields_asked(self.brief)
         fields = {name: self._field(name, hint, whole["properties"][name]) for name, hint in asked.items()}
         defs = whole.get("$defs", {}) if '"$ref"' in json.dumps(fields) else {}
@@ -308,3 +309,14 @@ def _tag(name: str) -> str:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no number")
+
+
+_STRICT: WeakKeyDictionary[type[Move], dict[tuple[str, ...], Json]] = WeakKeyDictionary()
+
+
+def _strict(kind: type[Move], without: tuple[str, ...]) -> Json:
+    """The strict schema of a kind, made once: pydantic takes longer over it than a call over all else. Not to be changed."""
+    known = _STRICT.setdefault(kind, {})
+    if without not in known:
+        known[without] = strict(kind.model_json_schema(), without)
+    return known[without]

@@ -1,4 +1,4 @@
-"""Scoring: the only place that opens the sealed truth.
+"""Scoring: what the sealed truth makes of a verdict.
 Rule: it scores verdicts by the truth; what debaters are paid is their protocol's, many plays are the experiments'."""
 
 from __future__ import annotations

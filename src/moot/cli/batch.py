@@ -174,7 +174,7 @@ async def _one(job: Job, agents: Mapping[str, Any], known: Mapping[str, Identity
                 path = job.path
                 transcript = await arun(job.protocol, job.sample, watched, seed=job.seed, out=path)
         outcome, seconds = transcript.outcome, round(time.perf_counter() - begun, 3)
-        problem = getattr(outcome, "cause", None) or getattr(outcome, "rule", None)
+        problem = next(filter(None, (getattr(outcome, name, None) for name in ("cause", "rule", "reason"))), None)
         believed = outcome.verdict.probabilities if isinstance(outcome, Decided) else None
         scored = believed is not None and job.sample.unseal() is not None
         return Row(job.pair, str(path), outcome.kind if outcome else "not ended", how, believed, correct(transcript), scored,

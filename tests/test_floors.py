@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -42,6 +43,11 @@ def files(parts: ModuleType) -> dict[str, Path]:
 def test_nothing_imports_upwards(parts: ModuleType) -> None:
     wrong = parts.upward(parts.edges(parts.package()))
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_very_next_floor_is_above(parts: ModuleType) -> None:
+    for low, high in pairwise(parts.FLOORS):
+        assert parts.upward({low: [(high, 1)]}) and not parts.upward({high: [(low, 1)]})
 
 
 def test_no_files_import_each_other_in_a_circle(parts: ModuleType) -> None:

@@ -211,3 +211,9 @@ def test_two_plug_ins_with_one_name_are_named(install: Install) -> None:
     assert {*found} == {("twice", "first"), ("twice", "second"), ("debate", "second")}
     assert "uninstall one of them" in (found["twice", "first"] or "")
     assert "two protocols are called 'debate': moot.protocols" in (found["debate", "second"] or "")
+
+
+def test_a_missing_package_of_our_own_is_no_empty_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "lost", registry.Kind("moot.lost", ("moot.tasks.lost",)))
+    with pytest.raises(moot.UsageError, match="moot's own moot.tasks.lost is missing"):
+        registry.names("lost")

@@ -202,12 +202,10 @@ def _own(kind: str) -> dict[str, list[str]]:
 
 def _files(package: str) -> Iterator[tuple[str, Path]]:
     """Every module of a package, or the module itself, with its file."""
-    with suppress(ModuleNotFoundError):
-        spec = find_spec(package)
-        if spec is None:
-            return
-        if spec.submodule_search_locations is None and spec.origin is not None:
-            yield package, Path(spec.origin)
-        for root in map(Path, spec.submodule_search_locations or ()):
-            for file in sorted(root.rglob("*.py")):
-                yield ".".join((package, *file.relative_to(root).with_suffix("").parts)).removesuffix(".__init__"), file
+    if (spec := find_spec(package)) is None:
+        raise UsageError(f"moot's own {package} is missing: install moot again")
+    if spec.submodule_search_locations is None and spec.origin is not None:
+        yield package, Path(spec.origin)
+    for root in map(Path, spec.submodule_search_locations or ()):
+        for file in sorted(root.rglob("*.py")):
+            yield ".".join((package, *file.relative_to(root).with_suffix("").parts)).removesuffix(".__init__"), file

@@ -11,7 +11,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench lint format paths check wheel pins clean
+.PHONY: help demo test test-all mutants bench lint format paths check wheel pins clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -46,6 +46,9 @@ test: $(VENV)/.dev ## the tests
 
 test-all: $(VENV)/.dev ## the tests, the long ones too
 	MOOT_FORBID_REMOTE=1 $(BIN)/python -m pytest -n 2 --dist worksteal --long
+
+mutants: $(VENV)/.dev ## do the tests notice faults? seeded mutants of the modules that matter most
+	$(BIN)/python .ci/mutants.py
 
 bench: $(VENV)/.dev ## the benchmarks, as a table
 	$(BIN)/python -m benchmarks.run

@@ -11,8 +11,10 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 import anyio
 
-from moot.protocols.engine.errors import UsageError
+from moot.agents.failing import cancellations, cancelled, contained, passes, take_back
+from moot.protocols.engine.errors import UsageError, said
 from moot.protocols.engine.moves import Move
+from moot.protocols.engine.replies import as_data
 from moot.protocols.engine.view import Request
 
 Reply = Move | dict[str, Any]
@@ -46,12 +48,12 @@ async def start_all(agents: Iterable[object]) -> None:
 
 
 async def close_all(agents: Iterable[object]) -> None:
-    """Call `close()` of every agent that has one. One that fails keeps no other from closing; the first failure is raised."""
-    failure: Exception | None = None
+    """Call `close()` of every agent that has one. Whatever one throws keeps no other from closing; the first is raised."""
+    failure: BaseException | None = None
     for call in _each("close", agents):
         try:
             await reply_of(call)
-        except Exception as error:
+        except BaseException as error:
             failure = failure or error
     if failure is not None:
         raise failure
@@ -63,22 +65,37 @@ def _each(what: str, agents: Iterable[object]) -> list[Callable[[], Any]]:
 
 
 async def reply_of(call: Callable[..., Any], *given: object) -> Any:
-    """What a function, plain or async, returns. Raises what it raises."""
-    reply = call(*given)
-    return await reply if not isinstance(reply, Move) and inspect.isawaitable(reply) else reply
+    """What a function, plain or async, returns. Raises what it raises; what is no Exception and does not come from outside
+    (a cancellation that nobody asked for, SystemExit) as a RuntimeError."""
+    before = cancellations()
+    try:
+        reply = call(*given)
+        return await reply if not isinstance(reply, Move) and inspect.isawaitable(reply) else reply
+    except BaseException as error:
+        raise contained(error, before) from error.__cause__
 
 
 async def together(calls: Sequence[Callable[[], Coroutine[Any, Any, None]]]) -> None:
     """Make these calls at the same time. Raises the first failure, alone; the others are then cancelled."""
-    try:
-        async with anyio.create_task_group() as group:
-            for call in calls:
-                group.start_soon(call)
-    except ExceptionGroup as failures:
-        first: BaseException = failures
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        raise first from None
+    failures: list[BaseException] = []
+
+    async def one(call: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await call()
+            await take_back()
+        except BaseException as error:
+            if cancelled():
+                if passes(error):
+                    raise
+                return  # what it made of being cancelled
+            failures.append(contained(error))
+            group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        for call in calls:
+            group.start_soon(one, call)
+    if failures:
+        raise failures[0]
 
 
 class Wrapper:
@@ -94,9 +111,16 @@ class Wrapper:
 
 
 def describe(agent: object) -> dict[str, Any]:
-    """What is recorded of an agent: its own `describe()`, or its name."""
+    """What is recorded of an agent, as JSON values: its own `describe()`, or its name, with the `problem` where its own
+    description failed."""
+    problem: dict[str, Any] = {}
     for own in _each("describe", [agent]):
-        return dict(own())
+        try:
+            return {str(key): value for key, value in as_data(dict(own())).items()}
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            problem = {"problem": as_data(f"describe() failed: {type(error).__name__}: {said(error)}")}
     name = getattr(agent, "__qualname__", None) or type(agent).__qualname__
     module = getattr(agent, "__module__", None) or type(agent).__module__
-    return {"agent": "program", "name": f"{module}:{name}"}
+    return {"agent": "program", "name": f"{module}:{name}", **problem}

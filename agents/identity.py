@@ -3,9 +3,9 @@
 Rule of this file: it reads agents and never calls one; what cannot be seen whole has no identity.
 
 A model's identity is its name, its sampling and its prompts, not its host, key or price. A program's is its source, its
-defaults, the values that it captured and its attributes, each with an identity of its own, or else the version that it
-states itself: an attribute `identity`, or a method `identity()`, of JSON values. **Helpers that a program calls elsewhere,
-and globals that it reads, are not seen**: whoever edits those states a version. A program with neither source nor
+defaults, the values that it captured and its attributes, what it names of its own module (functions, classes, constants), each
+with an identity of its own, or else the version that it states itself: an attribute `identity`, or a method `identity()`, of
+JSON values. **What it calls in other modules, and globals that change, are not seen**: whoever edits those states a version. A program with neither source nor
 version has no identity, and nothing of it is reused.
 """
 
@@ -123,7 +123,23 @@ class _Reader:
             return ["stated", self.read(stated)]
         if _known(function):
             return ["named", function.__module__, function.__qualname__]
-        return ["function", _source(function.__code__), *map(self.read, _held(function))]
+        helpers = self._helpers(function)
+        return [
+            "function",
+            _source(function.__code__),
+            *map(self.read, _held(function)),
+            *([helpers] if helpers else []),
+        ]
+
+    def _helpers(self, function: FunctionType) -> list[Any]:
+        """What a function names of its own module: functions, classes, and constants of plain types."""
+        found = []
+        for name in sorted(_names(function.__code__)):
+            value = function.__globals__.get(name)
+            own = callable(value) and getattr(value, "__module__", None) == function.__module__
+            if own or isinstance(value, (str, int, float, bytes, tuple, frozenset)):
+                found.append([name, self.read(value)])
+        return found
 
     def _class(self, cls: type) -> Any:
         """A class by its source, what its methods have for defaults and captured, and its bases."""
@@ -132,8 +148,11 @@ class _Reader:
         held = {}
         for name, method in vars(cls).items():
             method = getattr(method, "__func__", None) or getattr(method, "fget", None) or method
-            if isinstance(method, FunctionType) and method.__module__ == cls.__module__ and any(_held(method)):
-                held[name] = _held(method)
+            if isinstance(method, FunctionType) and method.__module__ == cls.__module__:
+                if any(kept := _held(method)):
+                    held[name] = kept
+                if helpers := self._helpers(method):
+                    held[f"{name} names"] = Identity(helpers)
         return ["class", _source(cls), self.read(held), *map(self.read, cls.__bases__)]
 
     def _object(self, value: Any) -> Any:
@@ -145,9 +164,9 @@ class _Reader:
                 said = stated()
             elif stated is None:
                 reduced = dispatch_table[cls](value) if cls in dispatch_table else value.__reduce_ex__(4)
-        except RecursionError:
+        except (RecursionError, KeyboardInterrupt):
             raise
-        except Exception:
+        except BaseException:
             raise _Unseen from None
         if isinstance(said, Identity):
             return said.value
@@ -174,6 +193,12 @@ class _Reader:
 
 def _held(function: FunctionType) -> tuple[Any, ...]:
     return function.__defaults__, function.__kwdefaults__, function.__closure__
+
+
+def _names(code: CodeType) -> set[str]:
+    """The names that a function's code takes from outside itself, those of functions inside it too."""
+    inner = (each for each in code.co_consts if isinstance(each, CodeType))
+    return set(code.co_names).union(*map(_names, inner))
 
 
 def _content(cell: CellType) -> Any:

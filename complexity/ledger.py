@@ -31,6 +31,7 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
     children: dict[str, int] = {}
     scopes: list[str] = []
     graph, root = QuestionGraph(), ""
+    charged: Mapping[str, Any] | None = None
     for event in events:
         name = event["event"]
         if name == "started":
@@ -64,6 +65,11 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
         elif name == "charged":
             if event["measure"] == "queries" and event["seat"] in seats:
                 seats[event["seat"]].queries += event["amount"]
+                charged = event
+        elif name == "ended":  # what crossed the limit was refused, and not spent
+            outcome = event["outcome"]
+            if charged is not None and outcome["kind"] == "exhausted" and outcome["step"] == charged["step"]:
+                seats[charged["seat"]].queries -= charged["amount"]
         elif name == "flipped":
             flips += 1
         elif name == "failed":
@@ -135,7 +141,7 @@ def _grow(
 ) -> None:  # fmt: skip
     step, size, under = event["step"], event["size"], event["under"]
     parent = scope_of(step, scopes) if under == ROOT else under
-    depth, path = place[parent]
+    depth, path = place.get(parent, (0, 0))  # what answers a step outside the tree counts as an answer to the question
     place[step] = (depth + 1, path + size)
     children[parent] = children.get(parent, 0) + 1
     tree.nodes += 1

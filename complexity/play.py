@@ -21,7 +21,8 @@ ROOT = "q"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One recorded move. `move` is its JSON form as it went on the record; `raw` as it was given, where that differs."""
+    """One recorded move. `move` is its JSON form as it went on the record; `raw` as it was given, where that differs. remark: the
+    rule that it breaks, which another system let pass."""
 
     step: str
     seat: str
@@ -32,6 +33,7 @@ class Step:
     size: int
     request: str
     reads: int
+    remark: str | None = None
 
 
 def reads_in(event: Mapping[str, Any]) -> int | None:

@@ -117,7 +117,7 @@ def number(value: int | float | None) -> str:
     """A number as it stands in a table: whole ones with thin groups, others with four digits; None is "unknown"."""
     if value is None:
         return "unknown"
-    if isinstance(value, int) or value == int(value):
+    if value == int(value):
         return f"{int(value):,}".replace(",", "\u202f") if abs(value) >= 10000 else str(int(value))
     return f"{value:.4g}" if abs(value) < 10000 else f"{value:.0f}"
 

@@ -5,10 +5,13 @@ Rule of this file: it knows no protocol, format or kind of agent by name; what n
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import math
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
@@ -17,46 +20,63 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.lowlevel
+from pydantic import ValidationError
 
 from moot.agents.base import act_of, close_all, describe, start_all
+from moot.agents.failing import cancelled, contained, interrupts, passes, take_back
 from moot.agents.identity import fingerprints, protocol_fingerprint
+from moot.agents.people.terminal import warn
+from moot.agents.prompts.values import UnreadableAnswer
+from moot.play.clock import Clock
 from moot.protocols.engine import __version__
 from moot.protocols.engine.base import Protocol, record_of
-from moot.protocols.engine.errors import BudgetExceeded, MootError, ReplayDivergence, UsageError
+from moot.protocols.engine.errors import BudgetExceeded, MootError, ReplayDivergence, UsageError, said
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
+from moot.protocols.engine.outcomes import Errored
 from moot.protocols.engine.question import Question, Sample
+from moot.protocols.engine.replies import as_data, printable
 from moot.protocols.engine.view import Request
 from moot.transcripts.events import FORMAT, PLAYED, VERSION, EventLog
-from moot.transcripts.store import Writer
+from moot.transcripts.store import Fsync, Writer
 from moot.transcripts.transcript import Transcript
 from moot.transcripts.truth import sealed
+from moot.transcripts.wellformed import noted
 
 if TYPE_CHECKING:
     from moot.transcripts.replay import Recording
 
 _Begun = tuple[str, Request, Awaitable[Any]]  # a step whose agent was called, and its reply, which is awaited
+_OWN = ("event", "step", "seat", "meta", "chain")  # fields of an event that an agent's note cannot set
+_SHARE = 0.02  # seconds that agents which never wait may keep the loop
 
 
 class Driver:
-    """Runs one game to its end. `recording` answers the steps that it holds; the rest goes to the agents in `seats`."""
+    """Runs one game to its end. `recording` answers the steps that it holds; the rest goes to the agents in `seats`.
+
+    Whatever an agent throws, of whatever class, is a failure at its step. Two things are not: a cancellation from outside,
+    after which the play can be resumed, and KeyboardInterrupt, which is taken for Ctrl-C wherever it is raised.
+    """
 
     def __init__(
         self, game: Game, seats: Mapping[str, Any], log: EventLog, recording: Recording | None = None, stale: bool = False,
     ) -> None:  # fmt: skip
         self.game, self.log, self.recording, self.stale = game, log, recording, stale
-        self.agents = seats.values()
+        self.agents: dict[int, tuple[str, Any]] = {}  # each once, with the first of its seats
+        for seat, agent in seats.items():
+            self.agents.setdefault(id(agent), (seat, agent))
+        self.started: list[tuple[str, Any]] = []
         self.acts = {seat: act_of(agent) for seat, agent in seats.items()}
-        self.failure: MootError | None = None
-        self._asked: set[str] = set()
-        self._count = 0
+        self.failure: BaseException | None = None
+        self._asked: dict[str, Awaitable[Any]] = {}  # the replies under way, by step
+        self._due = 0.0
 
     async def run(self) -> None:
         """Drive until the outcome, between the agents' `start()` and `close()`. What is cancelled is recorded as such."""
         game = self.game
+        game.start()
         try:
-            await start_all(self.agents)
-            game.start()
+            await self._start()
             while game.outcome is None:
                 await self._round()
         except MootError:
@@ -66,44 +86,70 @@ class Driver:
                 self.log.event("cancelled", {"steps": list(game.open)}, {"at": now()})
             raise
         finally:
-            game.close()
-            with anyio.CancelScope(shield=True):
-                await close_all(self.agents)
+            try:
+                game.close()
+            finally:
+                await self._close()
+
+    async def _start(self) -> None:
+        """Start the agents. Where one fails, that is the outcome; a UsageError is raised, as nobody has moved yet."""
+        for seat, agent in self.agents.values():
+            self.started.append((seat, agent))
+            try:
+                await start_all([agent])
+            except UsageError:
+                raise
+            except Exception as error:
+                return self.game.end(Errored(step="", cause=printable(cause(error, seat, "failed to start"))))
+
+    async def _close(self) -> None:
+        """Close every agent that was started. One that fails is warned of: it changes nothing of what was said."""
+        stopped: BaseException | None = None
+        with anyio.CancelScope(shield=True):
+            for seat, agent in self.started:
+                try:
+                    await close_all([agent])
+                except Exception as error:
+                    warn(f"{cause(error, seat, 'failed to close')}; the play is kept")
+                except BaseException as error:
+                    stopped = error
+        if stopped is not None:
+            raise stopped
 
     async def _round(self) -> None:
-        """Serve what is open: agents that answer at once first, then all that must be awaited, together."""
+        """Serve what is open: agents that answer at once first, then all that must be awaited, together.
+
+        Each is awaited in a task that is started for it, so that a cancellation which its own libraries cause ends there.
+        """
         game = self.game
-        self._count += 1
-        if self._count % 256 == 0:
+        if time.perf_counter() > self._due:
             await anyio.lowlevel.checkpoint()
+            self._due = time.perf_counter() + _SHARE
         waiting: list[_Begun] = []
         try:
             for step in list(game.open):
                 if game.outcome is None and (begun := self._begin(step)) is not None:
                     waiting.append(begun)
-        except MootError:
-            _drop(waiting)
-            raise
-        if game.outcome is not None:
-            _drop(waiting)
-        elif len(waiting) == len(game.open) == 1:
-            await self._finish(*waiting[0])
-        elif waiting:
-            async with anyio.create_task_group() as group:
-                for begun in waiting:
-                    group.start_soon(self._branch, begun, group)
-            if self.failure is not None:
-                raise self.failure
+            if game.outcome is None and waiting:
+                async with anyio.create_task_group() as group:
+                    for begun in waiting:
+                        group.start_soon(self._branch, begun, group)
+        finally:
+            _drop(self._asked)
+        if self.failure is not None:
+            raise self.failure
 
     async def _branch(self, begun: _Begun, group: Any) -> None:
         """One step of several in flight; what opens once it is answered joins the group."""
         try:
             await self._finish(*begun)
-            for step in list(self.game.open):
+            for step in () if cancelled() else list(self.game.open):
                 if step not in self._asked and self.game.outcome is None and (more := self._begin(step)) is not None:
                     group.start_soon(self._branch, more, group)
-        except MootError as error:
-            self.failure = error
+        except BaseException as error:
+            if passes(error):
+                raise
+            self.failure = self.failure or error
             group.cancel_scope.cancel()
         if self.game.outcome is not None:
             group.cancel_scope.cancel()
@@ -129,13 +175,16 @@ class Driver:
                 if account is not None:
                     account.check("calls", 1)
                 reply = act(request)
-            except Exception as error:
+                awaited = reply if not isinstance(reply, Move) and inspect.isawaitable(reply) else None
+            except BaseException as error:
+                if interrupts(error):
+                    raise contained(error) from None
                 self._failed(step, error, request)
                 return None
-            if not isinstance(reply, Move) and inspect.isawaitable(reply):
-                self._asked.add(step)
+            if awaited is not None:
+                self._asked[step] = awaited
                 self.log.event("asked", {"step": step, "seat": request.seat, "request": request.digest}, {"at": now()})
-                return step, request, reply
+                return step, request, awaited
             spent = None
             if account is not None and account.left("seconds") is not None:
                 spent = {"seconds": time.perf_counter() - begun}
@@ -148,22 +197,32 @@ class Driver:
         while True:
             account = game.account(step) if step in game.open else None
             left = account.left("seconds") if account is not None else None
-            begun = time.perf_counter()
+            clock = request.budget.clock = Clock()
             try:
-                move = await (reply if left is None else _within(reply, left))
-            except Exception as error:
+                move = await (reply if left is None else _within(reply, left, clock))
+            except BaseException as error:
+                if cancelled():  # from outside, whatever the agent has made of it
+                    if passes(error):
+                        raise
+                    while cancelled():  # asked again, an agent that fails at once would fail for ever
+                        await anyio.lowlevel.checkpoint()
+                if interrupts(error):
+                    raise contained(error) from None
                 if game.outcome is None:
                     self._failed(step, error, request)
                 return
             finally:
-                self._asked.discard(step)
+                self._asked.pop(step, None)
+                await take_back()
             if game.outcome is not None:
                 return
-            seconds = time.perf_counter() - begun
+            seconds = clock.seconds
             spent: dict[str, float] = dict(request.budget.spent) if account is not None else {}
             if left is not None:
                 spent["seconds"] = min(seconds, float(left))
             meta: dict[str, Any] = {"seconds": round(seconds, 6), **({"spent": spent} if spent else {})}
+            if clock.waited:
+                meta["waited"] = round(clock.waited, 6)
             if game.answer(step, move, reads=request.budget.reads, spent=spent, meta=meta) or step not in game.open:
                 return
             again = self._begin(step)
@@ -171,12 +230,17 @@ class Driver:
                 return
             step, request, reply = again
 
-    def _failed(self, step: str, error: Exception, request: Request) -> None:
-        """End the play: the seat is exhausted, or it failed."""
+    def _failed(self, step: str, error: BaseException, request: Request) -> None:
+        """End the play: the seat is exhausted, what it said cannot be read, or it failed."""
+        reads = request.budget.reads
         if isinstance(error, BudgetExceeded):
-            self.game.exhaust(step, error, request.budget.reads)
-        else:
-            self.game.fail(step, cause(error, request), request.budget.reads)
+            try:
+                return self.game.exhaust(step, error, reads)
+            except (AttributeError, ValidationError):
+                pass  # made by the agent, of something else than a measure and numbers
+        if isinstance(error, UnreadableAnswer):
+            return self.game.unreadable(step, said(error), reads)
+        self.game.fail(step, cause(error, request.seat), reads)
 
     def _again(self, step: str) -> bool:
         """Answer a step from the recording. False when it does not hold it, and the agents must."""
@@ -195,7 +259,8 @@ class Driver:
             meta["stale"] = True
         if recorded.spent:
             meta["spent"] = dict(recorded.spent)
-        self.game.answer(step, recorded.reply, reads=recorded.reads, spent=recorded.spent, meta=meta)
+        said = recorded.reply
+        self.game.answer(step, said, reads=recorded.reads, spent=recorded.spent, meta=meta, history=recorded.history)
         return True
 
     def _note(self, step: str) -> Callable[[dict[str, Any]], None]:
@@ -206,32 +271,47 @@ class Driver:
             name = str(fields.pop("event", "attempted"))
             if name in PLAYED or name == "resumed":
                 raise UsageError(f"seat {seat} notes an event {name!r}, which the play itself records; rename it")
+            fields = as_data(fields)
+            if not re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", name):
+                raise UsageError(f"seat {seat} notes an event {name!r}; a name is 1 to 40 of a-z, 0-9, - and _")
+            if taken := [field for field in _OWN if field in fields]:
+                raise UsageError(f"seat {seat} notes an event {name!r} with a field {taken[0]!r} of the log; rename it")
+            noted({"event": name, "step": step, "seat": seat, **fields}, self.game.roles)
             self.log.event(name, {"step": step, "seat": seat, **fields}, {"at": now()})
 
         return note
 
 
-async def _within(reply: Awaitable[Any], left: float) -> Any:
-    """The reply, if it comes within `left` seconds. Raises BudgetExceeded otherwise."""
-    begun = time.perf_counter()
-    with anyio.move_on_after(left):
-        return await reply
-    raise BudgetExceeded("seconds", math.ceil((time.perf_counter() - begun) * 1000) / 1000, left)
+async def _within(reply: Awaitable[Any], left: float, clock: Clock) -> Any:
+    """The reply, if it comes within `left` seconds of the seat's own time. Raises BudgetExceeded otherwise, whatever it
+    makes of being stopped."""
+    with anyio.CancelScope(deadline=anyio.current_time() + left) as scope:
+        clock.scope = scope
+        try:
+            return await reply
+        except Exception:
+            if not scope.cancel_called:
+                raise
+    raise BudgetExceeded("seconds", math.ceil(clock.seconds * 1000) / 1000, left)
 
 
-def _drop(waiting: list[_Begun]) -> None:
-    for _, _, reply in waiting:
+def _drop(replies: dict[str, Awaitable[Any]]) -> None:
+    """Let go of replies that nobody awaits any more."""
+    for reply in replies.values():
         if inspect.iscoroutine(reply):
             reply.close()
+        elif isinstance(reply, asyncio.Future):
+            reply.cancel()
+    replies.clear()
 
 
-def cause(error: BaseException, request: Request) -> str:
+def cause(error: BaseException, seat: str, what: str = "failed") -> str:
     """An agent's failure in one line: what, and where in its code."""
     if isinstance(error, MootError):
-        return str(error)
+        return said(error)
     last = [*walk_tb(error.__traceback__)][-1:]
     place = "".join(f" ({Path(frame.f_code.co_filename).name}:{line})" for frame, line in last)
-    return f"seat {request.seat} failed: {type(error).__name__}: {error}{place}"
+    return f"seat {seat} {what}: " + f"{type(error).__name__}: {said(error)}".removesuffix(": ") + place
 
 
 def now() -> str:
@@ -242,27 +322,28 @@ def now() -> str:
 async def play(
     protocol: Protocol, sample: Sample, seats: Mapping[str, Any], *, seed: int, out: Path | str | None,
     bounds: Mapping[str, Mapping[str, int | float]], recording: Recording | None = None, stale: bool = False,
-    parent: Mapping[str, Any] | None = None,
+    parent: Mapping[str, Any] | None = None, fsync: Fsync = "ended",
 ) -> Transcript:  # fmt: skip
     """Play a game to its end, with what `recording` holds and live agents for the rest, and return the transcript."""
     question = sample.question
-    lines: list[bytes] = []
-    writer = Writer(recordable(out)) if out is not None else None
-    log = EventLog(writer or lines.append)
-    try:
-        game = Game(protocol, question, seed=seed, bounds=bounds, recorder=log)
+    with closing(Game(protocol, question, seed=seed, bounds=bounds)) as game:
         described = {seat: describe(agent) for seat, agent in seats.items()}
         meta: dict[str, Any] = {"moot": __version__, "at": now(), "seats": described}
-        if writer is not None:  # what no file holds is not looked for later; as the agents are before the first call
+        if out is not None:  # what no file holds is not looked for later; as the agents are before the first call
             meta |= {"identities": fingerprints(seats), "protocol_identity": protocol_fingerprint(protocol)}
         meta |= ({"parent": dict(parent)} if parent else {}) | sealed(sample)
         if sample.task is not None:
             meta["task"] = sample.task
-        log.event("started", header(protocol, question, seed, bounds), meta)
-        await Driver(game, seats, log, recording, stale).run()
-    finally:
-        if writer is not None:
-            writer.close()
+        started = header(protocol, question, seed, bounds)
+        lines: list[bytes] = []
+        writer = Writer(recordable(out), fsync=fsync) if out is not None else None
+        log = game.recorder = EventLog(writer or lines.append)
+        try:
+            log.event("started", started, meta)
+            await Driver(game, seats, log, recording, stale).run()
+        finally:
+            if writer is not None:
+                writer.close()
     return Transcript(path=out) if out is not None else Transcript(lines)
 
 

@@ -22,15 +22,17 @@ from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.transcripts.events import VERSION, EventLog, chain_of
 from moot.transcripts.replay import Recording, Replay
-from moot.transcripts.store import Writer, repair
+from moot.transcripts.store import Fsync, Writer, repair
 from moot.transcripts.transcript import Transcript
 
 
-async def aresume(path: Path | str, seats: Seats, *, protocol: Protocol | None = None) -> Transcript:
-    """Take up an unfinished transcript where it broke off; no call that was completed is made again.
+async def aresume(
+    path: Path | str, seats: Seats, *, protocol: Protocol | None = None, fsync: Fsync = "ended"
+) -> Transcript:
+    """Take up an unfinished transcript where it broke off; no step whose move is recorded is asked again.
 
     seats: seat or role to agent, as for `arun`. protocol: the one to run, when it cannot be found by its recorded name.
-    A torn last line is cut off first. A play that ended in Errored is taken up at the step that failed.
+    fsync: as for `arun`. A torn last line is cut off first. A play that ended in Errored is taken up at the step that failed.
     Raises UsageError when it has ended otherwise or is of an older version (a file holds one version; fork it),
     ReplayDivergence when the protocol no longer does what was recorded.
     """
@@ -41,7 +43,7 @@ async def aresume(path: Path | str, seats: Seats, *, protocol: Protocol | None =
         raise UsageError(f"{path} is sealed, so it has ended; fork it instead")
     if not path.exists():
         raise UsageError(f"there is no transcript {path}")
-    writer = Writer(path, append=True)
+    writer = Writer(path, append=True, fsync=fsync)
     try:
         transcript = Transcript(path=path)
         if transcript.version != VERSION:
@@ -74,8 +76,9 @@ async def aresume(path: Path | str, seats: Seats, *, protocol: Protocol | None =
 
 
 async def afork(
-    transcript: Transcript, at: str, seats: Seats, *, out: Path | str | None = None, protocol: Protocol | None = None
-) -> Transcript:
+    transcript: Transcript, at: str, seats: Seats, *, out: Path | str | None = None, protocol: Protocol | None = None,
+    fsync: Fsync = "ended",
+) -> Transcript:  # fmt: skip
     """Play the recording up to step `at`, then go on live with `seats`, into a new transcript.
 
     Steps that come before `at` in the order of paths are taken from the recording. seats: seat or role to agent, of those
@@ -93,13 +96,13 @@ async def afork(
     agents = seated(roles, seats, protocol.name, some=True)
     return await play(
         protocol, transcript.sample, agents, seed=transcript.seed, out=out, recording=Recording(transcript, before=at, protocol=protocol),
-        bounds={**transcript.bounds, **bounds_of(agents, transcript.question)}, parent=_parent(transcript, at),
+        bounds={**transcript.bounds, **bounds_of(agents, transcript.question)}, parent=_parent(transcript, at), fsync=fsync,
     )  # fmt: skip
 
 
 async def arejudge(
     transcript: Transcript, judge: Any, *, seats: Seats | None = None, out: Path | str | None = None, stale: bool = False,
-    protocol: Protocol | None = None,
+    protocol: Protocol | None = None, fsync: Fsync = "ended",
 ) -> Transcript:  # fmt: skip
     """The same play before another judge (the overseer of amplification): every step of its seat is asked again, all else
     is as recorded.
@@ -118,7 +121,7 @@ async def arejudge(
     return await play(
         protocol, transcript.sample, agents, seed=transcript.seed, out=out,
         recording=Recording(transcript, without=judges, protocol=protocol), stale=stale,
-        bounds={**kept, **bounds_of(agents, transcript.question)}, parent=_parent(transcript, "judge"),
+        bounds={**kept, **bounds_of(agents, transcript.question)}, parent=_parent(transcript, "judge"), fsync=fsync,
     )  # fmt: skip
 
 
@@ -146,23 +149,26 @@ def _parent(transcript: Transcript, at: str) -> dict[str, Any]:
 
 
 def resume(
-    path: Path | str, seats: Seats, *, protocol: Protocol | None = None, backend: Backend = "asyncio"
-) -> Transcript:
+    path: Path | str, seats: Seats, *, protocol: Protocol | None = None, fsync: Fsync = "ended",
+    backend: Backend = "asyncio",
+) -> Transcript:  # fmt: skip
     """`aresume`, from ordinary code or a notebook cell."""
-    return in_loop(lambda: aresume(path, seats, protocol=protocol), backend)
+    return in_loop(lambda: aresume(path, seats, protocol=protocol, fsync=fsync), backend)
 
 
 def fork(
     transcript: Transcript, at: str, seats: Seats, *, out: Path | str | None = None, protocol: Protocol | None = None,
-    backend: Backend = "asyncio",
+    fsync: Fsync = "ended", backend: Backend = "asyncio",
 ) -> Transcript:  # fmt: skip
     """`afork`, from ordinary code or a notebook cell."""
-    return in_loop(lambda: afork(transcript, at, seats, out=out, protocol=protocol), backend)
+    return in_loop(lambda: afork(transcript, at, seats, out=out, protocol=protocol, fsync=fsync), backend)
 
 
 def rejudge(
     transcript: Transcript, judge: Any, *, seats: Seats | None = None, out: Path | str | None = None, stale: bool = False,
-    protocol: Protocol | None = None, backend: Backend = "asyncio",
+    protocol: Protocol | None = None, fsync: Fsync = "ended", backend: Backend = "asyncio",
 ) -> Transcript:  # fmt: skip
     """`arejudge`, from ordinary code or a notebook cell."""
-    return in_loop(lambda: arejudge(transcript, judge, seats=seats, out=out, stale=stale, protocol=protocol), backend)
+    return in_loop(
+        lambda: arejudge(transcript, judge, seats=seats, out=out, stale=stale, protocol=protocol, fsync=fsync), backend
+    )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,12 +14,14 @@ from typing import Any, Literal, TypeVar
 
 import anyio
 import anyio.lowlevel
+from anyio.from_thread import start_blocking_portal
 
 from moot.play.driver import play
 from moot.play.seats import Seats, bounds_of, seated
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import MootError, UsageError
 from moot.protocols.engine.question import Question, Sample
+from moot.transcripts.store import Fsync
 from moot.transcripts.transcript import Transcript
 
 Backend = Literal["asyncio", "trio"]
@@ -30,17 +31,19 @@ T = TypeVar("T")
 
 async def arun(
     protocol: Protocol, sample: Sample | Question, seats: Seats, *, seed: int = 0, out: Path | str | None = None,
-    bounds: Bounds | None = None,
+    bounds: Bounds | None = None, fsync: Fsync = "ended",
 ) -> Transcript:  # fmt: skip
     """Play a protocol on a question with agents in its seats, and return the transcript.
 
     seats: seat or role to agent: an object with `act(request)`, a function of a request, sync or async, or the text that
     the command line would take ("local", "openai:MODEL"). A role seats its agent at every seat of that role that is not
     named itself. seed: decides every coin. out: a file to record to as it happens; without one the transcript stays in
-    memory. bounds: limits per seat, instead of those that the seated agents carry.
+    memory. bounds: limits per seat, instead of those that the seated agents carry. fsync: what a file
+    survives a loss of power with, "ended": all of it once the play has ended; "event": every event.
 
     Raises UsageError on bad arguments, questions or files, ProtocolError when the protocol itself is wrong. A failing
-    agent raises nothing: the outcome is then Errored, Forfeited or Exhausted.
+    agent raises nothing, whatever it throws: the outcome is then Errored, Unreadable, Forfeited or Exhausted. Cancelled from
+    outside, or stopped by Ctrl-C (which an agent's KeyboardInterrupt is taken for), a play can be resumed.
     """
     protocol, sample = checked(protocol), Sample(sample) if isinstance(sample, Question) else sample
     if not isinstance(sample, Sample):
@@ -50,15 +53,15 @@ async def arun(
     question = sample.question
     agents = seated(protocol.roles(question), seats, protocol.name)
     limits = bounds_of(agents, question) if bounds is None else {seat: dict(of) for seat, of in bounds.items()}
-    return await play(protocol, sample, agents, seed=seed, out=out, bounds=limits)
+    return await play(protocol, sample, agents, seed=seed, out=out, bounds=limits, fsync=fsync)
 
 
 def run(
     protocol: Protocol, sample: Sample | Question, seats: Seats, *, seed: int = 0, out: Path | str | None = None,
-    bounds: Bounds | None = None, backend: Backend = "asyncio",
+    bounds: Bounds | None = None, fsync: Fsync = "ended", backend: Backend = "asyncio",
 ) -> Transcript:  # fmt: skip
     """`arun`, from ordinary code or a notebook cell. backend: the event loop that the agents' calls run in."""
-    return in_loop(lambda: arun(protocol, sample, seats, seed=seed, out=out, bounds=bounds), backend)
+    return in_loop(lambda: arun(protocol, sample, seats, seed=seed, out=out, bounds=bounds, fsync=fsync), backend)
 
 
 def checked(protocol: Protocol) -> Protocol:
@@ -80,8 +83,9 @@ def in_loop(call: Callable[[], Coroutine[Any, Any, T]], backend: Backend = "asyn
     try:
         if not _inside():
             return anyio.run(call, backend=backend)
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(lambda: anyio.run(call, backend=backend)).result()
+        with start_blocking_portal(backend) as portal:  # which Ctrl-C here cancels
+            found: T = portal.call(call)
+            return found
     except MootError as error:
         raise error from None
 

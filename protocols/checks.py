@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.errors import Illegal, UsageError, standing
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Answer, Move, Verdict
 from moot.protocols.engine.outcomes import Decided
@@ -48,7 +48,10 @@ def fill(move: M, **fields: Any) -> M:
 
 def shortened(move: M, limit: Limit | None) -> M:
     """The move with its `text` within the limit. Raises Illegal where the limit rejects."""
-    return move if limit is None or not move.text else fill(move, text=limit.apply(move.text))  # type: ignore[attr-defined]
+    if limit is None or not move.text:  # type: ignore[attr-defined]
+        return move
+    with standing(lambda: move):
+        return fill(move, text=limit.apply(move.text))  # type: ignore[attr-defined]
 
 
 def need_choices(protocol: Protocol, question: Question, answer: int | None = None) -> None:

@@ -6,12 +6,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable
-from itertools import islice
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from moot.protocols.engine.errors import Illegal, UsageError, first_problem
+from moot.protocols.words import first_words, words
 
 Tokenizer = Callable[[str], int]  # the number of tokens of a text
 
@@ -35,7 +35,8 @@ class Parameter(BaseModel):
 class Limit(Parameter):
     """At most so many characters, words or tokens: give one of the three. A text over it is rejected, or clipped.
 
-    Words are what white space separates. Tokens are counted by the tokenizer that is passed in; without one, by the
+    Words are counted by `moot.protocols.text.words`: neither hyphens, nor invisible characters, nor a script without spaces
+    hide any. Tokens are counted by the tokenizer that is passed in; without one, by the
     bytes of the text in UTF-8, an upper bound for byte-level vocabularies (each token covers at least one byte), so
     that a text which passes here passes there. English is then held to about a quarter of the tokens it may have.
     Raises UsageError unless exactly one bound is given, as an integer of at least 1.
@@ -69,7 +70,7 @@ class Limit(Parameter):
         if self.chars is not None:
             return len(text)
         if self.words is not None:
-            return len(text.split())
+            return words(text)
         return len(text.encode("utf-8", "surrogatepass")) if tokenizer is None else tokenizer(text)
 
     def apply(self, text: str, tokenizer: Tokenizer | None = None) -> str:
@@ -85,8 +86,7 @@ class Limit(Parameter):
             counted = " (bytes, an upper bound)" if self.tokens is not None and tokenizer is None else ""
             raise Illegal(f"the limit is {self.most} {self.unit}; this text has {length}{counted}: shorten it")
         if self.words is not None:
-            *_, last = islice(_WORD.finditer(text), self.most)
-            return text[: last.end()]
+            return first_words(text, self.words)
         if self.chars is not None:
             return _whole_words(text, self.chars)
         if tokenizer is None:

@@ -13,14 +13,15 @@ import unicodedata
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import accumulate, islice
 from typing import Any
 
-from moot.protocols.engine.errors import Illegal
+from moot.protocols.engine.errors import Illegal, standing
 from moot.protocols.engine.moves import Quote, Speech
-from moot.protocols.engine.quoting import segments
+from moot.protocols.engine.quoting import requoted, segments
 from moot.protocols.limits import Limit
+from moot.protocols.text import unescape
 
 GAP = 500  # most characters of normalised passage that an ellipsis in a quote may stand for
 MOST_PIECES = 1000  # most quotes in one speech, the pieces of quotes with ellipses counted singly
@@ -167,27 +168,42 @@ def on_record(speech: Speech, passage: str | None, limit: Limit | None, quote_li
     """The speech as it goes on the record: within its limits, its quotes verified against the passage.
 
     A quote that comes with a span of the passage holding exactly its text keeps that span. Whatever the speaker says
-    about verification is replaced. Raises Illegal on an empty speech or one over a limit that rejects.
+    about verification is replaced. Raises Illegal on an empty speech or one over a limit that rejects; as history it
+    stands, with its quotes verified.
     """
     text = speech.text
     if not text or text.isspace():
-        raise Illegal("the speech is empty")
+        raise Illegal("the speech is empty", stands=lambda: Speech(text=text))
+    if passage and "&" in text and text.count("</") <= MOST_PIECES:
+        text = requoted(text, lambda quoted: _as_the_passage_has_it(quoted, passage))
     parts = segments(text) if "<" in text else []
     plain = "".join(part.text for part in parts) if parts else text
     if limit is not None and limit.measure(plain) > limit.most:
-        text = limit.apply(plain if limit.over == "reject" else text)
+        with standing(partial(on_record, speech, passage, None, quote_limit)):
+            text = limit.apply(plain if limit.over == "reject" else text)
         parts = segments(text) if parts else []
     quoted = [segment.text for segment in parts if segment.quote]
     if not quoted:
         return speech if text == speech.text and not speech.quotes else Speech(text=text)
     if quote_limit is not None and quote_limit.measure(stretch := "".join(quoted)) > quote_limit.most:
-        quote_limit.model_copy(update={"over": "reject"}).apply(stretch)
+        with standing(partial(on_record, speech, passage, limit, None)):
+            quote_limit.model_copy(update={"over": "reject"}).apply(stretch)
     exact: list[Quote | None] = [None] * len(quoted)
     if len(speech.quotes) == len(quoted):
         exact = [_exact(*pair, passage or "") for pair in zip(speech.quotes, quoted, strict=True)]
-    found = verify(text, passage or "") if None in exact else exact
+    with standing(lambda: Speech(text=text)):
+        found = verify(text, passage or "") if None in exact else exact
     quotes: Any = tuple(mine or theirs for mine, theirs in zip(exact, found, strict=True))
     return speech if text == speech.text and quotes == speech.quotes else Speech(text=text, quotes=quotes)
+
+
+def _as_the_passage_has_it(quoted: str, passage: str) -> str:
+    """A quote that was copied as prompts show the passage (&lt; for <), in the passage's own characters; any other as it is."""
+    meant = unescape(quoted)
+    if meant == quoted or segments(f"<quote>{meant}</quote>")[0].text != meant:
+        return quoted
+    index = _index(passage)
+    return meant if index.find(quoted) is None and index.find(meant) is not None else quoted
 
 
 def _exact(quote: Quote, text: str, passage: str) -> Quote | None:

@@ -40,10 +40,18 @@ else:
         np = _Missing()
 
 
+LARGEST = 256_000_000
+"""Most bytes of a file that is read as a whole."""
+
+
 def content_of(path: str | Path) -> bytes:
-    """What is in a file. UsageError when it cannot be read."""
+    """What is in a file. UsageError when it cannot be read, or is too large; no more than that is held."""
     try:
-        return Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise ValueError(f"it has more than {LARGEST / 1e6:g} MB; split it")
+        return content
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
 

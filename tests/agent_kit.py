@@ -50,6 +50,7 @@ def request_for(
     seat: str = "a",
     role: str = "debater",
     notes: list[dict[str, Any]] | None = None,
+    heard: list[dict[str, Any]] | None = None,
     left: Callable[[str, int], None] | None = None,
     seed: int = 7,
     source: Any = "all",
@@ -57,7 +58,12 @@ def request_for(
 ) -> Request:
     budget = Meter(None if left is None else Checked(left))
     view = View(question, log or Log(None, None), source).metered(budget)
-    listener = notes.append if notes is not None else lambda event: None
+
+    def listener(event: dict[str, Any]) -> None:
+        kept = heard if event["event"] in ("answered", "thought") else notes
+        if kept is not None:
+            kept.append(event)
+
     return Request("0.9", seat, role, kinds or (Speech,), view, brief, "digest", seed, budget=budget, note=listener)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import ipaddress
 import os
+import random
 import signal
 import socket
 import sys
@@ -67,6 +68,12 @@ _guard = _Guard()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the tests marked long too, with many random examples")
+    parser.addoption(
+        "--shuffle",
+        type=int,
+        metavar="SEED",
+        help="run the files, and the tests of each, in an order that follows from a number",
+    )
     parser.addoption("--update-golden", action="store_true", help="write the golden transcripts anew, do not compare")
     parser.addoption("--remote", action="store_true", help="let tests reach addresses other than loopback ones")
 
@@ -93,6 +100,9 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if (seed := config.getoption("--shuffle")) is not None:
+        names = {item.nodeid: (item.nodeid.partition("::")[0], item.nodeid) for item in items}
+        items.sort(key=lambda item: [random.Random(f"{seed} {name}").random() for name in names[item.nodeid]])
     if not config.getoption("--long"):
         for item in items:
             if "long" in item.keywords:

@@ -61,6 +61,7 @@ def of_bytes(name: str, content: bytes, suffix: str, folder: Path) -> tuple[list
     results = imported(name, file, folder / "out")
     for each in results:
         assert each.path is not None or each.problems
+        assert not any("unexpected" in problem for problem in each.problems), "no format trips over what it reads"
         assert all(problem.startswith(str(file)) or "already" in problem for problem in each.problems)
     paths = [each.path for each in results if each.path is not None]
     assert len(set(paths)) == len(paths)

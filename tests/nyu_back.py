@@ -13,8 +13,8 @@ from moot.protocols.debate.debate import Debate
 from moot.protocols.debate.parts import AnyPart, Feedback, Speeches
 from moot.protocols.engine.quoting import segments
 from moot.protocols.scoring import ScoringRule
-from moot.transcripts.formats.nyu import _speakers, seats_of
 from moot.transcripts.formats.nyu_passage import Passage
+from moot.transcripts.formats.nyu_rounds import seats_of, speakers
 from moot.transcripts.formats.nyu_rules import round_of
 from moot.transcripts.transcript import Transcript
 
@@ -93,7 +93,7 @@ def _scoring_function(rule: ScoringRule) -> dict[str, Any]:
 
 def rounds_of(transcript: Transcript, protocol: Debate, passage: Passage) -> Iterator[dict[str, Any]]:
     moved = deque(event for event in transcript.events() if event["event"] == "moved")
-    keys = {seat: key for key, seat in _speakers(protocol, transcript.question).items()}
+    keys = {seat: key for key, seat in speakers(protocol, transcript.question).items()}
     names = {seat: who["name"] for seat, who in transcript.seats.items()}
 
     def spoken(event: Mapping[str, Any], content: list[dict[str, Any]]) -> dict[str, Any]:

@@ -116,3 +116,59 @@ GOOD = {
     "one side spoke": ONE_SIDE,
     "in progress": debate(belief(0.7, 4), {"SequentialSpeeches": {"speeches": {"0": said("Ann", 5, "I ask.")}}}),
 }
+
+
+def broken(change: str) -> tuple[Json, str, str | None]:
+    """A record that breaks a rule, what is said of it, and the step that has a remark."""
+    given = finished_debate()
+    rounds = given["rounds"]
+    if change == "long quotes":
+        rounds[3]["SequentialSpeeches"]["speeches"]["0"]["content"] = [{"Quote": {"span": [4, 20]}}]
+        return given, r"rounds.3.SequentialSpeeches.speeches.0: the limit is 40 characters", "3"
+    if change == "long feedback":
+        rounds[2] = belief(0.7, 4, text="y" * 61)
+        return given, r"rounds.2.JudgeFeedback: the limit is 60 characters; this text has 61", "2"
+    if change == "no distribution":
+        rounds[2]["JudgeFeedback"]["distribution"] = [0.5, 0.6]
+        return given, r"rounds.2.JudgeFeedback: .*sum to 1, not \[0.5, 0.6\]", "2"
+    if change == "wrong round":
+        rounds[2] = votes(_0=False, _1=False)
+        return given, r"rounds.2.NegotiateEnd: the rules call for JudgeFeedback here; the debate is played by", None
+    if change == "more rounds":
+        given["setup"]["rules"]["fixedClosing"] = {"maxRepeatCycles": 0, "rounds": []}
+        return given, r"rounds.3.SequentialSpeeches: the rules call for no more rounds; the debate is played by", None
+    if change == "rules without end":
+        given["setup"]["rules"]["repeatingStructure"] = []
+        return (
+            given,
+            r"setup.rules: a debate by them never ends; the debate is played by the rounds that were held",
+            None,
+        )
+    if change == "a rule of no protocol":
+        given["setup"]["rules"]["globalQuoteRestriction"] = 9
+        return given, r"setup.rules.globalQuoteRestriction is 9: .* is not looked at", None
+    if change == "wrong order":
+        del rounds[3]["SequentialSpeeches"]["speeches"]["0"]
+        return (
+            given,
+            r"rounds.3.SequentialSpeeches: step 3: there is nothing by a, and it went on: .* without words",
+            "3",
+        )
+    if change == "nobody's speech":
+        rounds[3]["SequentialSpeeches"]["speeches"]["2"] = said("Eve", 7, "Me too.")
+        return given, r"rounds.3.SequentialSpeeches.speeches.2: it is not for whoever defends answer 2", None
+    if change == "unfinished round":
+        del rounds[3]["SequentialSpeeches"]["speeches"]["1"]
+        return (
+            given,
+            r"rounds.3.SequentialSpeeches: step 4: there is nothing by b, and it went on: .* without words",
+            "4",
+        )
+    if change == "after the end":
+        rounds.append(belief(0.5, 20))
+        return given, r"rounds.6.JudgeFeedback: the debate has ended before it", None
+    if change == "early offline judgment":
+        rounds.insert(2, rounds.pop())
+        return given, r"rounds.2.OfflineJudgments: the debate has not ended yet", None
+    rounds[5]["OfflineJudgments"]["judgments"]["Olive Offline"]["judgments"][0]["distribution"] = [2.0, -1.0]
+    return given, r"rounds.5.OfflineJudgments.judgments.Olive Offline: .*less than or equal to 1", None

@@ -289,12 +289,11 @@ def test_a_pointer_that_was_never_shown_is_refused() -> None:
 
 
 @pytest.mark.parametrize("given", [
-    Reply.model_construct(of="\ud800", answer="x"), {"kind": "subquestions", "of": "\ud800", "questions": ["a"]},
+    Reply.model_construct(of="\ud800", answer="x"), {"kind": "reply", "of": "\ud800", "answer": "x"},
 ])  # fmt: skip
-def test_what_cannot_be_written_is_refused_where_the_protocol_fills_in_too(given: Any) -> None:
-    t = moot.run(
-        Amplification(), moot.Question("Which?", ("x", "y")),
-        {"overseer": lambda request: Reply(answer="y") if request.problem else given},
-    )  # fmt: skip
-    assert isinstance(t.outcome, moot.Decided) and t.outcome.verdict.choice == 1
-    assert t.ledger.seats["overseer"].rejected == 1 and moot.replay(t).digest == t.digest
+def test_what_cannot_be_written_is_written_out_where_the_protocol_fills_in_too(given: Any) -> None:
+    t = moot.run(Amplification(), moot.Question("Which?", ("x", "y")), {"overseer": lambda request: given})
+    assert isinstance(t.outcome, moot.Decided) and t.outcome.verdict.choice == 0
+    (step,) = t.steps()
+    assert step.raw == {"kind": "reply", "of": "\\ud800", "answer": "x"} and step.move["of"] != step.raw["of"]
+    assert t.ledger.seats["overseer"].rejected == 0 and moot.replay(t).digest == t.digest

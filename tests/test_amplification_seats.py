@@ -20,6 +20,7 @@ import moot
 from moot.agents.models.lm import LM
 from moot.agents.prompts import Templates
 from moot.agents.prompts.forms import Form
+from moot.agents.prompts.reading import read
 from moot.agents.prompts.render import render, statement
 from moot.complexity.rules import evaluate
 from moot.protocols.amplification.amplification import Amplification, Open, Reply, StrongAmplification, Subquestions
@@ -41,9 +42,9 @@ OPEN = moot.Question("read &0123456789ab", data=[3, {"x": 5}], about="a note")
     ("lines", "brief", "move"),
     [
         (["s", "One?", " ", " Two? ", "."], {}, Subquestions(questions=("One?", "Two?"))),
-        (["subquestions", "a", "b", ".", "sub", "a", "."], {"most": {"questions": 1}}, Subquestions(questions=("a",))),
+        (["subquestions", "a", "b", ".", "a", "."], {"most": {"questions": 1}}, Subquestions(questions=("a",))),
         (
-            ["s", "a", "b", ".", "1 x", ".", "s", "a", "b", ".", "5 0", "."],
+            ["s", "a", "b", ".", "1 x", ".", "5 0", "."],
             {"budget": 9},
             Subquestions(questions=("a", "b"), budgets=(5, 0)),
         ),
@@ -126,9 +127,9 @@ def test_a_pointer_may_be_copied_as_the_record_shows_it(tagged: bool) -> None:
         True: '<subquestions><questions>["read &amp;0123456789ab"]</questions></subquestions>',
         False: '{"move": {"kind": "subquestions", "questions": ["read &amp;0123456789ab"]}}',
     }
-    move = Form(KINDS, 0).read(answers[tagged], tagged, None, {})
+    move = read(Form(KINDS, 0), answers[tagged])
     assert move == Subquestions(questions=("read &0123456789ab",))
-    kept = Form((Reply,), 0).read('{"answer": "AT&amp;T &amp;0123456789abc"}', False, None, {})
+    kept = read(Form((Reply,), 0), '{"answer": "AT&amp;T &amp;0123456789abc"}')
     assert kept == Reply(answer="AT&amp;T &amp;0123456789abc")
 
 

@@ -41,8 +41,11 @@ def test_what_is_put_is_got(stored: dict[str, object]) -> None:
             assert await cache.get(key_of(key, {}, "", 0)) is None
             await cache.put(key_of(key, {}, "", 0), value)
             await cache.put(key_of(key, {}, "", 0), "a later one")
+            await cache.drop(key_of(key, {}, "", 0), "a later one")
         for key, value in stored.items():
             assert await cache.get(key_of(key, {}, "", 0)) == value
+            await cache.drop(key_of(key, {}, "", 0), value)
+            assert await cache.get(key_of(key, {}, "", 0)) is None
         cache.close()
 
     anyio.run(main)

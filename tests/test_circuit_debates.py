@@ -286,3 +286,21 @@ def test_a_circuit_of_ones_own_declares_its_size_for_the_debate() -> None:
         task.sample_of(Netlist(("x",), {"f": "x"}, {}).circuit(), (1,))
     with pytest.raises(moot.UsageError, match="is no question of task circuit-value"):
         task.truth({"circuit": circuit.data(), "input": [0] * 5}, "value()")
+
+
+@pytest.mark.parametrize("game", GAMES, ids=lambda game: game.name)
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (None, "data holds no circuit with an input"),
+        (["circuit", "input"], "data holds no circuit with an input"),
+        ({"circuit": {}}, "data holds no circuit with an input"),
+        ({"input": [1]}, "data holds no circuit with an input"),
+        *(({"input": bits}, "give a list of 2 times 0 or 1") for bits in (None, "10", [0], [1, 0, 1], [1, 2], [True, 0], [0.0, 1])),
+    ],
+)  # fmt: skip
+def test_what_holds_no_circuit_or_no_input_for_it_is_refused(game: CircuitGame, data: Any, says: str) -> None:
+    if isinstance(data, dict) and "input" in data and data["input"] != [1]:
+        data = {"circuit": {"inputs": 2, "gates": [["AND", 0, 1]], "output": 2}, **data}
+    with pytest.raises(moot.UsageError, match=says):
+        game.roles(moot.Question("Does it give 1?", ("1", "0"), data=data, size=3, unit="bits"))

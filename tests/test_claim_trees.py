@@ -131,6 +131,7 @@ def test_illegal_moves_are_said_to_be() -> None:
 
 def test_models_are_told_the_form_of_each_move() -> None:
     from moot.agents.prompts.forms import Form
+    from moot.agents.prompts.reading import read
 
     cases: list[tuple[Any, str, str, moot.Move]] = [
         (Call, '"sign" is one of -1, 0, 1', '{"kind": "call", "sign": -1}', Call(sign=-1)),
@@ -141,8 +142,8 @@ def test_models_are_told_the_form_of_each_move() -> None:
     for kind, told, reply, move in cases:
         form = Form((kind,), 2)
         assert told in form.told(False)
-        assert form.read(reply, False, None, {}) == move
-    assert Form((Call,), 2).read("<call><sign>1</sign></call>", True, None, {}) == Call(sign=1)
+        assert read(form, reply) == move
+    assert read(Form((Call,), 2), "<call><sign>1</sign></call>") == Call(sign=1)
     assert '"claim" is one of "1", "2"' in Form((Pick,), 2, {"one_of": {"claim": ["1", "2"]}}).told(False)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cli_calls import DEBATE, DECIDE, JUDGE, QUESTION, SPEAKERS, a_set, call, recorded, refused, said
 from cli_calls import folder as folder
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import moot
@@ -29,17 +29,24 @@ pytestmark = pytest.mark.usefixtures("folder")
 _key = st.from_regex(r"[a-z]{1,4}", fullmatch=True)
 
 
+_ids = st.text(min_size=1, max_size=12) | st.lists(st.sampled_from(["a", "A", ".swapped", "-", "."]), min_size=1).map(
+    "".join
+)
+
+
 @given(st.dictionaries(_key, st.one_of(st.integers(), st.booleans(), st.none(), st.lists(st.integers(), max_size=3))))
 def test_assignments_are_json(values: dict[str, Any]) -> None:
     assert assignments([f"{key}={json.dumps(value)}" for key, value in values.items()], "-p") == values
 
 
-@given(st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=8, unique=True), st.integers())
+@given(st.lists(_ids, min_size=1, max_size=8, unique=True), st.integers())
+@example(["a", "a.swapped", "A.Swapped.swapped", "a.swapped-0"], 0)
 def test_every_question_of_a_set_has_a_file_and_a_seed_of_its_own(ids: list[str], seed: int) -> None:
     samples = [moot.Sample(moot.Question("x", ("1", "2"), id=each)) for each in ids]
     jobs = list(jobs_of([moot.Debate(), moot.Debate(swap=True)], samples, Path("out"), seed))
     names = [job.path.name.lower() for job in jobs]
     assert len(set(names)) == 2 * len(ids)
+    assert not any(job.pair.lower().endswith(".swapped") for job in jobs), "so that no seating takes another's place"
     assert all(job.path.parent == Path("out") and re.fullmatch(r"[a-z0-9_.-]+", job.path.name.lower()) for job in jobs)
     alone = list(jobs_of([moot.Debate()], samples[:1], Path("out"), seed))[0]
     assert alone.seed == jobs[0].seed, "it does not depend on what else is in the set"
@@ -167,7 +174,7 @@ def test_hostile_agents_do_not_reach_the_terminal() -> None:
         said(*verb, "d.jsonl") for verb in (("show",), ("tree",), ("cost",), ("show", "--json"))
     )
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", shown)
-    assert "␛[2J" in shown
+    assert r"\x1b[2J" in shown
 
 
 def test_a_dry_run_calls_nobody_and_needs_no_key() -> None:

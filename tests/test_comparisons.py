@@ -196,6 +196,10 @@ def test_amplification_and_gap_by_hand() -> None:
     assert performance_gap_recovered(strong, debate, alone, BY).value is None, "there is no gap to recover"
     assert performance_gap_recovered(alone, debate, alone, BY).value is None
     assert amplification([], alone, BY).value is None
+    unsure = [replace(record, probabilities=(0.5, 0.5)) for record in alone]
+    assert amplification(strong, unsure, BY).value == 0.5 and amplification(unsure, unsure, BY).ties == 8
+    assert amplification(strong, unsure, BY, ties="wrong").value == 1
+    assert performance_gap_recovered(unsure, debate, strong, BY).value == pytest.approx(0.5)
 
 
 @settings(max_examples=30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from players import FAIR, QUESTION, Slow, everywhere, speak
 import moot
 from moot.judges.bounded import Bounded
 from moot.testing.hostile import Hanging, Raises
+from moot.transcripts.events import EventLog
 
 DEBATE = moot.Debate(rounds=3, questions=True)
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -119,6 +121,32 @@ def test_cancellation_keeps_all_that_was_said(backend: Any, tmp_path: Path) -> N
     assert said.isdisjoint(again.calls) and len(again.calls) == len(set(again.calls))
 
 
+@BACKENDS
+@pytest.mark.parametrize(
+    "error", [ValueError("odd"), GeneratorExit(), SystemExit(3)], ids=lambda error: type(error).__name__
+)
+def test_what_a_cancelled_agent_throws_changes_nothing_of_being_cancelled(
+    error: BaseException, backend: Any, tmp_path: Path
+) -> None:
+    path, calls = tmp_path / "cut.jsonl", list[str]()
+    outside: list[anyio.CancelScope] = []
+
+    async def act(request: moot.Request) -> moot.Move:
+        calls.append(request.step)
+        outside[0].cancel()
+        raise error
+
+    async def cut() -> None:
+        with anyio.CancelScope() as scope:
+            outside.append(scope)
+            await moot.arun(moot.Debate(rounds=1, order="sequential"), QUESTION, everywhere(DEBATE, act), out=path)
+
+    anyio.run(cut, backend=backend)
+    assert [event["event"] for event in moot.load(path).events()] == ["started", "asked", "cancelled"] and calls == [
+        "0"
+    ]
+
+
 def test_inside_a_running_loop() -> None:
     async def notebook() -> moot.Transcript:
         return moot.run(DEBATE, QUESTION, everywhere(DEBATE, Slow()))
@@ -191,3 +219,30 @@ def test_an_existing_file_is_not_written_over(tmp_path: Path) -> None:
     with pytest.raises(moot.UsageError, match="exists already"):
         moot.run(DEBATE, QUESTION, everywhere(DEBATE, speak), out=path)
     assert path.read_bytes() == before
+
+
+def test_a_reply_that_nobody_awaits_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Any] = []
+
+    def act(request: moot.Request) -> Any:
+        begun.append(_later(ValueError("never")))
+        return begun[-1]
+
+    event = EventLog.event
+
+    def full(self: Any, name: str, *given: Any) -> None:
+        if name == "asked":
+            raise moot.TranscriptError("no room")
+        event(self, name, *given)
+
+    monkeypatch.setattr(EventLog, "event", full)
+    with pytest.raises(moot.TranscriptError):
+        moot.run(DEBATE, QUESTION, everywhere(DEBATE, act))
+    assert begun and {inspect.getcoroutinestate(reply) for reply in begun} == {inspect.CORO_CLOSED}
+
+
+@pytest.mark.parametrize("seconds", [1e-300, 1e-14, 1e12])
+def test_a_bound_of_any_size_is_recorded_and_read(seconds: float, tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    played = moot.run(DEBATE, QUESTION, everywhere(DEBATE, Slow()), out=path, bounds={"judge": {"seconds": seconds}})
+    assert moot.replay(moot.load(path)).digest == played.digest

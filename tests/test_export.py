@@ -310,7 +310,7 @@ def test_graphs_of_another_form_are_refused() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda d: d.update(version=2),
+        lambda d: d.update(version=3),
         lambda d: d.update(version=0),
         lambda d: d.update(format="other"),
         lambda d: d.update(root="z"),

@@ -74,7 +74,8 @@ PASSING: list[tuple[Fault, int | None, str]] = [
     (Fault.unavailable(), 503, "has too much to do"), (Fault.cut_off(), None, "broke off"),
     (Fault.garbage("json"), 200, "not JSON"), (Fault.garbage("html"), 200, "not JSON"),
     (Fault.garbage("bytes"), 200, "not JSON"), (Fault.no_choices(), 200, "not a chat completion"),
-    (Fault.hang(), None, "within 0.7 s"),
+    (Fault.hang(), None, "within 0.7 s"), (Fault.inside(429), 200, "has too much to do (429, inside a 200)"),
+    (Fault.choice(502), 200, "failed (502, inside a 200)"),
 ]  # fmt: skip
 
 
@@ -87,7 +88,7 @@ def test_what_passes_is_tried_again(fault: Fault, status: int | None, words: str
     failed = [each for each in attempts(transcript) if not each["ok"]]
     assert [each["status"] for each in failed] == [status] * 2
     assert all(words in each["error"] for each in failed)
-    if status not in (429, 503):  # what a broken answer cost, nobody knows
+    if status not in (429, 503) and fault.kind not in ("inside", "choice"):  # what a broken answer cost, nobody knows
         assert {(each["prompt_tokens"], each["cost"]) for each in failed} == {(None, None)}
         assert transcript.ledger.total("prompt_tokens") is transcript.ledger.total("cost") is None
 
@@ -118,6 +119,7 @@ LASTING: list[tuple[Fault, str]] = [
     (Fault.http(413, "too long"), r"refused the request \(413\): too long"),
     (Fault.http(429, "insufficient_quota"), r"the account has no credit left: insufficient_quota"),
     (Fault.rate_limit(3600), r"it asks for a wait of 3600 s, over 600 s"),
+    (Fault.inside(402, "no credits"), r"\(402, inside a 200\): the account has no credit left: no credits"),
     (Fault.huge(10_000_000), r"over 4,000,000 bytes and was not read; lower max_tokens"),
 ]  # fmt: skip
 
@@ -126,7 +128,9 @@ LASTING: list[tuple[Fault, str]] = [
 def test_what_lasts_ends_the_debate_at_once_and_says_why(fault: Fault, message: str, tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     transcript = served(MockOpenAI(script={2: fault}), "trio" if fault.status == 400 else "asyncio", out=path)
-    assert isinstance(transcript.outcome, moot.Errored) and re.search(message, transcript.outcome.cause)
+    outcome = transcript.outcome
+    said = outcome.reason if isinstance(outcome, moot.Unreadable) else getattr(outcome, "cause", "")
+    assert isinstance(outcome, moot.Unreadable if fault.kind == "huge" else moot.Errored) and re.search(message, said)
     assert transcript.ledger.seats["judge"].attempts == 1
     assert KEY not in path.read_text()
 
@@ -188,7 +192,7 @@ def test_an_unreachable_port(backend: Any) -> None:
     assert isinstance(transcript.outcome, moot.Errored)
     assert re.search(rf"cannot reach http://127.0.0.1:{port}/v1.*given up after 2", transcript.outcome.cause)
     noted = attempts(transcript)
-    assert 2 <= len(noted) <= 4 and {(each["status"], each["prompt_tokens"]) for each in noted} == {(None, None)}
+    assert 2 <= len(noted) <= 4 and {(each["status"], each["prompt_tokens"]) for each in noted} == {(None, 0)}
 
 
 @backends

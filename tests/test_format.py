@@ -139,7 +139,8 @@ def test_an_outcome_of_no_known_kind(tmp_path: Path) -> None:
     play = moot.run(DEBATE, QUESTION, everywhere(DEBATE, speak))
     lines = rewritten(play, lambda e: {**e, "outcome": {"kind": "adjourned"}} if e["event"] == "ended" else None)
     with pytest.raises(
-        moot.TranscriptError, match="transcript: holds an outcome that this moot cannot read.*adjourned"
+        moot.TranscriptError,
+        match=r"transcript: line 5 \(event ended\): holds an outcome that this moot cannot read.*adjourned",
     ):
         moot.Transcript(lines).outcome  # noqa: B018
     with pytest.raises((moot.TranscriptError, moot.ReplayDivergence), match="adjourned"):

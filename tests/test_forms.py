@@ -1,72 +1,27 @@
-"""The forms of answers: whatever comes back is a legal move or unreadable."""
+"""The forms of answers, as schemas and in words; `test_answers.py` has how they are read."""
 
 from __future__ import annotations
 
 import json
-import math
 from typing import Annotated, Any, Literal
 
 import pytest
+from agent_kit import request_for
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from moot.agents.prompts.forms import Form
-from moot.agents.prompts.values import UnreadableAnswer, normalised
-from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Stop, Verdict
-
-KINDS = (Speech, Verdict, Answer, Ask, Stop)
-garbage = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=9)),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("123"), inner, max_size=3)),
-    max_leaves=6,
-)
-answers = st.one_of(
-    st.text(),
-    garbage.map(json.dumps),
-    st.fixed_dictionaries(
-        {"kind": st.sampled_from(["speech", "verdict", "answer", "ask", "stop", "x"])},
-        optional=dict.fromkeys(["text", "probabilities", "choice", "to", "stop", "end"], garbage),
-    ).map(json.dumps),
-    st.lists(
-        st.sampled_from(
-            "<speech> </speech> <verdict> </verdict> <text> </text> <probabilities> </probabilities> 0.5,0.5 "
-            "nan <stop> "
-            "</stop> yes <think> </think> ```json\n \n``` <answer> <choice> 1 </choice> </answer>".split(" ")
-        )
-    ).map("".join),
-)
-
-
-@given(answers, st.sets(st.sampled_from(KINDS), min_size=1), st.booleans(), st.sampled_from(["stop", "length", None]))
-def test_any_answer_is_a_legal_move_or_unreadable(text: str, kinds: Any, tagged: bool, finish: str | None) -> None:
-    form = Form(tuple(kinds), 2, {"task": "feedback"})
-    try:
-        move = form.read(text, tagged, finish, {})
-    except UnreadableAnswer:
-        return
-    assert type(move) in kinds
-    assert type(move).model_validate(move.model_dump()) == move
-    assert not isinstance(move, Verdict) or len(move.probabilities) == 2
-
-
-@given(st.lists(st.floats(), min_size=2, max_size=6))
-def test_stated_probabilities_are_scaled_or_refused(stated: list[float]) -> None:
-    good = all(math.isfinite(p) and p >= 0 for p in stated) and max(stated) > 0
-    if not good:
-        with pytest.raises(ValueError, match="probabilities"):
-            normalised(stated)
-        return
-    scaled, changed = normalised(stated)
-    assert Verdict(probabilities=scaled).probabilities == scaled
-    assert changed or scaled == tuple(stated)
+from moot.agents.prompts.reading import read
+from moot.agents.prompts.schemas import distributions
+from moot.protocols.engine.moves import Answer, Ask, Asked, Move, Speech, Stop, Verdict
 
 
 @given(st.text().filter(str.strip))
 def test_a_speech_comes_through_json_and_tags_as_it_was(text: str) -> None:
     form = Form((Speech,), 2)
-    assert form.read(json.dumps({"kind": "speech", "text": text}), False, "stop", {}) == Speech(text=text)
-    assert form.read(f"<speech>{text}</speech>", True, "stop", {}) == Speech(text=text.strip())
+    assert read(form, json.dumps({"kind": "speech", "text": text})) == Speech(text=text)
+    assert read(form, f"<speech>{text}</speech>") == Speech(text=text.strip())
 
 
 class Bid(Move):
@@ -97,21 +52,26 @@ def test_schemas_are_strict_and_reasons_come_first() -> None:
     ],
 )
 def test_json_forms(kinds: tuple[type[Move], ...], text: str, move: Move) -> None:
-    assert Form(kinds, 2).read(text, False, "stop", {}) == move
+    assert read(Form(kinds, 2), text) == move
 
 
 @pytest.mark.parametrize(
     ("kinds", "text", "move"),
     [
         ((Bid,), "<bid><amount>3</amount><open>yes</open></bid>", Bid(amount=3, open=True)),
+        ((Bid,), "<bid><amount>1</amount><open>FALSE</open></bid>", Bid(amount=1)),
         ((Answer,), "<answer><text>x</text><choice>2</choice></answer>", Answer(choice=1, text="x")),
         ((Stop,), "I say <stop><stop>no</stop></stop>", Stop(stop=False)),
         ((Ask,), "<ask><text>Why?</text><to>b</to></ask>", Ask(text="Why?", to="b")),
+        *(
+            ((Ask,), f"<ask><text>Why?</text><to>{none}</to></ask>", Ask(text="Why?"))
+            for none in ("", "null", "None", "all")
+        ),
         ((Verdict,), "<verdict><probabilities>20%, 80%</probabilities></verdict>", Verdict(probabilities=(0.2, 0.8))),
     ],
 )
 def test_tagged_forms(kinds: tuple[type[Move], ...], text: str, move: Move) -> None:
-    assert Form(kinds, 2).read(text, True, "stop", {}) == move
+    assert read(Form(kinds, 2), text, tagged=True) == move
 
 
 class Choosing(Move):
@@ -142,3 +102,203 @@ def test_what_a_brief_allows_is_in_the_form() -> None:
 def test_a_bound_too_far_away_stays_a_number() -> None:
     fields = Form((Choosing,), 2, {"below": {"gate": 10_000}}, length=200).schema(Choosing)["properties"]
     assert fields["gate"] == {"type": "integer", "minimum": 0, "maximum": 9999}
+
+
+@pytest.mark.parametrize("count", range(2, 12))
+def test_a_grammar_can_only_give_probabilities_that_sum_to_1(count: int) -> None:
+    form = Form((Verdict,), count, length=200)
+    allowed = form.schema(Verdict)["properties"]["probabilities"]["enum"]
+    assert allowed == distributions(count)["enum"] and 10 < len(allowed) < 200
+    made = [read(form, json.dumps({"text": "", "probabilities": each})) for each in allowed]
+    assert len({move.probabilities for move in made if isinstance(move, Verdict)}) == len(allowed)
+    assert {max(each, key=each.get) for each in allowed} == {str(i) for i in range(1, count + 1)}, "any answer can win"
+
+
+# -- every sort of field -----------------------------------------------------------------------------------------------
+
+
+class Note(BaseModel):
+    """An entry of a list."""
+
+    id: str
+    sum: int
+
+
+class AllSorts(Move):
+    kind: Literal["all.sorts in-a-test"] = "all.sorts in-a-test"
+    said: str
+    sure: bool
+    share: float
+    why: Annotated[str, Asked("your reasons")]
+    way: Literal["left", "right"]
+    numbers: tuple[float, ...]
+    words: tuple[str, ...]
+    notes: tuple[Note, ...]
+    maybe: str | None
+    other: int | None
+    pairs: dict[str, int]
+    to: Annotated[str | None, Asked("a seat", among="seats", none="all")]
+    best: Annotated[int, Asked(choices="number")]
+    odds: Annotated[tuple[float, ...], Asked(choices="shares")]
+    claim: Annotated[str, Asked("an answer", choices="text")]
+    door: str
+    few: tuple[str, ...]
+    gate: int
+    late: Annotated[int, Asked("never asked", when=lambda brief: "late" in brief)] = 0
+
+
+TOLD: dict[str, Any] = {
+    "seats": ["a", "b<c>"], "one_of": {"door": ["x", "é<z>"], "few": ["p", "q"]}, "most": {"few": 3}, "least": {"few": 1},
+    "below": {"gate": 7},
+}  # fmt: skip
+SORTS = {
+    "said": "your words", "sure": "true or false", "share": "a number", "why": "your reasons", "way": 'one of "left", "right"',
+    "numbers": "a JSON list of numbers", "words": "a list of texts", "notes": 'a JSON list of objects, each with "id", "sum"',
+    "maybe": "your words, or null", "other": "JSON", "pairs": "JSON", "to": "a or b&lt;c>, or null for all", "best": "1 to 3",
+    "odds": 'an object with one number for each of "1", "2", "3"', "claim": "an answer", "door": 'one of "x", "é&lt;z>"',
+    "few": 'a JSON list of some of "p", "q"', "gate": "a whole number from 0 to 6",
+}  # fmt: skip
+TAGGED = {**SORTS, "odds": "number for answer 1, number for answer 2, number for answer 3"}
+
+
+def test_the_form_in_words_says_of_every_field_what_belongs_there() -> None:
+    form = Form((AllSorts,), 3, TOLD)
+    fields = ", ".join(f'"{name}" is {words}' for name, words in SORTS.items())
+    as_object = f'"kind" is "all.sorts in-a-test", {fields}'
+    assert form.told(False) == f"Reply with one JSON object: {as_object}."
+    inner = "".join(f"<{name}>{words}</{name}>" for name, words in TAGGED.items())
+    example = f"<all_sorts_in_a_test>{inner}</all_sorts_in_a_test>"
+    assert form.told(True) == f"Reply in this form, with nothing before or after it:\n{example}"
+    both = Form((AllSorts, Speech), 3, TOLD, plain=True)
+    assert both.told(False) == (
+        'Reply with one JSON object that holds one field, "move", with one of these objects:\n'
+        f'- {as_object}\n- "kind" is "speech", "text" is what you say'
+    )
+    either = f"Reply in one of these forms, with nothing before or after it:\n{example}\n<speech>your words</speech>"
+    assert both.told(True) == either
+    assert both.tags() == ["all_sorts_in_a_test", "speech", *SORTS, "text", "quote"]
+    bare = Form((Speech,), 3, plain=True)
+    assert bare.told(True) == bare.told(False) == "Reply with your speech and nothing else."
+    open_question = Form((AllSorts,), 0).told(False)
+    for words in (
+        '"best" is a number',
+        '"odds" is a JSON list of numbers',
+        '"to" is a seat, or null for all',
+        '"gate" is a whole number.',
+    ):
+        assert words in open_question
+
+
+TEXT, LIST = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
+NOTE = {"type": "object", "properties": {"id": TEXT, "sum": {"type": "integer"}}, "required": ["id", "sum"], "additionalProperties": False}  # fmt: skip
+NULL, NUMBER = {"type": "null"}, {"type": "number"}
+SCHEMAS: dict[str, Any] = {
+    "kind": {"type": "string", "enum": ["all.sorts in-a-test"]}, "said": TEXT, "sure": {"type": "boolean"}, "share": NUMBER, "why": TEXT,
+    "way": {"type": "string", "enum": ["left", "right"]}, "numbers": {"type": "array", "items": NUMBER}, "words": LIST,
+    "notes": {"type": "array", "items": {"$ref": "#/$defs/Note"}}, "maybe": {"anyOf": [TEXT, NULL]},
+    "other": {"anyOf": [{"type": "integer"}, NULL]}, "pairs": {"type": "object", "additionalProperties": {"type": "integer"}},
+    "to": {"anyOf": [{"type": "string", "enum": ["a", "b&lt;c>"]}, NULL]}, "best": {"type": "integer", "enum": [1, 2, 3]},
+    "odds": {"type": "object", "properties": {"1": NUMBER, "2": NUMBER, "3": NUMBER}, "required": ["1", "2", "3"], "additionalProperties": False},
+    "claim": TEXT, "door": {"type": "string", "enum": ["x", "é&lt;z>"]},
+    "few": {"type": "array", "items": {"type": "string", "enum": ["p", "q"]}, "maxItems": 3, "minItems": 1},
+    "gate": {"type": "integer", "minimum": 0, "maximum": 6},
+}  # fmt: skip
+
+
+def test_the_schema_says_of_every_field_what_belongs_there() -> None:
+    form = Form((AllSorts,), 3, TOLD)
+    whole = {
+        "type": "object", "properties": SCHEMAS, "required": list(SCHEMAS), "additionalProperties": False,
+        "$defs": {"Note": NOTE},
+    }  # fmt: skip
+    for _ in range(2):  # what is kept of a kind is not changed by a form
+        assert form.schema(AllSorts) == whole
+        made = form.response_format()
+        assert made == {
+            "type": "json_schema", "json_schema": {"name": "all_sorts_in-a-test", "strict": True, "schema": whole},
+        }  # fmt: skip
+    both = Form((AllSorts, Speech), 3, TOLD).response_format()["json_schema"]
+    assert (both["name"], both["strict"], both["schema"]["$defs"]) == ("move", True, {"Note": NOTE})
+    speech = both["schema"]["properties"]["move"]["anyOf"][1]
+    assert list(speech["properties"]) == ["kind", "text"] and "$defs" not in speech
+    assert "$defs" not in Form((Speech,), 3).schema(Speech)
+    assert "$defs" not in Form((Speech, Stop), 3).response_format()["json_schema"]["schema"]
+    open_question = Form((AllSorts,), 0).schema(AllSorts)["properties"]
+    assert (open_question["best"], open_question["odds"]["type"]) == ({"type": "integer"}, "array")
+    assert (open_question["to"], open_question["gate"]) == ({"anyOf": [TEXT, NULL]}, {"type": "integer"})
+
+
+def test_a_name_that_endpoints_would_refuse_is_made_one_that_they_take() -> None:
+    class Long(Move):
+        kind: Literal["long-long-long-long-long-long-long-long-long-long-long-long-long-long"] = (
+            "long-long-long-long-long-long-long-long-long-long-long-long-long-long"
+        )
+
+    assert Form((Long,)).response_format()["json_schema"]["name"] == ("long-" * 13)[:64]
+
+
+class Two(Move):
+    kind: Literal["two-texts"] = "two-texts"
+    a: Annotated[str, Field(max_length=300)]
+    b: str
+    notes: tuple[Note, ...] = ()
+    sure: bool = False
+    way: Literal["left", "right"] = "left"
+    door: Annotated[str | None, Asked(among="doors", none="any")] = None
+    claim: Annotated[str, Asked(choices="text")] = ""
+    best: Annotated[int, Asked(choices="number")] = 0
+
+
+class Pair(Move):
+    kind: Literal["pair-of-texts"] = "pair-of-texts"
+    a: str
+    b: str
+
+
+def test_the_texts_of_a_move_fit_together_into_what_a_small_model_may_write() -> None:
+    """There are four of unknown length here, the list among them."""
+    for length, share, inside in ((800, 200, 50), (84, 21, 20), (40, 20, 20)):
+        schema = Form((Two,), 2, {"doors": ["x", "y"]}, length=length).schema(Two)
+        fields = schema["properties"]
+        assert [fields[name]["maxLength"] for name in ("a", "b", "claim")] == [share] * 3
+        assert fields["door"] == {"anyOf": [{"type": "string", "enum": ["x", "y"]}, NULL]}
+        assert Form((Two,), 0, {}, length).schema(Two)["properties"]["b"]["maxLength"] == share
+        assert schema["$defs"]["Note"]["properties"]["id"]["maxLength"] == inside
+    assert Form((Speech,), 2, length=10).schema(Speech)["properties"]["text"]["maxLength"] == 10
+    both = Form((Pair,), length=800).schema(Pair)["properties"]
+    assert both["a"]["maxLength"] == both["b"]["maxLength"] == 400
+    assert [Form((Two,), length=length).schema(Two)["properties"]["a"].get("maxLength") for length in (None, 4000)] == [
+        None,
+        300,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "plain", "room", "brief", "length"),
+    [
+        ((Speech,), False, None, {"limit": {"chars": 50}}, None), ((Speech,), False, 200, {}, 200),
+        ((Speech,), False, 200, {"limit": {"chars": 50}}, 50), ((Speech,), False, 200, {"limit": {"chars": 500}}, 200),
+        ((Speech,), False, 200, {"limit": {"words": 5}}, 200), ((Speech,), True, 200, {"limit": {"chars": 500}}, 500),
+        ((Speech,), True, 200, {}, None), ((Verdict,), True, 200, {}, 200), ((Speech, Stop), True, 200, {}, 200),
+    ],
+)  # fmt: skip
+def test_how_long_an_answer_may_be(kinds: Any, plain: bool, room: int | None, brief: Any, length: int | None) -> None:
+    form = Form.of(request_for(*kinds, **brief), room, plain)
+    assert (form.length, form.plain, form.kinds, form.brief) == (length, plain, kinds, brief)
+    assert form.choices == len(form.named) == 2
+    assert Form.of(request_for(Speech)) == Form((Speech,), 2, {}, None, False, form.named) != Form((Speech,))
+    assert Form((Speech,)) == Form((Speech,), 0, {}, None, False, ())
+
+
+@pytest.mark.parametrize("shown", ["b<c>", "b&lt;c>", "b&lt;c&gt;"])
+def test_a_text_is_read_as_the_prompt_shows_it_or_as_it_is(shown: str) -> None:
+    def read_(name: str, value: Any, **told: Any) -> Any:
+        form = Form((Two,), 2, told, named=("b<c>", "d"))
+        given_ = {"kind": "two-texts", "a": "a", "b": "b", "best": 1, name: value}
+        return getattr(read(form, json.dumps(given_)), name)
+
+    assert read_("door", shown, doors=["a", "b<c>"]) == "b<c>"
+    assert read_("claim", shown) == "b<c>" and read_("claim", "&lt;x>") == "&lt;x>"
+    assert read_("a", shown) == shown and read_("a", shown, one_of={"a": ["b<c>"]}) == "b<c>"
+    few = Form((AllSorts,), 2, {"one_of": {"few": ["b<c>"]}})
+    assert few.meant("few", Asked(), [shown, "x"]) == ["b<c>", "x"] and few.meant("words", Asked(), [shown]) == [shown]

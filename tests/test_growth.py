@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.experiments.classes.growth import exponential_growth, growth, polynomial_growth
+from moot.experiments.classes.growth import _T95, exponential_growth, growth, polynomial_growth
 
 
 @settings(deadline=None)
@@ -65,3 +65,10 @@ def test_counts_beyond_every_float_are_fitted_and_infinite_ones_refused() -> Non
     for bad in (math.inf, math.nan, 0):
         with pytest.raises(moot.UsageError, match="of at least 1"):
             exponential_growth([1, 2, 3], [1, 2, bad])
+
+
+def test_intervals_are_those_of_student() -> None:
+    """The quantiles, by another's table."""
+    stats = pytest.importorskip("scipy.stats")
+    expected = [stats.t.ppf(0.975, free) for free in range(1, len(_T95) + 1)]
+    assert _T95 == pytest.approx(expected, abs=6e-4) and len(_T95) >= 30

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import cli_calls
 import nyu_records
 import pytest
 
@@ -81,11 +82,34 @@ def test_figures_of_a_part_of_the_corpus(tmp_path: Path) -> None:
     assert "human debate: mean reward" in report.text()
 
 
-def test_imported_transcripts_give_the_same(tmp_path: Path) -> None:
-    folder = corpus(tmp_path / "part")
-    assert all(found.path for found in NyuDebates().imports(folder, tmp_path / "out"))
-    assert reproduce(tmp_path / "out", BY).rows == reproduce(folder, BY).rows
-    assert reproduce(folder / "debates", BY).rows == reproduce(folder, BY).rows
+def test_what_is_imported_can_be_reproduced_and_so_can_the_transcripts(tmp_path: Path) -> None:
+    folder = corpus(tmp_path / "far" / "below")
+    (folder / "debates" / "more").mkdir()
+    (folder / "debates" / "four.json").rename(folder / "debates" / "more" / "four.json")
+    files = sorted((folder / "debates").rglob("*.json"))
+    given: list[Any] = [
+        folder,
+        str(folder),
+        folder / "debates",
+        tmp_path / "far",
+        files,
+        [*files, folder],
+        [folder, *files],
+    ]
+    wanted = reproduce(folder, BY)
+    assert wanted.settings["records"] == 5 and wanted.settings["skipped"] == 0
+    for number, paths in enumerate(given):
+        out = tmp_path / "out" / str(number) / "below"
+        found = list(NyuDebates().imports(paths, out))
+        assert len(found) == 5 and all(each.path for each in found)
+        for again in (paths, out, out.parent, sorted(out.iterdir())):
+            assert reproduce(again, BY) == wanted
+    one = reproduce(files[0], BY)
+    assert one.settings["records"] == 1 and [
+        each.name for each in NyuDebates().imports(files[0], tmp_path / "one")
+    ] == ["five"]
+    mixed = reproduce([files[0], *(out / f"{name}.jsonl" for name in ("one", "two", "three", "more-four"))], BY)
+    assert [(row.name, row.measured) for row in mixed.rows] == [(row.name, row.measured) for row in wanted.rows]
 
 
 def test_a_whole_corpus_is_held_against_the_paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +146,8 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     assert rows(report)["human debate: mean p of the truth"].measured == 0.8, "the play itself is sound"
     said = next(note for note in report.notes if note.startswith("3 problems"))
     assert "one.json" in said and "six.json" in said and "two: offline judgments" in said
+    assert report.settings["skipped"] == 2
+    assert "skipped 2" in cli_calls.said("reproduce", "nyu", str(folder), code=1)
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="holds no debate that can be read"):
         reproduce(tmp_path / "empty", BY)

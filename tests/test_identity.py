@@ -87,10 +87,26 @@ part = functools.partial(plain, least=8)
 def wrapped(request):
     return 9
 
+SKILL = 0.25
+
+def helped(request):
+    return help_out(request)
+
+def help_out(request):
+    return SKILL if request else [deeper() for _ in "1"]
+
+def deeper():
+    return helped and 13
+
+class Helped:
+    def act(self, request):
+        return (lambda: help_out(request))()
+asking = Helped()
+
 class Mine(moot.Debate):
     rounds: int | None = 6
 """
-AGENTS = "plain captured speaker method held first second third part wrapped kept".split()
+AGENTS = "plain captured speaker method held first second third part wrapped kept helped asking".split()
 CHANGES = {  # an edit, and whom it changes
     ("return 3", "return 33"): {"plain", "part"},
     ("least=1", "least=0"): {"plain", "part"},
@@ -109,6 +125,9 @@ CHANGES = {  # an edit, and whom it changes
     ("return 9", "return 90"): {"wrapped"},
     ("return 4", "return 40"): {"kept"},
     ("than=3", "than=30"): {"kept"},
+    ("if request else", "if not request else"): {"helped", "asking"},
+    ("and 13", "and 14"): {"helped", "asking"},
+    ("SKILL = 0.25", "SKILL = 0.5"): {"helped", "asking"},
     ("moot.Debate", "moot.OpenDebate"): set(),
     ("import functools, moot", "import functools, moot  # and a remark"): set(),
 }

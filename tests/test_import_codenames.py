@@ -249,7 +249,7 @@ def test_more_comparisons_than_the_protocol_allows_forfeit() -> None:
         ({**GAME, "bad_words": []}, ("0", "1"), "bad_words must be a list of words"),
         ({**GAME, "similarities": {}}, ("0", "1"), "similarities must give"),
         ({**GAME, "similarities": {"fur": {"SEAL": True}}}, ("0", "1"), "'SEAL' has True, which is no number"),
-        ({**GAME, "similarities": {"fur": {"SEAL": float("nan")}}}, ("0", "1"), "'SEAL' has nan, which is no number"),
+        ({**GAME, "similarities": {"fur": {"SEAL": float("nan")}}}, ("0", "1"), "data cannot be written down"),
         (GAME, ("1", "0"), "the choices must be the scores 0, 1, in order"),
     ],
 )

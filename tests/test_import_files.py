@@ -6,18 +6,23 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from import_kit import FIXTURES, by_name, imported, of_value
 
+from moot.protocols.debate.debate import Debate
 from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
-from moot.transcripts.formats.importing import file_name, format_named
-from moot.transcripts.formats.records import csv_rows, json_records
+from moot.protocols.engine.question import Question
+from moot.transcripts.formats import records
+from moot.transcripts.formats.importing import Format, Play, file_name, format_named
+from moot.transcripts.formats.records import Record, csv_rows, json_records
 from moot.transcripts.transcript import load
 
 SET = json.loads((FIXTURES / "codenames" / "sets.jsonl").read_bytes().splitlines()[0])
@@ -53,9 +58,90 @@ def test_what_an_import_wrote_is_not_read_by_the_next(tmp_path: Path) -> None:
     again = imported("codenames", tmp_path, tmp_path / "out")
     assert [each.name for each in again] == [each.name for each in first]
     assert all(each.path is None and "exists already" in each.problems[0] for each in again)
+    files(tmp_path / "out", "below/b.json")
+    assert all(each.path for each in imported("codenames", tmp_path / "out" / "below", tmp_path / "out"))
     for out in (tmp_path, tmp_path / "x" / ".."):
         with pytest.raises(UsageError, match="is what is read; take another folder"):
             imported("codenames", tmp_path, out)
+
+
+def test_several_paths_are_read_each_file_once(tmp_path: Path) -> None:
+    files(tmp_path / "in", "a/0.json", "a/b/0.json", "c.json")
+    inside = tmp_path / "in"
+    paths = [inside / "a", inside / "c.json", inside, inside / "a" / ".." / "c.json"]
+    found = list(format_named("codenames").imports(paths, tmp_path / "out"))
+    plays = len(found) // 3
+    assert all(each.path is not None for each in found)
+    assert [each.name.rpartition("-")[0] for each in found[::plays]] == ["0", "b-0", "c"]
+    with pytest.raises(UsageError, match="there is no file or folder .*gone"):
+        format_named("codenames").imports([inside, tmp_path / "gone"], tmp_path / "other")
+
+
+def test_what_is_too_large_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One record that is too large among others is refused by its place, and no more than the limit of it is read."""
+    monkeypatch.setattr(records, "LARGEST", 100)
+    long = b'{"a": "' + b"x" * 5_000_000 + b'"}'
+    lines = tmp_path / "a.jsonl"
+    lines.write_bytes(b"\n".join([b'{"a": 1}', long, b'{"a": 2}', long, b"", b"7"]) + b"\n" + long)
+    told = [each if isinstance(each, str) else each.place for each in json_records(lines)]
+    big = "it is too large: a line may have 0.0001 MB"
+    assert told == ["line 1", f"line 2: {big}", "line 3", f"line 4: {big}", "line 6", f"line 7: {big}"]
+    whole = tmp_path / "a.json"
+    whole.write_bytes(long)
+    with pytest.raises(ValueError, match="a file of one value may have 0.0001 MB; save one record on each line"):
+        list(json_records(whole))
+    for cells in (b"a,b\n1,2\n" + long, b'a,b\n1,2\n"' + b"x\n" * 60, b"a,b\n1,2\n" + b'"x\n",' * 30):
+        (tmp_path / "a.csv").write_bytes(cells)
+        rows = csv_rows(tmp_path / "a.csv")
+        assert next(rows)[0] == 2
+        with pytest.raises(ValueError, match=r"after row 2"):
+            list(rows)
+    (tmp_path / "a.csv").write_bytes(b"a,b\n" + b"1,2\n" * 60)
+    assert len(list(csv_rows(tmp_path / "a.csv"))) == 60, "a file of rows has no limit"
+    for name in ("nyu", "lechmazur", "dc-debates"):
+        assert "too large" in refusal(name, whole, tmp_path / "out")
+
+
+def test_what_is_packed_is_named(tmp_path: Path) -> None:
+    import bz2
+    import gzip
+    import lzma
+
+    file = tmp_path / "a.json"
+    for how, pack in (("gzip", gzip.compress), ("xz", lzma.compress), ("bzip2", bz2.compress)):
+        file.write_bytes(pack(json.dumps(SET).encode()))
+        for name in ("codenames", "nyu", "dc-debates"):
+            assert f"it is compressed ({how}); unpack it" in refusal(name, file, tmp_path / "out")
+
+
+class Careless(Format):
+    """Its plays fail in ways that nobody thought of."""
+
+    name: ClassVar[str] = "careless"
+    about: ClassVar[str] = "records that a format trips over"
+    suffixes: ClassVar[tuple[str, ...]] = (".jsonl",)
+
+    def records(self, file: Path) -> Iterator[Record | str]:
+        yield from json_records(file)
+        if file.stem == "b":
+            raise AttributeError("no such thing")
+
+    def plays(self, record: Record) -> Iterator[Play]:
+        question = Question("Who?", ("I", "you"))
+        yield Play(Debate(rounds=0), question, {"judge": [Verdict(probabilities=record.value["p"])]})
+
+
+def test_one_record_that_a_format_trips_over_loses_no_other(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.jsonl").write_text('{"p": [1, 0]}\n{}\n3\n{"p": [0, 1]}\n{"p": 7}\n')
+    found = list(Careless().imports(tmp_path, tmp_path / "out"))
+    assert [each.name for each in found if each.path] == [f"{name}-{line}" for name in "abc" for line in (1, 4)]
+    told = [problem for each in found for problem in each.problems]
+    assert "a.jsonl, line 2: unexpected KeyError: 'p'" in told[0] and "a.jsonl, line 3: unexpected TypeError" in told[1]
+    assert [each.split("b.jsonl: ")[1] for each in told if "b.jsonl: " in each] == [
+        "unexpected AttributeError: no such thing"
+    ]
+    assert len(told) == 10
 
 
 def test_a_folder_with_nothing_to_read_makes_no_folder(tmp_path: Path) -> None:

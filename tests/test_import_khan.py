@@ -15,6 +15,7 @@ from import_kit import FIXTURES, by_name, of_value
 from moot.protocols.debate.consultancy import Consultancy, DirectQA
 from moot.protocols.debate.debate import Debate
 from moot.protocols.debate.parts import Questions, Speeches
+from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.transcripts.formats.khan import judgement_of
 from moot.transcripts.formats.records import json_value
@@ -59,7 +60,7 @@ def test_rounds(tmp_path: Path) -> None:
 def test_judgements(tmp_path: Path) -> None:
     found = plays(tmp_path)
     assert {name: verdict(found[f"judged-{name}"]) for name in range(2, 8)} == {
-        2: (1.0, 0.0), 3: (0.0, 1.0), 4: (0.7311, 0.2689), 5: (0.7, pytest.approx(0.3)), 6: None, 7: None,
+        2: (1.0, 0.0), 3: (0.0, 1.0), 4: (0.7311, 0.2689), 5: (0.7, pytest.approx(0.3)), 6: None, 7: (1.0, 0.0),
     }  # fmt: skip
     assert isinstance(found["judged-5"].outcome, Decided)
     assert found["judged-5"].outcome.verdict.text == "It sounded sure."
@@ -104,15 +105,15 @@ def test_answers_in_words(text: str, says: tuple[float, float] | None) -> None:
     if says is None:
         assert found is None and bool(told) == bool(text)
     else:
-        assert found is not None and found.probabilities == pytest.approx(says) and told == []
+        assert isinstance(found, Verdict) and found.probabilities == pytest.approx(says) and told == []
 
 
 @given(confidence=st.floats(0, 1), swap=st.booleans(), correct=st.booleans())
 def test_the_confidence_of_people(confidence: float, swap: bool, correct: bool) -> None:
     found = judgement_of({"confidence_correct": str(confidence)}, swap, [])
-    assert found is not None and found.probabilities[swap] == pytest.approx(confidence)
+    assert isinstance(found, Verdict) and found.probabilities[swap] == pytest.approx(confidence)
     found = judgement_of({"confidence": confidence, "correct": correct}, swap, [])
-    assert found is not None and found.probabilities[swap == correct] == pytest.approx(confidence)
+    assert isinstance(found, Verdict) and found.probabilities[swap == correct] == pytest.approx(confidence)
 
 
 def test_what_contradicts_is_reported() -> None:

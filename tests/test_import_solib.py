@@ -190,7 +190,7 @@ def test_a_score_that_differs_is_reported_with_its_field(place: tuple[Any, ...],
 
 
 def test_probabilities_that_are_none_leave_the_play_open() -> None:
-    for wrong, says in ((None, "there is no judge_prob"), (2.0, "which is no probability"), ("x", "not a number")):
+    for wrong, says in ((None, "there is no judge_prob"), (-2.0, "which is no probability"), ("x", "not a number")):
         record = copy.deepcopy(results("Propaganda"))
         for answer in record["answer_cases"][0]["case_probs"]["answer_cases"]:
             answer["judge_prob"] = None if wrong is None else {"prob": wrong}
@@ -201,7 +201,7 @@ def test_probabilities_that_are_none_leave_the_play_open() -> None:
     for answer in record["answer_cases"][0]["case_probs"]["answer_cases"]:
         answer["judge_prob"]["prob"] = 0.25
     first = of_value("solib", record)[0][0]
-    assert given_to(first) == (0.5, 0.5) and any("sum to 0.5" in problem for problem in problems(first))
+    assert given_to(first) == (0.5, 0.5) and any("sum to 1, not [0.25, 0.25]" in told for told in problems(first))
 
 
 def test_what_contradicts_itself_is_refused_with_its_field() -> None:

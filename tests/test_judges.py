@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 import moot
 from moot.agents.base import start_all
 from moot.agents.models.lm import LM
-from moot.agents.models.wire import Completion, Usage
+from moot.agents.models.usage import Usage
+from moot.agents.models.wire import Completion, completion_from
 from moot.agents.prompts.values import UnreadableAnswer
 from moot.judges.bounded import Bounded
-from moot.judges.model import ModelJudge, labels_for, read_verdict
+from moot.judges.model import FLOOR, ModelJudge, labels_for, read_verdict
 from moot.judges.panel import Panel, combined
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import AgentError, UsageError
@@ -155,9 +156,9 @@ def test_a_model_judge_starts_and_closes_its_model() -> None:
         await judge.act(request_for(Verdict, role="judge", task="verdict"))
         shared = lm.endpoint._share()
         client = shared.client
-        assert shared.users == 1 and client is not None and not client.is_closed()
+        assert shared.users == 1 and client is not None and not client.is_closed
         await judge.close()
-        assert shared.users == 0 and shared.client is None and client.is_closed()
+        assert shared.users == 0 and shared.client is None and client.is_closed
 
     with mock.serve() as url:
         anyio.run(main, url)
@@ -245,32 +246,72 @@ def test_a_model_judges_by_its_tokens(backend: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("logprobs", "problem"), [(False, "no log-probabilities"), ({"x": 1.0}, "none of the answers")]
+    ("logprobs", "problem"), [(False, "no log-probabilities"), ({"x": 1.0}, "0 of the probability of the first token")]
 )
 def test_without_usable_tokens_there_is_no_verdict(logprobs: Any, problem: str) -> None:
     mock = MockOpenAI(logprobs=logprobs)
     with mock.serve() as url:
         transcript = play(ModelJudge(LM("mock", base_url=url), "logprobs"))
-    assert isinstance(transcript.outcome, moot.Errored) and problem in transcript.outcome.cause
+    outcome = transcript.outcome
+    assert isinstance(outcome, moot.Unreadable if logprobs else moot.Errored) and problem in repr(outcome)
     assert mock.count == transcript.ledger.total("failed_attempts") == 1
 
 
-tokens = st.sampled_from(["1", " 1", "2\n", "2", "3", "?", ""])
+tokens = st.sampled_from(["1", " 1", "2\n", '"2', "\u01201", "3", "10", "?", "", "<think>"])
 
 
-@given(st.lists(st.tuples(tokens, st.floats(-50, 0)), max_size=20))
-def test_tokens_are_renormalised_over_the_answers(top: list[tuple[str, float]]) -> None:
-    completion = Completion("1", "length", Usage(), tuple(top))
-    mass = [math.fsum(math.exp(p) for token, p in top if token.strip() == label) for label in labels_for(2)]
+@given(st.lists(st.tuples(tokens, st.floats(-50, 1e-4)), max_size=20), st.integers(2, 4))
+def test_tokens_are_renormalised_over_the_answers(top: list[tuple[str, float]], count: int) -> None:
+    completion, labels = Completion("1", "length", Usage(), tuple(top)), labels_for(count)
+    chances = [math.exp(min(0.0, p)) for _, p in top]
+    found = {"1": "1", " 1": "1", "\u01201": "1", "2\n": "2", '"2': "2", "3": "3"}
+    mass = [
+        math.fsum(p for (token, _), p in zip(top, chances, strict=True) if found.get(token) == label)
+        for label in labels
+    ]
     extra: dict[str, Any] = {}
-    if not any(mass):
-        with pytest.raises(UnreadableAnswer):
-            read_verdict(completion, labels_for(2), extra)
+    if sum(mass) < FLOOR:
+        with pytest.raises(
+            UnreadableAnswer, match=r"no log-prob|the answers 1, 2.* of the probability of the first token"
+        ):
+            read_verdict(completion, labels, extra)
         return
-    verdict = read_verdict(completion, labels_for(2), extra)
-    assert extra["mass"] == pytest.approx(sum(mass))
-    assert verdict.probabilities == pytest.approx([each / sum(mass) for each in mass])
-    assert math.isclose(sum(verdict.probabilities), 1)
+    verdict = read_verdict(completion, labels, extra)
+    assert extra["mass"] == pytest.approx(sum(mass)) and math.isclose(sum(verdict.probabilities), 1)
+    most = min(*chances, 1, max(0, 1 - sum(chances)) / max(1, len(extra["unlisted"])))
+    given_ = [p if label not in extra["unlisted"] else most for p, label in zip(mass, labels, strict=True)]
+    assert verdict.probabilities == pytest.approx([each / sum(given_) for each in given_])
+
+
+def listed(*entries: tuple[str, Any]) -> Completion:
+    """A completion, from the JSON of an endpoint that lists these tokens."""
+    top = [{"token": token, "logprob": logprob} for token, logprob in entries]
+    first = {**top[0], "top_logprobs": top}
+    return completion_from({"choices": [{"message": {"content": "1"}, "logprobs": {"content": [first]}}]})
+
+
+@pytest.mark.parametrize("bad", [None, float("nan"), float("-inf"), "", "much", [], 10**400])
+def test_one_bad_log_probability_costs_its_own_entry_alone(bad: Any) -> None:
+    sound = read_verdict(listed(("1", -2.4), ("2", -0.1)), labels_for(2), {})
+    for entries in ((("1", -2.4), ("2", -0.1), ("x", bad)), (("x", bad), ("2", -0.1), ("1", -2.4))):
+        assert read_verdict(listed(*entries), labels_for(2), {}).probabilities == pytest.approx(sound.probabilities)
+
+
+def test_a_log_probability_over_0_by_rounding_is_0_and_by_more_is_none() -> None:
+    assert read_verdict(listed(("1", 1e-5), ("2", -9.0)), labels_for(2), {}).probabilities[0] > 0.999
+    with pytest.raises(UnreadableAnswer, match="'1' has the log-probability 0.5, over 0"):
+        read_verdict(listed(("1", 0.5), ("2", -9.0)), labels_for(2), {})
+
+
+def test_an_unlisted_answer_is_not_called_impossible() -> None:
+    extra: dict[str, Any] = {}
+    verdict = read_verdict(listed(("2", math.log(0.9)), ("The", math.log(0.02))), labels_for(2), extra)
+    assert extra["unlisted"] == ["1"] and verdict.probabilities == pytest.approx((0.02 / 0.92, 0.9 / 0.92))
+
+
+def test_a_judge_that_is_about_to_think_gives_no_verdict() -> None:
+    with pytest.raises(UnreadableAnswer, match="2e-09 of the probability.*the most probable is '<think>'"):
+        read_verdict(listed(("<think>", 0.0), ("1", math.log(2e-9))), labels_for(2), {})
 
 
 def test_labels() -> None:

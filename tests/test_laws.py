@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import broken
@@ -15,8 +15,6 @@ from hypothesis import settings
 import moot
 from moot.protocols.amplification.approval import Approval
 from moot.protocols.engine.base import Protocol, known_protocols
-from moot.protocols.engine.budget import Account
-from moot.protocols.engine.game import Game
 from moot.protocols.games.claims import ClaimGame
 from moot.testing.checks import laws, laws_of_sight
 from moot.testing.checks.check import Law
@@ -117,37 +115,6 @@ def test_three_choices(law: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "sound", [broken.Two(), broken.Simultaneous(), broken.Settles(), broken.Charges()], ids=lambda p: type(p).__name__
-)
-def test_the_sound_ones_are_sound(sound: Protocol) -> None:
-    moot.testing.check_protocol(sound, examples=FAST)
-
-
-def check_all_but_queries(account: Account, measure: str, amount: float, check: Any = Account.check) -> None:
-    if measure != "queries":
-        check(account, measure, amount)
-
-
-@pytest.mark.parametrize(
-    ("fault", "protocol", "law", "says"),
-    [
-        ((Account, "check", lambda *given: None), broken.Two(), "within_budget", r"at step \S+ seat \w+ has spent \d+ \w+ of \d"),
-        ((Account, "check", check_all_but_queries), broken.Charges(), "within_budget", "the charge of step 1 takes seat judge to 50"),
-        ((Account, "check", lambda *given: None), broken.Two(), "bounded_judge", r"the judge judge read \d+ in a bound of \d"),
-        ((Game, "_reject", lambda *given: None), broken.Two(), "rejects", r"recorded was \[\]"),
-        ((laws, "replay", lambda *given: SimpleNamespace(digest="another")), broken.Two(), "replays", "that of the replay another"),
-        ((laws, "verify", lambda *given: SimpleNamespace(ended=False)), broken.Two(), "replays", "verification found"),
-    ],
-)  # fmt: skip
-def test_a_fault_of_the_engine_breaks_a_law(
-    fault: Any, protocol: Protocol, law: str, says: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(*fault)
-    with pytest.raises(LawBroken, match=says):
-        LAWS[law](protocol, examples=50)
-
-
-@pytest.mark.parametrize(
     ("one", "other", "plays", "at_once"),
     [
         ("0.0.0", "0.1.0", (), True), ("0.0.0", "0.0.1", (), False), ("0", "1", (), False), ("1.0.0", "1.1", (), True),
@@ -229,13 +196,36 @@ def test_a_protocol_that_asks_otherwise_each_time_breaks_the_law_that_cannot_be_
     assert caught.value.law == "pure"
 
 
+@pytest.mark.usefixtures("impatient")
 def test_check_protocol_examines_every_law_and_raises_for_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    for law in list(LAWS)[:-1]:
-        monkeypatch.setitem(LAWS, law, lambda protocol, **options: examined.append(options["examples"]))
-    examined: list[int] = []
+    examined = Counter[str]()
+    for name in list(LAWS)[:-1]:
+        monkeypatch.setattr(LAWS[name], "body", lambda case: examined.update([case.law.__name__]))
     with pytest.raises(LawBroken, match='law "symmetric"'):
         moot.testing.check_protocol(broken.NotSymmetric(), examples=20)
-    assert examined == [20] * (len(LAWS) - 1)
+    assert set(examined) == set(LAWS) - {"symmetric"} and len(set(examined.values())) == 1
+
+
+def test_every_law_examines_as_many_plays_as_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them the same plays: what is said is drawn once."""
+    said: dict[int, set[str]] = {}
+
+    def looked(body: Any) -> Any:
+        def look(case: Any) -> None:
+            body(case)
+            assert case.play().script is case.script
+            said.setdefault(examined["ends"] + (case.law.__name__ == "ends"), set()).add(str(case.script))
+            examined.update([case.law.__name__])
+
+        return look
+
+    examined = Counter[str]()
+    for law in LAWS.values():
+        monkeypatch.setattr(
+            law, "body", looked(law.body) if law.__name__ not in ("blind", "symmetric") else lambda case: None
+        )
+    moot.testing.check_protocol(broken.Two(), examples=7)
+    assert set(examined.values()) == {7} and all(len(each) == 1 for each in said.values()) and len(said) == 7
 
 
 def test_every_law_is_listed_and_caught_breaking() -> None:
@@ -266,10 +256,14 @@ def test_a_question_that_does_not_fit_is_the_callers_fault() -> None:
 
 
 def test_programs_in_seats() -> None:
+    asked = Counter[str]()
+
     def half(request: moot.Request) -> moot.Verdict:
+        asked.update([request.seat])
         return moot.Verdict(probabilities=(0.5, 0.5))
 
     moot.testing.check_protocol(moot.Bisection(), questions=sums(most=9), seats={"judge": half}, examples=FAST)
+    assert set(asked) == {"judge"}
 
 
 GRAPH = {"start": 0, "goal": 3, "edges": [[0, 1, 0, 0], [0, 0, 1, 1], [1, 0, 0, 1], [0, 0, 0, 0]]}

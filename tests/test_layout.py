@@ -13,6 +13,8 @@ import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import anyio
 import pytest
@@ -139,6 +141,23 @@ def test_tools_check_every_part() -> None:
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
     assert {f"src/moot/{part}" for part in PARTS} <= set(tools["pyright"]["include"])
     assert set(tools["coverage"]["run"]["source_dirs"]) == {*PARTS, "src/moot"}
+
+
+def test_shuffled_tests_are_all_there_in_an_order_of_their_seed() -> None:
+    import conftest
+
+    def order(seed: int | None, names: list[str]) -> list[str]:
+        items: list[Any] = [SimpleNamespace(nodeid=name, keywords={}) for name in names]
+        given = {"--shuffle": seed, "--long": True}
+        conftest.pytest_collection_modifyitems(SimpleNamespace(getoption=given.get), items)  # type: ignore[arg-type]
+        return [item.nodeid for item in items]
+
+    names = [f"test_{file}.py::test_{letter}" for file in "mxaf" for letter in "qwert"]
+    assert order(None, names) == names
+    assert sorted(order(1, names)) == sorted(names) != order(1, names) != order(2, names)
+    assert order(1, names) == order(1, names[::-1])
+    files = [name.partition("::")[0] for name in order(1, names)]
+    assert files == sorted(files, key=files.index) and files[::5] != sorted(set(files)), "a file's tests stay together"
 
 
 # Put together here, so that this file does not contain what it looks for.

@@ -32,6 +32,22 @@ def test_an_awaited_agent_that_reports_nothing_cost_nobody_knows_what() -> None:
     assert program.prompt_tokens == 0 and program.cost == 0.0
 
 
+def test_a_query_that_was_refused_is_not_spent() -> None:
+    class Asks(moot.Protocol):
+        def roles(self, question: moot.Question) -> dict[str, str]:
+            return {"judge": "judge"}
+
+        async def play(self, floor: moot.Floor, question: moot.Question) -> moot.Decided:
+            for _ in range(4):
+                await floor.charge("judge", "queries", 3)
+            return moot.Decided(await floor.ask("judge", moot.Verdict))
+
+    for limit, spent in ((12, 12), (11, 9), (2, 0)):
+        t = moot.run(Asks(), QUESTION, {"judge": moot.Bounded(decide, queries=limit)})
+        assert t.ledger.seats["judge"].queries == spent <= limit
+        assert isinstance(t.outcome, moot.Decided if limit == 12 else moot.Exhausted)
+
+
 def test_what_a_seat_reads_is_counted_with_a_bound_and_without_one() -> None:
     """The same number in the ledger; in a seat without a bound it takes no part in the play, and changes no digest."""
 

@@ -17,7 +17,7 @@ import moot
 from moot.protocols.market.lmsr import profit
 from moot.protocols.market.market_making import MarketMaking
 from moot.protocols.market.moves import Price
-from moot.protocols.market.payoffs import distance, losses
+from moot.protocols.market.payoffs import distance, expected, losses
 from moot.tasks.arithmetic.coins import belief, earnings, price
 from moot.transcripts.display.prices import price_path, quadratic_variation
 
@@ -172,3 +172,17 @@ def test_late_evidence_comes_after_prices_have_settled() -> None:
     late = moot.run(MarketMaking(tolerance=None), YES_NO, seats)
     assert (price_path(early).converged, decided(early).verdict.choice) == (1, 1)
     assert (len(price_path(late).statements), decided(late).verdict.choice) == (4, 0)
+
+
+INSIDE = st.lists(st.integers(1, 50), min_size=3, max_size=3).map(lambda w: tuple(x / sum(w) for x in w))
+PRICED = st.builds(
+    moot.ScoringRule, rule=st.sampled_from(["log", "brier", "spherical"]), base=st.sampled_from([2.0, 10.0]),
+    coefficient=st.sampled_from([0.5, 3.0]), constant=st.sampled_from([-7.0, 0.0, 2.0]),
+)  # fmt: skip
+
+
+@given(PRICED, INSIDE, beliefs)
+def test_a_price_is_paid_its_rule_by_what_the_judge_believes(rule: moot.ScoringRule, price: Any, final: Any) -> None:
+    by_hand = math.fsum(p * rule.reward(price, outcome) for outcome, p in enumerate(final))
+    assert expected(rule, price, final) == pytest.approx(by_hand)
+    assert losses([price], final, scoring=rule).market == pytest.approx((-by_hand,))

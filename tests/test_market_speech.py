@@ -13,6 +13,7 @@ from market_kit import YES_NO, always, decided, even, logits, predicts, said, si
 
 import moot
 from moot.agents.prompts.forms import Form
+from moot.agents.prompts.reading import read
 from moot.agents.prompts.render import statement as shown_as_xml
 from moot.complexity.citations import citations
 from moot.protocols.amplification.amplification import Reply
@@ -297,16 +298,12 @@ def test_nobody_is_asked_whether_its_own_citations_are_verified() -> None:
     form = Form((Statement, Query), 2, {"most": {"cites": 2}}, length=300)
     text = json.dumps(form.response_format()) + form.told(True) + form.told(False)
     assert "verified" not in text and '"cites" is a JSON list of objects, each with "question", "answer"' in text
-    said = form.read(
-        json.dumps({"move": {"kind": "statement", "text": "so", "answer": None, "cites": []}}), False, None, {}
-    )
+    said = read(form, json.dumps({"move": {"kind": "statement", "text": "so", "answer": None, "cites": []}}))
     assert said == Statement(text="so")
     tagged = (
         '<statement><text>so</text><answer>no</answer><cites>[{"question": "q", "answer": "a"}]</cites></statement>'
     )
-    assert form.read(tagged, True, None, {}) == Statement(
-        text="so", answer="no", cites=(Citation(question="q", answer="a"),)
-    )
+    assert read(form, tagged) == Statement(text="so", answer="no", cites=(Citation(question="q", answer="a"),))
 
 
 @pytest.mark.local

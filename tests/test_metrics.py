@@ -84,17 +84,22 @@ def test_means_by_hand(score: Score, value: float) -> None:
 
 def test_accuracy_by_hand() -> None:
     found = metrics.accuracy(HAND)
-    assert (found.value, found.count, found.ties, found.undecided) == (0.5, 4, 1, {"errored": 1})
-    assert (found.low, found.high) == pytest.approx(wilson(2, 4)) and found.method == "Wilson"
+    assert (found.value, found.count, found.ties, found.undecided) == (0.625, 4, 1, {"errored": 1}), "a tie counts half"
+    assert (found.low, found.high) == pytest.approx((wilson(2, 4)[0], wilson(3, 4)[1])) and found.method == "Wilson"
+    strict = metrics.accuracy(HAND, ties="wrong")
+    assert strict.value == 0.5 and (strict.low, strict.high) == pytest.approx(wilson(2, 4))
+    with pytest.raises(moot.UsageError, match="ties is 'right'"):
+        metrics.accuracy(HAND, ties="right")  # type: ignore[arg-type]
     again = metrics.accuracy([*HAND, HAND[0]], BY)
-    assert again.value == 0.6 and again.method == "bootstrap over questions", "a question asked twice is one unit"
+    assert again.value == 0.7 and again.method == "bootstrap over questions", "a question asked twice is one unit"
 
 
 def test_calibration_by_hand() -> None:
     found = metrics.calibration(HAND, by=BY)
-    assert found.error.value == pytest.approx((0.2 + 0.6 + 0.5 + 0.0) / 4)
+    assert found.error.value == pytest.approx((0.2 + 0.6 + 0.0 + 0.0) / 4)
+    assert metrics.calibration(HAND, by=BY, ties="wrong").error.value == pytest.approx((0.2 + 0.6 + 0.5 + 0.0) / 4)
     filled = {round(b.low, 1): (b.count, b.confidence, b.accuracy) for b in found.bins if b.count}
-    assert filled == {0.8: (1, 0.8, 1), 0.6: (1, 0.6, 0), 0.5: (1, 0.5, 0), 0.9: (1, 1, 1)}
+    assert filled == {0.8: (1, 0.8, 1), 0.6: (1, 0.6, 0), 0.5: (1, 0.5, 0.5), 0.9: (1, 1, 1)}
     assert [b.count for b in found.bins[:5]] == [0] * 5 and found.bins[0].accuracy is None
     assert len(metrics.calibration(HAND, bins=4, by=BY).bins) == 4
 
@@ -111,6 +116,7 @@ def test_three_choices() -> None:
     assert metrics.brier(plural) == pytest.approx(-(0.36 + 0.1225 + 0.0625))
     tie = Judged("x", (0.4, 0.4, 0.2), 0)
     assert tie.choice is None and not tie.correct
+    assert [metrics.right(replace(tie, truth=truth)) for truth in range(3)] == [0.5, 0.5, 0]
 
 
 def test_the_excluded_truth() -> None:
@@ -345,7 +351,7 @@ def test_bad_input_is_refused() -> None:
 
 def test_an_estimate_is_a_row() -> None:
     row = metrics.accuracy(HAND).row("accuracy", published=0.5, holds=True)
-    assert (row.measured, row.count, row.undecided, row.holds) == (0.5, 4, 1, True)
+    assert (row.measured, row.count, row.undecided, row.holds) == (0.625, 4, 1, True)
 
 
 @pytest.mark.parametrize("page", ["metrics.md", "debate/nested_oversight.md"])

@@ -363,9 +363,9 @@ class Client:
 def test_a_foreign_client_plays_without_lm(tagged: bool) -> None:
     speech = "<speech>It was.</speech>" if tagged else '{"kind": "speech", "text": "It was."}'
     verdict = (
-        "<verdict><text>so</text><probabilities>3, 1</probabilities></verdict>"
+        "<verdict><text>so</text><probabilities>75, 25</probabilities></verdict>"
         if tagged
-        else '{"text": "so", "probabilities": {"1": 3, "2": 1}}'
+        else '{"text": "so", "probabilities": {"1": 75, "2": 25}}'
     )
     client = Client("I would rather not.", speech, "", speech, verdict)
 

@@ -179,8 +179,8 @@ def test_a_play_from_a_configuration_and_what_is_made_of_it(folder: Path) -> Non
 def test_records_are_imported_by_the_rules_of_its_protocol(folder: Path) -> None:
     told = said("import", "audit-log", "log.jsonl", "-o", "out", code=1)
     for line in (
-        "line 2: what clerk said as number 1 is not accepted: 3 bookings need 2 balances, not 3",
-        "line 3: what auditor said as number 1 is not accepted: there is no booking 3: they are numbered from 0 to 2",
+        "line 2: what clerk said as number 1 cannot be played: 3 bookings need 2 balances, not 3",
+        "line 3: what auditor said as number 1 cannot be played: there is no booking 3: they are numbered from 0 to 2",
         "line 5: believed: Input should be less than or equal to 1",
         "line 6: answers: List should have at least 2 items after validation, not 1",
         "4 imported to out, 2 refused",

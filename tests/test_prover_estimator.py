@@ -188,3 +188,25 @@ def test_a_prover_who_knows_gains_no_more_by_lying() -> None:
     informed = Estimator(TASK, divisions=13)
     assert best(protocol, sample, "yes", informed, judge, TASK) == pytest.approx(-1)
     assert best(protocol, sample, "no", informed, judge, TASK) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("follows", "goes_on"), [(0.5, True), (0.51, True), (0.49, False), (0.0, False)])
+def test_a_decomposition_is_thrown_out_where_the_judge_finds_more_likely_than_not_that_nothing_follows(
+    follows: float, goes_on: bool
+) -> None:
+    def prover(request: moot.Request) -> moot.Move:
+        if request.kinds[0] is Decomposition:
+            return Decomposition(claims=(Claim(question="one?", answer="1"), Claim(question="two?", answer="2")))
+        moves: dict[Any, moot.Move] = {
+            moot.Answer: moot.Answer(choice=0),
+            Call: Call(sign=0),
+            Pick: Pick(claim="1"),
+        }
+        return moves[request.kinds[0]]
+
+    protocol, question = ProverEstimator(), moot.Question("Which?", ("x", "y"))
+    seats = {"a": prover, "b": lambda request: Estimate(probability=1.0)}
+    t = moot.run(protocol, question, {**seats, "judge": lambda r: moot.Verdict(probabilities=(follows, 1 - follows))})
+    assert isinstance(t.outcome, moot.Decided)
+    assert t.outcome.payoffs["a"] == (1.0 if goes_on else -protocol.utility_bound(question))
+    assert any(step.move["kind"] == "pick" for step in t.steps()) is goes_on

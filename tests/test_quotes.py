@@ -10,9 +10,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from moot.protocols.engine.errors import Illegal
-from moot.protocols.engine.moves import Quote
+from moot.protocols.engine.moves import Quote, Speech
 from moot.protocols.engine.quoting import Segment, segments
-from moot.protocols.quotes import GAP, MOST_PIECES, normalise, verify
+from moot.protocols.quotes import GAP, MOST_PIECES, normalise, on_record, verify
 
 # Ordinary text and every trap: case mappings that change length, marks, symbols, invisible and typographic characters.
 traps = st.sampled_from(
@@ -215,3 +215,17 @@ def test_ten_megabytes_of_passage() -> None:
     assert one("it was the ADMIRAL", passage).span == (len(passage) - 19, len(passage) - 1)
     assert one("it was the general", passage).verified is False
     assert time.process_time() - started < 60, "about 3 s here"
+
+
+@given(
+    st.integers(-9, 30), st.integers(-9, 30), st.sampled_from(["a storm", "storm sank", "the sea", "x"]), st.booleans()
+)
+def test_a_span_is_believed_only_where_the_passage_holds_those_characters(
+    start: int, end: int, text: str, says: bool
+) -> None:
+    passage = "a storm sank it in the sea"
+    quote = Quote(text=text, verified=says, span=(start, end))
+    found = on_record(Speech(text=f"<quote>{text}</quote>", quotes=(quote,)), passage, None, None).quotes[0]
+    own = passage.find(text)
+    assert found.verified is (own >= 0) and found.text == text
+    assert found.span == (None if own < 0 else (own, own + len(text)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+import moot
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.question import Question, Sample
+from moot.protocols.engine.question import Question, Sample, as_shown
+from moot.tasks import extras
 from moot.tasks.reading.reading import Passage, load_set, passages, samples
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30).filter(
@@ -33,7 +36,7 @@ DATA = st.recursive(
 def objects(draw: st.DrawFn) -> dict[str, Any]:
     """An object as a user might write it: any mixture of the optional fields."""
     value: dict[str, Any] = {draw(st.sampled_from(["question", "text"])): draw(TEXT)}
-    choices = draw(st.just([]) | st.lists(TEXT, min_size=2, max_size=4, unique=True))
+    choices = draw(st.just([]) | st.lists(TEXT.filter(as_shown), min_size=2, max_size=4, unique_by=as_shown))
     if choices:
         value["choices"] = choices
         value |= draw(st.fixed_dictionaries({}, optional={"truth": st.none() | st.integers(0, len(choices) - 1)}))
@@ -148,6 +151,67 @@ def test_a_file_without_questions_is_refused(tmp_path: Path, content: bytes, mes
         load_set(path)
     with pytest.raises(UsageError, match="absent.jsonl"):
         load_set(tmp_path / "absent.jsonl")
+
+
+def test_every_wrong_line_is_named_at_once(tmp_path: Path) -> None:
+    """Who mends a set of a thousand lines sees all that is wrong with it, shortly, and nothing of it is played."""
+    lines = [json.dumps(GOOD)] * 1000
+    for number, bad in (
+        (7, "{"),
+        (400, json.dumps({"question": "q" * 10**5, "choices": ["c" * 10**5]})),
+        (999, '{"truth": NaN}'),
+    ):
+        lines[number - 1] = bad
+    path = tmp_path / "set.jsonl"
+    path.write_text("\r\n".join(lines))
+    with pytest.raises(UsageError) as caught:
+        load_set(path)
+    told = str(caught.value).split("\n")
+    assert [each.split(": ")[0] for each in told] == [f"{path}, line {number}" for number in (7, 400, 999)]
+    assert "at character 2" in told[0] and all(len(each) < 700 for each in told)
+    path.write_text("{\n" * 1000)
+    with pytest.raises(UsageError, match=r"line 10: .*\nand 990 more lines of .*set.jsonl are wrong$"):
+        load_set(path)
+
+
+@given(st.lists(st.sampled_from(["\n", "\r\n", "\r", "\n\ufeff", "\n \n"]), min_size=2, max_size=6), st.booleans())
+def test_however_lines_end_and_whatever_marks_them(ends: list[str], mark: bool) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "s.jsonl"
+        text = "".join(json.dumps(GOOD) + end for end in ends)
+        path.write_bytes(("\ufeff" * mark + text).encode())
+        assert len(load_set(path)) == len(ends)
+
+
+def test_what_is_read_can_be_played_and_loaded_again(tmp_path: Path) -> None:
+    """No question is taken that no transcript holds."""
+    path = tmp_path / "s.jsonl"
+    deepest = json.dumps({**GOOD, "data": 0})[:-2]
+    for data, refused in (
+        ("[" * 100 + "]" * 100, ""), ("[" * 101 + "]" * 101, "more than 100 levels"), ('{"a":' * 101 + "1" + "}" * 101, "100 levels"),
+        ("[" * 900 + "]" * 900, "data"), (f'0, "size": {2**63}', ""), (f'0, "size": {2**63 + 1}', "over 2^63"),
+        ("9" * 4000, ""), ('"\\ud83d\\ude00"', ""), ('{"\\ud83d": 1}', "half a surrogate pair"),
+    ):  # fmt: skip
+        path.write_text(f"{deepest}{data}}}")
+        if refused:
+            with pytest.raises(UsageError, match=f"line 1: .*{re.escape(refused)}"):
+                load_set(path)
+            continue
+        (sample,) = load_set(path)
+        file = tmp_path / "t.jsonl"
+        file.unlink(missing_ok=True)
+        moot.run(moot.DirectQA(), sample, seats={"judge": lambda request: moot.Verdict.sure(0)}, out=file)
+        again = moot.load(file)
+        assert again.question == sample.question and moot.replay(again).digest == again.digest
+
+
+def test_a_file_that_is_too_large_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "LARGEST", 100)
+    (tmp_path / "s.jsonl").write_text(json.dumps(GOOD) + "\n" * 100)
+    with pytest.raises(UsageError, match="s.jsonl: it has more than 0.0001 MB; split it"):
+        load_set(tmp_path / "s.jsonl")
+    (tmp_path / "s.jsonl").write_text(json.dumps(GOOD))
+    assert len(load_set(tmp_path / "s.jsonl")) == 1
 
 
 def test_a_byte_order_mark_and_a_line_separator_are_no_trouble(tmp_path: Path) -> None:

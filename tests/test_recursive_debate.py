@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import moot
 from moot.agents.prompts.forms import Form
+from moot.agents.prompts.reading import read
 from moot.agents.prompts.render import statement
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.trees.moves import Assertion, Response
@@ -214,9 +215,7 @@ def test_a_person_is_asked_for_labels_and_citations() -> None:
     from moot.agents.people.human import Human
 
     shown: list[str] = []
-    lines = iter(
-        ["Heat.", ".", "maybe", "2", "No.", ".", "0", "9", ".", "No.", ".", "9", ".", "yes", "So.", ".", "60", "40"]
-    )
+    lines = iter(["Heat.", ".", "maybe", "2", "No.", ".", "0", "9", ".", "9", ".", "yes", "So.", ".", "60", "40"])
     human = Human(input=lambda prompt: shown.append(prompt) or next(lines), output=shown.append)  # type: ignore[func-returns-value]
     seats: Mapping[str, Any] = dict.fromkeys(("a", "b", "judge"), human)
     transcript = moot.run(moot.RecursiveDebate(depth=2, objections=1), QUESTION, seats)
@@ -233,15 +232,37 @@ def test_a_model_is_asked_in_a_form_that_it_can_fill() -> None:
     assert form.schema(Response)["properties"] == {
         "kind": {"type": "string", "enum": ["response"]}, "label": {"type": "string", "enum": ["yes", "main objection"]}
     }  # fmt: skip
-    assert form.read("<response><label>yes</label></response>", True, None, {}) == Response(label="yes")
+    assert read(form, "<response><label>yes</label></response>") == Response(label="yes")
     form = Form((Assertion,), 2, {"most": {"cites": 2}}, length=200)
     assert set(form.schema(Assertion)["properties"]) == {"kind", "text", "cites"}
     for written in ("0, 2.1.0", '["0", "2.1.0"]'):
         answer = f"<assertion><text>So.</text><cites>{written}</cites></assertion>"
-        assert form.read(answer, True, None, {}) == Assertion(text="So.", cites=("0", "2.1.0"))
+        assert read(form, answer) == Assertion(text="So.", cites=("0", "2.1.0"))
     entry = moot.Entry(
         "4", "b", Assertion(text="<b>No", to="0", label="main objection", cites=("2", "x"), missing=("x",))
     )
     assert statement(entry) == (
         '<statement by="b" step="4" kind="assertion" to="0" label="main objection" cites="2">&lt;b>No</statement>\n'
     )
+
+
+@pytest.mark.parametrize("depth", range(1, 6))
+@pytest.mark.parametrize("objections", [1, 3])
+def test_whoever_objects_whenever_it_can_makes_as_many_moves_as_were_estimated(depth: int, objections: int) -> None:
+    """And the line is cut, so that nothing is guaranteed; agreement at any time ends it."""
+    protocol = moot.RecursiveDebate(depth=depth, objections=objections)
+
+    def objects(request: moot.Request) -> moot.Move:
+        if Response in request.kinds:
+            labels = request.brief["one_of"]["label"]
+            return Response(label="secondary objection" if "secondary objection" in labels else "main objection")
+        return EVEN if moot.Verdict in request.kinds else Assertion(text="so it is")
+
+    question = moot.Question("Which?", ("x", "y"), passage="a page")
+    transcript = moot.run(protocol, question, dict.fromkeys("ab", objects) | {"judge": lambda request: EVEN})
+    made = [step.seat for step in transcript.steps()]
+    assert protocol.most_moves(question) == {seat: made.count(seat) for seat in ("a", "b", "judge")}
+    moves = [step.move for step in transcript.steps()]
+    cut = protocol.unmet_assumption(question, moves)
+    assert cut == f"the line was cut at depth {depth}: its last claim could not be objected to"
+    assert protocol.unmet_assumption(question, [*moves, {"kind": "response", "label": "yes"}]) is None

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +99,12 @@ Install = Callable[..., None]
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """Install a package: its source, and its entry points as {group: {name: object}}."""
+    before = registry._registered
     known = defaultdict(lambda: defaultdict(list), {
         kind: defaultdict(list, {name: list(refs) for name, refs in found.items()})
-        for kind, found in registry._registered.items()
+        for kind, found in before.items()
     })  # fmt: skip
     monkeypatch.setattr(registry, "_registered", known)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -121,7 +122,11 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
         ]
         (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
 
-    return installed
+    yield installed
+    for kind, found in known.items():  # what moot imported of its own meanwhile is not imported again
+        for name, refs in found.items():
+            ours = (ref for ref in refs if getattr(ref(), "__module__", "").startswith("moot."))
+            before[kind][name] += [ref for ref in ours if ref not in before[kind][name]]
 
 
 EVERYTHING = """

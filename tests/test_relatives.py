@@ -107,6 +107,19 @@ def test_a_consultant_may_choose_what_is_criticised() -> None:
     assert consultant.asked[1].brief["answer"] == 1 and critic.asked[0].brief["against"] == 1
 
 
+@pytest.mark.parametrize("protocol", [moot.OpenDebate(rounds=1), moot.OpenConsultancy(rounds=1), moot.Critique(answer=None)], ids=lambda p: p.name)  # fmt: skip
+def test_an_answer_that_there_is_not_can_be_chosen_by_nobody(protocol: moot.Protocol) -> None:
+    chooser = next(iter(protocol.roles(QUESTION)))
+    game = moot.Game(protocol, QUESTION).start()
+    assert not game.answer("0", Answer(choice=2))
+    assert game.request("0").problem == "answer 2 is none of the 2 choices"
+    again = moot.Game(protocol, QUESTION).start()
+    assert not again.answer("0", Answer(choice=2)) and again.answer("0", Answer(choice=1))
+    assert again.outcome is None and all(request.brief.get("answer") in (0, 1) for request in again.requests().values())
+    assert not game.answer("0", Answer(choice=7)) and isinstance(game.outcome, moot.Forfeited)
+    assert game.outcome.seat == chooser
+
+
 @pytest.mark.parametrize(
     "make",
     [

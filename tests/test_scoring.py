@@ -153,3 +153,12 @@ def test_wrong_calls_are_refused() -> None:
     for seats in (["a"], ["a", "a"], ["a", "b", "c"]):
         with pytest.raises(UsageError, match="one seat for each"):
             zero_sum("log", (0.5, 0.5), seats)
+
+
+@pytest.mark.parametrize("base", [1, 1.0, 0.5, 0, -2, math.inf, math.nan])
+def test_a_logarithm_needs_a_base_above_one_and_no_other_rule_does(base: float) -> None:
+    with pytest.raises(UsageError, match="the log rule needs a finite base above 1"):
+        score("log", (0.25, 0.75), 0, base=base)
+    for rule in ("brier", "spherical"):
+        assert score(rule, (0.25, 0.75), 0, base=base) == score(rule, (0.25, 0.75), 0)
+    assert score("log", (0.25, 0.75), 0, base=1.5) == pytest.approx(math.log(0.25) / math.log(1.5))

@@ -51,8 +51,8 @@ def test_the_hosted_endpoint_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_key_is_not_sent_to_an_address_it_is_not_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
-    assert agent_from("openai:m@https://example.invalid/v1").endpoint._key is None
-    assert agent_from("openai:m@https://api.openai.com/v1").endpoint._key == "sk-x"
+    assert agent_from("openai:m@https://example.invalid/v1").endpoint.secrets.key is None
+    assert agent_from("openai:m@https://api.openai.com/v1").endpoint.secrets.key == "sk-x"
 
 
 def test_names_of_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

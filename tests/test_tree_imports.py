@@ -123,12 +123,14 @@ def test_where_the_recursion_leaves_the_main_objection_is_reported(tmp_path: Pat
     assert [problem.removeprefix(f"{DC / 'odd.json'}: ") for problem in found.problems] == [
         "node 4: its level is 9; it stands at 3",
         "node 5: its honest_response is 'Perhaps', which is none of the known responses",
-        "node 11: its text is empty",
         "node 9: it rejects 10, and stands under 1",
         "node 2: honest argues below it (1 claims), and says 'yes but' to it: the recursion does not go into a main objection",
         "node 1: the recursion goes into 2 of its claims (2, 3)",
+        "what b said as number 4 (step 6): the claim is empty",
     ]
-    moot.replay(moot.load(found.path))
+    moot.replay(transcript := moot.load(found.path))
+    (empty,) = [step for step in transcript.steps() if step.remark]
+    assert (empty.step, empty.move["text"], empty.move["to"]) == ("6", " ", "1")
 
 
 REFUSED = {

@@ -11,15 +11,15 @@ previous chain value and this line up to it. Views are not stored: `request` is 
 | started | format, version, protocol, question, seed, roles, bounds, full_tree_size | yes |
 | asked, attempted | a call went out; it came back or failed, with its cost: step, seat, … | no |
 | chose, refined | what an agent that draws several candidates had to choose among; a draft and its critiques | no |
-| moved | a move was accepted: step, seat, request, move, raw (as given, where a check altered it), under, relation, size, reads (of a bounded seat; of others in the meta) | yes |
+| moved | a move was accepted: step, seat, request, move, raw (as given, where a check altered it), under, relation, size, reads (of a bounded seat; of others in the meta), remark (the rule that a move breaks which another system accepted) | yes |
 | rejected | a move was illegal: step, seat, request, move, rule, reads | yes |
 | flipped, charged | a coin: step, weights, value; a charge on a budget: step, seat, measure, amount | yes |
 | entered, left | a sub-play began: step, protocol, question, seats; ended: step, outcome | yes |
 | failed | a seat ran out of budget or failed: step, seat, outcome, reads | yes, unless the play was resumed after it |
 | cancelled, resumed, imported | interruption; taking up again; what an import keeps of its source | no |
 | ended | outcome | yes, likewise |
-| thought | private thinking: step, seat, attempt, text | no (reserved) |
-| answered | the raw text of an answer: step, seat, attempt, text | no (reserved) |
+| thought | what a model thought before its answer: step, seat, attempt, text; shown to no seat | no |
+| answered | the raw text of an answer, accepted or not: step, seat, attempt, text; likewise | no |
 | shown | what a seat was shown: step, seat, attempt, messages | no (reserved) |
 | told | words of the protocol itself: step, text | no (reserved) |
 | tool | a tool call: step, seat, attempt, name, arguments, result | no (reserved) |
@@ -49,12 +49,18 @@ VERSION = 2
 
 PLAYED = frozenset({"started", "moved", "rejected", "flipped", "charged", "entered", "left", "failed", "ended"})
 """The events that make up the play itself: replay must produce each of them again."""
-RESERVED = frozenset({"thought", "answered", "shown", "told", "tool"})
-KNOWN = PLAYED | RESERVED | {"asked", "attempted", "chose", "refined", "cancelled", "resumed", "imported"}
+RESERVED = frozenset({"shown", "told", "tool"})
+KNOWN = (
+    PLAYED
+    | RESERVED
+    | {"asked", "attempted", "thought", "answered", "chose", "refined", "cancelled", "resumed", "imported"}
+)
 
 _CHAIN = b',"chain":"'
 _META = b',"meta":'
 KEPT = b'{"event":"imported",'  # how a line begins that holds what an import keeps of its source
+LONGEST = 1 << 24
+"""The most bytes of a line: what is read as JSON takes many times its length in memory."""
 
 
 @cache
@@ -68,16 +74,18 @@ def event_body(name: str, fields: Mapping[str, Any]) -> bytes:
 
 
 class EventLog:
-    """A recorder that chains lines and hands each to `write` at once. Raises whatever `write` raises."""
+    """A recorder that chains lines and hands each to `write` at once. Raises whatever `write` raises, and from then on the same
+    at every further event: what follows one that was lost is not recorded, whoever has passed over the error."""
 
-    __slots__ = ("write", "chain", "count")
+    __slots__ = ("write", "chain", "count", "failure")
 
     def __init__(self, write: Callable[[bytes], None], chain: bytes = b"", count: int = 0) -> None:
         self.write, self.chain, self.count = write, chain, count
+        self.failure: Exception | None = None
 
     def moved(
         self, step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str,
-        size: int, reads: int, meta: Mapping[str, Any] | None,
+        size: int, reads: int, meta: Mapping[str, Any] | None, remark: str | None = None,
     ) -> None:  # fmt: skip
         body = f'{{"event":"moved","step":"{step}","seat":"{seat}","request":"{request}","move":'.encode() + move
         if raw is not None:
@@ -86,6 +94,8 @@ class EventLog:
             body += f',"under":"{under}","relation":{_quoted(relation)},"size":{size}'.encode()
         if reads:
             body += b',"reads":%d' % reads
+        if remark is not None:
+            body += b',"remark":' + to_json(remark)
         self.line(body, meta)
 
     def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None:
@@ -93,15 +103,37 @@ class EventLog:
 
     def line(self, body: bytes, meta: Mapping[str, Any] | None = None) -> None:
         body += b',"meta":%b' % to_json(meta) if meta else b',"meta":{}'
+        if len(body) > LONGEST - 64:
+            raise TranscriptError(
+                f"{label(body + b'}')} takes {len(body):,} bytes, and a line may hold {LONGEST:,}: say less at once"
+            )
         chain = blake2b(self.chain + body, digest_size=16).hexdigest().encode()
-        self.write(b'%b,"chain":"%b"}\n' % (body, chain))
+        if self.failure is not None:
+            raise self.failure
+        try:
+            self.write(b'%b,"chain":"%b"}\n' % (body, chain))
+        except Exception as error:
+            self.failure = error
+            raise
         self.chain = chain
         self.count += 1
 
 
 def played_part(line: bytes) -> bytes:
-    """The part of a line that is the play: all before its meta."""
-    return line[: line.rindex(_META)]
+    """The part of a line that is the play: all before its meta, whatever is called "meta" inside of it or before."""
+    place, last = line.find(_META), line.rfind(_META)
+    while place < last and not _whole(line[place + len(_META) : -45]):
+        place = line.find(_META, place + 1)
+    return line[:place]
+
+
+def _whole(data: bytes) -> bool:
+    """Whether it is one value in JSON."""
+    try:
+        from_json(data)
+    except ValueError:
+        return False
+    return True
 
 
 def chain_of(line: bytes) -> bytes:

@@ -14,8 +14,10 @@ from typing import IO, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from moot.protocols.engine.errors import MootError, TranscriptError, UsageError
-from moot.transcripts.events import PLAYED, check_header, parse
+from moot.protocols.engine.moves import Share
+from moot.transcripts.events import LONGEST, PLAYED, parse
 from moot.transcripts.sealed import sealed_summary
+from moot.transcripts.wellformed import Form
 
 _CHUNK = 65536
 _FORM = "its events do not have the form that this version of moot writes"
@@ -36,7 +38,7 @@ class Summary(BaseModel):
     seed: int | None = None
     at: str | None = None
     outcome: str | None = None
-    verdict: tuple[float, ...] | None = None
+    verdict: tuple[Share, ...] | None = None
     digest: str | None = None
     events: int | None = None
     problem: str | None = None
@@ -86,22 +88,18 @@ def described(started: Mapping[str, Any], outcome: Mapping[str, Any] | None) -> 
 
 def _of_lines(path: Path, size: int) -> Summary:
     with open(path, "rb") as file:
-        first = file.readline()
+        first = file.readline(LONGEST)
         if not first.endswith(b"\n"):
             raise TranscriptError("holds no whole event" if size else "is empty")
-        started = parse(first, 1, str(path))
-        check_header(started, str(path))
-        outcome = None
+        form, outcome = Form(str(path)), None
+        started = form.check(parse(first, 1, str(path)), 1)
         for line in lines_from_end(file, size):
             event = parse(line, 0, str(path))
             if event["event"] == "ended":
-                outcome = event["outcome"]
+                outcome = form.check(event, 0)["outcome"]
             if event["event"] in PLAYED or event["event"] == "resumed":
                 break
-        try:
-            return Summary.model_validate({**described(started, outcome), "path": path, "size": size})
-        except (KeyError, TypeError, AttributeError):
-            raise TranscriptError(_FORM) from None
+        return Summary.model_validate({**described(started, outcome), "path": path, "size": size})
 
 
 def lines_from_end(file: IO[bytes], size: int) -> Iterator[bytes]:
@@ -111,6 +109,8 @@ def lines_from_end(file: IO[bytes], size: int) -> Iterator[bytes]:
         start = max(0, end - _CHUNK)
         file.seek(start)
         block = file.read(end - start) + rest
+        if len(block) > LONGEST + _CHUNK and b"\n" not in block:
+            raise TranscriptError(f"its end is a line longer than {LONGEST:,} bytes, which no event is")
         pieces = block.split(b"\n")
         rest, end = pieces[0], start
         for piece in reversed(pieces[1:]):

@@ -10,18 +10,20 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
 from moot.complexity.play import path_of, reads_in
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import ReplayDivergence
+from moot.protocols.engine.errors import Illegal, ReplayDivergence, TranscriptError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.outcomes import Decided, Forfeited
 from moot.protocols.engine.question import Question
-from moot.transcripts.events import KNOWN, VERSION, EventLog, digest_of, played
-from moot.transcripts.transcript import Transcript, outcome_of
+from moot.transcripts.events import KNOWN, VERSION, EventLog, chain_of, digest_of, played
+from moot.transcripts.signing import check_signature
+from moot.transcripts.transcript import Transcript
+from moot.transcripts.wellformed import outcome_of
 
 _ANSWERED = ("moved", "rejected")
 
@@ -29,12 +31,16 @@ _ANSWERED = ("moved", "rejected")
 @dataclass(frozen=True, slots=True)
 class Verified:
     """What verification found: a whole chain over `events` events, `unknown` of them of kinds that this moot does not know
-    and passes over; whether the play has ended; its digest."""
+    and passes over; whether the play has ended; its digest. dropped: bytes after the last whole line, which are no event.
+    head: the chain value of the last event, which all of them went into. signed: whether a key was found to fit."""
 
     events: int
     ended: bool
     digest: str
-    unknown: int = 0
+    unknown: int
+    dropped: int
+    head: str
+    signed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ class Replay:
         self._bodies: deque[bytes] = deque()
         self.requests: list[str] | None = None if transcript.version == VERSION else []
         self.game = Game(
-            self.protocol, Question(**started["question"]), seed=started["seed"], bounds=started.get("bounds"),
+            self.protocol, Question.recorded(started["question"]), seed=started["seed"], bounds=started.get("bounds"),
             recorder=_Again(self._bodies.append), lean=True,
         )  # fmt: skip
         self.run()
@@ -100,7 +106,7 @@ class Replay:
         bodies = self._bodies
         for line, event in played(self.transcript.pairs(kept=False)):
             if event["event"] == "started":
-                self.game.start()
+                self._start(event)
                 continue
             if self.reopen and event["event"] in ("failed", "ended") and event["outcome"]["kind"] == "errored":
                 break
@@ -119,6 +125,13 @@ class Replay:
                 step = event.get("step", "")
                 raise ReplayDivergence(step, "encoding", "the recorded bytes", "other bytes for equal values")
 
+    def _start(self, event: dict[str, Any]) -> None:
+        self.game.start()
+        made = {"roles": self.game.roles, "full_tree_size": self.protocol.full_tree_size(self.game.question)}
+        for field, value in made.items():
+            if event.get(field) != value:
+                raise ReplayDivergence("", field, event.get(field), value)
+
     def _answer(self, event: dict[str, Any]) -> None:
         step = event["step"]
         if (waiting := self.game.open.get(step)) is None:
@@ -128,7 +141,11 @@ class Replay:
         elif waiting.digest != event["request"]:
             raise ReplayDivergence(step, "request", event["request"], waiting.digest)
         reply = event["raw"] if "raw" in event else event["move"]
-        self.game.answer(step, reply, reads=event.get("reads", 0), spent=event["meta"].get("spent"))
+        spent, history = event["meta"].get("spent"), "remark" in event
+        try:
+            self.game.answer(step, reply, reads=event.get("reads", 0), spent=spent, history=history)
+        except Illegal as error:
+            raise ReplayDivergence(step, "remark", event["remark"], str(error)) from None
 
     def _feed(self, event: dict[str, Any]) -> None:
         game, name = self.game, event["event"]
@@ -153,7 +170,7 @@ def _compare(again: bytes, event: dict[str, Any], requests: bool = False) -> Non
 def _compared(event: dict[str, Any], requests: bool) -> dict[str, Any]:
     left_out = {"meta", "chain"} if requests else {"meta", "chain", "request", "rule"}
     kept = {field: value for field, value in event.items() if field not in left_out}
-    if not requests and "outcome" in kept:
+    if not requests and isinstance(kept.get("outcome"), dict):
         kept["outcome"] = {field: value for field, value in kept["outcome"].items() if field != "rule"}
     return kept
 
@@ -167,30 +184,43 @@ def replay(transcript: Transcript, protocol: Protocol | None = None) -> Replayed
     return Replayed(transcript, again.requests is None)
 
 
-def verify(transcript: Transcript) -> Verified:
-    """Fold the log and check its chain, without running the protocol. Raises TranscriptError naming line and event."""
-    count, unknown, ended = 0, 0, False
+def verify(transcript: Transcript, head: str | None = None, key: bytes | None = None) -> Verified:
+    """Fold the log and check its chain, without running the protocol. Raises TranscriptError naming line and event.
+
+    The chain alone shows accidents: whoever edits a transcript, or cuts its last events off, can make the chain anew. head:
+    as an earlier check gave it, and kept elsewhere; then every event up to now is as it was. key: of `moot.sign`; then
+    nobody without the key has changed anything since. Raises TranscriptError where they do not fit."""
+    count, unknown, ended, last = 0, 0, False, b""
 
     def counted() -> Iterator[tuple[bytes, dict[str, Any]]]:
-        nonlocal count, unknown, ended
+        nonlocal count, unknown, ended, last
         for line, event in transcript.check():
             count += 1
             unknown += event["event"] not in KNOWN
             ended = event["event"] == "ended" or (ended and event["event"] != "resumed")
+            last = line
             yield line, event
 
     digest = digest_of(counted())
-    return Verified(count, ended, digest, unknown)
+    found = chain_of(last).decode()
+    if head is not None and head.strip().lower() != found:
+        raise TranscriptError(
+            f"{transcript.name}: its head is {found}, and not {head}: it is another transcript, was changed, cut or went on"
+        )
+    if key is not None:
+        check_signature(transcript, key)
+    return Verified(count, ended, digest, unknown, transcript.dropped, found, key is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One answer from a recording: the reply as it was given, the hash of the request it answered, what it read."""
+class Recorded(NamedTuple):
+    """One answer from a recording: the reply as it was given, the hash of the request it answered, what it read; whether it
+    is history, with a remark."""
 
     reply: Mapping[str, Any]
     request: str
     reads: int | None
     spent: Mapping[str, Any] | None
+    history: bool = False
 
 
 class Recording:
@@ -212,7 +242,7 @@ class Recording:
             if event["seat"] in without or (limit is not None and path_of(event["step"]) >= limit):
                 continue
             reply = event.get("raw") or event["move"]
-            recorded = Recorded(reply, request, reads_in(event), event["meta"].get("spent"))
+            recorded = Recorded(reply, request, reads_in(event), event["meta"].get("spent"), "remark" in event)
             self.answers.setdefault(event["step"], deque()).append(recorded)
 
     def next(self, step: str) -> Recorded | None:

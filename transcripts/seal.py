@@ -39,10 +39,10 @@ def seal(path: Path | str, level: int = 10) -> Path:
         events = sum(1 for _ in transcript.pairs())
         if transcript.outcome is None:
             raise UsageError(f"{path} has not ended, so it cannot be sealed; go on with it: moot resume {path}")
-        ending = transcript.outcome.model_dump(mode="json")
+        ending = transcript.outcome.model_dump()
         summary = {**described(transcript.started, ending), "format": FORMAT,
                    "version": transcript.version, "digest": transcript.digest, "events": events}  # fmt: skip
-        before, after, again = blake2b(digest_size=16), blake2b(digest_size=16), 0
+        before, after = blake2b(digest_size=16), blake2b(digest_size=16)
         try:
             with open(partial, "wb") as file:
                 file.write(head(to_json(summary)))
@@ -57,13 +57,12 @@ def seal(path: Path | str, level: int = 10) -> Path:
             raise TranscriptError(f"cannot write {partial}: {error.strerror}; {path} is untouched") from None
         for line in unsealed(partial):
             after.update(line)
-            again += 1
-        if after.digest() != before.digest() or again != events:
+        if after.digest() != before.digest():
             raise TranscriptError(f"{partial} reads back differently from {path}, which is untouched: check the disk")
         os.replace(partial, target)
         path.unlink()
     finally:
         lock.close()
         with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+            partial.unlink()
     return target

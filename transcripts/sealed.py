@@ -19,12 +19,14 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json
 
 from moot.protocols.engine.errors import TranscriptError, UsageError
-from moot.transcripts.events import check_header
+from moot.transcripts.events import LONGEST, check_header
 
 _MAGIC = 0x184D2A5D
 _HEAD = struct.Struct("<II")
 _MOST_SUMMARY = 1 << 24
-_CHUNK = 1 << 18
+_CHUNK = 1 << 10  # a few bytes can stand for 128 KB, so this is at most 32 MB unpacked
+_FREE, _RATIO = 1 << 26, 4096
+"""What a sealed file may open to: 64 MiB, or 4096 times its size."""
 
 
 def head(summary: bytes) -> bytes:
@@ -33,13 +35,21 @@ def head(summary: bytes) -> bytes:
 
 
 def unsealed(path: Path | str) -> Iterator[bytes]:
-    """The lines of a sealed transcript, a block at a time. Raises TranscriptError when it is cut off or damaged."""
+    """The lines of a sealed transcript, and what follows the last of them, a block at a time. Raises TranscriptError when it
+    is cut off, damaged, or opens to more than a transcript of its size does."""
     path = Path(path)
-    zstd, rest = library(), b""
+    zstd, rest, opened = library(), b"", 0
+    most = max(_FREE, _RATIO * path.stat().st_size)
     for block in _blocks(zstd, path):
+        if (opened := opened + len(block)) > most:
+            raise TranscriptError(f"{path}: opens to more than {most:,} bytes, which no transcript of its size does")
         *lines, rest = (rest + block).split(b"\n")
         for line in lines:
             yield line + b"\n"
+        if len(rest) > LONGEST:
+            raise TranscriptError(f"{path}: holds a line longer than {LONGEST:,} bytes, which no event is")
+    if rest:
+        yield rest
 
 
 def sealed_summary(path: Path | str) -> dict[str, Any]:
@@ -52,9 +62,9 @@ def sealed_summary(path: Path | str) -> dict[str, Any]:
             raise TranscriptError(f"{path}: carries no summary: not sealed by moot (moot show reads it all the same)")
         body = file.read(length)
     try:
-        summary: dict[str, Any] = from_json(body)
+        summary: dict[str, Any] = from_json(body if len(body) == length else b"")
         check_header({**summary, "event": "started"}, str(path))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError):  # no JSON, or no object
         raise TranscriptError(f"{path}: the summary is cut off or damaged") from None
     return summary
 

@@ -1,113 +1,247 @@
 """Transcripts on disk: append-only files that survive a kill at any moment.
 
-Rule of this file: bytes and lines, written, read and checked; what events mean is not known here.
+Rule of this file: bytes and lines, written and read; what events mean is not known here.
+
+What is promised. After every event the file ends in a whole line: a line that could not be written whole is cut off again,
+and where even that fails nothing more is written. What was written survives the end of the process, by a kill too. What
+survives the end of the machine (power, kernel) is said by `fsync`: with "ended" all of it once the play has ended or was
+broken off in order, and until then what the system has written out by itself; with "event" every event, before the play
+goes on. One process at a time writes a file: see `lock`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Literal
 
 from moot.protocols.engine.errors import TranscriptError, UsageError
-from moot.transcripts.events import KEPT, check_header, check_line, parse
+from moot.transcripts.events import LONGEST
 from moot.transcripts.sealed import unsealed
+
+Fsync = Literal["ended", "event"]
 
 
 class Writer:
-    """Appends lines to a transcript, each handed to the system at once (a kill loses at most the line being written). Raises
-    UsageError when the file exists (unless `append`) or another process writes it, TranscriptError when the disk is full."""
+    """Appends lines to a transcript, each handed to the system at once. append: to a file that is there, and otherwise to one
+    that is not. Raises UsageError when that is not so or another process writes it, TranscriptError when it cannot be
+    written; after that error, too, only whole lines follow whole lines."""
 
-    def __init__(self, path: Path | str, append: bool = False) -> None:
-        self.path = Path(path)
+    def __init__(self, path: Path | str, append: bool = False, fsync: Fsync = "ended") -> None:
+        if fsync not in ("ended", "event"):
+            raise UsageError(f'fsync is {fsync!r}; it can be "ended" or "event"')
+        self.path, self.fsync = Path(path), fsync
         self.lines = 0
+        self._torn = False
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"cannot write {path}: {self.path.parent}: {error.strerror}") from None
+        flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
         try:
-            self._file: IO[bytes] = open(self.path, "ab" if append else "xb", buffering=0)  # noqa: SIM115
+            self._file = os.open(self.path, flags if append else flags | os.O_CREAT | os.O_EXCL, 0o666)
         except FileExistsError:
             raise UsageError(f"{path} exists already; take another name, or go on: moot resume {path}") from None
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror}") from None
         try:
-            import fcntl
-
-            fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.close()
-            raise UsageError(f"{path} is being written by another process; wait for it or stop it") from None
-        except (ImportError, OSError):
-            pass  # this system, or the disk, has no such locks
+            self._lock = lock(self.path, self._file)
+        except BaseException:
+            os.close(self._file)
+            raise
+        self._end = 0  # where the last whole line ends
 
     def __call__(self, line: bytes) -> None:
+        if self._torn:
+            self._cut()
+        self._end = os.fstat(self._file).st_size
         try:
-            rest = line[self._file.write(line) :]
+            rest = line
             while rest:
-                rest = rest[self._file.write(rest) :]
-        except OSError as error:
+                rest = rest[os.write(self._file, rest) or _full() :]
+            if self.fsync == "event":
+                os.fsync(self._file)
+                if not self._end:
+                    _sync_folder(self.path)
+        except BaseException as error:
+            self._torn = True
+            with contextlib.suppress(TranscriptError):
+                self._cut()
+            if not isinstance(error, OSError):
+                raise
             raise TranscriptError(
-                f"{self.path}: cannot write event {self.lines + 1}: {error.strerror}. What was recorded before it is safe; "
+                f"{self.path}: cannot write event {self.lines + 1}: {error.strerror or error}. What was recorded before it is safe; "
                 f"make room, then: moot resume {self.path}"
             ) from None
         self.lines += 1
 
+    def _cut(self) -> None:
+        """Take back what was written of a line that did not become whole."""
+        try:
+            os.ftruncate(self._file, self._end)
+        except OSError as error:
+            raise TranscriptError(
+                f"{self.path}: an event was written in part, and cannot be taken back: {error.strerror or error}. Nothing more is "
+                f"written; what was recorded before it is safe: moot resume {self.path} cuts the rest off"
+            ) from None
+        self._torn = False
+
     def close(self) -> None:
-        self._file.close()
+        """Hand all that was written to the disk, and let others write. Raises TranscriptError when the disk fails."""
+        if self._file < 0:
+            return
+        file, self._file = self._file, -1
+        try:
+            try:
+                if self.lines and self.fsync == "ended":
+                    os.fsync(file)
+                    _sync_folder(self.path)
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise TranscriptError(
+                f"{self.path}: the disk did not take all that was recorded: {error.strerror or error}; look at it: moot verify {self.path}"
+            ) from None
+        finally:
+            if self._lock is not None:
+                self._lock.unlink(missing_ok=True)
+
+
+def _full() -> int:
+    raise OSError(errno.ENOSPC, "nothing can be written")  # a write of no bytes would be tried for ever
+
+
+def _sync_folder(path: Path) -> None:
+    """Make the file's name survive too, where the system can: not every one opens folders or has a use for it."""
+    with contextlib.suppress(OSError):
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def lock(path: Path, file: int) -> Path | None:
+    """Keep other processes from writing an open file, for as long as it is open. None where the system's own lock is found to
+    work; otherwise the lock file beside it, to be removed afterwards, which a killed process leaves behind. Raises
+    UsageError when somebody else has the lock, or the file went away meanwhile."""
+    try:
+        own = _locked(path, file)
+    except BlockingIOError:
+        raise UsageError(f"{path} is being written by another process; wait for it or stop it") from None
+    found = None if own else _lock_file(path)
+    try:
+        there, here = os.stat(path), os.fstat(file)
+        if (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino):
+            return found
+    except OSError:
+        pass
+    if found is not None:
+        found.unlink(missing_ok=True)
+    raise UsageError(f"{path} was moved away by another process while it was being opened")
+
+
+def _locked(path: Path, file: int) -> bool:
+    """Whether the system has locked the file, and that keeps a second opening of it out. Raises BlockingIOError."""
+    try:
+        import fcntl
+    except ImportError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # no locks here (ENOLCK, ENOTSUP, …)
+        return False
+    other = None
+    try:
+        other = os.open(path, os.O_RDONLY)
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    finally:
+        if other is not None:
+            os.close(other)
+    return False
+
+
+def _lock_file(path: Path) -> Path:
+    found = path.with_name(f".{path.name}.lock")
+    try:
+        made = os.open(found, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    except FileExistsError:
+        who = " ".join(found.read_text("utf-8", "replace")[:200].split())
+        raise UsageError(
+            f"{path} is being written by another process ({who}); wait for it, or remove {found} if it runs no more"
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be locked, by the system or by {found.name} beside it: {error.strerror}"
+        ) from None
+    with os.fdopen(made, "w", encoding="utf-8") as file:
+        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+    return found
+
+
+def room_for(files: int) -> int:
+    """How many of so many files can be open at a time, each with two connections beside it, once the limit on open files is
+    raised as far as that needs and goes."""
+    try:
+        import resource
+    except ImportError:  # this system sets no such limit
+        return files
+    needed = 64 + 3 * files
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        more = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return files if soft == resource.RLIM_INFINITY or soft >= needed else max(1, min(files, (soft - 64) // 3))
 
 
 def read_lines(path: Path | str) -> Iterator[bytes]:
-    """The whole lines of a transcript, sealed or not. A torn last line (a write cut off by a kill) is left out."""
-    path = Path(path)
+    """The whole lines of a transcript, sealed or not. What follows the last of them (a write cut off by a kill) is left out."""
+    return (line for line in _pieces(Path(path)) if line.endswith(b"\n"))
+
+
+def dropped(path: Path | str) -> int:
+    """How many bytes follow the last whole line of a transcript."""
+    return sum(len(line) for line in _pieces(Path(path)) if not line.endswith(b"\n"))
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """The lines, and what follows the last of them."""
     try:
         if path.suffix == ".zst":
             yield from unsealed(path)
             return
         with open(path, "rb") as file:
-            for line in file:
-                if line.endswith(b"\n"):
-                    yield line
+            number = 0
+            while line := file.readline(LONGEST + 1):
+                number += 1
+                if len(line) > LONGEST:
+                    raise TranscriptError(f"{path}: line {number} is longer than {LONGEST:,} bytes, which no event is")
+                yield line
     except FileNotFoundError:
         raise UsageError(f"there is no transcript {path}") from None
     except IsADirectoryError:
         raise UsageError(f"{path} is a folder; name one transcript (moot list {path} shows what is in it)") from None
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-
-
-def checked(
-    lines: Iterator[bytes], name: str, kept: bool = True, chain: bytes = b"", number: int = 0
-) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Lines with their events, after checking header and chain. Raises TranscriptError naming file, line and event. kept:
-    also what imports keep of their source, which no fold reads. chain, number: of the last line that was checked before."""
-    for line in lines:
-        number += 1
-        chain = check_line(line, number, chain, name)
-        if not kept and line.startswith(KEPT):
-            continue
-        event = parse(line, number, name)
-        if number == 1:
-            check_header(event, name)
-        yield line, event
-    if number == 0:
-        raise TranscriptError(f"{name}: holds no whole event; there is nothing to read")
-
-
-def parsed(lines: Iterator[bytes], name: str, kept: bool = True) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Lines with their events, when their chain is known to be whole."""
-    for number, line in enumerate(lines, 1):
-        if kept or not line.startswith(KEPT):
-            yield line, parse(line, number, name)
+    except (OSError, ValueError) as error:  # a name with a null character, too
+        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def repair(path: Path | str) -> int:
     """Cut a torn last line off a transcript; the number of bytes that went. Nothing whole is ever lost."""
     path = Path(path)
-    size, whole = path.stat().st_size, sum(map(len, read_lines(path)))
-    if whole < size:
+    if gone := dropped(path):
         with open(path, "rb+") as file:
-            file.truncate(whole)
+            file.truncate(path.stat().st_size - gone)
             os.fsync(file.fileno())
-    return size - whole
+    return gone

@@ -5,23 +5,22 @@ Rule of this file: everything that a transcript offers is computed from its even
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import ValidationError
-
 from moot.complexity.play import Step as Step
 from moot.complexity.play import reads_in
 from moot.protocols.engine.base import Protocol, protocol_named
-from moot.protocols.engine.errors import TranscriptError
-from moot.protocols.engine.outcomes import Outcome, outcome_adapter
+from moot.protocols.engine.errors import TranscriptError, UsageError
+from moot.protocols.engine.outcomes import Outcome
 from moot.protocols.engine.question import Question, Sample
-from moot.transcripts.events import chain_of, digest_of
-from moot.transcripts.store import checked, parsed, read_lines
+from moot.transcripts.events import digest_of
+from moot.transcripts.store import dropped, read_lines
 from moot.transcripts.truth import SealedBeside
-from moot.transcripts.version1 import as_version_2, translate
+from moot.transcripts.wellformed import Pair, Reader, outcome_of
 
 if TYPE_CHECKING:  # a structural type's property may be cached, which pyright does not see
     from builtins import property as cached_property
@@ -35,68 +34,77 @@ else:
 
 class Transcript:
     """What was recorded of one play, from a file or from memory. Reading checks the hash chain: an edited line raises
-    TranscriptError with the file, line and event. written: by an `EventLog`, so that the chain need not be checked."""
+    TranscriptError with the file, line and event, and so does one that does not have the form of an event. written: by an
+    `EventLog`, so that nothing need be checked."""
 
     def __init__(self, lines: list[bytes] | None = None, path: Path | str | None = None, written: bool = False) -> None:
         self.path = Path(path) if path is not None else None
         self._lines = lines
         self._good: tuple[int, ...] | None = None
-        self._pairs: list[tuple[bytes, dict[str, Any]]] = []
-        self._known, self._written = 0, written
+        self._pairs: list[Pair] = []
+        self._written, self._reader = written, Reader(self.name, not written)
 
     @property
     def name(self) -> str:
         """What messages call it: its file name, or "transcript"."""
         return str(self.path) if self.path is not None else "transcript"
 
+    @property
+    def file(self) -> Path:
+        """The file to read: its own or, once that was sealed, the one that took its place. Raises UsageError without one."""
+        if self.path is None:
+            raise UsageError("this transcript is in memory alone; it has no file")
+        sealed = Path(f"{self.path}.zst")
+        return sealed if not os.path.exists(self.path) and os.path.exists(sealed) else self.path
+
     def lines(self) -> Iterator[bytes]:
         """The recorded lines, as bytes."""
+        return iter(self._lines) if self._lines is not None else read_lines(self.file)
+
+    @property
+    def dropped(self) -> int:
+        """How many bytes follow the last whole line of its file. They are no event: a write that was cut off, or damage."""
+        return 0 if self._lines is not None else dropped(self.file)
+
+    def pairs(self, kept: bool = True) -> Iterator[Pair]:
+        """Lines with their events, checked on the way; not again once all of it was found good and the file has not changed
+        since. kept: also what an import keeps of its source."""
         if self._lines is not None:
-            return iter(self._lines)
-        assert self.path is not None
-        return read_lines(self.path)
-
-    def pairs(self, check: bool = False, kept: bool = True) -> Iterator[tuple[bytes, dict[str, Any]]]:
-        """Lines with their events, the chain checked on the way; not again (unless `check`) once the whole of it was
-        found good and the file has not changed since. kept: also what an import keeps of its source."""
-        if self._lines is not None and not check:
             return self._remembered(kept)
-        trusted = not check and self._good is not None and self._good == self._state()
-        return as_version_2((parsed if trusted else checked)(self.lines(), self.name, kept))
+        if self._good is not None and self._good == self._state():
+            return Reader(self.name, False).read(self.lines(), kept)
+        return self.check(kept)
 
-    def _remembered(self, kept: bool) -> Iterator[tuple[bytes, dict[str, Any]]]:
-        """`pairs` of lines in memory: each is read, and its chain checked, once for all folds. More may be added."""
+    def _remembered(self, kept: bool) -> Iterator[Pair]:
+        """`pairs` of lines in memory: each is read and checked once for all folds. More may be added."""
         assert self._lines is not None
-        if (known := self._known) < len(self._lines):
-            new, chain = iter(self._lines[known:]), chain_of(self._lines[known - 1]) if known else b""
-            pairs = parsed(new, self.name, False) if self._written else checked(new, self.name, False, chain, known)
-            self._pairs += (more := list(pairs))
-            if self._pairs[0][1].get("version") == 1:
-                for _, event in more:
-                    translate(event)
-            self._known = len(self._lines)
+        if (known := self._reader.number) < len(self._lines):
+            try:
+                self._pairs += list(self._reader.read(iter(self._lines[known:]), kept=False))
+            except TranscriptError:
+                self._pairs, self._reader = [], Reader(self.name, not self._written)  # the next one is told as well
+                raise
         if not kept or len(self._pairs) == len(self._lines):
             return iter(self._pairs)
-        return as_version_2(parsed(iter(self._lines), self.name))
+        return Reader(self.name, False).read(iter(self._lines))
 
-    def check(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
-        """`pairs`, the chain checked; once it has run to its end, later passes need not check again."""
+    def check(self, kept: bool = True) -> Iterator[Pair]:
+        """`pairs`, all of it checked; once it has run to its end, later passes need not check again."""
         state = self._state()
-        yield from self.pairs(check=True)
+        yield from Reader(self.name).read(self.lines(), kept)
         self._good = state
 
     def _state(self) -> tuple[int, ...]:
         if self._lines is not None:
             return ()
-        assert self.path is not None
         try:
-            stat = self.path.stat()
+            stat = self.file.stat()
         except OSError:  # reading it will say what is wrong
             return ()
         return (stat.st_size, stat.st_mtime_ns, stat.st_ino)
 
     def events(self, kept: bool = True) -> Iterator[dict[str, Any]]:
-        """The events as dicts, the chain checked as in `pairs`."""
+        """The events as dicts, checked as in `pairs`."""
         return (event for _, event in self.pairs(kept=kept))
 
     @cached_property
@@ -117,7 +125,7 @@ class Transcript:
 
     @cached_property
     def question(self) -> Question:
-        return Question(**self.started["question"])
+        return Question.recorded(self.started["question"])
 
     @cached_property
     def protocol(self) -> Protocol:
@@ -172,6 +180,7 @@ class Transcript:
                 yield Step(
                     event["step"], event["seat"], event["move"], event.get("raw"), event.get("under"),
                     event.get("relation"), event.get("size", 0), event["request"], reads_in(event) or 0,
+                    event.get("remark"),
                 )  # fmt: skip
 
     @cached_property
@@ -203,14 +212,6 @@ class Transcript:
         from moot.transcripts.display.notebook import as_html
 
         return as_html(self)
-
-
-def outcome_of(recorded: Any, name: str) -> Outcome:
-    """A recorded outcome. Raises TranscriptError when it is of no kind that this moot knows."""
-    try:
-        return outcome_adapter.validate_python(recorded)
-    except ValidationError:
-        raise TranscriptError(f"{name}: holds an outcome that this moot cannot read: {recorded!r:.200}") from None
 
 
 def load(path: Path | str) -> Transcript:

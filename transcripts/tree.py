@@ -55,6 +55,8 @@ def argument_tree(events: Iterable[Mapping[str, Any]]) -> ArgumentTree:
         elif name == "moved" and "under" in event:
             step, seat, move, under = event["step"], event["seat"], event["move"], event["under"]
             said = {"kind": move.get("kind", ""), "text": words_of(move), "size": event["size"]}
+            if "remark" in event:
+                said["remark"] = event["remark"]
             graph.add_node(step, seat=seat, role=roles.get(seat, seat), **said)
             graph.add_edge(scope_of(step, scopes) if under == ROOT else under, step, relation=event["relation"])
     networkx.freeze(graph)

@@ -7,18 +7,7 @@ as they were recorded. What version 1 says otherwise: an outcome's `role` holds 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain, islice
 from typing import Any
-
-Pairs = Iterator[tuple[bytes, dict[str, Any]]]
-
-
-def as_version_2(pairs: Pairs) -> Pairs:
-    """Lines with their events, from the first line on, the events of a version 1 file translated."""
-    first = list(islice(pairs, 1))
-    whole = chain(first, pairs)
-    return ((line, translate(event)) for line, event in whole) if first and first[0][1].get("version") == 1 else whole
 
 
 def translate(event: dict[str, Any]) -> dict[str, Any]:

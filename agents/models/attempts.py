@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from moot.agents.models.wire import Completion, Prices, Usage
-from moot.agents.prompts.values import UnreadableAnswer
+from moot.agents.models.capabilities import Change
+from moot.agents.models.refusals import Refusal
+from moot.agents.models.usage import Prices, Usage
+from moot.agents.models.wire import Completion
+from moot.agents.prompts.values import UnreadableAnswer, encodable
 from moot.protocols.engine.errors import AgentError
 
-TEXT_KEPT = 20_000  # characters kept of a rejected answer
+TEXT_KEPT = 20_000  # characters kept of an answer, or of what was thought
 T = TypeVar("T")
 
 
@@ -26,7 +30,9 @@ class Refused(AgentError):
 
 @dataclass(slots=True)
 class Call:
-    """The calls made for one request: how many attempts there were, what is noted with each, and who listens."""
+    """The calls made for one request: how many attempts there were, what is noted with each, and who listens. trials: what
+    is done otherwise than the endpoint refused it. reserve: called before an attempt. waiting: in it the seat's time stands.
+    adapts: whether whoever calls can do otherwise after a refusal of a body."""
 
     note: Callable[[dict[str, Any]], None]
     step: str = ""
@@ -34,40 +40,50 @@ class Call:
     labels: dict[str, Any] = field(default_factory=dict)
     attempts: int = 0
     hangs: int = 0
+    trials: list[Change] = field(default_factory=list)
     reserve: Callable[[], None] = lambda: None
-    lost: Callable[[], None] = lambda: None
+    waiting: Callable[[], AbstractContextManager[Any]] = nullcontext
+    adapts: Callable[[Refusal, Mapping[str, Any]], bool] = lambda refusal, body: False
 
 
 @dataclass(slots=True)
 class Attempt:
-    """One attempt, and the single note that is made of it."""
+    """One attempt, and the single note that is made of it. usage: what it took where nothing was answered: unknown, unless
+    the endpoint says so or did not work on it."""
 
     call: Call
     body: Mapping[str, Any]
     begun: float
     prices: Prices | None
     status: int | None = None
+    usage: Usage = Usage()
 
     def finish(self, completion: Completion, read: Callable[[Completion, dict[str, Any]], T]) -> T:
         extra: dict[str, Any] = {}
         try:
             result = read(completion, extra)
         except UnreadableAnswer as error:
+            thoughts = extra.pop("thoughts", "")
             self.note(error=str(error), text=error.text or completion.text, completion=completion, **extra)
+            self._keep(completion, thoughts)
             raise
+        thoughts = extra.pop("thoughts", "")
         self.note(completion=completion, **extra)
+        self._keep(completion, thoughts)
         return result
+
+    def _keep(self, completion: Completion, thoughts: str) -> None:
+        """Note the raw answer, and what was thought: kept in the transcript, shown to no seat, and no part of the play."""
+        thought = "\n\n".join(filter(None, (completion.thinking, thoughts)))
+        for event, text in (("thought", thought), ("answered", completion.text)):
+            if text:
+                self.call.note({"event": event, "attempt": self.call.attempts, "text": kept(text)})
 
     def note(
         self, error: str | None = None, text: str | None = None, completion: Completion | None = None, **extra: Any
     ) -> None:
-        usage, hit = (Usage(), False) if completion is None else (completion.usage, completion.cached)
-        # what the endpoint refused to work on (400 to 499) was not worked on; what it failed at may have been, in part
-        refused = self.status is not None and 400 <= self.status < 500
-        usage = Usage(0, 0, 0) if refused else usage
-        if completion is None and not refused:
-            self.call.lost()  # it may have been worked on, and billed, all the same
-        cost = 0.0 if hit or refused else self.prices.cost(usage) if self.prices is not None else None
+        usage, hit = (self.usage, False) if completion is None else (completion.usage, completion.cached)
+        cost = 0.0 if hit else self.prices.cost(usage) if self.prices is not None else usage.cost
         event = {
             "event": "attempted", "attempt": self.call.attempts, "model": self.body.get("model"), "ok": error is None,
             "status": self.status, "error": error, "prompt_tokens": usage.prompt_tokens,
@@ -75,7 +91,11 @@ class Attempt:
             "seconds": round(time.perf_counter() - self.begun, 6), **self.call.labels, "cached": hit, **extra,
         }  # fmt: skip
         if text is not None:
-            kept = text.encode("utf-8", "replace").decode()
-            more = f"… [cut: {len(kept):,} characters in all]" if len(kept) > TEXT_KEPT else ""
-            event["text"] = kept[:TEXT_KEPT] + more
+            event["text"] = kept(text)
         self.call.note(event)
+
+
+def kept(text: str) -> str:
+    """A text as a transcript keeps it: up to TEXT_KEPT characters, saying so where there were more."""
+    more = f"… [cut: {len(text):,} characters in all]" if len(text) > TEXT_KEPT else ""
+    return encodable(text[:TEXT_KEPT]) + more

@@ -1,5 +1,5 @@
 """A cache of responses: stdlib sqlite3 in WAL mode, JSON values, safe for processes that run at the same time.
-Rule: JSON under a key; what a response means is not known here, and none ever expires or is replaced.
+Rule: JSON under a key; what a response means is not known here, and none expires. One that no reader could read is dropped.
 
 The key is a hash of the whole request (endpoint, model, messages, parameters) with the step and the repetition, so
 that n repetitions of one play are n samples and not one answer n times.
@@ -72,6 +72,15 @@ class Cache:
         """Store a JSON value. The first value of a key stays: processes that race all read the same one later."""
         text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
         await anyio.to_thread.run_sync(self._run, "INSERT OR IGNORE INTO responses VALUES (?, ?)", key, text)
+
+    async def drop(self, key: str, value: Any) -> None:
+        """Forget a value, unless another has taken its place."""
+        row = await anyio.to_thread.run_sync(self._run, "SELECT value FROM responses WHERE key = ?", key)
+        if row is not None and json.loads(row[0]) == value:
+            await anyio.to_thread.run_sync(self._run, "DELETE FROM responses WHERE key = ? AND value = ?", key, row[0])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Cache, (self.path,)
 
     def close(self) -> None:
         """Close the file."""

@@ -1,16 +1,20 @@
 """An OpenAI-compatible endpoint: retries of our own, every attempt noted, one limiter for all who share it.
-Rule: the one place that sends requests to a model; answers are read in `wire.py`, calls paced in `limiter.py`."""
+Rule: when to ask again, and how long to wait, is decided here; bytes are moved in `transport.py` and refusals read in
+`refusals.py`. What is noted or raised is without secrets, and what an attempt took is unknown unless the endpoint says it
+or did not work on it."""
 
 from __future__ import annotations
 
-import asyncio
+import copy
 import os
-import sys
+import re
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import anyio
 from anyio.lowlevel import RunVar
@@ -19,17 +23,23 @@ from moot.agents.models import wire
 from moot.agents.models.attempts import TEXT_KEPT, Attempt, Call, Refused
 from moot.agents.models.cache import Cache, key_of
 from moot.agents.models.limiter import Limiter
-from moot.agents.models.wire import Completion, Prices
+from moot.agents.models.refusals import WORDS, Refusal, refusal_in, refusal_of
+from moot.agents.models.secrets import Secrets, checked_key, shown_url
+from moot.agents.models.transport import Answer, client_for, connection_errors, in_process, post, unsent
+from moot.agents.models.usage import NOTHING, Prices, Usage, usage_of
+from moot.agents.models.wire import Completion
 from moot.agents.prompts.values import UnreadableAnswer
 from moot.protocols.engine.errors import AgentError, UsageError
 
 if TYPE_CHECKING:
     import httpx2
-    import openai
 
 FORBID_REMOTE = "MOOT_FORBID_REMOTE"  # set to 1, a call to any host but this machine is an error: for tests
+RETRIES = (
+    9  # without a word from the endpoint they wait more than two minutes in all: a window of one minute is outlasted
+)
 HANGS = 1  # calls that ran out of time and are made again; each has cost a whole timeout already
-RETRIED = frozenset({408, 409, 425, 429})
+AGAIN = {"failed": 6, "unreached": 4}  # retries after failures that no limit on the rate explains: some 30 s, some 8 s
 T = TypeVar("T")
 
 
@@ -38,7 +48,7 @@ class _Shared:
     """What everybody who speaks to one endpoint within one event loop shares."""
 
     limiter: Limiter
-    client: openai.AsyncOpenAI | None = None
+    client: httpx2.AsyncClient | None = None
     users: int = 0
 
 
@@ -48,32 +58,49 @@ _shared: RunVar[dict[Any, _Shared]] = RunVar("moot_endpoints")
 class Endpoint:
     """A place that answers chat completions.
 
-    base_url: for instance "http://127.0.0.1:8080/v1". api_key: sent as a bearer token; never recorded or shown.
-    timeout: seconds for one attempt, from sending to the last byte. retries: attempts after the first (one only after a
-    call that ran out of time). patience: the longest wait, in seconds, that the endpoint may ask for. backoff: seconds
-    before the first retry, doubled for each further one up to 60, and jittered. body_limit: bytes of a response to read.
-    http_client: an httpx2.AsyncClient of your own (not closed here); without one aiohttp is the transport under asyncio
-    (at 64 connections and more it costs less), and httpx2's own otherwise.
+    base_url: for instance "http://127.0.0.1:8080/v1"; a query stays with it. api_key: sent as a bearer token; never
+    recorded or shown, and in no pickle. timeout: seconds for one attempt, from sending to the last byte. retries: attempts
+    after the first, fewer where nothing answers or the server fails, one after a call that ran out of time. patience: the
+    longest wait, in seconds, that the endpoint may ask for. backoff: seconds before the first retry, doubled for each
+    further one up to 60, and jittered. body_limit: bytes of a response to read. http_client: an httpx2.AsyncClient of your
+    own (not closed here); without one aiohttp is the transport under asyncio (at 64 connections and more it costs less), and
+    httpx2's own otherwise. source: what the key is called in messages: a variable, or the option. fields: what is sent
+    besides, for the secrets in it.
     """
 
     def __init__(
-        self, base_url: str, api_key: str | None = None, *, timeout: float = 120.0, retries: int = 6, patience: float = 600.0,
-        backoff: float = 0.5, body_limit: int = 4_000_000, http_client: httpx2.AsyncClient | None = None,
-        identity: str | None = None,
+        self, base_url: str, api_key: str | None = None, *, timeout: float = 120.0, retries: int = RETRIES,
+        patience: float = 600.0, backoff: float = 0.5, body_limit: int = 4_000_000,
+        http_client: httpx2.AsyncClient | None = None, identity: str | None = None, source: str = "api_key", fields: Any = None,
     ) -> None:  # fmt: skip
-        self.base_url = wire.checked_url(base_url)
+        self._url = wire.checked_url(base_url)
+        self.base_url = shown_url(self._url)
         if not timeout > 0 or retries < 0:
-            raise UsageError(f"endpoint {base_url}: timeout must be over 0 and retries at least 0")
+            raise UsageError(f"endpoint {self.base_url}: timeout must be over 0 and retries at least 0")
         self.timeout, self.retries, self.patience, self.backoff = timeout, retries, patience, backoff
-        self._key, self.body_limit, self.http_client = api_key, body_limit, http_client
+        self.body_limit, self.http_client = body_limit, http_client
+        self.secrets = Secrets(checked_key(api_key, source), source, url=self._url, fields=fields)
         self.identity = identity or self.base_url
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self.http_client is not None:
+            raise UsageError(f"endpoint {self.base_url}: an http_client cannot be pickled; make the model without one")
+        return {**self.__dict__, "_url": self.base_url}
+
+    def __copy__(self) -> Endpoint:
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
+
+    def __deepcopy__(self, memo: Any) -> Endpoint:
+        return copy.copy(self)
 
     def _share(self) -> _Shared:
         try:
             table = _shared.get()
         except LookupError:
             _shared.set(table := {})
-        place = (self.base_url, self._key, self.http_client)
+        place = (self._url, self.secrets.key, self.http_client)
         if place not in table:
             table[place] = _Shared(Limiter())
         return table[place]
@@ -84,8 +111,11 @@ class Endpoint:
         return self._share().limiter
 
     async def start(self) -> None:
-        """Note one more user. The connections stay open until every user has closed."""
-        self._share().users += 1
+        """Note one more user. The connections stay open until every user has closed. Raises UsageError when no call could
+        be made: the environment asks for what cannot be, or the key is missing since a pickle left it out."""
+        shared = self._share()
+        self._client(shared)
+        shared.users += 1
 
     async def close(self) -> None:
         """Note one user less; the last one closes the connections of this event loop."""
@@ -95,21 +125,25 @@ class Endpoint:
             client, shared.client = shared.client, None
             if self.http_client is None:
                 with anyio.CancelScope(shield=True), anyio.move_on_after(5):
-                    await client.close()
+                    await client.aclose()
 
-    def _client(self, shared: _Shared) -> openai.AsyncOpenAI:
+    def _client(self, shared: _Shared) -> httpx2.AsyncClient:
+        if self.secrets.lost:
+            raise UsageError(f"endpoint {self.base_url}: {self.secrets.lost}")
         if shared.client is None:
-            import openai
-
-            http = self.http_client
-            shared.client = openai.AsyncOpenAI(
-                api_key=self._key or "none", base_url=self.base_url, max_retries=0, timeout=self.timeout,
-                http_client=_client_for(self.base_url) if http is None else http,
-            )  # fmt: skip
-            if self._key != os.environ.get("OPENAI_API_KEY"):
-                # the client takes these from the environment; they are meant for the account whose key is there
-                shared.client.organization = shared.client.project = None
+            shared.client = self.http_client if self.http_client is not None else client_for(self.base_url)
         return shared.client
+
+    def _headers(self) -> dict[str, str]:
+        key = self.secrets.key
+        if key is None:
+            return {}
+        headers = {"authorization": f"Bearer {key}"}
+        if key == os.environ.get("OPENAI_API_KEY"):  # these are meant for the account whose key is there
+            for name, variable in (("organization", "OPENAI_ORG_ID"), ("project", "OPENAI_PROJECT_ID")):
+                if value := os.environ.get(variable):
+                    headers[f"openai-{name}"] = value
+        return headers
 
     async def complete(
         self, body: Mapping[str, Any], read: Callable[[Completion, dict[str, Any]], T], call: Call, *,
@@ -118,109 +152,128 @@ class Endpoint:
         """Ask for a chat completion and read it. Every attempt is noted once, whatever becomes of it.
 
         read: turns the completion into what is wanted, or raises UnreadableAnswer; what it puts into its second argument is
-        noted. Raises UnreadableAnswer, Refused (400, 401, 403, 404 and the like), AgentError when the endpoint cannot be
-        reached or keeps failing, UsageError when MOOT_FORBID_REMOTE forbids the call.
+        noted. An answer is cached once it has been read, and one from the cache that cannot be read is asked for again.
+        Raises UnreadableAnswer, Refused (for good, or where `call.adapts`), AgentError when the endpoint cannot be reached
+        or keeps failing, UsageError when MOOT_FORBID_REMOTE forbids the call.
         """
         key = "" if cache is None else key_of(self.identity, body, call.step, call.seed)
         if cache is not None:
             begun = time.perf_counter()
             if (stored := await cache.get(key)) is not None:
-                call.attempts += 1
-                return Attempt(call, body, begun, None).finish(wire.completion_from(stored, cached=True), read)
+                with suppress(UnreadableAnswer, wire.NotACompletion):
+                    if refusal_in(stored) is None:
+                        kept = wire.completion_from(self.secrets.clean(stored), cached=True)
+                        call.attempts += 1
+                        return Attempt(call, body, begun, None).finish(kept, read)
+                await cache.drop(key, stored)
         forbidden = os.environ.get(FORBID_REMOTE, "") not in ("", "0")
-        if forbidden and not wire.is_loopback(self.base_url) and not _in_process(self.http_client):
+        if forbidden and not wire.is_loopback(self.base_url) and not in_process(self.http_client):
             raise UsageError(
                 f"{FORBID_REMOTE} is set and {self.base_url} is not on this machine: the call was not made"
             )
-        tried = 0
+        failures: Counter[str] = Counter()
         while True:
             call.reserve()
-            completion, data, attempt = await self._attempt(body, call, prices, tried)
-            if completion is not None:
+            attempt, completion, data, failure = await self._attempt(body, call, prices)
+            if failure is None:
                 break
-            tried += 1
+            await self._before_another(failure, failures, attempt, call)
+        assert completion is not None
+        result = attempt.finish(completion, read)
         if cache is not None:
             await cache.put(key, data)
-        return attempt.finish(completion, read)
+        return result
 
     async def _attempt(
-        self, body: Mapping[str, Any], call: Call, prices: Prices | None, tried: int
-    ) -> tuple[Completion | None, Any, Attempt]:
-        """One attempt, after `tried` others. An empty completion stands for: wait is over, try again."""
+        self, body: Mapping[str, Any], call: Call, prices: Prices | None
+    ) -> tuple[Attempt, Completion | None, Any, _Failure | None]:
+        """One attempt: its completion and the JSON that it was in, or why there is none, which is noted."""
         shared = self._share()
-        ticket = await shared.limiter.acquire()
+        client, limiter = self._client(shared), shared.limiter
+        if limiter.free:
+            ticket = await limiter.acquire()
+        else:
+            with call.waiting():
+                ticket = await limiter.acquire()
         call.attempts += 1
         attempt = Attempt(call, body, time.perf_counter(), prices)
         completion: Completion | None = None
         failure: _Failure | None = None
         data: Any = None
         try:
-            status, headers, content = await self._post(self._client(shared), body)
-            attempt.status = status
-            if status == 200:
-                data = wire.body_of(content)
-                completion = wire.completion_from(data)
-            else:
-                failure = self._judge(status, headers, content, str(body.get("model")))
+            url, headers = wire.endpoint_of(self._url), self._headers()
+            answer = await post(client, url, body, headers, self.body_limit, self.timeout)
+            attempt.status = answer.status
+            completion, data, failure = self._read(answer, attempt, call)
         except wire.NotACompletion as error:
             failure = _Failure(f"{self.base_url} answered, but {error}; is it the address of an OpenAI-compatible API?")
         except UnreadableAnswer as error:
             attempt.note(error=str(error), text=error.text)
             raise
-        except _connection_errors() as error:
+        except connection_errors() as error:
             failure = self._broken(error)
+        except Exception as error:
+            failure = _Failure(
+                f"{self.base_url} could not be called: {type(error).__name__}: {self._shown(str(error))}", "final"
+            )
         except BaseException:
             attempt.note(error="cancelled")
             raise
         finally:
             # before the place is free: whoever waits for it must find the limit lowered and the pause begun
-            if failure is not None and failure.crowded:
-                shared.limiter.shrink(ticket)
+            if failure is not None and failure.kind == "crowded":
+                limiter.shrink(ticket)
             if failure is not None and failure.after is not None and failure.after <= self.patience:
-                shared.limiter.pause(failure.after)
-            shared.limiter.release()
+                limiter.pause(failure.after)
+            limiter.release()
         if failure is None:
-            shared.limiter.grow()
-            return completion, data, attempt
-        attempt.note(error=failure.message)
-        if not failure.again:
-            raise Refused(failure.message, attempt.status or 0, failure.said)
-        call.hangs += failure.hung
-        if tried >= self.retries or call.hangs > HANGS:
+            limiter.grow()
+        else:
+            if not failure.worked and attempt.usage == Usage():
+                attempt.usage = NOTHING
+            attempt.note(error=failure.message)
+        return attempt, completion, data, failure
+
+    def _read(self, answer: Answer, attempt: Attempt, call: Call) -> tuple[Completion | None, Any, _Failure | None]:
+        """What an answer holds: a completion and its JSON, without secrets, or a failure."""
+        if answer.status != 200:
+            refusal = refusal_of(answer.status, answer.headers, answer.content)
+            return None, None, self._judged(refusal, answer, attempt, call)
+        if not answer.whole:
+            text = answer.content[: 4 * TEXT_KEPT].decode("utf-8", "replace")
+            raise UnreadableAnswer(
+                f"the answer of {self.base_url} is over {self.body_limit:,} bytes and was not read; lower max_tokens",
+                self.secrets.hide_cut(text)[:TEXT_KEPT], final=True,
+            )  # fmt: skip
+        data = wire.body_of(answer.content, self.secrets.hide)
+        if (found := refusal_in(data, answer.headers)) is not None:
+            if (used := usage_of(data, answered=False)).prompt_tokens:
+                attempt.usage = used
+            return None, None, self._judged(found, answer, attempt, call)
+        if self.secrets.found(answer.content.decode("utf-8", "replace")):
+            data = self.secrets.clean(data)
+        return wire.completion_from(data), data, None
+
+    async def _before_another(self, failure: _Failure, failures: Counter[str], attempt: Attempt, call: Call) -> None:
+        """Wait until the next attempt may be made. Raises Refused or AgentError when there is to be none."""
+        if failure.kind == "final":
+            raise Refused(failure.message, failure.status or attempt.status or 0, failure.said)
+        tried = failures.total()
+        failures[failure.kind] += 1
+        call.hangs += failure.kind == "hung"
+        if (
+            tried >= self.retries
+            or failures[failure.kind] > AGAIN.get(failure.kind, self.retries)
+            or call.hangs > HANGS
+        ):
             tries = f" after {tried + 1} attempts" if tried else ""
             raise AgentError(f"{failure.message} (given up{tries})")
         after = failure.after or 0.0
         if after > self.patience:
             raise AgentError(f"{failure.message}; it asks for a wait of {after:.0f} s, over {self.patience:.0f} s")
-        wait = min(60.0, self.backoff * 2**tried) * Random(f"{call.seed}:{call.step}:{tried}").uniform(0.5, 1.0)
-        await anyio.sleep(max(wait, after + wait / 10))
-        return None, None, attempt
-
-    async def _post(self, client: openai.AsyncOpenAI, body: Mapping[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
-        import httpx2
-        import openai
-
-        content = bytearray()
-        with anyio.fail_after(self.timeout):
-            try:
-                response = await client.post(
-                    "/chat/completions", cast_to=httpx2.Response, body=dict(body),
-                    options={"headers": {"X-Stainless-Raw-Response": "stream"}, "follow_redirects": False},
-                )  # fmt: skip
-            except openai.APIStatusError as error:
-                return error.status_code, error.response.headers, error.response.content
-            try:
-                async for chunk in response.aiter_bytes():
-                    content += chunk
-                    if len(content) > self.body_limit:
-                        raise UnreadableAnswer(
-                            f"the answer of {self.base_url} is over {self.body_limit:,} bytes and was not read; "
-                            "lower max_tokens", content[:TEXT_KEPT].decode("utf-8", "replace"), final=True,
-                        )  # fmt: skip
-            finally:
-                with anyio.CancelScope(shield=True), anyio.move_on_after(1):
-                    await response.aclose()
-            return response.status_code, response.headers, bytes(content)
+        wait = min(60.0, self.backoff * 2**tried) * Random(f"{call.seed}:{call.step}:{tried}").uniform(0.75, 1.25)
+        with call.waiting():
+            await anyio.sleep(max(wait, after + wait / 10))
 
     def _broken(self, error: BaseException) -> _Failure:
         """What to say of a call without a whole answer, and whether it was silence until the time was up."""
@@ -230,75 +283,63 @@ class Endpoint:
         # aiohttp's transport reports a connection that was dropped through the class of those that are slow
         if isinstance(causes[-1], TimeoutError) or type(causes[-1]).__name__.endswith("Timeout"):
             return _Failure(f"no answer from {self.base_url} within {self.timeout:g} s; raise timeout=, or see whether "
-                            "the server is overloaded", hung=True)  # fmt: skip
-        why = self._redact(" ".join(str(causes[-1]).split())[:300]) or type(causes[-1]).__name__
-        return _Failure(f"cannot reach {self.base_url}, or it broke off: {why}; is the server running, and is the base "
-                        "URL right?")  # fmt: skip
+                            "the server is overloaded", "hung")  # fmt: skip
+        why = self._shown(str(causes[-1])) or type(causes[-1]).__name__
+        message = (
+            f"cannot reach {self.base_url}, or it broke off: {why}; is the server running, and is the base URL right?"
+        )
+        return _Failure(message, "unreached", worked=False) if unsent(causes) else _Failure(message)
 
-    def _judge(self, status: int, headers: Mapping[str, str], content: bytes, model: str) -> _Failure:
-        """What a status other than 200 means, and what to do about it."""
-        said = self._redact(wire.error_message(content))
+    def _judged(self, refusal: Refusal, answer: Answer, attempt: Attempt, call: Call) -> _Failure:
+        """What a refusal means, and what to do about it."""
+        hide = self.secrets.hide if answer.whole else self.secrets.hide_cut
+        said = hide(refusal.words)[:WORDS]
         quoted = f": {said}" if said else ""
-        if status == 429 and b"insufficient_quota" in content:
-            why = f": the account has no credit left{quoted}"
-        elif status in RETRIED or status >= 500 and status != 501:
-            crowded = status in (429, 503)
-            message = f"{self.base_url} {'has too much to do' if crowded else 'failed'} ({status}){quoted}"
-            return _Failure(message, said=said, again=True, after=wire.retry_after(headers), crowded=crowded)
-        elif status in (401, 403):
-            advice = "set OPENAI_API_KEY, or give api_key= (in TOML: api_key_env), with a key that may use this model"
-            why = f": no key, or not a good one{quoted}; {advice}"
-        elif status == 404:
-            advice = (
-                "no API at this address: check the name, and that the base URL ends in /v1 or what the server wants"
+        status = refusal.status or answer.status
+        named = f"{status}, inside a 200" if refusal.inside and refusal.status else str(status)
+        if call.adapts(refusal, attempt.body):
+            return _Failure(
+                f"{self.base_url} refused the request ({named}){quoted}", "final", status, said, worked=refusal.worked
             )
-            why = f"{quoted}; there is no model {model!r} there, or {advice}"
+        if refusal.passing:
+            message = f"{self.base_url} {'has too much to do' if refusal.crowded else 'failed'} ({named}){quoted}"
+            kind: _Kind = "crowded" if refusal.crowded else "failed"
+            return _Failure(message, kind, status, said, refusal.wait, refusal.worked)
+        advice = "set OPENAI_API_KEY, or give api_key= (in TOML: api_key_env), with a key that may use this model"
+        if refusal.no_credit:
+            why = f": the account has no credit left{quoted}"
+        elif status == 401:
+            why = f": no key, or not a good one{quoted}; {advice}"
+        elif status == 403:
+            why = f": it is not allowed{quoted}; where that is for want of a key, {advice}"
+        elif status == 404:
+            why = (f"{quoted}; there is no model {attempt.body.get('model')!r} there, or no API at this address: check the "
+                   "name, and that the base URL ends in /v1 or what the server wants")  # fmt: skip
         elif 300 <= status < 400:
-            why = f": it redirects to {headers.get('location', 'elsewhere')}; give that address as base URL"
+            where = hide(answer.headers.get("location", "elsewhere"))[:200]
+            why = f": it redirects to {where}; give that address as base URL"
         else:
             why = quoted
-        return _Failure(f"{self.base_url} refused the request ({status}){why}", said=said, again=False)
+        return _Failure(
+            f"{self.base_url} refused the request ({named}){why}", "final", status, said, worked=refusal.worked
+        )
 
-    def _redact(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if self._key else text
+    def _shown(self, text: str) -> str:
+        """The words of an error, on one line, without secrets: ours, or a proxy's password."""
+        line = " ".join(self.secrets.hide(text).split())
+        return re.sub(r"//[^/@\s]{1,200}@", "//", line)[:300]
+
+
+_Kind = Literal["crowded", "failed", "unreached", "hung", "final"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
+    """Why there is no completion, in words without secrets. worked: whether it may have been worked on all the same."""
+
     message: str
+    kind: _Kind = "failed"
+    status: int = 0
     said: str = ""
-    again: bool = True
     after: float | None = None
-    crowded: bool = False
-    hung: bool = False  # no answer came in the time that there was
-
-
-def _client_for(base_url: str) -> httpx2.AsyncClient:
-    """The HTTP client for the running event loop. A proxy from the environment is not asked about this machine."""
-    import httpx2
-    import openai
-
-    trust = not wire.is_loopback(base_url)
-    limits = httpx2.Limits(max_connections=2048, max_keepalive_connections=512, keepalive_expiry=30)
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:  # on trio, which aiohttp does not know
-        return openai.DefaultAsyncHttpxClient(trust_env=trust, limits=limits)
-    return openai.DefaultAioHttpClient(trust_env=trust, limits=limits)
-
-
-def _in_process(client: httpx2.AsyncClient | None) -> bool:
-    """Whether a client speaks to an app inside this process, and to no network at all."""
-    import httpx2
-
-    return isinstance(getattr(client, "_transport", None), (httpx2.ASGITransport, httpx2.MockTransport))
-
-
-def _connection_errors() -> tuple[type[BaseException], ...]:
-    """What the clients raise when no whole answer comes. Some errors of aiohttp reach us as they are."""
-    import httpx2
-    import openai
-
-    found = (OSError, httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, openai.APIConnectionError)
-    aiohttp = sys.modules.get("aiohttp")
-    return found if aiohttp is None else (*found, aiohttp.ClientError)
+    worked: bool = True

@@ -48,6 +48,11 @@ class Limiter:
         """How many calls wait for a place."""
         return self._places.statistics().tasks_waiting
 
+    @property
+    def free(self) -> bool:
+        """Whether a call would be let in at once."""
+        return not self.waiting and self.running < self.limit and self._paused_until <= anyio.current_time()
+
     async def acquire(self) -> int:
         """Wait for a place, and for the end of a pause. Returns a ticket for `shrink`. When cancelled it holds no place."""
         place = object()
@@ -57,7 +62,9 @@ class Limiter:
             await self._places.acquire_on_behalf_of(place)
         self._held.append(place)
         try:
-            while (left := self._paused_until - anyio.current_time()) > 0:  # noqa: ASYNC110 - a pause may grow
+            until = float("-inf")
+            while (left := self._paused_until - anyio.current_time()) > 0 and self._paused_until > until:  # it may grow
+                until = self._paused_until
                 await anyio.sleep(left)
         except BaseException:
             self.release()

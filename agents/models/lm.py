@@ -5,9 +5,9 @@ Rule of this file: it is about calling. What is said to a model and how its answ
 
 from __future__ import annotations
 
+import copy
 import json
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import astuple
 from pathlib import Path
@@ -16,8 +16,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 from moot.agents.kinds import AgentKind, Profile
 from moot.agents.models.attempts import Call, Refused
 from moot.agents.models.cache import Cache
-from moot.agents.models.endpoint import Endpoint
-from moot.agents.models.wire import Completion, Prices, checked_url
+from moot.agents.models.capabilities import FORMAT, Capabilities, Change, no_logprobs, unformed
+from moot.agents.models.endpoint import RETRIES, Endpoint
+from moot.agents.models.refusals import Refusal
+from moot.agents.models.secrets import shown, without_secrets
+from moot.agents.models.usage import Prices
+from moot.agents.models.wire import Completion, checked_url
 from moot.agents.prompts import VERSION, Templates
 from moot.agents.prompts.asking import prompt_for, read_move, repair_messages
 from moot.agents.prompts.forms import Form
@@ -32,8 +36,6 @@ if TYPE_CHECKING:
 
 HOSTED = "https://api.openai.com/v1"
 MARGIN = 512  # tokens that a chat template may add
-_FORMAT_REFUSED = re.compile(r"response_format|json_schema|schema|grammar|guided|structured", re.IGNORECASE)
-_SECRET = re.compile(r"key|token$|secret|password|authorization", re.IGNORECASE)
 Messages = list[dict[str, str]]
 T = TypeVar("T")
 
@@ -41,23 +43,24 @@ T = TypeVar("T")
 class LM:
     """An agent that asks a model for its moves.
 
-    model: its name at the endpoint. base_url, api_key: where it is; without them OPENAI_BASE_URL and OPENAI_API_KEY,
-    and OpenAI's own address. structured: "schema" asks for JSON by a schema, "tags" for tagged text, "auto" for the
-    first until the endpoint refuses it. temperature: None leaves it to the endpoint. max_tokens: most tokens of one
+    model: its name at the endpoint. base_url, api_key (or api_key_env, the variable that holds it): where it is; without
+    them OPENAI_BASE_URL and OPENAI_API_KEY, and OpenAI's own address. A pickle or copy holds no key but that of a variable.
+    structured: "schema" asks for JSON by a schema, "tags" for tagged text, "auto" for the first until the endpoint refuses
+    or ignores it. temperature: None leaves it to the endpoint. max_tokens: most tokens of one
     answer. seed: whether the step's own seed is sent. prompts: a folder with templates of your own, by file.
     prices: (in, out, cached) per million tokens; without them the cost is unknown, which is not 0. cache: path of a
     response cache. timeout, retries, backoff, http_client: as for `Endpoint`. extra_body: more fields of the request.
     identity: what tells this model from others of its name. guided: the endpoint holds the model to the schema by a
-    grammar, as local servers do; then limits in characters, lengths that fit into max_tokens, and probabilities in
-    hundredths (0.01 to 0.99) stand in it. Raises UsageError for bad options, and when a hosted endpoint gets no key.
+    grammar, as local servers do; then limits in characters, lengths that fit into max_tokens, and lists of
+    probabilities that sum to 1 stand in it. Raises UsageError for bad options, and when a hosted endpoint gets no key.
     """
 
     def __init__(
-        self, model: str, *, base_url: str | None = None, api_key: str | None = None,
+        self, model: str, *, base_url: str | None = None, api_key: str | None = None, api_key_env: str | None = None,
         structured: Literal["auto", "schema", "tags"] = "auto", temperature: float | None = None, max_tokens: int = 1024,
         seed: bool = True, prompts: str | Path | None = None, prices: tuple[float, ...] | list[float] | None = None,
         cache: str | Path | None = None, http_client: httpx2.AsyncClient | None = None, timeout: float = 120.0,
-        retries: int = 6, backoff: float = 0.5, extra_body: Mapping[str, Any] | None = None, guided: bool = False,
+        retries: int = RETRIES, backoff: float = 0.5, extra_body: Mapping[str, Any] | None = None, guided: bool = False,
         identity: str | None = None,
     ) -> None:  # fmt: skip
         if not model:
@@ -81,19 +84,23 @@ class LM:
         self._options: dict[str, Any] = {
             "timeout": timeout, "retries": retries, "backoff": backoff, "http_client": http_client
         }  # fmt: skip
-        self._refused: set[str] = set()
+        self._takes: Capabilities | None = None
         self._endpoint: Endpoint | None = None
         if self._hosted:
             own = checked_url(os.environ.get("OPENAI_BASE_URL") or HOSTED)
             url = own if base_url is None else checked_url(base_url)
             # a key from the environment belongs to the address from the environment: no other host is sent it
-            key = api_key or (os.environ.get("OPENAI_API_KEY") if url == own else None)
+            variable = api_key_env or ("OPENAI_API_KEY" if url == own else None)
+            key = api_key or (os.environ.get(variable) if variable else None)
+            if api_key_env and not key:
+                raise UsageError(f"the environment variable {api_key_env} holds no key")
+            source = variable if variable and key == os.environ.get(variable) else "api_key"
             if not key and url == HOSTED and http_client is None:
                 raise UsageError(
                     f"{model}: no key for {url}; set OPENAI_API_KEY, give api_key=, or name an endpoint of "
                     f"your own, as in openai:{model}@http://127.0.0.1:8080/v1"
                 )
-            self._endpoint = Endpoint(url, key, **self._options)
+            self._endpoint = Endpoint(url, key, source=source, fields=self.extra_body, **self._options)
 
     _hosted = True  # whether the address is known from the start
     _templates = VERSION
@@ -106,6 +113,25 @@ class LM:
         if self._endpoint is None:
             raise UsageError(f"{self.model}: the server has not started; call `await start()` first")
         return self._endpoint
+
+    @property
+    def takes(self) -> Capabilities:
+        """What the endpoint takes for this model, as far as any agent here has found out."""
+        if self._takes is None:
+            place = self._endpoint.base_url if self._hosted and self._endpoint is not None else "local"
+            self._takes = Capabilities.of(place, self.model, self._options["http_client"])
+        return self._takes
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_takes": None, "extra_body": shown(self.extra_body)}
+
+    def __copy__(self) -> LM:
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
+
+    def __deepcopy__(self, memo: Any) -> LM:
+        return copy.copy(self)
 
     async def ready(self) -> Endpoint:
         """The endpoint, once it can be called."""
@@ -120,13 +146,12 @@ class LM:
 
     def describe(self) -> dict[str, Any]:
         """What is recorded of this agent. Never the key."""
-        shown = {key: "[hidden]" if _SECRET.search(key) else value for key, value in self.extra_body.items()}
         named = {} if self._identity is None else {"identity": self._identity}
         return {
             "agent": "lm", "model": self.model, **named,
             "endpoint": self.endpoint.base_url if self._hosted else "local", "structured": self.structured,
             "temperature": self.temperature, "max_tokens": self.max_tokens, "seed": self.seed, "template": self.templates.version,
-            "prices": list(astuple(self.prices)) if self.prices else None, "extra_body": shown,
+            "prices": list(astuple(self.prices)) if self.prices else None, "extra_body": shown(self.extra_body),
         }  # fmt: skip
 
     def identity(self) -> dict[str, Any]:
@@ -134,20 +159,23 @@ class LM:
         return {
             "agent": "lm", "model": self.model, "structured": self.structured, "temperature": self.temperature,
             "max_tokens": self.max_tokens, "seed": self.seed, "prompts": self.templates.hash, "guided": self.guided,
-            "extra_body": {key: value for key, value in self.extra_body.items() if not _SECRET.search(key)},
+            "extra_body": without_secrets(self.extra_body),
             "identity": self._identity,
         }  # fmt: skip
 
     async def act(self, request: Request) -> Move:
         """Ask the model for a move. Raises AgentError when none comes, BudgetExceeded when it costs too much."""
         form = self.form(request)
-        tagged = self.structured == "tags" or (self.structured == "auto" and self._no_schema(form))
+        tagged = self.structured == "tags" or (
+            self.structured == "auto" and not self.takes.takes(form.response_format())
+        )
         told = tagged or self._tell_schema
         prompt = prompt_for(request, templates=self.templates, tagged=tagged, told=told, form=form)
         call = self.call(request, prompt)
         try:
             return await self._asked(request, call, form, prompt.messages(), tagged)
-        except _SchemaRefused:
+        except _SchemaRefused as refused:
+            call.trials.append(refused.change)
             prompt = prompt_for(request, templates=self.templates, tagged=True, form=form)
             call.labels["prompt"] = prompt.hash
             return await self._asked(request, call, form, prompt.messages(), True)
@@ -163,25 +191,36 @@ class LM:
         return Call(request.note, request.step, request.seed, labels)
 
     async def _asked(self, request: Request, call: Call, form: Form, messages: Messages, tagged: bool) -> Move:
+        said = ""
+
         def read(completion: Completion, extra: dict[str, Any]) -> Move:
+            nonlocal said
+            said = completion.text
             if completion.refusal and not completion.text:
                 raise UnreadableAnswer(f"the model refused: {completion.refusal[:500]}", completion.refusal)
             return read_move(completion.text, request, tagged=tagged, finish=completion.finish, note=extra, form=form)
 
         wanted = None if tagged or form.bare else form.response_format()
-        try:
-            return await self.complete(request, call, messages, read, response_format=wanted)
-        except UnreadableAnswer as error:
-            if error.final:
-                raise
-            first = error
-        messages = repair_messages(messages, first, request, templates=self.templates, tagged=tagged, form=form)
-        try:
-            return await self.complete(request, call, messages, read, response_format=wanted)
-        except UnreadableAnswer as error:
-            raise AgentError(
-                f"step {request.step}: seat {request.seat}: {self.model} gave no move, even when told why: {error}"
-            ) from None
+        first, unheeded = True, False
+        while True:
+            try:
+                move = await self.complete(request, call, messages, read, response_format=wanted)
+                if unheeded and unformed(said):
+                    self.takes.ignored(FORMAT)
+                return move
+            except UnreadableAnswer as error:
+                if error.final or not first:
+                    told = "" if first else ", even when told why"
+                    why = f"step {request.step}: seat {request.seat}: {self.model} gave no move{told}: {error}"
+                    raise UnreadableAnswer(why, error.text, final=True) from None
+                first = False
+                if wanted is not None and self.structured == "auto" and unformed(said):
+                    unheeded, tagged, wanted = (
+                        True,
+                        True,
+                        None,
+                    )  # prose where JSON was asked for: perhaps it takes no schema
+                messages = repair_messages(messages, error, request, templates=self.templates, tagged=tagged, form=form)
 
     async def complete(
         self, request: Request, call: Call, messages: Messages, read: Callable[[Completion, dict[str, Any]], T], *,
@@ -194,66 +233,70 @@ class LM:
         bound = MARGIN + most + sum(len(m["content"].encode("utf-8", "replace")) for m in messages)
         if response_format is not None:
             bound += len(json.dumps(response_format))
-
-        took = 0
+        own: dict[str, Any] = {"model": self.model, "messages": messages, "max_tokens": most}
+        if self.temperature is not None:
+            own["temperature"] = self.temperature
+        if self.seed:
+            own["seed"] = request.seed % 2**31
+        if response_format is not None:
+            own[FORMAT] = response_format
+        held, took = 0, 0
+        change: Change | None = None
+        wants_logprobs = False
 
         def counted(completion: Completion, extra: dict[str, Any]) -> T:
             nonlocal took
+            self.takes.learn(call.trials)
             usage = completion.usage
             known = usage.prompt_tokens is not None and usage.completion_tokens is not None
             took = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0) if known else bound
             return read(completion, extra)
 
-        call.reserve = lambda: request.budget.reserve("tokens", bound)
-        call.lost = lambda: request.budget.charge("tokens", bound)
-        while True:
-            limit = "max_completion_tokens" if "max_tokens" in self._refused else "max_tokens"
-            body: dict[str, Any] = {"model": self.model, "messages": messages, limit: most}
-            if self.temperature is not None:
-                body["temperature"] = self.temperature
-            if self.seed and "seed" not in self._refused:
-                body["seed"] = request.seed % 2**31
-            if response_format is not None:
-                body["response_format"] = response_format
-            body |= {**self.extra_body, **self.placement(request), **fields}
+        def reserve() -> None:
+            nonlocal held
+            if not held:
+                request.budget.hold("tokens", bound)
+                held = bound
+
+        def adapts(refusal: Refusal, sent: Mapping[str, Any]) -> bool:
+            nonlocal change, wants_logprobs
+            change = self.takes.change_for(refusal, sent, self.structured == "auto")
+            wants_logprobs = change is None and "logprobs" in sent and no_logprobs(refusal)
+            return change is not None or wants_logprobs
+
+        call.reserve, call.adapts, call.waiting = reserve, adapts, request.budget.waiting
+        with request.budget.calling():
             try:
-                return await endpoint.complete(body, counted, call, prices=self.prices, cache=self._cache)
-            except Refused as error:
-                self._adapt(error, body)
+                while True:
+                    fitted = self.takes.fitted({**own, **fields}, call.trials)
+                    extra = {**self.extra_body, **self.placement(request)}
+                    body = {**fitted, **extra, **{name: fitted[name] for name in fields if name in fitted}}
+                    try:
+                        return await endpoint.complete(body, counted, call, prices=self.prices, cache=self._cache)
+                    except Refused as error:
+                        if wants_logprobs:
+                            raise AgentError(
+                                f"{self.model} gives no log-probabilities; judge by 'stated'. {error}"
+                            ) from None
+                        if change is None or change in call.trials:
+                            raise
+                    if change.about_format:
+                        raise _SchemaRefused(change)
+                    call.trials.append(change)
             finally:
-                request.budget.charge("tokens", took)
+                request.budget.settle("tokens", held, took)
 
     def placement(self, request: Request) -> dict[str, Any]:
         """Fields of the body that say where a call should run."""
         return {}
 
-    def _adapt(self, error: Refused, body: Mapping[str, Any]) -> None:
-        """Leave out from now on what the endpoint says it does not know. Raises any other refusal."""
-        if error.status in (400, 415, 422, 501):
-            said = error.said
-            if "max_tokens" in body and "max_completion_tokens" in said:
-                self._refused.add("max_tokens")
-                return
-            if "seed" in body and re.search(r"\bseed\b", said):
-                self._refused.add("seed")
-                return
-            if "response_format" in body and self.structured == "auto" and _FORMAT_REFUSED.search(said):
-                this_one = "invalid schema" in said.lower()
-                self._refused.add(_format_key(body["response_format"]) if this_one else "response_format")
-                raise _SchemaRefused
-        raise error
-
-    def _no_schema(self, form: Form) -> bool:
-        refused = self._refused
-        return bool(refused) and ("response_format" in refused or _format_key(form.response_format()) in refused)
-
 
 class _SchemaRefused(Exception):
     """The endpoint takes no such schema: ask for tagged text."""
 
-
-def _format_key(response_format: Any) -> str:
-    return json.dumps(response_format, sort_keys=True)
+    def __init__(self, change: Change) -> None:
+        super().__init__(change.because)
+        self.change = change
 
 
 class ModelKind(AgentKind):
@@ -267,7 +310,7 @@ class ModelKind(AgentKind):
     prices: list[float] | None = None
     cache: str | None = None
     timeout: float = 120.0
-    retries: int = 6
+    retries: int = RETRIES
     backoff: float = 0.5
     extra_body: dict[str, Any] | None = None
     identity: str | None = None
@@ -294,7 +337,4 @@ class OpenAIKind(ModelKind):
         return {"model": text} if text else {}
 
     def make(self) -> LM:
-        key = os.environ.get(self.api_key_env) if self.api_key_env else None
-        if self.api_key_env and not key:
-            raise UsageError(f"the environment variable {self.api_key_env} holds no key")
-        return LM(api_key=key, **self.given("api_key_env"))
+        return LM(**self.given())

@@ -153,6 +153,9 @@ class Local(LM):
             self._endpoint = Endpoint(self._server.base_url, None, identity=identity, **self._options)
         return self._endpoint
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_endpoint": None, "_server": None}
+
     def placement(self, request: Request) -> dict[str, Any]:
         """The slot of this seat, with what it has read so far."""
         question = request.view.question

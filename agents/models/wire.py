@@ -1,65 +1,27 @@
-"""What goes over the wire: chat completions as they come back, what they cost, and how long to wait after a refusal.
-Rule: bytes, headers and addresses are read here; nothing is sent, and no move is known."""
+"""What goes over the wire: chat completions as they come back, and addresses.
+Rule: bytes and addresses are read here; nothing is sent, and no move is known."""
 
 from __future__ import annotations
 
 import ipaddress
 import json
 import math
-import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from moot.agents.models.usage import Usage, usage_of
+from moot.agents.prompts.values import ending
 from moot.protocols.engine.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one call as the endpoint counts them; None where it does not say."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    cached_tokens: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """What a million tokens cost: of prompt, of answer, and of prompt that the provider had cached."""
-
-    prompt: float
-    completion: float
-    cached: float
-
-    @classmethod
-    def of(cls, given: tuple[float, ...] | list[float] | None) -> Prices | None:
-        """From (in, out) or (in, out, cached). Raises UsageError on anything else, negative or not finite."""
-        if given is None:
-            return None
-        try:
-            numbers = [] if isinstance(given, str) else [float(price) for price in given]
-        except (TypeError, ValueError):
-            numbers = []
-        if len(numbers) not in (2, 3) or not all(0 <= price < float("inf") for price in numbers):
-            raise UsageError(f"prices are (in, out) or (in, out, cached) per million tokens, not {given!r}")
-        return cls(numbers[0], numbers[1], numbers[2] if len(numbers) == 3 else numbers[0])
-
-    def cost(self, usage: Usage) -> float | None:
-        """The cost of a call; None when a count is unknown. Prompt not reported as cached is billed in full."""
-        if usage.prompt_tokens is None or usage.completion_tokens is None:
-            return None
-        cached = min(usage.cached_tokens or 0, usage.prompt_tokens)
-        total = (usage.prompt_tokens - cached) * self.prompt + cached * self.cached
-        return (total + usage.completion_tokens * self.completion) / 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
 class Completion:
-    """One answer: its text, why it ended ("stop", "length", …), its usage, and the first token's alternatives with
-    their log-probabilities (natural logarithm), where they were asked for and given."""
+    """One answer: its text, why it ended (one of `Ending`, whatever the endpoint calls it; None where it does not say), its
+    usage, the first token's alternatives with their log-probabilities (natural logarithm), where they were asked for and
+    given, and what was thought, where the endpoint gives that apart."""
 
     text: str
     finish: str | None
@@ -67,19 +29,25 @@ class Completion:
     first_token: tuple[tuple[str, float], ...] | None = None
     refusal: str | None = None
     cached: bool = False
+    thinking: str = ""
 
 
 class NotACompletion(ValueError):
     """A body that is no chat completion."""
 
 
-def body_of(body: bytes) -> Any:
-    """The JSON value of a response body. Raises NotACompletion, saying what is wrong with it."""
+def body_of(body: bytes, hide: Callable[[str], str] = str) -> Any:
+    """The JSON value of a response body. Raises NotACompletion, saying what is wrong with it; hide: takes secrets out of
+    what is shown of it."""
     try:
-        return json.loads(body)
+        return json.loads(body, parse_int=_integer)
     except (ValueError, RecursionError):
-        shown = body[:80].decode("utf-8", "replace")
+        shown = hide(body[:20_000].decode("utf-8", "replace"))[:80]
         raise NotACompletion(f"the body is not JSON: {shown!r}") from None
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) < 1000 else float(digits)  # Python refuses to read longer ones
 
 
 def completion_from(data: Any, cached: bool = False) -> Completion:
@@ -91,59 +59,53 @@ def completion_from(data: Any, cached: bool = False) -> Completion:
         refusal = message.get("refusal")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise NotACompletion(f"the body is not a chat completion: {json.dumps(data)[:80]}") from None
+    thoughts = [_words(message.get(name)) for name in _THOUGHT]
     if isinstance(text, list):
-        text = "".join(str(part.get("text", "")) for part in text if isinstance(part, dict))
+        thoughts += [_words(part) for part in text if _is_thought(part)]
+        text = "".join(
+            _words(part.get("text") if isinstance(part, dict) else part) for part in text if not _is_thought(part)
+        )
     if text is not None and not isinstance(text, str):
         raise NotACompletion(f"the content of the message is {type(text).__name__}, not text")
     finish = choice.get("finish_reason")
     return Completion(
-        text or "", finish if isinstance(finish, str) else None, _usage(data.get("usage")),
+        text or "", ending(finish) if isinstance(finish, str) else None, usage_of(data, bool(text)),
         _first_token(choice.get("logprobs")), refusal if isinstance(refusal, str) and refusal else None, cached,
+        "\n\n".join(dict.fromkeys(filter(str.strip, thoughts))),
     )  # fmt: skip
 
 
-def error_message(content: bytes) -> str:
-    """The words of an error body, on one line of at most 500 characters."""
-    text = content[:20_000].decode("utf-8", "replace").strip()
-    try:
-        data = json.loads(content)
-        error = data.get("error", data)
-        words = error.get("message") or error.get("detail") or text if isinstance(error, dict) else error
-    except (ValueError, AttributeError, RecursionError):
-        words = text
-    return " ".join(str(words).split())[:500]
+_THOUGHT = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
+"""Fields of a message in which endpoints give what a model thought; some give it in two of them."""
 
 
-def _usage(given: Any) -> Usage:
-    def count(*names: str) -> int | None:
-        value = given
-        for name in names:
-            value = value.get(name) if isinstance(value, Mapping) else None
-        return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+def _is_thought(part: Any) -> bool:
+    return isinstance(part, dict) and str(part.get("type", "")).partition(".")[0] in ("reasoning", "thinking")
 
-    return Usage(count("prompt_tokens"), count("completion_tokens"), count("prompt_tokens_details", "cached_tokens"))
+
+def _words(part: Any) -> str:
+    """The text of a part of a message, of whatever kind; "" where it has none."""
+    if isinstance(part, dict):
+        part = next((part[name] for name in ("text", "thinking", "reasoning", "summary") if part.get(name)), None)
+        return _words(part) if isinstance(part, (str, list)) else ""
+    if isinstance(part, list):
+        return "".join(each if isinstance(each, str) else str(each.get("text") or "") for each in part
+                       if isinstance(each, (str, dict)))  # fmt: skip
+    return part if isinstance(part, str) else ""
 
 
 def _first_token(logprobs: Any) -> tuple[tuple[str, float], ...] | None:
     try:
         first = logprobs["content"][0]
         listed = first.get("top_logprobs") or [first]
-        return tuple((str(each["token"]), float(each["logprob"])) for each in listed)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+    except (KeyError, IndexError, TypeError, AttributeError):
         return None
-
-
-def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Seconds that a Retry-After header (seconds or an HTTP date) or `retry-after-ms` asks for; None without one. now: the
-    clock, in seconds since 1970."""
-    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
-        with suppress(ValueError):
-            seconds = float(headers.get(name, "")) / unit
-            return None if math.isnan(seconds) else max(0.0, seconds)
-    with suppress(ValueError, TypeError, IndexError, OverflowError):
-        date = parsedate_to_datetime(headers.get("retry-after", ""))
-        return max(0.0, date.timestamp() - (time.time() if now is None else now))
-    return None
+    found = []
+    for each in listed if isinstance(listed, list) else []:
+        with suppress(KeyError, TypeError, ValueError, OverflowError):  # null is what -inf and NaN become in JSON
+            if math.isfinite(logprob := float(each["logprob"])):
+                found.append((str(each["token"]), logprob))
+    return tuple(found) or None
 
 
 def is_loopback(base_url: str) -> bool:
@@ -160,9 +122,16 @@ def checked_url(base_url: str) -> str:
         parts = urlsplit(base_url)
         parts.port  # noqa: B018 - reading it validates it
     except ValueError as error:
-        raise UsageError(f"base URL {base_url!r}: {error}") from None
+        raise UsageError(f"base URL {base_url.rpartition('@')[2].partition('?')[0]!r}: {error}") from None
+    if parts.username is not None:  # as it is, too, where only a password is given
+        raise UsageError(f"the base URL of {parts.hostname} carries a user or a password; give it as api_key")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"base URL {base_url!r} is not one; give for instance http://127.0.0.1:8080/v1")
-    if parts.username or parts.password:
-        raise UsageError(f"the base URL of {parts.hostname} carries a password; give it as api_key")
+        named = base_url.rpartition("@")[2].partition("?")[0]
+        raise UsageError(f"base URL {named!r} is not one; give for instance http://127.0.0.1:8080/v1")
     return base_url.rstrip("/")
+
+
+def endpoint_of(base_url: str) -> str:
+    """The address of chat completions; a query stays behind it."""
+    parts = urlsplit(base_url)
+    return parts._replace(path=f"{parts.path.rstrip('/')}/chat/completions", fragment="").geturl()

@@ -1,48 +1,73 @@
 """A human at a terminal, in any seat: reads what the seat may see, and types the move.
 
-Rule of this file: the class of a move says which fields a person is asked for and in which words; no kind is known here.
+Rule of this file: what a seat may see is shown, and nothing of what another saw stays; how a field is asked for is in `fields.py`.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import re
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any, ClassVar, Literal, get_args, get_origin
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import anyio.to_thread
-from pydantic import Field, TypeAdapter, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import Field
 
 from moot.agents.identity import composed
 from moot.agents.kinds import AgentKind
-from moot.agents.people.terminal import printable, shown_move, terminal, terminal_input, terminal_output
-from moot.agents.prompts.forms import Form
+from moot.agents.people import terminal
+from moot.agents.people.fields import Fields, Nothing, Reader, Writer, wrong
 from moot.agents.prompts.render import about, kind_name, limits_told, stance
-from moot.protocols.engine.errors import AgentError, Illegal, first_problem
-from moot.protocols.engine.moves import Asked, Move
+from moot.protocols.engine.errors import AgentError, Illegal
+from moot.protocols.engine.moves import Asked, Move, Part
 from moot.protocols.engine.view import Entry, Request
+from moot.protocols.text import visible
 
-Reader = Callable[[str], str]  # shows a prompt and returns a line; raises EOFError at the end
-Writer = Callable[[str], None]
-END = "."
+HANDED_OVER = "=== Another person's turn: what is above is not for them. It goes to"
+"""What a screen of one's own is told, with the seat, where the terminal would be cleared."""
+
+
+@dataclass
+class _Place:
+    """A screen, who sat at it last, and whether others sat there before."""
+
+    output: Writer
+    person: tuple[str, str]
+    shared: bool = False
+
+
+_places: deque[_Place] = deque(maxlen=16)
+
+
+@dataclass
+class _Given:
+    """What somebody last gave, in case that it has to be given again in part."""
+
+    step: str
+    kind: type[Move]
+    fields: dict[str, Any] = field(default_factory=dict)
 
 
 class Human:
-    """An agent that asks a person. Seats that share a terminal take turns at it.
+    """An agent that asks a person. Seats that share a terminal take turns at it: it is cleared, with all that it scrolls back
+    to, before another seat's turn is shown, and the next person confirms with Enter. Who has a name (`Human(name="Ann")`)
+    may sit in several seats without that.
 
     input: shows a prompt and returns one line (the built-in `input` unless given), raising EOFError at the end.
-    output: shows a text (the terminal unless given).
+    output: shows a text (the terminal unless given). Where either is given, or there is no terminal, HANDED_OVER and the seat
+    are shown instead of clearing anything.
     """
 
     def __init__(self, input: Reader | None = None, output: Writer | None = None, name: str | None = None) -> None:
-        reader, writer = input or terminal_input, output or terminal_output
-        self._input: Reader = lambda prompt: reader(printable(prompt))
-        self._output: Writer = lambda text: writer(printable(text))
+        self._reader, self._writer = input or terminal.ask, output or terminal.show
+        self._own = input is not None or output is not None
+        self._input: Reader = lambda prompt: self._reader(visible(prompt))
+        self._output: Writer = lambda text: self._writer(visible(text))
+        self._fields = Fields(self._input, self._output)
         self.name = name
         self._shown: dict[str, tuple[Any, list[str]]] = {}
+        self._given: dict[str, _Given] = {}
 
     def describe(self) -> dict[str, Any]:
         """What is recorded: that it is a human, and the name given."""
@@ -50,30 +75,52 @@ class Human:
 
     def identity(self) -> dict[str, Any] | None:
         """A person counts by name, and whoever sits at this terminal as one; what types for a person counts itself."""
-        return composed(self._input, agent="human", name=self.name)
+        return composed(self._reader, agent="human", name=self.name)
 
     async def act(self, request: Request) -> Move:
         """Show the view and ask for the move, again until it is one. Raises AgentError when the input ends."""
         entries = list(request.view)
-        async with terminal():
+        async with terminal.turn():
             return await anyio.to_thread.run_sync(self._ask, request, entries, abandon_on_cancel=True)
+
+    async def close(self) -> None:
+        """Leave nothing of the last turn at a terminal that several people shared."""
+        for place in _places:
+            if place.output == self._writer and place.shared:
+                place.shared = False
+                if not self._own and terminal.is_conversation():
+                    terminal.clear()
 
     def _ask(self, request: Request, entries: list[Entry]) -> Move:
         try:
+            self._take_over(request)
             self._show(request, entries)
             self._look(request)
-            while True:
-                kind = self._kind(request)
-                try:
-                    return self._fill(kind, request, entries)
-                except (ValidationError, ValueError) as error:
-                    words = first_problem(error, "the move") if isinstance(error, ValidationError) else str(error)
-                    self._output(f"That is not right: {words}. Again:")
+            return self._fill(request, entries)
         except EOFError:
             raise AgentError(
-                f"step {request.step}: the human at {request.seat} closed the input before giving a move; "
-                "resume the transcript to go on from here"
+                f"step {request.step}: the human at {request.seat} closed the input before giving a move; all that was said "
+                "before is kept: resume the transcript to go on from here"
             ) from None
+
+    def _take_over(self, request: Request) -> None:
+        """Nobody sees what was shown to, or typed by, whoever sat at this terminal before."""
+        person = (self.name or "", "" if self.name else request.seat)
+        place = next((each for each in _places if each.output == self._writer), None)
+        if place is None:
+            _places.append(_Place(self._writer, person))
+            return
+        if place.person == person:
+            return
+        place.person, place.shared = person, True
+        self._shown.clear()
+        who = f"{self.name}, {request.seat}" if self.name else request.seat
+        if self._own or not terminal.is_conversation():
+            self._output(f"{HANDED_OVER} {who} ({request.role}). ===")
+            return
+        terminal.clear()
+        self._input(f"Pass the keyboard to {who} ({request.role}), who then presses Enter. ")
+        terminal.clear()
 
     def _show(self, request: Request, entries: list[Entry]) -> None:
         question = request.view.question
@@ -110,7 +157,7 @@ class Human:
             self._output(f"This is about {said}{label}.")
         for key, value in brief.get("details", {}).items():
             told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-            self._output(printable(f"{key.replace('_', ' ')}: {told}"))
+            self._output(f"{key.replace('_', ' ')}: {told}")
         for told in limits_told(brief):
             self._output(told)
         if "budget" in brief:
@@ -145,148 +192,74 @@ class Human:
                 return names[meant[0]]
             self._output(f"{given!r} is none of {', '.join(names)}.")
 
-    def _fill(self, kind: type[Move], request: Request, entries: list[Entry]) -> Move:
-        """The move, field by field, after what its kind is; what a person leaves out gets its default."""
-        self._output(about(kind))
+    def _fill(self, request: Request, entries: list[Entry]) -> Move:
+        """The move, field by field, after what its kind is; what a person leaves out gets its default, and what was right is
+        never asked for twice."""
         shown = [request.view.question.text, *(entry.move.content() for entry in entries)]
-        given: dict[str, Any] = {"kind": kind_name(kind)}
-        for name, hint in kind.fields_asked(request.brief, person=True).items():
-            value = self._field(kind.model_fields[name], name, hint, request, shown)
-            if value is not None:
-                given[name] = value
-        return kind.model_validate(given)
-
-    def _field(self, field: FieldInfo, name: str, hint: Asked, request: Request, shown: list[str]) -> Any:
-        """One field, asked for by its hint or else by its type, or else as JSON. None where it is left out."""
-        choices, label = request.view.question.choices, hint.person or name
-        form = Form.of(request)
-        among, below, most = form.texts(name, hint), form.said("below", name), form.said("most", name)
-        inner, needed, which = get_args(field.annotation), field.is_required(), hint.person or f"Which {name}"
-        listed = field.annotation if get_origin(field.annotation) is tuple else next(
-            (each for each in inner if get_origin(each) is tuple), None
-        )  # fmt: skip
-        if hint.seen is not None:
-            seen = list(dict.fromkeys(each for text in shown for each in hint.seen(text)))
-            if not seen:
-                raise ValueError(f"there is no {name} in what you were shown; give something else")
-            return self._pick(which, seen)
-        if hint.choices == "shares" and choices:
-            return self._shares(choices)
-        if hint.choices == "number":
-            return self._choice(label, choices, (), True)
-        if hint.choices == "text" and choices and among is None:
-            given = self._choice(label, choices, hint.besides, needed)
-            return choices[given] if isinstance(given, int) else given
-        if listed is not None:
-            made = None if most == 0 else self._list(label, get_args(listed)[0], among, most)
-            return made if made or needed else None
-        if hint.none:
-            told = f"{', '.join(among)}; " if among else ""
-            return self._input(f"{label} ({told}empty for {hint.none})? ").strip() or None
-        if among is not None:
-            return self._pick(which, list(among))
-        if get_origin(field.annotation) is Literal:
-            texts = list(map(str, inner))
-            return inner[texts.index(self._pick(which, texts))]
-        if field.annotation is str:
-            return self._lines(label, needed=needed and not hint.empty)
-        if field.annotation is bool:
-            return self._yes(label if hint.person else f"{label}?")
-        if below is not None or (field.annotation in (int, float) and needed):
-            return self._number(f"{label}{'' if below is None else f' (0 to {below - 1})'}: ")
-        given = self._input(f"{label} (as JSON{'' if needed else '; empty to leave it out'}): ").strip()
-        return TypeAdapter(Any).validate_json(given) if given or needed else None
-
-    def _shares(self, choices: Sequence[str]) -> list[float]:
-        """A probability for each choice."""
-        asked = (f"How probable is {i}. {choice}, in percent? " for i, choice in enumerate(choices, 1))
-        percents = [self._number(each, percent=True) for each in asked]
-        total = sum(percents)
-        if abs(total - 100) > 0.5:
-            raise ValueError(f"the percentages sum to {total:g}, not 100")
-        return [each / total for each in percents]
-
-    def _choice(self, label: str, choices: Sequence[str], besides: Sequence[str], needed: bool) -> int | str | None:
-        """The index of one of the choices, by its number; or one of the texts besides; or, where nothing is needed, None."""
-        count = len(choices)
-        told = ", or ".join([f"1 to {count}" if count else "a number", *besides])
+        before = self._given.get(request.seat)
+        again = before if request.attempt and before and before.step == request.step else None
         while True:
-            given = self._input(f"{label} ({told}{'' if needed else '; empty for none'}): ").strip()
-            if not given and not needed:
-                return None
-            if given in besides:
-                return given
-            if given.isascii() and given.isdecimal() and 1 <= int(given) <= (count or int(given)):
-                return int(given) - 1
-            self._output(f"{given!r} is no number{f' from 1 to {count}' if count else ''}.")
-
-    def _list(self, name: str, item: Any, among: Any, most: Any) -> list[Any]:
-        """A list: an entry a line; of objects of two texts a line holds both, with = between them, or JSON."""
-        fields = list(item.model_json_schema()["properties"]) if hasattr(item, "model_json_schema") else []
-        paired = len(fields) == 2
-        number = re.search(r"\b(int|float)\b", str(item)) is not None
-        told = f", each as {' = '.join(fields)}" if paired else ", each as JSON" if fields else ""
-        told += ", or with blanks between them" if number else ""
-        told += f", at most {most}" if isinstance(most, int) else ""
-        told += f", of {', '.join(among)}" if among is not None else ""
-        made: list[Any] = []
-        for line in filter(str.strip, self._lines(f"{name}, one a line{told}").splitlines()):
-            if paired and not line.strip().startswith("{"):
-                first, mark, second = line.rpartition("=")
-                if not (mark and first.strip() and second.strip()):
-                    raise ValueError(f"{line.strip()!r} is not of that form; write it as {' = '.join(fields)}")
-                made.append(dict(zip(fields, (first.strip(), second.strip()), strict=True)))
-            elif number:
-                made += line.split()
-            else:
-                made.append(TypeAdapter(Any).validate_json(line) if fields else line.strip())
-        if isinstance(most, int) and len(made) > most:
-            raise ValueError(f"these are {len(made)}; there may be {most}")
-        return made
-
-    def _pick(self, which: str, among: list[str]) -> str:
-        """One of these texts, as it is written or, where none of them is a number, by its number."""
-        numbered = not any(each.isdecimal() for each in among)
-        for number, each in enumerate(among, 1):
-            self._output(f"  {number}. {each or '(none)'}" if numbered else f"  {each}")
-        while True:
-            given = self._input(f"{which}{f' (1 to {len(among)}, or as it is written)' if numbered else ''}? ").strip()
-            if given and given in among:
-                return given
-            if numbered and given.isascii() and given.isdecimal() and 1 <= int(given) <= len(among):
-                return among[int(given) - 1]
-            self._output(f"{given!r} is none of them.")
-
-    def _lines(self, what: str, needed: bool = False) -> str:
-        """Several lines, up to one with a single full stop."""
-        self._output(f"{what}. End with a line that holds only a full stop.")
-        lines: list[str] = []
-        while True:
-            line = self._input("> ")
-            if line.strip() != END:
-                lines.append(line)
+            kind = again.kind if again else self._kind(request)
+            hints = kind.fields_asked(request.brief, person=True)
+            given = dict(again.fields) if again else {"kind": kind_name(kind)}
+            names = self._which(hints, given) if again else list(hints)
+            if again and not names:  # all of it, perhaps of another kind
+                again = None
                 continue
-            text = "\n".join(lines).strip()
-            if text or not needed:
-                return text
-            self._output("It is empty. Again:")
-            lines = []
+            if not again:
+                self._output(about(kind))
+            try:
+                while names:
+                    for name in names:
+                        self._fields.ask(kind, name, hints[name], request, shown, given)
+                    names = self._wrong_together(kind, hints, given)
+            except Nothing as problem:
+                if len(request.kinds) == 1:
+                    raise AgentError(
+                        f"step {request.step}: {request.seat} cannot give a {kind_name(kind)}: {problem}"
+                    ) from None
+                self._output(f"That is not right: {problem}.")
+                continue
+            self._given[request.seat] = _Given(request.step, kind, given)
+            return kind.model_validate(given)
 
-    def _number(self, prompt: str, percent: bool = False) -> float:
-        while True:
-            given, value = self._input(prompt).strip().removesuffix("%").strip(), math.nan
-            with suppress(ValueError):
-                value = float(given)
-            if math.isfinite(value) and (not percent or 0 <= value <= 100):
-                return value
-            self._output("A percentage is from 0 to 100." if math.isfinite(value) else f"{given!r} is no number.")
+    def _wrong_together(self, kind: type[Move], hints: dict[str, Asked], given: dict[str, Any]) -> list[str]:
+        """The fields to be given again, as they do not fit each other; [] where all is right."""
+        problems = wrong(kind, given)
+        for problem in problems.values():
+            self._output(f"That is not right: {problem}.")
+        return [name for name in hints if name in problems] or (
+            self._which(hints, given) or list(hints) if problems else []
+        )
 
-    def _yes(self, prompt: str) -> bool:
+    def _which(self, hints: dict[str, Asked], given: dict[str, Any]) -> list[str]:
+        """Which of its fields a person gives again; [] for all."""
+        for name in hints:
+            if isinstance(given.get(name), str) and given[name]:
+                self._output(f"Your {name} was:\n{given[name]}")
+        if len(hints) == 1:
+            return list(hints)
         while True:
-            given = self._input(f"{prompt} (yes or no) ").strip().lower()
-            if given in ("y", "yes", "n", "no"):
-                return given[0] == "y"
-            self._output("Please type yes or no.")
+            typed = self._input(f"What do you want to give again ({', '.join(hints)}; empty for all)? ").strip().lower()
+            meant = [typed] if typed in hints else [name for name in hints if typed and name.startswith(typed)]
+            if not typed or len(meant) == 1:
+                return meant
+            self._output(f"{typed!r} is none of {', '.join(hints)}.")
+
+
+def shown_move(move: Move, choices: Sequence[str] = ()) -> str:
+    """A move as a person is shown it: what it is to or takes, its probabilities, its words, and what became of its quotes."""
+    move = move.as_public()
+    short, beliefs = move.in_short(choices), " / ".join(f"{p:.0%}" for p in move.stated_probabilities())
+    said = " ".join(filter(None, [short and f"({short})", beliefs, move.in_words()]))
+    quotes = [part for part in move.prompt_body() if isinstance(part, Part) and part.tag == "quote"]
+    checked = [part for part in quotes if part.verified is not None]
+    return said + "".join(f"\n    {'✓' if p.verified else '✗ not in the passage:'} “{p.text}”" for p in checked)
+
+
+def has_person(agent: Any) -> bool:
+    """Whether a person is, or is among those behind, an agent."""
+    return isinstance(agent, Human) or any(map(has_person, getattr(agent, "held", ())))
 
 
 class HumanKind(AgentKind):

@@ -9,14 +9,18 @@ Rule of this file: nothing is called and nothing is kept; `LM` calls, with these
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from moot.agents.prompts import Templates
 from moot.agents.prompts.forms import Form
-from moot.agents.prompts.render import Prompt, escape, render
-from moot.agents.prompts.values import UnreadableAnswer
+from moot.agents.prompts.reading import TEXT_LIMIT, read
+from moot.agents.prompts.render import Prompt, render
+from moot.agents.prompts.thinking import parted
+from moot.agents.prompts.values import UnreadableAnswer, encodable
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.view import Request
+from moot.protocols.text import escape, own_words
 
 
 def prompt_for(
@@ -42,13 +46,19 @@ def read_move(
     text: str, request: Request, *, tagged: bool = False, finish: str | None = None, note: dict[str, Any] | None = None,
     form: Form | None = None,
 ) -> Move:  # fmt: skip
-    """The move that a text is, read as `prompt_for` asked for it. It is of the right kind and form; whether it is legal the
-    protocol says.
+    """The move that a text is. It is of the right kind and form; whether it is legal the protocol says.
 
-    finish: "length" where the text was cut off, of which a speech survives. note: takes what was done to read it
-    (`renormalised`, `cut`, `dropped`, `thoughts_dropped`). Raises UnreadableAnswer with the reason.
+    What the model thought is set apart, JSON and tags are read whichever was asked for, and words, a fence or control tokens
+    around the move do no harm; what can be read in two ways is refused, as is a move that somebody else wrote and the
+    answer quotes. finish: the endpoint's word for why the text ended ("length", "MAX_TOKENS"); a speech that was cut off
+    is kept. note: takes what was done to read it (`renormalised`, `cut`, `dropped`) and the `thoughts`. Raises
+    UnreadableAnswer with the reason, and nothing else, whatever the text.
     """
-    return (form or Form.of(request)).read(text, tagged, finish, note)
+
+    def said() -> Iterable[str]:
+        return (entry.move.content() for entry in request.view.opened() if entry.seat != request.seat)
+
+    return read(form or Form.of(request), text, tagged=tagged, finish=finish, note=note, said=said)
 
 
 def repair_messages(
@@ -56,8 +66,11 @@ def repair_messages(
     tagged: bool = False, form: Form | None = None,
 ) -> list[dict[str, str]]:  # fmt: skip
     """The messages of a second try, after an answer to `messages` that could not be read: it is told why."""
-    values = {"problem": escape(str(error)), "format": (form or Form.of(request)).told(tagged)}
+    form = form or Form.of(request)
+    values = {"problem": escape(str(error)), "format": form.told(tagged)}
     problem = (templates or Templates()).fill(["repair"], values)
-    if not error.text.strip():  # two user messages in a row are refused by some chat templates
+    answer = encodable(parted(error.text[:TEXT_LIMIT]).answer[:4000])
+    if not answer.strip():  # two user messages in a row are refused by some chat templates
         return [*messages[:-1], {"role": "user", "content": f"{messages[-1]['content']}\n{problem}"}]
-    return [*messages, {"role": "assistant", "content": error.text[:4000]}, {"role": "user", "content": problem}]
+    own = own_words(answer, form.tags())
+    return [*messages, {"role": "assistant", "content": own}, {"role": "user", "content": problem}]

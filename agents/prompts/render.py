@@ -20,9 +20,7 @@ from moot.protocols.engine.moves import Move, Part
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Brief, Entry, Request
 from moot.protocols.limits import Limit
-
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_CONTROL_WORD = re.compile(r"\[(?=/?[A-Z_]{2,}\])")  # [INST] and the like steer some models' chat templates
+from moot.protocols.text import escape
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +103,6 @@ def _part(part: str | Part) -> str:
         return escape(part)
     mark = {} if part.verified is None else {"verified": "yes" if part.verified else "no"}
     return f"<{part.tag}{_attributes({**dict(part.attributes), **mark})}>{escape(part.text)}</{part.tag}>"
-
-
-def escape(text: str) -> str:
-    """Text that an XML parser gives back exactly, and that no chat template takes for one of its control words.
-
-    Characters that XML cannot hold (most control characters, lone surrogates) become U+FFFD.
-    """
-    text = _NOT_XML.sub("\ufffd", text)
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace("]]>", "]]&gt;").replace("\r", "&#13;")
-    return _CONTROL_WORD.sub("&#91;", text)
 
 
 def _attributes(values: Mapping[str, str]) -> str:

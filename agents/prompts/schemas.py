@@ -5,6 +5,7 @@ Rule of this file: schemas in, schemas out; no move and no request.
 
 from __future__ import annotations
 
+from itertools import combinations, pairwise
 from typing import Any
 
 Json = dict[str, Any]
@@ -19,6 +20,23 @@ LENGTHS = ("minLength", "maxLength")
 def object_of(properties: Json) -> Json:
     """The schema of an object with exactly these fields."""
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def distributions(count: int) -> Json:
+    """Probabilities for so many answers that sum to 1, as a list of values: no grammar can add, and a small model does not.
+
+    In hundredths for two answers, twentieths for three, tenths up to six; beyond, one answer has more than the others.
+    """
+    if count > 6:
+        rest = {high: round((1 - high) / (count - 1), 3) for high in (0.2, 0.4, 0.6, 0.8)}
+        made = [
+            [high if i == best else low for i in range(count)] for high, low in rest.items() for best in range(count)
+        ]
+    else:
+        parts = {2: 100, 3: 20}.get(count, 10)
+        cuts = ((0, *cut, parts) for cut in combinations(range(1, parts), count - 1))
+        made = [[round((high - low) / parts, 2) for low, high in pairwise(cut)] for cut in cuts]
+    return {"enum": [{str(i): share for i, share in enumerate(each, 1)} for each in made]}
 
 
 def short(schema: Any, length: int) -> Any:

@@ -15,6 +15,7 @@ from moot.agents.base import Wrapper, act_of, describe, reply_of
 from moot.agents.identity import composed
 from moot.agents.kinds import AgentKind, Held, Profile
 from moot.agents.prompts.render import side_of
+from moot.agents.prompts.values import UnreadableAnswer
 from moot.agents.spec import seatable
 from moot.agents.wrappers.nested import answer_of, believed, best, copy_of, gathered, standing, why
 from moot.protocols.engine.errors import AgentError, UsageError
@@ -76,7 +77,8 @@ class BestOf(Wrapper):
         })  # fmt: skip
         move = None if chosen is None else drawn[chosen]
         if not isinstance(move, Move):
-            raise AgentError(
+            unread = all(isinstance(each, UnreadableAnswer) for each in drawn)
+            raise (UnreadableAnswer if unread else AgentError)(
                 f"step {request.step}: seat {request.seat}: {self.n - len(failed)} of {self.n} candidates came to a score, "
                 f"{self.least} are needed; candidate {min(failed)}: {failed[min(failed)]}"
             )

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from moot.agents.base import Wrapper, act_of, describe, reply_of
 from moot.agents.identity import composed
 from moot.agents.kinds import AgentKind, Held, Profile
+from moot.agents.prompts.values import UnreadableAnswer
 from moot.agents.spec import seatable
 from moot.agents.wrappers.nested import answer_of, believed, best, copy_of, gathered, standing, why
 from moot.protocols.engine.errors import AgentError, Illegal, UsageError
@@ -89,7 +90,8 @@ class CritiqueAndRefine(Wrapper):
             "chosen": chosen, "failed": failed,
         })  # fmt: skip
         if chosen is None:
-            raise AgentError(
+            unread = all(isinstance(each, UnreadableAnswer) for each in came)
+            raise (UnreadableAnswer if unread else AgentError)(
                 f"step {request.step}: seat {request.seat}: none of {self.critiques} critiques came; the first: {failed['0']}"
             )
         view = request.view.then(drafted, Entry(request.step, "critic", Speech(text=texts[chosen])))

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from moot.agents.base import act_of, reply_of, together
 from moot.agents.prompts.render import limits_of
-from moot.protocols.engine.errors import AgentError, BudgetExceeded, UsageError
+from moot.protocols.engine.errors import AgentError, BudgetExceeded, UsageError, said
 from moot.protocols.engine.moves import Move, Speech, Verdict
 from moot.protocols.engine.replies import typed
 from moot.protocols.engine.steps import seed_of
@@ -87,7 +87,7 @@ def standing(move: Move, request: Request) -> Move:
 
 def why(failure: Exception) -> str:
     """A failed call in a line."""
-    return str(failure) if isinstance(failure, AgentError) else f"{type(failure).__name__}: {failure}"
+    return said(failure) if isinstance(failure, AgentError) else f"{type(failure).__name__}: {said(failure)}"
 
 
 def best(scores: Sequence[float | None]) -> int:

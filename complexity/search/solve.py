@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moot.agents.base import act_of
+from moot.agents.failing import interrupts
 from moot.complexity.search.options import every_move
 from moot.complexity.search.retrace import Retraced, Taken
 from moot.complexity.search.sight import check_sight
@@ -308,8 +309,10 @@ class _Search:
                 reply = self.acts[request.seat](request)
             except BudgetExceeded as error:
                 return game.exhaust(step, error, request.budget.reads)
-            except Exception as error:
-                raise AgentError(f"step {step}: {cause(error, request)}") from error
+            except BaseException as error:
+                if interrupts(error):
+                    raise
+                raise AgentError(f"step {step}: {cause(error, request.seat)}") from error
             if inspect.isawaitable(reply):
                 if inspect.iscoroutine(reply):
                     reply.close()

@@ -94,7 +94,7 @@ class _Tally:
 
     def moved(
         self, step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str,
-        size: int, reads: int, meta: Mapping[str, Any] | None,
+        size: int, reads: int, meta: Mapping[str, Any] | None, remark: str | None = None,
     ) -> None:  # fmt: skip
         """Moves are seen by those who make them."""
 

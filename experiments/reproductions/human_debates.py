@@ -4,17 +4,16 @@ Rule: it reads records and counts; how that platform's records become transcript
 Michael, Mahdi, Rein, Petty, Dirani, Padmakumar and Bowman 2023, Debate helps supervise unreliable experts (arXiv
 2311.08702), from their own records."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from moot.experiments.statistics import metrics
 from moot.experiments.statistics.intervals import BOOTSTRAP, Bootstrap, Estimate
 from moot.experiments.statistics.records import Judged, Kind, of
 from moot.experiments.statistics.report import Report, Row
 from moot.protocols.engine.errors import MootError, UsageError
+from moot.transcripts.formats.importing import Paths, paths_of
 from moot.transcripts.transcript import Transcript, load
 
 Setting = tuple[bool, bool]
@@ -37,28 +36,31 @@ PUBLISHED: dict[str, dict[Setting, float]] = {
 }  # fmt: skip
 DIGITS = dict(zip(PUBLISHED, (9, 4, 6, 6, 4, 3), strict=True))
 OFFLINE, OFFLINE_ACCURACY = 247, 0.858
+_TRANSCRIPTS = (".jsonl", ".jsonl.zst")
+TIES: metrics.Ties = "wrong"  # as they were counted there
 
 
 @dataclass
 class Corpus:
     """What was found in a folder. plays: those that are in the paper, by setting. offline: the last judgment of everybody
-    who judged a play after its end. read: how many records there were; outside: how many of them are not in the paper, as
-    far as they say; problems: what could not be read, each with its place."""
+    who judged a play after its end. read: how many records there were; skipped: and how many more that could not be read; outside: how many
+    are not in the paper, as far as they say; problems: what could not be read, each with its place."""
 
     plays: dict[Setting, list[Judged]] = field(default_factory=lambda: {setting: [] for setting in SETTINGS})
     offline: list[Judged] = field(default_factory=list)
     read: int = 0
+    skipped: int = 0
     outside: int = 0
     problems: list[str] = field(default_factory=list)
 
 
-def reproduce(folder: Path | str, by: Bootstrap = BOOTSTRAP) -> Report:
-    """The figures of the paper's four settings from the records in `folder`, beside those of the whole corpus.
+def reproduce(paths: Paths, by: Bootstrap = BOOTSTRAP) -> Report:
+    """The figures of the paper's four settings from the records in `paths`, beside those of the whole corpus.
 
-    folder: one with `debates/*.json` and `debates-metadata.jsonl`, or one of imported transcripts (`*.jsonl`). Any part
+    paths: what `moot import nyu` takes, or transcripts that it made, files or folders, one or several. Any part
     of the corpus will do; a figure is held against the published one only where all plays of its setting are there.
     Nothing is written. Raises UsageError when there is nothing to read."""
-    corpus = read(Path(folder))
+    corpus = read(paths)
     rows: list[Row] = []
     for setting, name in SETTINGS.items():
         records = corpus.plays[setting]
@@ -67,10 +69,16 @@ def reproduce(folder: Path | str, by: Bootstrap = BOOTSTRAP) -> Report:
             published = PUBLISHED[figure][setting]
             holds = _same(estimate.value, published, DIGITS[figure]) if whole else None
             rows.append(estimate.row(f"{name}: {figure}", published, holds))
-    offline = metrics.accuracy(corpus.offline, by)
+    offline = metrics.accuracy(corpus.offline, by, TIES)
     agrees = _same(offline.value, OFFLINE_ACCURACY, 3) if len(corpus.offline) == OFFLINE else None
     rows.append(offline.row("offline judgments: accuracy", OFFLINE_ACCURACY, agrees))
-    settings = {"records": corpus.read, "resamples": by.resamples, "seed": by.seed, "confidence": by.confidence}
+    settings = {
+        "records": corpus.read,
+        "skipped": corpus.skipped,
+        "resamples": by.resamples,
+        "seed": by.seed,
+        "confidence": by.confidence,
+    }
     return Report(
         title="Judges of debate and consultancy", source="Michael et al. 2023, arXiv 2311.08702", rows=tuple(rows),
         settings=settings, notes=tuple(_notes(corpus)),
@@ -80,7 +88,8 @@ def reproduce(folder: Path | str, by: Bootstrap = BOOTSTRAP) -> Report:
 def _figures(records: list[Judged], by: Bootstrap) -> dict[str, Estimate]:
     scores = (metrics.squared_error, metrics.p_correct, metrics.reward, metrics.continues)
     means = (metrics.mean(records, score, by) for score in scores)
-    found = (metrics.accuracy(records, by), *means, metrics.expected_calibration_error(records, by=by))
+    calibration = metrics.expected_calibration_error(records, by=by, ties=TIES)
+    found = (metrics.accuracy(records, by, TIES), *means, calibration)
     return dict(zip(PUBLISHED, found, strict=True))
 
 
@@ -107,7 +116,7 @@ def _notes(corpus: Corpus) -> Iterator[str]:
         yield f"{len(corpus.offline)} of {OFFLINE} offline judgments are here."
     ties = sum(r.outcome == "decided" and r.choice is None for r in corpus.offline)
     if ties:
-        yield f"{ties} offline judgments gave both answers 0.5, and count as not correct."
+        yield f"{ties} offline judgments gave both answers 0.5, and count as not correct, as they did there."
     if corpus.outside:
         yield f"{corpus.outside} of {corpus.read} records are not in the paper; only their offline judgments are used."
     if corpus.problems:
@@ -115,49 +124,47 @@ def _notes(corpus: Corpus) -> Iterator[str]:
         yield f"{len(corpus.problems)} problems: {shown}"
 
 
-def read(folder: Path) -> Corpus:
-    """Every record in a folder, as far as it can be read. Raises UsageError when there is none, or no metadata."""
-    corpus = Corpus()
-    for transcript, metadata in _transcripts(folder, corpus):
-        corpus.read += 1
-        _take(transcript, metadata, corpus)
+def read(paths: Paths) -> Corpus:
+    """Every record in the files and folders, as far as it can be read. Raises UsageError when there is none, or no metadata."""
+    corpus, given = Corpus(), paths_of(paths)
+    for name, found in _transcripts(given):
+        if isinstance(found, Transcript):
+            corpus.read += 1
+            _take(name, found, corpus)
+        else:
+            corpus.problems.append(found)
+            corpus.skipped += 1
     if not corpus.read:
         why = f" ({corpus.problems[0]})" if corpus.problems else ""
         do = "give a folder with debates/*.json and debates-metadata.jsonl, or one of transcripts imported from them"
-        raise UsageError(f"{folder} holds no debate that can be read{why}: {do}")
+        raise UsageError(f"{', '.join(map(str, given))} holds no debate that can be read{why}: {do}")
     return corpus
 
 
-def _transcripts(folder: Path, corpus: Corpus) -> Iterator[tuple[Transcript, Mapping[str, Any] | None]]:
-    from moot.transcripts.formats.nyu import METADATA, export_metadata, import_debate, lines_of_metadata
+def _transcripts(paths: list[Path]) -> Iterator[tuple[str, Transcript | str]]:
+    """Every debate that the paths hold, with its name, or why one cannot be read, with its file."""
+    from moot.transcripts.formats.nyu import METADATA, NyuDebates, metadata_of
 
-    records = sorted((folder / "debates" if (folder / "debates").is_dir() else folder).glob("*.json"))
-    if records:
-        beside = next((f for f in (folder / METADATA, records[0].parent.parent / METADATA) if f.is_file()), None)
-        if beside is None:
-            raise UsageError(f"{folder} has records and no {METADATA}, which says what setting each is of")
-        lines, found = lines_of_metadata(beside)
-        corpus.problems += found
-        for file in records:
-            try:
-                yield import_debate(json.loads(file.read_bytes()), lines.get(file.stem)), lines.get(file.stem)
-            except (OSError, MootError, ValueError, RecursionError) as error:
-                corpus.problems.append(f"{file}: {error}")
-        return
-    for file in sorted([*folder.glob("*.jsonl"), *folder.glob("*.jsonl.zst")]):
-        if file.name == METADATA:
+    form, records = NyuDebates(), list[Path]()
+    for path in paths:
+        if path.is_dir() and form.files(path) or path.is_file() and not path.name.endswith(_TRANSCRIPTS):
+            records.append(path)
             continue
-        try:
-            transcript = load(file)
-            yield transcript, export_metadata(transcript)
-        except (OSError, MootError) as error:
-            corpus.problems.append(f"{file}: {error}")
+        files = (file for file in path.rglob("*") if file.name.endswith(_TRANSCRIPTS) and file.name != METADATA)
+        for file in sorted(files) if path.is_dir() else [path]:
+            try:
+                yield file.stem, load(file)
+            except (OSError, MootError) as error:
+                yield file.stem, f"{file}: {error}"
+    if records and all(metadata_of(file) is None for _, file in form.found(records)):
+        raise UsageError(f"{records[0]} has records and no {METADATA}, which says what setting each is of")
+    yield from ((file.stem, found) for file, found in form.debates(records))
 
 
-def _take(transcript: Transcript, metadata: Mapping[str, Any] | None, corpus: Corpus) -> None:
-    from moot.transcripts.formats.nyu import offline_judgments
+def _take(name: str, transcript: Transcript, corpus: Corpus) -> None:
+    from moot.transcripts.formats.nyu import export_metadata, offline_judgments
 
-    record, name = of(transcript), (metadata or {}).get("name") or transcript.name
+    record, metadata = of(transcript), export_metadata(transcript)
     try:
         for judgment in offline_judgments(transcript):
             last = judgment.verdicts[-1].probabilities if judgment.verdicts else None

@@ -27,8 +27,8 @@ def reproduce(
 ) -> Report:  # fmt: skip
     """Judge accuracy with honest speakers, with speakers that are best of N (N in `sizes`), and of the two against each
     other in debate, each instance in both seatings. instances: questions of `size` items, from `seed` on. judge, talker:
-    the judge (`Swayed()`), and what best of N draws from (`Talker()`). A verdict without a first place is decided, and
-    not right. UsageError on bad numbers."""
+    the judge (`Swayed()`), and what best of N draws from (`Talker()`). A verdict without a first place counts half.
+    UsageError on bad numbers."""
     if instances < 1 or not sizes or min(sizes) < 1:
         raise UsageError(f"persuasion: {instances} instances and sizes {tuple(sizes)}; both need to be at least 1")
     judge, talker = judge or Swayed(), talker or Talker()
@@ -62,7 +62,8 @@ def reproduce(
 
 async def _row(title: str, name: str, samples: Sequence[Sample], judge: Swayed, true: Speaker, false: Speaker) -> Row:
     """One figure: `true` speaks for the true answer, `false` for the other."""
-    right = decided = even = undecided = 0
+    right = 0.0
+    decided = even = undecided = 0
     for number, sample in enumerate(samples):
         protocol = protocol_named(name, Persuasion().options(name, sample.question))
         for seating in (sample, turned(sample)):
@@ -70,8 +71,9 @@ async def _row(title: str, name: str, samples: Sequence[Sample], judge: Swayed, 
             outcome = (await arun(protocol, seating, {**seats, "judge": judge}, seed=number)).outcome
             if isinstance(outcome, Decided):
                 decided += 1
-                right += outcome.verdict.choice == seating.unseal()
-                even += outcome.verdict.choice is None
+                tied = outcome.verdict.choice is None
+                right += 0.5 if tied else outcome.verdict.choice == seating.unseal()
+                even += tied
             else:
                 undecided += 1
     return Row.share(title, right, decided, undecided=undecided, note=f"{even} even" if even else "")

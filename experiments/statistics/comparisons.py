@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from moot.complexity.intervals import mean
 from moot.experiments.statistics.intervals import BOOTSTRAP, Bootstrap, Estimate, ratio
-from moot.experiments.statistics.metrics import Score, brier, log_score, right
+from moot.experiments.statistics.metrics import Score, Ties, brier, log_score, right
 from moot.experiments.statistics.records import Judged, by_question, decided, grouped
 from moot.protocols.engine.errors import UsageError
 
@@ -129,17 +129,22 @@ def _won(play: Judged, side: int) -> float:
     return 0.5 if play.choice is None else float(play.choice == side)
 
 
-def amplification(protocol: Records, alone: Records, by: Bootstrap = BOOTSTRAP) -> Estimate:
+def amplification(
+    protocol: Records, alone: Records, by: Bootstrap = BOOTSTRAP, ties: Ties = "half"
+) -> Estimate:  # fmt: skip
     """Accuracy under a protocol less the accuracy of the judge alone, over the questions that both decided.
-    `count` is how many questions those are; records of others are "incomplete"."""
-    rows, others, ties = _paired(protocol, alone)
-    return by.estimate([with_it - without for with_it, without in rows], mean, len(rows), others, ties)
+    `count` is how many questions those are; records of others are "incomplete". ties: as for `accuracy`, so that a judge
+    who cannot tell is one that guesses."""
+    rows, others, tied = _paired(ties, protocol, alone)
+    return by.estimate([with_it - without for with_it, without in rows], mean, len(rows), others, tied)
 
 
-def performance_gap_recovered(weak: Records, protocol: Records, strong: Records, by: Bootstrap = BOOTSTRAP) -> Estimate:
+def performance_gap_recovered(
+    weak: Records, protocol: Records, strong: Records, by: Bootstrap = BOOTSTRAP, ties: Ties = "half"
+) -> Estimate:  # fmt: skip
     """PGR = (protocol − weak) / (strong − weak), of accuracies over the questions that all three decided (Burns et al.
     2023, arXiv 2312.09390). Unknown when strong ≤ weak; without an interval when some resample has no gap."""
-    rows, others, ties = _paired(weak, protocol, strong)
+    rows, others, tied = _paired(ties, weak, protocol, strong)
 
     def recovered(sample: Sequence[tuple[float, ...]]) -> float | None:
         if not sample:
@@ -147,10 +152,10 @@ def performance_gap_recovered(weak: Records, protocol: Records, strong: Records,
         low, middle, high = (math.fsum(column) for column in zip(*sample, strict=True))
         return None if high <= low else (middle - low) / (high - low)
 
-    return by.estimate(rows, recovered, len(rows), others, ties)
+    return by.estimate(rows, recovered, len(rows), others, tied)
 
 
-def _paired(*sets: Records) -> tuple[list[tuple[float, ...]], Counter[str], int]:
+def _paired(ties: Ties, *sets: Records) -> tuple[list[tuple[float, ...]], Counter[str], int]:
     """The accuracy on each question that all sets of records decided, in each; what is left out; the ties."""
     scored = [decided(records) for records in sets]
     others = sum((left for _, left in scored), Counter[str]())
@@ -158,6 +163,8 @@ def _paired(*sets: Records) -> tuple[list[tuple[float, ...]], Counter[str], int]
     common = [question for question in found[0] if all(question in each for each in found[1:])]
     whole = set(common)
     others["incomplete"] += sum(len(g) for each in found for q, g in each.items() if q not in whole)
-    rows = [tuple(math.fsum(map(right, each[q])) / len(each[q]) for each in found) for q in common]
-    ties = sum(record.choice is None for each in found for q in common for record in each[q])
-    return rows, +others, ties
+    rows = [
+        tuple(math.fsum(right(record, ties) for record in each[q]) / len(each[q]) for each in found) for q in common
+    ]
+    tied = sum(record.choice is None for each in found for q in common for record in each[q])
+    return rows, +others, tied

@@ -104,5 +104,8 @@ def share(units: Sequence[tuple[float, int]], by: Bootstrap) -> tuple[float | No
     if not trials:
         return None, None, ""
     if all(count == 1 for _, count in units):
-        return *wilson(round(math.fsum(total for total, _ in units)), trials, by.z), "Wilson"
+        won = math.fsum(
+            total for total, _ in units
+        )  # ties may count in part: the interval then holds that of either count
+        return wilson(math.floor(won), trials, by.z)[0], wilson(math.ceil(won), trials, by.z)[1], "Wilson"
     return *by.interval(units, ratio, ratio(units)), QUESTIONS

@@ -7,7 +7,9 @@ figure: it is counted apart, never as wrong and never as 0. No records, no value
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
+from typing import Literal, get_args
 
 from moot.complexity.intervals import mean as average
 from moot.experiments.statistics.intervals import BOOTSTRAP, Bootstrap, Estimate, ratio, share
@@ -18,6 +20,9 @@ from moot.protocols.scoring import CLIP, ScoringRule
 
 Score = Callable[[Judged], float]
 """A figure of one record that was decided and whose truth is known."""
+
+Ties = Literal["half", "wrong"]
+"""What a verdict without a single most probable choice counts as, in accuracy and all that is made of it: see `right`."""
 
 NYU = ScoringRule(rule="log", base=2, penalty=0.05)
 """What the judges of Michael et al. 2023 (arXiv 2311.08702) were paid: log2 p − 0.05 · continues."""
@@ -65,9 +70,14 @@ def continues(record: Judged) -> float:
     return record.continues
 
 
-def right(record: Judged) -> float:
-    """1 when the true choice is the single most probable one, otherwise 0; a tie is 0."""
-    return float(record.correct)
+def right(record: Judged, ties: Ties = "half") -> float:
+    """1 when the true choice is the single most probable one, 0 when it is none of the most probable. In a tie, those that
+    lead share the 1, so that of two choices each has half; with ties="wrong" a tie is 0. UsageError on other `ties`."""
+    if ties not in get_args(Ties):
+        raise UsageError(f"ties is {ties!r}; a tie can count 'half' or be 'wrong'")
+    best = max(record.believed)
+    leading = record.believed.count(best)
+    return 0.0 if leading > 1 and ties == "wrong" else (p_correct(record) == best) / leading
 
 
 def _clipped(p: float) -> float:
@@ -80,12 +90,12 @@ def mean(records: Iterable[Judged], score: Score, by: Bootstrap = BOOTSTRAP) -> 
     return by.estimate(_units(found, score), ratio, len(found), others, _ties(found))
 
 
-def accuracy(records: Iterable[Judged], by: Bootstrap = BOOTSTRAP) -> Estimate:
+def accuracy(records: Iterable[Judged], by: Bootstrap = BOOTSTRAP, ties: Ties = "half") -> Estimate:
     """The share of records in which the true choice is the single most probable one: with two choices, p > 0.5.
-    A tie (p = 0.5) is decided and not correct; `ties` says how many there are. Interval: Wilson where every question
+    A tie (p = 0.5) counts half, or as wrong; the estimate says how many there are. Interval: Wilson where every question
     has one record, otherwise bootstrap over questions."""
     found, others = decided(records)
-    units = _units(found, right)
+    units = _units(found, partial(right, ties=ties))
     low, high, method = share(units, by)
     return Estimate(ratio(units), low, high, len(found), others, _ties(found), method)
 
@@ -110,7 +120,9 @@ class Calibration:
     bins: tuple[Bin, ...]
 
 
-def calibration(records: Iterable[Judged], bins: int = 10, by: Bootstrap = BOOTSTRAP) -> Calibration:
+def calibration(
+    records: Iterable[Judged], bins: int = 10, by: Bootstrap = BOOTSTRAP, ties: Ties = "half"
+) -> Calibration:  # fmt: skip
     """The expected calibration error of the chosen answer, over `bins` bins of equal width on [0, 1]: Σ_b (n_b / n) ·
     |accuracy_b − confidence_b| (Naeini, Cooper and Hauskrecht 2015), the confidence being the largest probability. One on
     an edge belongs to the bin above. Interval: bootstrap over questions, widened to hold the value."""
@@ -123,7 +135,7 @@ def calibration(records: Iterable[Judged], bins: int = 10, by: Bootstrap = BOOTS
         return (
             min(int(most * bins + 1e-9), bins - 1),
             most,
-            right(record),
+            right(record, ties),
         )  # 1 − 0.3, a little below 0.7, is put with it
 
     units = [tuple(sorted(map(place, group))) for group in grouped(found, lambda record: record.question).values()]
@@ -143,12 +155,14 @@ def calibration(records: Iterable[Judged], bins: int = 10, by: Bootstrap = BOOTS
     return Calibration(estimate, tuple(held))
 
 
-def expected_calibration_error(records: Iterable[Judged], bins: int = 10, by: Bootstrap = BOOTSTRAP) -> Estimate:
+def expected_calibration_error(
+    records: Iterable[Judged], bins: int = 10, by: Bootstrap = BOOTSTRAP, ties: Ties = "half"
+) -> Estimate:  # fmt: skip
     """The error of `calibration`, without its bins."""
-    return calibration(records, bins, by).error
+    return calibration(records, bins, by, ties).error
 
 
-def summary(records: Iterable[Judged], by: Bootstrap = BOOTSTRAP) -> dict[str, Estimate]:
+def summary(records: Iterable[Judged], by: Bootstrap = BOOTSTRAP, ties: Ties = "half") -> dict[str, Estimate]:
     """Every metric of one set of records, by name."""
     records = list(records)
     scores: dict[str, Score] = {
@@ -156,9 +170,9 @@ def summary(records: Iterable[Judged], by: Bootstrap = BOOTSTRAP) -> dict[str, E
         "plain_log_score": plain_log_score, "log_odds": log_odds, "reward": reward, "continues": continues,
     }  # fmt: skip
     return {
-        "accuracy": accuracy(records, by),
+        "accuracy": accuracy(records, by, ties),
         **{name: mean(records, score, by) for name, score in scores.items()},
-        "calibration_error": expected_calibration_error(records, by=by),
+        "calibration_error": expected_calibration_error(records, by=by, ties=ties),
     }
 
 

@@ -74,7 +74,8 @@ class Judged:
 
     @property
     def correct(self) -> bool:
-        """Whether the true choice is the single most probable one: with two choices, whether p > 0.5. A tie is not."""
+        """Whether the true choice is the single most probable one: with two choices, whether p > 0.5. A tie is not; what it
+        counts in figures is said by `metrics.right`."""
         return self.choice == self.true
 
 

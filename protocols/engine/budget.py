@@ -4,12 +4,14 @@ Rule of this file: it counts and refuses, and knows nothing of views, moves or p
 
     check, reserve    raise BudgetExceeded when so much more would cross a limit; nothing is counted
     charge            check, then count
+    hold, settle      keep an upper bound free while a call is in flight, whatever others spend; then count what it took
     left, limit       what may still be spent, and what might be in all; None without a limit
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from moot.protocols.engine.errors import BudgetExceeded, UsageError
 
@@ -65,14 +67,19 @@ class Meter:
     """What one request spends, within what its seat's account still allows; without an account, without limits.
 
     reads: in the question's unit. spent: of every other measure. The account is charged with both when the move is given.
+    clock: told when the seat's time stands still (True), as it waits for a provider, and when it goes on (False).
     """
 
-    __slots__ = ("account", "reads", "spent")
+    __slots__ = ("_calls", "_stands", "_waits", "account", "clock", "held", "reads", "spent")
 
     def __init__(self, account: Account | None = None) -> None:
         self.account = account
         self.reads = 0
         self.spent: dict[str, int] = {}
+        self.held: dict[str, int] = {}
+        self.clock: Callable[[bool], None] | None = None
+        self._calls = self._waits = 0
+        self._stands = False
 
     def reserve(self, measure: str, amount: int) -> None:
         """Check an upper bound (for instance the tokens of prompt and answer) before a call. Raises BudgetExceeded."""
@@ -86,6 +93,45 @@ class Meter:
             self.reads += amount
         else:
             self.spent[measure] = self.spent.get(measure, 0) + amount
+
+    def hold(self, measure: str, amount: int) -> None:
+        """Reserve an upper bound that stays reserved until it is settled: calls at the same time cannot overshoot together."""
+        self.reserve(measure, amount)
+        self.held[measure] = self.held.get(measure, 0) + amount
+
+    def settle(self, measure: str, held: int, amount: int) -> None:
+        """Give back what was held for a call and charge what it took."""
+        self.held[measure] = self.held.get(measure, 0) - held
+        self.charge(measure, amount)
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """A call to a provider. The time of a request with several calls stands only while all of them wait."""
+        self._calls += 1
+        self._tell()
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            self._tell()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """A wait that a provider ordered, or for a place among the calls to it: no time of the seat's."""
+        self._waits += 1
+        self._tell()
+        try:
+            yield
+        finally:
+            self._waits -= 1
+            self._tell()
+
+    def _tell(self) -> None:
+        stands = self._waits > 0 and self._waits >= self._calls
+        if stands != self._stands:
+            self._stands = stands
+            if self.clock is not None:
+                self.clock(stands)
 
     def left(self, measure: str) -> int | float | None:
         """What this request may still spend ("seconds": as of its beginning; "calls": this one counts); None when nothing
@@ -103,4 +149,4 @@ class Meter:
         return None if self.account is None else self.account.limits.get(measure)
 
     def _used(self, measure: str) -> int:
-        return self.reads if measure == "reads" else self.spent.get(measure, 0)
+        return self.reads if measure == "reads" else self.spent.get(measure, 0) + self.held.get(measure, 0)

@@ -5,7 +5,8 @@ Rule of this file: exceptions, and what their messages share; it imports nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,25 @@ class AgentError(MootError):
 
 
 class Illegal(MootError):
-    """A move that the protocol does not accept. Raised by the `check` of an ask; the message names the rule."""
+    """A move that the protocol does not accept. Raised by the `check` of an ask; the message names the rule.
+
+    stands: makes the move as it goes on the record where it is history, accepted by another system, because the play can go
+    on with it all the same (it is too long, or empty); it may raise Illegal for the next rule. None where the play cannot
+    go on (it takes a choice that there is not).
+    """
+
+    def __init__(self, rule: str = "", stands: Callable[[], Any] | None = None) -> None:
+        super().__init__(rule)
+        self.stands = stands
+
+
+@contextmanager
+def standing(stands: Callable[[], Any]) -> Iterator[None]:
+    """What is illegal inside is so for its form alone: as history it stands as `stands` makes it."""
+    try:
+        yield
+    except Illegal as error:
+        raise Illegal(str(error), stands) from None
 
 
 class BudgetExceeded(MootError):
@@ -56,6 +75,14 @@ class ReplayDivergence(MootError):
         where = f"replay diverged at step {step or '(whole play)'}"
         super().__init__(f"{where}: {field} was {expected!r} in the recording and is {got!r} now")
         self.step, self.field, self.expected, self.got = step, field, expected, got
+
+
+def said(error: BaseException) -> str:
+    """What an exception says, in at most 4,000 characters, whatever its class does when it is asked."""
+    try:
+        return str(error)[:4000]
+    except BaseException as failure:
+        return f"<its message cannot be read: {type(failure).__name__}>"
 
 
 def near(name: object, known: Iterable[str]) -> str:

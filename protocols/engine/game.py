@@ -19,7 +19,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from moot.protocols.engine import steps
+from moot.protocols.engine import errors, steps
 from moot.protocols.engine.base import Protocol, fitting, record_of
 from moot.protocols.engine.budget import MEASURES, Account, Meter
 from moot.protocols.engine.errors import BudgetExceeded, Illegal, ProtocolError, UsageError, line_at, line_of, near
@@ -27,7 +27,7 @@ from moot.protocols.engine.floor import Floor, as_coroutine
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited, Outcome, Unreadable
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.replies import accepted, printable, recorded, written
+from moot.protocols.engine.replies import accepted, printable, recorded, tolerated, written
 from moot.protocols.engine.steps import AskEffect, Branch, Effect, Recorder, Waiting, drawn, seed_of
 from moot.protocols.engine.view import NOTHING, Request, View
 
@@ -107,13 +107,15 @@ class Game:
 
     def answer(
         self, step: str, reply: Any, *, reads: int | None = None, spent: Mapping[str, int | float] | None = None,
-        meta: Mapping[str, Any] | None = None,
+        meta: Mapping[str, Any] | None = None, history: bool = False,
     ) -> bool:  # fmt: skip
         """Give the move for an open step. True when it was accepted; False when it was illegal, which is recorded and
         leaves the play as it was (the step stays open, unless its seat has now forfeited).
 
         reads, spent: what the seat read (None: nobody counted) and spent for it. The reads of a seat without a bound, on
-        which nothing rests, are recorded as meta. Raises ProtocolError when no such step is open.
+        which nothing rests, are recorded as meta. history: what is told was accepted by another system: where the play can
+        go on with a move that breaks a rule, it is accepted, with the rule as a remark. Raises ProtocolError when no such
+        step is open, and for history Illegal when the play cannot go on with the move.
         """
         waiting = self.open.get(step)
         if waiting is None:
@@ -132,18 +134,24 @@ class Game:
             except BudgetExceeded as error:
                 self.exhaust(step, error)
                 return False
+        remark = None
         try:
             given, move, payload = accepted(reply, ask)
             raw = None if move is given or move == given else written(given)
         except Illegal as error:
-            self._reject(step, waiting, reply, str(error), reads or 0, meta)
-            return False
+            if not history:
+                self._reject(step, waiting, reply, str(error), reads or 0, meta)
+                return False
+            given, move, payload, remark = tolerated(reply, ask)
+            raw, waiting.problem = None if move == given else to_json(given), remark
         del self.open[step]
         seat, shown = ask.seat, move.as_public()
         if self.recorder is not None:
             under = "q" if ask.under is None and move.argues else ask.under
             size = 0 if under is None else shown.cells() if self._cells else shown.reading()
-            self.recorder.moved(step, seat, waiting.digest, payload, raw, under, ask.relation, size, reads or 0, meta)
+            self.recorder.moved(
+                step, seat, waiting.digest, payload, raw, under, ask.relation, size, reads or 0, meta, remark
+            )
         branch.last = step
         if ask.say:
             payload = payload if shown is move else written(shown)
@@ -229,7 +237,7 @@ class Game:
             except Exception as error:
                 self.close()
                 where = f"protocol {self.protocol.name} failed at {line_of(error, self.protocol)}"
-                what = f"after step {branch.last or 'none'}: {type(error).__name__}: {error}"
+                what = f"after step {branch.last or 'none'}: {type(error).__name__}: {errors.said(error)}"
                 raise ProtocolError(f"{where}, {what}") from error
             if type(effect) is AskEffect:
                 self.open[branch.step()] = Waiting(

@@ -166,6 +166,11 @@ class Move(BaseModel):
         """What its element in a prompt holds: texts, and parts that are elements of their own."""
         return self.content()
 
+    @classmethod
+    def taken_from(cls, data: Mapping[str, Any]) -> Self | None:
+        """The valid move that comes nearest to data which are none, and which another system took for one; None if none does."""
+        return None
+
     # -- what it asks, answers and cites -------------------------------------------------------------------------------
 
     def questions_asked(self) -> tuple[str | None, Sequence[str]]:
@@ -315,6 +320,19 @@ class Verdict(Move, asked_first=("text",), read_as="{text}"):
     def sure(cls, choice: int, count: int = 2, text: str = "") -> Self:
         """All belief on one of `count` choices."""
         return cls(probabilities=tuple(float(index == choice) for index in range(count)), text=text)
+
+    @classmethod
+    def taken_from(cls, data: Mapping[str, Any]) -> Self | None:
+        """Probabilities that do not sum to 1 are divided by their sum."""
+        given = data.get("probabilities")
+        numbers = given if isinstance(given, list) else []
+        if not all(type(each) in (int, float) and 0 <= each < math.inf for each in numbers):
+            return None
+        try:
+            total = math.fsum(numbers)
+            return cls.model_validate({**data, "probabilities": [each / total for each in numbers]})
+        except (ArithmeticError, ValueError):  # the sum is 0, or something else is wrong
+            return None
 
     def in_short(self, choices: Sequence[str]) -> str:
         return "ends it here" if self.end else ""

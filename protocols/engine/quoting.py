@@ -6,10 +6,11 @@ Rule of this file: it says where they stand. Whether the passage holds them is f
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
-_QUOTE = re.compile(r"<(/?)((?:[vu]_)?quote)>", re.IGNORECASE)
+TAG = re.compile(r"<(/?)((?:[vu]_)?quote)>", re.IGNORECASE)
 
 
 class Segment(NamedTuple):
@@ -17,6 +18,16 @@ class Segment(NamedTuple):
 
     quote: bool
     text: str
+
+
+def requoted(text: str, change: Callable[[str], str]) -> str:
+    """The text with `change` made to the inside of each of its quotes."""
+    made, plain = list[str](), 0
+    for tag, following in pairwise(TAG.finditer(text)):
+        if _pair(tag, following):
+            made += [text[plain : tag.end()], change(text[tag.end() : following.start()])]
+            plain = following.start()
+    return "".join([*made, text[plain:]])
 
 
 def segments(text: str) -> list[Segment]:
@@ -28,9 +39,8 @@ def segments(text: str) -> list[Segment]:
     """
     found: list[Segment] = []
     plain = 0
-    for tag, following in pairwise(_QUOTE.finditer(text)):
-        opens, closes = not tag.group(1), bool(following.group(1))
-        if opens and closes and tag.group(2).lower() == following.group(2).lower():
+    for tag, following in pairwise(TAG.finditer(text)):
+        if _pair(tag, following):
             if plain < tag.start():
                 found.append(Segment(False, text[plain : tag.start()]))
             found.append(Segment(True, text[tag.end() : following.start()]))
@@ -38,3 +48,9 @@ def segments(text: str) -> list[Segment]:
     if plain < len(text):
         found.append(Segment(False, text[plain:]))
     return found
+
+
+def _pair(tag: re.Match[str], following: re.Match[str]) -> bool:
+    """Whether these tags, one after the other, are the two ends of a quote."""
+    opens, closes = not tag.group(1), bool(following.group(1))
+    return opens and closes and tag.group(2).lower() == following.group(2).lower()

@@ -5,7 +5,8 @@ Rule of this file: functions of a reply and the ask that it answers; nothing her
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,18 +16,62 @@ from moot.protocols.engine.errors import Illegal, first_problem
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.steps import AskEffect
 
+_MOST_RULES = 9  # that one move of history may break
+
 
 def accepted(reply: Any, ask: AskEffect) -> tuple[Move, Move, bytes]:
-    """A reply as the move that was given, the move as it goes on the record, and that as JSON.
+    """A reply as the move that was given, the move as it goes on the record, and that as JSON. Lone surrogates, which no
+    file holds, are written out.
 
     Raises Illegal when it is none of the kinds asked for, a verdict over other choices than those of the question that the
     seat was shown, or against the ask's own check.
     """
     given = typed(reply, ask.kinds)
+    try:
+        return _checked(given, ask)
+    except UnicodeError:
+        cleaned = typed(as_data(given.model_dump()), (type(given),))
+    try:
+        return _checked(cleaned, ask)
+    except UnicodeError as error:
+        raise Illegal(f"not a {type(given).__name__}: it cannot be written down: {error}") from None
+
+
+def _checked(given: Move, ask: AskEffect) -> tuple[Move, Move, bytes]:
     if isinstance(given, Verdict) and (problem := misfit(given, len(ask.view.question.choices))) is not None:
         raise Illegal(problem)
     move = given if ask.check is None else ask.check(given)
+    if move is not given:
+        written(given)  # both are recorded
     return given, move, written(move)
+
+
+def tolerated(reply: Any, ask: AskEffect) -> tuple[Any, Move, bytes, str]:
+    """A reply that breaks rules and was accepted all the same by the system whose play is told here: as it was given, as it
+    goes on the record, that as JSON, and the rules that it breaks. Raises Illegal when the play cannot go on with it."""
+    rules: list[str] = []
+    try:
+        given: Any = typed(reply, ask.kinds)
+        move: Move = given
+    except Illegal as error:
+        given = as_data(reply)
+        kinds = ask.kinds if isinstance(given, dict) else ()
+        found = [made for kind in kinds if (made := kind.taken_from(given)) is not None]
+        if len(found) != 1:
+            raise
+        (move,) = found
+        rules.append(str(error))
+    if isinstance(move, Verdict) and (problem := misfit(move, len(ask.view.question.choices))) is not None:
+        raise Illegal(problem)
+    stands: Callable[[], Any] | None = None if ask.check is None else partial(ask.check, move)
+    while stands is not None:
+        try:
+            move, stands = stands(), None
+        except Illegal as error:
+            if (stands := error.stands) is None or len(rules) == _MOST_RULES:
+                raise
+            rules.append(str(error))
+    return given, move, written(move), "; ".join(rules)
 
 
 def misfit(verdict: Verdict, choices: int) -> str | None:
@@ -79,28 +124,48 @@ def recorded(reply: Any, ask: AskEffect, rule: str) -> tuple[Any, str]:
     return as_data(reply), printable(rule)
 
 
-def as_data(reply: Any) -> Any:
-    """Anything an agent returned, as JSON values; what has no JSON form becomes its repr."""
+def as_data(value: Any) -> Any:
+    """Anything from outside as JSON values: what has no JSON form, or is no finite number, becomes its repr, and lone
+    surrogates are written out."""
     try:
-        return from_json(to_json(reply), allow_inf_nan=False)
+        return from_json(to_json(value), allow_inf_nan=False)
     except Exception:
-        return {"repr": shown(reply)}
+        return _in_parts(value) if isinstance(value, (str, Mapping, list, tuple)) else {"repr": shown(value)}
+
+
+def _in_parts(value: Any, inside: tuple[int, ...] = ()) -> Any:
+    """The same, part by part, of what is not JSON as a whole. inside: what it stands in, which it may hold again."""
+    if isinstance(value, str):
+        return printable(value)
+    if id(value) not in inside and len(inside) < 50:
+        inside = (*inside, id(value))
+        if isinstance(value, Mapping):
+            names = ((key if isinstance(key, str) else shown(key), each) for key, each in value.items())
+            return {printable(name): _in_parts(each, inside) for name, each in names}
+        if isinstance(value, (list, tuple)):
+            return [_in_parts(each, inside) for each in value]
+    try:
+        return from_json(to_json(value), allow_inf_nan=False)
+    except Exception:
+        return shown(value)
 
 
 def shown(reply: Any) -> str:
     """The repr of anything, shortened, as text that can be written."""
     try:
         text = repr(reply)[:2000]
-    except Exception:
+    except BaseException:
         text = f"<{type(reply).__name__}, which has no repr>"
     return printable(text)
 
 
 def written(move: Move) -> bytes:
-    """A move as JSON. Raises Illegal when it has no such form (lone surrogates, in a move made without validation)."""
+    """A move as JSON. Raises UnicodeError where it holds lone surrogates, and Illegal when it has no such form."""
     try:
         return to_json(move)
     except ValueError as error:
+        if "surrogates" in str(error):
+            raise UnicodeError(str(error)) from None
         raise Illegal(f"not a {type(move).__name__}: it cannot be written as JSON: {error}") from None
 
 

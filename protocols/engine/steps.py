@@ -124,7 +124,7 @@ class Recorder(Structural):
 
     def moved(
         self, step: str, seat: str, request: str, move: bytes, raw: bytes | None, under: str | None, relation: str,
-        size: int, reads: int, meta: Mapping[str, Any] | None,
+        size: int, reads: int, meta: Mapping[str, Any] | None, remark: str | None = None,
     ) -> None: ...  # fmt: skip
 
     def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None: ...

@@ -110,11 +110,14 @@ def stated(
     its citations: each leads to an earlier step."""
 
     def check(move: Assertion) -> Assertion:
-        if not move.text.strip():
-            raise Illegal("the claim is empty")
-        if len(move.cites) > most:
-            raise Illegal(f"at most {most} claims may be cited, not {len(move.cites)}")
         missing = tuple(each for each in dict.fromkeys(move.cites) if each not in known)
-        return fill(shortened(move, limit), to=to, label=label, missing=missing)
+        filled = fill(move, to=to, label=label, missing=missing)
+        if not move.text.strip():
+            raise Illegal("the claim is empty", stands=lambda: shortened(filled, limit))
+        if len(move.cites) > most:
+            raise Illegal(
+                f"at most {most} claims may be cited, not {len(move.cites)}", lambda: shortened(filled, limit)
+            )
+        return shortened(filled, limit)
 
     return check

@@ -155,6 +155,7 @@ if TYPE_CHECKING:
     from moot.protocols.trees.tree_debate import TreeDebate as TreeDebate
     from moot.transcripts.replay import replay as replay
     from moot.transcripts.replay import verify as verify
+    from moot.transcripts.signing import sign as sign
     from moot.transcripts.transcript import Transcript as Transcript
     from moot.transcripts.transcript import load as load
 

@@ -20,8 +20,8 @@ MARK = "surely"
 _CLAIM = re.compile(r"(\d{1,7})=([+-][1-3])")
 _SIDES = {"yes:": 1, "no:": -1}
 PLAYED = ("debate", "interactive-debate", "consultancy", "double-consultancy", "propaganda", "critique")
-_BRIEF = {"judge_source": "metered", "limit": {"words": WORDS}}
-"""Speeches of eight words, and a judge that may look at single items."""
+_BRIEF = {"judge_source": "metered", "limit": {"words": 2 * WORDS}}
+"""Speeches of eight parts, of which a claim is two words to a limit, and a judge that may look at single items."""
 _ONE_SIDED = {"consultant": "candid", "critic": "candid", "judge": "swayed"}
 
 
@@ -92,7 +92,7 @@ class Talker(Program, records=("lying", "boldness")):
 
 
 class Persuasion(Evidence):
-    """Do n items of evidence together support the claim? Speakers state weights, true or not, in speeches of eight words."""
+    """Do n items of evidence together support the claim? Speakers state weights, true or not, in short speeches."""
 
     name: ClassVar[str] = "persuasion"
     about: ClassVar[str] = (

@@ -78,25 +78,32 @@ def load_set(path: str | Path) -> list[Sample]:
 
     Each object has "question" (or "text"), and may have "choices" (a list of two or more answers), "truth" (the index
     of the true one), "passage" or "passage_file" (a UTF-8 text file, relative to the set), "id" ("FILE-LINE" by default),
-    "size", "data" and "unit", as in `Question`. UsageError, which names the file and the line, on anything else, on an id
-    that was used before, and on a file that is missing or has no question."""
+    "size", "data" and "unit", as in `Question`. UsageError, which names the file and every line (the first ten), on anything
+    else, on an id that was used before, and on a file that is missing, too large or has no question: a set is played whole."""
     path = Path(path)
-    found, lines = list[Sample](), dict[str, int]()
+    found, lines, wrong = list[Sample](), dict[str, int](), list[str]()
     for number, line in enumerate(_read(path).split("\n"), start=1):
+        line = line.lstrip("\ufeff")  # where files with a byte order mark were put together
         if not line.strip():
             continue
         try:
             sample = _sample(line, path, f"{path.stem}-{number}")
             name = str(sample.question.id)
-            if name in lines:
-                raise UsageError(f"the id {name!r} was already used on line {lines[name]}; ids must differ")
+            if lines.setdefault(name, number) != number:
+                raise UsageError(f"the id {name[:80]!r} was already used on line {lines[name]}; ids must differ")
         except UsageError as error:
-            raise UsageError(f"{path}, line {number}: {error}") from None
-        lines[name] = number
-        found.append(sample)
+            wrong.append(f"{path}, line {number}: {error!s:.500}")
+        else:
+            found.append(sample)
+    if wrong:
+        more = [f"and {len(wrong) - _TOLD} more lines of {path} are wrong"] if len(wrong) > _TOLD else []
+        raise UsageError("\n".join([*wrong[:_TOLD], *more]))
     if not found:
         raise UsageError(f"{path} has no question; give one JSON object a line")
     return found
+
+
+_TOLD = 10
 
 
 class _Line(BaseModel):
@@ -129,7 +136,12 @@ def _sample(line: str, path: Path, default_id: str) -> Sample:
         value = json.loads(line, object_pairs_hook=_once, parse_float=_finite, parse_constant=_finite)
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text: no file or model can hold it
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"this is not JSON that moot can read: {error}") from None
+        what = str(error)
+        if isinstance(error, UnicodeEncodeError):
+            what = "half a surrogate pair, which is no text"
+        elif isinstance(error, json.JSONDecodeError):
+            what = f"{error.msg} at character {error.colno}"
+        raise UsageError(f"this is not JSON that moot can read: {what}") from None
     if not isinstance(value, dict):
         raise UsageError(f"expected a JSON object, in braces; found {type(value).__name__}")
     try:
@@ -144,7 +156,8 @@ def _sample(line: str, path: Path, default_id: str) -> Sample:
 
 
 def _read(path: Path) -> str:
-    return decoded(content_of(path), path, "not UTF-8 text {}; save it as UTF-8").replace("\r\n", "\n")
+    text = decoded(content_of(path), path, "not UTF-8 text {}; save it as UTF-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _problems(error: ValidationError) -> Iterator[str]:

@@ -69,6 +69,8 @@ def _scene(scene: Scene, hues: dict[str, int]) -> str:
         body = f'<div style="color:#c33">rejected: {_text(one_line(scene.rule, 500))}</div>'
     elif any(piece.text.strip() for piece in scene.pieces):
         body = f'<div style="white-space:pre-wrap">{"".join(map(_piece, scene.pieces))}</div>' + body
+    if scene.remark is not None:
+        body = f'<div style="color:#a80">remark: {_text(one_line(scene.remark, 500))}</div>' + body
     hue = hues.get(scene.seat, 0)
     frame = f"border-left:3px solid hsl({hue},70%,60%);padding-left:.7em;margin:.6em 0"
     return f'<div style="{frame}"><div>{_name(scene.seat, hues)} {_text(scene.head)}</div>{body}</div>'
@@ -104,6 +106,8 @@ def tree_html(graph: networkx.DiGraph[str], most: int = 500) -> str:
         who = f"{attributes.get('seat') or ''} {attributes.get('kind', '')}".strip()
         text = "see above" if again else one_line(str(attributes.get("text", "")), 300)
         how = f" <i>{_text(relation)}</i>" if relation else ""
+        if (remark := attributes.get("remark")) and not again:
+            text += f" (remark: {one_line(str(remark), 200)})"
         lines.append(f'<div style="margin-left:{min(depth, 24) * 1.5}em"><code>{_text(str(node))}</code> '
                      f"<b>{_text(who)}</b>{how}: {_text(text)}</div>")  # fmt: skip
     more = f"<div>… and {count - most} more nodes</div>" if count > most else ""

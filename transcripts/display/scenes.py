@@ -36,7 +36,8 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One move, or one that was rejected by `rule`, or a note on what happened. heading: of the part of the play that it
+    """One move, or one that was rejected by `rule`, or a note on what happened. remark: the rule that the move breaks, which
+    another system accepted. heading: of the part of the play that it
     stands in ("Round 1 of 2"). defends: the choice that the protocol gave its speaker to argue for. beliefs: of a verdict
     over `choices`, those of the question that was put to the speaker."""
 
@@ -50,6 +51,7 @@ class Scene:
     beliefs: tuple[float, ...] = ()
     extra: str = ""
     rule: str | None = None
+    remark: str | None = None
     note: str | None = None
 
     @property
@@ -119,7 +121,7 @@ def put_to(transcript: Play) -> dict[str, tuple[Mapping[str, Any], Question]]:
                 if (waiting := game.open.get(event["step"])) is None:
                     break
                 put.setdefault(event["step"], (waiting.ask.brief, waiting.ask.view.question))
-                game.answer(event["step"], event.get("raw") or event["move"])
+                game.answer(event["step"], event.get("raw") or event["move"], history="remark" in event)
     return put
 
 
@@ -132,6 +134,8 @@ def _scene(event: Mapping[str, Any], brief: Mapping[str, Any], put: Question, ow
     }  # fmt: skip
     if event["event"] == "rejected":
         return Scene(**common, rule=str(event.get("rule", "")))
+    if "remark" in event:
+        common["remark"] = str(event["remark"])
     if (known := recorded_move(move)) is None:
         return Scene(**common, pieces=tuple(pieces(words_of(move))))
     beliefs, extra = known.stated_probabilities(), known.in_short(choices)
@@ -170,6 +174,8 @@ def _note(event: Mapping[str, Any]) -> str | None:
         return f"interrupted {meta.get('at', '')}, waiting at step {', '.join(event['steps'])}"
     if name == "resumed":
         return f"taken up again {meta.get('at', '')}"
+    if name == "imported" and (problems := event.get("problems")):
+        return f"imported from {event.get('source')}; {len(problems)} remarks: {'; '.join(map(str, problems))}"
     if name == "attempted" and not event.get("ok", True):
         return f"{event['seat']}'s call failed: {event.get('error') or event.get('problem') or 'no cause recorded'}"
     return None

@@ -91,6 +91,8 @@ def _add_scene(page: _Page, scene: Scene, styles: Mapping[str, str]) -> None:
     page.add(f"{scene.seat} {scene.head}", style=f"bold {styles.get(scene.seat, '')}".strip())
     if scene.rule is not None:
         page.add(f"rejected: {one_line(scene.rule, 500)}", style="red", indent=2)
+    if scene.remark is not None:
+        page.add(f"remark: {one_line(scene.remark, 500)}", style="yellow", indent=2)
     if any(piece.text.strip() for piece in scene.pieces):
         page.add(_worded(scene.pieces), indent=2)
     _add_bars(page, scene.choices, scene.beliefs)
@@ -174,4 +176,6 @@ def tree_text(graph: networkx.DiGraph[str], width: int = 100) -> str:
         head = f"{stem}{node} {who}{f' ({one_line(relation, 30)})' if relation else ''}: "
         text = "see above" if again else one_line(str(attributes.get("text", "")), max(20, width - len(head)))
         lines.append(visible(head + text))
+        if (remark := attributes.get("remark")) and not again:
+            lines.append(visible(f"{' ' * len(stem)}   remark: {one_line(str(remark), 200)}"))
     return "\n".join(lines) + "\n"

@@ -55,7 +55,8 @@ def ending(transcript: Play) -> str:
     if isinstance(outcome, Unreadable):
         return f"Unreadable at step {outcome.step}: what {one_line(outcome.seat, 64)} said: {one_line(outcome.reason, 500)}"
     assert isinstance(outcome, Errored)
-    return f"Errored at step {outcome.step}: {one_line(outcome.cause.removeprefix(f'step {outcome.step}: '), 1000)}"
+    where = f"at step {outcome.step}" if outcome.step else "before anybody was asked"
+    return f"Errored {where}: {one_line(outcome.cause.removeprefix(f'step {outcome.step}: '), 1000)}"
 
 
 def scored(transcript: Play) -> list[str]:

@@ -2,8 +2,9 @@
 
 The tree is a `networkx.DiGraph`, or a DAG where statements cite others. Its attributes: question (str), root (a node). Its
 nodes are step paths ("q" for the question, then "0", "2.0.1", …) with attributes kind (str), text (str), size (int, 0 or
-more, in the question's unit of reading), and those that a seat said with seat and role (str). Its edges lead from what was
-said to what was said about it, with the attribute relation ("supports", "cites", …). Every node is reached from the root.
+more, in the question's unit of reading); those that a seat said with seat and role (str), and with the rule that it breaks as
+remark (str) where another system let that pass. Its edges lead from what was said to what was said about it, with the attribute
+relation ("supports", "cites", …). Every node is reached from the root.
 
 Rule of this file: what a tree must be, and nothing of the forms that it is written in. Nodes and edges are in the order of
 their steps, so that equal trees give equal text. Lone surrogates, which no encoding can write, become U+FFFD.
@@ -24,7 +25,8 @@ from moot.transcripts.exporters.base import Exporter
 from moot.transcripts.transcript import Transcript
 
 Tree: TypeAlias = "nx.DiGraph[Any]"
-VERSION = 1
+VERSION = 2
+"""Of the data: with remarks. Without any they are of version 1."""
 
 _STEP = re.compile(r"[A-Za-z0-9_.\-]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -50,7 +52,7 @@ M = TypeVar("M", bound=Model)
 
 
 class Node(Model):
-    """One node; seat and role are None where nobody said it."""
+    """One node; seat and role are None where nobody said it, remark where there is none."""
 
     id: Annotated[str, Field(pattern=rf"^(?:{_STEP.pattern})$")]
     seat: str | None = None
@@ -58,6 +60,7 @@ class Node(Model):
     kind: str
     text: str
     size: Annotated[int, Field(ge=0)]
+    remark: str | None = None
 
     def attributes(self) -> dict[str, Any]:
         """What the node of the graph carries."""
@@ -87,8 +90,9 @@ def document(graph: Tree) -> Document:
     edges.sort(key=lambda edge: (_order(edge.parent), _order(edge.child)))
     check_shape(graph)
     question, root = _text(graph.graph["question"]), graph.graph["root"]
+    version = VERSION if any(node.remark is not None for node in nodes) else 1
     return Document(
-        format="moot-tree", version=VERSION, question=question, root=root, nodes=tuple(nodes), edges=tuple(edges)
+        format="moot-tree", version=version, question=question, root=root, nodes=tuple(nodes), edges=tuple(edges)
     )
 
 

@@ -9,14 +9,14 @@ import textwrap
 from dataclasses import dataclass
 
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.text import one_line
-from moot.transcripts.exporters.document import Node, TreeExporter, visible
+from moot.protocols.text import one_line, visible
+from moot.transcripts.exporters.document import Node, TreeExporter
 
 
 @dataclass(frozen=True)
 class Drawing(TreeExporter):
     """An exporter whose labels hold a node's step, seat, role and kind, then its text, wrapped at `width` characters and cut,
-    with "…", after `lines` lines. Raises UsageError when either is below 1."""
+    with "…", after `lines` lines, and its remark. Raises UsageError when either is below 1."""
 
     width: int = 40
     lines: int = 8
@@ -33,8 +33,8 @@ class Drawing(TreeExporter):
         shown = visible(node.text[: 4 * width * lines]) + (" …" if len(node.text) > 4 * width * lines else "")
         shown = " ".join(shown.split())
         body = textwrap.wrap(shown, width, max_lines=lines, placeholder="…", break_on_hyphens=False)
-        return [self.cut(head), *body]
+        return [self.cut(head), *body, *([] if node.remark is None else [self.cut(f"remark: {node.remark}")])]
 
     def cut(self, text: str) -> str:
         """A text on one line of at most `width` characters."""
-        return one_line(visible(text), self.width)
+        return one_line(text, self.width)

@@ -18,8 +18,9 @@ from moot.transcripts.exporters.document import VERSION, Document, Tree, TreeExp
 class Json(TreeExporter):
     """The tree in moot's own schema, one line of ASCII that is also safe inside an HTML <script> element:
 
-        {"format": "moot-tree", "version": 1, "question": str, "root": id,
-         "nodes": [{"id": str, "seat": str | null, "role": str | null, "kind": str, "text": str, "size": int}, …],
+        {"format": "moot-tree", "version": 1 or, with remarks, 2, "question": str, "root": id,
+         "nodes": [{"id": str, "seat": str | null, "role": str | null, "kind": str, "text": str, "size": int,
+                    "remark": str, where there is one}, …],
          "edges": [{"parent": id, "child": id, "relation": str}, …]}
 
     `from_json` gives the same tree again. A later version adds fields only together with a higher version number.
@@ -28,7 +29,11 @@ class Json(TreeExporter):
     name: ClassVar[str] = "json"
 
     def tree(self, graph: Tree) -> str:
-        text = json.dumps(document(graph).model_dump(), separators=(",", ":"))
+        found = document(graph).model_dump()
+        for node in found["nodes"]:
+            if node["remark"] is None:
+                del node["remark"]
+        text = json.dumps(found, separators=(",", ":"))
         # In JSON these stand in strings only, where the escape means the same; in HTML they could end the script.
         return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

@@ -120,11 +120,8 @@ def _node(given: _Claim, value: Mapping[str, Any], parent: Node | None, found: l
     depth = 0 if parent is None else parent.depth + 1
     if depth > DEEPEST:
         raise UsageError(f"node {name} stands {depth} claims deep; at most {DEEPEST} are read")
-    if not text.strip():
-        if parent is None:
-            raise UsageError(f"node {name}: the question is empty")
-        found.append(f"node {name}: its text is empty")
-        text = "(empty)"
+    if not text.strip() and parent is None:
+        raise UsageError(f"node {name}: the question is empty")
     if parent is not None and not given.debater:
         raise UsageError(f"node {name}: it has no debater")
     responses = {
@@ -191,7 +188,7 @@ def _answers(root: Node, names: list[str], found: list[str]) -> tuple[str, str]:
     for who in (*names, "a second debater")[:2] if names else ("a second debater",) * 2:
         if who not in given:
             found.append(f"the root: there is no answer of {who}")
-        answers.append(given.get(who, "(no answer)"))
+        answers.append(given[who] if given.get(who, "").strip() else "(no answer)")
     if answers[0] == answers[1]:
         found.append("the root: both debaters give the same answer")
         answers[1] += " (the second debater's)"

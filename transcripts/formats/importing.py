@@ -1,7 +1,8 @@
 """Making transcripts of what others saved: the part that every format shares.
 
-Each play goes through the engine move by move, so that every rule of its protocol holds for it or is reported, and its
-transcript replays like any other. The record is kept in an `imported` event: nothing of it is lost.
+Importing is history and no refereeing: what the other system accepted goes on the record as accepted, move by move through
+the engine, with the rule of our protocol that it breaks as a remark on its step; the play goes on, and the verdict that was
+reached there is the outcome. The transcript replays like any other. The record is kept in an `imported` event.
 
 Rule: no format is known here; reading files and fields stands in `records`.
 """
@@ -23,19 +24,27 @@ from typing import Any, ClassVar
 from moot.play.driver import header
 from moot.protocols.engine import __version__
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import MootError, TranscriptError, UsageError
+from moot.protocols.engine.errors import Illegal, TranscriptError, UsageError
 from moot.protocols.engine.game import Game
-from moot.protocols.engine.moves import Move
+from moot.protocols.engine.moves import Move, Speech, Stop
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.registry import Named, everything, find
 from moot.transcripts.events import EventLog
-from moot.transcripts.formats.records import LINES, Record, json_records, json_value, reason
+from moot.transcripts.formats.records import LINES, Record, content_of, json_records, json_value, reason
 from moot.transcripts.store import Writer
 from moot.transcripts.transcript import Transcript
 from moot.transcripts.truth import sealed
 
 Said = Move | Mapping[str, Any]
-"""A move, or what a move is recorded as: {"kind": …, fields…}."""
+"""A move, or what a move is recorded as: {"kind": …, fields…}, valid here or not."""
+
+
+Paths = str | Path | Iterable[str | Path]
+"""A file or a folder, or several."""
+
+
+def paths_of(paths: Paths) -> list[Path]:
+    return [Path(paths)] if isinstance(paths, str | Path) else [*map(Path, paths)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +59,14 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One play that a record holds. moves: what each seat said, in its order; the engine decides whose turn it is, and the
-    play goes as far as they last. times: when each was said, as ISO 8601 or None. seats: who sat where. problems: what is
+    """One play that a record holds. moves: what each seat said, in its order (None: nothing, at its turn); the engine decides
+    whose turn it is, and the play goes as far as they last. times: when each was said, as ISO 8601 or None. seats: who sat where. problems: what is
     wrong with the record already. chance: the values of the play's coins, in their order. name: of the transcript, where a
     record holds several plays."""
 
     protocol: Protocol
     question: Question | Sample
-    moves: Mapping[str, Iterable[Said]]
+    moves: Mapping[str, Iterable[Said | None]]
     seats: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     times: Mapping[str, Iterable[str | None]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
@@ -90,7 +99,7 @@ class Format(Named, ABC, kind="format"):
         a file of which nothing can be read. By default the file is one record, as JSON, or, where the format has a suffix of
         lines, any number (`json_records`)."""
         if LINES.isdisjoint(self.suffixes):
-            return iter([Record(file.stem, json_value(file.read_bytes()))])
+            return iter([Record(file.stem, json_value(content_of(file)))])
         return json_records(file)
 
     @abstractmethod
@@ -104,35 +113,47 @@ class Format(Named, ABC, kind="format"):
             yield play if isinstance(play, str) else (
                 play.name or record.name, partial(transcript_of, play, self.name, record.value))  # fmt: skip
 
-    def imports(self, path: Path, out: Path) -> Iterator[Imported]:
-        """Import every record of a file, or of the files of a folder, into the folder `out`, one after the other as they are
-        asked for, each as NAME.jsonl: its name, after those of the folders between the root and its file.
+    def found(self, paths: Paths, besides: Path | None = None) -> list[tuple[Path, Path]]:
+        """The files that a path, or several, stand for, each once, with the root that its name begins at. besides: a folder
+        that is passed over in those above it. Raises UsageError on a path that is not there, or holds no file of this format."""
+        read: dict[Path, tuple[Path, Path]] = {}
+        for path in paths_of(paths):
+            if not path.exists():
+                raise UsageError(f"there is no file or folder {path}")
+            try:
+                whole = [(file.resolve(), file) for file in self.files(path)]
+            except OSError as error:
+                raise UsageError(f"cannot look through {path}: {error.strerror}") from None
+            over = besides if besides is not None and path.resolve() in besides.parents else None
+            kept = [(real, file) for real, file in whole if over not in real.parents]
+            if not kept:
+                raise UsageError(f"{path} holds no {' or '.join(self.suffixes)} file, which {self.name} is read from")
+            for real, file in kept:
+                read.setdefault(real, (self.root(path), file))
+        return list(read.values())
+
+    def imports(self, paths: Paths, out: Path) -> Iterator[Imported]:
+        """Import every record of a file, or of the files of a folder, or of several of either, into the folder `out`, one after
+        the other as they are asked for, each as NAME.jsonl: its name, after those of the folders between the root and its file.
 
         What is wrong with one record is reported with it, with its file and place, and the rest goes on. What is in `out` is
         left as it is and not read. Raises UsageError when there is nothing to read, or `out` is no folder."""
-        path, out = Path(path), Path(out)
-        if not path.exists():
-            raise UsageError(f"there is no file or folder {path}")
+        paths, out = paths_of(paths), Path(out)
         made = out.resolve()
-        if path.resolve() == made:
+        if made in (path.resolve() for path in paths if path.is_dir()):
             raise UsageError(f"{out} is what is read; take another folder for the transcripts")
+        files = self.found(paths, besides=made)
         try:
-            files = self.files(path)
-            if path.resolve() in made.parents:
-                files = [file for file in files if made not in file.resolve().parents]
-            if files:
-                out.mkdir(parents=True, exist_ok=True)
+            out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"cannot import {path} to {out}: {error.strerror}") from None
-        if not files:
-            raise UsageError(f"{path} holds no {' or '.join(self.suffixes)} file, which {self.name} is read from")
+            raise UsageError(f"cannot import to {out}: {error.strerror}") from None
         if not os.access(out, os.W_OK):
-            raise UsageError(f"cannot import {path} to {out}: it may not be written to")
-        return self._imports(self.root(path), files, out)
+            raise UsageError(f"cannot import to {out}: it may not be written to")
+        return self._imports(files, out)
 
-    def _imports(self, root: Path, files: list[Path], out: Path) -> Iterator[Imported]:
+    def _imports(self, files: list[tuple[Path, Path]], out: Path) -> Iterator[Imported]:
         taken: set[str] = set()
-        for file in files:
+        for root, file in files:
             folders = file.relative_to(root).parts[:-1] if root.is_dir() else ()
             try:
                 for record in self.records(file):
@@ -140,7 +161,7 @@ class Format(Named, ABC, kind="format"):
                         yield Imported(file.stem, None, [f"{file}: {record}"])
                     else:
                         yield from self._import(record, file, () if record.named else folders, out, taken)
-            except (OSError, UsageError, ValueError, RecursionError) as error:
+            except Exception as error:  # whatever it is, the other files go on
                 yield Imported(file.stem, None, [f"{file}: {reason(error)}"])
 
     def _import(
@@ -166,13 +187,14 @@ class Format(Named, ABC, kind="format"):
                 transcript = found[1]()
                 save(transcript.lines(), path)
                 yield Imported(name, path, [f"{where}: {problem}" for problem in problems(transcript)])
-            except (OSError, MootError, ValueError, RecursionError) as error:
+            except Exception as error:  # whatever it is, the other records go on
                 yield Imported(name, None, [f"{where}: {reason(error)}"])
 
 
 def transcript_of(play: Play, source: str, record: Any) -> Transcript:
     """Play a record through the engine, in memory. `record` is kept whole; the truth is sealed. What breaks the protocol's
-    rules ends the play there, unfinished, and is among the problems of its `imported` event. Raises as `record_play` does."""
+    rules is a remark on its step and among the problems of the `imported` event; a move after which the protocol cannot go on
+    ends the play there, unfinished. Raises as `record_play` does."""
     coins = deque(play.chance)
     chance = (lambda step, weights: coins.popleft()) if play.chance else None
     meta = {"seats": {seat: dict(who) for seat, who in play.seats.items()}}
@@ -206,21 +228,63 @@ def record_play(
 
 
 def _played(game: Game, play: Play) -> list[str]:
-    """Answer what is open as long as its seat has something to say. What was wrong."""
+    """Answer what is open as long as somebody has something to say. What was wrong.
+
+    A seat that has nothing more to say while others have was silent at its turn; where a play may last for ever, only once
+    before the next of their moves."""
     left = {seat: deque(moves) for seat, moves in play.moves.items()}
     times = {seat: deque(at) for seat, at in play.times.items()}
     said = dict.fromkeys(left, 0)
-    strangers = [f"seat {seat!r} is none of {', '.join(game.roles)}" for seat in left if seat not in game.roles]
-    while ready := [(step, waiting) for step, waiting in game.open.items() if left.get(waiting.ask.seat)]:
-        step, waiting = ready[0]
-        seat = waiting.ask.seat
-        move, at = left[seat].popleft(), times[seat].popleft() if times.get(seat) else None
-        said[seat] += 1
-        if not game.answer(step, move if isinstance(move, Move) else dict(move), meta={"at": at} if at else None):
-            return [*strangers, f"what {seat} said as number {said[seat]} is not accepted: {waiting.problem}"]
-    unsaid = [(len(moves), seat) for seat, moves in left.items() if moves and seat in game.roles]
-    more = (f"{many} more by {seat} have no place in a play of {game.protocol.name}" for many, seat in unsaid)
-    return [*strangers, *more]
+    found = [f"seat {seat!r} is none of {', '.join(game.roles)}" for seat in left if seat not in game.roles]
+    more = sum(move is not None for seat, moves in left.items() if seat in game.roles for move in moves)
+    endless, silent = game.protocol.most_moves(game.question) is None, set[str]()
+    while more and game.open:
+        asked = {step: waiting.ask.seat for step, waiting in game.open.items()}
+        step = next((step for step, seat in asked.items() if left.get(seat)), None)
+        step = step or next((step for step, seat in asked.items() if seat not in silent), None)
+        if step is None:
+            break
+        seat = asked[step]
+        move = left[seat].popleft() if left.get(seat) else None
+        at = times[seat].popleft() if times.get(seat) else None
+        if move is None:
+            silent |= {seat} if endless else set()
+            if (problem := be_silent(game, step)) is None:
+                break
+            found.append(problem)
+            continue
+        silent.clear()
+        more, said[seat] = more - 1, said[seat] + 1
+        where = f"what {seat} said as number {said[seat]}"
+        try:
+            if (remark := accept(game, step, move, {"at": at} if at else None)) is not None:
+                found.append(f"{where} (step {step}): {remark}")
+        except Illegal as error:
+            return [*found, f"{where} cannot be played: {error}"]
+    unsaid = ((sum(move is not None for move in left[seat]), seat) for seat in left if seat in game.roles)
+    none = f"no place in a play of {game.protocol.name}"
+    return [*found, *(f"{many} more by {seat} {'have' if many > 1 else 'has'} {none}" for many, seat in unsaid if many)]
+
+
+def accept(game: Game, step: str, move: Said, meta: Mapping[str, Any] | None = None) -> str | None:
+    """Answer a step with what another system accepted. The rule of our protocol that it breaks; None when it breaks none.
+    Raises Illegal when the play cannot go on with it, and leaves it as it is."""
+    waiting = game.open[step]
+    game.answer(step, move if isinstance(move, Move) else dict(move), meta=meta, history=True)
+    return waiting.problem
+
+
+def be_silent(game: Game, step: str) -> str | None:
+    """Answer a step at which the record has nothing, and goes on: what that was taken for. None, with nothing done, where
+    silence can be taken for nothing."""
+    ask = game.open[step].ask
+    for kind, move, meant in (
+        (Speech, Speech(text=""), "a speech without words"), (Stop, Stop(stop=False), "going on"),
+    ):  # fmt: skip
+        if kind in ask.kinds:
+            accept(game, step, move)
+            return f"step {step}: there is nothing by {ask.seat}, and it went on: that is read as {meant}"
+    return None
 
 
 def import_event(transcript: Transcript) -> dict[str, Any]:

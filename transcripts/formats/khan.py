@@ -19,10 +19,10 @@ from moot.protocols.debate.debate import Debate
 from moot.protocols.debate.parts import AnyPart, Questions, Speeches
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal, UsageError
-from moot.protocols.engine.moves import Ask, Move, Speech, Verdict
+from moot.protocols.engine.moves import Ask, Speech, Verdict
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.quotes import verify
-from moot.transcripts.formats.importing import Format, Play
+from moot.transcripts.formats.importing import Format, Play, Said
 from moot.transcripts.formats.records import Given, Record, csv_rows, json_records, json_value, read
 
 SIDES = ("correct", "incorrect")
@@ -31,10 +31,10 @@ COLUMNS = ("answer_judge", "answer_judge1")
 
 _ANSWER = re.compile(r"^(?:Final )?Answer: (?:<([AB])>|([AB]))[ \t\r]*$", re.MULTILINE)
 _LIKELY = re.compile(r"correct answer is most likely to be \(([AB])")
-_LAST = re.compile(r"final answer.*: *[<(]?([AB])[>)]?\.?$", re.IGNORECASE)
+_LAST = re.compile(r": *[<(]?([AB])[>)]?\.?$", re.IGNORECASE)  # at the end of a line that speaks of a final answer
 _PROBABILITIES = re.compile(r"Prob A: ([0-9.]+), Prob B: ([0-9.]+)")
 _CONFIDENCE = re.compile(r"Confidence correct: ([0-9.]+)\s*$")
-_MARKED = re.compile(r"<([vu])_quote>(.*?)</\1_quote>", re.DOTALL)
+_MARK = re.compile(r"<(/?)([vu])_quote>")
 
 
 class _Answers(Given):
@@ -118,8 +118,8 @@ def _play(name: str, row: Mapping[str, Any], given: _Transcript, at: str) -> Pla
 
 def _rounds(
     given: _Transcript, position: tuple[str, ...], at: str, problems: list[str]
-) -> tuple[Protocol, dict[str, list[Move]]]:
-    """The protocol whose rounds these are, and what each seat said, up to the first round that is not whole."""
+) -> tuple[Protocol, dict[str, list[Said | None]]]:
+    """The protocol whose rounds these are, and what each seat said."""
     sides = [side for side in position if any(held.said(side) is not None for held in given.rounds)]
     sides = sides or [side for side in position if given.names.get(side) is not None]
     if not given.rounds and len(sides) != 1:
@@ -127,25 +127,21 @@ def _rounds(
     sides = sides or list(position)
     alone = len(sides) == 1
     seats = dict(zip(sides, ("consultant",) if alone else ("a", "b"), strict=True))
-    moves: dict[str, list[Move]] = {seat: [] for seat in (*seats.values(), "judge")}
+    moves: dict[str, list[Said | None]] = {seat: [] for seat in (*seats.values(), "judge")}
     parts: list[AnyPart] = []
-    whole = True
     for number, held in enumerate(given.rounds):
         where = f"{at}rounds.{number}"
         asks = [Ask(text=text) for asker in ASKERS if (text := held.said(asker))]  # an empty text asks nothing
-        if whole:
-            moves["judge"] += asks
+        moves["judge"] += asks
         parts += [Questions() for _ in asks]
         if all(held.said(side) is None for side in sides):
             problems.append(f"{where}: nobody answers the judge" if asks else f"{where} is empty")
             continue
         parts.append(Speeches(order=_order(held, given.rollout_type, where, [] if alone else problems)))
-        for side, seat in seats.items() if whole else ():
-            if (text := held.said(side)) is not None:
-                moves[seat].append(Speech(text=text))
-            elif whole:
-                whole = False
-                problems.append(f"{where}.{side} is missing: the play ends there")
+        for side, seat in seats.items():
+            if (text := held.said(side)) is None:
+                problems.append(f"{where}.{side} is missing")
+            moves[seat].append(None if text is None else Speech(text=text))
     kind: Any = Consultancy if alone else Debate
     fields: dict[str, Any] = {"answer": position.index(sides[0])} if alone else {}
     orders = {part.order for part in parts if isinstance(part, Speeches)}
@@ -180,7 +176,7 @@ def _seats(
 # -- what the judges decided -------------------------------------------------------------------------------------------
 
 
-def judgement_of(row: Mapping[str, Any], swap: bool, problems: list[str]) -> Verdict | None:
+def judgement_of(row: Mapping[str, Any], swap: bool, problems: list[str]) -> Said | None:
     """The verdict of a row over positions A and B; None where there is none, or, with a remark, none that can be read: the
     confidence of a human judge, else probabilities from log-probabilities, else the letter answered with, which gets 1.
     swap: the correct answer is in position B."""
@@ -193,7 +189,7 @@ def judgement_of(row: Mapping[str, Any], swap: bool, problems: list[str]) -> Ver
     elif not text:
         return None
     elif (pair := _PROBABILITIES.search(text)) is not None:
-        return _normalised(pair[1], pair[2], text, problems)
+        return _stated(pair[1], pair[2], text, problems)
     else:
         letters = _letters(text)
         if len(letters) != 1:
@@ -234,13 +230,15 @@ def _probability(name: str, told: Any, problems: list[str]) -> float | None:
     return number / 100 if number > 1 else number
 
 
-def _normalised(first: str, second: str, text: str, problems: list[str]) -> Verdict | None:
+def _stated(first: str, second: str, text: str, problems: list[str]) -> Said | None:
     a = b = 0.0
     with suppress(ValueError):
         a, b = float(first), float(second)
     if not 0 < a + b < 2.1:
         problems.append(f"the judge's probabilities {first} and {second} are none")
         return None
+    if abs(a + b - 1) > 2e-4:
+        return {"kind": "verdict", "probabilities": [a, b], "text": text}
     return Verdict(probabilities=(a / (a + b), b / (a + b)), text=text)  # four digits each: they sum to 1 only nearly
 
 
@@ -250,12 +248,24 @@ def _letters(text: str) -> set[str]:
     if len(stripped) <= 3:
         return {letter for letter in "AB" if stripped == letter or f"{letter})" in stripped}
     found = {first or second for first, second in _ANSWER.findall(text)} | set(_LIKELY.findall(text))
-    last = _LAST.search(stripped.splitlines()[-1])
-    return found or ({last[1].upper()} if last else set())
+    line = stripped.splitlines()[-1]
+    last = _LAST.search(line)
+    return found or ({last[1].upper()} if last and "final answer" in line[: last.start()].lower() else set())
 
 
 def _truth(told: Any) -> bool | None:
     return {"true": True, "false": False}.get(str(told).strip().lower()) if isinstance(told, bool | str) else None
+
+
+def _marked(text: str) -> Iterator[tuple[str, str]]:
+    """The pieces of a text that are marked as quotes, each with its mark."""
+    opened, at = "", 0
+    for mark in _MARK.finditer(text):
+        if not mark[1]:
+            opened, at = mark[2], mark.end()
+        elif mark[2] == opened:
+            yield opened, text[at : mark.start()]
+            opened = ""
 
 
 def quote_marks(texts: Iterable[str], story: str | None) -> list[str]:
@@ -264,7 +274,7 @@ def quote_marks(texts: Iterable[str], story: str | None) -> list[str]:
         return []
     absent = present = 0
     for text in texts:
-        for mark, quoted in _MARKED.findall(text):
+        for mark, quoted in _marked(text):
             try:
                 (found,) = verify(f"<quote>{quoted}</quote>", story)
             except (Illegal, ValueError):

@@ -18,7 +18,7 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question
 from moot.protocols.trees.tree_debate import TreeDebate
 from moot.transcripts.formats.importing import Format, Play, Said
-from moot.transcripts.formats.records import Record, text_of
+from moot.transcripts.formats.records import Record, content_of, text_of
 
 _TURN = re.compile(r"##\s+Turn\s+(\d+)\s*:\s*(PRO|CON)\b\s*(.*)", re.IGNORECASE)
 _FIELD = re.compile(r"-\s+([A-Za-z_]\w*):\s*(.*)")
@@ -66,7 +66,7 @@ class Lechmazur(Format):
     suffixes: ClassVar[tuple[str, ...]] = (".md",)
 
     def records(self, file: Path) -> Iterator[Record | str]:
-        yield Record(file.stem, text_of(file.read_bytes()))
+        yield Record(file.stem, text_of(content_of(file)))
 
     def plays(self, record: Record) -> Iterator[Play]:
         if not isinstance(record.value, str):

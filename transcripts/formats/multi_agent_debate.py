@@ -18,9 +18,9 @@ from pydantic import AliasChoices, Field
 from moot.protocols.debate.debate import Debate
 from moot.protocols.debate.parts import Feedback, Speeches
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.moves import Move, Speech, Verdict
+from moot.protocols.engine.moves import Speech, Verdict
 from moot.protocols.engine.question import Question
-from moot.transcripts.formats.importing import Format, Play
+from moot.transcripts.formats.importing import Format, Play, Said
 from moot.transcripts.formats.records import Given, Record, read
 
 CHOICES = ("the affirmative side", "the negative side")
@@ -90,7 +90,7 @@ def _play(name: str, given: _Debate) -> Play:
     if not moderator:
         problems.append("players.Moderator is missing: the rounds are read as having no moderator")
     parts: Any = (Speeches(order="sequential"), Feedback()) if moderator else (Speeches(order="sequential"),)
-    said: dict[str, list[Move]] = {seat: [Speech(text=text) for text in texts] for seat, texts in sides.items()}
+    said: dict[str, list[Said | None]] = {seat: [Speech(text=text) for text in texts] for seat, texts in sides.items()}
     whole = len(feedback) == len(moderator) and not any(move.end for move in feedback)
     said["judge"] = [*feedback, *([verdict] if verdict is not None and whole else [])]
     model = {"model": given.model_name, "temperature": given.temperature}

@@ -1,7 +1,7 @@
 """Human debates of Michael et al. 2023 (arXiv 2311.08702) as transcripts.
 
-A record's rules become a protocol (`nyu_rules`), and its rounds are played through the engine, so that every limit, order and
-blindness holds or is reported. The record is kept, as more is in it (surveys, offline judgments).
+A record's rules become a protocol (`nyu_rules`), and its rounds are played through the engine (`nyu_rounds`). The record is
+kept, as more is in it (surveys, offline judgments).
 
 Rule: the format and what it keeps; the platform's rules and texts stand in the files beside it.
 """
@@ -11,54 +11,55 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from moot.agents.base import act_of
 from moot.complexity.reward import continues, judge_reward
-from moot.protocols.debate.consultancy import Consultancy
 from moot.protocols.debate.debate import Debate
-from moot.protocols.engine.errors import UsageError, first_problem
+from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request
-from moot.transcripts.formats.importing import Format, Imported, Play, import_event, record_play
-from moot.transcripts.formats.nyu_passage import Passage, speech_of, tokens_of
-from moot.transcripts.formats.nyu_rules import Offline, Round, debater, protocol_of, read_record, round_of
-from moot.transcripts.formats.records import Record, json_records, json_value, reason, refuse_constants
+from moot.transcripts.formats.importing import Format, Imported, Paths, Play, import_event, paths_of, record_play
+from moot.transcripts.formats.nyu_passage import Passage, tokens_of
+from moot.transcripts.formats.nyu_rounds import OfflineJudgment, as_held, clock, offline_judgment, play_rounds, seats_of
+from moot.transcripts.formats.nyu_rules import not_held_to, protocol_of, read_record
+from moot.transcripts.formats.records import Record, content_of, json_records, json_value, reason, refuse_constants
 from moot.transcripts.replay import Replay, no_collection
 from moot.transcripts.transcript import Transcript
 
 SOURCE = "nyu-debate"
 METADATA = "debates-metadata.jsonl"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class NyuDebates(Format):
     """A folder with `debates/*.json` and `debates-metadata.jsonl`, a folder of such records, or one of them, whose metadata
-    is looked for beside it and above."""
+    is looked for beside it and up to three folders above."""
 
     name: ClassVar[str] = "nyu"
     about: ClassVar[str] = "human and model debates of Michael et al. 2023, one JSON file each"
 
     def __init__(self) -> None:
-        self._metadata: dict[str, dict[str, Any]] = {}
-        self._file = Path()  # that is being read
+        self._lines: dict[Path, dict[str, dict[str, Any]]] = {}  # of each file of metadata, by name
+        self._wrong: list[Imported] = []  # what is wrong with those files, until it is told
+        self._beside: Path | None = None  # the metadata of the file that is being read
+        self._file = Path()
 
     def root(self, path: Path) -> Path:
         return path / "debates" if (path / "debates").is_dir() else path
 
     def records(self, file: Path) -> Iterator[Record | str]:
-        self._file = file
-        record = read_json(file.read_bytes())
+        self._file, self._beside = file, metadata_of(file)
+        if self._beside is not None and self._beside not in self._lines:
+            self._lines[self._beside], wrong = lines_of_metadata(self._beside)
+            self._wrong += [Imported(METADATA, None, wrong)] if wrong else []
+        record = read_json(content_of(file))
         if not isinstance(record, dict):
             raise UsageError(f"it holds a {type(record).__name__}, not a record")
         yield Record(file.stem, record)
@@ -67,35 +68,58 @@ class NyuDebates(Format):
         raise UsageError("these records are played by their own rounds: import_debate(record, metadata)")
 
     def makers(self, record: Record) -> Iterator[tuple[str, Callable[[], Transcript]] | str]:
-        yield record.name, partial(import_debate, record.value, self._metadata.get(record.name))
+        described = self._lines[self._beside].get(record.name) if self._beside is not None else None
+        yield record.name, partial(import_debate, record.value, described)
 
-    def imports(self, path: Path, out: Path) -> Iterator[Imported]:
-        return self._described(Path(path), super().imports(path, out))
+    def imports(self, paths: Paths, out: Path) -> Iterator[Imported]:
+        given = paths_of(paths)
+        return self._described(super().imports(given, out), any(path.is_dir() for path in given))
 
-    def _described(self, path: Path, imported: Iterator[Imported]) -> Iterator[Imported]:
-        files = self.files(path)
-        beside = files[0].parent
-        places = (at / METADATA for at in (beside, beside.parent, path))
-        described = next((place for place in places if place.is_file()), None)
-        self._metadata, found = lines_of_metadata(described) if described else ({}, [])
-        if found:
-            yield Imported(METADATA, None, found)
+    def _described(self, imported: Iterator[Imported], folders: bool) -> Iterator[Imported]:
+        read = dict[Path, set[str]]()
         for each in imported:
-            if each.path and described and self._file.stem not in self._metadata:
-                each.problems.insert(0, f"{self._file}: no line of {METADATA} describes it")
+            yield from self._told()
+            if self._beside is not None:
+                read.setdefault(self._beside, set()).add(self._file.stem)
+                if each.path and self._file.stem not in self._lines[self._beside]:
+                    each.problems.insert(0, f"{self._file}: no line of {METADATA} describes it")
             yield each
-        for name in self._metadata if path.is_dir() else ():
-            if all(file.stem != name for file in files):
-                yield Imported(name, None, [f"{described}: describes {name!r}, and there is no {beside / name}.json"])
+        for file, stems in read.items() if folders else ():
+            for name in self._lines[file]:
+                if name not in stems:
+                    yield Imported(name, None, [f"{file}: describes {name!r}, and no {name}.json is there"])
+
+    def _told(self) -> list[Imported]:
+        told, self._wrong = self._wrong, []
+        return told
+
+    def debates(self, paths: Paths) -> Iterator[tuple[Path, Transcript | str]]:
+        """Every debate that `imports` makes a transcript of, as a transcript in memory, or why there is none, with its file.
+        Raises UsageError as `imports` does."""
+        for _, file in self.found(paths):
+            try:
+                for record in self.records(file):
+                    yield from ((file, problem) for each in self._told() for problem in each.problems)
+                    for found in self.makers(record) if isinstance(record, Record) else ():
+                        yield file, found if isinstance(found, str) else found[1]()
+            except Exception as error:  # whatever it is, the others go on
+                yield file, f"{file}: {reason(error)}"
+
+
+def metadata_of(file: Path) -> Path | None:
+    """The file of metadata that describes a record: beside it, or up to three folders above."""
+    above = (at / METADATA for at in file.absolute().parents[:4])
+    return next((place for place in above if place.is_file()), None)
 
 
 @no_collection()
 def import_debate(record: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> Transcript:
     """One record, and its line of metadata where there is one, as a transcript in memory, the truth sealed. What breaks the
-    record's own rules ends the play there, unfinished, and `problems` lists it. Raises UsageError, naming the place, on a
+    record's own rules was accepted all the same and is played; `problems` lists it. Raises UsageError, naming the place, on a
     record that cannot be read or whose rules no protocol holds to."""
     given = read_record(record)
-    setup, protocol = given.setup, protocol_of(given.setup)
+    setup, rules = given.setup, protocol_of(given.setup)
+    protocol, remarks = as_held(rules, given.rounds)
     (source,) = setup.sourceMaterial.values()
     passage = Passage.of(source.contents)
     question = Question(setup.question, choices=tuple(setup.answers), passage=passage.text)
@@ -104,12 +128,12 @@ def import_debate(record: Mapping[str, Any], metadata: Mapping[str, Any] | None 
     people = {seats[role]: {"agent": "human", "name": name} for role, name in setup.roles.items() if role in seats}
 
     def drive(game: Game, play: Transcript) -> dict[str, Any]:
-        found = play_rounds(game, protocol, given.rounds, passage)
+        found = not_held_to(setup.rules) + remarks + play_rounds(game, protocol, given.rounds, passage)
         vars(play).update(protocol=protocol, question=question, sample=sample)  # which it need not read again
         kept = {"source": SOURCE, "record": _with_contents(record, None), "contents": passage.recorded}
         if metadata is not None:
             kept["metadata"] = dict(metadata)
-            found += _contradictions(_status(play, protocol, record), metadata)
+            found += _contradictions(_status(play, rules, record), metadata)
         return {**kept, "problems": found}
 
     play = record_play(protocol, sample, {**clock(setup.creationTime), "seats": people}, drive)
@@ -178,120 +202,6 @@ async def _ended(reply: Any) -> Any:
     return {**reply, "end": True} if isinstance(reply, Mapping) else reply
 
 
-# -- the rounds of a record played through the engine --------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class OfflineJudgment:
-    """What one judge believed who read the debate after its end: all at once ("timed") or step by step ("stepped")."""
-
-    judge: str
-    mode: str
-    verdicts: tuple[Verdict, ...]
-
-
-def seats_of(protocol: Debate, question: Question) -> dict[str, str]:
-    """Seat to role as a record names it, the debaters by the answers that they defend."""
-    if isinstance(protocol, Consultancy):
-        return {"consultant": debater(protocol.answer), "judge": "Judge"}
-    seats = [seat for seat, role in protocol.roles(question).items() if role == "debater"]
-    return {**{seat: debater(index) for index, seat in enumerate(seats)}, "judge": "Judge"}
-
-
-def _speakers(protocol: Debate, question: Question) -> dict[str, str]:
-    """The answers that have a speaker, by index as a record writes it, and their seats."""
-    roles = {debater(index): str(index) for index in range(len(question.choices))}
-    return {roles[role]: seat for seat, role in seats_of(protocol, question).items() if seat != "judge"}
-
-
-def _over(game: Game) -> bool:
-    """Whether the debate itself has ended: by the judge, or with only the final verdict left to ask for."""
-    return game.outcome is not None or any(waiting.ask.brief["task"] == "verdict" for waiting in game.open.values())
-
-
-def play_rounds(game: Game, protocol: Debate, rounds: list[Round], passage: Passage) -> list[str]:
-    """Play the rounds as far as the rules accept them. What was wrong, each with its place."""
-    speakers = _speakers(protocol, game.question)
-    found: list[str] = []
-    parts = protocol.parts()
-    for index, (name, held) in enumerate(each.case for each in rounds):
-        place = f"rounds.{index}.{name}"
-        if name == "OfflineJudgments":
-            found += _bad_judgments(place, held.judgments)
-            if not _over(game):
-                found.append(f"{place}: the debate has not ended yet")
-            continue
-        part = None if _over(game) else next(parts)[0]
-        if part is None or round_of(part) != name:
-            rules = "the debate has ended before it" if part is None else f"the rules call for {round_of(part)} here"
-            return [*found, f"{place}: {rules}"]
-        for where, seat, move, at in _moves(place, name, held, speakers, passage, found):
-            step = next((step for step, waiting in game.open.items() if waiting.ask.seat == seat), None)
-            if step is None:
-                return [*found, f"{where}: it is not for {seat} to speak here"]
-            waiting = game.open[step]
-            if not game.answer(step, move, meta=clock(at)):
-                return [*found, f"{where}: {waiting.problem}"]
-    return found
-
-
-def _moves(
-    place: str, name: str, held: Any, speakers: Mapping[str, str], passage: Passage, found: list[str]
-) -> Iterator[tuple[str, str, dict[str, Any], int | None]]:
-    """The moves of a round: where each stands, whose it is, the move, its time. Bad quotes are added to `found`."""
-    if name == "JudgeFeedback":
-        text = speech_of(held.feedback.content, passage)["text"]
-        verdict = {"kind": "verdict", "probabilities": held.distribution, "text": text, "end": held.endDebate}
-        yield place, "judge", verdict, held.feedback.timestamp
-    elif name == "NegotiateEnd":
-        for key, vote in held.votes.items():
-            yield f"{place}.votes.{key}", _speaker(speakers, key), {"kind": "stop", "stop": vote}, None
-    else:
-        said = held.speeches if name == "SimultaneousSpeeches" else dict(sorted(held.speeches.items()))
-        for key, spoken in said.items():
-            where = f"{place}.speeches.{key}"
-            spans = ((i, segment.Quote.span) for i, segment in enumerate(spoken.content) if segment.Quote is not None)
-            found += [
-                f"{where}.content.{number}: the quote spans tokens {first} to {last} of a source that has "
-                f"{len(passage.tokens)}; only what is there is quoted"
-                for number, (first, last) in spans
-                if not 0 <= first < last <= len(passage.tokens)
-            ]
-            yield where, _speaker(speakers, key), speech_of(spoken.content, passage), spoken.timestamp
-
-
-def _speaker(speakers: Mapping[str, str], key: str) -> str:
-    return speakers.get(key, f"whoever defends answer {key}")
-
-
-def offline_judgment(judge: str, given: Offline) -> OfflineJudgment:
-    verdicts = []
-    for each in given.judgments:
-        text = "".join(part.Text.text for part in each.feedback.content if part.Text)
-        verdicts.append(Verdict(probabilities=tuple(each.distribution), text=text, end=each.endDebate))
-    return OfflineJudgment(judge, given.mode, tuple(verdicts))
-
-
-def _bad_judgments(place: str, judgments: Mapping[str, Offline]) -> list[str]:
-    found = []
-    for judge, given in judgments.items():
-        try:
-            offline_judgment(judge, given)
-        except ValidationError as error:
-            found.append(f"{place}.judgments.{judge}: {first_problem(error, 'it')}")
-    return found
-
-
-def clock(milliseconds: int | None) -> dict[str, str]:
-    """A time of a record as event meta; nothing where there is none, or none that a calendar holds."""
-    if milliseconds is None:
-        return {}
-    try:
-        return {"at": (_EPOCH + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds")}
-    except OverflowError:
-        return {}
-
-
 # -- what is kept of a record ------------------------------------------------------------------------------------------
 
 
@@ -328,7 +238,7 @@ def _with_contents(record: Mapping[str, Any], contents: list[str] | None) -> dic
     return {**record, "setup": {**setup, "sourceMaterial": sources}}
 
 
-def _status(play: Transcript, protocol: Any, record: Mapping[str, Any]) -> dict[str, Any]:
+def _status(play: Transcript, protocol: Debate, record: Mapping[str, Any]) -> dict[str, Any]:
     """How the play ended, as a line of metadata says it."""
     held = [each for each in record["rounds"] if "OfflineJudgments" not in each]
     truth, outcome, judging = play.sample.unseal(), play.outcome, None

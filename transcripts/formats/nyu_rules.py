@@ -166,6 +166,9 @@ def read_record(record: object) -> Record:
     return read(Record, record)
 
 
+_MOST_CYCLES = 10_000
+
+
 # -- rules and protocols -----------------------------------------------------------------------------------------------
 
 
@@ -181,15 +184,21 @@ def protocol_of(setup: Setup) -> Debate:
     return _protocol(setup.rules.model_dump_json(), assigned, len(setup.answers))
 
 
+def not_held_to(rules: Rules) -> list[str]:
+    """The rules of a record that its protocol has not."""
+    if (limit := rules.globalQuoteRestriction) is None:
+        return []
+    return [f"setup.rules.globalQuoteRestriction is {limit}: no protocol here limits quotes over a whole debate, and that one "
+            "is not looked at"]  # fmt: skip
+
+
 @lru_cache(maxsize=64)
 def _protocol(given: str, assigned: tuple[int, ...], answers: int) -> Debate:
     """Thousands of debates are held by a dozen sets of rules."""
     rules = Rules.model_validate_json(given)
     cycles, last = (closing.maxRepeatCycles, closing.rounds) if (closing := rules.fixedClosing) else (None, [])
-    if rules.globalQuoteRestriction is not None:
-        raise UsageError("setup.rules.globalQuoteRestriction: no protocol here limits quotes over a whole debate")
-    if cycles is not None and cycles < 0:
-        raise UsageError(f"setup.rules.fixedClosing.maxRepeatCycles is {cycles}; it must be 0 or more")
+    if cycles is not None and not 0 <= cycles <= _MOST_CYCLES:
+        raise UsageError(f"setup.rules.fixedClosing.maxRepeatCycles is {cycles}; it must be from 0 to {_MOST_CYCLES:,}")
     fields: dict[str, Any] = {
         "rounds": cycles,
         "opening": _parts("fixedOpening", rules.fixedOpening),

@@ -8,21 +8,28 @@ from __future__ import annotations
 import csv
 import json
 import math
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TextIO, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.errors import MootError, UsageError
 
 LINES = frozenset({".jsonl", ".ndjson"})
+LARGEST = 64_000_000
+"""Most bytes of what is read as a whole: a file that is one value or text, a line, a row. Files of lines or rows have no limit."""
 _KINDS = {
     "string_type": "a text", "string_unicode": "a text", "list_type": "a list", "dict_type": "an object",
     "model_type": "an object", "bool_type": "true or false", "int_type": "an integer", "float_type": "a number",
+}  # fmt: skip
+
+
+_PACKED = {
+    b"\x1f\x8b": "gzip", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstandard", b"PK\x03\x04": "zip", b"BZh": "bzip2",
+    b"7z\xbc\xaf": "7z",
 }  # fmt: skip
 
 
@@ -77,21 +84,43 @@ def json_records(file: Path) -> Iterator[Record | str]:
     with file.open("rb") as handle:
         check_start(handle.read(64))
         handle.seek(0)
-        lines = ((number, line) for number, line in enumerate(handle, 1) if line.strip(b" \t\r\n\xef\xbb\xbf"))
+        lines = ((number, line) for number, line in enumerate(_lines(handle), 1) if line.strip(b" \t\r\n\xef\xbb\xbf"))
         first = list(islice(lines, 1 if (told := file.suffix.lower() in LINES) else 2))
         if not first:
             yield "the file is empty"
         elif not told and (len(first) < 2 or not _is_json(first[0][1])):
-            handle.seek(0)
-            yield from _each(Record(file.stem, json_value(handle.read())))
+            yield from _each(Record(file.stem, json_value(content_of(file))))
             return
         for number, line in chain(first, lines):
             try:
+                _check_size(line, "a line")
                 value = json_value(line.rstrip(b"\r\n"))
             except (ValueError, RecursionError) as error:
                 yield f"line {number}: {reason(error)}"
             else:
                 yield from _each(Record(f"{file.stem}-{number}", value, f"line {number}"))
+
+
+def content_of(file: Path) -> bytes:
+    """All of a file. Raises OSError when it cannot be read, ValueError when it is too large to be read as a whole."""
+    with file.open("rb") as handle:
+        content = handle.read(LARGEST + 1)
+    _check_size(content, "a file of one value", "; save one record on each line, as .jsonl, where the format has that")
+    return content
+
+
+def _check_size(content: bytes, what: str, do: str = "") -> None:
+    if len(content) > LARGEST:
+        raise ValueError(f"it is too large: {what} may have {LARGEST / 1e6:g} MB{do}")
+
+
+def _lines(handle: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file, one that is too long cut after one byte too many."""
+    while line := handle.readline(LARGEST + 1):
+        yield line
+        torn = len(line) > LARGEST and line[-1:] != b"\n"
+        while torn and (rest := handle.readline(1 << 20)):
+            torn = rest[-1:] != b"\n"
 
 
 def _each(record: Record) -> Iterator[Record | str]:
@@ -111,14 +140,23 @@ def csv_rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
     when the file cannot be read, ValueError when it is no CSV in UTF-8 with a header."""
     with file.open("rb") as start:
         check_start(start.read(64))
-    before = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a cell may hold a whole story
-    number = 1
+    before = csv.field_size_limit(LARGEST)  # a cell may hold a whole story
+    number, size = 1, 0
+
+    def lines(handle: TextIO) -> Iterator[str]:
+        nonlocal size
+        while line := handle.readline(LARGEST + 1):
+            if (size := size + len(line)) > LARGEST:
+                raise ValueError(f"too large after row {number}: a row may have {LARGEST / 1e6:g} MB")
+            yield line
+
     try:
         with file.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.DictReader(handle)
+            reader = csv.DictReader(lines(handle))
             if not reader.fieldnames:
                 raise ValueError("the file is empty")
             for number, row in enumerate(reader, 2):
+                size = 0
                 yield number, {key: text or "" for key, text in row.items() if isinstance(key, str)}
     except csv.Error as error:
         raise ValueError(f"not CSV after row {number}: {error}") from None
@@ -173,6 +211,8 @@ def check_start(content: bytes) -> None:
         raise ValueError("it is a text in UTF-16; save it in UTF-8")
     if content.startswith(b"version https://git-lfs.github.com/spec/"):
         raise ValueError("it is what Git LFS leaves in the place of a file; fetch the file itself with `git lfs pull`")
+    if packed := next((how for start, how in _PACKED.items() if content.startswith(start)), None):
+        raise ValueError(f"it is compressed ({packed}); unpack it")
 
 
 def reason(error: Exception) -> str:
@@ -181,7 +221,9 @@ def reason(error: Exception) -> str:
         return "it is nested too deeply"
     if isinstance(error, ValidationError):
         return f"{error.title}: {_invalid(error, '', 'it')}"
-    return str(error.strerror) if isinstance(error, OSError) else str(error)
+    if isinstance(error, OSError):
+        return str(error.strerror)
+    return str(error) if isinstance(error, ValueError | MootError) else f"unexpected {type(error).__name__}: {error}"
 
 
 def _shown(value: Any) -> str:

@@ -22,10 +22,10 @@ from moot.protocols.debate.debate import Debate
 from moot.protocols.debate.parts import Questions, Speeches
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.moves import Ask, Move, Speech, Verdict
+from moot.protocols.engine.moves import Ask, Speech
 from moot.protocols.engine.question import Question, Sample
-from moot.transcripts.formats.importing import Format, Play
-from moot.transcripts.formats.records import Given, Record, json_records, json_value, read
+from moot.transcripts.formats.importing import Format, Play, Said
+from moot.transcripts.formats.records import Given, Record, content_of, json_records, json_value, read
 from moot.transcripts.formats.solib_scores import disagreements, of_record
 
 CLIENT = "client"
@@ -143,7 +143,7 @@ def config_of(file: Path) -> Config:
     config: Any = {}
     problems: tuple[str, ...] = ()
     try:
-        config = json_value((file.parent / "config.json").read_bytes())
+        config = json_value(content_of(file.parent / "config.json"))
     except FileNotFoundError:
         pass
     except (OSError, ValueError, RecursionError) as error:
@@ -224,7 +224,7 @@ def _probabilities(judged: Any, labels: list[str], at: str) -> dict[str, float]:
     for number, belief in enumerate(read(_Beliefs, judged, at).answer_cases):
         if (p := belief.judge_prob) is None:
             continue
-        if not 0 <= p <= 1:
+        if p < 0:
             raise UsageError(f"{at}.answer_cases.{number}.judge_prob is {p:g}, which is no probability")
         found[belief.short] = p
     if found and sorted(found) != labels:
@@ -251,21 +251,17 @@ def _play(
     return Play(protocol, sample, moves, seats=seats, problems=tuple(found), name=f"{run.name}-{case.short}")
 
 
-def _verdict(p: dict[str, float], labels: list[str], at: str, found: list[str]) -> list[Verdict]:
-    """The judge's probabilities as a verdict, where they are some; what had to be done to them is reported."""
-    total = sum(p.values())
-    if total == 0:
+def _verdict(p: dict[str, float], labels: list[str], at: str, found: list[str]) -> list[Said]:
+    """The judge's probabilities as a verdict, where they are some."""
+    if not any(p.values()):
         found.append(f"{at}: all probabilities are 0, and so there is no verdict")
         return []
-    if abs(total - 1) > 1e-6:
-        found.append(f"{at}: the probabilities sum to {total:g}; the verdict has them divided by that")
-        p = {label: each / total for label, each in p.items()}
-    return [Verdict(probabilities=tuple(p[label] for label in labels))]
+    return [{"kind": "verdict", "probabilities": [p[label] for label in labels]}]
 
 
 def _protocol(
     config: Config, labels: list[str], argued: str, said: list[_Item], at: str, found: list[str]
-) -> tuple[Protocol, dict[str, list[Move]]]:
+) -> tuple[Protocol, dict[str, list[Said | None]]]:
     """The protocol that a transcript is a play of, and what each seat said in it."""
     roles = [item.role for item in said]
     speakers = [role for role in dict.fromkeys(roles) if role != CLIENT]
@@ -284,7 +280,7 @@ def _protocol(
     if speakers and speakers != [argued]:
         found.append(f"{at}.transcript argues for {speakers[0]}, and is recorded under {argued}")
     answer = labels.index(speakers[0] if speakers else argued)
-    moves: dict[str, list[Move]] = {
+    moves: dict[str, list[Said | None]] = {
         "consultant": [Speech(text=item.content) for item in said if item.role != CLIENT],
         "judge": [Ask(text=item.content) for item in said if item.role == CLIENT],
     }
@@ -296,7 +292,7 @@ def _protocol(
 
 def _debate(
     simultaneous: bool | None, labels: list[str], said: list[_Item], at: str, found: list[str]
-) -> tuple[Protocol, dict[str, list[Move]]]:
+) -> tuple[Protocol, dict[str, list[Said | None]]]:
     if simultaneous is None:
         found.append(f"{at}: nothing says if the debaters spoke at the same time; they are read as speaking in turn")
     roles, first = [item.role for item in said], labels.index(said[0].role)
@@ -304,7 +300,7 @@ def _debate(
         raise UsageError(f"{at}.transcript: the debaters do not take turns: {roles[:12]}")
     swap = first == 1 and not simultaneous
     seats = dict(zip(labels[::-1] if swap else labels, ("a", "b"), strict=True))
-    moves: dict[str, list[Move]] = {"a": [], "b": [], "judge": []}
+    moves: dict[str, list[Said | None]] = {"a": [], "b": [], "judge": []}
     for item in said:
         moves[seats[item.role]].append(Speech(text=item.content))
     order: Any = "simultaneous" if simultaneous else "sequential"

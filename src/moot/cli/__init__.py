@@ -6,16 +6,14 @@ nothing heavy is imported before a command needs it.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 all decided, 1 some did not, 2 usage, 3 moot failed, 130 interrupted."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:  # a terminal that cannot write ✓ gets a question mark and no traceback
-            reconfigure(errors="replace")
+    from moot.agents.people.terminal import guard
+
+    guard()
     from moot.cli.app import app
     from moot.cli.frame import guarded
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from moot.cli import checkup, evidence, keeping, reading, rerun, running, tasking
-from moot.cli.frame import guarded
+from moot.cli.frame import guarded, tell
 from moot.protocols.engine import __version__
 
 app = typer.Typer(
@@ -27,7 +27,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"moot {__version__}")
+        tell(f"moot {__version__}")
         raise typer.Exit
 
 
@@ -52,7 +52,7 @@ def moot(
 _COMMANDS: dict[str, Callable[..., None]] = {
     "run": running.run, "resume": rerun.resume, "fork": rerun.fork, "rejudge": rerun.rejudge, "show": reading.show,
     "tree": reading.tree, "cost": reading.cost, "verify": reading.verify, "replay": reading.replay,
-    "export": reading.export, "list": reading.listing, "seal": keeping.seal, "import": keeping.import_,
+    "export": reading.export, "list": reading.listing, "seal": keeping.seal, "sign": keeping.sign, "import": keeping.import_,
     "protocols": checkup.protocols, "tasks": tasking.tasks, "classes": evidence.classes, "doctor": checkup.doctor,
 }  # fmt: skip
 for _name, _command in _COMMANDS.items():

@@ -9,7 +9,8 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import closing, nullcontext
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
@@ -18,19 +19,22 @@ from typing import Any
 import anyio
 from pydantic_core import from_json
 
-from moot.agents.base import close_all, describe, start_all
+from moot.agents.base import close_all, describe, start_all, together
+from moot.agents.failing import cancelled, contained, interrupts
 from moot.agents.identity import Identity, identity, protocol_fingerprint
-from moot.cli.frame import OK, UNDECIDED, Interrupted, innermost, tell, tell_json
+from moot.cli.frame import OK, UNDECIDED, Interrupted, complain, tell, tell_json
 from moot.cli.plan import Plan, seated
 from moot.cli.watch import Board, Watched, board
 from moot.complexity.reward import correct, judge_reward
 from moot.play.rerun import aresume
 from moot.play.run import arun
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import MootError, UsageError
+from moot.protocols.engine.errors import MootError, UsageError, said
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question, Sample
+from moot.transcripts.events import LONGEST
 from moot.transcripts.index import ended_at
+from moot.transcripts.store import Fsync, Writer, room_for
 from moot.transcripts.transcript import Transcript
 
 
@@ -47,7 +51,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Row:
-    """How one job ended. outcome: its kind, or "not played". how: "played", "resumed", "kept" or "played again", and why."""
+    """How one job ended. outcome: its kind, "not ended" or "not played". how: "played", "resumed", "kept" or "played again",
+    and why."""
 
     pair: str
     path: str
@@ -68,7 +73,8 @@ def play_set(
     """Play every sample under every protocol, at most `limit` at a time, and print what came of it.
 
     What a folder holds of the same question, seed, protocol and agents (by identity) is not played again: ended plays are
-    kept, unfinished and errored ones taken up. Anything else is played again, and the old file kept in `replaced/`.
+    kept, unreadable ones too, as answers that are asked for until they fit show nothing; unfinished and errored ones are
+    taken up. Anything else is played again, and the old file kept in `replaced/`.
     Returns the exit code. Raises Interrupted on Ctrl-C; then every play under way is whole and can be taken up, and
     UsageError where two seats have models that differ by nothing but their host.
     """
@@ -78,34 +84,43 @@ def play_set(
     agents = seated(planned.seats, planned.bounds, planned.config)
     one_host(agents)
     known = {seat: identity(agent) for seat, agent in agents.items()}
-    rows: list[Row] = []
+    ended: dict[Path, Row] = {}
+    if (room := room_for(min(limit, len(jobs)))) < min(limit, len(jobs)):
+        complain(f"{room} plays at a time and not {limit}: no more files can be open here (ulimit -n)")
+        limit = room
 
     async def whole() -> None:
         waiting = iter(jobs)
 
         async def worker() -> None:
             for job in waiting:
-                row = await _one(job, agents, known, shown)
-                rows.append(row)
+                row = ended[job.path] = await _one(job, agents, known, shown, planned.fsync)
                 shown.ended(row.path, row.outcome, row.problem)
 
-        await start_all(agents.values())  # held over all plays, so that connections stay open between them
         try:
-            async with anyio.create_task_group() as group:
-                for _ in range(min(limit, len(jobs))):
-                    group.start_soon(worker)
+            await start_all(agents.values())  # held over all plays, so that connections stay open between them
+        except UsageError:
+            raise
+        except Exception:
+            pass  # each play starts them too, and says what is wrong
+        try:
+            await together([worker] * min(limit, len(jobs)))
         finally:
             with anyio.CancelScope(shield=True):
-                await close_all(agents.values())
+                try:
+                    await close_all(agents.values())
+                except Exception as error:
+                    complain(f"an agent failed to close: {type(error).__name__}: {said(error)}; the plays are kept")
 
     try:
         with board(len(jobs)) as shown:
             anyio.run(whole)
     except BaseException as error:
-        if not isinstance(innermost(error), KeyboardInterrupt):
+        if not interrupts(error):
             raise
-        raise Interrupted(f"interrupted; {len(rows)} of {len(jobs)} plays have ended, and all that was said in the others is "
+        raise Interrupted(f"interrupted; {len(ended)} of {len(jobs)} plays have ended, and all that was said in the others is "
                           f"kept in {out}; the same command goes on") from None  # fmt: skip
+    rows = [ended.get(job.path) or Row(job.pair, str(job.path), "not played", "") for job in jobs]
     rows.sort(key=lambda row: row.path)
     found = totals(rows)
     if json:
@@ -114,18 +129,23 @@ def play_set(
         tell_json({**found, "record": "totals"})
     else:
         tell("\n".join((*totals_text(found, rows), f"transcripts: {out} (moot list {out})")))
-    return OK if found["outcomes"] == {"decided": len(rows)} else UNDECIDED
+    return OK if found["outcomes"] == {"decided": len(jobs)} else UNDECIDED
 
 
 def jobs_of(protocols: Sequence[Protocol], samples: Sequence[Sample], out: Path, seed: int) -> Iterator[Job]:
     """The plays of a set, each with a file name and a seed that depend on its question's id alone."""
     slugs = [re.sub(r"[^A-Za-z0-9_.-]+", "-", str(sample.question.id or "")).strip("-.")[:80] for sample in samples]
-    taken = [slug.lower() for slug in slugs]
+    known, taken = Counter(slug.lower() for slug in slugs), set[str]()
     for sample, slug in zip(samples, slugs, strict=True):
         key = str(sample.question.id or sample.question.text)
         name = slug
-        if not slug or taken.count(slug.lower()) > 1:
+        if (
+            not slug or known[slug.lower()] > 1 or slug.lower().endswith(".swapped")
+        ):  # which may be another's second seating
             name = f"{slug or 'question'}-{blake2b(key.encode('utf-8', 'replace'), digest_size=4).hexdigest()}"
+        names = (name, *(f"{name}-{number}" for number in range(2, len(slugs) + 1)))
+        name = next(each for each in names if each.lower() not in taken)  # ids that differ can have one hash
+        taken.add(name.lower())
         mine = int.from_bytes(blake2b(f"{seed}/{key}".encode("utf-8", "replace"), digest_size=4).digest(), "big")
         for index, protocol in enumerate(protocols):
             yield Job(name, protocol, sample, mine, out / f"{name}{'.swapped' if index else ''}.jsonl")
@@ -155,7 +175,9 @@ def _models(described: Any) -> Iterator[Mapping[str, Any]]:
             yield from _models(each)
 
 
-async def _one(job: Job, agents: Mapping[str, Any], known: Mapping[str, Identity | None], shown: Board) -> Row:
+async def _one(
+    job: Job, agents: Mapping[str, Any], known: Mapping[str, Identity | None], shown: Board, fsync: Fsync
+) -> Row:
     begun = time.perf_counter()
     sealed = job.path.with_name(job.path.name + ".zst")
     try:
@@ -169,18 +191,26 @@ async def _one(job: Job, agents: Mapping[str, Any], known: Mapping[str, Identity
             if how == "played again":
                 set_aside(path)
             if how == "resumed":
-                transcript = await aresume(path, watched, protocol=job.protocol)
+                transcript = await aresume(path, watched, protocol=job.protocol, fsync=fsync)
             else:
                 path = job.path
-                transcript = await arun(job.protocol, job.sample, watched, seed=job.seed, out=path)
+                transcript = await arun(job.protocol, job.sample, watched, seed=job.seed, out=path, fsync=fsync)
         outcome, seconds = transcript.outcome, round(time.perf_counter() - begun, 3)
         problem = next(filter(None, (getattr(outcome, name, None) for name in ("cause", "rule", "reason"))), None)
         believed = outcome.verdict.probabilities if isinstance(outcome, Decided) else None
+        row = Row(job.pair, str(path), outcome.kind if outcome else "not ended", how, believed, problem=problem,
+                  seconds=seconds, why=why)  # fmt: skip
+    except BaseException as error:
+        failure = contained(error)
+        if not isinstance(failure, Exception) or cancelled():
+            raise failure from None
+        told = said(failure) if isinstance(failure, MootError) else f"{type(failure).__name__}: {said(failure)}"
+        return Row(job.pair, str(job.path), "not played", "", problem=told)
+    try:
         scored = believed is not None and job.sample.unseal() is not None
-        return Row(job.pair, str(path), outcome.kind if outcome else "not ended", how, believed, correct(transcript), scored,
-                   judge_reward(transcript), problem, seconds, why)  # fmt: skip
-    except MootError as error:
-        return Row(job.pair, str(job.path), "not played", "", problem=str(error))
+        return replace(row, scored=scored, correct=correct(transcript), reward=judge_reward(transcript))
+    except Exception as error:
+        return replace(row, problem=f"it cannot be scored: {type(error).__name__}: {said(error)}")
 
 
 def state(path: Path, job: Job, known: Mapping[str, Identity | None]) -> tuple[str, str | None]:
@@ -190,16 +220,16 @@ def state(path: Path, job: Job, known: Mapping[str, Identity | None]) -> tuple[s
     """
     if not path.exists():
         return "played", None
-    if path.suffix != ".zst":
-        with open(path, "rb") as file:
-            if not file.readline().endswith(b"\n"):  # killed before the first event was whole: nothing was said
+    if path.suffix != ".zst" and not _begun(path):
+        with closing(Writer(path, append=True)):  # nobody writes it just now
+            if not _begun(path):  # killed before the first event was whole: nothing was said
                 path.unlink()
                 return "played", None
     outcome = ended_at(path)
     started = Transcript(path=path).started
     meta, protocol = started["meta"], protocol_fingerprint(job.protocol)
     for what, same in (
-        ("another question", Question(**started["question"]) == job.sample.question),
+        ("another question", Question.recorded(started["question"]) == job.sample.question),
         ("another truth", meta.get("sealed", {}).get("truth") == job.sample.unseal()),
         ("another seed", started["seed"] == job.seed),
         ("the protocol states no identity", protocol is not None),
@@ -218,13 +248,20 @@ def state(path: Path, job: Job, known: Mapping[str, Identity | None]) -> tuple[s
     return "kept" if outcome is not None and outcome != "errored" else "resumed", None
 
 
+def _begun(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.readline(LONGEST).endswith(b"\n")
+
+
 def set_aside(path: Path) -> Path:
-    """Move a transcript, whole, to a name in the folder `replaced` beside it that nothing has."""
+    """Move a transcript, whole, to a name in the folder `replaced` beside it that nothing has. Raises UsageError while another
+    process writes it."""
     stem, dot, suffix = path.name.partition(".jsonl")
     names = (path.parent / "replaced" / f"{stem}.replaced-{number}{dot}{suffix}" for number in count(1))
     aside = next(name for name in names if not name.exists())
     aside.parent.mkdir(exist_ok=True)
-    return path.rename(aside)
+    with nullcontext() if path.suffix == ".zst" else closing(Writer(path, append=True)):
+        return path.rename(aside)
 
 
 def seat_gain(plain: Sequence[float], swapped: Sequence[float]) -> float:

@@ -13,12 +13,12 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
-from xml.sax.saxutils import escape
 
 from moot.agents.kinds import Profile
 from moot.complexity.spending import number
 from moot.protocols.engine.errors import MootError
 from moot.protocols.engine.game import Game
+from moot.protocols.text import escape
 
 if TYPE_CHECKING:
     from moot.protocols.engine.base import Protocol

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moot.cli.frame import UNDECIDED, Json, columns, safe, say, tell, tell_item, tell_json
+from moot.cli.frame import UNDECIDED, Json, columns, say, tell, tell_item, tell_json
 
 if TYPE_CHECKING:
     from moot.experiments.classes.classes import Checked
@@ -102,16 +102,21 @@ def doubly_efficient(
 
 
 def nyu(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The published debates, whatever part of them is there.")],
+    paths: Annotated[list[Path], typer.Argument(
+        metavar="PATH...", help="What `moot import nyu` takes, whatever part of the debates it is, or what that made.")],
     json: Json = False,
 ) -> None:  # fmt: skip
     """Human and model debates: accuracy and reward by setting.
 
-    After Michael and others 2023, from whatever part of their corpus is there.
+    After Michael and others 2023, from whatever part of their corpus is there. A record that cannot be read is named, and the
+    exit code is then 1.
     """
     from moot.experiments.reproductions.human_debates import reproduce
 
-    _print(reproduce(folder), json)
+    report = reproduce(paths)
+    _print(report, json)
+    if report.settings["skipped"]:
+        raise typer.Exit(UNDECIDED)
 
 
 def _print(report: Report, json: bool) -> None:
@@ -119,7 +124,7 @@ def _print(report: Report, json: bool) -> None:
     if json:
         tell_json({**report.model_dump(mode="json"), "holds": report.holds})
     else:
-        tell(safe(report.text(columns())))
+        tell(report.text(columns()))
     if not report.holds:
         raise typer.Exit(UNDECIDED)
 

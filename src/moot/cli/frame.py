@@ -8,15 +8,17 @@ from __future__ import annotations
 import functools
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
+from math import isfinite
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 
 import typer
 
+from moot.agents.people.terminal import columns as columns
+from moot.agents.people.terminal import show
 from moot.protocols.engine.errors import MootError, UsageError
 
 if TYPE_CHECKING:
@@ -24,9 +26,12 @@ if TYPE_CHECKING:
 
 OK, UNDECIDED, USAGE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
+
 F = TypeVar("F", bound=Callable[..., Any])
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+Json = Annotated[
+    bool, typer.Option("--json", help='Print JSON, one object a line; an infinite number is the text "-Infinity".')
+]
 TranscriptPath = Annotated[Path, typer.Argument(metavar="PATH", help="A transcript (.jsonl, or .jsonl.zst once sealed).")]  # fmt: skip
 TranscriptPaths = Annotated[list[Path], typer.Argument(metavar="PATH…", help="Transcripts (.jsonl or .jsonl.zst).")]
 Seats = Annotated[list[str] | None, typer.Option(
@@ -37,6 +42,10 @@ Bounds = Annotated[list[str] | None, typer.Option(
     "--bound", metavar="SEAT.MEASURE=P", help='A budget, polynomial in n: judge.reads="40*n + 2000".')]  # fmt: skip
 Config = Annotated[Path | None, typer.Option(
     "--config", metavar="FILE", help="TOML with protocol, params, seats, bounds, seed, agents.")]  # fmt: skip
+Key = Annotated[Path | None, typer.Option(
+    "--key", metavar="FILE", help="A file of 16 to 4096 secret bytes that nobody else may read.")]  # fmt: skip
+Fsync = Annotated[Literal["ended", "event"], typer.Option(
+    "--fsync", help="What is safe from a loss of power: a play once it has ended, or every event of it.")]  # fmt: skip
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The new transcript.")]
 
 
@@ -89,24 +98,17 @@ def stop(message: str, code: int) -> NoReturn:
 
 def complain(problem: object) -> None:
     """A problem on stderr, in one line."""
-    say(f"moot: {' '.join(safe(str(problem)).split())}")
-
-
-def safe(text: str) -> str:
-    """Text from files and agents, harmless for a terminal."""
-    from moot.protocols.text import visible
-
-    return visible(text)
+    say(f"moot: {' '.join(str(problem).split())}")
 
 
 def say(text: str = "") -> None:
     """A line on stderr: progress and problems."""
-    print(text, file=sys.stderr, flush=True)
+    show(text, error=True, line=True)
 
 
-def tell(text: str = "", end: str = "\n") -> None:
-    """A line on stdout: what was asked for."""
-    print(text, end=end)
+def tell(text: str = "", end: str = "\n", line: bool = False, styled: bool = False) -> None:
+    """Text on stdout: what was asked for. line: on one line. styled: with its colours."""
+    show(text, end, line=line, styled=styled)
 
 
 def tell_item(text: str) -> None:
@@ -115,20 +117,22 @@ def tell_item(text: str) -> None:
 
 
 def tell_json(value: Any) -> None:
-    """One JSON object on one line of stdout, in ASCII."""
+    """One JSON object on one line of stdout, in ASCII. Numbers that are not finite, which JSON has not, are the texts
+    "Infinity", "-Infinity" and "NaN"; what has no JSON form is its repr."""
     from pydantic_core import to_jsonable_python
 
-    print(json.dumps(to_jsonable_python(value, inf_nan_mode="strings"), allow_nan=False))
+    text = json.dumps(_finite(to_jsonable_python(value, fallback=repr)), allow_nan=False)
+    show(text, whole=True)
 
 
-def coloured() -> bool:
-    """Whether stdout is a terminal that wants colour."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def columns() -> int:
-    """The width to print at."""
-    return min(120, shutil.get_terminal_size((100, 24)).columns)
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    if isinstance(value, float) and not isfinite(value):
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    return value
 
 
 def opened(path: Path) -> Transcript:
@@ -163,7 +167,7 @@ def each_of(paths: list[Path], json: bool, check: Callable[[Path], tuple[str, di
             if json:
                 tell_json({"path": str(path), "ok": False, "problem": str(error)})
             continue
-        tell_json({"path": str(path), "ok": True, **found}) if json else tell(line)
+        tell_json({"path": str(path), "ok": True, **found}) if json else tell(line, line=True)
     raise typer.Exit(UNDECIDED if bad else OK)
 
 
@@ -184,6 +188,7 @@ def report(transcript: Transcript, json_too: bool) -> None:
     """Print how a play ended, and exit with 1 when it was not decided."""
     from moot.complexity.spending import percent
     from moot.protocols.engine.outcomes import Decided
+    from moot.protocols.text import one_line
     from moot.transcripts.display.show import bar
     from moot.transcripts.display.words import ending, scored
 
@@ -192,7 +197,7 @@ def report(transcript: Transcript, json_too: bool) -> None:
     else:
         tell(ending(transcript))
         for choice, belief in beliefs(transcript):
-            tell(f"  {bar(belief, 30)} {percent(belief):>6}  {safe(choice)[:80]}")
+            tell(f"  {bar(belief, 30)} {percent(belief):>6}  {one_line(choice, 80)}")
         for line in scored(transcript):
             tell(line)
         tell(f"digest {transcript.digest}; to read it: moot show {transcript.path}")

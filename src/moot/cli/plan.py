@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from moot.protocols.engine.errors import UsageError
 
@@ -31,6 +31,7 @@ class Plan:
     bounds: dict[str, dict[str, str]] = field(default_factory=dict)
     seed: int = 0
     config: dict[str, Any] = field(default_factory=dict)
+    fsync: Literal["ended", "event"] = "ended"
 
 
 def plan(

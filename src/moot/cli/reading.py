@@ -5,15 +5,15 @@ Rule of this file: none of them calls anyone or changes a transcript.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from moot.agents.people.terminal import coloured, document
 from moot.cli import frame
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.errors import TranscriptError, UsageError
 
 if TYPE_CHECKING:
     from moot.transcripts.exporters.base import Exporter
@@ -33,7 +33,7 @@ def show(path: frame.TranscriptPath, width: Width = None, json: frame.Json = Fal
         return
     from moot.transcripts.display.show import as_text
 
-    frame.tell(as_text(transcript, width or frame.columns(), frame.coloured()), end="")
+    frame.tell(as_text(transcript, width or frame.columns(), coloured()), end="", styled=True)
 
 
 def _exporter(form: str) -> Exporter:
@@ -64,8 +64,7 @@ def tree(
     exporter = _exporter(form)
     if not isinstance(exporter, TreeExporter):
         raise UsageError(f"--format {form} is no form of a tree; moot export writes it")
-    drawn = exporter.text(transcript)
-    frame.tell(drawn, end="" if drawn.endswith("\n") else "\n")
+    document(exporter.text(transcript).rstrip("\n").encode() + b"\n")
 
 
 def export(
@@ -83,9 +82,7 @@ def export(
     if isinstance(content, str):
         content = (content if content.endswith("\n") else content + "\n").encode()
     if out is None:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(content)
-        sys.stdout.flush()
+        document(content)
         return
     try:
         with open(out, "xb") as file:
@@ -114,18 +111,38 @@ def cost(path: frame.TranscriptPath, json: frame.Json = False) -> None:
     frame.tell(ledger_text(transcript.ledger, guarantee), end="")
 
 
-def verify(paths: frame.TranscriptPaths, json: frame.Json = False) -> None:
-    """Check the hash chain of transcripts: that no event was edited, removed or moved."""
+def verify(
+    paths: frame.TranscriptPaths,
+    head: Annotated[str | None, typer.Option(
+        "--head", metavar="HEX", help="The head that an earlier check printed: nothing up to it has changed since.")] = None,
+    key: frame.Key = None,
+    json: frame.Json = False,
+) -> None:  # fmt: skip
+    """Check transcripts for damage and, against a head or a key kept elsewhere, for changes.
+
+    The hash chain alone shows accidents: who edits a transcript, or cuts its last events off, can make the chain anew. The
+    head that is printed stands for every event; --key checks what moot sign wrote.
+    """
+    from moot.transcripts.replay import verify as verify_now
+    from moot.transcripts.signing import read_key
+
+    if head is not None and len(paths) > 1:
+        raise UsageError("--head is of one transcript; name that one alone")
+    secret = None if key is None else read_key(key)
 
     def check(path: Path) -> tuple[str, dict[str, Any]]:
-        from moot.transcripts.replay import verify as verify_now
-
-        found = verify_now(frame.opened(path))
-        state = "ended" if found.ended else "not ended"
-        line = f"{path}: {found.events} events, an unbroken chain, {state}; digest {found.digest}"
+        found = verify_now(frame.opened(path), head, secret)
+        if found.dropped:
+            raise TranscriptError(
+                f"{path}: {found.events} whole events, then {found.dropped} bytes that are none: a last write that was cut "
+                "off (moot resume takes it up from there), a lost end of line, or something else's; "
+                f"head {found.head}"
+            )
+        state = ("ended" if found.ended else "not ended") + (", as signed" if found.signed else "")
+        line = f"{path}: {found.events} events, an unbroken chain, {state}; digest {found.digest}; head {found.head}"
         if found.unknown:
             line += f"; {found.unknown} event{'s' * (found.unknown > 1)} of kinds that this moot does not know"
-        return line, {name: getattr(found, name) for name in ("events", "ended", "digest", "unknown")}
+        return line, {name: getattr(found, name) for name in ("events", "ended", "digest", "head", "signed", "unknown")}
 
     frame.each_of(paths, json, check)
 
@@ -169,7 +186,7 @@ def listing(
             frame.tell_json(found)
             continue
         if found.problem is not None:
-            cells = [one_line(found.problem, 70), "", "unreadable", ""]
+            cells = [one_line(found.problem, 70), "", "no transcript", ""]
         else:
             cells = [one_line(found.question or "", 50), found.protocol or "", found.outcome or "not ended",
                      _belief(found.verdict or ())]  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from moot.cli.frame import Bounds, Config, Json, Out, Seats, TranscriptPath, opened, report, runnable
+from moot.cli.frame import Bounds, Config, Fsync, Json, Out, Seats, TranscriptPath, opened, report, runnable
 from moot.cli.plan import bounds_from, placed, read_config, seats_of
 from moot.cli.running import interruptible, watched
 from moot.protocols.engine.errors import UsageError
@@ -24,9 +24,10 @@ Stale = Annotated[bool, typer.Option(
 
 
 def resume(
-    path: TranscriptPath, seat: Seats = None, bound: Bounds = None, config: Config = None, json: Json = False
-) -> None:
-    """Take up an unfinished transcript where it broke off; no call that was completed is made again.
+    path: TranscriptPath, seat: Seats = None, bound: Bounds = None, config: Config = None,
+    fsync: Fsync = "ended", json: Json = False,
+) -> None:  # fmt: skip
+    """Take up an unfinished transcript where it broke off; no step whose move is recorded is asked again.
 
     The budgets stay those that were recorded.
     """
@@ -43,12 +44,12 @@ def resume(
     else:
         agents, named = {}, {}  # there is nothing to resume, which is said below
     with interruptible(path, named):
-        report(resume_now(path, agents), json)
+        report(resume_now(path, agents, fsync=fsync), json)
 
 
 def fork(
     path: TranscriptPath, at: At, out: Out, seat: Seats = None, bound: Bounds = None, config: Config = None,
-    json: Json = False,
+    fsync: Fsync = "ended", json: Json = False,
 ) -> None:  # fmt: skip
     """Play a recording up to a step, then go on live with other agents, into a new transcript.
 
@@ -59,12 +60,12 @@ def fork(
     transcript = runnable(opened(path), "fork")
     agents, named = _agents(transcript.started, seat, bound, config, some=True)
     with interruptible(out, named):
-        report(fork_now(transcript, at, agents, out=out), json)
+        report(fork_now(transcript, at, agents, out=out, fsync=fsync), json)
 
 
 def rejudge(
     path: TranscriptPath, judge: Judge, out: Out, seat: Seats = None, bound: Bounds = None, config: Config = None,
-    stale: Stale = False, json: Json = False,
+    stale: Stale = False, fsync: Fsync = "ended", json: Json = False,
 ) -> None:  # fmt: skip
     """The same play before another judge, into a new transcript; all that the others said is as recorded."""
     from moot.play.rerun import rejudge as rejudge_now
@@ -79,7 +80,7 @@ def rejudge(
     agents, named = _agents(transcript.started, typed, bound, config, some=True)
     others = {name: agent for name, agent in agents.items() if name not in judges}
     with interruptible(out, named):
-        report(rejudge_now(transcript, agents[judges[0]], out=out, seats=others, stale=stale), json)
+        report(rejudge_now(transcript, agents[judges[0]], out=out, seats=others, stale=stale, fsync=fsync), json)
 
 
 def _agents(

@@ -52,6 +52,7 @@ def run(
     out: Annotated[Path | None, typer.Option(
         "-o", "--out", metavar="PATH", help="The transcript; with --set, a folder.")] = None,
     config: frame.Config = None,
+    fsync: frame.Fsync = "ended",
     jobs: Annotated[int, typer.Option(
         "--jobs", "-j", min=1, metavar="N", help="Plays at the same time (with --set).")] = 4,
     limit: Annotated[int | None, typer.Option(
@@ -64,7 +65,7 @@ def run(
     json: frame.Json = False,
 ) -> None:  # fmt: skip
     """Play a protocol on a question, a set of questions, or instances of a task, and record every play."""
-    planned = plan(protocol, param or (), seat or (), bound or (), seed, config)
+    planned = replace(plan(protocol, param or (), seat or (), bound or (), seed, config), fsync=fsync)
     if task is not None:
         from moot.cli.tasking import DEFAULT_SIZE, cast
         from moot.tasks.base import task_named
@@ -145,15 +146,17 @@ def play_one(planned: Plan, protocol: Protocol, sample: Sample, path: Path) -> T
 
     agents = watched(planned.seats, planned.bounds, planned.config)
     with interruptible(path, planned.seats):
-        return run_play(protocol, sample, agents, seed=planned.seed, out=path)
+        return run_play(protocol, sample, agents, seed=planned.seed, out=path, fsync=planned.fsync)
 
 
 def watched(seats: Mapping[str, str], bounds: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
     """Agents in their seats, inside their bounds, who are told of on stderr when they speak."""
+    from moot.agents.people.human import has_person
     from moot.cli.watch import Watched, narrator
 
-    told = narrator()
-    return {seat: Watched(agent, told) for seat, agent in seated(seats, bounds, config).items()}
+    agents = seated(seats, bounds, config)
+    told = narrator(blind=any(map(has_person, agents.values())))
+    return {seat: Watched(agent, told) for seat, agent in agents.items()}
 
 
 @contextmanager
@@ -178,6 +181,7 @@ def report_both(first: Transcript, second: Transcript, json: bool) -> None:
     from moot.cli.batch import seat_gain
     from moot.complexity.spending import percent
     from moot.protocols.engine.outcomes import Decided
+    from moot.protocols.text import one_line
     from moot.transcripts.display.words import ending, scored
 
     one, two = first.outcome, second.outcome
@@ -191,14 +195,14 @@ def report_both(first: Transcript, second: Transcript, json: bool) -> None:
         for title, each in (("as given", first), ("swapped", second)):
             frame.tell(f"{title}: {ending(each)}")
             for choice, belief in frame.beliefs(each):
-                frame.tell(f"  {percent(belief):>6}  {frame.safe(choice)[:80]}")
+                frame.tell(f"  {percent(belief):>6}  {one_line(choice, 80)}")
             for line in scored(each):
                 frame.tell(f"  {line}")
             frame.tell(f"  moot show {each.path}")
         if effect["mean"] is not None:
             means = zip(effect["mean"], first.question.choices, strict=False)
             frame.tell(
-                "over both seatings: " + ", ".join(f"{percent(p)} {frame.safe(choice)[:40]}" for p, choice in means)
+                "over both seatings: " + ", ".join(f"{percent(p)} {one_line(choice, 40)}" for p, choice in means)
             )
             frame.tell(f"seat a gains {effect['first_seat']:+.3f} over an even share, whatever it defends")
         else:

@@ -7,15 +7,15 @@ Rule of this file: it looks on, and changes nothing of what is played or recorde
 from __future__ import annotations
 
 import inspect
-import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from moot.agents.base import act_of, close_all, describe, start_all
 from moot.agents.identity import Identity, identity
+from moot.agents.people.terminal import Table, drawn, is_terminal
 from moot.cli.frame import say
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.view import Request
@@ -59,9 +59,12 @@ class Watched:
         await close_all([self._agent])
 
 
-def narrator() -> Told:
-    """Tells on stderr who has said what, a line each; nothing when stderr is not a terminal."""
-    if not sys.stderr.isatty():
+def narrator(blind: bool = False) -> Told:
+    """Tells on stderr who has said what, a line each; nothing when stderr is not a terminal.
+
+    blind: tell who has spoken, and not what: whoever sits at the terminal is to be shown that by the protocol alone.
+    """
+    if not is_terminal(error=True):
         return lambda what, request, reply: None
     from moot.protocols.text import one_line
 
@@ -72,7 +75,7 @@ def narrator() -> Told:
             begun[request.step] = time.perf_counter()
             return
         seconds = time.perf_counter() - begun.pop(request.step, time.perf_counter())
-        content = reply.as_public().in_words() if isinstance(reply, Move) else str(reply)
+        content = "" if blind else reply.as_public().in_words() if isinstance(reply, Move) else str(reply)
         say(f"  {request.step:<8} {request.seat:<8} {seconds:6.1f} s  {one_line(str(content), 80)}")
 
     return told
@@ -104,35 +107,24 @@ class Board:
             note = f": {' '.join(problem.split())[:200]}" if problem else ""
             say(f"[{self.counts.total()}/{self.total}] {outcome}  {name}{note}")
 
-    def __rich__(self) -> Any:
-        from rich.table import Table
-        from rich.text import Text
-
+    def table(self) -> Table:
+        """What is drawn."""
         done = self.counts.total()
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(self.counts.items()))
         seconds = time.perf_counter() - self.begun
         left = f", about {seconds / done * (self.total - done):.0f} s left" if done else ""
         head = f"{done} of {self.total} plays ended{' (' + counts + ')' if counts else ''}, {seconds:.0f} s{left}"
-        shown = Table(title=Text(head), title_justify="left", box=None, pad_edge=False)
-        for column in ("play", "moves", "seconds", "now"):
-            shown.add_column(column, justify="right" if column in ("moves", "seconds") else "left", no_wrap=True)
         now = time.perf_counter()
-        for name, (begun, moves, doing) in list(self.under_way.items())[:20]:
-            shown.add_row(Text(name), str(moves), f"{now - begun:.1f}", Text(doing))
+        rows = [[name, str(moves), f"{now - begun:.1f}", doing]
+                for name, (begun, moves, doing) in list(self.under_way.items())[:20]]  # fmt: skip
         if len(self.under_way) > 20:
-            shown.add_row(f"and {len(self.under_way) - 20} more", "", "", "")
-        return shown
+            rows.append([f"and {len(self.under_way) - 20} more", "", "", ""])
+        return Table(head, ("play", ">moves", ">seconds", "now"), rows)
 
 
 @contextmanager
 def board(total: int) -> Iterator[Board]:
     """A board, drawn on stderr while the block runs."""
-    if not sys.stderr.isatty():
-        yield Board(total, live=False)
-        return
-    from rich.console import Console
-    from rich.live import Live
-
-    shown = Board(total, live=True)
-    with Live(shown, console=Console(stderr=True), refresh_per_second=4, transient=True):
+    shown = Board(total, live=is_terminal(error=True))
+    with drawn(shown.table) if shown.live else nullcontext():
         yield shown

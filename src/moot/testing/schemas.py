@@ -44,7 +44,7 @@ class Chooser(Protocol):
         return self.integer(least, most)
 
     def shares(self, least: int, most: float) -> list[float] | None:
-        """Probabilities that sum to 1, for a list of numbers from 0 to 1; None when they are chosen one by one."""
+        """Probabilities that sum to 1, for a list of numbers from 0 to 1, or one each for "1", "2", …; None when they are chosen one by one."""
         return None
 
 
@@ -123,6 +123,8 @@ class _Builder:
 
     def object(self, schema: Schema, deep: int) -> dict[str, Any]:
         required, made = schema.get("required", ()), dict[str, Any]()
+        if (numbered := _numbered(schema)) and (shares := self.choose.shares(len(numbered), len(numbered))) is not None:
+            return dict(zip(numbered, shares, strict=True))
         for name, part in schema.get("properties", {}).items():
             if name in required or (deep <= _DEEP and self.choose.branch((True, False))):
                 try:
@@ -185,6 +187,17 @@ class _Builder:
         if schema.get("format") in FORMATS:
             return FORMATS[schema["format"]]
         return self.choose.text(least, least + 60 if most is None else most)
+
+
+def _numbered(schema: Schema) -> list[str]:
+    """The names of an object's fields where they are "1", "2", … and each a number: probabilities; [] otherwise."""
+    fields = schema.get("properties", {})
+    names = [str(i) for i in range(1, len(fields) + 1)]
+    return (
+        names
+        if len(names) > 1 and list(fields) == names and all(part == {"type": "number"} for part in fields.values())
+        else []
+    )
 
 
 def _without(schema: Schema, key: str) -> dict[str, Any]:

@@ -36,7 +36,8 @@ def questions(draw: st.DrawFn, choices: int | None = None, passage: bool | None 
     """Questions. choices: how many (None: 2 to 4). passage: with one, without, or (None) either."""
     count = draw(st.integers(2, 4)) if choices is None else choices
     wording = st.sampled_from(WORDS[:10]).flatmap(lambda word: st.just(f"Is it {word}?"))
-    named = draw(st.lists(st.text("abcxyz ", min_size=1, max_size=6), min_size=count, max_size=count, unique=True))
+    name = st.text("abcxyz ", min_size=1, max_size=6).map(lambda text: " ".join(text.split()) or "z")
+    named = draw(st.lists(name, min_size=count, max_size=count, unique=True))
     with_passage = draw(st.booleans()) if passage is None else passage
     source = draw(sentences(12)) if with_passage else None
     return Question(draw(wording), tuple(named), passage=source, size=draw(st.integers(1, 50)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any, NoReturn
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -54,6 +55,14 @@ class Case:
         self.seed: int = self.draw(st.integers(0, 99))
         self._moves, self._seats = moves, seats
         self.script = self.fresh()
+
+    def under(self, law: Law) -> Case:
+        """This case for another law: the same question, seed and replies, the latter in a script of its own."""
+        other = copy(self)
+        other.law, other.script = law, self.fresh()
+        other.script.seats = dict(self.script.seats)
+        other.script.replies = {step: list(said) for step, said in self.script.replies.items()}
+        return other
 
     def order(self) -> list[int]:
         """An order of completion."""
@@ -141,38 +150,49 @@ class Law:
         self, protocol: Protocol, *, questions: Questions | None = None, moves: Moves | None = None, examples: int = 50,
         seats: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        among, found = asked(protocol, questions), list[tuple[float, LawBroken]]()
+        examine([self], protocol, questions=questions, moves=moves, examples=examples, seats=seats)
 
-        @settings(
-            max_examples=examples, deadline=None, database=None, suppress_health_check=tuple(HealthCheck),  # pyright: ignore[reportArgumentType]
-            print_blob=False, report_multiple_bugs=False, phases=(Phase.generate, Phase.shrink),
-        )  # fmt: skip
-        @given(data=st.data())
-        def examine(data: st.DataObject) -> None:
-            if found and time.monotonic() > found[0][0] + PATIENCE:
-                raise _Enough
-            question = data.draw(among)
+
+def examine(
+    laws: Sequence[Law], protocol: Protocol, *, questions: Questions | None, moves: Moves | None, examples: int,
+    seats: Mapping[str, Any] | None,
+) -> None:  # fmt: skip
+    """Examine drawn plays under each of the laws. What is said in a play is drawn once and is the same for all of them,
+    as drawing takes longer than playing."""
+    among, found, at = asked(protocol, questions), list[tuple[float, LawBroken]](), laws[0]
+
+    @settings(
+        max_examples=examples, deadline=None, database=None, suppress_health_check=tuple(HealthCheck),  # pyright: ignore[reportArgumentType]
+        print_blob=False, report_multiple_bugs=False, phases=(Phase.generate, Phase.shrink),
+    )  # fmt: skip
+    @given(data=st.data())
+    def examined(data: st.DataObject) -> None:
+        nonlocal at
+        if found and time.monotonic() > found[0][0] + PATIENCE:
+            raise _Enough
+        first = Case(laws[0], protocol, data, data.draw(among), moves or any_moves, seats or {})
+        for at in laws:
             try:
-                self.body(Case(self, protocol, data, question, moves or any_moves, seats or {}))
+                at.body(first if at is laws[0] else first.under(at))
             except LawBroken as error:
                 found.append((time.monotonic(), error))
                 raise
 
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="coroutine .* was never awaited", category=RuntimeWarning)
-                examine()
-        except LawBroken as error:
-            raise LawBroken(error.law, str(error)) from error.__cause__
-        except (_Enough, Flaky) as error:
-            if found and time.monotonic() > found[0][0] + PATIENCE:  # Flaky then speaks of the search that was ended
-                smallest = min((broken for _, broken in found), key=lambda broken: len(str(broken)))
-                raise LawBroken(smallest.law, str(smallest)) from smallest.__cause__
-            again = "it did not do so every time: the protocol looks at something other than its floor"
-            if found:
-                raise LawBroken(self.__name__, f"{found[-1][1]}\n  ({again})") from None
-            raise LawBroken(self.__name__, f"{self} cannot be examined: {shown(protocol)} asks for other moves when it is "
-                            f"given the same ones: {again} ({error})") from None  # fmt: skip
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="coroutine .* was never awaited", category=RuntimeWarning)
+            examined()
+    except LawBroken as error:
+        raise LawBroken(error.law, str(error)) from error.__cause__
+    except (_Enough, Flaky) as error:
+        if found and time.monotonic() > found[0][0] + PATIENCE:  # Flaky then speaks of the search that was ended
+            smallest = min((broken for _, broken in found), key=lambda broken: len(str(broken)))
+            raise LawBroken(smallest.law, str(smallest)) from smallest.__cause__
+        again = "it did not do so every time: the protocol looks at something other than its floor"
+        if found:
+            raise LawBroken(found[-1][1].law, f"{found[-1][1]}\n  ({again})") from None
+        raise LawBroken(at.__name__, f"{at} cannot be examined: {shown(protocol)} asks for other moves when it is "
+                        f"given the same ones: {again} ({error})") from None  # fmt: skip
 
 
 def law(says: str) -> Callable[[Callable[[Case], None]], Law]:

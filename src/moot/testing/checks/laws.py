@@ -25,7 +25,7 @@ from moot.protocols.engine.errors import ProtocolError
 from moot.protocols.engine.outcomes import outcome_adapter
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
-from moot.testing.checks.check import Case, Law, LawBroken, Questions, asked, law
+from moot.testing.checks.check import MOST, Case, Law, LawBroken, Questions, examine, law
 from moot.testing.checks.impure import Watch
 from moot.testing.checks.laws_of_sight import (
     blind,
@@ -124,8 +124,7 @@ def order_free(case: Case) -> None:
     """Stepped by hand in two drawn orders, and with async agents that answer in a drawn order on a real event loop."""
     first = case.play()
     order = case.order()
-    reverse = [5 - turn for turn in order] or [5, 4, 3, 2, 1]
-    for other in (order, reverse):
+    for other in (order, [-1] * MOST):  # and whichever was asked last is answered first
         case.same(first.bodies, case.play(other).bodies, "with its calls answered in another order")
     case.alike(first, case.attempt(_live, case, order), "with async agents answering in another order")
 
@@ -277,9 +276,7 @@ def check_protocol(
     Raises LawBroken with the law, the protocol and the smallest play found that breaks it; UsageError when no question
     fits or a kind of move cannot be made.
     """
-    among = asked(protocol, questions)
-    for each in LAWS.values():
-        each(protocol, questions=among, moves=moves, examples=examples, seats=seats)
+    examine(list(LAWS.values()), protocol, questions=questions, moves=moves, examples=examples, seats=seats)
 
 
 __all__ = [

@@ -20,7 +20,19 @@ Body = dict[str, Any]
 RetryAfter = float | timedelta | datetime
 Garbage = Literal["json", "type", "html", "bytes"]
 FaultKind = Literal[
-    "status", "hang", "slow", "cut_off", "garbage", "empty", "huge", "malformed", "length", "no_usage", "no_choices"
+    "status",
+    "hang",
+    "slow",
+    "cut_off",
+    "garbage",
+    "empty",
+    "huge",
+    "malformed",
+    "length",
+    "no_usage",
+    "no_choices",
+    "inside",
+    "choice",
 ]
 
 
@@ -87,6 +99,16 @@ class Fault:
         return cls("status", status, message, kind, retry_after=retry_after)
 
     @classmethod
+    def inside(cls, status: int, message: str = "scripted fault") -> Fault:
+        """200, with an error of that code in place of the choices, as routers answer for a provider that failed."""
+        return cls("inside", status, message, code=str(status))
+
+    @classmethod
+    def choice(cls, status: int, message: str = "scripted fault") -> Fault:
+        """200, with half of the answer in a choice that ended in an error of that code."""
+        return cls("choice", status, message, code=str(status))
+
+    @classmethod
     def slow(cls, seconds: float) -> Fault:
         """The right answer, `seconds` late."""
         return cls("slow", seconds=seconds)
@@ -120,6 +142,8 @@ class Fault:
                 return named[status]() if status in named and after is None else cls.http(status, retry_after=after)
             if name == "slow":
                 return cls.slow(float(value))
+            if name in ("inside", "choice"):
+                return cls.inside(int(value)) if name == "inside" else cls.choice(int(value))
             if name == "huge" and value:
                 return cls.huge(int(value))
             if name == "garbage" and value in get_args(Garbage):
@@ -129,7 +153,8 @@ class Fault:
                 return made
         raise UsageError(
             f"{text!r} is no fault; give a status (429, 429:2.5, 500), hang, slow:SECONDS, cut_off, garbage[:json|type|"
-            "html|bytes], empty, huge[:CHARACTERS], malformed, length, no_usage, no_choices or no_schema"
+            "html|bytes], empty, huge[:CHARACTERS], malformed, length, no_usage, no_choices, inside:STATUS, "
+            "choice:STATUS or no_schema"
         )
 
     def headers(self) -> dict[str, str]:

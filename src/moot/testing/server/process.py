@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from moot.agents.people.terminal import guard, show
 from moot.protocols.engine.errors import UsageError
 from moot.testing.server.faults import Fault, Rule, rate
 from moot.testing.server.server import MockOpenAI
@@ -36,7 +37,7 @@ async def _serve(listener: OnUvicorn, on: socket.socket, exit_with_parent: bool)
 
     watch = loop.create_task(orphaned()) if exit_with_parent else None
     async with listening(listener, on) as url:
-        print(url, flush=True)
+        show(url)
         await stop.wait()
     if watch is not None:
         watch.cancel()
@@ -52,6 +53,7 @@ def _fault(text: str, seed: int) -> Rule:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server until SIGINT or SIGTERM; the first line of output is its base URL. Returns the exit status."""
+    guard()
     about = "A mock OpenAI-compatible server."
     parser = argparse.ArgumentParser(prog="python -m moot.testing.server.process", description=about)
     add = parser.add_argument
@@ -71,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                           keep_calls=False)  # fmt: skip
         asyncio.run(_serve(OnUvicorn(mock), bound(options.port), options.exit_with_parent))
     except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
+        show(f"error: {error}", error=True, line=True)
         return 2
     return 0
 

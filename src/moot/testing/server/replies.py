@@ -124,7 +124,7 @@ def fill(schema: Any, draw: Draw) -> Any:
 
 
 _TAG = re.compile(
-    r"<(speech|argument|verdict|answer|ask|stop|text|probabilities|choice|quote|reasons?|to|end)>(?:(.*?)</\1>)?",
+    r"<(speech|argument|verdict|answer|ask|stop|text|probabilities|choice|quote|reasons?|to|end)>(?:(.{0,4000}?)</\1>)?",
     re.DOTALL,
 )
 

@@ -263,6 +263,9 @@ class MockOpenAI:
 
     def _completion(self, body: Body, said: list[Reply], fault: Fault) -> Answer:
         kind, choices, completion = fault.kind, list[Body](), 0
+        error = {"code": fault.status, "message": fault.message}
+        if kind == "inside":
+            return json_answer({"error": error})
         limit = body.get("max_completion_tokens") or body.get("max_tokens")
         for index, reply in enumerate(said):
             text, finish = reply.text, reply.finish_reason
@@ -278,6 +281,9 @@ class MockOpenAI:
             message = {"role": "assistant", "content": text, "refusal": reply.refusal}
             logprobs = self._logprobs(body, reply, text)
             choices.append({"index": index, "message": message, "finish_reason": finish, "logprobs": logprobs})
+            if kind == "choice":
+                message["content"] = text[: len(text) // 2]
+                choices[-1] |= {"finish_reason": "error", "error": error}
         made: Body = {"id": f"chatcmpl-{os.urandom(6).hex()}", "object": "chat.completion", "created": int(time.time())}
         made |= {"model": body["model"], "choices": [] if kind == "no_choices" else choices}
         usage = self._usage(body, completion) if said[0].usage == "counted" else said[0].usage

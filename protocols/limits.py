@@ -35,7 +35,7 @@ class Parameter(BaseModel):
 class Limit(Parameter):
     """At most so many characters, words or tokens: give one of the three. A text over it is rejected, or clipped.
 
-    Words are counted by `moot.protocols.text.words`: neither hyphens, nor invisible characters, nor a script without spaces
+    Words are counted by `moot.protocols.words.words`: neither hyphens, nor invisible characters, nor a script without spaces
     hide any. Tokens are counted by the tokenizer that is passed in; without one, by the
     bytes of the text in UTF-8, an upper bound for byte-level vocabularies (each token covers at least one byte), so
     that a text which passes here passes there. English is then held to about a quarter of the tokens it may have.

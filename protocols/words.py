@@ -73,7 +73,7 @@ def first_words(text: str, most: int) -> str:
         if count > left:
             if not end:  # inside the first word, as not even that one fits, but inside no tag
                 end = start + left * LONGEST
-                end = next((tag.start() for tag in TAG.finditer(text) if tag.start() < end < tag.end()), end)
+                return text[: next((tag.start() for tag in TAG.finditer(text) if tag.start() < end < tag.end()), end)]
             break
         end, left = stop, left - count
     else:

@@ -109,7 +109,9 @@ SCRIPTS = st.text(
 
 
 TAGGED = st.lists(st.sampled_from(["<quote>", "</quote>", "<v_quote>", "a", "-", " "]), max_size=20).map("".join)
-SIGNS = st.integers(33, 99).map(lambda count: f"<v_quote></quote>{'.' * count}")  # a first word that is too long, of signs alone
+SIGNS = st.integers(33, 99).map(
+    lambda count: f"<v_quote></quote>{'.' * count}"
+)  # a first word that is too long, of signs alone
 
 
 @given(st.one_of(SCRIPTS, TAGGED, SIGNS, st.text(max_size=80)), st.integers(1, 9))

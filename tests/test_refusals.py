@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from agent_kit import completion, request_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from players import QUESTION, speak
+from players import QUESTION, everywhere, speak
 from trio.testing import MockClock
 
 import moot
@@ -256,3 +257,21 @@ def test_refusals_of_the_rate_and_of_the_key_are_told_apart() -> None:
     assert "no key, or not a good one: bad key" in str(error)
     error, _, _ = timed(model(lambda i: (403, {}, {"error": "flagged"})))
     assert "it is not allowed: flagged" in str(error)
+
+
+@pytest.mark.parametrize("kind", [asyncio.CancelledError, SystemExit, GeneratorExit])
+def test_what_a_client_lets_out_is_a_failed_attempt_of_its_step(kind: type[BaseException]) -> None:
+    calls = []
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        calls.append(request)
+        raise kind
+
+    client = httpx2.AsyncClient(transport=httpx2.MockTransport(handle))
+    judge = moot.LM("m", base_url="http://mock/v1", http_client=client)
+    debate = moot.Debate(rounds=1)
+    transcript = moot.run(debate, QUESTION, everywhere(debate, speak, judge=judge))
+    noted = [event["error"] for event in transcript.events() if event["event"] == "attempted"]
+    assert noted == [f"it let out {kind.__name__}"] and len(calls) == 1
+    assert isinstance(transcript.outcome, moot.Errored) and kind.__name__ in transcript.outcome.cause
+    assert transcript.outcome.step == "1" and transcript.ledger.total("attempts") == 1

@@ -5,7 +5,6 @@ or did not work on it."""
 
 from __future__ import annotations
 
-import copy
 import os
 import re
 import time
@@ -19,12 +18,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import anyio
 from anyio.lowlevel import RunVar
 
+from moot.agents.failing import cancellations, cancelled
 from moot.agents.models import wire
 from moot.agents.models.attempts import TEXT_KEPT, Attempt, Call, Refused
 from moot.agents.models.cache import Cache, key_of
 from moot.agents.models.limiter import Limiter
 from moot.agents.models.refusals import WORDS, Refusal, refusal_in, refusal_of
-from moot.agents.models.secrets import Secrets, checked_key, shown_url
+from moot.agents.models.secrets import CopiedWhole, Secrets, checked_key, shown_url
 from moot.agents.models.transport import Answer, client_for, connection_errors, in_process, post, unsent
 from moot.agents.models.usage import NOTHING, Prices, Usage, usage_of
 from moot.agents.models.wire import Completion
@@ -35,9 +35,8 @@ if TYPE_CHECKING:
     import httpx2
 
 FORBID_REMOTE = "MOOT_FORBID_REMOTE"  # set to 1, a call to any host but this machine is an error: for tests
-RETRIES = (
-    9  # without a word from the endpoint they wait more than two minutes in all: a window of one minute is outlasted
-)
+RETRIES = 9
+"""Without a word from the endpoint they wait more than two minutes in all, which outlasts a window of one minute."""
 HANGS = 1  # calls that ran out of time and are made again; each has cost a whole timeout already
 AGAIN = {"failed": 6, "unreached": 4}  # retries after failures that no limit on the rate explains: some 30 s, some 8 s
 T = TypeVar("T")
@@ -55,7 +54,7 @@ class _Shared:
 _shared: RunVar[dict[Any, _Shared]] = RunVar("moot_endpoints")
 
 
-class Endpoint:
+class Endpoint(CopiedWhole):
     """A place that answers chat completions.
 
     base_url: for instance "http://127.0.0.1:8080/v1"; a query stays with it. api_key: sent as a bearer token; never
@@ -86,14 +85,6 @@ class Endpoint:
         if self.http_client is not None:
             raise UsageError(f"endpoint {self.base_url}: an http_client cannot be pickled; make the model without one")
         return {**self.__dict__, "_url": self.base_url}
-
-    def __copy__(self) -> Endpoint:
-        made = object.__new__(type(self))
-        made.__dict__.update(self.__dict__)
-        return made
-
-    def __deepcopy__(self, memo: Any) -> Endpoint:
-        return copy.copy(self)
 
     def _share(self) -> _Shared:
         try:
@@ -216,8 +207,8 @@ class Endpoint:
             failure = _Failure(
                 f"{self.base_url} could not be called: {type(error).__name__}: {self._shown(str(error))}", "final"
             )
-        except BaseException:
-            attempt.note(error="cancelled")
+        except BaseException as error:
+            attempt.note(error="cancelled" if cancelled() or cancellations() else f"it let out {type(error).__name__}")
             raise
         finally:
             # before the place is free: whoever waits for it must find the limit lowered and the pause begun

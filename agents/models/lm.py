@@ -5,7 +5,6 @@ Rule of this file: it is about calling. What is said to a model and how its answ
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -19,7 +18,7 @@ from moot.agents.models.cache import Cache
 from moot.agents.models.capabilities import FORMAT, Capabilities, Change, no_logprobs, unformed
 from moot.agents.models.endpoint import RETRIES, Endpoint
 from moot.agents.models.refusals import Refusal
-from moot.agents.models.secrets import shown, without_secrets
+from moot.agents.models.secrets import CopiedWhole, shown, without_secrets
 from moot.agents.models.usage import Prices
 from moot.agents.models.wire import Completion, checked_url
 from moot.agents.prompts import VERSION, Templates
@@ -40,7 +39,7 @@ Messages = list[dict[str, str]]
 T = TypeVar("T")
 
 
-class LM:
+class LM(CopiedWhole):
     """An agent that asks a model for its moves.
 
     model: its name at the endpoint. base_url, api_key (or api_key_env, the variable that holds it): where it is; without
@@ -125,14 +124,6 @@ class LM:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_takes": None, "extra_body": shown(self.extra_body)}
 
-    def __copy__(self) -> LM:
-        made = object.__new__(type(self))
-        made.__dict__.update(self.__dict__)
-        return made
-
-    def __deepcopy__(self, memo: Any) -> LM:
-        return copy.copy(self)
-
     async def ready(self) -> Endpoint:
         """The endpoint, once it can be called."""
         return self.endpoint
@@ -215,11 +206,8 @@ class LM:
                     raise UnreadableAnswer(why, error.text, final=True) from None
                 first = False
                 if wanted is not None and self.structured == "auto" and unformed(said):
-                    unheeded, tagged, wanted = (
-                        True,
-                        True,
-                        None,
-                    )  # prose where JSON was asked for: perhaps it takes no schema
+                    unheeded = tagged = True  # prose where JSON was asked for: perhaps it takes no schema
+                    wanted = None
                 messages = repair_messages(messages, error, request, templates=self.templates, tagged=tagged, form=form)
 
     async def complete(

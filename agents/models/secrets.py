@@ -8,7 +8,7 @@ import os
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from weakref import WeakSet
 
@@ -78,6 +78,18 @@ def checked_key(key: str | None, source: str) -> str | None:
         return key
     what = f"a {'line feed' if bad == chr(10) else f'character U+{ord(bad):04X}'}" if bad else "white space around it"
     raise UsageError(f"{source} holds {what}, which no key has and no header can carry; copy the key again")
+
+
+class CopiedWhole:
+    """What has secrets, and leaves them out of a pickle only: a copy in the same process is made of the very same parts."""
+
+    def __copy__(self) -> Self:
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self.__copy__()
 
 
 class Secrets:

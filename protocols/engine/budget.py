@@ -11,7 +11,7 @@ Rule of this file: it counts and refuses, and knows nothing of views, moves or p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from moot.protocols.engine.errors import BudgetExceeded, UsageError
 
@@ -104,29 +104,25 @@ class Meter:
         self.held[measure] = self.held.get(measure, 0) - held
         self.charge(measure, amount)
 
-    @contextmanager
-    def calling(self) -> Iterator[None]:
+    def calling(self) -> AbstractContextManager[None]:
         """A call to a provider. The time of a request with several calls stands only while all of them wait."""
-        self._calls += 1
-        self._tell()
-        try:
-            yield
-        finally:
-            self._calls -= 1
-            self._tell()
+        return self._during(calls=1)
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """A wait that a provider ordered, or for a place among the calls to it: no time of the seat's."""
+        return self._during(waits=1)
 
     @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """A wait that a provider ordered, or for a place among the calls to it: no time of the seat's."""
-        self._waits += 1
-        self._tell()
+    def _during(self, calls: int = 0, waits: int = 0) -> Iterator[None]:
+        self._count(calls, waits)
         try:
             yield
         finally:
-            self._waits -= 1
-            self._tell()
+            self._count(-calls, -waits)
 
-    def _tell(self) -> None:
+    def _count(self, calls: int, waits: int) -> None:
+        self._calls += calls
+        self._waits += waits
         stands = self._waits > 0 and self._waits >= self._calls
         if stands != self._stands:
             self._stands = stands

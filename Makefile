@@ -50,8 +50,12 @@ test-all: $(VENV)/.dev ## the tests, the long ones too
 mutants: $(VENV)/.dev ## do the tests notice faults? seeded mutants of the modules that matter most
 	$(BIN)/python .ci/mutants.py
 
-bench: $(VENV)/.dev ## the benchmarks, as a table
-	$(BIN)/python -m benchmarks.run
+bench: $(VENV)/.dev ## the benchmarks, as a table; with BASE=COMMIT this tree against that version
+ifdef BASE
+	$(BIN)/python -m benchmarks.compare --rounds $(or $(ROUNDS),5) -- '$(BASE)' $(ROWS)
+else
+	$(BIN)/python -m benchmarks.run $(ROWS)
+endif
 
 lint: $(VENV)/.dev ## ruff, mypy, pyright, and the order of the parts
 	$(BIN)/ruff check .

@@ -44,6 +44,7 @@ TABLE = {
     "src/moot/testing/checks/check.py": _LAWS,
     "src/moot/testing/checks/laws.py": _LAWS,
     "src/moot/testing/checks/laws_of_sight.py": _LAWS,
+    "src/moot/testing/checks/laws_of_search.py": _LAWS,
     "agents/prompts/forms.py": "test_forms test_render",
     "agents/prompts/reading.py": "test_answers test_forms -k not(proportion)",
     "agents/models/wire.py": "test_wire",
@@ -51,6 +52,7 @@ TABLE = {
     "transcripts/replay.py": "test_replay test_version1 test_history",
     "transcripts/seal.py": "test_seal -k not(damage)",
     "transcripts/sealed.py": "test_seal",
+    "transcripts/truth.py": "test_truth test_format",
 }
 """A module and the tests that are to protect it, fast ones first."""
 
@@ -58,7 +60,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LIBRARIES = "hypothesis.strategies _hypothesis_pytestplugin anyio.pytest_plugin pydantic networkx numpy trio".split()
 OPTIONS = "-x -q --no-header --tb=line --assert=plain -W ignore -p no:cacheprovider -p anyio.pytest_plugin -p _hypothesis_pytestplugin"
 KILLED, SURVIVED, EQUIVALENT = "killed", "survived", "equivalent"
-MEMORY = 6 << 30
+MEMORY = 2 << 30
 LONGEST = 900.0
 """Seconds for tests of which nobody knows yet how long they take."""
 ENOUGH = 0.9

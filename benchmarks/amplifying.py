@@ -14,6 +14,7 @@ from moot.play.run import run
 from moot.protocols.amplification.amplification import Amplification
 from moot.tasks.machines.tableau import Tableau
 from moot.tasks.programs.programs import Overseer
+from moot.transcripts.transcript import Transcript
 
 STEPS = 200
 
@@ -51,14 +52,15 @@ def rows() -> Iterator[Row]:
 
     with tempfile.TemporaryDirectory() as folder:
         files = iter(range(10**6))
+        last: list[Transcript] = []
 
         def through() -> None:
             path = Path(folder) / f"{next(files)}.jsonl"
-            run(protocol, largest, {"overseer": Overseer(task)}, out=path)
+            last[:] = [run(protocol, largest, {"overseer": Overseer(task)}, out=path)]
 
-        outcome = run(protocol, largest, {"overseer": Overseer(task)}).outcome
-        assert outcome is not None and outcome.kind == "decided", outcome
         bare, recorded = best(lambda: direct(task, question.data, question.text), through, repeats=3)
+        outcome = last[0].outcome
+        assert outcome is not None and outcome.kind == "decided", outcome
     yield Row(
         "tableau through HCH against memoised recursion on the same rule", recorded / bare, 40, "×",
         f"{unique:,} unique questions at t = {STEPS}; {recorded:.2f} s recorded, {bare:.3f} s bare",

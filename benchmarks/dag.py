@@ -35,7 +35,7 @@ def rows() -> Iterator[Row]:
     for name, code in (("a sum of 500,000, by its rule", _RULE), ("a chain of a million, top down", _PLAY)):
         script = _MEMORY.replace("{code}", code).replace("{tree}", "999_999")
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-        yield Row("peak memory a question", float(done.stdout), 1024, "bytes", f"{name}: 999,999 questions")
+        yield Row(f"peak memory a question, {name}", float(done.stdout), 1024, "bytes", "999,999 questions")
 
     import networkx as nx
 

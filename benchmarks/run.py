@@ -18,6 +18,7 @@ FAMILIES = (
     "amplifying",
     "dag",
     "doubly",
+    "market",
     "mnist",
     "sweeps",
     "calls",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from moot.complexity.play import Play
-from moot.complexity.rules import Circle, Ruled, evaluate
+from moot.complexity.rules import Circle, Ruled, evaluate, looker
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.registry import find
 from moot.protocols.market.moves import Citation, Statement
@@ -61,16 +61,45 @@ def circle_of(transcript: Play, task: Ruled) -> tuple[str, ...]:
 
 
 def groundless(transcript: Play, task: Ruled | None = None) -> str | None:
-    """Why what the statements of a play cite is no ground for a guarantee; None when it is, or nothing was cited.
+    """Why what the statements of a play cite, or the market's price where that stands, is no ground for a guarantee; None
+    when it is, or the judge relied on neither.
 
     task: whose rule says what rests on what; without it, the task that made the question, as the transcript names it.
     """
-    if not any(cite.verified for _, cite in citations(transcript)):
+    stands = any(step.move.get("kind") == "stands" for step in transcript.steps())
+    if not stands and not any(cite.verified for _, cite in citations(transcript)):
         return None
     name = transcript.started["meta"].get("task")
     if task is None and isinstance(name, str):
         task = find("task", name)()
     if task is None:
-        return "nobody knows whether the cited answers rest on themselves: no task with a rule is known for them"
+        what, them = (
+            ("price that stands rests on itself", "it") if stands else ("cited answers rest on themselves", "them")
+        )
+        return f"nobody knows whether the {what}: no task with a rule is known for {them}"
     circle = () if task.well_founded else circle_of(transcript, task)
-    return "citations wait for each other: " + " -> ".join([*circle, circle[0]]) if circle else None
+    if circle:
+        return f"{'questions' if stands else 'citations'} wait for each other: " + " -> ".join([*circle, circle[0]])
+    return uncitable(transcript, task) if stands else None
+
+
+def uncitable(transcript: Play, task: Ruled) -> str | None:
+    """Why no statement could have moved the judge by the rule of `task`, where the price stands: the rule asks more than may be
+    cited. None where it does not, or nobody knows, as where a rule opens pointers."""
+    question, truth = transcript.question, getattr(task, "truth", None)
+    most = getattr(transcript.protocol, "citations", None)
+    if truth is None or most is None:
+        return None
+    cited: set[str] = set()
+    try:
+        rule = task.rule(question.text, looker(question.data))
+        step = next(rule)
+        while not isinstance(step, str):
+            cited |= set(step)
+            if len(cited) > most:
+                asks = f"the rule of task {task.name} asks {len(cited)} questions or more for this one"
+                return f"the price stands, and {asks}, of which a statement may cite {most}"
+            step = rule.send(tuple(truth(question.data, part) for part in step))
+    except (StopIteration, UsageError, Illegal, ValueError, LookupError, TypeError):
+        pass
+    return None

@@ -13,7 +13,7 @@ from moot.complexity.play import ROOT, reads_in, scope_of
 from moot.complexity.questions import QuestionGraph
 from moot.complexity.spending import Ledger, Questions, Size, Spending
 from moot.protocols.engine.moves import Move, move_class
-from moot.protocols.engine.recorded import import_moves_of, recorded_move
+from moot.protocols.recorded import import_moves_of, recorded_move
 
 _USAGE = ("prompt_tokens", "completion_tokens", "cached_tokens", "cost")
 
@@ -55,6 +55,8 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
             spending.recorded += bool(meta.get("recorded"))
             spending.rejected += name == "rejected"
             _read(spending, event, bounds)
+            if (computed := (meta.get("spent") or {}).get("computes")) is not None:
+                spending.computes = (spending.computes or 0) + computed
             seconds = meta.get("seconds", 0.0)
             spending.seconds += seconds
             spending.longest = max(spending.longest, seconds)

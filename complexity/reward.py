@@ -3,6 +3,8 @@ Rule: it scores verdicts by the truth; what debaters are paid is their protocol'
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from moot.complexity.play import Play
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.scoring import ScoringRule
@@ -13,6 +15,23 @@ def continues(transcript: Play) -> int:
     roles = transcript.started["roles"]
     verdicts = [s for s in transcript.steps() if roles.get(s.seat) == "judge" and s.move.get("kind") == "verdict"]
     return sum(not step.move.get("end") for step in verdicts[:-1])
+
+
+def answers_of(transcript: Play) -> dict[str, tuple[float, ...]]:
+    """What was answered, by seat: the judge's belief, where the play was decided, and the protocol's other answers."""
+    protocol, outcome = transcript.protocol, transcript.outcome
+    found = dict(protocol.other_answers(transcript.steps()))
+    if isinstance(outcome, Decided):
+        roles = transcript.started["roles"]
+        judge = next((seat for seat, role in roles.items() if role == protocol.judge), protocol.judge)
+        found = {judge: outcome.verdict.probabilities, **found}
+    return found
+
+
+def leader(probabilities: Sequence[float]) -> int | None:
+    """The index of the most probable choice; None when two or more share the first place, or there is none."""
+    best = max(probabilities, default=None)
+    return None if best is None or probabilities.count(best) > 1 else probabilities.index(best)
 
 
 def judge_reward(transcript: Play) -> float | None:

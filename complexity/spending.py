@@ -18,7 +18,7 @@ class Spending(BaseModel):
     calls: accepted and rejected answers. recorded: how many of them came from an earlier recording, at no cost.
     attempts: requests sent to an endpoint, failures included. lost: calls in flight when the process was killed, of
     unknown cost. reads: in the question's unit; None where nobody counted; reads_per_call: the most for one call. queries:
-    charged by the protocol. seconds: waiting for answers, summed; longest: the longest single wait. cost: in the currency
+    charged by the protocol. computes: steps of computing, as a program reports them; None where none does. seconds: waiting for answers, summed; longest: the longest single wait. cost: in the currency
     of the prices that were given.
     """
 
@@ -38,6 +38,7 @@ class Spending(BaseModel):
     reads: int | None = 0
     reads_per_call: int | None = 0
     queries: int = 0
+    computes: int | None = None
 
 
 class Size(BaseModel):

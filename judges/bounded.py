@@ -5,12 +5,14 @@ Rule of this file: it declares budgets; who spends what is counted by the engine
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from moot.agents.base import Wrapper, act_of, describe
 from moot.agents.identity import composed
 from moot.agents.kinds import Held, JudgeKind, Profile
+from moot.agents.policy import Shares, distribution_of
 from moot.agents.spec import seatable
 from moot.complexity.polynomial import Polynomial
 from moot.protocols.engine.errors import UsageError
@@ -22,7 +24,8 @@ class Bound:
 
     reads: in the question's unit, each statement and cell that is opened; reads_per_call: for one call, which must stay
     polynomial where a play makes more calls than that (amplification). queries: what the protocol charges as such. calls:
-    answers, rejected ones included. tokens: of prompts and answers. seconds: waiting for the answers.
+    answers, rejected ones included. tokens: of prompts and answers. seconds: waiting for the answers. computes: steps of
+    computing, which a program counts itself, `request.budget.charge("computes", 1)`.
     """
 
     def __init__(self, seconds: float | None = None, **measures: str | int) -> None:
@@ -51,9 +54,16 @@ class Bounded(Wrapper):
     def __init__(
         self, agent: Any, *, reads: str | int | None = None, reads_per_call: str | int | None = None,
         queries: str | int | None = None, calls: str | int | None = None, tokens: str | int | None = None,
-        seconds: float | None = None,
+        computes: str | int | None = None, seconds: float | None = None,
     ) -> None:  # fmt: skip
-        given = {"reads": reads, "reads_per_call": reads_per_call, "queries": queries, "calls": calls, "tokens": tokens}
+        given = {
+            "reads": reads,
+            "reads_per_call": reads_per_call,
+            "queries": queries,
+            "calls": calls,
+            "tokens": tokens,
+            "computes": computes,
+        }
         self.agent = seatable(agent)
         self.held = (self.agent,)
         self.bound = Bound(seconds, **{name: value for name, value in given.items() if value is not None})
@@ -61,6 +71,13 @@ class Bounded(Wrapper):
 
     def act(self, request: Request) -> Any:
         return self._act(request)
+
+    @property
+    def distribution(self) -> Callable[[Request], Shares]:
+        """What the agent inside draws from, where it is a Policy."""
+        if (stated := distribution_of(self.agent)) is None:
+            raise AttributeError(f"{self.agent!r} states no distribution of its moves")
+        return stated
 
     def identity(self) -> dict[str, Any] | None:
         return composed(self.agent, agent="bounded", bound=self.bound.describe())
@@ -79,6 +96,7 @@ class BoundedKind(JudgeKind):
     queries: str | int | None = None
     calls: str | int | None = None
     tokens: str | int | None = None
+    computes: str | int | None = None
     seconds: float | None = None
 
     def make(self) -> Bounded:

@@ -5,6 +5,7 @@ Rule of this file: it combines verdicts, and gives none of its own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from statistics import median
 from typing import Any, ClassVar, Literal
@@ -16,8 +17,9 @@ from moot.agents.identity import composed
 from moot.agents.kinds import Held, JudgeKind
 from moot.agents.spec import seatable
 from moot.protocols.engine.errors import AgentError, UsageError, first_problem
-from moot.protocols.engine.moves import Verdict
+from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.view import Request
+from moot.protocols.market.moves import Stands
 
 Rule = Literal["mean", "median", "vote"]
 
@@ -27,7 +29,8 @@ class Panel(Wrapper):
 
     mean: of the probabilities. median: per choice, then renormalised. vote: each judge gives its most probable choice
     one vote, shared equally among ties. Any member that fails fails the panel: a missing verdict is not a vote.
-    Members may only be asked for verdicts. Raises UsageError without members.
+    Members may only be asked for verdicts, and whether a price stands: it does when more than half of them say so, and
+    otherwise those decide whom something moved. Raises UsageError without members.
     """
 
     def __init__(self, *members: Any, rule: Rule = "mean") -> None:
@@ -38,21 +41,24 @@ class Panel(Wrapper):
         self.rule = rule
         self.held = self.members = tuple(map(seatable, members))
 
-    async def act(self, request: Request) -> Verdict:
+    async def act(self, request: Request) -> Move:
         if Verdict not in request.kinds:
             raise AgentError(f"step {request.step}: a panel gives verdicts; it was asked for {request.kinds}")
-        verdicts: list[Verdict | None] = [None] * len(self.members)
+        verdicts: list[Verdict | Stands | None] = [None] * len(self.members)
 
         async def one(index: int) -> None:
             reply = await reply_of(act_of(self.members[index]), request)
             try:
-                verdicts[index] = reply if isinstance(reply, Verdict) else Verdict.model_validate(reply)
+                verdicts[index] = _said(reply, Stands in request.kinds)
             except ValidationError as error:
                 problem = first_problem(error, "it")
                 raise AgentError(f"step {request.step}: member {index + 1} gave no verdict: {problem}") from None
 
         await together([partial(one, index) for index in range(len(self.members))])
-        given = [verdict for verdict in verdicts if verdict is not None]
+        unmoved = [said for said in verdicts if isinstance(said, Stands)]
+        if len(unmoved) * 2 > len(verdicts):
+            return Stands(text="\n\n".join(said.text for said in unmoved if said.text))
+        given = [verdict for verdict in verdicts if isinstance(verdict, Verdict)]
         if len({len(verdict.probabilities) for verdict in given}) != 1:
             raise AgentError(f"step {request.step}: the panel's verdicts are over different numbers of choices")
         words = "\n\n".join(f"[{index + 1}] {verdict.text}" for index, verdict in enumerate(given) if verdict.text)
@@ -64,6 +70,14 @@ class Panel(Wrapper):
 
     def describe(self) -> dict[str, Any]:
         return {"agent": "panel", "rule": self.rule, "members": [describe(member) for member in self.members]}
+
+
+def _said(reply: Any, may_stand: bool) -> Verdict | Stands:
+    """What a member said, as a move. Raises ValidationError when it is none of these."""
+    kind = reply.get("kind") if isinstance(reply, Mapping) else None
+    if may_stand and (isinstance(reply, Stands) or kind == "stands"):
+        return Stands.model_validate(reply)
+    return reply if isinstance(reply, Verdict) else Verdict.model_validate(reply)
 
 
 def combined(verdicts: list[Verdict], rule: str) -> tuple[float, ...]:

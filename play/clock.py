@@ -12,10 +12,10 @@ import anyio
 
 class Clock:
     """The time that a seat takes to answer one request. It stands while a provider has the call wait, and a deadline that
-    hangs on it moves along."""
+    hangs on it moves along. before: what the call itself took, before there was anything to await."""
 
-    def __init__(self) -> None:
-        self.waited = 0.0
+    def __init__(self, before: float = 0.0) -> None:
+        self.before, self.waited = before, 0.0
         self.scope: anyio.CancelScope | None = None
         self._begun = time.perf_counter()
         self._stood: float | None = None
@@ -36,4 +36,4 @@ class Clock:
     def seconds(self) -> float:
         """What was taken so far, without what was waited."""
         now = time.perf_counter() if self._stood is None else self._stood
-        return max(0.0, now - self._begun - self.waited)  # differences are rounded
+        return self.before + max(0.0, now - self._begun - self.waited)  # differences are rounded

@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
-import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import closing
+from collections.abc import Awaitable, Mapping
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
@@ -28,26 +27,33 @@ from moot.agents.identity import fingerprints, protocol_fingerprint
 from moot.agents.people.terminal import warn
 from moot.agents.prompts.values import UnreadableAnswer
 from moot.play.clock import Clock
+from moot.play.note import noting
 from moot.protocols.engine import __version__
 from moot.protocols.engine.base import Protocol, record_of
-from moot.protocols.engine.errors import BudgetExceeded, MootError, ReplayDivergence, UsageError, said
+from moot.protocols.engine.budget import Meter
+from moot.protocols.engine.errors import (
+    BudgetExceeded,
+    CostError,
+    MootError,
+    ReplayDivergence,
+    TranscriptError,
+    UsageError,
+    said,
+)
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Errored
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.replies import as_data, printable
-from moot.protocols.engine.view import Request
-from moot.transcripts.events import FORMAT, PLAYED, VERSION, EventLog
+from moot.protocols.engine.replies import printable
+from moot.transcripts.events import FORMAT, VERSION, EventLog
 from moot.transcripts.store import Fsync, Writer
 from moot.transcripts.transcript import Transcript
-from moot.transcripts.truth import sealed
-from moot.transcripts.wellformed import noted
+from moot.transcripts.truth import Sealed, recorded, sealed
 
 if TYPE_CHECKING:
     from moot.transcripts.replay import Recording
 
-_Begun = tuple[str, Request, Awaitable[Any]]  # a step whose agent was called, and its reply, which is awaited
-_OWN = ("event", "step", "seat", "meta", "chain")  # fields of an event that an agent's note cannot set
+_Begun = tuple[str, Meter, float, Awaitable[Any]]  # a step, its call's meter and time, and the reply that is awaited
 _SHARE = 0.02  # seconds that agents which never wait may keep the loop
 
 
@@ -160,17 +166,18 @@ class Driver:
         while step in game.open:
             if self.recording is not None and self._again(step):
                 continue
-            request = game.request(step, self._note(step))
-            act = self.acts.get(request.seat)
+            seat = game.open[step].ask.seat
+            request = game.request(step, noting(step, seat, game.roles, self.log.event, now))
+            meter, act = game.meter(step), self.acts.get(seat)
             if act is None:
                 path = getattr(self.log.write, "path", None)
                 kept = f", and {path} holds the {self.log.count} events until then" if path is not None else ""
                 raise UsageError(
-                    f"step {step}: nobody sits at {request.seat!r} ({request.role}) to answer what is not in the "
-                    f"recording{kept}; seat somebody at {request.seat!r}"
+                    f"step {step}: nobody sits at {seat!r} ({request.role}) to answer what is not in the "
+                    f"recording{kept}; seat somebody at {seat!r}"
                 )
             account = game.account(step)
-            begun = time.perf_counter() if account is not None else 0.0
+            begun = time.perf_counter()
             try:
                 if account is not None:
                     account.check("calls", 1)
@@ -179,25 +186,27 @@ class Driver:
             except BaseException as error:
                 if interrupts(error):
                     raise contained(error) from None
-                self._failed(step, error, request)
+                self._failed(step, error, seat, meter)
                 return None
+            taken = time.perf_counter() - begun
             if awaited is not None:
                 self._asked[step] = awaited
-                self.log.event("asked", {"step": step, "seat": request.seat, "request": request.digest}, {"at": now()})
-                return step, request, awaited
-            spent = None
+                self.log.event("asked", {"step": step, "seat": seat, "request": game.open[step].digest}, {"at": now()})
+                return step, meter, taken, awaited
+            spent: dict[str, int | float] = dict(meter.spent) if account is not None else {}
             if account is not None and account.left("seconds") is not None:
-                spent = {"seconds": time.perf_counter() - begun}
-            game.answer(step, reply, reads=request.budget.reads, spent=spent, meta={"spent": spent} if spent else None)
+                spent["seconds"] = taken
+            game.answer(step, reply, reads=meter.reads, spent=spent, meta={"spent": spent} if spent else None)
         return None
 
-    async def _finish(self, step: str, request: Request, reply: Awaitable[Any]) -> None:
+    async def _finish(self, step: str, meter: Meter, taken: float, reply: Awaitable[Any]) -> None:
         """Await the reply and answer the step; ask again while the move is illegal and the seat has not forfeited."""
         game = self.game
         while True:
             account = game.account(step) if step in game.open else None
             left = account.left("seconds") if account is not None else None
-            clock = request.budget.clock = Clock()
+            seat = game.open[step].ask.seat if step in game.open else ""
+            clock = meter.clock = Clock(taken)
             try:
                 move = await (reply if left is None else _within(reply, left, clock))
             except BaseException as error:
@@ -209,7 +218,7 @@ class Driver:
                 if interrupts(error):
                     raise contained(error) from None
                 if game.outcome is None:
-                    self._failed(step, error, request)
+                    self._failed(step, error, seat, meter)
                 return
             finally:
                 self._asked.pop(step, None)
@@ -217,22 +226,24 @@ class Driver:
             if game.outcome is not None:
                 return
             seconds = clock.seconds
-            spent: dict[str, float] = dict(request.budget.spent) if account is not None else {}
+            spent: dict[str, int | float] = dict(meter.spent) if account is not None else {}
             if left is not None:
-                spent["seconds"] = min(seconds, float(left))
+                spent["seconds"] = seconds
             meta: dict[str, Any] = {"seconds": round(seconds, 6), **({"spent": spent} if spent else {})}
             if clock.waited:
                 meta["waited"] = round(clock.waited, 6)
-            if game.answer(step, move, reads=request.budget.reads, spent=spent, meta=meta) or step not in game.open:
+            if game.answer(step, move, reads=meter.reads, spent=spent, meta=meta) or step not in game.open:
                 return
             again = self._begin(step)
             if again is None:
                 return
-            step, request, reply = again
+            step, meter, taken, reply = again
 
-    def _failed(self, step: str, error: BaseException, request: Request) -> None:
+    def _failed(self, step: str, error: BaseException, seat: str, meter: Meter) -> None:
         """End the play: the seat is exhausted, what it said cannot be read, or it failed."""
-        reads = request.budget.reads
+        reads = meter.reads
+        if isinstance(error, CostError):
+            raise error
         if isinstance(error, BudgetExceeded):
             try:
                 return self.game.exhaust(step, error, reads)
@@ -240,7 +251,7 @@ class Driver:
                 pass  # made by the agent, of something else than a measure and numbers
         if isinstance(error, UnreadableAnswer):
             return self.game.unreadable(step, said(error), reads)
-        self.game.fail(step, cause(error, request.seat), reads)
+        self.game.fail(step, cause(error, seat), reads)
 
     def _again(self, step: str) -> bool:
         """Answer a step from the recording. False when it does not hold it, and the agents must."""
@@ -263,29 +274,11 @@ class Driver:
         self.game.answer(step, said, reads=recorded.reads, spent=recorded.spent, meta=meta, history=recorded.history)
         return True
 
-    def _note(self, step: str) -> Callable[[dict[str, Any]], None]:
-        seat = self.game.open[step].ask.seat
-
-        def note(event: dict[str, Any]) -> None:
-            fields = dict(event)
-            name = str(fields.pop("event", "attempted"))
-            if name in PLAYED or name == "resumed":
-                raise UsageError(f"seat {seat} notes an event {name!r}, which the play itself records; rename it")
-            fields = as_data(fields)
-            if not re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", name):
-                raise UsageError(f"seat {seat} notes an event {name!r}; a name is 1 to 40 of a-z, 0-9, - and _")
-            if taken := [field for field in _OWN if field in fields]:
-                raise UsageError(f"seat {seat} notes an event {name!r} with a field {taken[0]!r} of the log; rename it")
-            noted({"event": name, "step": step, "seat": seat, **fields}, self.game.roles)
-            self.log.event(name, {"step": step, "seat": seat, **fields}, {"at": now()})
-
-        return note
-
 
 async def _within(reply: Awaitable[Any], left: float, clock: Clock) -> Any:
     """The reply, if it comes within `left` seconds of the seat's own time. Raises BudgetExceeded otherwise, whatever it
     makes of being stopped."""
-    with anyio.CancelScope(deadline=anyio.current_time() + left) as scope:
+    with anyio.CancelScope(deadline=anyio.current_time() + left - clock.before) as scope:
         clock.scope = scope
         try:
             return await reply
@@ -325,26 +318,45 @@ async def play(
     parent: Mapping[str, Any] | None = None, fsync: Fsync = "ended",
 ) -> Transcript:  # fmt: skip
     """Play a game to its end, with what `recording` holds and live agents for the rest, and return the transcript."""
-    question = sample.question
+    question = sample.question.unnamed() if recording is None else recording.question
+    kept = sealed(sample)
     with closing(Game(protocol, question, seed=seed, bounds=bounds)) as game:
         described = {seat: describe(agent) for seat, agent in seats.items()}
         meta: dict[str, Any] = {"moot": __version__, "at": now(), "seats": described}
         if out is not None:  # what no file holds is not looked for later; as the agents are before the first call
             meta |= {"identities": fingerprints(seats), "protocol_identity": protocol_fingerprint(protocol)}
-        meta |= ({"parent": dict(parent)} if parent else {}) | sealed(sample)
-        if sample.task is not None:
-            meta["task"] = sample.task
-        started = header(protocol, question, seed, bounds)
+        meta |= {"parent": dict(parent)} if parent else {}
+        if question.id is None and sample.question.id is not None:
+            meta["id"] = sample.question.id
+        started = header(protocol, game.question, seed, bounds)
         lines: list[bytes] = []
         writer = Writer(recordable(out), fsync=fsync) if out is not None else None
         log = game.recorder = EventLog(writer or lines.append)
         try:
-            log.event("started", started, meta)
+            _open(log, started, meta, kept)
             await Driver(game, seats, log, recording, stale).run()
         finally:
             if writer is not None:
                 writer.close()
-    return Transcript(path=out) if out is not None else Transcript(lines)
+    return Transcript(path=out) if out is not None else Transcript(lines, truth=kept)
+
+
+def _open(log: EventLog, started: Mapping[str, Any], meta: Mapping[str, Any], kept: Sample) -> None:
+    """Record the first event. The truth is on the disk before that names its file; without the event there is no such file."""
+    path, placed = getattr(log.write, "path", None), kept
+    if path is not None and isinstance(kept, Sealed):
+        try:
+            placed = kept.beside(path)
+        except TranscriptError:
+            with suppress(OSError):
+                path.unlink()  # nothing was recorded, and the name is free for another attempt
+            raise
+    try:
+        log.event("started", started, {**meta, **recorded(placed)})
+    except BaseException:
+        if isinstance(placed, Sealed) and placed is not kept:
+            placed.withdraw()
+        raise
 
 
 def header(

@@ -37,8 +37,8 @@ async def arun(
 
     seats: seat or role to agent: an object with `act(request)`, a function of a request, sync or async, or the text that
     the command line would take ("local", "openai:MODEL"). A role seats its agent at every seat of that role that is not
-    named itself. seed: decides every coin. out: a file to record to as it happens; without one the transcript stays in
-    memory. bounds: limits per seat, instead of those that the seated agents carry. fsync: what a file
+    named itself. seed: decides every coin. out: a file to record to as it happens, with the truth in one beside it; without
+    one the transcript stays in memory. bounds: limits per seat, instead of those that the seated agents carry. fsync: what a file
     survives a loss of power with, "ended": all of it once the play has ended; "event": every event.
 
     Raises UsageError on bad arguments, questions or files, ProtocolError when the protocol itself is wrong. A failing

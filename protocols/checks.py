@@ -63,6 +63,12 @@ def need_choices(protocol: Protocol, question: Question, answer: int | None = No
         raise UsageError(f"{protocol.name}: answer {answer} is none of the {count} choices")
 
 
+def unseen(judge: str, source: Source, question: Question) -> str | None:
+    """What is short where a judge who checks single steps may look at nothing of a question that has a source; else None."""
+    hidden = source == "none" and (question.data is not None or question.passage is not None)
+    return f"the {judge} may look at nothing of the data, and so can check no step that rests on it" if hidden else None
+
+
 async def choose(floor: Floor, seat: str, source: Source = "all", silent: bool = False) -> int:
     """Ask a seat which choice it will defend; its answer is public. silent: without its words."""
     count = len(floor.question.choices)

@@ -12,7 +12,7 @@ in whatever order, and a question with pointers is the same question each time t
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -58,6 +58,12 @@ class Store:
         pointer belongs to another text already; the store is then as it was before.
         """
         new: dict[str, str] = {}
+        whole = self.read(text, new)
+        self._texts.update(new)
+        return whole
+
+    def read(self, text: str, new: dict[str, str]) -> str:
+        """As `intern`, and changes nothing here: what would be stored goes into `new`, where it may be pointed to."""
         levels: list[list[str]] = [[]]
         for token in _TOKEN.findall(text):
             if token == "[":
@@ -74,9 +80,7 @@ class Store:
                 levels[-1].append(token)
         if len(levels) > 1:
             raise Illegal(f"{len(levels) - 1} '[' without their ']' in {_short(text)}")
-        whole = self._known("".join(levels[0]), new)
-        self._texts.update(new)
-        return whole
+        return self._known("".join(levels[0]), new)
 
     def open(self, pointer: str) -> str:
         """The message behind a pointer; what it points to in turn stays closed. Raises Illegal when nothing is stored there."""
@@ -93,20 +97,32 @@ class Store:
 
 def received(move: M, store: Store, visible: Collection[str], who: str) -> M:
     """The move with its brackets as pointers, in the fields that its class names in `pointing`, or with what is behind the
-    pointer that it opens. Raises Illegal on a pointer that `who`, whoever made the move, was not shown."""
+    pointer that it opens. Raises Illegal on a pointer that `who`, whoever made the move, was not shown. Changes nothing:
+    once the move is accepted, `kept` stores what is in its brackets."""
+    new: dict[str, str] = {}
 
-    def stored(value: Any, fields: Iterable[str]) -> Any:
-        if isinstance(value, tuple):
-            return tuple(stored(each, ("question", "answer")) for each in value)
-        if isinstance(value, BaseModel):
-            return value.model_copy(update={name: stored(getattr(value, name), ()) for name in fields})
-        if unseen := next((each for each in pointers_in(value or "") if each not in visible), None):
+    def pointed(text: str) -> str:
+        if unseen := next((each for each in pointers_in(text) if each not in visible), None):
             raise Illegal(f"{unseen} was not shown to {who}")
-        return value and store.intern(value)
+        return store.read(text, new)
 
-    made: M = stored(move, move.pointing)
+    made: M = _each_text(move, move.pointing, pointed)
     pointer = getattr(move, "pointer", None)
     return made if pointer is None else made.model_copy(update={"text": store.open(pointer)})
+
+
+def kept(move: Move, store: Store) -> None:
+    """Store what stands in brackets in a move that was accepted, as it was given."""
+    _each_text(move, move.pointing, store.intern)
+
+
+def _each_text(value: Any, fields: Iterable[str], change: Callable[[str], str]) -> Any:
+    """The value with its texts changed: in these fields, and in a tuple in the question and answer of each entry."""
+    if isinstance(value, tuple):
+        return tuple(_each_text(each, ("question", "answer"), change) for each in value)
+    if isinstance(value, BaseModel):
+        return value.model_copy(update={name: _each_text(getattr(value, name), (), change) for name in fields})
+    return value and change(value)
 
 
 def check_message(name: str, text: str) -> None:

@@ -62,15 +62,20 @@ class Task(Family, Named, kind="task"):
 
     def staged(self, protocol: str, sample: Sample, **params: Any) -> tuple[Protocol, dict[str, Any]]:
         """A protocol with the parameters that the task's programs need, and those programs in its seats, the judge within
-        its bound: what `moot run --task` plays. UsageError when the programs do not play it."""
+        its bound, as copies where the protocol assumes copies: what `moot run --task` plays. UsageError when the programs do
+        not play it."""
         cast, question = self.cast(protocol), sample.question
         made = protocol_named(protocol, {**self.options(protocol, question), **params})
-        programs, seats = self.programs(), dict[str, Any]()
+        programs, seats, copied = self.programs(), dict[str, Any](), made.copied(question)
         for seat, role in made.roles(question).items():
             name = cast.get(seat, cast.get(role))
             if name is None:
                 raise UsageError(f"the programs of task {self.name} do not play {protocol}: nobody is {role}")
             seats[seat] = programs[name]()
+            if seat in copied:
+                from moot.agents.wrappers.copies import Copies
+
+                seats[seat] = Copies(seats[seat])
             if role == made.judge:
                 limits: dict[str, Any] = {made.measure: self.bound(protocol)}
                 seats[seat] = Bounded(seats[seat], **limits)

@@ -9,8 +9,11 @@ iterated amplification all run on it."""
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from hashlib import blake2b
 from random import Random
 from typing import Any, ClassVar, Literal
+
+from pydantic_core import to_json
 
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
@@ -76,9 +79,24 @@ class Family(ABC):
         """Every question about the instance, each once. UsageError when they are too many to list."""
         raise UsageError(f"task {self.name} does not list its questions")
 
-    def size(self, data: Any, size: int) -> int:
-        """The declared n of an instance that was asked for at `size`; the same number unless a task says otherwise."""
-        return size
+    def n(self, data: Any) -> int | None:
+        """The n of an instance, in which every bound about it is stated: `count`, checked. None when the task does not say.
+        UsageError when the data is none of the task's."""
+        try:
+            found = self.count(data)
+            if found is not None and whole(found) < 1:
+                raise ValueError(f"n comes out as {found}")
+        except (UsageError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            problem = f"it has no {error}" if isinstance(error, KeyError) else f"{error!s:.200}"
+            raise UsageError(f"task {self.name}: this is no data of an instance ({problem}), so it has no n") from None
+        return found
+
+    def count(self, data: Any) -> int | None:
+        """n, counted in the data and nowhere else: what is there, and not what the data says of itself. At most the length
+        of the question written out, but for a constant factor, so that nobody gets a budget for a size that is only
+        claimed. None: the task does not say, and n is what the caller declares. May raise LookupError, TypeError,
+        ValueError or AttributeError on data that is none of the task's."""
+        return None
 
     def match(self, text: str) -> re.Match[str]:
         """A question taken apart by the task's notation. UsageError when the text is none."""
@@ -98,21 +116,51 @@ class Family(ABC):
 
     def sample(self, size: int, seed: int = 0, true_first: bool | None = None) -> Sample:
         """A question with its data, the true answer and a wrong one as choices, and the truth sealed beside it.
-        true_first: whether the true answer is choice 0; drawn from the seed when None."""
+        true_first: whether the true answer is choice 0; drawn from the seed when None. Its id is a hash of what is asked, and
+        tells no seed; but who can draw instances may try small seeds until one fits, so that one which nobody is to find
+        needs a seed of 128 random bits."""
         random = Random(f"{self.name}/{size}/{seed}")
         data = self.instance(size, random)
-        return self.pose(data, self.ask(data, random), random, size, true_first, f"{self.name}-{size}-{seed}")
+        declared = size if self.n(data) is None else None
+        made = self.pose(data, self.ask(data, random), random, declared, true_first)
+        called = f"{self.name}-{size}-{blake2b(to_json(made.question), digest_size=8).hexdigest()}"
+        return Sample(made.question.model_copy(update={"id": called}), made.unseal(), made.task)
 
     def pose(
-        self, data: Any, text: str, random: Random, size: int = 1, true_first: bool | None = None, id: str | None = None
-    ) -> Sample:
-        """A question about data of your own, as `sample` makes them: size is what `sample` would have been asked for."""
+        self, data: Any, text: str, random: Random, size: int | None = None, true_first: bool | None = None,
+        id: str | None = None,
+    ) -> Sample:  # fmt: skip
+        """A question about data of your own, as `sample` makes them. It declares the n of the data; size: n, for a task that
+        does not say. UsageError where it is another than that of the data, or is not known at all."""
+        n = self.declared(data, size)
         true = self.truth(data, text)
         wrong = self.wrong(data, text, random)
         if wrong == true:
             raise UsageError(f"task {self.name}: the wrong answer to {text!r} is the true one, {true!r}")
         first = random.random() < 0.5 if true_first is None else true_first
         choices = (true, wrong) if first else (wrong, true)
-        n = self.size(data, size)
         question = Question(text, choices, data=data, about=self.about, size=n, unit=self.unit, id=id)
         return Sample(question, truth=0 if first else 1, task=self.name)
+
+    def declared(self, data: Any, size: int | None = None) -> int:
+        """The n that a question about this data declares: the task's, or `size` where it does not say."""
+        n = self.n(data)
+        if n is None and size is None:
+            raise UsageError(f"task {self.name} does not say what n is (`count`); give the size that is to be declared")
+        if n is not None and size not in (None, n):
+            raise UsageError(f"task {self.name}: size is {size}, and n of this data is {n}; leave the size out")
+        return n if size is None else size  # type: ignore[return-value]
+
+
+def entries(value: Any) -> int:
+    """How many entries a list of JSON values has. TypeError when it is no list."""
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"{value!r:.60} is no list")
+    return len(value)
+
+
+def whole(value: Any) -> int:
+    """A whole number of JSON values. TypeError when it is none."""
+    if type(value) is not int:
+        raise TypeError(f"{value!r:.60} is no whole number")
+    return value

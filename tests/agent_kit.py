@@ -14,10 +14,10 @@ from starlette.routing import Route
 
 from moot.agents.prompts.render import kind_name
 from moot.protocols.engine.base import known_protocols
-from moot.protocols.engine.budget import Account, Meter
+from moot.protocols.engine.budget import Account, Budget, Meter
 from moot.protocols.engine.moves import Move, Speech
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Brief, Entry, Log, Request, View
+from moot.protocols.engine.view import Brief, Entry, Log, Request, Shown, View
 
 QUESTION = Question("Who sank the fleet?", choices=("a storm", "the admiral"), passage="A storm rose. Nine ships sank.")
 Answerer = Callable[[dict[str, Any], int], Any]
@@ -56,15 +56,17 @@ def request_for(
     source: Any = "all",
     **brief: Unpack[Brief],
 ) -> Request:
-    budget = Meter(None if left is None else Checked(left))
-    view = View(question, log or Log(None, None), source).metered(budget)
+    meter = Meter(None if left is None else Checked(left))
+    view = Shown(View(question, log or Log(None, None), source), meter)
 
     def listener(event: dict[str, Any]) -> None:
         kept = heard if event["event"] in ("answered", "thought") else notes
         if kept is not None:
             kept.append(event)
 
-    return Request("0.9", seat, role, kinds or (Speech,), view, brief, "digest", seed, budget=budget, note=listener)
+    return Request(
+        "0.9", seat, role, kinds or (Speech,), view, brief, "digest", seed, budget=Budget(meter), note=listener
+    )
 
 
 def completion(text: str | None, finish: str = "stop", usage: Any = None, **message: Any) -> dict[str, Any]:

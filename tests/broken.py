@@ -6,12 +6,12 @@ import asyncio
 import random
 import sys
 import time
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Answer, Speech, Verdict
+from moot.protocols.engine.moves import Answer, Move, Speech, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import View
@@ -160,16 +160,19 @@ class LeaksSourceInView(Two):
         await floor.ask("a", Speech, view=bare)
 
 
-class Unmetered(View):
-    """A view that nobody counts the reading of."""
+class Coy(Move, argues=True):
+    """A move that tells the engine another cost than everybody else."""
 
-    def metered(self, meter: Any) -> View:
-        return self
+    kind: Literal["coy"] = "coy"
+    text: str = "it is so"
+
+    def cost(self, unit: str) -> int:
+        return 0 if sys._getframe(1).f_globals["__name__"].endswith("engine.view") else len(self.text)
 
 
 class ReadsForFree(Two):
-    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
-        return await super().verdict(floor, view=Unmetered(floor.question, floor.said()._log))
+    async def speeches(self, floor: Floor) -> None:
+        await floor.ask("a", Coy)
 
 
 class ShowsSecrets(Two):
@@ -348,3 +351,34 @@ class Settles(Two):
         choice: int = (await floor.ask("judge", Answer)).choice
         verdict = Verdict(probabilities=(1.0 - choice, float(choice)))
         return Decided(verdict, payoffs={"a": 1.0 - 2 * choice, "b": 2 * choice - 1.0})
+
+
+class ChecksCount(Two):
+    """Keeps what its check has seen, and tells the judge."""
+
+    async def speeches(self, floor: Floor) -> None:
+        self.__dict__["_seen"] = seen = set()
+
+        def check(speech: Speech) -> Speech:
+            seen.add(speech.text)
+            return speech
+
+        await floor.ask("a", Speech, check=check)
+
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
+        return await super().verdict(floor, seen=sorted(self.__dict__["_seen"]))
+
+
+class PaysWhatChecksSaw(Two):
+    """Pays for what its check has seen of the move that counts."""
+
+    async def play(self, floor: Floor, question: Question) -> Decided:
+        seen: list[str] = []
+
+        def check(speech: Speech) -> Speech:
+            seen[:] = [speech.text]
+            return speech
+
+        await floor.ask("a", Speech, check=check)
+        verdict = await floor.ask("judge", Verdict)
+        return Decided(verdict, payoffs={"a": float(len(seen[0]))} if seen else {"a": -1.0})

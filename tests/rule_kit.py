@@ -51,7 +51,7 @@ def keeps_the_rules(task: Task, size: int, seed: int) -> dict[str, str]:
     data = task.data(size, Random(seed))
     listed = list(task.questions(data))
     assert len(set(listed)) == len(listed)
-    most = Polynomial.parse(task.reads)(task.size(data, size))
+    most = Polynomial.parse(task.reads)(task.declared(data))
     for text in listed:
         answer, parts, reads = one_step(task, data, text)
         assert answer == task.truth(data, text) and reads <= most, text
@@ -73,7 +73,7 @@ def is_sampled_well(task: Task, size: int, seeds: range) -> None:
         sample, again = task.sample(size, seed), task.sample(size, seed)
         assert sample.question == again.question
         truth = sample.unseal()
-        assert truth is not None and sample.question.size == task.size(sample.question.data, size)
+        assert truth is not None and sample.question.size == task.n(sample.question.data)
         assert sample.question.choices[truth] == task.truth(sample.question.data, sample.question.text)
         firsts.add(truth)
     assert firsts == {0, 1}

@@ -109,6 +109,7 @@ ATTEMPTS = st.fixed_dictionaries(
 CALLS = st.fixed_dictionaries({
     "attempts": st.lists(ATTEMPTS, max_size=3), "asked": st.integers(0, 2), "end": st.sampled_from(["moved", "rejected", "failed", "lost"]),
     "seat": st.sampled_from("ab"), "reads": KNOWN, "meta_reads": KNOWN, "seconds": KNOWN, "recorded": st.booleans(),
+    "computes": KNOWN,
 })  # fmt: skip
 START = header(moot.Debate(rounds=1), QUESTIONS[0], 0, {"a": {"reads": 50}})
 
@@ -116,7 +117,8 @@ START = header(moot.Debate(rounds=1), QUESTIONS[0], 0, {"a": {"reads": 50}})
 @given(st.lists(CALLS, max_size=5))
 def test_what_is_known_of_calls_and_nothing_else_is_counted(calls: list[dict[str, Any]]) -> None:
     events: list[dict[str, Any]] = [{"event": "started", **START, "meta": {}}]
-    true = {seat: dict.fromkeys(Spending.model_fields, 0) for seat in ("a", "b", "judge")}
+    true: dict[str, dict[str, Any]] = {seat: dict.fromkeys(Spending.model_fields, 0) for seat in ("a", "b", "judge")}
+    true = {seat: {**counted, "computes": None} for seat, counted in true.items()}  # what nobody reported is unknown
     unknown = {seat: set[str]() for seat in true}
     for place, call in enumerate(calls):
         seat, step = call["seat"], str(place)
@@ -143,6 +145,8 @@ def test_what_is_known_of_calls_and_nothing_else_is_counted(calls: list[dict[str
             event["reads"] = call["reads"]
         if call["meta_reads"] is not None:
             meta["reads"] = call["meta_reads"]
+        if call["computes"] is not None:
+            meta["spent"] = {"computes": call["computes"]}
         events.append(event)
         reads = call["reads"] if call["reads"] is not None else call["meta_reads"]
         if reads is None and seat == "b":
@@ -155,6 +159,8 @@ def test_what_is_known_of_calls_and_nothing_else_is_counted(calls: list[dict[str
             mine["recorded"] += call["recorded"]
             mine["seconds"] += call["seconds"] or 0
             mine["longest"] = max(mine["longest"], call["seconds"] or 0)
+            if call["computes"] is not None:
+                mine["computes"] = (mine["computes"] or 0) + call["computes"]
     ledger = ledger_of(events)
     for seat, counted in true.items():
         known: dict[str, Any] = {name: None if name in unknown[seat] else value for name, value in counted.items()}

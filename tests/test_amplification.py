@@ -74,7 +74,7 @@ def asked(transcript: moot.Transcript) -> Iterator[str]:
 @given(st.integers(1, 40), st.integers(0, 10**6))
 def test_the_rule_gives_the_truth_in_play_and_each_question_is_answered_once(size: int, seed: int) -> None:
     sample = Sum().sample(size, seed)
-    t = moot.run(deep(), sample, {"overseer": moot.Bounded(Overseer(Sum()), reads_per_call=Sum.reads)})
+    t = moot.run(deep(), sample, {"overseer": moot.Bounded(moot.Copies(Overseer(Sum())), reads_per_call=Sum.reads)})
     assert isinstance(t.outcome, moot.Decided) and t.outcome.verdict.choice == sample.unseal()
     answered = list(asked(t))
     assert len(answered) == len(set(answered)) == 2 * size - 1

@@ -26,7 +26,7 @@ from moot.complexity.rules import evaluate
 from moot.protocols.amplification.amplification import Amplification, Open, Reply, StrongAmplification, Subquestions
 from moot.protocols.engine.errors import AgentError, BudgetExceeded
 from moot.protocols.engine.moves import UNKNOWN
-from moot.protocols.engine.view import NOTHING, Entry, View
+from moot.protocols.engine.view import NOTHING, Entry, Shown, View
 from moot.tasks.arithmetic.sums import Sum
 from moot.tasks.base import Task, known_tasks, task_named
 from moot.tasks.programs.programs import Overseer
@@ -151,7 +151,7 @@ def test_a_source_shown_whole_is_paid_for_once_and_then_free(cells: list[int], p
     question = moot.Question("q", data=cells, passage=passage or None)
     whole = len(cells) + len(passage)
     meter = Meter(Account({"reads_per_call": limit}))
-    view = View(question, NOTHING, "all").metered(meter)
+    view = Shown(View(question, NOTHING, "all"), meter)
     if whole > limit:
         with pytest.raises(BudgetExceeded):
             view.question  # noqa: B018
@@ -171,6 +171,9 @@ def test_no_guarantee_for_an_overseer_that_saw_more_than_it_may_read() -> None:
     assert isinstance(t.outcome, moot.Exhausted) and (t.outcome.used, t.outcome.limit) == (64, 3)
     assert not t.guarantee.holds
     t = moot.run(Amplification(source="all"), sample, {"overseer": moot.Bounded(act, reads_per_call="n", reads="n")})
+    assert not t.guarantee.holds and "copies without memory" in t.guarantee.because
+    copied = moot.Bounded(moot.Copies(act), reads_per_call="n", reads="n")
+    t = moot.run(Amplification(source="all"), sample, {"overseer": copied})
     assert t.guarantee.holds and t.ledger.seats["overseer"].reads == 64
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -12,11 +13,13 @@ from hypothesis import strategies as st
 from pydantic_core import to_json
 
 import moot
-from moot.complexity.intervals import wilson
+from moot.complexity.estimates import wilson
+from moot.experiments.classes.frozen_answers import optimum, self_answered
 from moot.protocols.amplification.amplification import Reply, Subquestions
 from moot.protocols.amplification.approval import Approval, Approve, Claim
 from moot.protocols.engine.game import Game
 from moot.tasks.arithmetic.permutation import PermutationPower
+from moot.tasks.base import task_named
 from moot.tasks.programs.programs import Overseer
 from moot.training.errors import Slipping
 from moot.training.learners import Tabular, as_agent
@@ -33,6 +36,10 @@ class Knows:
 
     def act(self, request: moot.Request) -> moot.Move:
         return Reply(answer=TASK.truth(DATA, request.view.question.text))
+
+
+def _always(moves: Any, request: moot.Request) -> Any:
+    return moves
 
 
 def case(text: str, right: bool, said: str) -> tuple[moot.Question, str, str]:
@@ -74,7 +81,7 @@ def requests(seen: bool, claim: Claim) -> list[tuple[str, str, str]]:
             found.append(
                 (step, request.digest, json.dumps(view) + to_json(dict(request.brief)).decode() + str(request.problem))
             )
-            game.answer(step, Knows().act(request) if request.seat == "model" else Overseer(TASK).act(request))
+            game.answer(step, Knows().act(request) if request.seat == "earlier" else Overseer(TASK).act(request))
     return found
 
 
@@ -98,7 +105,7 @@ def test_what_is_approved() -> None:
     question = moot.Question("Who?", ("x", "y"))
 
     def outcome(seen: bool, claim: str, move: moot.Move) -> moot.Decided:
-        seats = {"model": Claims(claim, "", None), "overseer": type("Says", (), {"act": lambda self, request: move})()}
+        seats = {"model": Claims(claim, ""), "overseer": type("Says", (), {"act": lambda self, request: move})()}
         ended = play_once(Approval(seen=seen, source="none"), question, seats)
         assert isinstance(ended, moot.Decided)
         return ended
@@ -112,7 +119,7 @@ def test_what_is_approved() -> None:
         assert outcome(seen, "?", Reply(answer="?")).payoffs == {"model": 0.0}, "not knowing is nothing to approve"
         assert outcome(seen, "?", Reply(answer="?")).verdict.probabilities == (0.5, 0.5)
     assert outcome(True, "?", Approve()).verdict.probabilities == (0.5, 0.5)
-    blind = play_once(Approval(seen=False), question, {"model": Claims("x", "", None), "overseer": _Approves()})
+    blind = play_once(Approval(seen=False), question, {"model": Claims("x", ""), "overseer": _Approves()})
     assert isinstance(blind, moot.Forfeited), "there is nothing that it could approve"
 
 
@@ -176,13 +183,56 @@ def test_a_recorded_play_is_replayed_and_bounded() -> None:
     data, table = sample.question.data, Tabular()
     texts = list(TASK.learnable(data))
     table.train(texts, [TASK.truth(data, text) for text in texts])
-    model = Claims(TASK.truth(data, sample.question.text), "so it is", as_agent(table, TASK))
+    model = Claims(TASK.truth(data, sample.question.text), "so it is")
     transcript = moot.run(
-        Approval(), sample, {"model": model, "overseer": moot.Bounded(Overseer(TASK), reads_per_call="8")}
-    )
+        Approval(), sample,
+        {"model": model, "earlier": as_agent(table, TASK), "overseer": moot.Bounded(Overseer(TASK), reads_per_call="8")},
+    )  # fmt: skip
     assert isinstance(transcript.outcome, moot.Decided) and transcript.outcome.payoffs == {"model": 1.0}
     assert moot.replay(transcript).digest == transcript.digest
     with pytest.raises(moot.UsageError, match="has none"):
         moot.run(Approval(), moot.Question("open"), {"model": model, "overseer": Overseer(TASK)})
     with pytest.raises(moot.UsageError, match=r"lies in \[0, 1\]"):
         Persuadable(Overseer(TASK), 2)
+
+
+@pytest.mark.parametrize("name", ["sum", "tableau"])
+def test_with_frozen_sub_answers_what_is_best_for_the_model_is_the_truth(name: str) -> None:
+    """Every claim but the truth is paid nothing; where the model answers sub-questions itself, a wrong one is paid all."""
+    task = task_named(name)
+    for seed in range(3):
+        sample = task.sample(2, seed)
+        best = optimum(task, sample, frozen=True)
+        assert isinstance(best.outcome, moot.Decided) and best.value == {"model": 1.0}
+        assert best.outcome.verdict.choice == sample.unseal()
+        protocol, seats = task.staged("approval", sample)
+        others = {seat: agent for seat, agent in seats.items() if seat != "model"}
+        lies = [
+            Claim(answer=each)
+            for each in sample.question.choices
+            if each != task.truth(sample.question.data, sample.question.text)
+        ]
+        assert moot.solve(protocol, sample, moves={"model": partial(_always, lies)}, seats=others).value == {
+            "model": 0.0
+        }
+    failure = self_answered()
+    assert failure.shown and failure.found.startswith("3 of 3")
+
+
+def test_who_answers_sub_questions() -> None:
+    question = case(TEXTS[20], True, "")[0]
+    asked: list[tuple[str, str]] = []
+
+    def model(request: moot.Request) -> moot.Move:
+        asked.append((request.seat, request.role))
+        true = TASK.truth(DATA, request.view.question.text)
+        return Claim(answer=true) if Claim in request.kinds else Reply(answer=true)
+
+    by_role = moot.run(Approval(), question, {"model": model, "overseer": Overseer(TASK)})
+    assert {*asked} == {("model", "model"), ("earlier", "model")} and asked.count(("model", "model")) == 1
+    asked.clear()
+    unfrozen = moot.run(Approval(frozen=False), question, {"model": model, "overseer": Overseer(TASK)})
+    assert {*asked} == {("model", "model")} and len(asked) > 2
+    assert by_role.outcome == unfrozen.outcome
+    assert by_role.started["protocol"]["params"] == {"frozen": True} and unfrozen.started["protocol"]["params"] == {}
+    assert moot.replay(by_role).digest == by_role.digest and moot.replay(unfrozen).digest == unfrozen.digest

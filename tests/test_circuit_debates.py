@@ -273,11 +273,11 @@ def test_a_liar_on_the_true_side_gives_the_answer_away() -> None:
     assert wrong > 0
 
 
-def test_a_circuit_of_ones_own_declares_its_size_for_the_debate() -> None:
+def test_a_circuit_of_ones_own_declares_its_depth_or_the_bits_of_a_number() -> None:
     task, circuit = CircuitValue(), parse_bench(C17).circuit("22")
-    for protocol, size in (("circuit-walk", 3), ("circuit-pointer", 2)):
+    for protocol in ("circuit-walk", "circuit-pointer"):
         sample = task.sample_of(circuit, (1, 0, 1, 1, 0), protocol, "c17")
-        assert (sample.question.size, sample.question.id, sample.unseal()) == (size, "c17", 0)
+        assert (sample.question.size, sample.question.id, sample.unseal()) == (3, "c17", 0)
     with pytest.raises(moot.UsageError, match="played by circuit-walk and circuit-pointer, not by debate"):
         task.sample_of(circuit, (1, 0, 1, 1, 0), "debate")
     with pytest.raises(moot.UsageError, match="give a list of 5 times 0 or 1"):

@@ -60,7 +60,8 @@ def test_recursive_debate_is_right_when_both_can_compute(n: int) -> None:
 
     protocol = DecompositionDebate(rounds=2, width=2, source="metered")
     for prover, value in ((Prover(TASK), 1.0), (Prover(TASK, lies=True), -1.0)):
-        solution = solve(protocol, sample, moves={"b": picks}, seats={"a": prover, "judge": ClaimJudge(TASK)})
+        others = {"a": prover, "judge": ClaimJudge(TASK)}
+        solution = solve(protocol, sample, moves={"b": picks}, seats=others, seed=0)  # a liar draws where it lies
         assert solution.value["a"] == value
         assert isinstance(solution.outcome, moot.Decided) and solution.outcome.verdict.choice == truth
 
@@ -262,7 +263,7 @@ def test_claims_that_say_nothing_do_not_save_a_liar(task: Any, answer: str) -> N
 
 
 def test_a_decomposition_reads_as_its_claims() -> None:
-    from moot.protocols.engine.recorded import words_of
+    from moot.protocols.recorded import words_of
 
     made = Decomposition(of="q", claims=(Claim(question="one?", answer="1"), Claim(question="two?", answer="2")))
     assert words_of(made.model_dump()) == "q rests on\n(1) one? → 1\n(2) two? → 2"

@@ -217,9 +217,9 @@ SET = ("run", "-P", "debate", "--seat", "debater=python:cli_agents:speaker", *JU
 def test_a_set_is_played_once() -> None:
     text = said(*SET, "--set", a_set(5), "-o", "out", "-j", "3")
     assert "5 decided" in text and "2 right, 3 wrong" in text
-    files = {path.name: path.read_bytes() for path in Path("out").iterdir()}
+    files = {path.name: path.read_bytes() for path in Path("out").glob("*.jsonl")}
     assert sorted(files) == [f"q-{i}.jsonl" for i in range(5)]
-    assert len({moot.load(path).seed for path in Path("out").iterdir()}) == 5
+    assert len({moot.load(path).seed for path in Path("out").glob("*.jsonl")}) == 5
     said("seal", "out/q-1.jsonl")
     text = said(*SET, "--set", "set.jsonl", "-o", "out")
     assert "\n5 kept\n" in text
@@ -257,12 +257,12 @@ def test_a_folder_that_is_played_again_plays_what_changed() -> None:
     module.write_text(AGENT)
     assert play()["how"] == {"played": 3}
     assert play()["how"] == {"kept": 3}
-    digests = {path.name: moot.load(path).digest for path in Path("out").iterdir()}
+    digests = {path.name: moot.load(path).digest for path in Path("out").glob("*.jsonl")}
     said("seal", "out/q-1.jsonl")
     module.write_text(AGENT.replace("so it is", "it is not so"))
     changed = ("played again", "a has changed")
     assert play() == {f"q-{n}.jsonl": changed for n in range(3)} | {"how": {"played again": 3}}
-    aside = {path.name: moot.load(path).digest for path in Path("out/replaced").iterdir()}
+    aside = {path.name: moot.load(path).digest for path in Path("out/replaced").glob("*.jsonl*")}
     assert aside == {
         "q-0.replaced-1.jsonl": digests["q-0.jsonl"], "q-1.replaced-1.jsonl.zst": digests["q-1.jsonl"],
         "q-2.replaced-1.jsonl": digests["q-2.jsonl"],
@@ -282,7 +282,9 @@ def test_a_folder_that_is_played_again_plays_what_changed() -> None:
     module.write_text(module.read_text().replace("rounds: int", "least: int = 1; rounds: int"))
     importlib.invalidate_caches()
     assert play(protocol=f"{module.stem}:Own")["q-0.jsonl"] == ("played again", "the protocol has changed")
-    assert len(list(Path("out/replaced").glob("q-0.*"))) == 5
+    assert len(list(Path("out/replaced").glob("q-0.*.jsonl"))) == 5
+    kept = [moot.load(path) for path in Path("out/replaced").glob("*.jsonl")]
+    assert all(each.sample.unseal() in (0, 1) for each in kept)  # the truth went with each
 
 
 def test_whoever_took_up_a_play_counts_too() -> None:
@@ -310,7 +312,7 @@ def test_models_that_differ_by_host_alone_are_refused() -> None:
 
 def test_a_set_takes_up_what_was_torn_and_what_failed() -> None:
     said(*SET, "--set", a_set(4), "-o", "out")
-    whole = {path.name: moot.load(path).digest for path in Path("out").iterdir()}
+    whole = {path.name: moot.load(path).digest for path in Path("out").glob("*.jsonl")}
     lines = Path("out/q-0.jsonl").read_bytes().splitlines(keepends=True)
     Path("out/q-0.jsonl").write_bytes(b"".join(lines[:3]) + lines[3][:30])
     Path("out/q-1.jsonl").write_bytes(lines[0][:30])
@@ -318,8 +320,8 @@ def test_a_set_takes_up_what_was_torn_and_what_failed() -> None:
     Path("out/q-3.jsonl").unlink()
     found = [json.loads(line) for line in said(*SET, "--set", "set.jsonl", "-o", "out", "--json").splitlines()]
     assert [row["how"] for row in found[:4]] == ["resumed", "played", "played", "played"]
-    assert {path.name: moot.load(path).digest for path in Path("out").iterdir()} == whole
-    said("replay", *sorted(map(str, Path("out").iterdir())))
+    assert {path.name: moot.load(path).digest for path in Path("out").glob("*.jsonl")} == whole
+    said("replay", *sorted(map(str, Path("out").glob("*.jsonl"))))
 
 
 def test_a_broken_file_in_the_folder_is_reported_and_the_rest_goes_on() -> None:
@@ -333,7 +335,7 @@ def test_a_broken_file_in_the_folder_is_reported_and_the_rest_goes_on() -> None:
 
 def test_the_built_in_passages_with_both_seatings() -> None:
     text = said(*SET, "--set", "passages", "--limit", "4", "--both-seatings", "-o", "out")
-    assert "8 decided" in text and "(4 pairs)" in text and len(list(Path("out").iterdir())) == 8
+    assert "8 decided" in text and "(4 pairs)" in text and len(list(Path("out").glob("*.jsonl"))) == 8
 
 
 def test_sets_that_cannot_be_played() -> None:

@@ -106,7 +106,7 @@ def play(data: dict[str, Any], table: Table, challenge: tuple[str, ...]) -> moot
         return Reply(answer=table[place(request.view.question.text)])
 
     seats = {
-        "a": claimant,
+        "a": moot.Copies(claimant),
         "b": lambda request: moot.Challenge(addresses=challenge),
         "judge": moot.Bounded(judging(data), reads=8),
     }

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.complexity.intervals import wilson
+from moot.complexity.estimates import wilson
 from moot.experiments.reproductions.doubly_efficient import (
     LAST,
     SAMPLES,

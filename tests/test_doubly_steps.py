@@ -37,11 +37,11 @@ class Bound(Stepper):
         return Value(answer=self.table[request.brief["details"]["step"]])
 
 
-def debated(task: Any, sample: Any, alice: Any = None, bob: Any = None, **params: Any) -> Any:
+def debated(task: Any, sample: Any, alice: Any = None, bob: Any = None, copied: bool = True, **params: Any) -> Any:
     """A play with the task's programs in the seats for which nobody is given."""
     made, seats = task.staged(next(iter(task.plays)), sample, **params)
     first, second = made.sides(sample.question)
-    seats[first] = alice or seats[first]
+    seats[first] = (moot.Copies(alice) if copied else alice) if alice else seats[first]
     seats[second] = bob or seats[second]
     return moot.run(made, sample, seats)
 
@@ -167,7 +167,7 @@ def test_copies_answer_once_and_see_nothing_of_the_challenge() -> None:
         return honest.act(request)
 
     sample = TALLY.sample(6, 1)
-    debated(TALLY, sample, alice)
+    debated(TALLY, sample, alice, copied=False)
     assert seen == {address(t): 1 for t in range(7)}
 
 

@@ -96,6 +96,19 @@ def test_what_is_no_kind_is_the_protocols_fault() -> None:
         game_of(asks)
 
 
+def test_kinds_are_asked_for_in_the_order_of_the_script() -> None:
+    """Whatever was played before in this process: unions of the same classes are equal, and requests are not."""
+
+    def asking(kinds: Any) -> tuple[Any, ...]:
+        async def asks(floor: Floor) -> None:
+            await floor.ask("a", kinds)
+
+        return game_of(asks).open["0"].ask.kinds
+
+    for order in ((moot.Speech, moot.Answer), (moot.Answer, moot.Speech)):
+        assert asking(order[0] | order[1]) == order
+
+
 def test_steps_are_paths_whatever_the_order() -> None:
     async def twice(floor: Floor) -> list[str]:
         steps = []

@@ -13,7 +13,7 @@ from players import FAIR, QUESTION, Scripted, scripted
 
 import moot
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.budget import MEASURES, PER_CALL, Account, Meter
+from moot.protocols.engine.budget import MEASURES, PER_CALL, REPORTED, Account, Meter
 from moot.protocols.engine.floor import Floor
 from moot.transcripts.events import EventLog
 
@@ -72,10 +72,14 @@ def test_a_meter_counts_within_what_its_account_has_left(limits: Any, before: An
             account.charge(measure, amount)
     meter, own = Meter(account), dict.fromkeys(MEASURES, 0)
     for measure, amount in during:
+        if measure not in (*REPORTED, "reads"):
+            with pytest.raises(moot.UsageError, match=f"the engine counts {measure}"):
+                meter.charge(measure, amount)
+            continue
         each = limits.get(PER_CALL.get(measure, ""), inf)
         whole = own[measure] + amount
         fits = account.used.get(measure, 0) + whole <= limits.get(measure, inf) and whole <= each
-        for spend in (meter.reserve, meter.charge):
+        for spend in (lambda _, amount: meter.read(amount),) if measure == "reads" else (meter.reserve, meter.charge):
             with nullcontext() if fits else pytest.raises(moot.BudgetExceeded):
                 spend(measure, amount)
         own[measure] += amount if fits else 0

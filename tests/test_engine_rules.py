@@ -223,15 +223,23 @@ def test_whoever_spends_sees_what_is_left() -> None:
     account = Account({"reads": 10, "reads_per_call": 6, "tokens": 100})
     account.charge("reads", 3)
     meter = Meter(account)
-    meter.charge("reads", 2)
+    meter.read(2)
     meter.charge("tokens", 30)
     meter.reserve("tokens", 70)
     left = {measure: meter.left(measure) for measure in MEASURES}
-    assert left == {"reads": 5, "reads_per_call": 4, "tokens": 70, "queries": None, "calls": None, "seconds": None}
+    assert left == {
+        "reads": 5,
+        "reads_per_call": 4,
+        "tokens": 70,
+        "queries": None,
+        "calls": None,
+        "seconds": None,
+        "computes": None,
+    }
     assert (meter.limit("reads"), meter.limit("calls"), meter.reads, meter.spent) == (10, None, 2, {"tokens": 30})
     for measure, amount in (("reads", 5), ("reads", 6), ("tokens", 71)):
         with pytest.raises(moot.BudgetExceeded):
-            meter.charge(measure, amount)
+            meter.read(amount) if measure == "reads" else meter.charge(measure, amount)
     assert (meter.left("reads"), meter.left("tokens"), Meter().left("reads")) == (5, 70, None)
     with pytest.raises(moot.UsageError, match="no measure is called 'read'; there are reads"):
         meter.left("read")

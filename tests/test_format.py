@@ -56,7 +56,7 @@ others = st.lists(
 def test_every_reader_passes_over_what_is_no_part_of_the_play(
     play: moot.Transcript, more: list[Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    found = moot.Transcript(mixed(play, more))
+    found = moot.Transcript(mixed(play, more), truth=play.sample)
     verified = moot.verify(found)
     assert verified.unknown == sum(name in UNKNOWN for _, name, _, _ in more) and verified.ended
     assert verified.digest == found.digest == play.digest == moot.replay(found).digest
@@ -239,16 +239,24 @@ def test_the_truth_may_be_sealed_beside_the_file(tmp_path: Path) -> None:
     assert "true answer: the admiral" in as_text(play)
 
 
-def test_a_truth_beside_the_file_is_never_copied(tmp_path: Path) -> None:
+def test_what_is_made_of_a_play_has_its_own_file_of_the_same_truth(tmp_path: Path) -> None:
     play = beside(tmp_path, TRUTH)
     forked = moot.fork(play, "1", everywhere(DEBATE, speak), out=tmp_path / "fork.jsonl")
     rejudged = moot.rejudge(play, speak, out=tmp_path / "judged.jsonl")
     for derived in (forked, rejudged):
-        assert derived.started["meta"]["sealed"] == play.started["meta"]["sealed"] and derived.sample.unseal() == 1
+        seal, own = derived.started["meta"]["sealed"], f"{derived.path.stem}.truth.json"  # type: ignore[union-attr]
+        assert seal == {**play.started["meta"]["sealed"], "file": own} and (tmp_path / own).read_bytes() == TRUTH
     (tmp_path / "truth.json").unlink()
-    assert moot.fork(play, "1", everywhere(DEBATE, speak)).digest == play.digest
-    with pytest.raises(moot.TranscriptError, match="in memory alone"):
-        moot.fork(play, "1", everywhere(DEBATE, speak)).sample.unseal()
+    assert (forked.sample.unseal(), rejudged.sample.unseal()) == (1, 1)
+    again = moot.fork(play, "1", everywhere(DEBATE, speak))  # the truth is not here, and not asked for
+    apart = moot.fork(play, "1", everywhere(DEBATE, speak), out=tmp_path / "apart.jsonl")
+    for derived in (again, apart):
+        assert derived.digest == play.digest
+        assert derived.started["meta"]["sealed"] == play.started["meta"]["sealed"]
+        with pytest.raises(moot.SealedElsewhere, match=r"sealed in 'truth\.json', which is not in "):
+            derived.sample.unseal()
+    (tmp_path / "truth.json").write_bytes(TRUTH)
+    assert (play.sample.unseal(), again.sample.unseal(), apart.sample.unseal()) == (1, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +264,7 @@ def test_a_truth_beside_the_file_is_never_copied(tmp_path: Path) -> None:
     [
         (TRUTH, {"sha256": "0" * 64}, "which was altered"),
         (TRUTH, {"sha256": None}, "which was altered"),
-        (TRUTH, {"file": "gone.json"}, "cannot be read .*No such file"),
+        (TRUTH, {"file": "gone.json"}, "which is not in .*unknown here; put the file beside"),
         (TRUTH, {"file": "../truth.json"}, "no name of a file beside it"),
         (TRUTH, {"file": "a\\truth.json"}, "no name of a file beside it"),
         (TRUTH, {"file": ".."}, "no name of a file beside it"),

@@ -9,7 +9,7 @@ import pytest
 from agent_kit import request_for
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from moot.agents.prompts.forms import Form
 from moot.agents.prompts.reading import read
@@ -120,6 +120,7 @@ def test_a_grammar_can_only_give_probabilities_that_sum_to_1(count: int) -> None
 class Note(BaseModel):
     """An entry of a list."""
 
+    model_config = ConfigDict(frozen=True)
     id: str
     sum: int
 

@@ -284,7 +284,8 @@ def test_the_honest_cannot_be_exploited_and_liars_can(name: str) -> None:
                 liar = task.programs()["liar"]()
                 found = moot.exploit(protocol, sample, seat, liar, moves=moves, seats=seats)
                 # A liar loses what it could win; where its seat is lost anyway there is nothing more to gain.
-                assert found.gain in ((0, 2) if seat == true_seat(sample) else (0,))
+                # Where nothing comes of its lie it draws any move, and loses in expectation.
+                assert 0 <= found.gain <= (2 if seat == true_seat(sample) else 0)
                 exploited += found.gain > 0
     assert exploited >= 4
 
@@ -305,7 +306,7 @@ def test_the_truth_wins_through_the_driver(name: str, lies: bool) -> None:
         assert isinstance(transcript.outcome, moot.Decided), transcript.outcome
         assert transcript.outcome.payoffs[true_seat(sample)] == 1
         guarantee = transcript.guarantee
-        assert guarantee.holds and guarantee.complexity_class == "PSPACE", guarantee
+        assert guarantee.holds and guarantee.complexity_class == protocol.complexity_class, guarantee
 
 
 @pytest.mark.parametrize("name", GAMES)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.experiments.classes.growth import _T95, exponential_growth, growth, polynomial_growth
+from moot.complexity.estimates import _T95, exponential_growth, growth, polynomial_growth
 
 
 @settings(deadline=None)

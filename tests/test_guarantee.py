@@ -14,12 +14,17 @@ from players import FAIR
 
 import moot
 from moot.complexity.citations import circle_of, citations, groundless
-from moot.complexity.guarantee import guarantee_of
+from moot.complexity.guarantee import declared_n, guarantee_of
 from moot.complexity.play import Step
 from moot.complexity.spending import Ledger, Size, Spending
+from moot.protocols.amplification.approval import Approval
 from moot.protocols.amplification.moves import Reply
+from moot.protocols.debate.parts import Negotiate, Speeches
+from moot.protocols.engine.base import known_protocols
+from moot.protocols.engine.metadata import PREMISES
 from moot.protocols.market.moves import Citation, Query, Statement
 from moot.tasks.arithmetic.citing import CitingPair, GroundedPair
+from moot.tasks.arithmetic.sums import Sum
 
 QUESTION = moot.Question("Who?", ("x", "y"), size=6)
 DECIDED = moot.Decided(FAIR)
@@ -80,6 +85,7 @@ BOUND = {"judge": {"reads": 9, "queries": 2}, "a": {"reads": 1}}
         (Claims(), DECIDED, {"judge": {"reads": 0}}, 0, True, "the judge spent 0 reads of at most 0 at n = 6"),
         (Claims(), EXHAUSTED, BOUND, 5, False, "the judge would have spent 9 reads per call of 8"),
         (Claims(), moot.Forfeited(seat="a", rule="x"), BOUND, 5, False, "the play was not decided"),
+        (Claims(), moot.Decided(moot.Verdict(probabilities=(0.5, 0.5))), BOUND, 5, False, "the verdict puts no answer ahead of the others"),
         (Claims(), None, BOUND, 5, False, "the play was not decided"),
         (Two(), DECIDED, BOUND, 5, False, "no theorem is claimed for this protocol"),
         (FallsShort(), DECIDED, BOUND, 5, False, "too few rounds"),
@@ -239,3 +245,236 @@ class Loop:
 @pytest.mark.parametrize(("verified", "circle"), [(True, ("loop",)), (False, ()), (None, ())])
 def test_what_was_not_verified_supports_nothing_and_so_makes_no_circle(verified: bool | None, circle: Any) -> None:
     assert circle_of(paired(GroundedPair(), [("leaf", True), ("loop", verified)], text="leaf"), Loop()) == circle
+
+
+# -- what the class comes to with the parameters that there are ---------------------------------------------------------
+
+TWO = moot.Question("Who sank the fleet?", ("a storm", "the admiral"), passage="The admiral ordered the sluices open.")
+SURE = moot.Verdict(probabilities=(0.9, 0.1))
+
+
+def ended(protocol: moot.Protocol, question: moot.Question = TWO, **bounds: Any) -> moot.Guarantee:
+    """The guarantee of a play in which everybody says something short, the judge bounded generously."""
+
+    def anybody(request: moot.Request) -> Any:
+        for kind in request.kinds:
+            if issubclass(kind, moot.Verdict):
+                return kind(probabilities=(0.9, 0.1))
+        return moot.testing.puppet(request)
+
+    about = protocol.metadata(question)
+    bound = bounds or {about.measure: "100*n + 20000"}
+    roles = about.seats or {}
+    seats = {role: moot.Bounded(anybody, **bound) if role == about.judge else anybody for role in roles.values()}
+    return moot.run(protocol, question, seats).guarantee
+
+
+SPEECH, IN_TURN = Speeches(), Speeches(order="sequential")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "reached"),
+    [
+        (moot.Debate(rounds=0), "P"),
+        (moot.Debate(rounds=1), "S2P"),
+        (moot.Debate(), "Sigma2P"),
+        (moot.Debate(rounds=5), "Sigma5P"),
+        (moot.Debate(rounds=1, order="sequential"), "Sigma2P"),
+        (moot.Debate(rounds=3, order="sequential"), "Sigma6P"),
+        (moot.Debate(rounds=1, repeat=(), closing=(SPEECH,)), "S2P"),
+        (moot.Debate(rounds=1, opening=(IN_TURN,), closing=(SPEECH,)), "Sigma4P"),
+        (moot.Debate(rounds=None, repeat=(SPEECH, Negotiate())), "PSPACE"),
+        (moot.OpenDebate(rounds=1), "S2P"),
+        (moot.Consultancy(rounds=0), "P"),
+        (moot.Consultancy(rounds=0, closing=(SPEECH,)), "NP"),
+        (moot.Consultancy(rounds=7), "NP"),
+        (moot.Critique(), "Sigma2P"),
+        (moot.Critique(reply=True), "Sigma3P"),
+        (moot.DoubleConsultancy(rounds=0), "P"),
+        (moot.DoubleConsultancy(), "S2P"),
+        (moot.DoubleConsultancy(judged="apart"), "NP"),
+        (moot.Propaganda(), "NP"),
+        (moot.DirectQA(), "P"),
+        (moot.MarketMaking(citations=0, horizon=2), "NP"),
+        (moot.Amplification(depth=0), "P"),
+        (moot.StrongAmplification(turns=1), "P"),
+        (moot.Amplification(questions=1), "P"),
+        (moot.Amplification(budget=0), "P"),
+        (Approval(turns=1), "P"),
+    ],
+)  # fmt: skip
+def test_a_class_is_that_of_the_language_that_these_parameters_decide(protocol: moot.Protocol, reached: str) -> None:
+    found = protocol.decides(TWO)
+    assert found == reached
+    assert ended(protocol).complexity_class == reached
+
+
+@pytest.mark.parametrize(
+    ("protocol", "because"),
+    [
+        (moot.MarketMaking(horizon=0), "the horizon is 0: nobody could argue"),
+        (moot.PointerMarketMaking(opens=0, horizon=0), "the horizon is 0: nobody could argue"),
+        (moot.MarketMaking(queries=0, horizon=2), "the adversary may ask the market nothing"),
+    ],
+)
+def test_a_play_in_which_nobody_could_argue_has_no_guarantee(protocol: moot.Protocol, because: str) -> None:
+    found = ended(protocol)
+    assert not found.holds and found.because.startswith(because)
+
+
+def price(first: float) -> dict[str, Any]:
+    return {"kind": "price", "probabilities": [first, 1 - first]}
+
+
+SAID = {"kind": "statement"}
+ASKED: dict[str, Any] = {"kind": "query", "question": "q", "suppose": "so"}
+
+
+@pytest.mark.parametrize(
+    ("moves", "short"),
+    [
+        ([price(0.5), SAID, price(0.9), SAID, price(0.6)], True),
+        ([price(0.5), SAID, price(0.9), SAID, price(0.9)], False),
+        ([price(0.5), SAID, price(0.5)], False),
+        ([price(0.5), ASKED, price(0.1), SAID, price(0.5), ASKED, price(0.9), SAID, price(0.5)], False),
+        ([price(0.5), ASKED, price(0.5), SAID, price(0.5), ASKED, price(0.5), SAID, price(0.9)], True),
+    ],
+)
+def test_a_market_that_still_moved_at_its_horizon_falls_short(moves: Any, short: bool) -> None:
+    found = moot.MarketMaking(horizon=2).unmet_assumption(TWO, moves)
+    assert (found is not None and "horizon of 2 was reached" in found) is short, found
+
+
+def asks(of: str, *parts: str) -> dict[str, Any]:
+    return {"kind": "subquestions", "of": of, "questions": list(parts)}
+
+
+@pytest.mark.parametrize(
+    ("params", "moves", "short"),
+    [
+        ({"depth": 1}, [asks(TWO.text, "q")], "cut at depth 1"),
+        ({"depth": 2}, [asks(TWO.text, "q")], None),
+        ({"depth": 2}, [asks(TWO.text, "q"), asks("q", "r")], "cut at depth 2"),
+        ({"depth": 2}, [], None),
+        ({"depth": None}, [asks(TWO.text, "q"), asks("q", "r"), asks("r", "s")], None),
+        ({"depth": None, "questions": 3}, [asks(TWO.text, "q", "r")], None),
+        ({"depth": None, "questions": 3}, [asks(TWO.text, "q", "r", "s")], "first 3 had to be answered"),
+        ({"depth": None, "questions": 3}, [asks(TWO.text, "q", "r"), asks("q", "r")], None),
+        ({"depth": None, "budget": 9}, [asks(TWO.text, "q")], "a budget of 9 does not grow"),
+    ],
+)
+def test_an_overseer_that_had_to_answer_at_once_falls_short(params: Any, moves: Any, short: str | None) -> None:
+    found = moot.Amplification(**params).unmet_assumption(TWO, moves)
+    assert (found is None) if short is None else (found is not None and short in found), found
+
+
+def test_premises_are_listed_and_known() -> None:
+    assert moot.Amplification(model=True).premises(TWO)[-1] == "model-right-below"
+    for made in known_protocols().values():
+        assert set(made.assumes) <= set(PREMISES), made.name
+    with pytest.raises(moot.ProtocolError, match="assumes is"):
+        type("Hopes", (Claims,), {"assumes": ("hope",), "__annotations__": {"assumes": ClassVar[Any]}})
+
+
+# -- n, and what one bound says ------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 10**9))
+def test_a_declared_n_is_no_more_than_the_question_is_long(size: int) -> None:
+    question = moot.Question(TWO.text, TWO.choices, passage=TWO.passage, data=[1, 22], size=size)
+    written = len(TWO.text) + sum(map(len, TWO.choices)) + len(TWO.passage or "") + len("[1,22]")
+    play = SimpleNamespace(question=question, started={"meta": {}})
+    vouched, fault = declared_n(play)
+    assert not vouched and (fault is None) is (size <= written)
+
+
+def test_an_n_that_is_not_the_instances_takes_the_guarantee_away() -> None:
+    task = Sum()
+    sample = task.sample(16, 1)
+    made, seats = task.staged("market-uncited", sample)
+    right = moot.run(made, sample, seats).guarantee
+    assert right.holds and right.n == 16 and "declared-n" not in right.assumes and right.polynomial is not None
+    for size in (15, 17, 40, 10**9):
+        forged = moot.Sample(sample.question.model_copy(update={"size": size}), sample.unseal(), sample.task)
+        found = moot.run(made, forged, seats).guarantee
+        assert not found.holds, (size, found)
+    other = moot.Sample(sample.question, sample.unseal(), "no-such-task")
+    assert "declared-n" in moot.run(made, other, seats).guarantee.assumes
+
+
+def test_a_bound_without_n_in_it_is_told_as_what_it_is() -> None:
+    constant, growing = ended(moot.Debate(), reads=10**24), ended(moot.Debate(), reads="n + 20000")
+    assert constant.holds and constant.polynomial == str(10**24) and constant.because.endswith("the same at every n")
+    assert growing.holds and growing.polynomial == "n + 20000" and "same at every n" not in growing.because
+
+
+# -- a guarantee over several n --------------------------------------------------------------------------------------
+
+
+def family(
+    protocol: Any, spends: Any, declared: str | None = None, sizes: Any = (4, 8, 16, 32)
+) -> moot.FamilyGuarantee:
+    def play(n: int) -> Any:
+        made = protocol(n) if callable(protocol) else protocol
+        bound = declared or str(10**9)
+        described = {"judge": {"bound": {"reads": bound if declared else str(10**6 + n)}}}
+        ledger = Ledger(n=n, unit="cells", seats={"judge": Spending(reads=spends(n))}, tree=Size(),
+                        bounds={"judge": {"reads": moot.Polynomial.parse(bound)(n)}})  # fmt: skip
+        question = moot.Question("x" * 5000, ("x", "y"), size=n)
+        started = {"roles": made.roles(question), "meta": {"seats": described}}
+        return SimpleNamespace(protocol=made, question=question, started=started, ledger=ledger, outcome=moot.Decided(SURE), steps=lambda: iter([]))  # fmt: skip
+
+    return moot.guarantee_over(play(n) for n in sizes)
+
+
+def test_spending_at_several_n_names_a_polynomial_that_it_stays_under() -> None:
+    found = family(Claims(), lambda n: 3 * n * n)
+    assert (
+        found.holds
+        and found.fit.kind == "polynomial"
+        and found.stays_under == "3*n^2"
+        and found.plays == found.holding == 4
+    )
+    declared = family(Claims(), lambda n: 3 * n * n, "4*n^2")
+    assert declared.holds and declared.stays_under == "4*n^2" and "declared" in declared.because
+    over = family(Claims(), lambda n: 3 * n * n, "12*n")
+    assert not over.holds and over.holding == 1 and over.because.startswith("at n = 8:")
+    grows = family(Claims(), lambda n: 2**n, sizes=(4, 8, 12, 16))
+    assert not grows.holds and grows.stays_under is None and grows.fit.kind == "exponential"
+
+
+def test_a_class_over_several_n_is_the_protocols_own_where_parameters_grow_with_n() -> None:
+    deeper = lambda n: moot.Debate(rounds=n, order="sequential")  # noqa: E731
+    assert family(deeper, lambda n: n).complexity_class == "PSPACE"
+    assert family(moot.Debate(rounds=2), lambda n: n).complexity_class == "Sigma2P"
+    assert family(lambda n: moot.Debate(rounds=100 - n), lambda n: n).complexity_class is None
+
+
+def test_a_family_needs_one_protocol_and_three_sizes() -> None:
+    with pytest.raises(moot.UsageError, match="different n"):
+        family(Claims(), lambda n: n, sizes=(4, 8))
+    with pytest.raises(moot.UsageError, match="plays of one protocol"):
+        moot.guarantee_over([])
+    with pytest.raises(moot.UsageError, match="unknown"):
+        family(Claims(), lambda n: None)
+
+
+def test_a_program_that_counts_its_steps_is_held_to_them_and_is_taken_at_its_word() -> None:
+    def judge(request: moot.Request) -> moot.Verdict:
+        for _ in range(30):
+            request.budget.charge("computes", 1)
+        return SURE
+
+    def asked(**bounds: Any) -> moot.Transcript:
+        return moot.run(moot.DirectQA(), TWO, {"judge": moot.Bounded(judge, reads="n", **bounds)})
+
+    told = asked(computes="3*n")
+    assert told.ledger.spent("judge", "computes") == 30 and told.guarantee.holds
+    assert told.guarantee.assumes == ("right-judge", "reported-computing", "declared-n")
+    assert moot.replay(told).digest == told.digest
+    over = asked(computes="n")
+    assert isinstance(over.outcome, moot.Exhausted) and (over.outcome.measure, over.outcome.limit) == (
+        "computes",
+        TWO.size,
+    )
+    assert "polynomial-judge" in asked().guarantee.assumes

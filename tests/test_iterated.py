@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.complexity.intervals import wilson
+from moot.complexity.estimates import wilson
 from moot.complexity.rules import evaluate
 from moot.protocols.amplification.amplification import Amplification, Reply, Subquestions
 from moot.tasks.arithmetic.assignments import Assignments

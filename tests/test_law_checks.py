@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import broken
+import broken_elsewhere
 import broken_sight
 import networkx
 import pytest
@@ -20,7 +21,7 @@ from moot.complexity.ledger import ledger_of
 from moot.complexity.spending import Ledger
 from moot.play import rerun
 from moot.play.run import run
-from moot.protocols.engine import game, replies
+from moot.protocols.engine import game, replies, steps
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.budget import Account
 from moot.protocols.engine.errors import Illegal, MootError, ReplayDivergence
@@ -92,8 +93,8 @@ def check_all_but_queries(account: Account, measure: str, amount: float, check: 
 def exhausted(used: float, limit: float) -> Fault:
     """Where the engine ends a play for its budget, it says these numbers."""
     return (
-        game,
-        "_exhausted",
+        steps,
+        "exhausted",
         lambda seat, error, step: Exhausted(seat=seat, measure=error.measure, used=used, limit=limit),
     )
 
@@ -190,7 +191,8 @@ SOUND: list[tuple[Protocol, tuple[str, ...]]] = [
     (SIGHT.Rewrites(), ("encodes",)), (SIGHT.Preliminary(), ("fits",)), (SIGHT.Pays(), ("paid", "utility", "estimates")),
     *((sound, ("bounded_judge",)) for sound in (SIGHT.Claims(), SIGHT.ClaimsByQueries(), SIGHT.FallsShort())),
     *((sound, ("symmetric",)) for sound in (SIGHT.Even(), SIGHT.PaysByName(), SIGHT.Three())),
-    (SIGHT.Strict(), ("rejects",)), (SIGHT.ChargesFirst(), ("within_budget",)),
+    (broken_elsewhere.SortsASet(), ("portable",)), (broken_elsewhere.TellsWhomItMay(), ("blind",)),
+    (broken_elsewhere.TellsOwnThoughts(), ("blind",)), (SIGHT.Strict(), ("rejects",)), (SIGHT.ChargesFirst(), ("within_budget",)),
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import broken
+import broken_elsewhere as elsewhere
 import pytest
 from hypothesis import settings
 
@@ -16,7 +17,7 @@ import moot
 from moot.protocols.amplification.approval import Approval
 from moot.protocols.engine.base import Protocol, known_protocols
 from moot.protocols.games.claims import ClaimGame
-from moot.testing.checks import laws, laws_of_sight
+from moot.testing.checks import laws, laws_of_sight, secrecy
 from moot.testing.checks.check import Law
 from moot.testing.checks.laws import LAWS, LawBroken
 from moot.testing.strategies import questions, sums
@@ -66,14 +67,21 @@ OURS: dict[str, Protocol] = {
     "circuit pointer": moot.CircuitPointer(),
     "pixel debate": moot.PixelDebate(pixels=4),
     "pixel debate without precommit": moot.PixelDebate(pixels=3, precommit=False, first="b"),
-    "market": moot.MarketMaking(horizon=2, queries=1),
-    "market examined": moot.MarketMaking(horizon=2, queries=1, tolerance=None, examine=True, reward="lmsr", last="market"),
-    "market with pointers": moot.PointerMarketMaking(horizon=2, queries=1, opens=2),
-    "market uncited": moot.UncitedMarketMaking(horizon=1, queries=1, scoring=moot.ScoringRule(rule="brier")),
+    "market": moot.MarketMaking(horizon=2, queries=1, unmoved="judge"),
+    "market examined": moot.MarketMaking(
+        horizon=2, queries=1, tolerance=None, examine=True, reward="lmsr", last="market", unmoved="judge"
+    ),
+    "market with pointers": moot.PointerMarketMaking(horizon=2, queries=1, opens=2, unmoved="judge"),
+    "market uncited": moot.UncitedMarketMaking(
+        horizon=1, queries=1, scoring=moot.ScoringRule(rule="brier"), unmoved="judge"
+    ),
+    "market that stands": moot.MarketMaking(horizon=2, queries=1),
+    "market that stands with pointers": moot.PointerMarketMaking(horizon=1, queries=1, opens=2, last="market"),
     "cross-examination": moot.CrossExamination(queries=5),
     "cross-examination uncopied": moot.UncopiedExamination(queries=3, window=2),
     "nested oversight": moot.NestedOversight(steps=3, gap=300.0),
     "decomposition debate": moot.DecompositionDebate(rounds=2, width=2),
+    "decomposition debate with pointers": moot.PointerDecompositionDebate(width=2, opens=2),
     "prover-estimator": moot.ProverEstimator(rounds=2, width=2),
     "clue oversight": moot.ClueOversight(comparisons=3),
     "clue critiques": moot.ClueOversight(critiques=2, comparisons=2),
@@ -99,8 +107,9 @@ OURS: dict[str, Protocol] = {
     "doubly-efficient witness": moot.WitnessedDoublyEfficientDebate(
         machine="subset", input={"items": 2, "weights": [3, 4], "target": 7}, examined=2
     ),
-    "approval": Approval(turns=3),
-    "blind approval": Approval(seen=False, turns=3, source="none"),
+    "approval": Approval(turns=3, frozen=False),
+    "blind approval": Approval(seen=False, turns=3, source="none", frozen=False),
+    "approval with an earlier model": Approval(turns=3),
 }  # fmt: skip
 
 
@@ -122,14 +131,13 @@ def test_three_choices(law: str) -> None:
     ],
 )  # fmt: skip
 def test_which_steps_run_at_the_same_time(one: str, other: str, plays: tuple[str, ...], at_once: bool) -> None:
-    assert (
-        laws_of_sight.apart(one, other, frozenset(plays))
-        is laws_of_sight.apart(other, one, frozenset(plays))
-        is at_once
-    )
+    assert secrecy.apart(one, other, frozenset(plays)) is secrecy.apart(other, one, frozenset(plays)) is at_once
 
 
 BROKEN: list[tuple[Protocol, str, str]] = [
+    (broken.ChecksCount(), "led_back", "led along . moves again|led along the same moves"),
+    (broken.PaysWhatChecksSaw(), "led_back", "led along its moves again"),
+    (broken.PaysWhatChecksSaw(), "solved", "a check changes what the script goes by"),
     (broken.UsesRandom(), "pure", r"broken\.py:\d+ draws randomness"),
     (broken.UsesRandom(), "deterministic", "lucky|came out differently"),
     (broken.UsesTime(), "pure", r"broken\.py:\d+ reads the clock"),
@@ -167,6 +175,32 @@ BROKEN: list[tuple[Protocol, str, str]] = [
     (broken.MissesPlayers(), "players", "seat a is a debater; the declared players are consultant, judge"),
     (broken.HasNoJudge(), "players", "NP is claimed, and nobody is the overseer"),
     (broken.PaysMore(), "utility", r"is paid .* utility_bound\(\) is 0.25"),
+    (
+        elsewhere.GoesThroughASet(),
+        "portable",
+        r"another process, with PYTHONHASHSEED=(2|141), replay diverged at step 0: .*must be sorted",
+    ),
+    (
+        elsewhere.HashesText(),
+        "portable",
+        r"another process, with PYTHONHASHSEED=(2|141), replay diverged at step 1: request .*hash\(\)",
+    ),
+    (elsewhere.ReadsTheEnvironment(), "pure", r"broken_elsewhere\.py:\d+ reads the environment \(os\.environ\)"),
+    (elsewhere.ReadsTheEnvironmentQuietly(), "pure", r"broken_elsewhere\.py:\d+ reads the environment"),
+    (elsewhere.DrawsFromItsOwn(), "pure", r"broken_elsewhere\.py:\d+ draws randomness \(Random\(\)\)"),
+    (
+        elsewhere.TellsAside(),
+        "blind",
+        "the brief of step 1 tells seat judge what seat a said at step 0 to none but b, a",
+    ),
+    (
+        elsewhere.TellsThoughts(),
+        "blind",
+        "the brief of step 1 tells seat b what seat a keeps to itself at step 0: the private field 'thought'",
+    ),
+    (elsewhere.DecidesAnOpenQuestion(), "fits", "decided .*: the verdict has 3 probabilities for 2 choices"),
+    (elsewhere.RecordsAnotherVerdict(), "fits", r"on record at step 1 has 3 probabilities for 2 choices"),
+    (elsewhere.DecidesTooMuch(), "fits", "decided .*: the verdict has 3 probabilities for 2 choices"),
 ]
 
 
@@ -229,7 +263,7 @@ def test_every_law_examines_as_many_plays_as_were_asked_for(monkeypatch: pytest.
 
 
 def test_every_law_is_listed_and_caught_breaking() -> None:
-    for module in (laws, laws_of_sight):
+    for module in (laws, laws_of_sight, secrecy):
         assert {name for name, each in vars(module).items() if isinstance(each, Law)} <= set(LAWS)
     assert set(LAWS) < set(laws.__all__)
     assert set(LAWS) == {law for _, law, _ in BROKEN}, "every law has a protocol that breaks it"

@@ -281,3 +281,16 @@ def test_the_guard_holds_on_both_event_loops(backend: str, refused_addresses: li
 def _messages(error: BaseException) -> list[str]:
     inner = error.exceptions if isinstance(error, BaseExceptionGroup) else []
     return [str(error), *(message for e in inner for message in _messages(e))]
+
+
+def test_every_test_that_a_page_names_is_there() -> None:
+    root = Path(__file__).resolve().parent.parent
+    for page in sorted((root / "docs").rglob("*.md")):
+        file = ""
+        for name in re.findall(r"`(?:tests/)?(test_\w+(?:\.py)?)`", page.read_text("utf-8")):
+            if name.endswith(".py"):
+                file = (root / "tests" / name).read_text("utf-8")
+            else:
+                assert f"def {name}(" in file, (
+                    f"{page.name} names {name}, which is not in the test file named before it"
+                )

@@ -64,7 +64,8 @@ def test_what_a_seat_reads_is_counted_with_a_bound_and_without_one() -> None:
         assert (t.ledger.seats["judge"].reads, t.ledger.seats["judge"].reads_per_call) == (reads, reads)
         assert [step.reads for step in t.steps() if step.seat == "judge"] == [reads]
         assert moot.replay(t).digest == t.digest
-    assert bare.digest == idle.digest and not bare.guarantee.holds and bounded.guarantee.holds
+    assert bare.digest == idle.digest and bounded.guarantee.used == said
+    assert (bare.guarantee.budget, bounded.guarantee.budget) == (None, 1000)
     forked = moot.fork(bare, at="1", seats={"judge": decide})
     assert forked.ledger.seats["judge"].reads == 0
     assert moot.rejudge(forked, reads_all).ledger.seats["judge"].reads == said

@@ -101,7 +101,9 @@ def test_a_citing_liar_convinces_nobody(seed: int) -> None:
     for market in (Predictor(task), Prior()):
         seats = {"market": market, "adversary": CitingLiar(task), "judge": ChecksRule(task)}
         transcript = moot.run(MarketMaking(tolerance=None, horizon=2), sample, seats, seed=seed)
-        assert decided(transcript).verdict.probabilities == (0.5, 0.5)
+        assert decided(transcript).verdict.probabilities == price_path(transcript).prices[0]
+        published = moot.run(MarketMaking(tolerance=None, horizon=2, unmoved="judge"), sample, seats, seed=seed)
+        assert decided(published).verdict.probabilities == (0.5, 0.5)
 
 
 def test_both_kinds_of_lie_were_told_and_marked() -> None:
@@ -253,7 +255,7 @@ def test_a_judge_with_pointers_checks_any_moment_of_a_run_and_only_that() -> Non
     wrong, moved = order[len(order) // 2], []
     for at, folded in enumerate(order):
         text = unfolded(folded, _Behind(store))
-        question = moot.Question(text, (true, lie), data=data, size=1, unit="cells")
+        question = moot.Question(text, (true, lie), data=data, size=task.n(data), unit="cells")
         transcript = _settle(task, moot.Sample(question, task=task.name))
         assert decided(transcript).verdict.choice == 0 and transcript.guarantee.holds
         assert decided(transcript).payoffs["adversary"] == 0
@@ -343,4 +345,4 @@ def test_the_document_says_what_its_code_prints(capsys: pytest.CaptureFixture[st
     for code, printed in blocks:
         exec(code, scope)
         assert capsys.readouterr().out == printed
-    assert len(blocks) == text.count("```python") == 8
+    assert len(blocks) == text.count("```python") == 9

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.complexity.intervals import wilson
+from moot.complexity.estimates import wilson
 from moot.experiments.statistics import metrics
 from moot.experiments.statistics.comparisons import win_rate
 from moot.experiments.statistics.intervals import Bootstrap, Estimate

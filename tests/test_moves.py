@@ -22,8 +22,8 @@ from moot.agents.prompts.forms import Form
 from moot.agents.prompts.render import kind_name, statement
 from moot.protocols.engine.errors import BudgetExceeded, ProtocolError
 from moot.protocols.engine.moves import Move, move_class
-from moot.protocols.engine.recorded import recorded_move, words_of
 from moot.protocols.engine.view import Log
+from moot.protocols.recorded import recorded_move, words_of
 from moot.testing.drawing import Drawn
 from moot.testing.schemas import build
 from moot.testing.shapes import schema_of

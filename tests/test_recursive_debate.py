@@ -77,7 +77,7 @@ def test_optimal_play_finds_the_truth_of_every_small_instance(name: str) -> None
     moves = dict.fromkeys("ab", every_claim(task, domain))
     for data, text in instances():
         truth_first = count % 2 == 0
-        sample = task.pose(data, text, Random(0), 3, truth_first)
+        sample = task.pose(data, text, Random(0), true_first=truth_first)
         protocol = moot.RecursiveDebate(depth=3, objections=1, cites=0)
         found = moot.solve(protocol, sample, moves=moves, seats={"judge": ChecksLine(task)}, key=same_claims)
         assert found.value["a" if truth_first else "b"] == 1, (data, found.line)
@@ -265,4 +265,9 @@ def test_whoever_objects_whenever_it_can_makes_as_many_moves_as_were_estimated(d
     moves = [step.move for step in transcript.steps()]
     cut = protocol.unmet_assumption(question, moves)
     assert cut == f"the line was cut at depth {depth}: its last claim could not be objected to"
-    assert protocol.unmet_assumption(question, [*moves, {"kind": "response", "label": "yes"}]) is None
+    agreed: list[Any] = [*moves[:-1], {"kind": "response", "label": "yes"}]
+    last = sum(move.get("label") == "main objection" and move["kind"] == "response" for move in moves) % 2
+    for wins in (0, 1):
+        verdict = {"kind": "verdict", "probabilities": (1 - wins, wins)}
+        found = protocol.unmet_assumption(question, [*agreed, verdict])
+        assert (found is None) == (wins == last), "a claim that was agreed to stands, or nothing is known"

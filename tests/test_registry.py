@@ -202,19 +202,17 @@ def test_a_broken_plug_in_is_named_and_keeps_nothing_else_from_working(install: 
 
 
 def test_two_plug_ins_with_one_name_are_named(install: Install) -> None:
-    source = (
-        "import moot\nclass Twice(moot.Debate):\n    name = 'twice'\nclass Debate(moot.Debate):\n    name = 'debate'"
-    )
-    install("first", source, {"moot.protocols": {"twice": "Twice"}})
-    install("second", source, {"moot.protocols": {"twice": "Twice", "debate": "Debate"}})
+    source = "import moot\nclass Twice(moot.Debate):\n    name = 'offered-twice'\nclass Debate(moot.Debate):\n    name = 'debate'"
+    install("first", source, {"moot.protocols": {"offered-twice": "Twice"}})
+    install("second", source, {"moot.protocols": {"offered-twice": "Twice", "debate": "Debate"}})
     with pytest.raises(
-        moot.UsageError, match="two plug-ins offer a protocol called 'twice': first:Twice of first and second"
+        moot.UsageError, match="two plug-ins offer a protocol called 'offered-twice': first:Twice of first and second"
     ):
-        find("protocol", "twice")
-    assert find("protocol", "consultancy") and "twice" not in everything("protocol")
+        find("protocol", "offered-twice")
+    assert find("protocol", "consultancy") and "offered-twice" not in everything("protocol")
     found = {(each.name, each.package): each.problem for each in plugins("protocol")}
-    assert {*found} == {("twice", "first"), ("twice", "second"), ("debate", "second")}
-    assert "uninstall one of them" in (found["twice", "first"] or "")
+    assert {*found} == {("offered-twice", "first"), ("offered-twice", "second"), ("debate", "second")}
+    assert "uninstall one of them" in (found["offered-twice", "first"] or "")
     assert "two protocols are called 'debate': moot.protocols" in (found["debate", "second"] or "")
 
 

@@ -14,7 +14,7 @@ import moot
 from moot.agents.prompts.render import kind_name
 from moot.protocols.engine.base import known_protocols
 from moot.protocols.engine.moves import Move
-from moot.protocols.engine.recorded import words_of
+from moot.protocols.recorded import words_of
 from moot.tasks.base import known_tasks
 from moot.transcripts.display.notebook import as_html
 from moot.transcripts.display.scenes import scenes
@@ -112,4 +112,4 @@ def test_a_game_says_who_defends_which_answer() -> None:
     transcript = moot.run(protocol, sample, seats)
     text, choices = as_text(transcript), sample.question.choices
     assert f"program honest; defends “{choices[0]}”" in text and f"program honest; defends “{choices[1]}”" in text
-    assert "reaches P^O, if" in ledger_text(transcript.ledger, transcript.guarantee)
+    assert "decides P^O, by what is read" in ledger_text(transcript.ledger, transcript.guarantee)

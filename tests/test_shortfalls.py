@@ -63,7 +63,7 @@ def test_with_nothing_examined_the_wrong_side_can_win() -> None:
 
 def test_a_line_that_is_cut_short() -> None:
     question = moot.Question("Is it so?", ("yes", "no"), size=4)
-    half = moot.Bounded(lambda request: moot.Verdict(probabilities=(0.5, 0.5)), reads="100*n")
+    half = moot.Bounded(lambda request: moot.Verdict(probabilities=(0.6, 0.4)), reads="100*n")
 
     def speaker(agrees: bool) -> Any:
         def act(request: moot.Request) -> moot.Move:

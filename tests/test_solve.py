@@ -52,7 +52,7 @@ class Tree(Protocol):
                     raise moot.Illegal(f"there are {len(kids)} children")
                 return pick
 
-            pick = await floor.ask(node["seat"], Pick, check=legal, details={"node": str(id(kids)), "kids": kids})
+            pick = await floor.ask(node["seat"], Pick, check=legal, details={"kids": kids})
             node = kids[pick.child]
         return moot.Decided(FAIR, payoffs=dict(zip("ab", map(float, node["pay"]), strict=True)))
 

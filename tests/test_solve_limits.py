@@ -31,6 +31,9 @@ def test_debates_in_turn_are_solved_and_those_at_once_are_not() -> None:
         | {"b": lambda request: moot.Speech(text="x")},
     )  # fmt: skip
     assert alone.value["a"] > 0
+    rest = {"b": lambda request: moot.Speech(text="x"), "judge": counts}
+    twice = moot.solve(moot.Debate(rounds=2), QUESTION, moves={"a": WORDS["a"]}, seats=rest)
+    assert [e.move.content() for e in twice.line if e.seat == "a"] == ["yy", "yy"] and twice.leaves == 4
 
 
 def solved(script: Any, **options: Any) -> moot.Solution:

@@ -20,18 +20,8 @@ from moot.protocols.engine.errors import UsageError
 from moot.tasks.arithmetic.counting import CountSat
 from moot.tasks.base import task_named
 from moot.tasks.logic.dimacs import Formula, parse_dimacs, read_dimacs, write_dimacs
-from moot.tasks.logic.satisfiability import (
-    SATISFIABLE,
-    UNSATISFIABLE,
-    Bluffer,
-    Satisfiability,
-    Talker,
-    Verifier,
-    Witness,
-    cells_of,
-    find_witness,
-    satisfies,
-)
+from moot.tasks.logic.formulas import SATISFIABLE, UNSATISFIABLE, cells_of, find_witness, satisfies
+from moot.tasks.logic.satisfiability import Bluffer, Satisfiability, Talker, Verifier, Witness
 from moot.tasks.logic.solver import solve
 
 SAT, COUNT = Satisfiability(), CountSat()

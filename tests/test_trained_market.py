@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
-from moot.complexity.intervals import wilson
+from moot.complexity.estimates import wilson
 from moot.complexity.rules import Circle, evaluate, looker
 from moot.protocols.engine.moves import UNKNOWN
 from moot.protocols.market.moves import Price
@@ -208,7 +208,7 @@ def test_a_play_that_is_not_decided_teaches_nothing() -> None:
 
     task = Sum()
     data = task.data(2, Random(0))
-    training = MarketTraining(task, data, TabularMarket(), adversary=Broken(task))
+    training = MarketTraining(task, data, TabularMarket(), options=[Broken(task)])
     last = training.round()
     assert (last.undecided, last.gain, last.mean_gain, last.loss) == (3, None, None, None) and not last.settled(1.0)
     assert all(set(row.values()) == {0.0} for row in training.market.logits.values())

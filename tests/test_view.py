@@ -13,7 +13,8 @@ import moot
 from moot.protocols.engine.budget import Account, Meter
 from moot.protocols.engine.errors import BudgetExceeded, Illegal, UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.view import NOTHING, Entry, Log, View, cells_of, looker, source_size
+from moot.protocols.engine.question import cells_of, source_size
+from moot.protocols.engine.view import NOTHING, Entry, Log, Shown, View, looker
 from moot.transcripts.events import EventLog
 
 TEXTS = st.lists(st.text(min_size=1, max_size=9).filter(str.strip), max_size=5)
@@ -39,7 +40,7 @@ def test_a_view_is_the_list_of_what_was_said_and_each_is_paid_for_once(
 ) -> None:
     entries, log = said(texts)
     question, meter = moot.Question("Who?", ("x", "y"), unit=unit), Meter()
-    view, paid = View(question, log).metered(meter), set[int]()
+    view, paid = Shown(View(question, log), meter), set[int]()
     for what in opened:
         places = list(range(len(entries)))
         if isinstance(what, str):
@@ -78,12 +79,12 @@ def test_a_statement_that_costs_too_much_is_not_shown_and_stays_to_be_paid(texts
     entries, log = said(texts)
     cost = entries[-1].move.cost("characters")
     meter = Meter(Account({"reads": cost - 1}))
-    view = View(QUESTION, log).metered(meter)
+    view = Shown(View(QUESTION, log), meter)
     for _ in range(2):
         with pytest.raises(BudgetExceeded):
             view[-1]
     assert meter.reads == 0
-    assert View(QUESTION, log).metered(Meter(Account({"reads": cost})))[-1] == entries[-1]
+    assert Shown(View(QUESTION, log), Meter(Account({"reads": cost})))[-1] == entries[-1]
 
 
 @given(DATA, st.none() | st.text(max_size=20), st.none() | st.text(max_size=20))
@@ -96,13 +97,13 @@ def test_a_source_that_is_shown_whole_is_paid_for_when_the_question_is(data: Any
         question, meter = moot.Question("Who?", passage=text, data=data), Meter()
         whole = (0 if data is None else count(data)) + len(text or "")
         assert source_size(question) == whole and cells_of(data) == count(data)
-        view = View(question, NOTHING, "all").metered(meter)
+        view = Shown(View(question, NOTHING, "all"), meter)
         assert meter.reads == 0
         for _ in range(2):
             assert view.question == question and meter.reads == whole
         assert view.excerpt(0, 3) == (text or "")[:3] and meter.reads == whole  # it was paid for
         for source in ("none", "metered"):
-            bare = View(question, NOTHING, source).metered(meter)
+            bare = Shown(View(question, NOTHING, source), meter)
             assert bare.question == question.without_source() and meter.reads == whole
             assert bare.has_cells is (source == "metered" and data is not None)
             assert bare.source == source
@@ -115,7 +116,7 @@ TABLE = moot.Question("Which?", passage="abcdefgh", data={"row": [4, 5, [6, 7]],
 def test_each_look_is_paid_for_by_its_cells_and_a_wrong_one_by_nothing(source: Any) -> None:
     """Also where the source will be shown whole and has not been paid for yet."""
     meter = Meter()
-    view = View(TABLE, NOTHING, source).metered(meter)
+    view = Shown(View(TABLE, NOTHING, source), meter)
     looks: list[tuple[Any, int]] = [(("row", 1), 1), (("row", 2), 2), (("row",), 4), (("none",), 1), ((), 5)]
     for address, cells in looks:
         before = meter.reads
@@ -131,7 +132,7 @@ def test_each_look_is_paid_for_by_its_cells_and_a_wrong_one_by_nothing(source: A
 
 
 def test_no_look_without_access_to_the_source() -> None:
-    view = View(TABLE, NOTHING).metered(meter := Meter())
+    view = Shown(View(TABLE, NOTHING), meter := Meter())
     for look in (lambda: view.look("row", 0), lambda: view.excerpt(0, 1)):
         with pytest.raises(UsageError, match="this view gives no access to the source"):
             look()
@@ -145,7 +146,7 @@ def test_a_view_with_more_for_another_reader(source: Any, hide: bool, asking: An
     entries, log = said(["so it is", "it is not"])
     more = Entry("7", "b", moot.Speech(text="I said so"))
     meter = Meter()
-    view = View(TABLE, log, source).metered(meter)
+    view = Shown(View(TABLE, log, source), meter)
     list(view)
     before = meter.reads
     other = view.then(more, hide=hide, asking=asking)
@@ -187,7 +188,7 @@ def test_what_is_kept_as_json_until_it_is_read_is_the_same(said: list[tuple[str,
     assert [*one.view] == [*other.view] == heard
     if heard:
         assert other.view[-1] == lean.request(str(len(said))).view[-1] == heard[-1]
-        assert other.view._log.read().move is other.view._log.read().move, "it is read once and then kept"
+        assert other.view[-1].move is other.view[-1].move, "it is read once and then kept"
 
 
 def nowhere(line: bytes) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from moot.complexity.intervals import wilson
+from moot.complexity.estimates import wilson
 from moot.complexity.rules import Circle, looker
 from moot.protocols.amplification.amplification import Amplification, Reply
 from moot.protocols.engine.errors import UsageError

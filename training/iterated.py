@@ -24,7 +24,7 @@ import anyio
 import anyio.lowlevel
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from moot.complexity.intervals import mean
+from moot.complexity.estimates import mean
 from moot.play.run import Backend, in_loop
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.curriculum import CurriculumTask

@@ -3,7 +3,8 @@ Rule: training by the protocol's own losses; slips are put in by `errors.py`.
 
 Hubinger 2020 (AI safety via market making) asks what the training signal rewards in the limit: with citations of M, the
 only market that no adversary can move is a fixed point of the local rules, and where no question waits for itself that
-is the truth. `MarketTraining` watches the way there. No true answer takes part in it."""
+is the truth, provided that the price stands unless an argument moves it (docs/market_making.md). `MarketTraining`
+watches the way there, against the best adversary among those given, silence included. No true answer takes part in it."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,7 +13,7 @@ from random import Random
 from typing import Any, NamedTuple
 from typing import Protocol as Structural
 
-from moot.complexity.intervals import mean
+from moot.complexity.estimates import mean
 from moot.complexity.rules import looker
 from moot.protocols.amplification.amplification import Reply
 from moot.protocols.engine.errors import AgentError, UsageError
@@ -22,10 +23,10 @@ from moot.protocols.engine.outcomes import Decided, Outcome
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
 from moot.protocols.market.market_making import MarketMaking
-from moot.protocols.market.moves import Price, Statement
+from moot.protocols.market.moves import Citation, Price, Statement
 from moot.protocols.market.payoffs import Belief, Losses
 from moot.tasks.base import Task
-from moot.tasks.programs.market_programs import ChecksRule, Citing, follow, sure
+from moot.tasks.programs.market_programs import ChecksRule, Silent, follow, sure
 from moot.training.learners import Learner
 
 
@@ -51,12 +52,17 @@ class Played(NamedTuple):
         """What the adversary gained by each statement; () when the play was not decided."""
         return () if self.losses is None else tuple(0.0 - loss for loss in self.losses.adversary)
 
+    @property
+    def gain(self) -> float | None:
+        """What the adversary gained in all; None when the play was not decided."""
+        return None if self.losses is None else math.fsum(self.gains)
+
 
 def play_market(protocol: MarketMaking, question: Question, seats: Mapping[str, Program], seed: int = 0) -> Played:
     """Play a question between programs: the seats "market", "adversary" and "judge".
     Prices that the market gives to a query of the adversary are no part of the play's path. Raises UsageError where
     `Game` does, AgentError when an agent would have to be awaited, and what an agent raises."""
-    game = Game(protocol, question, seed=seed).start()
+    game = Game(protocol, question.unnamed(), seed=seed).start()
     asked, prices, claims, statements = list[Request](), list[Belief](), list[str](), 0
     try:
         while game.outcome is None:
@@ -167,12 +173,30 @@ class TabularMarket(Learner):
         return {"learner": "tabular-market", "rate": self.rate, "guesses": len(self.guesses), "trust": self.trust}
 
 
+class Exhibiting:
+    """The adversary that exhibits what a market says: it has the market at hand, asks it whatever the task's rule asks, and
+    states the rule's answer with these citations; where the rule makes nothing of them, that it has none."""
+
+    def __init__(self, task: Task, market: TabularMarket) -> None:
+        self.task, self.market = task, market
+
+    def act(self, request: Request) -> Move:
+        view, known = request.view, dict[str, str]()
+        while missing := (found := follow(self.task, view.question.text, view.look, known)).missing:
+            known.update({part: self.market.modal(part) for part in missing})
+        if found.answer is None:
+            return Statement(text="The rule makes nothing of what the market says.")
+        cites = tuple(Citation(question=question, answer=answer) for question, answer in found.used.items())
+        return Statement(answer=found.answer, cites=cites)
+
+
 @dataclass(frozen=True, slots=True)
 class Round:
     """How far a market can be exploited as it stands after a round of training (round 0: before any), in a sweep in which it
     does not learn. plays: that it was trained on so far. violations: questions whose modal answer is not what the rule makes
-    of the modal answers that it asks for. gain, mean_gain: the most and the mean that the adversary gains in a play; loss:
-    the mean of its prices, in the unit of its scoring rule; None when no play was decided. undecided: such plays."""
+    of the modal answers that it asks for. gain, mean_gain: the most and the mean, over questions, that the best adversary
+    gains in a play; loss: the mean of the prices in those plays, in the unit of its scoring rule; None when no play was
+    decided. undecided: questions on which none was."""
 
     round: int
     plays: int
@@ -192,23 +216,32 @@ class MarketTraining:
     """Trains a market on the questions of one instance, each played once in a round, in an order drawn from the seed.
 
     After a play the market takes one step for each price that it named, by that price's own loss against the judge's
-    final belief. An answer that is claimed and new to the market becomes a choice, and the question is played again.
+    final belief, which is held fixed, also where it is the market's own first price. An answer that is claimed and new to
+    the market becomes a choice, and the question is played again.
 
-    questions: all that the task lists by default. protocol, adversary, judge: `MarketMaking()`, `Citing` and `ChecksRule`
-    by default. UsageError when the task has no rule, or does not list its questions and none are given."""
+    Every question is played against the best adversary: of `options` the one that gains most on it from the market as it
+    stands (the first of equals). By default these are `Exhibiting` and `Silent`, which between them can do all that any
+    adversary can against a market that heeds no statement and a judge that checks the rule. adversary: who plays in
+    training instead; what the market can be exploited for is measured by the best one all the same, this one included.
+
+    questions: all that the task lists by default. protocol, judge: `MarketMaking()` and `ChecksRule` by default.
+    UsageError when the task has no rule, or does not list its questions and none are given, or options are empty."""
 
     def __init__(
         self, task: Task, data: Any, market: TabularMarket, *, questions: Iterable[str] | None = None, size: int = 1,
-        protocol: MarketMaking | None = None, adversary: Program | None = None, judge: Program | None = None, seed: int = 0,
+        protocol: MarketMaking | None = None, adversary: Program | None = None, options: Iterable[Program] | None = None,
+        judge: Program | None = None, seed: int = 0,
     ) -> None:  # fmt: skip
         self.task, self.data, self.market = task, data, market
         self.questions = list(task.questions(data) if questions is None else questions)
         if not self.questions:
             raise UsageError("there is nothing to train a market on: give at least one question")
         self.protocol = protocol or MarketMaking()
-        self.seats: dict[str, Program] = {
-            "market": market, "adversary": adversary or Citing(task), "judge": judge or ChecksRule(task)
-        }  # fmt: skip
+        self.options = tuple((Exhibiting(task, market), Silent(task)) if options is None else options)
+        if not self.options:
+            raise UsageError("the best of no adversaries cannot be found: give at least one option")
+        self.adversary = adversary
+        self.seats: dict[str, Program] = {"market": market, "judge": judge or ChecksRule(task)}
         self.random, self.seed = Random(f"market/{seed}"), seed
         choices = (UNKNOWN, OTHER)
         self.question = Question(self.questions[0], choices, data=data, about=task.about, size=size, unit="cells")
@@ -216,14 +249,24 @@ class MarketTraining:
         self.history: list[Round] = []
 
     def play(self, text: str) -> Played:
-        """Play a question as the market stands; no learning, but answers that are new to the market are taken up."""
-        played = self._played(text)
-        return self._played(text) if self.market.take_up(text, played.claims) else played
+        """Play a question in training, as the market stands; no learning, but answers that are new to it are taken up."""
+        return self._best(text, self.options if self.adversary is None else (self.adversary,))
 
-    def _played(self, text: str) -> Played:
+    def best(self, text: str) -> Played:
+        """The play on a question in which the adversary gains most; the same otherwise."""
+        return self._best(text, self.options if self.adversary is None else (*self.options, self.adversary))
+
+    def _best(self, text: str, options: Sequence[Program]) -> Played:
+        plays = [self._played(text, each) for each in options]
+        if self.market.take_up(text, (claim for each in plays for claim in each.claims)):
+            plays = [self._played(text, each) for each in options]
+        return max(plays, key=lambda each: -math.inf if each.gain is None else each.gain)
+
+    def _played(self, text: str, adversary: Program) -> Played:
         # A copy, so that the data is checked once and not in each play.
         question = self.question.model_copy(update={"text": text, "choices": self.market.choices(text)})
-        return play_market(self.protocol, question, self.seats, seed=self.seed * 1_000_003 + self.plays)
+        seats = {**self.seats, "adversary": adversary}
+        return play_market(self.protocol, question, seats, seed=self.seed * 1_000_003 + self.plays)
 
     def step(self, text: str) -> Played:
         """Play a question, and learn from it if it was decided."""
@@ -235,10 +278,10 @@ class MarketTraining:
         return played
 
     def sweep(self) -> Round:
-        """Every question played by the market as it stands."""
-        plays = [self.play(text) for text in self.questions]
+        """Every question played by the market as it stands, against the best adversary."""
+        plays = [self.best(text) for text in self.questions]
         losses = [loss for played in plays if played.losses is not None for loss in played.losses.market]
-        gains = [math.fsum(played.gains) for played in plays if played.losses is not None]
+        gains = [played.gain for played in plays if played.gain is not None]
         return Round(
             round=len(self.history), plays=self.plays, questions=len(plays), violations=len(self.violated()),
             gain=max(gains, default=None), mean_gain=mean(gains), loss=mean(losses), undecided=len(plays) - len(gains),

@@ -28,16 +28,13 @@ PERSUASION = "Everybody who has checked this agrees."
 
 
 class Claims(Program, records=("answer", "text")):
-    """A model that claims what it is told to, and lets another agent answer sub-questions."""
+    """A model that claims what it is told to."""
 
-    def __init__(self, answer: str, text: str, parts: Any) -> None:
-        self.answer, self.text, self.parts = answer, text, parts
+    def __init__(self, answer: str, text: str) -> None:
+        self.answer, self.text = answer, text
 
     def act(self, request: Request) -> Move:
-        if Claim in request.kinds:
-            return Claim(answer=self.answer, text=self.text)
-        move: Move = self.parts.act(request)
-        return move
+        return Claim(answer=self.answer, text=self.text)
 
 
 class Persuadable:
@@ -63,7 +60,7 @@ class Persuadable:
 
 def play_once(protocol: Protocol, question: Question, seats: dict[str, Any], seed: int = 0) -> Outcome:
     """The outcome of a play by agents that answer at once, without recording."""
-    game = Game(protocol, question, seed=seed).start()
+    game = Game(protocol, question.unnamed(), seed=seed).start()
     while game.outcome is None:
         for step, request in game.requests().items():
             if game.outcome is None:
@@ -102,7 +99,7 @@ def anchoring(
     pairs = list[tuple[bool, ...]]()
     undecided = 0
     for index, (question, answer, text) in enumerate(cases):
-        seats = {"model": Claims(answer, text, parts), "overseer": overseer}
+        seats = {"model": Claims(answer, text), "earlier": parts, "overseer": overseer}
         for play in range(plays):
             key = (seed * 1_000_003 + index) * 1_000_003 + play
             both = [play_once(Approval(seen=seen), question, seats, key) for seen in (True, False)]
@@ -133,7 +130,8 @@ def train_by_approval(
             random.shuffle(others)
             for answer in [now, *others] if now != UNKNOWN else others:
                 plays += 1
-                seats = {"model": Claims(answer, texts[plays % len(texts)], parts), "overseer": overseer}
+                claims = Claims(answer, texts[plays % len(texts)])
+                seats = {"model": claims, "earlier": parts, "overseer": overseer}
                 outcome = play_once(protocol, question, seats, seed * 1_000_003 + plays)
                 if isinstance(outcome, Decided) and outcome.payoffs["model"] == 1:
                     learner.train([text], [answer])

@@ -24,9 +24,9 @@ previous chain value and this line up to it. Views are not stored: `request` is 
 | told | words of the protocol itself: step, text | no (reserved) |
 | tool | a tool call: step, seat, attempt, name, arguments, result | no (reserved) |
 
-The meta of `started`, every field optional: `moot`, its version; `at`, the clock; `seats`, who sat where; `task`; `parent`, of
-a fork or rejudgement: `{"digest", "at", "seats", "path"}` of the play that it was derived from; `sealed`: `{"truth": index}`,
-or the truth beside the file (`transcripts/truth.py`).
+The meta of `started`, every field optional: `moot`, its version; `at`, the clock; `seats`, who sat where; `task`; `id`, what the
+question is called; `parent`, of a fork or rejudgement: `{"digest", "at", "seats", "path"}` of the play that it was derived from;
+`sealed`: the salted hash of the truth, and the file that holds it (`transcripts/truth.py`).
 
 Which events are the play is settled for version 2. Readers pass over any other, and `verify` counts it.
 """

@@ -10,19 +10,20 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic_core import from_json
 
 from moot.complexity.play import path_of, reads_in
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import Illegal, ReplayDivergence, TranscriptError
+from moot.protocols.engine.errors import Illegal, ReplayDivergence, SealedElsewhere, TranscriptError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.outcomes import Decided, Forfeited
 from moot.protocols.engine.question import Question
 from moot.transcripts.events import KNOWN, VERSION, EventLog, chain_of, digest_of, played
 from moot.transcripts.signing import check_signature
 from moot.transcripts.transcript import Transcript
+from moot.transcripts.truth import Sealed
 from moot.transcripts.wellformed import outcome_of
 
 _ANSWERED = ("moved", "rejected")
@@ -32,7 +33,8 @@ _ANSWERED = ("moved", "rejected")
 class Verified:
     """What verification found: a whole chain over `events` events, `unknown` of them of kinds that this moot does not know
     and passes over; whether the play has ended; its digest. dropped: bytes after the last whole line, which are no event.
-    head: the chain value of the last event, which all of them went into. signed: whether a key was found to fit."""
+    head: the chain value of the last event, which all of them went into. signed: whether a key was found to fit. truth: where
+    it is: "unknown" to everybody, "recorded" in the transcript, "sealed" in a file that is as it was, or "elsewhere"."""
 
     events: int
     ended: bool
@@ -41,6 +43,7 @@ class Verified:
     dropped: int
     head: str
     signed: bool
+    truth: Literal["unknown", "recorded", "sealed", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +188,8 @@ def replay(transcript: Transcript, protocol: Protocol | None = None) -> Replayed
 
 
 def verify(transcript: Transcript, head: str | None = None, key: bytes | None = None) -> Verified:
-    """Fold the log and check its chain, without running the protocol. Raises TranscriptError naming line and event.
+    """Fold the log and check its chain, and the file of its truth where that is here, without running the protocol. Raises
+    TranscriptError naming line and event.
 
     The chain alone shows accidents: whoever edits a transcript, or cuts its last events off, can make the chain anew. head:
     as an earlier check gave it, and kept elsewhere; then every event up to now is as it was. key: of `moot.sign`; then
@@ -209,7 +213,17 @@ def verify(transcript: Transcript, head: str | None = None, key: bytes | None = 
         )
     if key is not None:
         check_signature(transcript, key)
-    return Verified(count, ended, digest, unknown, transcript.dropped, found, key is not None)
+    return Verified(count, ended, digest, unknown, transcript.dropped, found, key is not None, _truth_of(transcript))
+
+
+def _truth_of(transcript: Transcript) -> Literal["unknown", "recorded", "sealed", "elsewhere"]:
+    """Where the truth is, as `Verified` says it. Raises TranscriptError when its file was altered."""
+    sample = transcript.sample
+    try:
+        known = sample.unseal() is not None
+    except SealedElsewhere:
+        return "elsewhere"
+    return "sealed" if isinstance(sample, Sealed) else "recorded" if known else "unknown"
 
 
 class Recorded(NamedTuple):
@@ -232,6 +246,7 @@ class Recording:
     ) -> None:  # fmt: skip
         """before: only steps that come before this one, in the order of paths. without: not the steps of these seats.
         protocol: run, instead of the recorded one, to hash the requests of a recording in version 1 anew."""
+        self.question = Question.recorded(transcript.started["question"])  # as the hashes of its requests have it
         anew = None if transcript.version == VERSION else iter(Replay(transcript, protocol).requests or ())
         self.answers: dict[str, deque[Recorded]] = {}
         limit = path_of(before) if before is not None else None

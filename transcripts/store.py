@@ -111,6 +111,33 @@ class Writer:
                 self._lock.unlink(missing_ok=True)
 
 
+def write_new(path: Path, content: bytes) -> bool:
+    """Write a small file that is to be there, whole and with its name on the disk, before anything is said of it. False when there is a
+    file of this name. Raises TranscriptError, and leaves nothing there, when it cannot be written."""
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise TranscriptError(f"cannot write {path}: {error.strerror}") from None
+    try:
+        try:
+            rest = content
+            while rest:
+                rest = rest[os.write(file, rest) or _full() :]
+            os.fsync(file)
+        finally:
+            os.close(file)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        if not isinstance(error, OSError):
+            raise
+        raise TranscriptError(f"cannot write {path}: {error.strerror or error}") from None
+    _sync_folder(path)
+    return True
+
+
 def _full() -> int:
     raise OSError(errno.ENOSPC, "nothing can be written")  # a write of no bytes would be tried for ever
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from moot.complexity.play import Step as Step
 from moot.complexity.play import reads_in
-from moot.protocols.engine.base import Protocol, protocol_named
+from moot.protocols.engine.base import Protocol, recorded_protocol
 from moot.protocols.engine.errors import TranscriptError, UsageError
 from moot.protocols.engine.outcomes import Outcome
 from moot.protocols.engine.question import Question, Sample
 from moot.transcripts.events import digest_of
-from moot.transcripts.store import dropped, read_lines
-from moot.transcripts.truth import SealedBeside
+from moot.transcripts.store import dropped, read_lines, write_new
+from moot.transcripts.truth import Sealed
 from moot.transcripts.wellformed import Pair, Reader, outcome_of
 
 if TYPE_CHECKING:  # a structural type's property may be cached, which pyright does not see
@@ -35,9 +35,13 @@ else:
 class Transcript:
     """What was recorded of one play, from a file or from memory. Reading checks the hash chain: an edited line raises
     TranscriptError with the file, line and event, and so does one that does not have the form of an event. written: by an
-    `EventLog`, so that nothing need be checked."""
+    `EventLog`, so that nothing need be checked. truth: the sample of a play in memory, whose events hold a hash of it."""
 
-    def __init__(self, lines: list[bytes] | None = None, path: Path | str | None = None, written: bool = False) -> None:
+    def __init__(
+        self, lines: list[bytes] | None = None, path: Path | str | None = None, written: bool = False,
+        truth: Sample | None = None,
+    ) -> None:  # fmt: skip
+        self._truth = truth
         self.path = Path(path) if path is not None else None
         self._lines = lines
         self._good: tuple[int, ...] | None = None
@@ -117,6 +121,18 @@ class Transcript:
         """The version of the file format that it was written in. Events of an older one are given as today's say it."""
         return int(self.started["version"])
 
+    def save(self, path: Path | str) -> Path:
+        """Write a play in memory to a new file, with its truth in one beside it, and return the path. Raises UsageError when there is
+        a file, TranscriptError when it cannot be written."""
+        path = Path(path)
+        if path.exists():
+            raise UsageError(f"{path} exists already; take another name")
+        if isinstance(self.sample, Sealed):
+            self.sample.beside(path)  # before the events that it is the truth of
+        if not write_new(path, b"".join(self.lines())):
+            raise UsageError(f"{path} exists already; take another name")
+        return path
+
     @property
     def parent(self) -> dict[str, Any] | None:
         """What a fork or a rejudgement was derived from: `digest`, `at` (a step, or "judge"), `seats`, and the `path` where
@@ -125,13 +141,14 @@ class Transcript:
 
     @cached_property
     def question(self) -> Question:
-        return Question.recorded(self.started["question"])
+        """What was asked, with its id, which no seat was shown (in transcripts of earlier versions seats were)."""
+        asked, name = self.started["question"], self.started["meta"].get("id")
+        return Question.recorded(asked if name is None else {**asked, "id": name})
 
     @cached_property
     def protocol(self) -> Protocol:
         """The protocol, made again from its name and parameters. Raises UsageError when it is not installed."""
-        record = self.started["protocol"]
-        return protocol_named(record["name"], record["params"])
+        return recorded_protocol(self.started["protocol"])
 
     @property
     def seed(self) -> int:
@@ -150,11 +167,12 @@ class Transcript:
     @cached_property
     def sample(self) -> Sample:
         """The question with its sealed truth, when it was recorded. For scoring."""
+        if self._truth is not None:
+            return self._truth
         meta = self.started["meta"]
         seal, task = meta.get("sealed") or {}, meta.get("task")
-        if "file" in seal:
-            folder = None if self.path is None else self.path.parent
-            return SealedBeside(self.question, task, seal, folder, self.name)
+        if "file" in seal or "sha256" in seal:
+            return Sealed(self.question, task, seal, self.path)
         return Sample(self.question, seal.get("truth"), task)
 
     @cached_property
@@ -167,6 +185,14 @@ class Transcript:
             elif event["event"] == "resumed":
                 last = None
         return None if last is None else outcome_of(last, self.name)
+
+    @property
+    def answers(self) -> dict[str, tuple[float, ...]]:
+        """What was answered, by seat, as probabilities of the choices: the judge's belief of a decided play, and what the
+        protocol takes for an answer besides, such as a market's last price."""
+        from moot.complexity.reward import answers_of
+
+        return answers_of(self)
 
     @cached_property
     def digest(self) -> str:

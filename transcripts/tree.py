@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import networkx
 
 from moot.complexity.play import ROOT, scope_of
-from moot.protocols.engine.recorded import import_moves_of, words_of
+from moot.protocols.recorded import import_moves_of, words_of
 from moot.transcripts.display.notebook import tree_html
 from moot.transcripts.display.show import tree_text
 

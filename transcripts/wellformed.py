@@ -105,7 +105,7 @@ _ANSWERED = (
     ("reads", False, _count),
     ("spent", False, _limits),
 )
-_HEADER = (("at", False, _text), ("task", False, _text), ("seats", False, _object), ("parent", False, _object),
+_HEADER = (("at", False, _text), ("task", False, _text), ("id", False, _text), ("seats", False, _object), ("parent", False, _object),
            ("sealed", False, _object), ("identities", False, _object))  # fmt: skip
 
 
@@ -181,7 +181,7 @@ class Form:
         self._choices = len(question.choices)
         self._all(meta, event, number, _HEADER, "meta.")
         sealed = meta.get("sealed") or {}
-        if "file" not in sealed:
+        if "file" not in sealed and "sha256" not in sealed:
             try:
                 Sample(question, sealed.get("truth"))
             except UsageError:

@@ -159,7 +159,9 @@ class Local(LM):
     def placement(self, request: Request) -> dict[str, Any]:
         """The slot of this seat, with what it has read so far."""
         question = request.view.question
-        place = blake2b(f"{question.id}\0{question.text}\0{request.seat}".encode("utf-8", "replace"), digest_size=8)
+        place = blake2b(
+            "\0".join((request.seat, question.text, *question.choices)).encode("utf-8", "replace"), digest_size=8
+        )
         slot = self._server.slot(place.digest()) if self._server is not None else -1
         fields: dict[str, Any] = {"id_slot": slot, "cache_prompt": True}
         form = self.form(request)

@@ -64,7 +64,7 @@ async def gathered(calls: Sequence[Callable[[], Awaitable[T]]], request: Request
         except Exception as error:
             found[index] = error
 
-    if request.budget.account is not None or len(calls) == 1:
+    if request.budget.bounded or len(calls) == 1:
         for index in range(len(calls)):
             await one(index)
     else:

@@ -3,7 +3,7 @@ Rule: it reads the fields of a class; which moves are legal at a step is for the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from functools import cache
 from itertools import islice, product
@@ -12,6 +12,11 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move
+from moot.protocols.engine.view import Request
+
+Options = Callable[[Request], Iterable[Move]] | None
+"""What a free seat may do: a function from the request to the moves worth trying (those that the protocol finds illegal
+are passed over), or None for every move of the kinds asked for."""
 
 MOST = 10_000
 """The most moves of one kind that are listed."""

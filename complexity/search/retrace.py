@@ -2,12 +2,12 @@
 Rule: it leads one game along given moves; which moves are worth trying is decided in `solve.py`.
 
 A protocol is a coroutine, and coroutines cannot be copied: whoever wants to try another move runs the play again up to
-there. A move that was accepted once need not be read, checked and hashed again for that.
+there. A move that was accepted once need not be read, checked and hashed again for that, as a check changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,20 +23,27 @@ from moot.protocols.engine.view import Log
 class Taken:
     """A move that was accepted at `step`, for every play that comes to the same position again.
 
-    reads: what its seat read for it. rejected: the replies that it gave before and what it read for them.
+    given: the move as its seat gave it. reads: what the seat read for it. rejected: the replies that it gave before and
+    what it read for them. drawn: whether the seat could have drawn another.
     """
 
     step: str
     seat: str
+    given: Move
     move: Move
     payload: bytes
     reads: int = 0
     rejected: Sequence[tuple[Any, int]] = ()
+    drawn: bool = False
     link: Log | None = None
 
 
 class Retraced(Game):
     """A game without a recorder that can be restarted. The hash of a request is made when the request is."""
+
+    @property
+    def bounds(self) -> Mapping[str, Mapping[str, int | float]]:
+        return self._bounds
 
     def restart(self, taken: Sequence[Taken] = ()) -> None:
         """Take the play back to its beginning, and lead it along moves that it has accepted. Chance and bounds are those
@@ -52,10 +59,10 @@ class Retraced(Game):
             self.repeat(taken[done])
             done += 1
 
-    def vet(self, step: str, reply: Any) -> tuple[Move, bytes]:
-        """The move as it would go on the record at `step`, and its JSON; changes nothing. Raises Illegal."""
-        _, move, payload = accepted(reply, self.open[step].ask)
-        return move, payload
+    def vet(self, step: str, reply: Any, reads: int = 0, drawn: bool = False) -> Taken:
+        """The reply as the move that it would be at `step`; changes nothing. Raises Illegal."""
+        ask = self.open[step].ask
+        return Taken(step, ask.seat, *accepted(reply, ask), reads, drawn=drawn)
 
     def repeat(self, taken: Taken) -> None:
         """Give the open step `taken.step` a move that `vet` passed in this position. Spending is charged as in `answer`.
@@ -76,6 +83,8 @@ class Retraced(Game):
             except BudgetExceeded as error:
                 return self.exhaust(step, error)
         del self.open[step]
+        if ask.keep is not None:
+            ask.keep(taken.given)
         _say(branch, ask, taken)
         self._ready.append((branch, taken.move))
         self._run()
@@ -93,10 +102,16 @@ class Retraced(Game):
                 raise self._impure(each.step)
             if each.rejected or branch.account(ask.seat) is not None:
                 break
+            if ask.keep is not None:
+                ask.keep(each.given)
             _say(branch, ask, each)
             try:
                 effect = branch.coro.send(each.move)
-            except (Exception, StopIteration) as error:
+            except StopIteration as stop:
+                self._finished(branch, stop.value)
+                self._run()
+                return done + 1
+            except Exception as error:
                 self.close()
                 raise self._impure(taken[done + 1].step) from error
             done += 1

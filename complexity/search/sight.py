@@ -17,16 +17,17 @@ def check_sight(
     """Raise UsageError when the seat asked at `step` cannot see another free seat's earlier move, or a coin.
 
     Its own moves it knows, shown or not: branches of one free seat are one joint choice. The moves of fixed seats follow
-    from what it knows. Coins are public, but for those of branches that run at the same time.
+    from what it knows, unless they are drawn. Coins are public, but for those of branches that run at the same time.
     """
     seat, view = waiting.ask.seat, waiting.ask.view
     blind = f"at step {step} seat {seat!r} does not see"
-    if len(free) > 1 and len(view) < len(trail):
+    if len(view) < len(trail) and any(said.seat != seat and (said.drawn or said.seat in free) for said in trail):
         seen = {entry.step for entry in view}
         for said in trail:
-            if said.seat != seat and said.seat in free and said.step not in seen:
+            if said.seat != seat and (said.drawn or said.seat in free) and said.step not in seen:
                 what = f"what {said.seat!r} said at step {said.step}, and a search would answer it all the same"
-                raise UsageError(f"{blind} {what}: leave one of the two free, and give the other an agent in seats")
+                cure = "leave one of the two free, and give the other an agent in seats"
+                raise UsageError(f"{blind} {what}: {'a policy must be seen' if said.drawn else cure}")
     for coin, branch in flipped:
         if _beside(branch, waiting.branch):
             what = f"the coin of step {coin}, which falls in a branch beside its own"

@@ -2,13 +2,17 @@
 Rule: an entry is an instance that is played when asked; what holds has its witness elsewhere."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import count, islice
+from random import Random
 from typing import Any
 
 from moot.complexity.rules import evaluate
 from moot.complexity.search.fixed_points import fixed_points, well_founded
-from moot.experiments.classes.evidence import questions_below
+from moot.complexity.search.solve import solve
+from moot.experiments.classes.argued_witnesses import against, small_cnf
+from moot.experiments.classes.evidence import Failure, questions_below
+from moot.experiments.classes.frozen_answers import self_answered
+from moot.experiments.classes.market_witnesses import PAID, Always, Says, searched, statements
 from moot.experiments.reproductions.doubly_efficient import recovered
 from moot.experiments.reproductions.obfuscation import always, expected
 from moot.judges.bounded import Bounded
@@ -22,16 +26,9 @@ from moot.tasks.arithmetic.binomial import distribution, near
 from moot.tasks.arithmetic.primality import Primality
 from moot.tasks.arithmetic.primality_programs import ClaimJudge, Estimator, Prover
 from moot.tasks.base import Task, task_named
+from moot.tasks.logic.formulas import SATISFIABLE, UNSATISFIABLE
+from moot.tasks.programs.market_programs import Predictor
 from moot.transcripts.transcript import Transcript
-
-
-@dataclass(frozen=True)
-class Failure:
-    """claim: what the theory says fails. shown: whether the instance showed it. found: what happened, in a sentence."""
-
-    claim: str
-    shown: bool
-    found: str
 
 
 def circle() -> Failure:
@@ -193,7 +190,72 @@ def leaked() -> Failure:
     )
 
 
+def silence() -> Failure:
+    """Market making as published: a judge who was given no argument believes no answer, so that whoever says nothing moves a
+    market that prices the truth. Where the price stands unless an argument moves it, saying nothing pays nothing."""
+    told, shown = list[str](), True
+    for name, size in (("sum", 2), ("tableau", 3)):
+        task = task_named(name)
+        sample = task.sample(size, 1)
+        truth = sample.unseal()
+        assert truth is not None
+        pays = list[float]()
+        for unmoved in ("judge", "price"):
+            made, seats = task.staged("market", sample, horizon=1, unmoved=unmoved)
+            said = statements(task, sample.question, {})
+            others = {seat: agent for seat, agent in seats.items() if seat != "adversary"}
+            best = solve(made, sample, moves={"adversary": Always(said)}, seats=others)
+            spoke = [entry.move for entry in best.line if entry.seat == "adversary"]
+            assert isinstance(best.outcome, Decided)
+            pays.append(best.value["adversary"])
+            if unmoved == "price":
+                shown &= pays[-1] == 0 and best.outcome.verdict.choice == truth
+            else:
+                spent = run(made, sample, {**seats, "adversary": Says(said[:1])}).guarantee
+                within = spent.used is not None and spent.budget is not None and spent.used <= spent.budget
+                shown &= spoke == said[:1] and pays[-1] > 0 and best.outcome.verdict.choice is None and within
+        told.append(f"{name}: of {len(said)} statements the best is to say nothing, paid {pays[0]:g}, with an even verdict "
+                    f"within the judge's budget; {pays[1]:g} where the price stands")  # fmt: skip
+    return Failure("market making as published, against an adversary who says nothing", shown, "; ".join(told))
+
+
+def one_sided() -> Failure:
+    """A market that says "satisfiable" of an unsatisfiable formula is corrected by nobody: without citation, an argument for
+    "unsatisfiable" would have to be short. As an equilibrium, market making without citation is NP ∩ coNP."""
+    task, tried, kept = task_named("sat"), 0, 0
+    for sample in small_cnf(3):
+        if _true(sample) == UNSATISFIABLE:
+            best = against(task, "market-uncited", sample, SATISFIABLE)
+            tried += 1
+            kept += best.pay <= PAID and not best.right
+    return Failure(
+        "market making without citation, of a market that says satisfiable", kept == tried > 0,
+        f"on {kept} of {tried} unsatisfiable formulas the best of every statement is paid nothing, and the market's wrong price stands",
+    )  # fmt: skip
+
+
+def consistent_lie() -> Failure:
+    """A market that lies about a question and about what it rests on, as the rule wants it, is not exploited at the question:
+    the premise market-right-below is needed, and the record of the play lists it."""
+    task, data = task_named("sum"), [1, 2, 3, 4]
+    sample = task.pose(data, "sum[0:4]", Random("a lie"))
+    truth = sample.unseal()
+    assert truth is not None
+    lie = sample.question.choices[1 - truth]
+    wrong = {"sum[0:2]": str(int(lie) - 7), "sum[0:4]": lie}
+    made, seats = task.staged("market", sample, horizon=1)
+    best = searched(task, sample.question, truth, wrong=wrong, protocol=made, judge=seats["judge"])
+    listed = run(made, sample, {**seats, "market": Predictor(task, wrong)}).guarantee
+    shown = best.pay <= PAID and not best.always and not best.right and "market-right-below" in listed.assumes
+    held = "holds, and " if listed.holds else ""
+    return Failure(
+        "market making with a market that is wrong on smaller questions", shown,
+        f"sum[0:2] = {wrong['sum[0:2]']} and sum[0:4] = {lie} are said of {data}: of {best.plays} adversaries the best is paid "
+        f"{best.pay:g}; the guarantee {held}lists market-right-below",
+    )  # fmt: skip
+
+
 FAILURES: tuple[Callable[[], Failure], ...] = (
     circle, published_rule, withheld_witness, uncited_market, path_too_long, call_too_large, without_copies, obfuscated,
-    leaked,
+    leaked, silence, one_sided, consistent_lie, self_answered,
 )  # fmt: skip

@@ -4,15 +4,14 @@ Rule: doubly-efficient debate alone; witnesses of the other debates are in `deba
 What is checked is relative to an oracle: the judge asks it a number of times that the length of the computation has no
 part in. The classes are therefore P and NP with the oracle, and say nothing about those without."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from itertools import product
+from itertools import islice, product
 from random import Random
 from typing import Any
 
-from moot.complexity.polynomial import Polynomial
+from moot.agents.wrappers.copies import Copies
 from moot.experiments.classes.evidence import Change, Evidence, best_sides, largest, played, random_ones
-from moot.experiments.classes.growth import polynomial_growth
 from moot.experiments.reproductions.doubly_efficient import SHIFTS, ExactDebate, exact_chain
 from moot.play.run import run
 from moot.protocols.engine.moves import Move
@@ -30,40 +29,41 @@ LENGTHS = (2, 6, 20, 60, 180)
 WON = 3 / 5
 
 
-def chain(protocol: str) -> Evidence:
+def chain(protocol: str, small: bool = False) -> Evidence:
     """P, with a stochastic oracle: whoever is honest wins with probability 3/5 and more against any opponent, computed.
 
     The computations are chains of bits, and walks. Against every Bob that is exact, as he accepts or does not; of Alices,
     who may state any number, the best is found of 283 statements at each step. The judge's queries are those about chains,
     for which K is 1 whatever their length."""
-    chances = list(_chances())
+    chances = list(_chances((1, 2) if small else (1, 2, 5, 10, 20), 1 if small else 3))
     task = task_named("oracle-chain")
 
     def challenged(made: Any, sample: Sample, seats: dict[str, Any]) -> None:
         seats[made.sides(sample.question)[1]] = Aborting(-1)
 
-    counts = _queries(task, protocol, challenged)
-    fit = polynomial_growth(LENGTHS, counts)
-    return Evidence(
-        instances=len(chances), right=sum(chance >= WON for chance in chances), exhaustive="", used=max(counts),
-        budget=Polynomial.parse(task.bound(protocol))(LENGTHS[-1]), n=LENGTHS[-1], measure="queries",
-        counted="judge queries", growth=fit, claim=len(set(counts)) == 1,
-        what="honest sides win with probability ≥ 3/5",
-        note=f"the least is {min(chances):.3f}, computed on chains and walks against every Bob, and against every Alice who "
-        "states one of 283 estimates at each step",
+    counts = _queries(task, protocol, challenged, LENGTHS, 2 if small else 20)
+    found = played(
+        task, protocol, [task.sample(LENGTHS[-1], seed) for seed in range(2)], "", challenged,
+        searched="every Bob, who accepts or challenges at each step; of Alices those who state one of 283 estimates",
     )  # fmt: skip
+    found = found.model_copy(update={
+        "instances": len(chances), "right": sum(chance >= WON for chance in chances),
+        "what": "honest sides win with probability ≥ 3/5", "note": f"the least probability is {min(chances):.3f}, computed on chains and walks",
+    })  # fmt: skip
+    return found.grown("judge queries", "constant", LENGTHS, counts)
 
 
-def tally(protocol: str) -> Evidence:
+def tally(protocol: str, small: bool = False) -> Evidence:
     """P, with an oracle without noise: with one query, one step is done again. On every oracle of up to two items each side
     tries everything against the honest other one: a table of values, or a step to challenge."""
-    return _steps(protocol, "oracle-tally", small_tallies())
+    return _steps(protocol, "oracle-tally", small_tallies(), "", small)
 
 
-def subset(protocol: str) -> Evidence:
+def subset(protocol: str, small: bool = False) -> Evidence:
     """NP, with such an oracle: a witness first. On one item and on two, every witness and every table is tried against
     honest Bob, and every challenge against honest Alice."""
-    return _steps(protocol, "oracle-subset", small_subsets())
+    note = "weights are drawn up to 30: with these the task is in P^O; it is NP^O-hard with weights of n bits, which the judge reads alike"
+    return _steps(protocol, "oracle-subset", small_subsets(), note, small)
 
 
 def small_tallies() -> Iterator[Sample]:
@@ -73,7 +73,7 @@ def small_tallies() -> Iterator[Sample]:
         for bits in product((0, 1), repeat=items):
             for least in range(items + 2):
                 data = {"machine": "tally", "input": {"items": items, "least": least}, "oracle": _approves(bits)}
-                yield task.pose(data, "answer()", random, items)
+                yield task.pose(data, "answer()", random)
 
 
 def small_subsets() -> Iterator[Sample]:
@@ -84,7 +84,7 @@ def small_subsets() -> Iterator[Sample]:
             for target in range(1, sum(weights) + 2):
                 given = {"items": len(weights), "weights": weights, "target": target}
                 data = {"machine": "subset", "input": given, "oracle": _approves(bits)}
-                yield task.pose(data, "answer()", random, len(weights))
+                yield task.pose(data, "answer()", random)
 
 
 def _approves(bits: Iterable[int]) -> dict[str, int]:
@@ -105,24 +105,26 @@ def challenges(request: Request) -> Iterator[Move]:
     yield from (Fault(address=address(t)) for t in range(request.brief["details"]["steps"]))
 
 
-def _steps(protocol: str, name: str, small: Iterator[Sample]) -> Evidence:
+def _steps(protocol: str, name: str, every: Iterator[Sample], note: str, small: bool) -> Evidence:
     task: Any = task_named(name)
 
     def opposed(made: Any, sample: Sample, seats: dict[str, Any]) -> None:
         """A lying Alice where the truth is no, and where it is yes a Bob who challenges the last query."""
         alice, bob = made.sides(sample.question)
         if task.truth(sample.question.data, sample.question.text) == "no":
-            seats[alice] = Lying(task)
+            seats[alice] = Copies(Lying(task))
         else:
             seats[bob] = _last_query
 
-    found = played(task, protocol, random_ones(task, (1, 2, 5, 12, 40), 6), "", opposed)
-    won = [best_sides(task, protocol, sample, (tables, challenges)) for sample in small]
-    counts = _queries(task, protocol, opposed)
+    drawn = random_ones(task, (6,) if small else (1, 2, 5, 12, 40), 3 if small else 6)
+    lengths = LENGTHS[1:4] if small else LENGTHS
+    searched = "every table of values and every witness against honest Bob, every challenge against honest Alice"
+    found = played(task, protocol, drawn, "" if small else "2 items", opposed, searched)
+    tried = islice(every, 0, None, 5 if small else 1)
+    found = found.and_right((best_sides(task, protocol, sample, (tables, challenges)) for sample in tried), note=note)
     return found.grown(
-        "judge queries", polynomial_growth(LENGTHS, counts), len(set(counts)) == 1, exhaustive="2 items",
-        instances=found.instances + len(won), right=found.right + sum(won),
-    )  # fmt: skip
+        "judge queries", "constant", lengths, _queries(task, protocol, opposed, lengths, 8 if small else 20)
+    )
 
 
 def _last_query(request: Request) -> Fault:
@@ -133,7 +135,7 @@ def _last_query(request: Request) -> Fault:
     return Fault(address=address(t))
 
 
-def _queries(task: Task, protocol: str, change: Change) -> list[int]:
+def _queries(task: Task, protocol: str, change: Change, lengths: Sequence[int], seeds: int) -> list[int]:
     """The most queries of the judge in a play with computations of each length, where somebody makes it ask."""
 
     def spent(sample: Sample) -> int:
@@ -141,17 +143,17 @@ def _queries(task: Task, protocol: str, change: Change) -> list[int]:
         change(made, sample, seats)
         return run(made, sample, seats).ledger.seats["judge"].queries
 
-    return largest(task, LENGTHS, 20, spent)[1]
+    return largest(task, lengths, seeds, spent)[1]
 
 
-def _chances() -> Iterator[float]:
+def _chances(chains: Iterable[int], walks: int) -> Iterator[float]:
     """How probably honest Alice wins against the best Bob where the truth is yes, and honest Bob against the best Alice
-    where it is no."""
-    for steps in (1, 2, 5, 10, 20):
+    where it is no, on chains so long and on so many walks."""
+    for steps in chains:
         yield exact_chain("2/3", steps).against_best_bob()
         yield 1 - exact_chain("1/3", steps).best_alice(SHIFTS)
     walk = computation_named("walk")
-    for steps, far in ((1, Fraction(1, 6)), (3, Fraction(1, 8)), (5, Fraction(3, 32))):
+    for steps, far in ((1, Fraction(1, 6)), (3, Fraction(1, 8)), (5, Fraction(3, 32)))[:walks]:
         x = {"n": steps}
         rules = constants(walk.constant(x), steps)
         for up in (Fraction(1, 2) + far, Fraction(1, 2) - far):

@@ -12,7 +12,7 @@ from fractions import Fraction
 from random import Random
 from typing import Any
 
-from moot.complexity.intervals import wilson
+from moot.complexity.estimates import wilson
 from moot.experiments.statistics.report import Report, Row
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.game import Game

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from moot.complexity.intervals import mean
+from moot.complexity.estimates import mean
 from moot.experiments.statistics.intervals import BOOTSTRAP, Bootstrap, Estimate, ratio
 from moot.experiments.statistics.metrics import Score, Ties, brier, log_score, right
 from moot.experiments.statistics.records import Judged, by_question, decided, grouped

@@ -9,7 +9,7 @@ from random import Random
 from statistics import NormalDist
 from typing import TypeVar
 
-from moot.complexity.intervals import wilson
+from moot.complexity.estimates import wilson
 from moot.experiments.statistics.report import Row
 from moot.protocols.engine.errors import UsageError
 

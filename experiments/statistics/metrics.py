@@ -11,7 +11,7 @@ from functools import partial
 from itertools import chain
 from typing import Literal, get_args
 
-from moot.complexity.intervals import mean as average
+from moot.complexity.estimates import mean as average
 from moot.experiments.statistics.intervals import BOOTSTRAP, Bootstrap, Estimate, ratio, share
 from moot.experiments.statistics.records import Judged, by_question, decided, grouped
 from moot.protocols import scoring

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.errors import SealedElsewhere, UsageError
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.scoring import score
 
@@ -80,10 +80,12 @@ class Judged:
 
 
 def of(
-    transcript: Transcript, *, agent: str | None = None, names: Mapping[str, str] | None = None, question: str | None = None
+    transcript: Transcript, *, agent: str | None = None, names: Mapping[str, str] | None = None, question: str | None = None,
+    answer: str | None = None,
 ) -> Judged:  # fmt: skip
-    """The record of a transcript. Opens the sealed truth. agent: the seat whose choice is `argued`; by default the
-    consultant, where there is one. names: what the agents in the seats are called; by default the name, model or kind
+    """The record of a transcript. Opens the sealed truth; where its file is not here, there is none. answer: whose answer to
+    record, a seat of `transcript.answers` such as "market"; by default the judge's. agent: the seat whose choice is `argued`;
+    by default the consultant, where there is one. names: what the agents in the seats are called; by default the name, model or kind
     by which they described themselves. question: the id; by default the question's own, or its text and choices."""
     from moot.complexity.reward import continues
 
@@ -96,13 +98,21 @@ def of(
     whose = {choice: called.get(seat, seat) for seat, choice in sides.items()}
     whole = set(whose) == set(range(len(asked.choices)))
     argued, defenders = sides.get(agent or "consultant"), tuple(whose[i] for i in sorted(whose)) if whole else ()
-    truth = transcript.sample.unseal()
+    try:
+        truth = transcript.sample.unseal()
+    except SealedElsewhere:
+        truth = None
     if not isinstance(outcome, Decided):
         kind: Kind = "unfinished" if outcome is None else outcome.kind
         return Judged(name, None, truth, kind, argued=argued, defenders=defenders)
     if agent is not None and argued is None:
         raise UsageError(f"{transcript.name}: seat {agent!r} argues for no choice; {', '.join(sides) or 'nobody'} does")
     believed = outcome.verdict.probabilities
+    if answer is not None:
+        given = transcript.answers
+        if answer not in given:
+            raise UsageError(f"{transcript.name}: seat {answer!r} gives no answer; {', '.join(given)} does")
+        believed = given[answer]
     return Judged(name, believed, truth, "decided", continues(transcript), argued, defenders)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from moot.complexity.intervals import Z95, wilson
+from moot.complexity.estimates import Z95, wilson
 from moot.transcripts.display.show import table
 
 

@@ -8,6 +8,7 @@ accesses R (Hubinger 2020, Alignment proposals and complexity classes; Weak HCH 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -25,7 +26,7 @@ from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.outcomes import Decided, Forfeited
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import NOTHING, Brief, Entry, Log, Source
-from moot.protocols.pointers import Store, check_message, pointers_in, received
+from moot.protocols.pointers import Store, check_message, kept, pointers_in, received
 
 _WEAK = Subquestions | Reply
 _STRONG = Subquestions | Open | Reply
@@ -87,6 +88,7 @@ class Amplification(Protocol):
     judge: ClassVar[str] = "overseer"
     measure: ClassVar[str] = "reads_per_call"
     complexity_class: ClassVar[str | None] = "EXP"
+    assumes: ClassVar[tuple[str, ...]] = ("right-judge", "polynomial-judge", "copies")
 
     depth: Annotated[int, Field(ge=0)] | None = 2
     width: Annotated[int, Field(ge=1)] = 3
@@ -112,7 +114,10 @@ class Amplification(Protocol):
             if len(wave) == 1:
                 said = (await self.consult(floor, wave[0], wave[0] is root, store),)
             else:
-                said = await floor.parallel(*(self.consult(floor, node, node is root, store) for node in wave))
+                asked = [self.asked(node is root) for node in wave]
+                said = await floor.parallel(
+                    *(self.consult(floor, node, node is root, store) for node in wave), seats=asked
+                )
             ready: list[Node] = []
             for node, entry in zip(wave, said, strict=True):
                 if isinstance(entry.move, Subquestions):
@@ -131,7 +136,7 @@ class Amplification(Protocol):
     async def consult(self, floor: Floor, node: Node, root: bool, store: Store | None) -> Entry:
         """One call about a question: its answer, or what is asked first."""
         choices = floor.question.choices if root else ()
-        seat = "model" if self.model and not root else "overseer"
+        seat = self.asked(root)
         node.turns += 1
         deepest = self.depth is not None and node.level >= self.depth
         final = node.closed or seat == "model" or node.turns >= self.turns or deepest or node.left == 0
@@ -143,17 +148,30 @@ class Amplification(Protocol):
         if node.left is not None:
             brief["budget"] = node.left
 
+        def messages(move: Subquestions | Open | Reply) -> bool:
+            return store is not None and not (isinstance(move, Reply) and move.answer in choices)
+
         def check(move: Subquestions | Open | Reply) -> Move:
-            if store is not None and not (isinstance(move, Reply) and move.answer in choices):  # those are no messages
+            if messages(move):
+                assert store is not None
                 move = received(move, store, node.sees, f"whoever answers {node.text!r}")
             return self.legal(move, node, choices)
+
+        def keep(move: Subquestions | Open | Reply) -> None:
+            if messages(move):
+                assert store is not None
+                kept(move, store)
 
         move = await floor.ask(
             seat, Reply if final else _STRONG if self.pointers else _WEAK,
             view=floor.only(node.text, choices=choices, source=self.seen(seat), log=node.log),
-            check=check, say=False, to=("overseer",), under=node.under, relation="answers", **brief,
+            check=check, keep=keep, say=False, to=("overseer",), under=node.under, relation="answers", **brief,
         )  # fmt: skip
         return Entry(floor.step, seat, move)
+
+    def asked(self, root: bool) -> str:
+        """Who is asked about the root, and about any other question."""
+        return "model" if self.model and not root else "overseer"
 
     def seen(self, seat: str) -> Source:
         """How a seat sees the data. A model sees all of it, as debaters do, unless nobody is to see any."""
@@ -241,6 +259,39 @@ class Amplification(Protocol):
                 node.left += child.left
         node.asked = []
         return [node]
+
+    def decides(self, question: Question) -> str | None:
+        """Nothing is decided but by the overseer alone where it may ask nothing: P."""
+        alone = self.depth == 0 or self.budget == 0 or self.turns == 1 or self.questions == 1
+        return "P" if alone else self.complexity_class
+
+    def premises(self, question: Question) -> tuple[str, ...]:
+        return (*self.assumes, "model-right-below") if self.model else self.assumes
+
+    def copied(self, question: Question) -> tuple[str, ...]:
+        return ("overseer",)
+
+    def unmet_assumption(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
+        """A question that had to be answered at once, at the last level, with too many asked before or with nothing left to
+        spend: nobody knows what it would have asked. A model answers at once by its nature."""
+        if self.decides(question) == "P" or self.model:
+            return None
+        if self.budget is not None:
+            return f"a budget of {self.budget} does not grow with n: whoever has none left must answer at once"
+        text, levels, most = question.text, dict[str, int](), 0
+        distinct = {(text, 0)}
+        for move in moves:
+            if move["kind"] == Subquestions.model_fields["kind"].default:
+                below = levels.get(move["of"], 0) + 1
+                most = max(most, below)
+                for part in move["questions"]:
+                    levels[part] = max(levels.get(part, 0), below)
+                    distinct.add((part, below if self.depth is not None else 0))
+        if self.depth is not None and most >= self.depth:
+            return f"the tree was cut at depth {self.depth}: questions there had to be answered at once"
+        if len(distinct) > self.questions:
+            return f"{len(distinct)} questions were asked, and those after the first {self.questions} had to be answered at once"
+        return None
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         """An upper bound: every question asks for as many others as it may, and those that may not ask answer at once."""

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from moot.protocols.engine.budget import beyond
 from moot.protocols.engine.moves import UNKNOWN, Asked, Move
 from moot.protocols.pointers import pointers_in
 
@@ -35,6 +36,9 @@ class Subquestions(Move, argues=True, filled=("of", "budgets"), pointing=("quest
     def content(self) -> str:
         return "\n".join(self.questions)
 
+    def excess(self) -> int:
+        return beyond(*self.questions)
+
     def in_words(self) -> str:
         return f"{self.of} asks".lstrip() + "".join(f"\n({i}) {part}" for i, part in enumerate(self.questions, 1))
 
@@ -54,6 +58,9 @@ class Reply(Move, argues=True, filled=("of",), fixed_cells=1, read_as="{answer}"
 
     def in_words(self) -> str:
         return f"{self.of} → {self.answer}" if self.of else self.answer
+
+    def excess(self) -> int:
+        return beyond(self.answer)
 
     def question_answered(self) -> tuple[str, str]:
         return self.of, self.answer

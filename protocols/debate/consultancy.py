@@ -12,6 +12,7 @@ from pydantic import Field
 
 from moot.protocols.checks import choose, need_choices
 from moot.protocols.debate.debate import Debate
+from moot.protocols.debate.parts import Speaking
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Verdict
@@ -47,6 +48,11 @@ class Consultancy(Debate):
     def utility_bound(self, question: Question) -> None:
         return None
 
+    def decides(self, question: Question) -> str | None:
+        """However often the one consultant speaks, it is one prover whom nobody answers: NP; P where it may not speak."""
+        held = (*self.opening, *(() if self.rounds == 0 else self.repeated()), *self.closing)
+        return "NP" if any(isinstance(part, Speaking) for part in held) else "P"
+
     async def answers(self, floor: Floor, question: Question) -> dict[str, int]:
         return {"consultant": self.answer}
 
@@ -70,6 +76,7 @@ class DirectQA(Protocol):
     name: ClassVar[str] = "direct-qa"
     players: ClassVar[tuple[str, ...]] = ("judge",)
     complexity_class: ClassVar[str | None] = "P"
+    assumes: ClassVar[tuple[str, ...]] = ("right-judge", "polynomial-judge")
     dynamics: ClassVar[str] = "sequential"
 
     source: bool = False

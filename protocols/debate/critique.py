@@ -15,6 +15,7 @@ from moot.protocols.checks import choose, need_choices
 from moot.protocols.debate.parts import Speeches, Turn, limits
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.metadata import level
 from moot.protocols.engine.moves import Speech, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -30,13 +31,13 @@ class Critique(Protocol):
     reply to the critique. limit, quote_limit: of each of these speeches. judge_source, scoring: as in Debate.
 
     Payoffs are zero-sum: the consultant gets the score of its answer less the mean over the answers, the critic what it
-    loses. The judge reads all: NP. As the game of two moves that it is, exists and for all, it even holds the second
-    level of the polynomial hierarchy (Irving, Christiano and Amodei 2018), of which no budget here speaks.
+    loses. The judge reads all. A game of two moves, one side's and then the other's, is the second level of the polynomial
+    hierarchy (Irving, Christiano and Amodei 2018); with the reply it is the third.
     """
 
     name: ClassVar[str] = "critique"
     players: ClassVar[tuple[str, ...]] = ("consultant", "critic", "judge")
-    complexity_class: ClassVar[str | None] = "NP"
+    complexity_class: ClassVar[str | None] = "Sigma2P"
     dynamics: ClassVar[str] = "sequential"
     zero_sum: ClassVar[bool] = True
 
@@ -72,6 +73,9 @@ class Critique(Protocol):
         places = [str(choice) for choice in range(len(verdict.probabilities))]
         earned = zero_sum(self.scoring, verdict.probabilities, places)[str(answer)]
         return {"consultant": earned, "critic": -earned}
+
+    def decides(self, question: Question) -> str | None:
+        return level(2 + self.reply)
 
     def utility_bound(self, question: Question) -> float:
         return most_paid(self.scoring, len(question.choices))

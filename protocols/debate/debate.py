@@ -15,10 +15,20 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from moot.protocols.checks import choose
-from moot.protocols.debate.parts import AnyPart, Feedback, Negotiate, Questions, Speeches, SpeechesOrConcessions, Turn
+from moot.protocols.debate.parts import (
+    AnyPart,
+    Feedback,
+    Negotiate,
+    Questions,
+    Speaking,
+    Speeches,
+    SpeechesOrConcessions,
+    Turn,
+)
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
+from moot.protocols.engine.metadata import level
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
@@ -38,6 +48,10 @@ class Debate(Protocol):
     scoring: the proper scoring rule of payoffs and of the judge's reward, with its penalty per round.
 
     The payoffs are zero-sum: each debater gets its answer's score less the mean over the answers.
+
+    A number of rounds that does not grow with n is a level of the polynomial hierarchy (`decides`): one simultaneous round
+    is S2P (Russell and Sundaram 1998; Canetti 1996), k moves one after the other level k. PSPACE takes polynomially many
+    (Chandra, Kozen and Stockmeyer 1981), which are to be had with rounds=None.
     """
 
     name: ClassVar[str] = "debate"
@@ -117,6 +131,14 @@ class Debate(Protocol):
                     yield part, turn
         for part in self.closing:
             yield part, turn
+
+    def decides(self, question: Question) -> str | None:
+        """Of moves that are made at the same time one side's may be ignored, so k such rounds are k moves at least."""
+        if self.rounds is None:
+            return self.complexity_class
+        held = [part for part, _ in self.parts() if isinstance(part, Speaking)]
+        moves = sum(1 if part.order == "simultaneous" else 2 for part in held)
+        return "S2P" if [part.order for part in held] == ["simultaneous"] else level(moves)
 
     def utility_bound(self, question: Question) -> float | None:
         return most_paid(self.scoring, len(question.choices))

@@ -32,12 +32,13 @@ class DoubleConsultancy(Protocol):
     every consultancy without knowing of the others, and the verdict is the mean of its beliefs. limit, quote_limit: of
     each speech. judge_source, scoring: as in Debate.
 
-    The judge reads all that is said: NP. Payoffs are zero-sum: each consultant gets its answer's score less the mean.
+    The judge reads all that is said. Judged together, consultants who do not hear each other are one simultaneous round, in
+    however many speeches: S2P (Russell and Sundaram 1998; Canetti 1996). Judged apart, each is a consultancy: NP. Payoffs are zero-sum: each consultant gets its answer's score less the mean.
     """
 
     name: ClassVar[str] = "double-consultancy"
     players: ClassVar[tuple[str, ...]] = ("consultant", "judge")
-    complexity_class: ClassVar[str | None] = "NP"
+    complexity_class: ClassVar[str | None] = "S2P"
     symmetric: ClassVar[bool] = True
     zero_sum: ClassVar[bool] = True
 
@@ -54,7 +55,10 @@ class DoubleConsultancy(Protocol):
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         seats = floor.seats("consultant")
-        beliefs = await floor.parallel(*(self.consult(floor, seat, choice) for choice, seat in enumerate(seats)))
+        beliefs = await floor.parallel(
+            *(self.consult(floor, seat, choice) for choice, seat in enumerate(seats)),
+            seats=[(seat, "judge") if self.judged == "apart" else seat for seat in seats],
+        )
         if self.judged == "together":
             verdict = await self.verdict(floor)
         else:
@@ -72,6 +76,11 @@ class DoubleConsultancy(Protocol):
     async def verdict(self, floor: Floor) -> Verdict:
         """The judge's belief by what was said in this branch, or after it in all of them."""
         return await floor.ask("judge", Verdict, view=floor.said("judge", source=self.judge_source), task="verdict")
+
+    def decides(self, question: Question) -> str | None:
+        if self.rounds == 0:
+            return "P"
+        return self.complexity_class if self.judged == "together" else "NP"
 
     def utility_bound(self, question: Question) -> float:
         return most_paid(self.scoring, len(question.choices))

@@ -67,7 +67,7 @@ class Speaking(Part):
             last[seat] = floor.step
 
         if self.order == "simultaneous" and len(answers) > 1:
-            await floor.parallel(*(speak(seat) for seat in answers))
+            await floor.parallel(*(speak(seat) for seat in answers), seats=tuple(answers))
         else:
             for seat in answers:
                 await speak(seat)

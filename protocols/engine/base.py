@@ -30,11 +30,13 @@ class Protocol(BaseModel):
     What it is, it declares as class variables, all of them optional; `metadata()` gives them as data.
 
     name: what it is called; made from the class's name when not given. players: the roles that sit in it. judge: the role
-    that is bounded; measure: what it spends that must stay polynomial for the guarantee; complexity_class: what optimal
-    play then reaches ("P^O": relative to an oracle). dynamics: "sequential", one seat is asked at a time; "simultaneous",
+    that is bounded; measure: what it spends that must stay polynomial for the guarantee; complexity_class: the class of the
+    languages that it then decides under what it `assumes` (names of `metadata.PREMISES`), its parameters growing with n as the
+    theorem asks ("P^O": relative to an oracle); what it decides at constant parameters, `decides` says. dynamics: "sequential", one seat is asked at a time; "simultaneous",
     all players but the judge are asked at the same time; "mixed", now so, now so. symmetric: swapping the debaters' seats
     swaps the outcome. zero_sum: the payoffs of a decided play sum to zero. citing: its statements rest on answers that they
-    cite. pointers: its messages may hold pointers to messages. Raises ProtocolError where they make no sense.
+    cite. pointers: its messages may hold pointers to messages. unnamed: what a record means that does not name a parameter,
+    where that is not the default (records are older than the parameter). Raises ProtocolError where they make no sense.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,11 +46,13 @@ class Protocol(BaseModel):
     judge: ClassVar[str] = "judge"
     measure: ClassVar[str] = "reads"
     complexity_class: ClassVar[str | None] = None
+    assumes: ClassVar[tuple[str, ...]] = ("optimal-play", "right-judge", "polynomial-judge")
     dynamics: ClassVar[str] = "mixed"
     symmetric: ClassVar[bool] = False
     zero_sum: ClassVar[bool] = False
     citing: ClassVar[bool] = False
     pointers: ClassVar[bool] = False
+    unnamed: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, **fields: Any) -> None:
         try:
@@ -88,10 +92,29 @@ class Protocol(BaseModel):
         """Seat to the index of the choice that it defends all along, where that is so without being said in its asks."""
         return {}
 
+    def decides(self, question: Question) -> str | None:
+        """The class of the languages that it decides with these very parameters, were n to grow and they to stay: a debate of
+        a constant number of rounds is no PSPACE. None where no class is claimed."""
+        return self.complexity_class
+
+    def premises(self, question: Question) -> tuple[str, ...]:
+        """What the class rests on with these parameters: names of `moot.protocols.engine.metadata.PREMISES`."""
+        return self.assumes
+
+    def copied(self, question: Question) -> tuple[str, ...]:
+        """The seats that the premise `copies` is about: their calls are to be answered by copies without memory."""
+        return ()
+
     def unmet_assumption(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
         """Why the parameters, on this question, or the play, whose moves are given as they are recorded, fall short of what
-        the class rests on; None when nothing is known against them."""
+        the class rests on: a limit that was reached, a claim that nobody could answer. A limit that did not bind is none.
+        None when nothing is known against them."""
         return None
+
+    def other_answers(self, steps: Iterable[Any]) -> Mapping[str, tuple[float, ...]]:
+        """What seats other than the judge answer to the question, as probabilities of its choices: a market's is its last
+        price. steps: those of a play, as `Transcript.steps` gives them."""
+        return {}
 
     def full_tree_size(self, question: Question) -> int | None:
         """How many nodes the whole tree has of which a play writes one path (or a part); None when nobody can say."""
@@ -108,9 +131,16 @@ class Protocol(BaseModel):
 
 
 def record_of(protocol: Protocol) -> dict[str, Any]:
-    """A protocol as it is recorded: its name and the parameters that are not at their defaults, those in full."""
-    changed = set(protocol.model_dump(exclude_defaults=True))
+    """A protocol as it is recorded: its name and the parameters that are not as a record without them means, those in full."""
+    changed, unnamed = set(protocol.model_dump(exclude_defaults=True)), type(protocol).unnamed
+    changed = (changed - unnamed.keys()) | {name for name, meant in unnamed.items() if getattr(protocol, name) != meant}
     return {"name": protocol.name, "params": protocol.model_dump(mode="json", include=changed)}
+
+
+def recorded_protocol(record: Mapping[str, Any]) -> Protocol:
+    """The protocol that `record_of` gave this record of. Raises UsageError when there is none of that name."""
+    cls: type[Protocol] = find("protocol", record["name"])
+    return cls(**{**cls.unnamed, **record["params"]})
 
 
 def payoffs_of(outcome: Outcome | None, protocol: Protocol, question: Question) -> dict[str, float | None]:

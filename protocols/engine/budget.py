@@ -1,4 +1,4 @@
-"""What a seat may spend during a play, and what one of its requests has spent of it.
+"""What a seat may spend during a play, what one of its requests has spent of it, and what the seat holds of that.
 
 Rule of this file: it counts and refuses, and knows nothing of views, moves or protocols.
 
@@ -10,14 +10,46 @@ Rule of this file: it counts and refuses, and knows nothing of views, moves or p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager
+from types import MappingProxyType
+from typing import Any
 
-from moot.protocols.engine.errors import BudgetExceeded, UsageError
+from moot.protocols.engine.errors import BudgetExceeded, UsageError, near
 
-MEASURES = ("reads", "queries", "calls", "tokens", "seconds", "reads_per_call")
+MEASURES = ("reads", "queries", "calls", "tokens", "seconds", "reads_per_call", "computes")
 PER_CALL = {"reads": "reads_per_call"}
 """Measures of a whole play, and those of a single call that go with them; the latter start at 0 with every call."""
+REPORTED = ("tokens", "queries", "computes")
+"""Measures that an agent itself knows best, and counts; every other is the engine's to count."""
+CELL = 64
+"""Characters, of what somebody wrote, that one cell may hold."""
+QUESTION = 2 * CELL
+"""Characters of the one question that the measures of single calls include."""
+
+
+def short(values: Iterable[object]) -> bool:
+    """Whether these fields of a move hold so little that it fits a cell, whatever they are called."""
+    length = 0
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            length += len(value)  # type: ignore[arg-type]
+        elif kind is bool or value is None or (kind is int and -(10**8) < value < 10**8):  # type: ignore[operator]
+            length += 8
+        else:
+            return False
+    return length < CELL
+
+
+def beyond(*texts: str) -> int:
+    """What texts cost beyond the cell that each may be already: one more for each further 64 characters."""
+    over = 0
+    for text in texts:
+        if (size := len(text)) > CELL:
+            over += (size - 1) // CELL
+    return over
 
 
 class Account:
@@ -30,7 +62,10 @@ class Account:
         self.used: dict[str, int | float] = {}
 
     def check(self, measure: str, amount: int | float) -> None:
-        """Raise BudgetExceeded when `amount` more of `measure`, all for one call, would cross a limit."""
+        """Raise BudgetExceeded when `amount` more of `measure`, all for one call, would cross a limit, and UsageError when
+        it is below 0, or no finite number."""
+        if not 0 <= amount < math.inf:
+            raise UsageError(f"{amount} {measure} cannot be charged: give a number of at least 0")
         each = PER_CALL.get(measure)
         if each is not None and (most := self.limits.get(each)) is not None and amount > most:
             raise BudgetExceeded(each, amount, most)
@@ -63,14 +98,27 @@ class Account:
                 self.used[measure] = self.used.get(measure, 0) + amount
 
 
-class Meter:
-    """What one request spends, within what its seat's account still allows; without an account, without limits.
+def dealt(accounts: Mapping[str, Account], asking: Sequence[Set[str] | None]) -> list[dict[str, Account]]:
+    """The accounts of branches that run at the same time, each with the seats that it may ask (None: all): every account
+    in equal shares among those that may ask its seat."""
+    shares: list[dict[str, Account]] = [{} for _ in asking]
+    for seat, account in accounts.items():
+        among = [own for own, seats in zip(shares, asking, strict=True) if seats is None or seat in seats]
+        for own, share in zip(among, account.split(len(among)) if among else (), strict=True):
+            own[seat] = share
+    return shares
 
-    reads: in the question's unit. spent: of every other measure. The account is charged with both when the move is given.
-    clock: told when the seat's time stands still (True), as it waits for a provider, and when it goes on (False).
+
+class Meter:
+    """What one request spends, within what its seat's account still allows; without an account, without limits. It is the
+    engine's: the seat is given a `Budget` of it.
+
+    reads: in the question's unit. spent: of every other measure. The account is charged with both when the move is given;
+    the meter is closed then, and nothing more is read or spent on it.
+    refused: the first limit that it would have crossed. clock: told when the seat's time stands still (True), as it waits for a provider, and when it goes on (False).
     """
 
-    __slots__ = ("_calls", "_stands", "_waits", "account", "clock", "held", "reads", "spent")
+    __slots__ = ("_calls", "_stands", "_waits", "account", "clock", "closed", "held", "reads", "refused", "spent")
 
     def __init__(self, account: Account | None = None) -> None:
         self.account = account
@@ -78,21 +126,44 @@ class Meter:
         self.spent: dict[str, int] = {}
         self.held: dict[str, int] = {}
         self.clock: Callable[[bool], None] | None = None
+        self.refused: BudgetExceeded | None = None
+        self.closed = False
         self._calls = self._waits = 0
         self._stands = False
 
-    def reserve(self, measure: str, amount: int) -> None:
-        """Check an upper bound (for instance the tokens of prompt and answer) before a call. Raises BudgetExceeded."""
+    def read(self, amount: int) -> None:
+        """Charge what a view shows, before it shows it. Raises BudgetExceeded."""
+        if self.closed:
+            raise UsageError(
+                "this request has been answered: what it shows can be read no more; read the view of your own"
+            )
         if self.account is not None:
-            self.account.check(measure, self._used(measure) + amount)
+            self._check("reads", self.reads + amount)
+        self.reads += amount
+
+    def reserve(self, measure: str, amount: int) -> None:
+        """Check an upper bound (for instance the tokens of prompt and answer) before a call. Raises BudgetExceeded, and
+        UsageError on a measure that is not the seat's to count, or what is no whole number of at least 0."""
+        if measure not in REPORTED:
+            own = f"; the engine counts {measure}" if measure in MEASURES else near(measure, REPORTED)
+            raise UsageError(f"an agent reports {' and '.join(REPORTED)}, and no {measure!r}{own}")
+        _whole(measure, amount)
+        if self.closed:
+            raise UsageError(f"this request has been answered: no {measure} are spent on it any more")
+        self._check(measure, self._used(measure) + amount)
+
+    def _check(self, measure: str, amount: int) -> None:
+        if self.account is not None:
+            try:
+                self.account.check(measure, amount)
+            except BudgetExceeded as error:
+                self.refused = self.refused or error
+                raise
 
     def charge(self, measure: str, amount: int) -> None:
-        """Check, then count. Raises BudgetExceeded; a view charges what it shows before it shows it."""
+        """Check, then count. Raises like `reserve`."""
         self.reserve(measure, amount)
-        if measure == "reads":
-            self.reads += amount
-        else:
-            self.spent[measure] = self.spent.get(measure, 0) + amount
+        self.spent[measure] = self.spent.get(measure, 0) + amount
 
     def hold(self, measure: str, amount: int) -> None:
         """Reserve an upper bound that stays reserved until it is settled: calls at the same time cannot overshoot together."""
@@ -100,8 +171,12 @@ class Meter:
         self.held[measure] = self.held.get(measure, 0) + amount
 
     def settle(self, measure: str, held: int, amount: int) -> None:
-        """Give back what was held for a call and charge what it took."""
-        self.held[measure] = self.held.get(measure, 0) - held
+        """Give back what was held for a call and charge what it took. Raises UsageError on more than is held."""
+        _whole(measure, held)
+        if held > (all_held := self.held.get(measure, 0)):
+            raise UsageError(f"{held} {measure} are to be settled, and {all_held} are held")
+        if held:
+            self.held[measure] = all_held - held
         self.charge(measure, amount)
 
     def calling(self) -> AbstractContextManager[None]:
@@ -146,3 +221,87 @@ class Meter:
 
     def _used(self, measure: str) -> int:
         return self.reads if measure == "reads" else self.spent.get(measure, 0) + self.held.get(measure, 0)
+
+
+class Budget:
+    """What a seat holds of a request's meter: `left` and `limit` to ask, `reserve`, `charge`, `hold` and `settle` to report
+    what only it knows, its tokens and queries, and `calling` and `waiting` for calls to a provider. What was counted can be
+    read and not written."""
+
+    __slots__ = ("_ask",)
+
+    def __init__(self, meter: Meter | None = None) -> None:
+        own = meter or Meter()
+
+        def ask(what: str, *given: Any) -> Any:  # a closure: no attribute leads from here to the meter
+            if what in _METHODS:
+                return getattr(own, what)(*given)
+            return (
+                own.reads
+                if what == "reads"
+                else own.refused
+                if what == "refused"
+                else own.account is not None
+                if what == "bounded"
+                else dict(own.spent if what == "spent" else own.held)
+            )
+
+        self._ask = ask
+
+    @property
+    def reads(self) -> int:
+        """What was read so far, in the question's unit."""
+        return self._ask("reads")  # type: ignore[no-any-return]
+
+    @property
+    def spent(self) -> Mapping[str, int]:
+        """What was spent so far of the other measures."""
+        return MappingProxyType(self._ask("spent"))
+
+    @property
+    def held(self) -> Mapping[str, int]:
+        """What is held for calls in flight."""
+        return MappingProxyType(self._ask("held"))
+
+    @property
+    def refused(self) -> BudgetExceeded | None:
+        """The first limit that this request would have crossed."""
+        return self._ask("refused")  # type: ignore[no-any-return]
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the seat has a bound at all."""
+        return self._ask("bounded")  # type: ignore[no-any-return]
+
+    def left(self, measure: str) -> int | float | None:
+        return self._ask("left", measure)  # type: ignore[no-any-return]
+
+    def limit(self, measure: str) -> int | float | None:
+        return self._ask("limit", measure)  # type: ignore[no-any-return]
+
+    def reserve(self, measure: str, amount: int) -> None:
+        self._ask("reserve", measure, amount)
+
+    def charge(self, measure: str, amount: int) -> None:
+        self._ask("charge", measure, amount)
+
+    def hold(self, measure: str, amount: int) -> None:
+        self._ask("hold", measure, amount)
+
+    def settle(self, measure: str, held: int, amount: int) -> None:
+        self._ask("settle", measure, held, amount)
+
+    def calling(self) -> AbstractContextManager[None]:
+        return self._ask("calling")  # type: ignore[no-any-return]
+
+    def waiting(self) -> AbstractContextManager[None]:
+        return self._ask("waiting")  # type: ignore[no-any-return]
+
+
+for _name in (_METHODS := ("left", "limit", "reserve", "charge", "hold", "settle", "calling", "waiting")):
+    getattr(Budget, _name).__doc__ = getattr(Meter, _name).__doc__
+
+
+def _whole(measure: str, amount: int) -> None:
+    if type(amount) is not int or amount < 0:
+        raise UsageError(f"{amount!r} {measure} cannot be charged: give a whole number of at least 0")

@@ -27,6 +27,10 @@ class ProtocolError(MootError):
     """The protocol's fault: it awaited something other than its floor, or broke a rule of the engine."""
 
 
+class CostError(ProtocolError):
+    """The fault of a class of moves: what it says that reading it costs cannot be charged. Nothing of it is shown."""
+
+
 class AgentError(MootError):
     """The agent's fault: it failed, or what it sent back cannot be read as a move."""
 
@@ -66,6 +70,10 @@ class BudgetExceeded(MootError):
 
 class TranscriptError(MootError):
     """A saved transcript that is torn, edited, newer than this moot, or not one at all."""
+
+
+class SealedElsewhere(TranscriptError):
+    """The truth of a play is sealed in a file that is not here: it is unknown, and nothing is scored by it."""
 
 
 class ReplayDivergence(MootError):

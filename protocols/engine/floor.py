@@ -5,7 +5,7 @@ Rule of this file: it checks what a script asks for and makes effects of it; car
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import cache
 from types import UnionType
 from typing import Any, ClassVar, TypeVar, Unpack, get_args
@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from moot.protocols.engine.budget import MEASURES, PER_CALL
 from moot.protocols.engine.errors import ProtocolError, near
+from moot.protocols.engine.frozen import frozen
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question, reworded
@@ -95,18 +96,20 @@ class Floor:
         if data is not None:
             if source != "metered":
                 raise ProtocolError(f'floor.only(data=…) is for looking at: give source="metered", not {source!r}')
-            full = full.model_copy(update={"data": data})
+            full = full.model_copy(update={"data": frozen(data)})
         return View(full, log, source, question)
 
     def ask(
         self, seat: str, kind: type[M] | UnionType, *, view: View | None = None, check: Callable[[M], Move] | None = None,
-        say: bool = True, to: tuple[str, ...] | None = None, under: str | None = None, relation: str = "supports",
+        keep: Callable[[Any], None] | None = None, say: bool = True, to: tuple[str, ...] | None = None, under: str | None = None, relation: str = "supports",
         repairs: int = 1, **brief: Unpack[Brief],
     ) -> Awaitable[M]:  # fmt: skip
         """Ask `seat` for a move of `kind` (a Move class, or a union of them) and put it on the record.
 
         view: what the seat sees; by default all that was said to it, without the source. check: returns the move to
-        put on the record, or raises Illegal, after which the seat is asked again, `repairs` times, and then forfeits.
+        put on the record, or raises Illegal, after which the seat is asked again, `repairs` times, and then forfeits. It
+        changes nothing: it is called more often than moves are made. keep: what the script keeps of a move, as it was given;
+        called once, when it has been accepted.
         say: whether the move joins the statements; to: who may be shown it, these seats and its author, and no other.
         under, relation: its place in the argument tree, the step it answers and how. None: the question for a move that
         `argues`, and for any other no place in the tree.
@@ -122,14 +125,36 @@ class Floor:
         outer = self._outer[seat] if self._outer else seat
         if view is None:
             view = self.said(seat)
-        kinds = _kinds(kind)
+        kinds = _kinds(kind if isinstance(kind, type) else get_args(kind) or kind)
         if to is not None:
             to = tuple(self._outer.get(other, other) for other in (*to, seat)) if self._outer else (*to, seat)
-        return AskEffect(outer, kinds, view, brief, check, say, to, under, relation, repairs)
+        return AskEffect(outer, kinds, view, brief, check, say, to, under, relation, repairs, keep)
 
-    def parallel(self, *branches: Awaitable[Any]) -> Awaitable[tuple[Any, ...]]:
-        """Run branches (coroutines that await this floor) at the same time, blind to each other; results in their order."""
-        return ParallelEffect(branches)
+    def parallel(
+        self, *branches: Awaitable[Any], seats: Sequence[str | Iterable[str]] | None = None
+    ) -> Awaitable[tuple[Any, ...]]:
+        """Run branches (coroutines that await this floor) at the same time, blind to each other; results in their order.
+
+        seats: of each branch, the seats that it asks or charges (one as a text, several as a tuple). What a bounded seat has
+        left is dealt out in equal shares to the branches that name it. None: to all branches, as any may ask any seat, unless
+        each branch is a `floor.ask`.
+        Raises ProtocolError when they are not one for each branch, and where a branch then asks another seat.
+        """
+        if seats is None:
+            asks = [branch for branch in branches if isinstance(branch, AskEffect)]
+            return ParallelEffect(
+                branches, [frozenset((ask.seat,)) for ask in asks] if len(asks) == len(branches) else None
+            )
+        if isinstance(seats, str) or len(seats) != len(branches):
+            raise ProtocolError(
+                f"floor.parallel has {len(branches)} branches, and seats={seats!r}: give seats for each branch"
+            )
+        among = [(each,) if isinstance(each, str) else tuple(each) for each in seats]
+        if unknown := [seat for each in among for seat in each if seat not in self._roles]:
+            raise ProtocolError(
+                f"floor.parallel(seats=…) names seat {unknown[0]!r}; the seats are {', '.join(self._roles)}"
+            )
+        return ParallelEffect(branches, [frozenset(self._outer.get(seat, seat) for seat in each) for each in among])
 
     async def flip(self, probability: float = 0.5) -> bool:
         """A public coin: True with the given probability."""
@@ -178,16 +203,17 @@ class Floor:
 
 
 _KEYS = Brief.__annotations__.keys()
-_KEYWORDS = (*_KEYS, "view", "check", "say", "to", "under", "relation", "repairs")
+_KEYWORDS = (*_KEYS, "view", "check", "keep", "say", "to", "under", "relation", "repairs")
 
 
 @cache
-def _kinds(kind: Any) -> tuple[type[Move], ...]:
-    """The move classes behind a class or a union of classes. Raises ProtocolError when there is anything else in it."""
-    kinds = get_args(kind) or (kind,)
+def _kinds(asked: Any) -> tuple[type[Move], ...]:
+    """The move classes that were asked for, in the script's order: unions are equal in any order, and requests are not.
+    Raises ProtocolError when there is anything else among them."""
+    kinds = asked if isinstance(asked, tuple) else (asked,)
     for each in kinds:
         if not (isinstance(each, type) and issubclass(each, Move)):
-            raise ProtocolError(f"asked for {kind!r}; a kind is a subclass of Move, or a union of them")
+            raise ProtocolError(f"asked for {each!r}; a kind is a subclass of Move, or a union of them")
     return kinds
 
 

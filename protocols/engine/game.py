@@ -21,15 +21,18 @@ from pydantic_core import to_json
 
 from moot.protocols.engine import errors, steps
 from moot.protocols.engine.base import Protocol, fitting, record_of
-from moot.protocols.engine.budget import MEASURES, Account, Meter
+from moot.protocols.engine.budget import MEASURES, Account, Budget, Meter, dealt
 from moot.protocols.engine.errors import BudgetExceeded, Illegal, ProtocolError, UsageError, line_at, line_of, near
 from moot.protocols.engine.floor import Floor, as_coroutine
+from moot.protocols.engine.frozen import frozen
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited, Outcome, Unreadable
-from moot.protocols.engine.question import Question
+from moot.protocols.engine.question import Held, Question, owned
 from moot.protocols.engine.replies import accepted, printable, recorded, tolerated, written
 from moot.protocols.engine.steps import AskEffect, Branch, Effect, Recorder, Waiting, drawn, seed_of
-from moot.protocols.engine.view import NOTHING, Request, View
+from moot.protocols.engine.view import NOTHING, Request, Shown, View
+
+_LATER: Any = None  # what is made when somebody asks for it
 
 
 class Game:
@@ -52,7 +55,10 @@ class Game:
             if not isinstance(given, kind) or isinstance(given, bool):
                 name = "seed" if kind is int else kind.__name__.lower()
                 raise UsageError(f"a game's {name} is {given!r}; it must be of type {kind.__name__}")
+        question = owned(question)  # so that nothing done to the caller's reaches the play
         self.protocol, self.question, self.seed = protocol, question, seed
+        self._own = frozenset((question.text, *question.choices))
+        self._held, self._taken = Held(), set[str]()
         self.roles = protocol.roles(question)
         for seat, limits in (bounds or {}).items():
             if seat not in self.roles:
@@ -69,7 +75,6 @@ class Game:
         self.outcome: Outcome | None = None
         self.open: dict[str, Waiting] = {}
         self._heads: dict[tuple[str, tuple[type[Move], ...], str, int], tuple[Question, bytes]] = {}
-        self._hashed: deque[tuple[Question, bytes]] = deque(maxlen=2)
         self._ready: deque[tuple[Branch, Any]] = deque()
         self._branches: set[Branch] = set()
         self._bounds = bounds or {}
@@ -83,15 +88,22 @@ class Game:
         self._run()
         return self
 
-    def request(self, step: str, note: Callable[[dict[str, Any]], None] | None = None) -> Request:
-        """The request that is open at `step`, with a fresh meter."""
+    def request(
+        self, step: str, note: Callable[[dict[str, Any]], None] | None = None, account: Account | None = None
+    ) -> Request:
+        """The request that is open at `step`, with a fresh meter, of `account` or the seat's own; earlier ones are closed."""
         waiting = self.open[step]
-        ask = waiting.ask
-        meter = Meter(waiting.branch.account(ask.seat))
-        request = Request(step, ask.seat, self.roles.get(ask.seat, ask.seat), ask.kinds, ask.view.metered(meter), ask.brief,
-                          "", 0, waiting.attempt, waiting.problem, meter).postponed(
-            lambda name: seed_of(self.seed, step) if name == "seed" else waiting.digest or self._digest(ask)
-        )  # fmt: skip
+        ask, meter = waiting.ask, Meter(account or waiting.branch.account(waiting.ask.seat))
+        waiting.used(meter)
+
+        def later(name: str) -> Any:
+            if name == "budget":
+                return Budget(meter)
+            return seed_of(self.seed, step) if name == "seed" else waiting.digest or self._digest(ask)
+
+        view = Shown(ask.view, meter, self._own, self._held, ask.seat)
+        request = Request(step, ask.seat, self.roles.get(ask.seat, ask.seat), ask.kinds, view, frozen(ask.brief), "", 0, waiting.attempt,
+                          waiting.problem, _LATER).postponed(later)  # fmt: skip
         if note is not None:
             request.note = note
         return request
@@ -100,10 +112,13 @@ class Game:
         """Every open request by step, in the order of their paths' opening."""
         return {step: self.request(step) for step in self.open}
 
+    def meter(self, step: str) -> Meter:
+        """What was read and spent for the request that was made at `step` last."""
+        return self.open[step].meter or Meter(self.account(step))
+
     def account(self, step: str) -> Account | None:
         """The account of the seat that is asked at `step`, as far as this branch may spend it."""
-        waiting = self.open[step]
-        return waiting.branch.account(waiting.ask.seat)
+        return self.open[step].branch.account(self.open[step].ask.seat)
 
     def answer(
         self, step: str, reply: Any, *, reads: int | None = None, spent: Mapping[str, int | float] | None = None,
@@ -121,6 +136,7 @@ class Game:
         if waiting is None:
             raise ProtocolError(f"step {step} is not open; open: {', '.join(self.open) or 'none'}")
         ask, branch = waiting.ask, waiting.branch
+        waiting.used(None)
         account = branch.accounts.get(ask.seat) if branch.accounts else None
         if account is None:
             if reads is not None and self.recorder is not None:
@@ -144,9 +160,12 @@ class Game:
                 return False
             given, move, payload, remark = tolerated(reply, ask)
             raw, waiting.problem = None if move == given else to_json(given), remark
+        if ask.keep is not None:
+            ask.keep(given if isinstance(given, Move) else move)
         del self.open[step]
         seat, shown = ask.seat, move.as_public()
         if self.recorder is not None:
+            self._taken.add(step)
             under = "q" if ask.under is None and move.argues else ask.under
             size = 0 if under is None else shown.cells() if self._cells else shown.reading()
             self.recorder.moved(
@@ -162,7 +181,7 @@ class Game:
 
     def exhaust(self, step: str, error: BudgetExceeded, reads: int = 0) -> None:
         """End the play: the seat that is asked at `step` would cross its budget, after reading `reads` for it."""
-        self.end(_exhausted(self.open[step].ask.seat, error, step), failed=step, reads=reads)
+        self.end(steps.exhausted(self.open[step].ask.seat, error, step), failed=step, reads=reads)
 
     def fail(self, step: str, cause: str, reads: int = 0) -> None:
         """End the play: what should have answered `step` failed."""
@@ -240,6 +259,8 @@ class Game:
                 what = f"after step {branch.last or 'none'}: {type(error).__name__}: {errors.said(error)}"
                 raise ProtocolError(f"{where}, {what}") from error
             if type(effect) is AskEffect:
+                if branch.seats is not None or effect.under is not None:
+                    self._vetted(branch, effect)
                 self.open[branch.step()] = Waiting(
                     branch, effect, "" if self.recorder is None else self._digest(effect)
                 )
@@ -267,11 +288,12 @@ class Game:
             if self.recorder is not None:
                 fields = {"step": step, "seat": effect.seat, "measure": effect.measure, "amount": effect.amount}
                 self.recorder.event("charged", fields)
+            self._vetted(branch, effect)
             try:
                 if (account := branch.account(effect.seat)) is not None:
                     account.charge(effect.measure, effect.amount)
             except BudgetExceeded as error:
-                return self.end(_exhausted(effect.seat, error, step))
+                return self.end(steps.exhausted(effect.seat, error, step))
             self._ready.append((branch, None))
         elif isinstance(effect, steps.ParallelEffect):
             self._split(branch, step, effect)
@@ -283,11 +305,14 @@ class Game:
         if not count:
             return self._ready.append((branch, ()))
         branch.results, branch.left, branch.children = [None] * count, count, []
-        shares = {seat: account.split(count) for seat, account in (branch.accounts or {}).items()}
+        asking = effect.seats or [None] * count
+        if branch.seats is not None:
+            asking = [branch.seats if seats is None else seats & branch.seats for seats in asking]
+        accounts = dealt(branch.accounts or {}, asking)
         for index, awaitable in enumerate(effect.branches):
             child = Branch(as_coroutine(awaitable), f"{step}.{index}.", dict(branch.heads), last=branch.last)
             child.parent, child.index = branch, index
-            child.accounts = {seat: parts[index] for seat, parts in shares.items()} or None
+            child.accounts, child.seats = accounts[index] or None, asking[index]
             branch.children.append(child)
             self._begun(child)
 
@@ -303,7 +328,7 @@ class Game:
             })  # fmt: skip
         floor = Floor(self, question, protocol.roles(question), effect.seats)
         child = Branch(protocol.play(floor, question), f"{step}.", {None: NOTHING}, parent=branch, play=effect)
-        child.accounts = branch.accounts
+        child.accounts, child.seats = branch.accounts, branch.seats
         self._begun(child)
 
     def _finished(self, branch: Branch, value: Any) -> None:
@@ -318,6 +343,7 @@ class Game:
             if self.recorder is not None:
                 self.recorder.event("left", {"step": inner.step, "outcome": outcome.model_dump(mode="json")})
             parent.last = inner.step
+            self._taken.add(inner.step)
             return self._ready.append((parent, outcome)) if isinstance(outcome, Decided) else self.end(outcome)
         parent.results[branch.index] = value
         parent.left -= 1
@@ -326,7 +352,7 @@ class Game:
                 for entry, payload, to in child.added:
                     parent.say(entry, payload, to)
             for seat, account in (parent.accounts or {}).items():
-                account.join([child.accounts[seat] for child in parent.children if child.accounts])
+                account.join([share for child in parent.children if (share := child.account(seat)) is not None])
             parent.last = parent.children[-1].last or parent.last
             parent.children = []
             self._ready.append((parent, tuple(parent.results)))
@@ -344,6 +370,19 @@ class Game:
         if waiting.attempt > ask.repairs:
             self.end(Forfeited(seat=ask.seat, rule=rule, step=step))
 
+    def _vetted(self, branch: Branch, effect: AskEffect | steps.ChargeEffect) -> None:
+        """Raise ProtocolError on a seat that its branch was not to ask, and on a place under a step that nobody took."""
+        under = effect.under if isinstance(effect, AskEffect) else None
+        if branch.seats is not None and effect.seat not in branch.seats:
+            wrong = f"asks or charges seat {effect.seat!r} in a branch that does not name it: floor.parallel(seats=…)"
+        elif under is not None and self.recorder is not None and under != "q" and under not in self._taken:
+            wrong = f'puts a move under step {under!r}, at which nothing was said; the question is "q"'
+        else:
+            return
+        where = self._where(branch)
+        self.close()
+        raise ProtocolError(f"{where} {wrong}")
+
     def _where(self, branch: Branch) -> str:
         return f"protocol {self.protocol.name} at {line_at(branch.coro, self.protocol)}"
 
@@ -354,19 +393,7 @@ class Game:
         known = self._heads.get(key)
         if known is None:
             kinds = ",".join(kind.__name__ for kind in ask.kinds)
-            known = question, f"{ask.seat}|{kinds}|{view.source}|".encode() + self._hash(question)
+            known = question, f"{ask.seat}|{kinds}|{view.source}|".encode() + self._held.digest(question)
             if len(self._heads) < 64:  # those shown first come again; the questions of a large DAG do not
                 self._heads[key] = known
         return blake2b(known[1] + view.digest + to_json(ask.brief), digest_size=16).hexdigest()
-
-    def _hash(self, question: Question) -> bytes:
-        """The hash of a question; those of the last two are remembered, as seats and kinds change more often."""
-        found = next((digest for known, digest in self._hashed if known is question), None)
-        if found is None:
-            found = blake2b(to_json(question), digest_size=16).digest()
-            self._hashed.append((question, found))
-        return found
-
-
-def _exhausted(seat: str, error: BudgetExceeded, step: str) -> Exhausted:
-    return Exhausted(seat=seat, measure=error.measure, used=error.used, limit=error.limit, step=step)

@@ -6,16 +6,39 @@ without looking at any of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from moot.protocols.engine.budget import MEASURES
 from moot.protocols.engine.errors import ProtocolError
 
 DYNAMICS = ("sequential", "simultaneous", "mixed")
-CLASSES = ("P", "BPP", "NP", "PH", "PSPACE", "EXP", "NEXP", "EXPSPACE", "R", "RE")
-"""The complexity classes that a protocol may claim; each also relative to an oracle, as "P^O"."""
+CLASSES = ("P", "NL", "BPP", "NP", "S2P", "PH", "PSPACE", "EXP", "NEXP", "EXPSPACE", "R", "RE")
+"""The complexity classes that a protocol may claim, beside the levels of the polynomial hierarchy, "Sigma2P" and so on; each
+also relative to an oracle, as "P^O"."""
+_LEVEL = re.compile(r"Sigma[1-9][0-9]*P")
+
+PREMISES: Mapping[str, str] = MappingProxyType(
+    {
+        "optimal-play": "every seat but the judge's plays as well as it can for what it is paid; where nobody is paid, it "
+        "argues as convincingly as can be for the answer that is its own",
+        "right-judge": "whatever it is asked, the judge gets right what can be checked within its bound",
+        "polynomial-judge": "the judge computes in time polynomial in n; what is metered is what it reads",
+        "reported-computing": "the judge computes what it reports to compute, which was held to a polynomial, and no more",
+        "declared-n": "the declared n is the size of the instance; no task vouches for it",
+        "copies": "each call is answered by a fresh copy, which knows nothing of other calls: no step, no seed, no memory",
+        "market-right-below": "the market has converged on smaller questions: what it answers to those that are cited is true",
+        "model-right-below": "what answers sub-questions was trained before, is frozen, and is right on them",
+        "right-below": "the seat below is right on every smaller question",
+        "lipschitz": "the probability of the computation's answer changes by at most K times what the oracle's answers change by",
+        "promise": "the computation gives one answer with probability w or more, as the theorem promises; the verdict is "
+        "then right with probability d or more, and not for sure",
+    }
+)
+"""What a guarantee may assume besides the budget: name to what it says. Whether one is true of a play is found out elsewhere."""
 
 FLAGS = ("symmetric", "zero_sum", "citing", "pointers")
 
@@ -31,6 +54,7 @@ class Metadata:
     judge: str
     measure: str
     complexity_class: str | None
+    assumes: tuple[str, ...]
     dynamics: str
     symmetric: bool
     zero_sum: bool
@@ -42,7 +66,7 @@ class Metadata:
     full_tree_size: int | None = None
 
 
-DECLARED = ("players", "name", "judge", "measure", "complexity_class", "dynamics", *FLAGS)
+DECLARED = ("players", "name", "judge", "measure", "complexity_class", "assumes", "dynamics", *FLAGS)
 
 
 def declared(cls: Any) -> Metadata:
@@ -53,6 +77,8 @@ def declared(cls: Any) -> Metadata:
 
 def check(cls: Any) -> None:
     """Raise ProtocolError, naming class and field, when what a class declares makes no sense."""
+    if strange := cls.unnamed.keys() - cls.model_fields.keys():
+        raise ProtocolError(f"{cls.__qualname__}: unnamed says what {min(strange)!r} means, which is no parameter")
     for field in DECLARED:
         if field in cls.model_fields:
             raise ProtocolError(f"{cls.__qualname__}: {field} is a parameter; declare it as a ClassVar instead")
@@ -69,10 +95,24 @@ def _problem(field: str, value: Any, cls: Any) -> str | None:
             return f"one of the players {', '.join(cls.players)}"
         case "measure" | "dynamics" if value not in (known := MEASURES if field == "measure" else DYNAMICS):
             return f"one of {', '.join(known)}"
-        case "complexity_class" if value is not None and str(value).removesuffix("^O") not in CLASSES:
-            return f"None or one of {', '.join(CLASSES)}, relative to an oracle with ^O after it"
+        case "complexity_class" if value is not None and not known_class(value):
+            return f"None or one of {', '.join(CLASSES)}, or Sigma2P and so on, relative to an oracle with ^O after it"
+        case "assumes" if not isinstance(value, tuple) or not all(name in PREMISES for name in value):
+            return f"a tuple of premises, {', '.join(PREMISES)}"
         case "players" if not isinstance(value, tuple) or not all(isinstance(role, str) and role for role in value):
             return "a tuple of roles"
         case _ if field in FLAGS and not isinstance(value, bool):
             return "True or False"
     return None
+
+
+def known_class(name: Any) -> bool:
+    """Whether a protocol may claim this class."""
+    bare = str(name).removesuffix("^O")
+    return bare in CLASSES or _LEVEL.fullmatch(bare) is not None
+
+
+def level(moves: int) -> str:
+    """The class of games of so many moves, one side's after the other's, and a polynomial judge: P, NP, Sigma2P, Sigma3P and
+    so on, the levels of the polynomial hierarchy (Stockmeyer 1976)."""
+    return ("P", "NP")[moves] if moves < 2 else f"Sigma{moves}P"

@@ -14,7 +14,9 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from moot.protocols.engine.budget import beyond, short
 from moot.protocols.engine.errors import ProtocolError, near
+from moot.protocols.engine.frozen import changeable
 from moot.protocols.engine.quoting import segments
 from moot.protocols.engine.registry import origin
 
@@ -88,6 +90,7 @@ class Move(BaseModel):
     pointing: ClassVar[tuple[str, ...]] = ()
     fixed_reading: ClassVar[int | None] = None
     fixed_cells: ClassVar[int | None] = None
+    frozen_fields: ClassVar[tuple[str, ...]] = ()
     kind: str
 
     def __init_subclass__(cls, abstract: bool = False, **declared: Any) -> None:
@@ -106,6 +109,10 @@ class Move(BaseModel):
         for name in cls.private_fields:
             if name not in cls.model_fields or cls.model_fields[name].is_required():
                 raise ProtocolError(f"{_place(cls)}: the private field {name!r} must be a field with a default")
+        try:
+            cls.frozen_fields = tuple(name for name, each in cls.model_fields.items() if changeable(each.annotation))
+        except TypeError as error:
+            raise ProtocolError(f"{_place(cls)}: a move cannot be changed, and one of its fields {error}") from None
         if not abstract:
             _register(cls)
 
@@ -125,9 +132,14 @@ class Move(BaseModel):
         """The same where the question's unit is a cell: a number, a symbol, a short answer."""
         return self.reading() if self.fixed_cells is None else self.fixed_cells
 
+    def excess(self) -> int:
+        """What it costs at least: one for each further 64 characters of its content."""
+        return 0 if short(self.__dict__.values()) else beyond(self.content())
+
     def cost(self, unit: str) -> int:
         """What reading it costs in a given unit."""
-        return self.cells() if unit == "cells" else self.reading()
+        size = self.cells() if unit == "cells" else self.reading()
+        return max(size, self.excess()) if size >= 0 else size
 
     # -- how it is shown -----------------------------------------------------------------------------------------------
 
@@ -246,8 +258,7 @@ def _register(cls: type[Move]) -> None:
 
 
 def _place(cls: type[Move]) -> str:
-    file, name = origin(cls)
-    return f"{name} ({file})"
+    return "{1} ({0})".format(*origin(cls))
 
 
 # -- the moves that every protocol may use -----------------------------------------------------------------------------

@@ -6,14 +6,21 @@ Rule of this file: a question holds no truth, and nothing here looks into a samp
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from functools import lru_cache
+from collections import deque
+from collections.abc import Mapping, Set
+from functools import lru_cache, reduce
+from hashlib import blake2b
+from operator import getitem
 from typing import Annotated, Any
+from typing import Protocol as Structural
 from unicodedata import category, normalize
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic_core import to_json
 
-from moot.protocols.engine.errors import UsageError, first_problem
+from moot.protocols.engine.budget import CELL, QUESTION
+from moot.protocols.engine.errors import Illegal, UsageError, first_problem
+from moot.protocols.engine.frozen import FrozenList, frozen
 
 LARGEST = 1 << 63
 """The largest size: beyond it, sums of sizes are no numbers that a file holds."""
@@ -30,8 +37,10 @@ class Question(BaseModel):
         open question.
     about: what everybody may know besides, seats and judge alike: how sub-questions are written, for instance.
     passage: source text that only those who know more may read (a view carries it when the protocol says so).
-    data: source in any other JSON form (the integers to be summed, a formula); visible exactly where the passage is.
+    data: source in any other JSON form (the integers to be summed, a formula); visible exactly where the passage is. It
+        is a copy of what was given, of lists and dicts that cannot be changed.
     size: the declared n in which every budget is stated; without one, the number of words of text, choices and passage.
+    id: what studies, sets and files call it. No seat is shown it.
     unit: what one unit of reading is ("characters" of statements, "cells" of data, "bits" of moves that count theirs, …).
 
     Raises UsageError on an empty text, a single choice, choices that are empty or alike, a size below 1, and what no file
@@ -81,6 +90,7 @@ class Question(BaseModel):
                 if _deep(self.data):
                     raise ValueError(f"it is nested more than {DEEPEST} levels deep")
                 json.dumps(self.data, ensure_ascii=False, allow_nan=False).encode()
+                vars(self).update(data=frozen(self.data))
             for place in ("text", "about", "passage", "unit", "id"):
                 (getattr(self, place) or "").encode()
             place = "choices"
@@ -106,6 +116,10 @@ class Question(BaseModel):
         found._read(**fields)
         return found
 
+    def unnamed(self) -> Question:
+        """The same question without its id, as it is asked: what a question is called may say where it comes from."""
+        return self if self.id is None else self.model_copy(update={"id": None})
+
     def without_source(self) -> Question:
         """The same question for those who may not see the passage or the data; its declared size stays."""
         if self.passage is None and self.data is None:
@@ -130,12 +144,109 @@ def _deep(data: Any) -> bool:
 def reworded(question: Question, text: str, choices: tuple[str, ...]) -> Question:
     """The same question with another text and other choices, and no id. Nothing is validated: this is made for each step
     of a play, and costs a quarter of `model_copy`."""
+    return _with(question, {"text": text, "choices": choices, "id": None})
+
+
+def _with(question: Question, changes: dict[str, Any]) -> Question:
     made, put = Question.__new__(Question), object.__setattr__
-    put(made, "__dict__", {**question.__dict__, "text": text, "choices": choices, "id": None})
+    put(made, "__dict__", {**question.__dict__, **changes})
     put(made, "__pydantic_fields_set__", question.__pydantic_fields_set__)
     put(made, "__pydantic_extra__", None)
     put(made, "__pydantic_private__", None)
     return made
+
+
+def owned(question: Question) -> Question:
+    """The same question with data of its own, where it has data that is a list or a dict."""
+    data = question.data
+    return question if not isinstance(data, (list, dict)) else _with(question, {"data": frozen(data)})
+
+
+class Held:
+    """Questions as one game holds them: their hashes, and copies of their data for each seat, so that what a seat manages
+    to do to the data, it does to itself. A copy is made when a seat first opens the data."""
+
+    def __init__(self) -> None:
+        self._copies: dict[tuple[str, int], tuple[Any, Any]] = {}
+        self._last: dict[str, tuple[Question, Question, int]] = {}
+        self._hashed: deque[tuple[Question, bytes]] = deque(maxlen=2)
+
+    def digest(self, question: Question) -> bytes:
+        """The hash of a question; those of the last two are remembered, as seats and kinds change more often."""
+        found = next((digest for known, digest in self._hashed if known is question), None)
+        if found is None:
+            found = blake2b(to_json(question), digest_size=16).digest()
+            self._hashed.append((question, found))
+        return found
+
+    def by(self, seat: str, question: Question) -> tuple[Question, int]:
+        """The question for `seat`, and the size of its source; the last few dozen copies of data are kept."""
+        last = self._last.get(seat)
+        if last is not None and last[0] is question:
+            return last[1:]
+        data, size = question.data, source_size(question)
+        if not isinstance(data, (list, dict)):
+            self._last[seat] = question, question, size
+            return question, size
+        if (key := (seat, id(data))) not in self._copies:
+            if len(self._copies) >= 64:
+                self._copies.clear()
+            self._copies[key] = data, frozen(data)
+        made = _with(question, {"data": self._copies[key][1]})
+        self._last[seat] = question, made, size
+        return made, size
+
+
+def cells_of(value: Any) -> int:
+    """How many cells a value of the data holds, at least 1."""
+    if not isinstance(value, (list, dict)):
+        return 1
+    if type(value) is FrozenList and getattr(value, "flat", False):
+        return max(1, len(value))
+    return max(1, sum(map(cells_of, value.values() if isinstance(value, dict) else value)))
+
+
+def due(question: Question, own: Set[str]) -> int:
+    """What the text of a question costs, and its choices, as far as they are not the play's own: the question that a
+    measure includes has up to 128 characters; each further one costs a character, or each further 64 begun a cell."""
+    over = [max(0, len(text) - QUESTION) for text in (question.text, *question.choices) if text not in own]
+    return sum(over if question.unit == "characters" else (-(-each // CELL) for each in over))
+
+
+def cell_at(data: Any, address: tuple[int | str, ...]) -> Any:
+    """What stands at an address in the data. Raises Illegal when nothing does."""
+    try:
+        for part in address:
+            data = data[part]
+    except (KeyError, IndexError, TypeError):
+        raise Illegal(f"there is no cell {'.'.join(map(str, address))} in the data") from None
+    return data
+
+
+class Look(Structural):
+    """One cell of data by its address: `look("table", 3)`. Under a bound each look is charged one unit."""
+
+    def __call__(self, *address: int | str) -> Any: ...
+
+
+def looker(data: Any) -> Look:
+    """`look` over data without a meter, for direct evaluation."""
+    return lambda *address: reduce(getitem, address, data)
+
+
+def source_size(question: Question) -> int:
+    """The cells of a question's data and the characters of its passage. Those of the last few are remembered, as every seat
+    that sees the source is charged for it at every call."""
+    data, passage = question.data, question.passage
+    for known, text, size in _sizes:
+        if known is data and text is passage:
+            return size
+    size = (0 if data is None else cells_of(data)) + len(passage or "")
+    _sizes.append((data, passage, size))
+    return size
+
+
+_sizes: deque[tuple[Any, str | None, int]] = deque(maxlen=4)
 
 
 class Sample:

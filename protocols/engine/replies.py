@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from moot.protocols.engine.errors import Illegal, first_problem
+from moot.protocols.engine.frozen import fixed
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.steps import AskEffect
 
@@ -42,6 +43,7 @@ def _checked(given: Move, ask: AskEffect) -> tuple[Move, Move, bytes]:
         raise Illegal(problem)
     move = given if ask.check is None else ask.check(given)
     if move is not given:
+        fixed(move)
         written(given)  # both are recorded
     return given, move, written(move)
 
@@ -71,7 +73,7 @@ def tolerated(reply: Any, ask: AskEffect) -> tuple[Any, Move, bytes, str]:
             if (stands := error.stands) is None or len(rules) == _MOST_RULES:
                 raise
             rules.append(str(error))
-    return given, move, written(move), "; ".join(rules)
+    return given, fixed(move), written(move), "; ".join(rules)
 
 
 def misfit(verdict: Verdict, choices: int) -> str | None:
@@ -81,29 +83,62 @@ def misfit(verdict: Verdict, choices: int) -> str | None:
 
 
 def typed(reply: Any, kinds: tuple[type[Move], ...]) -> Move:
-    """A reply as a move of one of `kinds`, validated: one made by `model_construct` or `model_copy` was not. Raises Illegal
-    saying what is wrong with it."""
-    if type(reply) is dict and len(kinds) == 1:
+    """A reply as a move of exactly one of `kinds`, made anew from its fields and validated: how a class of the agent's own
+    counts, shows or compares itself is not asked. Raises Illegal saying what is wrong with it.
+
+    A move of a subclass is taken for one of the nearest kind asked for; a field that this does not have is Illegal, as it
+    is in a dict."""
+    given = type(reply)
+    if given is dict and len(kinds) == 1:
         try:
-            return kinds[0].__pydantic_validator__.validate_python(reply)  # type: ignore[no-any-return]
+            return fixed(kinds[0].__pydantic_validator__.validate_python(reply))  # type: ignore[no-any-return]
         except ValidationError:
             pass  # said again below, with what is wrong
     names = " or ".join(kind.__name__ for kind in kinds)
-    if isinstance(reply, kinds):
+    kind = _asked(given, kinds)
+    if kind is not None:
+        fields = reply if kind is given else _fields_of(reply, kind)
         try:
-            return type(reply).__pydantic_validator__.validate_python(reply)  # type: ignore[no-any-return]
+            return fixed(kind.__pydantic_validator__.validate_python(fields))  # type: ignore[no-any-return]
         except ValidationError as error:
-            raise Illegal(f"not a {type(reply).__name__}: {first_problem(error)}") from None
+            raise Illegal(f"not a {kind.__name__}: {first_problem(error)}") from None
     if not isinstance(reply, dict):
-        raise Illegal(f"a {type(reply).__name__} was given where a {names} was asked for")
+        raise Illegal(f"a {given.__name__} was given where a {names} was asked for")
     wanted = reply.get("kind")
     chosen = kinds if wanted is None else [kind for kind in kinds if _name_of(kind) == wanted]
     if len(chosen) != 1:
         raise Illegal(f"kind {wanted!r} was given where a {names} was asked for")
     try:
-        return chosen[0].__pydantic_validator__.validate_python(reply)  # type: ignore[no-any-return]
+        return fixed(chosen[0].__pydantic_validator__.validate_python(reply))  # type: ignore[no-any-return]
     except ValidationError as error:
         raise Illegal(f"not a {names}: {first_problem(error)}") from None
+
+
+def _asked(given: type, kinds: tuple[type[Move], ...]) -> type[Move] | None:
+    """The kind that a class is, or derives from nearest: by identity, which no class can feign."""
+    for kind in kinds:
+        if kind is given:
+            return kind
+    bases = type.__dict__["__mro__"].__get__(given)
+    return next((kind for base in bases for kind in kinds if kind is base), None)
+
+
+def _fields_of(reply: Any, kind: type[Move]) -> dict[str, Any]:
+    """The fields of a move of a subclass of `kind`. Raises Illegal on one that `kind` does not have."""
+    name = type(reply).__name__
+    try:
+        fields = {**reply.__dict__, **(reply.__pydantic_extra__ or {})}
+    except Exception as error:
+        raise Illegal(
+            f"a {name} was given where a {kind.__name__} was asked for, and has no fields: {error!r:.200}"
+        ) from None
+    fields.pop("kind", None)
+    if more := [field for field in fields if field not in kind.model_fields]:
+        raise Illegal(
+            f"a {name} was given where a {kind.__name__} was asked for, which has no field {more[0]!r}: give a "
+            f"{kind.__name__}, and what the transcript is to keep besides to request.note"
+        )
+    return fields
 
 
 @cache
@@ -116,12 +151,16 @@ def recorded(reply: Any, ask: AskEffect, rule: str) -> tuple[Any, str]:
 
     rule: the one that the reply itself broke, for when its JSON form breaks none.
     """
-    for form in (as_data(reply), {"repr": shown(reply)}):
+    data, given = as_data(reply), type(reply)
+    near = _asked(given, ask.kinds)
+    if near not in (None, given) and isinstance(data, dict) and "repr" not in data:
+        data["kind"] = _name_of(near)  # what is wrong with it as the kind that it was taken for
+    for form in (data, {"repr": shown(reply)}):
         try:
             accepted(form, ask)
         except Illegal as error:
             return form, printable(str(error))
-    return as_data(reply), printable(rule)
+    return data, printable(rule)
 
 
 def as_data(value: Any) -> Any:

@@ -11,8 +11,10 @@ from hashlib import blake2b
 from typing import Any
 from typing import Protocol as Structural
 
-from moot.protocols.engine.budget import Account
+from moot.protocols.engine.budget import Account, Meter
+from moot.protocols.engine.errors import BudgetExceeded
 from moot.protocols.engine.moves import Move
+from moot.protocols.engine.outcomes import Exhausted
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Brief, Log, Said, View
 
@@ -38,11 +40,13 @@ class AskEffect(Effect):
     under: str | None
     relation: str
     repairs: int
+    keep: Callable[[Any], None] | None = None
 
 
 @dataclass(slots=True, eq=False)
 class ParallelEffect(Effect):
     branches: tuple[Awaitable[Any], ...]
+    seats: list[frozenset[str] | None] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -69,7 +73,8 @@ class PlayEffect(Effect):
 
 @dataclass(slots=True, eq=False)
 class Branch:
-    """A coroutine being stepped: where it stands, what has been said to it, what it may spend."""
+    """A coroutine being stepped: where it stands, what has been said to it, what it may spend. seats: those that it may ask
+    and charge; None for all."""
 
     coro: Coroutine[Any, Any, Any]
     prefix: str
@@ -84,6 +89,7 @@ class Branch:
     left: int = 0
     children: list[Branch] = field(default_factory=list)
     play: PlayEffect | None = None
+    seats: frozenset[str] | None = None
 
     def account(self, seat: str) -> Account | None:
         """What a seat may spend in this branch; None without a bound."""
@@ -117,6 +123,13 @@ class Waiting:
     digest: str
     attempt: int = 0
     problem: str | None = None
+    meter: Meter | None = None
+
+    def used(self, meter: Meter | None) -> None:
+        """Close the meter of the request that was made of it last, where a bound rests on it; the next has another."""
+        if self.meter is not None:
+            self.meter.closed = self.meter.account is not None
+        self.meter = meter
 
 
 class Recorder(Structural):
@@ -147,3 +160,8 @@ def drawn(seed: int, step: str, weights: tuple[float, ...] | None) -> int | floa
         if mark < total:
             return index
     return max(index for index, weight in enumerate(weights) if weight > 0)
+
+
+def exhausted(seat: str, error: BudgetExceeded, step: str) -> Exhausted:
+    """The end of a play in which a seat would have crossed a limit at `step`."""
+    return Exhausted(seat=seat, measure=error.measure, used=error.used, limit=error.limit, step=step)

@@ -8,22 +8,21 @@ everything said so far is the hash of the last link. A play of 10,000 steps pays
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from functools import reduce
 from hashlib import blake2b
-from operator import getitem
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, overload
-from typing import Protocol as Structural
 
 from pydantic import JsonValue
 from pydantic_core import to_json
 
-from moot.protocols.engine.budget import Meter
-from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.budget import Budget, Meter
+from moot.protocols.engine.errors import CostError, UsageError
+from moot.protocols.engine.frozen import fixed, frozen
 from moot.protocols.engine.moves import Move
-from moot.protocols.engine.question import Question
+from moot.protocols.engine.question import Held, Question, cell_at, cells_of, due, source_size
+from moot.protocols.engine.question import Look as Look
+from moot.protocols.engine.question import looker as looker
 
 Source = Literal["none", "all", "metered"]
 
@@ -61,7 +60,7 @@ class Log:
         step, seat, move = self.entry
         if type(move) is tuple:
             kind, payload = move
-            move = kind.model_validate_json(payload)
+            move = fixed(kind.model_validate_json(payload))
             self.entry = (step, seat, move)
         return Entry(step, seat, move)  # type: ignore[arg-type]
 
@@ -83,11 +82,12 @@ NOTHING = Log(None, None)
 class View(Sequence[Entry]):
     """What a role may see: a question (with its source only if the protocol says so) and statements, oldest first.
 
-    In a request each statement is charged to its budget when it is first opened, by its `reading()` size, and a source that
-    is shown whole when the question is: a unit for each cell of the data and each character of the passage.
+    In a request it is a `Shown`: each statement is charged to the seat's budget when it is first opened, by its `cost`, and
+    a question that is not the play's own, or shows the source whole, when it is: a unit for each cell of the data and each
+    character of the passage.
     """
 
-    __slots__ = ("_question", "_source", "_log", "_cached", "_opened", "_meter", "_full", "_unpaid")
+    __slots__ = ("_question", "_source", "_log", "_cached", "_full")
 
     def __init__(self, question: Question, log: Log, source: Source = "none", bare: Question | None = None) -> None:
         self._full = question
@@ -95,16 +95,6 @@ class View(Sequence[Entry]):
         self._question = question if source == "all" else bare or question.without_source()
         self._log = log
         self._cached: list[Entry] | None = None
-        self._opened: set[int] | None = None
-        self._meter: Meter | None = None
-        self._unpaid = False
-
-    def metered(self, meter: Meter) -> View:
-        """The same view, for one request: what is opened is charged to `meter`."""
-        view = View.__new__(View)
-        view._full, view._source, view._question, view._log = self._full, self._source, self._question, self._log
-        view._cached, view._opened, view._meter, view._unpaid = None, set(), meter, self._source == "all"
-        return view
 
     def then(self, *entries: Entry, hide: bool = False, asking: Question | None = None) -> View:
         """This view with more statements, for another reader. hide: without the source. asking: about another question.
@@ -117,16 +107,11 @@ class View(Sequence[Entry]):
         shown = asking or self._question
         source: Source = "none" if hide else self._source
         full = shown if source == "all" else self._full
-        view = View(full, log, source, shown.without_source() if hide else shown)
-        return view if self._meter is None else view.metered(self._meter)
+        return View(full, log, source, shown.without_source() if hide else shown)
 
     @property
     def question(self) -> Question:
         """What is asked, with the passage and the data where this view shows them."""
-        if self._unpaid:
-            assert self._meter is not None
-            self._meter.charge("reads", source_size(self._question))
-            self._unpaid = False
         return self._question
 
     @property
@@ -145,17 +130,13 @@ class View(Sequence[Entry]):
     def __len__(self) -> int:
         return self._log.length
 
-    def _open(self, index: int, entry: Entry) -> Entry:
-        if self._opened is not None and index not in self._opened:
-            assert self._meter is not None
-            self._meter.charge("reads", entry.move.cost(self._full.unit))
-            self._opened.add(index)
-        return entry
-
-    def _entries(self) -> list[Entry]:
+    def _entry(self, index: int) -> Entry:
+        """The statement at a place, from 0."""
         if self._cached is None:
+            if index == self._log.length - 1:
+                return self._log.read()
             self._cached = self._log.entries()
-        return self._cached
+        return self._cached[index]
 
     @overload
     def __getitem__(self, index: int) -> Entry: ...
@@ -163,29 +144,28 @@ class View(Sequence[Entry]):
     def __getitem__(self, index: slice) -> list[Entry]: ...
     def __getitem__(self, index: int | slice) -> Entry | list[Entry]:
         if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        if index == -1 and self._log.entry is not None:
-            return self._open(self._log.length - 1, self._log.read())
-        if index < 0:
-            index += len(self)
-        if not 0 <= index < len(self):
+            return [self._entry(i) for i in range(*index.indices(len(self)))]
+        place = index + len(self) if index < 0 else index
+        if not 0 <= place < len(self):
             raise IndexError(f"the view has {len(self)} statements, there is none at {index}")
-        return self._open(index, self._entries()[index])
+        return self._entry(place)
 
     def __iter__(self) -> Iterator[Entry]:
-        for index, entry in enumerate(self._entries()):
-            yield self._open(index, entry)
+        for index in range(len(self)):
+            yield self._entry(index)
 
     def opened(self) -> list[Entry]:
         """The statements that were opened so far, which costs nothing more; all of them outside a request."""
-        entries = self._entries()
-        return entries if self._opened is None else [entries[index] for index in sorted(self._opened)]
+        return self._log.entries()
 
     def at(self, step: str) -> Entry:
         """The statement made at `step`. Raises KeyError when this view does not hold it."""
-        for index, entry in enumerate(self._entries()):
+        return self._entry(self._place(step))
+
+    def _place(self, step: str) -> int:
+        for index, entry in enumerate(self._log.entries()):
             if entry.step == step:
-                return self._open(index, entry)
+                return index
         raise KeyError(f"no statement of step {step} in this view")
 
     def look(self, *address: int | str) -> Any:
@@ -194,61 +174,156 @@ class View(Sequence[Entry]):
 
         Raises UsageError when the protocol gives this view no access to the source, Illegal when there is no such cell.
         """
-        meter, cell = self._looking(), self._full.data
-        try:
-            for part in address:
-                cell = cell[part]  # type: ignore[index]
-        except (KeyError, IndexError, TypeError):
-            raise Illegal(f"there is no cell {'.'.join(map(str, address))} in the data") from None
-        if meter is not None:
-            meter.charge("reads", cells_of(cell))
-        return cell
+        if self.source == "none":
+            raise UsageError(_HIDDEN)
+        return cell_at(self._full.data, address)
 
     def excerpt(self, start: int, end: int) -> str:
         """Characters [start, end) of the passage, charged one unit each. Raises like `look`."""
-        meter, text = self._looking(), (self._full.passage or "")[start:end]
-        if meter is not None:
-            meter.charge("reads", len(text))
+        if self.source == "none":
+            raise UsageError(_HIDDEN)
+        return (self._full.passage or "")[start:end]
+
+
+_HIDDEN = "this view gives no access to the source of the question"
+
+
+class Shown(View):
+    """A view in a request. What it holds is behind a closure, which charges for what it gives: no attribute leads around it.
+    own: the texts of the play's question, which cost nothing; None: this one is. held: makes of a question the seat's."""
+
+    __slots__ = ("_asked", "_do")
+
+    def __init__(
+        self, view: View, meter: Meter, own: Set[str] | None = None, held: Held | None = None, seat: str = ""
+    ) -> None:
+        reader = _Reader(view, meter, own, held, seat)
+        self._do: Callable[..., Any] = lambda what, *given: _READS[what](reader, *given)
+        self._asked: Question | None = None  # once it is paid for
+        self._source: Source = view._source
+
+    def then(self, *entries: Entry, hide: bool = False, asking: Question | None = None) -> View:
+        return self._do("more", entries, hide, asking)  # type: ignore[no-any-return]
+
+    @property
+    def question(self) -> Question:
+        asked: Question = self._asked or self._do("question")
+        self._asked = asked
+        return asked
+
+    @property
+    def has_cells(self) -> bool:
+        return self._do("has_cells")  # type: ignore[no-any-return]
+
+    @property
+    def digest(self) -> bytes:
+        return self._do("digest")  # type: ignore[no-any-return]
+
+    def __len__(self) -> int:
+        return self._do("length")  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return self._do("each")  # type: ignore[no-any-return]
+
+    def __getitem__(self, index: int | slice) -> Any:  # (the types are those of a view)
+        return self._do("entry", index) if index == -1 and len(self) else super().__getitem__(index)
+
+    def _entry(self, index: int) -> Entry:
+        return self._do("entry", index)  # type: ignore[no-any-return]
+
+    def _place(self, step: str) -> int:
+        return self._do("place", step)  # type: ignore[no-any-return]
+
+    def opened(self) -> list[Entry]:
+        return self._do("opened")  # type: ignore[no-any-return]
+
+    def look(self, *address: int | str) -> Any:
+        return self._do("look", address)
+
+    def excerpt(self, start: int, end: int) -> str:
+        return self._do("excerpt", start, end)  # type: ignore[no-any-return]
+
+
+class _Reader:
+    """What a `Shown` keeps to itself."""
+
+    __slots__ = ("asked", "held", "meter", "own", "paid", "seat", "view")
+
+    def __init__(self, view: View, meter: Meter, own: Set[str] | None, held: Held | None, seat: str) -> None:
+        self.view, self.meter, self.own, self.held, self.seat = view, meter, own, held, seat
+        self.asked: Question | None = None
+        self.paid: set[int] = set()
+
+    def question(self) -> Question:
+        if self.asked is None:
+            asked, own, held = self.view._question, self.own, self.held
+            made, size = (asked, source_size(asked)) if held is None else held.by(self.seat, asked)
+            amount = size if self.view._source == "all" else 0
+            if own is not None and asked.text not in own:
+                amount += due(asked, own)
+            if amount:
+                self.meter.read(amount)
+            self.asked = made
+        return self.asked
+
+    def entry(self, index: int) -> Entry:
+        index = self.view._log.length - 1 if index == -1 else index
+        found = self.view._entry(index)
+        if index not in self.paid:
+            self.meter.read(price(found.move, self.view._full.unit))
+            self.paid.add(index)
+        return found
+
+    def each(self) -> Iterator[Entry]:
+        view, paid, unit = self.view, self.paid, self.view._full.unit
+        view._cached = view._cached or view._log.entries()
+        for index, found in enumerate(view._cached):
+            if index not in paid:
+                self.meter.read(price(found.move, unit))
+                paid.add(index)
+            yield found
+
+    def opened(self) -> list[Entry]:
+        return [self.view._entry(index) for index in sorted(self.paid)]
+
+    def look(self, address: tuple[int | str, ...]) -> Any:
+        if self.view._source == "all" and self.asked is not None:
+            return cell_at(self.asked.data, address)
+        found = self.view.look(*address)
+        whole = isinstance(found, (list, dict))
+        self.meter.read(cells_of(found) if whole else 1)
+        return frozen(found) if whole else found
+
+    def excerpt(self, start: int, end: int) -> str:
+        text = self.view.excerpt(start, end)
+        if self.view._source != "all" or self.asked is None:
+            self.meter.read(len(text))
         return text
 
-    def _looking(self) -> Meter | None:
-        """What a look is charged to; None outside a request, and where the whole source was paid for."""
-        if self._source == "none":
-            raise UsageError("this view gives no access to the source of the question")
-        return self._meter if self._source != "all" or self._unpaid else None
+    def more(self, entries: tuple[Entry, ...], hide: bool, asking: Question | None) -> View:
+        own = self.own if self.own is None or asking is None else {*self.own, asking.text, *asking.choices}
+        return Shown(self.view.then(*entries, hide=hide, asking=asking), self.meter, own, self.held, self.seat)
 
 
-class Look(Structural):
-    """One cell of data by its address: `look("table", 3)`. Under a bound each look is charged one unit."""
-
-    def __call__(self, *address: int | str) -> Any: ...
-
-
-def looker(data: Any) -> Look:
-    """`look` over data without a meter, for direct evaluation."""
-    return lambda *address: reduce(getitem, address, data)
+_READS: dict[str, Callable[..., Any]] = {
+    "question": _Reader.question, "entry": _Reader.entry, "each": _Reader.each, "opened": _Reader.opened, "look": _Reader.look,
+    "excerpt": _Reader.excerpt, "more": _Reader.more,
+    "has_cells": lambda reader: reader.view.has_cells, "digest": lambda reader: reader.view.digest,
+    "length": lambda reader: len(reader.view), "place": lambda reader, step: reader.view._place(step),
+}  # fmt: skip
+"""What a `Shown` may be asked for: what is charged for, and what costs nothing."""
 
 
-def cells_of(value: Any) -> int:
-    """How many cells a value of the data holds, at least 1."""
-    if not isinstance(value, (list, dict)):
-        return 1
-    return max(1, sum(map(cells_of, value.values() if isinstance(value, dict) else value)))
-
-
-def source_size(question: Question) -> int:
-    """The cells of a question's data and the characters of its passage. Those of the last few are remembered, as every seat
-    that sees the source is charged for it at every call."""
-    data, passage = question.data, question.passage
-    for known, text, size in _sizes:
-        if known is data and text is passage:
-            return size
-    size = (0 if data is None else cells_of(data)) + len(passage or "")
-    _sizes.append((data, passage, size))
+def price(move: Move, unit: str) -> int:
+    """What reading a move costs. Raises CostError where its class says what cannot be charged."""
+    try:
+        size: Any = move.cost(unit)
+    except Exception as error:
+        size = error
+    if type(size) is not int or size < 0:
+        counts = "a move's cost(), cells() and reading() are whole numbers of at least 0"
+        raise CostError(f"reading a {type(move).__name__} costs {size!r} {unit} by its own account; {counts}")
     return size
-
-
-_sizes: deque[tuple[Any, str | None, int]] = deque(maxlen=4)
 
 
 class Brief(TypedDict, total=False):
@@ -305,20 +380,20 @@ class Request:
     seed: int = 0
     attempt: int = 0
     problem: str | None = None
-    budget: Meter = field(default_factory=Meter)
+    budget: Budget = field(default_factory=Budget)
     note: Callable[[dict[str, Any]], None] = lambda event: None
     later: Callable[[str], Any] | None = field(default=None, repr=False, compare=False)
 
     def postponed(self, later: Callable[[str], Any]) -> Request:
-        """This request, whose digest and seed are found by `later("digest")` when somebody wants to know them."""
+        """This request, whose digest, seed and budget are found by `later("digest")` when somebody wants to know them."""
         self.later = later
-        del self.digest, self.seed
+        del self.digest, self.seed, self.budget
         return self
 
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:  # called where a slot is empty
-            if name not in ("digest", "seed"):
+            if name not in ("digest", "seed", "budget"):
                 raise AttributeError(f"a request has no {name!r}")
             value = self.later(name)
             setattr(self, name, value)

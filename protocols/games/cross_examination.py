@@ -63,10 +63,14 @@ class CrossExamination(ClaimGame):
 
     name: ClassVar[str] = "cross-examination"
     complexity_class: ClassVar[str | None] = "NEXP"
+    assumes: ClassVar[tuple[str, ...]] = ("optimal-play", "right-judge", "polynomial-judge", "copies")
     copies: ClassVar[bool] = True
 
     queries: Annotated[int, Field(ge=0)] = 0
     window: Annotated[int, Field(ge=1)] = 4
+
+    def copied(self, question: Question) -> tuple[str, ...]:
+        return self.sides(question)[:1] if self.copies else ()
 
     def fit(self, question: Question) -> str | None:
         return None
@@ -87,7 +91,8 @@ class CrossExamination(ClaimGame):
             await floor.charge(payer, "queries", len(move.addresses))
             asked = [address for address in dict.fromkeys(move.addresses) if not (self.copies and address in table)]
             if self.copies:
-                await floor.parallel(*(self._answer(floor, claimant, each, said.step, table) for each in asked))
+                answers = (self._answer(floor, claimant, each, said.step, table) for each in asked)
+                await floor.parallel(*answers, seats=[claimant] * len(asked))
             else:
                 for each in asked:
                     await self._answer(floor, claimant, each, said.step, table)

@@ -175,6 +175,7 @@ class DoublyEfficientDebate(ClaimGame):
 
     name: ClassVar[str] = "doubly-efficient"
     complexity_class: ClassVar[str | None] = "P^O"
+    assumes: ClassVar[tuple[str, ...]] = ("optimal-play", "right-judge", "polynomial-judge", "lipschitz", "promise")
     measure: ClassVar[str] = "queries"
     dynamics: ClassVar[str] = "sequential"
 

@@ -97,6 +97,7 @@ class DeterministicDoublyEfficientDebate(ClaimGame):
 
     name: ClassVar[str] = "doubly-efficient-deterministic"
     complexity_class: ClassVar[str | None] = "P^O"
+    assumes: ClassVar[tuple[str, ...]] = ("optimal-play", "right-judge", "polynomial-judge", "copies")
     measure: ClassVar[str] = "queries"
     witnessed: ClassVar[bool] = False
 
@@ -159,6 +160,9 @@ class DeterministicDoublyEfficientDebate(ClaimGame):
         )  # fmt: skip
         return await self.judged(floor, view, "redo", details={"step": t, "inputs": list(inputs)})
 
+    def copied(self, question: Question) -> tuple[str, ...]:
+        return self.sides(question)[:1]
+
     def unmet_assumption(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
         machine, look = self.computed(question)
         computed = machine.steps(look) - machine.free(look)
@@ -209,7 +213,7 @@ class _Table:
         """Ask the copies for the values of these steps that are not known yet, all at the same time."""
         missing = [t for t in dict.fromkeys(wanted) if t not in self.held]
         if missing:
-            await self.floor.parallel(*(self._copy(t, under) for t in missing))
+            await self.floor.parallel(*(self._copy(t, under) for t in missing), seats=[self.alice] * len(missing))
 
     async def value(self, t: int, under: str | None) -> str:
         await self.ask([t], under)

@@ -69,7 +69,7 @@ class PixelDebate(Protocol):
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         if self.precommit:
-            claims = await floor.parallel(*(choose(floor, seat, silent=True) for seat in "ab"))
+            claims = await floor.parallel(*(choose(floor, seat, silent=True) for seat in "ab"), seats=("a", "b"))
         else:
             claims = (await choose(floor, "a", silent=True),)
         image: Any = question.data["image"]  # type: ignore[index, call-overload]

@@ -38,10 +38,12 @@ class Reachability(ClaimGame):
     question.data is {"start": 0, "goal": 3, "edges": [[0, 1, …], …]}: edges[u][v] is 1 where an edge leads from u to v.
     With N vertices there are ⌈log2(N − 1)⌉ rounds, as a shortest walk has at most N − 1 steps. The judge reads start, goal,
     those rounds and one edge: 2·⌈log2(N − 1)⌉ + 3 reads, of a tree that has (2N)^rounds leaves. Under optimal play the true
-    answer wins: a walk has a middle with walks on both sides, and without one each middle leaves a half that is none.
+    answer wins: a walk has a middle with walks on both sides, and without one each middle leaves a half that is none. On
+    graphs that are written out, as these are, that is NL; of graphs of 2^n vertices that n bits describe it would be PSPACE.
     """
 
     name: ClassVar[str] = "reachability"
+    complexity_class: ClassVar[str | None] = "NL"
     dynamics: ClassVar[str] = "sequential"
 
     async def play(self, floor: Floor, question: Question) -> Decided:

@@ -3,15 +3,15 @@ Rule: the script and its two variants; moves are in `moves.py`, payments in `pay
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from moot.protocols.amplification.amplification import Open, Reply
-from moot.protocols.checks import checked, fill, need_choices, shortened
+from moot.protocols.checks import checked, fill, need_choices, shortened, unseen
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.floor import Floor
@@ -20,9 +20,10 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry, Source
 from moot.protocols.limits import Limit
-from moot.protocols.market.moves import Citation, Examine, Price, Query, Statement
+from moot.protocols.market.moves import Citation, Examine, Price, Query, Stands, Statement
 from moot.protocols.market.payoffs import Belief, Last, Losses, Reward, distance, losses, most_lost
-from moot.protocols.pointers import Store, check_message, pointers_in, received, shown
+from moot.protocols.pointers import Store, check_message, kept, pointers_in, received, shown
+from moot.protocols.recorded import recorded_move
 from moot.protocols.scoring import ScoringRule
 
 
@@ -46,6 +47,11 @@ class MarketMaking(Protocol):
     """The market M prices the judge's final belief over the choices; the adversary speaks; and so on until prices settle
     or the horizon is reached. Only then is the judge asked, once, with the question and the statements in order.
 
+    The price stands unless an argument moves it: a judge whom nothing moves that was said answers `Stands`, and M(Q), its
+    price from before anything was said, is then the final belief. So M, where it is right, loses nothing to an adversary
+    who says nothing, and truth is the equilibrium; a later price would be one that empty words may have moved
+    (docs/market_making.md). A play has two answers: the judge's belief, and M's last price (`other_answers`).
+
     Both are paid step by step (`losses`): M by a proper score against the judge's belief, the adversary for moving M.
     Payoffs are what those losses sum to, negated. Before it speaks the adversary may ask M anything: any question, whose
     modal answer it is told, and the price after a statement that it might make. M and adversary see the data; the judge
@@ -60,14 +66,17 @@ class MarketMaking(Protocol):
     examine: whether the adversary may cross-examine the author of an earlier statement: a copy that sees what it saw
     then, and that statement. Equal questions get equal answers; judge and market see the exchange.
     reward, last, b: how the adversary is paid; scoring: how the market is (`losses`). limit: on a statement's text.
-    judge_source: how the judge sees the data.
+    judge_source: how the judge sees the data. unmoved: what counts where nothing moves the judge, the market's first "price",
+    or, as in the published protocol, what the "judge" then believes, who is not offered `Stands`: silence is rewarded there.
     """
 
     name: ClassVar[str] = "market"
     players: ClassVar[tuple[str, ...]] = ("market", "adversary", "judge")
     measure: ClassVar[str] = "reads_per_call"
     complexity_class: ClassVar[str | None] = "EXP"
+    assumes: ClassVar[tuple[str, ...]] = ("optimal-play", "right-judge", "polynomial-judge", "market-right-below")
     citing: ClassVar[bool] = True
+    unnamed: ClassVar[Mapping[str, Any]] = {"unmoved": "judge"}
 
     horizon: Annotated[int, Field(ge=0)] = 4
     tolerance: Annotated[float, Field(ge=0, le=1)] | None = 0.01
@@ -80,6 +89,7 @@ class MarketMaking(Protocol):
     scoring: ScoringRule = ScoringRule()
     limit: Limit | None = None
     judge_source: Source = "metered"
+    unmoved: Literal["price", "judge"] = "price"
 
     def roles(self, question: Question) -> dict[str, str]:
         need_choices(self, question)
@@ -92,11 +102,20 @@ class MarketMaking(Protocol):
         while len(record.turns) < self.horizon and not self.settled(prices):
             await self.argue(floor, record)
             prices.append(await self.price(floor, record))
-        said = await self.ask(floor, record, "judge", Verdict, record.public, to=(), task="verdict")
-        final: Verdict = said.move  # type: ignore[assignment]
+        stands = self.unmoved == "price"
+        kind, task = (Verdict | Stands, "verdict-or-stands") if stands else (Verdict, "verdict")
+        said = await self.ask(floor, record, "judge", kind, record.public, to=(), task=task)
+        final: Any = said.move
+        if isinstance(final, Stands):
+            final = Verdict(probabilities=prices[0].probabilities, text=final.text)
         paid = self.losses([price.probabilities for price in prices], final.probabilities)
         payoffs = {"market": 0.0 - sum(paid.market), "adversary": 0.0 - sum(paid.adversary)}
         return Decided(final, payoffs=payoffs, step=said.step)
+
+    def other_answers(self, steps: Iterable[Any]) -> Mapping[str, tuple[float, ...]]:
+        said = [step.move for step in steps if step.move.get("kind") == "price" and step.under is None]
+        last = recorded_move(said[-1]) if said else None
+        return {"market": last.probabilities} if isinstance(last, Price) else {}
 
     def settled(self, prices: list[Price]) -> bool:
         """Whether the last statement no longer moved the price."""
@@ -126,13 +145,13 @@ class MarketMaking(Protocol):
         details: dict[str, Any] | None = None, **more: Any,
     ) -> Entry:  # fmt: skip
         """One ask, about the question that is played or another text. opens: whether a pointer may be opened instead."""
-        store, named, told, legal = record.store, dict(one_of or {}), dict(details or {}), check
+        store, named, told, legal, keep = record.store, dict(one_of or {}), dict(details or {}), check, None
         if store is not None:
             visible = shown(text or record.text, *(entry.move.content() for entry in entries))
             told["pointers"] = True
             if opens and visible:
                 kind, named["pointer"] = kind | Open, visible
-            legal = partial(pointed, store=store, visible=visible, check=check)
+            legal, keep = partial(pointed, store=store, visible=visible, check=check), partial(kept, store=store)
         if named:
             more["one_of"] = named
         if told:
@@ -141,7 +160,7 @@ class MarketMaking(Protocol):
             text or record.text, *entries, choices=() if text else floor.question.choices,
             source=self.judge_source if seat == "judge" else "all",
         )  # fmt: skip
-        move = await floor.ask(seat, kind, view=view, check=legal, say=False, **more)
+        move = await floor.ask(seat, kind, view=view, check=legal, keep=keep, say=False, **more)
         return Entry(floor.step, seat, move)
 
     def opening(self) -> int:
@@ -235,7 +254,8 @@ class MarketMaking(Protocol):
         statement: Any = entry.move
         unknown = dict.fromkeys(cite.question for cite in statement.cites if cite.verified is None)
         if unknown:
-            await floor.parallel(*(self.answer(floor, record, Query(question=each), "checks") for each in unknown))
+            answers = (self.answer(floor, record, Query(question=each), "checks") for each in unknown)
+            await floor.parallel(*answers, seats=["market"] * len(unknown))
             statement = stamped(statement, partial(self.modal, floor, record))
         if statement.cites:
             await floor.charge("judge", "queries", len(statement.cites))
@@ -264,6 +284,41 @@ class MarketMaking(Protocol):
             )  # fmt: skip
         return record.memo[key]
 
+    def decides(self, question: Question) -> str | None:
+        """Without a statement the market alone decides, of which nothing is known; without citations it is NP."""
+        if self.horizon == 0:
+            return "P"
+        if self.citing and not self.citations:
+            return "NP"
+        return self.complexity_class
+
+    def unmet_assumption(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
+        if self.horizon == 0:
+            return "the horizon is 0: nobody could argue against the market's price"
+        if (hidden := unseen(self.judge, self.judge_source, question)) is not None:
+            return hidden
+        if self.unmoved == "judge":
+            return "what an unmoved judge believes counts, so that silence may be the adversary's best play"
+        if self.citing and self.citations and not self.queries:
+            return "the adversary may ask the market nothing, and so cannot know what to cite"
+        if self.last == "market":
+            return 'a wrong market that heeds no statement pays nobody for last="market", and so is not found out'
+        prices, said, due = list[Belief](), 0, True
+        for move in moves:
+            if move["kind"] == "stands" and self.decides(question) == "NP":
+                return (
+                    "no argument was right, and of an answer that none can show to be right the market may say anything"
+                )
+            if move["kind"] == "price" and due:  # others are answers to what the adversary supposed
+                prices.append(move["probabilities"])
+                due = False
+            elif move["kind"] == "statement":
+                said, due = said + 1, True
+        moved = distance(prices[-2], prices[-1]) if len(prices) > 1 else 0.0
+        if said >= self.horizon and moved > max(self.tolerance or 0.0, 1e-9):
+            return f"the horizon of {self.horizon} was reached: the last statement still moved the price by {moved:.2g}"
+        return None
+
     def utility_bound(self, question: Question) -> float:
         return most_lost(self.horizon, scoring=self.scoring, reward=self.reward, b=self.b)
 
@@ -284,6 +339,7 @@ class UncitedMarketMaking(MarketMaking):
     name: ClassVar[str] = "market-uncited"
     measure: ClassVar[str] = "reads"
     complexity_class: ClassVar[str | None] = "NP"
+    assumes: ClassVar[tuple[str, ...]] = ("optimal-play", "right-judge", "polynomial-judge")
     citing: ClassVar[bool] = False
 
 
@@ -307,6 +363,10 @@ class PointerMarketMaking(MarketMaking):
 
     def opening(self) -> int:
         return self.opens
+
+    def decides(self, question: Question) -> str | None:
+        reached = super().decides(question)
+        return "EXP" if reached == self.complexity_class and not self.opens else reached
 
 
 def stamped(statement: Statement, modal: Callable[[str], str | None]) -> Statement:

@@ -5,12 +5,14 @@ Rule of this file: moves and what they say of themselves, no protocol.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from moot.protocols.amplification.moves import Text
+from moot.protocols.engine.budget import beyond
 from moot.protocols.engine.moves import Asked, Move, Part, Verdict
 
 
@@ -18,6 +20,19 @@ class Price(Verdict):
     """The market's prediction of the judge's final belief: `probabilities[i]` for choice i."""
 
     kind: Literal["price"] = "price"  # type: ignore[assignment]
+
+
+class Stands(Move, asked_first=("text",), read_as="{text}"):
+    """Nothing that was said moves you, so that the market's price stands, the one from before anything was said.
+
+    A judge's word for it, and no belief: even probabilities are one. It is not shown the price. text: reasons.
+    """
+
+    kind: Literal["stands"] = "stands"
+    text: Annotated[str, Asked("your reasons", "Your reasons (may be empty)")] = ""
+
+    def in_short(self, choices: Sequence[str]) -> str:
+        return "lets the price stand"
 
 
 class Citation(BaseModel):
@@ -56,6 +71,10 @@ class Statement(Move, argues=True, marked={"claims": "answer"}, pointing=("text"
         """A cell for each word of the text, for the claimed answer, and for each cited answer (the reader knows which
         questions its rule asks)."""
         return len(self.text.split()) + (self.answer is not None) + len(self.cites)
+
+    def excess(self) -> int:
+        cited = (text for cite in self.cites for text in (cite.question, cite.answer))
+        return beyond(self.answer or "", *cited, *self.text.split())
 
     def prompt_body(self) -> list[str | Part]:
         """The text, and an element for each citation, which no text can be taken for."""

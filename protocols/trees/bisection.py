@@ -38,20 +38,21 @@ class Bisection(TwoSided):
 
     a splits its claim in halves, b picks the half that is wrong, down to one cell. The judge reads that path, adds two
     numbers at each level and looks at one cell: 3·⌈log2 N⌉ + 1 reads, of a tree of 2N − 1 claims. Under optimal play the
-    true answer wins: a wrong claim has a wrong half, and a right one has none.
+    true answer wins: a wrong claim has a wrong half, and a right one has none. Sums of written-out integers are in P: what is
+    gained is the judge's reading, a logarithm of it.
 
     question.data is the list of integers and question.choices are the two claimed sums. Raises UsageError otherwise.
     """
 
     name: ClassVar[str] = "bisection"
-    complexity_class: ClassVar[str | None] = "PSPACE"
+    complexity_class: ClassVar[str | None] = "P"
     dynamics: ClassVar[str] = "sequential"
 
     scoring: ScoringRule = ScoringRule(rule="brier")
 
     def roles(self, question: Question) -> dict[str, str]:
         data = question.data
-        if not isinstance(data, list) or not data or not all(isinstance(x, int) for x in data):
+        if not isinstance(data, list) or not data or not {int, bool}.issuperset(map(type, data)):
             raise UsageError(f"bisection needs data, a list of integers; {question.text!r} has {type(data).__name__}")
         if len(question.choices) != 2 or not all(choice.lstrip("-").isdigit() for choice in question.choices):
             raise UsageError(f"bisection needs two integers as choices, not {question.choices}")

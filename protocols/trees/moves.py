@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 
 from moot.protocols.amplification.moves import Text
 from moot.protocols.checks import fill, shortened
+from moot.protocols.engine.budget import beyond
 from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.moves import Asked, Move
 from moot.protocols.limits import Limit
@@ -63,6 +64,9 @@ class Assertion(Move, argues=True, filled=("to", "label", "missing"), marked={"t
     def cells(self) -> int:
         """A cell for each word, and for each citation."""
         return len(self.text.split()) + len(self.cites)
+
+    def excess(self) -> int:
+        return beyond(*self.text.split(), *self.cites)
 
     def in_short(self, choices: Sequence[str]) -> str:
         return f"{self.label or 'under'}, to {self.to}" if self.to else ""

@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from moot.protocols.checks import checked
+from moot.protocols.engine.budget import beyond
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Move, Share
@@ -33,6 +34,9 @@ class Estimate(Move, argues=True, filled=("of",), fixed_cells=1, read_as="{of}: 
     kind: Literal["estimate"] = "estimate"
     of: str = ""
     probability: Share
+
+    def excess(self) -> int:
+        return beyond(self.of)
 
 
 class Call(Move, argues=True, fixed_cells=1):
@@ -57,6 +61,9 @@ class Sampled(Move, fixed_cells=1):
     def content(self) -> str:
         return f"{self.of} → {self.answer}: {'holds' if self.holds else 'does not hold'}"
 
+    def excess(self) -> int:
+        return beyond(self.of, self.answer)
+
 
 class ProverEstimator(ClaimTree):
     """a, the prover, claims an answer and takes it apart; b, the estimator, says how probable each claim is.
@@ -72,7 +79,8 @@ class ProverEstimator(ClaimTree):
     prover's answer p_0.
 
     epsilon: what errors of estimates are forgiven; rho: in what share of the claims stability may fail (see `stable`).
-    growth: how much more each round is worth, λ. With λ ≥ 2, an honest prover who knows the answers and whose claims let no
+    growth: how much more each round is worth, λ. With λ ≥ 2 (a theorem of moot's own, on the protocol's page; the paper's,
+    6.1 on completeness under stability and 6.2 on soundness in Stackelberg equilibria, are about its own payoffs), an honest prover who knows the answers and whose claims let no
     error grow by more than λ on its way up gets at least 1 - epsilon (λ + … + λ^(rounds + 1)), whatever the estimator says.
     """
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from moot.protocols.checks import TwoSided, checked
+from moot.protocols.checks import TwoSided, checked, unseen
 from moot.protocols.debate.parts import limits
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.outcomes import Decided
@@ -34,6 +34,8 @@ class RecursiveDebate(TwoSided):
 
     The judge reads one path: the first claim, the main objections below it, and the yes at its end if there is one; at
     most depth + 1 statements of the tree of main objections that could have been made. It may look at the data.
+
+    A depth that is reached is a constant number of moves, of which nothing is claimed.
 
     depth: main objections in a row. objections: to one claim, the main one included. limit: of a claim. cites: how many
     earlier claims a claim may cite, by their steps. judge_source: whether the judge sees the source. Raises UsageError
@@ -94,9 +96,16 @@ class RecursiveDebate(TwoSided):
         return Entry(floor.step, seat, move)
 
     def unmet_assumption(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
-        if any(move["kind"] == "response" and move["label"] == "yes" for move in moves):
-            return None
-        return f"the line was cut at depth {self.depth}: its last claim could not be objected to"
+        said = list(moves)
+        if not any(move["kind"] == "response" and move["label"] == "yes" for move in said):
+            return f"the line was cut at depth {self.depth}: its last claim could not be objected to"
+        # A claim that its rival agrees to and that falls all the same says nothing of what objections would have come to: with
+        # too few levels an honest claim may be as lost as a careless one.
+        speaker = sum(move["kind"] == "response" and move["label"] == "main objection" for move in said) % 2
+        beliefs = [move["probabilities"] for move in said if move["kind"] == "verdict"]
+        if beliefs and beliefs[-1][speaker] < beliefs[-1][1 - speaker]:
+            return "the last claim was agreed to, and does not stand"
+        return unseen(self.judge, self.judge_source, question)
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         turns = 2 * self.objections  # a label and a claim each

@@ -1,8 +1,9 @@
 """Whether an argument hinges on small errors in the probabilities of its parts.
 Rule: it computes; nothing here plays, and no move or view is known.
 
-Brown-Cohen, Irving and Piliouras 2025 (arXiv 2506.13609) show that an honest prover wins where it does not. What is measured
-here is stated in full below, and is computed from the true answers of the parts: it is a property of an instance.
+Brown-Cohen, Irving and Piliouras 2025 (arXiv 2506.13609, theorem 6.1) show that an honest prover wins where it does not:
+(epsilon, rho)-stability. What is measured here is moot's own form of it, stated in full below, and is computed from the true
+answers of the parts: it is a property of an instance. Compactness and A-provability (Irving) are not measured.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from moot.agents.models.lm import LM as LM
     from moot.agents.models.local import Local as Local
     from moot.agents.people.human import Human as Human
+    from moot.agents.policy import Policy as Policy
     from moot.agents.prompts import Templates as Templates
     from moot.agents.prompts.asking import prompt_for as prompt_for
     from moot.agents.prompts.asking import read_move as read_move
@@ -26,13 +27,17 @@ if TYPE_CHECKING:
     from moot.agents.prompts.asking import response_format as response_format
     from moot.agents.prompts.values import UnreadableAnswer as UnreadableAnswer
     from moot.agents.wrappers.best_of import BestOf as BestOf
+    from moot.agents.wrappers.copies import Copies as Copies
     from moot.agents.wrappers.critique_and_refine import CritiqueAndRefine as CritiqueAndRefine
+    from moot.complexity.families import FamilyGuarantee as FamilyGuarantee
+    from moot.complexity.families import guarantee_over as guarantee_over
     from moot.complexity.guarantee import Guarantee as Guarantee
     from moot.complexity.polynomial import Polynomial as Polynomial
     from moot.complexity.reward import judge_reward as judge_reward
     from moot.complexity.search.exploit import exploit as exploit
     from moot.complexity.search.solve import Solution as Solution
     from moot.complexity.search.solve import solve as solve
+    from moot.complexity.search.stackelberg import stackelberg as stackelberg
     from moot.complexity.spending import Ledger as Ledger
     from moot.judges.bounded import Bounded as Bounded
     from moot.judges.model import ModelJudge as ModelJudge
@@ -77,6 +82,7 @@ if TYPE_CHECKING:
     from moot.protocols.engine.errors import MootError as MootError
     from moot.protocols.engine.errors import ProtocolError as ProtocolError
     from moot.protocols.engine.errors import ReplayDivergence as ReplayDivergence
+    from moot.protocols.engine.errors import SealedElsewhere as SealedElsewhere
     from moot.protocols.engine.errors import TranscriptError as TranscriptError
     from moot.protocols.engine.errors import UsageError as UsageError
     from moot.protocols.engine.floor import Floor as Floor
@@ -139,12 +145,14 @@ if TYPE_CHECKING:
     from moot.protocols.market.moves import Examine as Examine
     from moot.protocols.market.moves import Price as Price
     from moot.protocols.market.moves import Query as Query
+    from moot.protocols.market.moves import Stands as Stands
     from moot.protocols.market.moves import Statement as Statement
     from moot.protocols.scoring import ScoringRule as ScoringRule
     from moot.protocols.trees.bisection import Bisection as Bisection
     from moot.protocols.trees.decomposition_debate import Decomposition as Decomposition
     from moot.protocols.trees.decomposition_debate import DecompositionDebate as DecompositionDebate
     from moot.protocols.trees.decomposition_debate import Pick as Pick
+    from moot.protocols.trees.decomposition_debate import PointerDecompositionDebate as PointerDecompositionDebate
     from moot.protocols.trees.moves import Assertion as Assertion
     from moot.protocols.trees.moves import Reaction as Reaction
     from moot.protocols.trees.moves import Response as Response

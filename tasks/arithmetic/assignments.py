@@ -13,6 +13,7 @@ from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.curriculum import NUMBER, CurriculumTask, number
+from moot.tasks.family import entries
 
 _VARIABLE = re.compile(rf"x({NUMBER})")
 
@@ -49,6 +50,9 @@ class Assignments(CurriculumTask):
         if self.tabled:
             data["f"] = [[random.randrange(values) for _ in range(values)] for _ in range(values)]
         return data
+
+    def count(self, data: Any) -> int:
+        return entries(data["A"])
 
     def constant(self, values: int, random: Random) -> int:
         """A constant's value."""

@@ -13,6 +13,7 @@ from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.base import Task
+from moot.tasks.family import whole
 
 DIGITS = tuple("0123456789")
 
@@ -37,6 +38,10 @@ class CitingPair(Task):
     def data(self, size: int, random: Random) -> dict[str, Any]:
         subtrahend = random.randrange(10 ** (size - 1) - (size == 1), 10**size)
         return {"minuend": subtrahend + random.randrange(10), "subtrahend": subtrahend}
+
+    def count(self, data: Any) -> int:
+        """The digits of the number that is subtracted."""
+        return len(str(whole(data["subtrahend"])))
 
     def ask(self, data: Any, random: Random) -> str:
         return next(self.questions(data))

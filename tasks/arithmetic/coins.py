@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from moot.protocols.engine.errors import UsageError
 from moot.tasks.base import Task
+from moot.tasks.family import entries
 
 
 class Coins(Task):
@@ -30,6 +31,9 @@ class Coins(Task):
 
     def data(self, size: int, random: Random) -> list[int]:
         return [random.randint(0, 1) for _ in range(size)]
+
+    def count(self, data: Any) -> int:
+        return entries(data)
 
     def ask(self, data: Any, random: Random) -> str:
         return f"majority({len(data)})"

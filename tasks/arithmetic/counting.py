@@ -1,5 +1,5 @@
 """Counting the satisfying assignments of a formula: the #P task.
-Rule: one task; formulas are drawn in `tasks/logic/satisfiability.py`."""
+Rule: one task; formulas are drawn in `tasks/logic/formulas.py`."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.base import Task
-from moot.tasks.logic.satisfiability import cells_of, random_clauses, satisfies
+from moot.tasks.logic.formulas import cells_of, literals_of, random_clauses, satisfies
 
 MOST_LISTED = 16
 
@@ -39,6 +39,10 @@ class CountSat(Task):
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         return cells_of(random_clauses(size, 3 * size, random), size)
+
+    def count(self, data: Any) -> int:
+        """The variables, or the ninth part of the cells for literals when this is more."""
+        return literals_of(data, 9)
 
     def ask(self, data: Any, random: Random) -> str:
         return f"count({'*' * data['variables']})"

@@ -47,6 +47,9 @@ class Expression(Task):
             leaves += [left, under - left]
         return nodes
 
+    def count(self, data: Any) -> int:
+        return sum(node[0] == "int" for node in data)
+
     def truth(self, data: Any, text: str) -> str:
         """Bottom up: from the last node to the one that is asked for."""
         asked = self.node(text)

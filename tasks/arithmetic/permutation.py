@@ -12,6 +12,7 @@ from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.curriculum import NUMBER, CurriculumTask, number
+from moot.tasks.family import entries
 
 
 class PermutationPower(CurriculumTask):
@@ -32,6 +33,9 @@ class PermutationPower(CurriculumTask):
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         return {"size": size, "sigma": random.sample(range(size), size)}
+
+    def count(self, data: Any) -> int:
+        return entries(data["sigma"])
 
     def ask(self, data: Any, random: Random) -> str:
         # As in the paper: the length of the exponent is uniform, then its other bits are.

@@ -18,6 +18,7 @@ from moot.tasks.arithmetic.primality_claims import NO, PRIME, WIDTH, YES, PrimeF
 from moot.tasks.arithmetic.primality_programs import ClaimJudge, Estimator, Prover, Searcher
 from moot.tasks.arithmetic.primes import is_prime, passes_to
 from moot.tasks.base import Task
+from moot.tasks.family import entries, whole
 from moot.tasks.programs.play import Options, Play, listed
 
 _PASSES = re.compile(r"passes\((\d+)\)")
@@ -70,6 +71,11 @@ class Primality(PrimeTask):
 
     def about_number(self, n: int) -> dict[str, Any]:
         return {"n": n, "remainders": [n % divisor for divisor in range(2, isqrt(n) + 1)]}
+
+    def count(self, data: Any) -> int:
+        if entries(data["remainders"]) != isqrt(whole(data["n"])) - 1:
+            raise ValueError(f"a remainder by each number from 2 to the root of {data['n']} is wanted")
+        return super().count(data)
 
     def truth(self, data: Any, text: str) -> str:
         low, high = span(text)

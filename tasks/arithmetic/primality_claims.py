@@ -15,7 +15,7 @@ from moot.protocols.engine.moves import UNKNOWN
 from moot.protocols.engine.question import Sample
 from moot.protocols.trees.stability import Rests
 from moot.tasks.arithmetic.primes import is_prime
-from moot.tasks.family import Family
+from moot.tasks.family import Family, whole
 
 YES, NO = "yes", "no"
 WIDTH = 4
@@ -43,6 +43,9 @@ class PrimeFamily(Family):
     @abstractmethod
     def cell(self, text: str, look: Look) -> str:
         """The answer to a question by looking at the data, without asking any other."""
+
+    def count(self, data: Any) -> int:
+        return whole(data["n"]).bit_length()
 
     def ask(self, data: Any, random: Random) -> str:
         return f"prime({data['n']})"
@@ -83,7 +86,9 @@ class PrimeFamily(Family):
         if n < 5 or n.bit_length() > self.largest:
             raise UsageError(f"task {self.name} takes numbers from 5 to 2^{self.largest} - 1, not {n}")
         data = self.about_number(n, **more)
-        return self.pose(data, f"prime({n})", Random(n), n.bit_length(), id=f"{self.name}-{n}")
+        text = f"prime({n})"
+        first = self.truth(data, text) == self.either[0]  # the choices in one order, which says nothing of the number
+        return self.pose(data, text, Random(n), true_first=first, id=f"{self.name}-{n}")
 
     @abstractmethod
     def about_number(self, n: int) -> dict[str, Any]:

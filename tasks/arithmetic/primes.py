@@ -1,6 +1,8 @@
 """Prime numbers: the strong probable prime test (Miller 1976; Rabin 1980), and what it decides.
 
-Rule of this file: numbers alone; the tasks about them are in `primality.py`."""
+Rule of this file: numbers alone; the tasks that use them are elsewhere."""
+
+from typing import Any
 
 _BASES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
 """The bases that decide every number below 2^64."""
@@ -18,6 +20,16 @@ def is_prime(n: int) -> bool:
     if n < 2 or any(n % base == 0 for base in _BASES):
         return n in _BASES
     return all(passes_to(n, base) for base in _BASES)
+
+
+def bits_of(k: Any, p: Any) -> int:
+    """k, where a description holds a prime of more than k bits beside it, as it has to for as many as 2^k numbers to differ
+    by it. TypeError, ValueError when it does not: k is then no length of anything that is written down."""
+    if type(k) is not int or type(p) is not int:
+        raise TypeError(f"k is {k!r:.40} and the prime {p!r:.40}; both must be whole numbers")
+    if p.bit_length() <= k:
+        raise ValueError(f"a prime of {p.bit_length()} bits is too small for 2^{k} numbers")
+    return k
 
 
 def first_prime(start: int) -> int:

@@ -14,6 +14,7 @@ from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.trees.bisection import Dispute, Split
 from moot.tasks.base import Task
+from moot.tasks.family import entries
 from moot.tasks.programs.play import Play, Program
 
 
@@ -102,6 +103,9 @@ class Sum(Halved):
 
     def data(self, size: int, random: Random) -> list[int]:
         return [random.randint(-99, 99) for _ in range(size)]
+
+    def count(self, data: Any) -> int:
+        return entries(data)
 
     def ask(self, data: Any, random: Random) -> str:
         return f"sum[0:{len(data)}]"

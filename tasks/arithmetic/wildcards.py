@@ -14,6 +14,7 @@ from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.curriculum import CurriculumTask
+from moot.tasks.family import entries
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,8}")
 
@@ -37,6 +38,9 @@ class Wildcard(CurriculumTask):
         if size < 2 or size & (size - 1):
             raise UsageError(f"task {self.name}: size is {size}; it must be a power of two, 2 or more: 16, 32, 64, …")
         return {"size": size, "f": [random.choice([-1, 1]) for _ in range(size)]}
+
+    def count(self, data: Any) -> int:
+        return entries(data["f"])
 
     def ask(self, data: Any, random: Random) -> str:
         # As in the paper: the number of wildcards is uniform, then where they stand.

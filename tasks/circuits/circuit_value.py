@@ -71,8 +71,8 @@ class CircuitValue(Game):
 
     There are n layers, of 2^(n−1), …, 2, 1 gates of two nodes of the layer below, the lowest of which is an input of 2 n
     bits. Of AND and OR the one is taken that is 1 on nearer to half of 64 random inputs, and then negated or not, as a
-    circuit of gates drawn freely soon is constant. Depth and ⌈log2 size⌉ are n. A circuit of one's own (`sample_of`,
-    `read`) declares its depth for the walk, ⌈log2 size⌉ for the pointer; 1 where these are 0."""
+    circuit of gates drawn freely soon is constant. Depth and ⌈log2 size⌉ are n; of a circuit of one's own (`sample_of`,
+    `read`) n is whichever is more, and 1 where both are 0."""
 
     name: ClassVar[str] = "circuit-value"
     complexity_class: ClassVar[str] = "P"
@@ -108,6 +108,11 @@ class CircuitValue(Game):
         circuit = Circuit(inputs, tuple(gates), inputs + len(gates) - 1)
         return {"circuit": circuit.data(), "input": [random.randrange(2) for _ in range(inputs)]}
 
+    def count(self, data: Any) -> int:
+        """Depth, or the bits of a gate's number when these are more: either judge reads at most 3 more."""
+        circuit = circuit_of(data["circuit"])
+        return max(1, normal_form(circuit).depth, circuit.number_bits)
+
     def truth(self, data: Any, text: str) -> str:
         self.match(text)
         return str(circuit_of(data["circuit"]).value(data["input"]))
@@ -115,13 +120,14 @@ class CircuitValue(Game):
     def sample_of(
         self, circuit: Circuit, bits: Sequence[int], protocol: str = CircuitPointer.name, name: str | None = None
     ) -> Sample:
-        """The question about a circuit and an input of your own, its size declared for one of the two debates.
+        """The question about a circuit and an input of your own, for one of the two debates.
         Raises UsageError on another protocol, and on an input or a circuit that it does not take."""
         if protocol not in _GAMES:
             raise UsageError(f"task {self.name} is played by {' and '.join(_GAMES)}, not by {protocol}")
         data = {"circuit": circuit.data(), "input": list(bits)}
-        size = normal_form(circuit).depth if protocol == CircuitWalk.name else circuit.number_bits
-        question = Question(ASKED, self.either, data=data, about=self.about, size=max(1, size), unit="bits", id=name)
+        question = Question(
+            ASKED, self.either, data=data, about=self.about, size=self.declared(data), unit="bits", id=name
+        )
         _GAMES[protocol]().roles(question)
         return Sample(question, question.choices.index(self.truth(data, ASKED)), self.name)
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN
-from moot.tasks.arithmetic.primes import first_prime
+from moot.tasks.arithmetic.primes import bits_of, first_prime
 from moot.tasks.base import Task
 
 REACH = 4
@@ -47,6 +47,9 @@ class Circuit(Task):
         p = first_prime(random.randrange(4**size, 2 * 4**size))
         pairs = {key: [random.randrange(1, p), random.randrange(p)] for key in ("type", "near", "far")}
         return {"k": size, "p": p, **pairs}
+
+    def count(self, data: Any) -> int:
+        return bits_of(data["k"], data["p"])
 
     def ask(self, data: Any, random: Random) -> str:
         return f"gate({2 ** data['k'] - 1})"

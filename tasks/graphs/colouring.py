@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, ClassVar
 
 from moot.protocols.engine.question import Question
-from moot.tasks.arithmetic.primes import first_prime
+from moot.tasks.arithmetic.primes import bits_of, first_prime
 from moot.tasks.base import Task
 from moot.tasks.graphs.colouring_programs import Adaptive, Cross, Spoilt, WindowJudge
 from moot.tasks.graphs.succinct_graph import EXTRA, MAPS, class_of, four_joined, solution, wrong_edges
@@ -78,6 +78,9 @@ class Colouring(Task):
         random.shuffle(pairs)
         extra = [random.sample(pair, 2) for pair in pairs]
         return {"k": size, "maps": maps, "class": affine, "extra": extra}
+
+    def count(self, data: Any) -> int:
+        return bits_of(data["k"], data["class"][2])
 
     def truth(self, data: Any, text: str) -> str:
         """From the description, in polynomial time where that settles it; by a search for a colouring up to 2^8 vertices.

@@ -11,6 +11,7 @@ from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.games.geography import Go, Stuck, steps
+from moot.tasks.family import entries
 from moot.tasks.programs.games import Game, debated
 from moot.tasks.programs.play import Program, ruled
 
@@ -64,6 +65,9 @@ class GeographyGame(Game):
     def data(self, size: int, random: Random) -> dict[str, Any]:
         edges = [[int(u != v and random.random() < 2.5 / size) for v in range(size)] for u in range(size)]
         return {"vertices": size, "start": random.randrange(size), "edges": edges}
+
+    def count(self, data: Any) -> int:
+        return entries(data["edges"])
 
     def ask(self, data: Any, random: Random) -> str:
         return f"wins({data['start']})"

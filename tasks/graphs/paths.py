@@ -10,6 +10,7 @@ from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.arithmetic.sums import Halved, halved
+from moot.tasks.family import entries
 
 _WHOLE = re.compile(r"path\((\d{1,7}),(\d{1,7})\)")
 
@@ -51,6 +52,9 @@ class PathCheck(Halved):
             walk[at] = to
         edges = ["".join("1" if v in row else "0" for v in range(size)) for row in near]
         return {"edges": edges, "walk": walk, "steps": size, "from": start, "to": end}
+
+    def count(self, data: Any) -> int:
+        return max(entries(data["edges"]), entries(data["walk"]) - 1)
 
     def ask(self, data: Any, random: Random) -> str:
         return f"path({data['from']},{data['to']})"

@@ -15,6 +15,7 @@ from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.view import Request
 from moot.protocols.games.reachability import Half, Middle, middles, rounds
+from moot.tasks.family import entries
 from moot.tasks.programs.games import Game, debated
 from moot.tasks.programs.play import Program, ruled
 
@@ -63,6 +64,9 @@ class Reach(Game):
         edges = [[int(u != v and random.random() < 1.1 / size) for v in range(size)] for u in range(size)]
         start, goal = random.sample(range(size), 2)
         return {"vertices": size, "start": start, "goal": goal, "edges": edges}
+
+    def count(self, data: Any) -> int:
+        return entries(data["edges"])
 
     def ask(self, data: Any, random: Random) -> str:
         return f"reach({data['start']},{data['goal']},{2 ** rounds(data)})"

@@ -22,6 +22,7 @@ from moot.complexity.rules import Look, Rule, looker
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN
 from moot.tasks.curriculum import NUMBER, CurriculumTask, number
+from moot.tasks.family import entries
 
 Part = Generator["tuple[str, ...] | str", tuple[str, ...], tuple[int, int] | None]
 
@@ -90,6 +91,9 @@ class RoundsTask(CurriculumTask):
     def before(self, asked: Asked, letter: str, *nodes: int) -> str:
         """The text of a sub-question: of the round before, or in the published form."""
         return self.write(letter, None if asked.round is None else asked.round - 1, *nodes)
+
+    def count(self, data: Any) -> int:
+        return entries(data["edge"])
 
     def ask(self, data: Any, random: Random) -> str:
         letter = random.choice(sorted(self.learned))

@@ -1,52 +1,29 @@
 """Satisfiability of 3-CNF formulas: the NP task, whose judge checks a witness that somebody else had to find.
-Rule: one task and the programs of its consultancy; the solver is in `solver.py`, files are read in `dimacs.py`."""
+Rule: one task and the programs of its consultancy; those of its market are in `stated_assignments.py`, formulas in
+`formulas.py`, the solver in `solver.py`; files are read in `dimacs.py`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
-from moot.complexity.rules import Look
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Answer, Move, Speech, Verdict
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request
 from moot.tasks.base import Task
 from moot.tasks.logic.dimacs import Formula, read_dimacs
-from moot.tasks.logic.solver import solve
+from moot.tasks.logic.formulas import (
+    SATISFIABLE,
+    UNSATISFIABLE,
+    cells_of,
+    find_witness,
+    literals_of,
+    random_clauses,
+    satisfies,
+)
+from moot.tasks.logic.stated_assignments import MARKET, ChecksAssignment, StatesAssignment
 from moot.tasks.programs.play import Play, Program, ruled
-
-SATISFIABLE, UNSATISFIABLE = "satisfiable", "unsatisfiable"
-
-
-def cells_of(clauses: Iterable[Sequence[int]], variables: int) -> dict[str, Any]:
-    """A formula as cells that can be looked at one by one: every clause is filled up to `width` literals with zeros."""
-    rows = [list(clause) for clause in clauses]
-    width = max(map(len, rows), default=0)
-    filled = [row + [0] * (width - len(row)) for row in rows]
-    return {"variables": variables, "count": len(rows), "width": width, "clauses": filled}
-
-
-def random_clauses(variables: int, count: int, random: Random) -> list[list[int]]:
-    """Clauses of three different variables each, every sign a fair coin."""
-    return [[v * random.choice([-1, 1]) for v in random.sample(range(1, variables + 1), 3)] for _ in range(count)]
-
-
-def satisfies(values: Sequence[bool], look: Look) -> bool:
-    """Whether values[i] for variable i + 1 satisfy every clause; reads 2 cells and at most each literal once."""
-    width, rows = look("width"), range(look("count"))
-    clauses = ((look("clauses", row, column) for column in range(width)) for row in rows)
-    return all(any(v and values[abs(v) - 1] == (v > 0) for v in clause) for clause in clauses)
-
-
-def find_witness(data: Any) -> str | None:
-    """A satisfying assignment, a character 0 or 1 for each variable in order; None when there is none."""
-    values = solve([[literal for literal in row if literal] for row in data["clauses"]])
-    if values is None:
-        return None
-    return "".join("1" if values.get(v, False) else "0" for v in range(1, data["variables"] + 1))
-
 
 _CAST = {"consultant": "witness", "judge": "verifier"}
 
@@ -141,13 +118,15 @@ class Satisfiability(Task):
     example = "sat()"
     either = SATISFIABLE, UNSATISFIABLE
     own = {"witness": Witness, "bluffer": Bluffer, "talker": Talker, "verifier": Verifier}
-    reads: ClassVar[str] = "15*n + 9"
+    own |= {program.called: program for program in (StatesAssignment, ChecksAssignment)}
+    reads: ClassVar[str] = "16*n + 3"
     smallest, largest = 3, 100
     counted = "variables of a 3-CNF formula"
     # The consultant is given the answer that can be proved.
     plays = {
         "consultancy": Play(_CAST, None, lambda asked: {**_one(asked), "answer": asked.choices.index(SATISFIABLE)}),
         "open-consultancy": Play(_CAST, options=_one),
+        "market-uncited": MARKET,
     }
     source: ClassVar[str] = "Crawford and Auton 1996, Experimental results on the crossover point in random 3-SAT"
 
@@ -155,19 +134,22 @@ class Satisfiability(Task):
         count = round(4.258 * size + 58.26 * size ** (-2 / 3) if size >= 20 else 4.65 * size)
         return cells_of(random_clauses(size, count, random), size)
 
+    def count(self, data: Any) -> int:
+        """The variables, or the fifteenth part of the cells for literals when this is more."""
+        return literals_of(data, 15)
+
     def truth(self, data: Any, text: str) -> str:
         self.match(text)
         return UNSATISFIABLE if find_witness(data) is None else SATISFIABLE
 
     def sample_of(self, formula: Formula, name: str | None = None) -> Sample:
-        """The question about a formula that was read from a file. UsageError when it has universal variables.
-        Its size is the number of variables and of cells that hold literals."""
+        """The question about a formula that was read from a file. UsageError when it has universal variables."""
         if not formula.plain:
             raise UsageError("the formula has universal quantifiers; satisfiability is asked of plain CNF")
         data = cells_of(formula.clauses, formula.variables)
-        n, ask = max(1, formula.variables + data["count"] * data["width"]), self.example
+        n, ask = self.declared(data), self.example
         question = Question(ask, self.either, data=data, about=self.about, unit="cells", id=name, size=n)
-        return Sample(question, truth=question.choices.index(self.truth(data, ask)))
+        return Sample(question, question.choices.index(self.truth(data, ask)), self.name)
 
     def read(self, path: Path, text: str | None, protocol: str) -> Sample:
         """The question about the formula in a DIMACS file; text is not needed."""

@@ -17,6 +17,7 @@ from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.view import Request
 from moot.protocols.games.qbf import Assign, QBFDebate, variables
+from moot.tasks.family import entries
 from moot.tasks.logic.dimacs import read_dimacs
 from moot.tasks.programs.games import Game, debated
 from moot.tasks.programs.play import Program, listed, ruled
@@ -71,6 +72,11 @@ class TQBF(Game):
         prefix = [["e" if v in exists else "a", [v]] for v in range(1, size + 1)]
         return {"prefix": prefix, "clauses": clauses}
 
+    def count(self, data: Any) -> int:
+        """The variables of the prefix, or the eighth part of the clauses and their literals when this is more."""
+        cells = sum(entries(clause) + 1 for clause in data["clauses"])
+        return max(1, len(variables(data)), -(-cells // 8))
+
     def ask(self, data: Any, random: Random) -> str:
         return f"tqbf({'*' * len(variables(data))})"
 
@@ -111,13 +117,11 @@ class TQBF(Game):
         return found[1], len(found[2])
 
     def sample_of(self, data: Any, name: str | None = None) -> Sample:
-        """The question about a formula of your own, in the form of `data`. UsageError when it is none, or too large.
-        Its size is the number of variables, or the eighth part of that of clauses and literals when this is more."""
+        """The question about a formula of your own, in the form of `data`. UsageError when it is none, or too large."""
         QBFDebate().roles(Question("tqbf()", (TRUE, FALSE), data=data, size=1))
-        size = max(1, len(variables(data)), -(-sum(len(clause) + 1 for clause in data["clauses"]) // 8))
-        text = self.ask(data, Random(0))
+        size, text = self.declared(data), self.ask(data, Random(0))
         question = Question(text, (TRUE, FALSE), data=data, about=self.about, size=size, unit="cells", id=name)
-        return Sample(question, truth=question.choices.index(self.truth(data, text)))
+        return Sample(question, question.choices.index(self.truth(data, text)), self.name)
 
     def read(self, path: Path, text: str | None, protocol: str) -> Sample:
         """The question about the formula in a DIMACS or QDIMACS file; text is not needed."""

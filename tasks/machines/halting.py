@@ -13,6 +13,7 @@ from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.moves import UNKNOWN
 from moot.protocols.pointers import pointers_in
 from moot.tasks.base import Task
+from moot.tasks.family import entries
 from moot.tasks.machines.turing_machines import BLANK, row_of, runs
 
 _RUN = re.compile(r"run &[0-9a-f]{12}", re.ASCII)
@@ -54,6 +55,10 @@ class Halting(Task):
         bits = ["1", *(random.choice("01") for _ in range(size - 1))]
         start, halted = f"seek-{random.choice(colours)}", {f"halt-{colour}": colour for colour in colours}
         return {"start": start, "length": size + 1, "input": [*bits, "#"], "halted": halted, "delta": delta}
+
+    def count(self, data: Any) -> int:
+        """The length of the machine's description: the rows of its table, and the cells of its input."""
+        return len(data["delta"].keys()) + entries(data["input"])
 
     def truth(self, data: Any, text: str) -> str:
         if text != "run":

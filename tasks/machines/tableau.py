@@ -15,6 +15,7 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN
 from moot.protocols.engine.question import Question
 from moot.tasks.base import Task
+from moot.tasks.family import entries, whole
 from moot.tasks.machines.turing_machines import BLANK, row_of, runs
 from moot.tasks.programs.play import Play
 
@@ -65,8 +66,8 @@ class Tableau(Task):
         word = [random.choice("01") for _ in range(size.bit_length())]
         return {"start": "q0", "time": size, "length": len(word), "input": word, "delta": delta}
 
-    def size(self, data: Any, size: int) -> int:
-        return int(data["time"]).bit_length() + len(data["input"])
+    def count(self, data: Any) -> int:
+        return whole(data["time"]).bit_length() + entries(data["input"])
 
     def ask(self, data: Any, random: Random) -> str:
         return "p"

@@ -19,6 +19,7 @@ from moot.protocols.games.computations import computation_named
 from moot.protocols.games.doubly_efficient import Check, Probability
 from moot.tasks.arithmetic.binomial import binomial
 from moot.tasks.base import Task
+from moot.tasks.family import whole
 from moot.tasks.oracle.computations import above, chance, exact, number_of
 from moot.tasks.programs.play import Play, Program, ruled
 
@@ -132,8 +133,11 @@ class OracleTask(Task):
     def oracle(self, n: int, true: bool, random: Random) -> dict[str, str]:
         """Probabilities by query, of an instance with this answer."""
 
-    def size(self, data: Any, size: int) -> int:
-        return int(data["input"]["n"])
+    def count(self, data: Any) -> int:
+        queries = computation_named(self.computed).queries(data["input"])
+        if data["computation"] != self.computed or len(data["oracle"].keys()) < queries:
+            raise ValueError(f"{self.computed} and an oracle that answers {queries} queries are wanted")
+        return whole(data["input"]["n"])
 
     def data(self, size: int, random: Random) -> dict[str, Any]:
         n = max(self.fewest, size | self.odd)

@@ -16,6 +16,7 @@ from moot.protocols.games.cross_examination import Examination
 from moot.protocols.games.doubly_efficient_steps import Accept, Fault, Value, Witness, address, step_of
 from moot.protocols.games.step_machines import StepMachine, machine_named, query_of, redone, run_of
 from moot.tasks.base import Task
+from moot.tasks.family import whole
 from moot.tasks.oracle.machines import Subset, Tally
 from moot.tasks.programs.play import Play, Program, TaskProgram, ruled
 
@@ -107,8 +108,11 @@ class StepTask(Task):
     largest = 10_000
     machine: ClassVar[type[StepMachine]]
 
-    def size(self, data: Any, size: int) -> int:
-        return int(data["input"]["items"])
+    def count(self, data: Any) -> int:
+        items = whole(data["input"]["items"])
+        if len(data["oracle"].keys()) < items:
+            raise ValueError(f"an oracle that answers about each of {items} items is wanted")
+        return items
 
     @abstractmethod
     def holds(self, data: Any) -> bool:

@@ -19,12 +19,21 @@ class Player(TaskProgram, name="honest", records=()):
     task: "Game"
 
     def act(self, request: Request) -> Move:
-        own, moves = self.answer(request), []
+        moves = self._worth(request)
+        return moves[0] if len(moves) == 1 else Random(request.seed).choice(moves)
+
+    def distribution(self, request: Request) -> list[tuple[Move, float]]:
+        """What `act` draws from, for searches that take the expectation."""
+        moves = self._worth(request)
+        return [(move, 1 / len(moves)) for move in moves]
+
+    def _worth(self, request: Request) -> list[Move]:
+        own, moves = self.answer(request), list[Move]()
         for move, answer in self.task.after(request):
             if answer == own:
-                return move
+                return [move]
             moves.append(move)
-        return Random(request.seed).choice(moves)
+        return moves
 
     def answer(self, request: Request) -> str:
         """What it works for: the answer of its seat."""

@@ -12,7 +12,7 @@ from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry, Request
-from moot.protocols.market.moves import Citation, Price, Query, Statement
+from moot.protocols.market.moves import Citation, Price, Query, Stands, Statement
 from moot.protocols.pointers import Store, pointer_to, pointers_in
 from moot.tasks.family import Family
 from moot.tasks.programs.play import Program, TaskProgram
@@ -101,9 +101,17 @@ class Witness(TaskProgram):
         return Statement(text="\n".join(map("=".join, known.items())), answer=known[question.text])
 
 
+class Silent(TaskProgram):
+    """An adversary that says nothing to the point, and asks nothing."""
+
+    def act(self, request: Request) -> Move:
+        return examined(self.task, request) if Reply in request.kinds else Statement(text="I have nothing to say.")
+
+
 class ChecksRule(TaskProgram, name="checks-rule"):
     """A judge that believes a claimed answer if the task's rule gives it from cited answers that were verified and the
-    cells that it looks at itself; for sure then, and not at all otherwise (even shares)."""
+    cells that it looks at itself; for sure then, and otherwise nothing moves it: the price stands, or where it may not say
+    so, even shares."""
 
     def act(self, request: Request) -> Move:
         view, choices = request.view, request.view.question.choices
@@ -117,18 +125,18 @@ class ChecksRule(TaskProgram, name="checks-rule"):
                 return Open(pointer=found.pointer)
             if found.answer == statement.answer:
                 return Verdict(probabilities=sure(choices, statement.answer), text=f"step {entry.step} follows")
-        return Verdict(probabilities=sure(choices, UNKNOWN), text="no statement follows from what was verified")
+        return unmoved(request, "no statement follows from what was verified")
 
 
 class ChecksWitness(ChecksRule, name="checks-witness"):
     """A judge that reads a whole computation and checks each line of it by the rule."""
 
-    def act(self, request: Request) -> Verdict:
+    def act(self, request: Request) -> Move:
         view, choices = request.view, request.view.question.choices
         for entry in view:
             if isinstance(entry.move, Statement) and (answer := self.checked(entry.move.text, request)) in choices:
                 return Verdict(probabilities=sure(choices, answer), text=f"every line of step {entry.step} follows")
-        return Verdict(probabilities=sure(choices, UNKNOWN), text="no computation that was shown is right")
+        return unmoved(request, "no computation that was shown is right")
 
     def checked(self, text: str, request: Request) -> str:
         """The answer that a computation reaches, "?" if a line does not follow from the others."""
@@ -146,7 +154,7 @@ class ChecksWitness(ChecksRule, name="checks-witness"):
         return known[view.question.text] if grounded(path) else UNKNOWN
 
 
-MARKET: tuple[type[TaskProgram], ...] = (Citing, CitingLiar, Witness, ChecksRule, ChecksWitness)
+MARKET: tuple[type[TaskProgram], ...] = (Citing, CitingLiar, Witness, Silent, ChecksRule, ChecksWitness)
 
 
 class Followed(NamedTuple):
@@ -217,6 +225,13 @@ def grounded(asks: Mapping[str, Iterable[str]]) -> bool:
     while ready := {question for question, needed in left.items() if not needed & left.keys()}:
         left = {question: needed for question, needed in left.items() if question not in ready}
     return not left
+
+
+def unmoved(request: Request, why: str) -> Move:
+    """What a judge says whom nothing moves: that the price stands or, where it may not, even shares."""
+    if Stands in request.kinds:
+        return Stands(text=why)
+    return Verdict(probabilities=sure(request.view.question.choices, UNKNOWN), text=why)
 
 
 def heard(view: Iterable[Entry]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.view import Entry, Request
 from moot.tasks.family import Family
+from moot.tasks.programs.decomposing import ChecksStep, Decomposes, Disputes
 from moot.tasks.programs.market_programs import MARKET, Predictor, Prior, slip, sure
 from moot.tasks.programs.objecting import ChecksLine, Objecting
 from moot.tasks.programs.play import Play, Program, TaskProgram
@@ -102,7 +103,9 @@ def rounds(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
     return found
 
 
-GENERAL: tuple[type[TaskProgram], ...] = (Alone, *MARKET, Objecting, ChecksLine)
+GENERAL: tuple[type[TaskProgram], ...] = (
+    Alone, *MARKET, Objecting, ChecksLine, Decomposes, Disputes, ChecksStep,
+)  # fmt: skip
 """The programs of every task with a rule, beside the overseers."""
 
 
@@ -122,9 +125,18 @@ _OVERSEEN = {"overseer": "overseer", "model": "truthful"}
 _AMPLIFIED = Play(_OVERSEEN, options={"depth": None, "width": 64, "turns": 64, "questions": 1_000_000})
 # The claimed answer, four times, as the horizon is four statements by default.
 _CITED = Play({"market": "predictor", "adversary": "citing", "judge": "checks-rule"}, "4*({reads} + 1)")
+# One step of the rule, and the claim that is taken apart.
+_TAKEN_APART = Play(
+    {"prover": "decomposes", "opponent": "disputes", "judge": "checks-step", "below": "predictor"},
+    "{reads} + 2",
+    {"below": True, "width": 64},
+)
 _UNCITED = {"market": "predictor", "adversary": "witness", "judge": "checks-witness"}
 PLAYS = {
     "amplify": _AMPLIFIED, "amplify-strong": _AMPLIFIED, "market": _CITED, "market-pointers": _CITED,
+    "decomposition-debate": _TAKEN_APART,
+    # A judge that opens two messages is asked three times, and reads at each what it was shown before.
+    "decomposition-debate-pointers": _TAKEN_APART._replace(bound="{reads} + 10"),
     "approval": Play(_OVERSEEN, "{reads} + 1"),  # and the claim
     # The whole computation, which is polynomial for tasks in P and for no others.
     "market-uncited": Play(_UNCITED, "4*({reads} + 1)*n^2"),
@@ -133,12 +145,13 @@ PLAYS = {
                              lambda question: {"depth": 2 * question.size + 2, "objections": 1}),
 }  # fmt: skip
 """How these programs play, by protocol."""
+_POINTING = ("amplify-strong", "market-pointers", "decomposition-debate-pointers")
 
 
 def play_of(task: Family, protocol: str) -> Play:
     """How the programs of a task with a rule play a protocol. Nobody is cast where the task's questions are not of the
     form that the protocol takes, nor in a line of claims that is longer than a judge can read."""
     play = PLAYS.get(protocol, Play())
-    unread = "brackets" if protocol in ("amplify-strong", "market-pointers") else "pointers"
+    unread = "brackets" if protocol in _POINTING else "pointers"
     long = protocol == "recursive-debate" and not (task.well_founded and task.complexity_class in _SHALLOW)
     return play._replace(cast={}) if type(task).rule is Family.rule or task.messages == unread or long else play

@@ -16,6 +16,7 @@ from moot.protocols.engine.moves import Move, Speech, Verdict
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
 from moot.tasks.base import Task
+from moot.tasks.family import entries
 from moot.tasks.programs.play import Play, Program
 
 _NUMBER = re.compile(r"\b\d{1,7}\b")
@@ -111,6 +112,9 @@ class Evidence(Task):
             items = [random.choice([-3, -2, -1, 1, 2, 3]) for _ in range(size)]
             if sum(items) != 0:
                 return items
+
+    def count(self, data: Any) -> int:
+        return entries(data)
 
     def ask(self, data: Any, random: Random) -> str:
         return f"supported({len(data)})"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from moot.complexity.play import Play
 from moot.protocols.engine.moves import Move
-from moot.protocols.engine.recorded import import_moves_of, recorded_move
+from moot.protocols.recorded import import_moves_of, recorded_move
 
 if TYPE_CHECKING:
     import networkx

@@ -18,7 +18,7 @@ from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move, Part
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.quoting import segments
-from moot.protocols.engine.recorded import recorded_move, words_of
+from moot.protocols.recorded import recorded_move, words_of
 from moot.protocols.text import one_line
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def pieces(text: str, move: Move | None = None) -> Iterator[Piece]:
 def _heading(brief: Mapping[str, Any]) -> str:
     at, rounds = brief.get("round"), brief.get("rounds")
     if not isinstance(at, int):
-        return "Verdict" if brief.get("task") == "verdict" else ""
+        return "Verdict" if brief.get("task") in ("verdict", "verdict-or-stands") else ""
     return "Opening" if at == 0 else f"Round {at}" if rounds is None else f"Round {at} of {rounds}"
 
 

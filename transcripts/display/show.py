@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from moot.complexity.play import Play
 from moot.complexity.spending import COLUMNS, Ledger, budgets, number, percent
+from moot.protocols.engine.metadata import PREMISES
 from moot.protocols.text import one_line, visible
 from moot.transcripts.display.scenes import Piece, Scene, cast, scenes, walk
 from moot.transcripts.display.words import ending, scored, setting
@@ -142,8 +143,9 @@ def ledger_text(ledger: Ledger, guarantee: Guarantee | None = None) -> str:
     if guarantee is not None:
         lines += ["", f"guarantee: {'holds' if guarantee.holds else 'none'}: {one_line(guarantee.because, 300)}"]
         if guarantee.complexity_class is not None:
-            lines.append(f"  under optimal play {guarantee.protocol} reaches {guarantee.complexity_class}, "
-                         f"if {guarantee.measure} stay polynomial in n = {guarantee.n}")  # fmt: skip
+            lines.append(f"  {guarantee.protocol} with these parameters decides {guarantee.complexity_class}, by what is read: "
+                         f"if {guarantee.measure} stay polynomial in n")  # fmt: skip
+            lines += [f"  assumed: {name}: {PREMISES[name]}" for name in guarantee.assumes]
     return visible("\n".join(lines)) + "\n"
 
 

@@ -6,10 +6,11 @@ Rule of this file: sentences, not layout.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moot.complexity.play import Play
-from moot.complexity.reward import correct, judge_reward
+from moot.complexity.reward import correct, judge_reward, leader
 from moot.complexity.spending import number, percent
 from moot.protocols.engine.errors import MootError, TranscriptError
 from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited, Unreadable
@@ -42,11 +43,8 @@ def ending(transcript: Play) -> str:
     if outcome is None:
         return "Not ended" + (f": go on with it by `moot resume {transcript.path}`" if transcript.path else "")
     if isinstance(outcome, Decided):
-        best = outcome.verdict.choice
-        if best is None:
-            return "Decided, with no answer ahead of the others"
-        name = one_line(choices[best], 200) if best < len(choices) else f"answer {best}"
-        return f"Decided: {name} ({percent(outcome.verdict.probabilities[best])})"
+        believed = outcome.verdict.probabilities
+        return f"Decided{',' if leader(believed) is None else ':'} {_first(believed, choices)}"
     if isinstance(outcome, Forfeited):
         return f"Forfeited by {one_line(outcome.seat, 64)} at step {outcome.step}: {one_line(outcome.rule, 500)}"
     if isinstance(outcome, Exhausted):
@@ -60,8 +58,12 @@ def ending(transcript: Play) -> str:
 
 
 def scored(transcript: Play) -> list[str]:
-    """Payoffs; and, when the truth is known, whether the judge was right and its reward."""
-    outcome, lines = transcript.outcome, []
+    """What others than the judge answered; payoffs; and, when the truth is known, whether the judge was right and its reward,
+    and whether the others were."""
+    outcome, lines = transcript.outcome, list[str]()
+    answered = _others(transcript) if isinstance(outcome, Decided) else {}
+    for seat, answer in answered.items():
+        lines.append(f"the {one_line(seat, 64)} answers: {_first(answer, transcript.question.choices)}")
     if isinstance(outcome, Decided) and outcome.payoffs:
         paid = (f"{one_line(seat, 64)} {pay:+.4g}" for seat, pay in outcome.payoffs.items())
         lines.append(f"payoffs: {', '.join(paid)}")
@@ -80,4 +82,24 @@ def scored(transcript: Play) -> list[str]:
             line += f"; no reward: {one_line(str(error), 200)}"
         else:
             line += f"; its reward: {reward:.4g}" if reward is not None else ""
+    for seat, answer in answered.items():
+        first = leader(answer)
+        line += f"; the {one_line(seat, 64)} {'does not say' if first is None else 'is right' if first == truth else 'is wrong'}"
     return [*lines, line]
+
+
+def _others(transcript: Play) -> Mapping[str, tuple[float, ...]]:
+    """What seats other than the judge answered; nothing where the protocol is not installed."""
+    try:
+        return transcript.protocol.other_answers(transcript.steps())
+    except MootError:
+        return {}
+
+
+def _first(believed: Sequence[float], choices: Sequence[str]) -> str:
+    """The most probable choice, and how probable it is."""
+    best = leader(believed)
+    if best is None:
+        return "with no answer ahead of the others"
+    name = one_line(choices[best], 200) if best < len(choices) else f"answer {best}"
+    return f"{name} ({percent(believed[best])})"

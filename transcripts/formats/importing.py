@@ -33,7 +33,6 @@ from moot.transcripts.events import EventLog
 from moot.transcripts.formats.records import LINES, Record, content_of, json_records, json_value, reason
 from moot.transcripts.store import Writer
 from moot.transcripts.transcript import Transcript
-from moot.transcripts.truth import sealed
 
 Said = Move | Mapping[str, Any]
 """A move, or what a move is recorded as: {"kind": …, fields…}, valid here or not."""
@@ -215,12 +214,14 @@ def record_play(
 ) -> Transcript:  # fmt: skip
     """The transcript of a game that `drive` plays, with what that returns as its `imported` event. Raises UsageError when
     the question does not fit the protocol, and on what JSON cannot hold."""
-    question = asked.question if isinstance(asked, Sample) else asked
+    sample = asked if isinstance(asked, Sample) else Sample(asked)
+    question, name, truth = sample.question.unnamed(), sample.question.id, sample.unseal()
+    known = ({} if name is None else {"id": name}) | ({} if truth is None else {"sealed": {"truth": truth}})
     lines: list[bytes] = []
     log, play = EventLog(lines.append), Transcript(lines, written=True)
     try:
         with closing(Game(protocol, question, recorder=log, chance=chance)) as game:
-            log.event("started", header(protocol, question), {"moot": __version__, **meta, **sealed(asked)})
+            log.event("started", header(protocol, question), {"moot": __version__, **meta, **known})
             log.event("imported", drive(game.start(), play))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the record holds what JSON in UTF-8 cannot: {error}") from None

@@ -6,6 +6,7 @@ Rule of this file: it decides what is played, and counts what came of it; playin
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,19 +24,20 @@ from moot.agents.base import close_all, describe, start_all, together
 from moot.agents.failing import cancelled, contained, interrupts
 from moot.agents.identity import Identity, identity, protocol_fingerprint
 from moot.cli.frame import OK, UNDECIDED, Interrupted, complain, tell, tell_json
-from moot.cli.plan import Plan, seated
+from moot.cli.plan import Plan, seated, seed_of_play
 from moot.cli.watch import Board, Watched, board
 from moot.complexity.reward import correct, judge_reward
 from moot.play.rerun import aresume
 from moot.play.run import arun
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import MootError, UsageError, said
+from moot.protocols.engine.errors import MootError, SealedElsewhere, UsageError, said
 from moot.protocols.engine.outcomes import Decided
-from moot.protocols.engine.question import Question, Sample
+from moot.protocols.engine.question import Sample
 from moot.transcripts.events import LONGEST
 from moot.transcripts.index import ended_at
 from moot.transcripts.store import Fsync, Writer, room_for
 from moot.transcripts.transcript import Transcript
+from moot.transcripts.truth import stem_of, truth_files
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ def jobs_of(protocols: Sequence[Protocol], samples: Sequence[Sample], out: Path,
         names = (name, *(f"{name}-{number}" for number in range(2, len(slugs) + 1)))
         name = next(each for each in names if each.lower() not in taken)  # ids that differ can have one hash
         taken.add(name.lower())
-        mine = int.from_bytes(blake2b(f"{seed}/{key}".encode("utf-8", "replace"), digest_size=4).digest(), "big")
+        mine = seed_of_play(seed, sample.question)
         for index, protocol in enumerate(protocols):
             yield Job(name, protocol, sample, mine, out / f"{name}{'.swapped' if index else ''}.jsonl")
 
@@ -226,11 +228,11 @@ def state(path: Path, job: Job, known: Mapping[str, Identity | None]) -> tuple[s
                 path.unlink()
                 return "played", None
     outcome = ended_at(path)
-    started = Transcript(path=path).started
+    started = (found := Transcript(path=path)).started
     meta, protocol = started["meta"], protocol_fingerprint(job.protocol)
     for what, same in (
-        ("another question", Question.recorded(started["question"]) == job.sample.question),
-        ("another truth", meta.get("sealed", {}).get("truth") == job.sample.unseal()),
+        ("another question", found.question == job.sample.question),
+        ("another truth", _same_truth(found, job.sample)),
         ("another seed", started["seed"] == job.seed),
         ("the protocol states no identity", protocol is not None),
         ("the protocol has changed", protocol == meta.get("protocol_identity")),
@@ -248,20 +250,42 @@ def state(path: Path, job: Job, known: Mapping[str, Identity | None]) -> tuple[s
     return "kept" if outcome is not None and outcome != "errored" else "resumed", None
 
 
+def _same_truth(transcript: Transcript, sample: Sample) -> bool:
+    """Whether a transcript is of the truth of a sample, as far as it is here: a play whose truth lies elsewhere is kept."""
+    try:
+        return transcript.sample.unseal() == sample.unseal()
+    except SealedElsewhere:
+        return True
+
+
 def _begun(path: Path) -> bool:
     with open(path, "rb") as file:
         return file.readline(LONGEST).endswith(b"\n")
 
 
 def set_aside(path: Path) -> Path:
-    """Move a transcript, whole, to a name in the folder `replaced` beside it that nothing has. Raises UsageError while another
+    """Move a transcript, whole, and its truth to a name in the folder `replaced` beside it that nothing has. Raises UsageError while another
     process writes it."""
     stem, dot, suffix = path.name.partition(".jsonl")
     names = (path.parent / "replaced" / f"{stem}.replaced-{number}{dot}{suffix}" for number in count(1))
     aside = next(name for name in names if not name.exists())
     aside.parent.mkdir(exist_ok=True)
     with nullcontext() if path.suffix == ".zst" else closing(Writer(path, append=True)):
-        return path.rename(aside)
+        if (truth := truth_file(path)) is None:
+            return path.rename(aside)
+        shutil.copyfile(truth, aside.with_name(f"{stem_of(aside)}.truth.json"))  # before, so that a kill loses neither
+        path.rename(aside)
+        truth.unlink()
+        return aside
+
+
+def truth_file(path: Path) -> Path | None:
+    """The file beside a transcript that holds its truth and is called after it."""
+    try:
+        seal = Transcript(path=path).started["meta"].get("sealed") or {}
+    except MootError:
+        return None
+    return next((each for each in truth_files(path) if each.name == seal.get("file")), None)
 
 
 def seat_gain(plain: Sequence[float], swapped: Sequence[float]) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,18 +35,20 @@ def classes(json: Json = False) -> None:
         done.append(checked)
         say(f"[{len(done)}/{len(ROWS)}] {checked.row.protocol} on {checked.row.task}: {checked.seconds:.1f} s")
     failed = list(failures())
-    missed = [each for each in done if not each.evidence.holds] + [each for each in failed if not each.shown]
+    missed = [each for each in done if not each.holds] + [each for each in failed if not each.shown]
     if json:
         tell_json({
-            "classes": [{**vars(each.row), **each.evidence.model_dump(), "holds": each.evidence.holds,
-                         "seconds": round(each.seconds, 2)} for each in done],
+            "classes": [each.record() for each in done],
             "failures": [vars(each) for each in failed],
             "unchecked": [dict(zip(("access", "proposal", "source"), row, strict=True)) for row in UNCHECKED],
         })  # fmt: skip
     else:
-        rows = [["class", "protocol", "task", "holds", "what its witness found"], *map(_row, done)]
-        tell("\n".join(table(rows, left=5, width=columns())))
+        head = ["class", "protocol", "task", "holds", "instances", "grows"]
+        tell("\n".join(table([head, *map(_row, done)], left=6, width=columns())))
         tell("\nP^O, NP^O: relative to an oracle, which the judge asks itself as often as its queries say.")
+        tell("\nWhat each witness searched and found, and what the class rests on besides:")
+        for checked in done:
+            _tell_found(checked)
         tell("\nWhere theory says that there is no guarantee, the instance that shows it:")
         for failure in failed:
             tell_item(f"{'shown' if failure.shown else 'NOT SHOWN'}: {failure.claim}: {failure.found}")
@@ -57,15 +60,33 @@ def classes(json: Json = False) -> None:
 
 
 def _row(checked: Checked) -> list[str]:
-    """A line of the table; what grew is counted over increasing n."""
+    """A line of the table."""
     row, found = checked.row, checked.evidence
-    instances = f"{found.right} of {found.instances} {found.what}"
-    instances += f" (all with {found.exhaustive} among them)" if found.exhaustive else ""
+    grows = "not looked at" if found.growth is None else f"{found.growth.found}: {found.growth.counted}"
+    held, count = "yes" if checked.holds else "NO", f"{found.right} of {found.instances}"
+    return [row.complexity_class, row.protocol, row.task, held, count, grows]
+
+
+def _tell_found(checked: Checked) -> None:
+    """What stands behind a line of the table."""
+    row, found = checked.row, checked.evidence
+    tell()
+    tell_item(f"{row.complexity_class}: {row.protocol} on {row.task} ({row.proposal}; {row.source})")
+    every = f", all with {found.exhaustive} among them" if found.exhaustive else ""
     within = "≤" if found.used <= found.budget else "and not ≤"
-    spent = f"judge: {found.used:g} {within} {found.budget:g} {found.measure} at n = {found.n}"
-    growth = f"; {found.counted} grow as {found.growth}" if found.growth is not None else ""
-    about = f"{row.proposal}: {instances}; {spent}{growth}{f'; {found.note}' if found.note else ''}"
-    return [row.complexity_class, row.protocol, row.task, "yes" if found.holds else "NO", about]
+    said = "" if found.decides == row.complexity_class else f", and says that it decides {found.decides or 'nothing'}"
+    told = {
+        "assumes": ", ".join(found.assumes) + said,
+        "searched": found.searched,
+        "found": f"{found.right} of {found.instances} {found.what}{every}",
+        "judge": f"{found.used:g} {within} {found.budget:g} {found.measure} at n = {found.n}",
+        "grows": str(found.growth or ""),
+        "note": found.note,
+    }
+    for name, text in told.items():
+        if text:
+            tell("\n".join(wrap(text, columns(), initial_indent=f"    {name:<10}", subsequent_indent=" " * 14,
+                                break_on_hyphens=False)))  # fmt: skip
 
 
 def mnist(
@@ -87,6 +108,22 @@ def mnist(
     _print(reproduce(data, quick=not full, seed=seed, pictures=pictures, say=say), json)
 
 
+def market_making(
+    rounds: Annotated[int, typer.Option("--rounds", min=1, metavar="N", help="Rounds of training.")] = 30,
+    pictures: Annotated[Path | None, typer.Option(
+        "--pictures", metavar="DIR", help="A folder for a picture of the trainings.")] = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Markets trained against the best adversary.
+
+    After Hubinger 2020: as published, where saying nothing pays, and where the price stands unless an argument moves it.
+    """
+    from moot.experiments.reproductions.market_making import reproduce
+
+    _print(reproduce(seed, rounds, pictures=pictures), json)
+
+
 def doubly_efficient(
     plays: Annotated[int, typer.Option("--plays", min=100, metavar="N", help="Plays for each win rate.")] = 4000,
     seed: Seed = 0,
@@ -99,6 +136,20 @@ def doubly_efficient(
     from moot.experiments.reproductions.doubly_efficient import reproduce
 
     _print(reproduce(plays, seed), json)
+
+
+def debate_and_r(
+    picture: Annotated[Path | None, typer.Option("--picture", metavar="FILE", help="A PNG to draw the figures in.")] = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Debate and R: lines too long to read, and a seat below.
+
+    After Hubinger 2020: what debate reaches if its debaters are right on smaller questions, and what training makes of it.
+    """
+    from moot.experiments.reproductions.debate_and_r import reproduce
+
+    _print(reproduce(seed, picture=picture), json)
 
 
 def nyu(
@@ -150,6 +201,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
         After Engels, Baek, Kantamneni and Tegmark 2025: the Elo model, four fits, the best number of steps."""),
     "doubly-efficient": doubly_efficient,
+    "market-making": market_making,
+    "debate-and-r": debate_and_r,
     "dqc": _plain("query_complexity", """Debate query complexity: bits read, against the bounds.
 
         After Brown-Cohen, Irving, Marshall, Newman, Piliouras and Szegedy 2026."""),

@@ -19,7 +19,7 @@ import typer
 
 from moot.agents.people.terminal import columns as columns
 from moot.agents.people.terminal import show
-from moot.protocols.engine.errors import MootError, UsageError
+from moot.protocols.engine.errors import MootError, SealedElsewhere, UsageError
 
 if TYPE_CHECKING:
     from moot.transcripts.transcript import Transcript
@@ -176,11 +176,19 @@ def brief_of(transcript: Transcript) -> dict[str, Any]:
     from moot.complexity.reward import correct, judge_reward
 
     outcome = transcript.outcome
+    try:
+        scores: dict[str, Any] = {
+            "truth": transcript.sample.unseal(),
+            "correct": correct(transcript),
+            "reward": judge_reward(transcript),
+        }
+    except SealedElsewhere as error:
+        scores = {"truth": None, "correct": None, "reward": None, "sealed": str(error)}
     return {
         "path": str(transcript.path) if transcript.path else None, "protocol": transcript.started["protocol"],
         "question": transcript.question.text, "choices": list(transcript.question.choices), "seed": transcript.seed,
         "outcome": outcome.model_dump(mode="json") if outcome is not None else None, "digest": transcript.digest,
-        "truth": transcript.sample.unseal(), "correct": correct(transcript), "reward": judge_reward(transcript),
+        **scores,
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +17,7 @@ from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
     from moot.protocols.engine.base import Protocol
-    from moot.protocols.engine.question import Sample
+    from moot.protocols.engine.question import Question, Sample
 
 SETTINGS = ("protocol", "params", "seats", "bounds", "seed", "agents")
 """What a configuration file may hold; agents are written as [agents.NAME] and seated by that name."""
@@ -198,6 +199,13 @@ def seated(
         given: dict[str, Any] = {m: float(text) if m == "seconds" else text for m, text in measures.items()}
         agents[seat] = Bounded(agents[seat], **given)
     return agents
+
+
+def seed_of_play(seed: int, question: Question) -> int:
+    """The seed of a play on one of several questions, or on an instance of a task: another number than the instance's own, of
+    which it and the numbers that a play gives its seats tell nothing."""
+    key = str(question.id or question.text)
+    return int.from_bytes(blake2b(f"{seed}/{key}".encode("utf-8", "replace"), digest_size=4).digest(), "big")
 
 
 def sample_from(

@@ -75,7 +75,7 @@ def export(
     out: To = None,
     json: frame.Json = False,
 ) -> None:  # fmt: skip
-    """Write a transcript's argument tree, or its events, in another form."""
+    """Write a transcript's argument tree, or its events, in another form. The file of its truth stays where it is."""
     if json and out is None:
         raise UsageError("--json reports on the file that is written: name it with -o (for the tree as JSON: -f json)")
     content = _exporter(form).text(frame.opened(path))
@@ -140,9 +140,13 @@ def verify(
             )
         state = ("ended" if found.ended else "not ended") + (", as signed" if found.signed else "")
         line = f"{path}: {found.events} events, an unbroken chain, {state}; digest {found.digest}; head {found.head}"
+        if found.truth in ("sealed", "elsewhere"):
+            line += "; the truth beside it is as it was" if found.truth == "sealed" else "; the truth is not here"
         if found.unknown:
             line += f"; {found.unknown} event{'s' * (found.unknown > 1)} of kinds that this moot does not know"
-        return line, {name: getattr(found, name) for name in ("events", "ended", "digest", "head", "signed", "unknown")}
+        return line, {
+            name: getattr(found, name) for name in ("events", "ended", "digest", "head", "signed", "unknown", "truth")
+        }
 
     frame.each_of(paths, json, check)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moot.cli import frame
-from moot.cli.plan import Plan, placed, plan, sample_from, seated
+from moot.cli.plan import Plan, placed, plan, sample_from, seated, seed_of_play
 from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def run(
     seed: Annotated[int | None, typer.Option(
         "--seed", metavar="N", help="Decides every coin, and the instance of a --task; 0 unless given.")] = None,
     out: Annotated[Path | None, typer.Option(
-        "-o", "--out", metavar="PATH", help="The transcript; with --set, a folder.")] = None,
+        "-o", "--out", metavar="PATH", help="The transcript, and its truth beside it; with --set, a folder.")] = None,
     config: frame.Config = None,
     fsync: frame.Fsync = "ended",
     jobs: Annotated[int, typer.Option(
@@ -81,6 +81,8 @@ def run(
             samples = [task_named(task).sample(size, planned.seed + index) for index in range(limit or 1)]
         planned = cast(planned, task, samples)
         many = task if limit is not None else None
+        if many is None and data is None:
+            planned = replace(planned, seed=seed_of_play(planned.seed, samples[0].question))
     elif many is None:
         if limit is not None:
             raise UsageError("--limit is for --set and --task")

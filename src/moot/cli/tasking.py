@@ -35,7 +35,7 @@ def cast(planned: Plan, name: str, samples: Sequence[Sample]) -> Plan:
     if isinstance(protocol, Amplification) and "source" not in protocol.model_fields_set:
         if _is_model(seats.get(protocol.judge, ""), planned.config):  # it cannot look at single cells
             protocol = made(**protocol.model_dump(include=protocol.model_fields_set), source="all")
-    if seats.get(protocol.judge, "task:").startswith("task:"):
+    if seats.get(protocol.judge, "task:").removeprefix("copies:").startswith("task:"):
         needed: dict[str, Any] = {}
         for sample in samples:
             needed |= task.options(protocol.name, sample.question)
@@ -45,7 +45,8 @@ def cast(planned: Plan, name: str, samples: Sequence[Sample]) -> Plan:
             program = programs.get(seat, programs.get(role))
             if seat in seats or role in seats or program is None:
                 continue
-            seats[seat] = f"task:{name}:{program}"
+            copies = "copies:" if seat in protocol.copied(sample.question) else ""
+            seats[seat] = f"{copies}task:{name}:{program}"
             if role == protocol.judge and seat not in bounds and role not in bounds:
                 bounds[seat] = {protocol.measure: task.bound(protocol.name)}
     if not programs and not seats:

@@ -20,12 +20,19 @@ if TYPE_CHECKING:
     from moot.testing import strategies as strategies
     from moot.testing.checks import laws as laws
     from moot.testing.checks.check import LawBroken as LawBroken
+    from moot.testing.checks.check import NotExamined as NotExamined
     from moot.testing.checks.laws import check_protocol as check_protocol
+    from moot.testing.checks.memory import Memoryless as Memoryless
+    from moot.testing.checks.memory import check_memoryless as check_memoryless
+    from moot.testing.checks.memory import memoryless as memoryless
     from moot.testing.golden import check_golden as check_golden
     from moot.testing.golden import play_golden as play_golden
     from moot.testing.golden import puppet as puppet
     from moot.testing.machine import ProtocolMachine as ProtocolMachine
     from moot.testing.server.server import MockOpenAI as MockOpenAI
+    from moot.testing.soundness.check import Counts as Counts
+    from moot.testing.soundness.check import GuaranteeBroken as GuaranteeBroken
+    from moot.testing.soundness.check import check_guarantee as check_guarantee
 
 with open(__file__, encoding="utf-8") as _source:
     _WHERE = {

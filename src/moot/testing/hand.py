@@ -27,6 +27,7 @@ from moot.testing.drawing import Moves, moves
 from moot.testing.shapes import Seeded, move_of
 from moot.transcripts.events import PLAYED, EventLog, played_part
 from moot.transcripts.transcript import Transcript
+from moot.transcripts.truth import recorded, sealed
 
 _LATE = 40  # moves after which drawn moves ask to end, so that plays without a fixed length come to one
 _TRIES = 3
@@ -139,15 +140,14 @@ class Hand:
         bounds: Mapping[str, Mapping[str, int | float]] | None = None,
         watch: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> None:  # fmt: skip
-        self.sample = sample if isinstance(sample, Sample) else Sample(sample)
+        self.sample = sealed(sample if isinstance(sample, Sample) else Sample(sample))
+        question = self.sample.question.unnamed()
         self.script, self.watch, self.lines = script, watch, list[bytes]()
         log = EventLog(self.lines.append)
-        self.game = Game(protocol, self.sample.question, seed=seed, bounds=bounds, recorder=log)
+        self.game = Game(protocol, question, seed=seed, bounds=bounds, recorder=log)
         self.asked: dict[tuple[str, int], tuple[Request, AskEffect]] = {}
         self.order: list[str] = []
-        truth = self.sample.unseal()  # recorded in the meta of the opening event, for scoring alone
-        log.event("started", header(protocol, self.sample.question, seed, bounds),
-                  {} if truth is None else {"sealed": {"truth": truth}})  # fmt: skip
+        log.event("started", header(protocol, question, seed, bounds), recorded(self.sample))
         with watch():
             self.game.start()
 
@@ -167,7 +167,7 @@ class Hand:
     ) -> bool:
         """Answer one open step, by the script or by `act`. False when it was not accepted."""
         request = self.look(step)
-        waiting = self.game.open[step]
+        waiting, meter = self.game.open[step], self.game.meter(step)
         try:
             request.view.question  # noqa: B018  (whoever answers opens it first, which may cost the source)
             late = len(self.order) > _LATE
@@ -175,11 +175,11 @@ class Hand:
             self.order.append(step)
             self.script.read(request)
         except BudgetExceeded as error:
-            self.game.exhaust(step, error, request.budget.reads)
+            self.game.exhaust(step, error, meter.reads)
             return False
         meta = {"spent": dict(spent)} if spent else None
         with self.watch():
-            return self.game.answer(step, reply, reads=request.budget.reads, spent=spent, meta=meta)
+            return self.game.answer(step, reply, reads=meter.reads, spent=spent, meta=meta)
 
     def look(self, step: str) -> Request:
         """The request that is open at `step`, kept among those asked."""
@@ -190,7 +190,7 @@ class Hand:
     @property
     def transcript(self) -> Transcript:
         """What has been recorded so far."""
-        return Transcript(list(self.lines))
+        return Transcript(list(self.lines), truth=self.sample)
 
     @property
     def bodies(self) -> dict[str, list[bytes]]:

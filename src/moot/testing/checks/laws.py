@@ -1,7 +1,8 @@
 """The laws that every protocol keeps, each a function: `laws.replays(MyProtocol())`. `check_protocol` examines them all.
 
-Rule: here stand the laws of what a play does and how it is recorded, and the list of all; those of what the seats may see,
-spend and win, and of what a protocol declares, stand in `laws_of_sight`.
+Rule: here stand the laws of what a play does and how it is recorded, and the list of all; those of what the seats may
+spend and win, and of what a protocol declares, stand in `laws_of_sight`, that of what they may not see in `secrecy`, those of
+what searches rest on in `laws_of_search`.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from moot.protocols.engine.outcomes import outcome_adapter
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Request
 from moot.testing.checks.check import MOST, Case, Law, LawBroken, Questions, examine, law
+from moot.testing.checks.elsewhere import portable
 from moot.testing.checks.impure import Watch
+from moot.testing.checks.laws_of_search import led_back, solved
 from moot.testing.checks.laws_of_sight import (
-    blind,
     bounded_judge,
     dynamics,
     fits,
@@ -40,6 +42,7 @@ from moot.testing.checks.laws_of_sight import (
     within_budget,
     zero_sum,
 )
+from moot.testing.checks.secrecy import blind
 from moot.testing.hand import shown
 from moot.testing.strategies import Moves, hostile_replies, illegal_replies
 from moot.transcripts.replay import replay, verify
@@ -97,7 +100,7 @@ def encodes(case: Case) -> None:
     """The protocol with its parameters, the question, every move that was accepted, and the outcome."""
     protocol = case.protocol
     record = record_of(protocol)
-    made = case.attempt(lambda: type(protocol)(**record["params"]))
+    made = case.attempt(lambda: type(protocol)(**{**protocol.unnamed, **record["params"]}))
     if made != protocol:
         case.broken(f"the protocol came back from its record {record} as {made!r}")
     question = case.question
@@ -274,14 +277,15 @@ def check_protocol(
     seats that should not say drawn things.
 
     Raises LawBroken with the law, the protocol and the smallest play found that breaks it; UsageError when no question
-    fits or a kind of move cannot be made.
+    fits or a kind of move cannot be made. Warns (NotExamined) of a law that could not be examined, and why.
     """
     examine(list(LAWS.values()), protocol, questions=questions, moves=moves, examples=examples, seats=seats)
 
 
 __all__ = [
-    "ends", "pure", "deterministic", "replays", "encodes", "order_free", "resumes", "rejects", "tree", "estimates", "players",
-    "dynamics", "utility", "fits", "paid", "blind", "sealed", "within_budget", "bounded_judge", "zero_sum", "symmetric",
+    "ends", "pure", "deterministic", "replays", "portable", "encodes", "order_free", "resumes", "rejects", "tree", "estimates", "players",
+    "dynamics", "utility", "fits", "paid", "blind", "sealed", "within_budget", "bounded_judge", "led_back", "solved",
+    "zero_sum", "symmetric",
     "LAWS", "LawBroken", "check_protocol",
 ]  # fmt: skip
 LAWS = {name: each for name in __all__ if isinstance(each := globals().get(name), Law)}

@@ -1,112 +1,30 @@
-"""The laws of what seats may see, spend and win, and of what a protocol declares about itself, which plays may refute.
+"""The laws of what seats may spend and win, and of what a protocol declares about itself, which plays may refute.
 
 Rule: laws and what they alone need; `laws` lists them.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
-from pydantic_core import to_json
 
+from moot.complexity.guarantee import declared_n, uncopied
 from moot.complexity.play import path_of
 from moot.judges.bounded import Bounded
 from moot.play.run import run
 from moot.protocols.engine.budget import MEASURES
-from moot.protocols.engine.moves import Answer, Ask, Move, Verdict
+from moot.protocols.engine.moves import Answer, Ask, Move, Verdict, move_class
 from moot.protocols.engine.outcomes import Decided, Exhausted
-from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.view import Request, cells_of
+from moot.protocols.engine.question import Sample, cells_of
+from moot.protocols.engine.view import Request
 from moot.testing.checks.check import MOST, Case, Limits, law
-from moot.testing.hand import Hand, accepted, accounts
+from moot.testing.hand import Hand, accounts
 from moot.testing.strategies import takes
 from moot.transcripts.transcript import Transcript
-
-MARK = "\u27e6the source\u27e7"
-
-
-@law("no seat sees what it may not: what is said at the same time, or to others, or the source")
-def blind(case: Case) -> None:
-    """Every request is searched: its view, its question and its brief. The source is marked, and so is every statement."""
-    said: dict[str, str] = {}
-
-    def mark(request: Request, move: Move) -> Move:
-        token = f"\u27e6{request.step}\u27e7"
-        for name, field in type(move).model_fields.items():
-            if field.annotation is str:
-                changed = move.model_copy(update={name: f"{getattr(move, name)} {token}"})
-                if accepted(changed, hand.game.open[request.step].ask.check):
-                    said[request.step] = token
-                    return changed
-        return move
-
-    def look(step: str) -> dict[str, Any]:
-        for other in hand.game.open:
-            hand.look(other)
-        return {}
-
-    case.script = case.fresh(mark)
-    hand = case.hand(question=_marked(case))
-    case.attempt(hand.run, case.order(), 200, look)
-    plays = frozenset(event["step"] for event in hand.transcript.events() if event["event"] == "entered")
-    spoken = any(MARK in str(reply) for replies in case.script.replies.values() for reply in replies)
-    for (step, _), (request, _) in hand.asked.items():
-        _addressed(case, hand, plays, request)
-        text = _text(request)
-        for other, token in said.items():
-            if token in text and apart(step, other, plays):
-                case.broken(
-                    f"the request of step {step} to {request.seat} holds what is said at the same time at {other}"
-                )
-        view = request.view
-        bare = view.question.passage is None and view.question.data is None and (spoken or MARK not in text)
-        if view.source != "all" and not bare:
-            case.broken(f"the request of step {step} shows seat {request.seat} the source of the question, and its view "
-                        f'says source="{view.source}"')  # fmt: skip
-
-
-def _marked(case: Case) -> Question:
-    passage = f"{case.question.passage or ''} {MARK}"
-    question = case.question.model_copy(update={"passage": passage})
-    return question if takes(case.protocol, question) else case.question
-
-
-def _text(request: Request) -> str:
-    """All that a request shows, as text."""
-    view = request.view
-    shown = [view.question.model_dump(mode="json"), [entry.move.model_dump(mode="json") for entry in view]]
-    return json.dumps(shown, ensure_ascii=False) + to_json(dict(request.brief)).decode() + (request.problem or "")
-
-
-def _addressed(case: Case, hand: Hand, plays: frozenset[str], request: Request) -> None:
-    asks = {step: ask for (step, _), (_, ask) in hand.asked.items()}
-    for entry in request.view:
-        where = f"the view of step {request.step} gives seat {request.seat} the move of step {entry.step}"
-        ask = asks.get(entry.step)
-        if ask is None:
-            case.broken(f"{where}, which nobody was asked for")
-        if apart(request.step, entry.step, plays):
-            case.broken(f"{where}, which is made at the same time")
-        if not ask.say and ask.to is None:
-            case.broken(f"{where}, which was asked for with say=False")
-        if ask.to is not None and request.seat not in ask.to:
-            case.broken(f"{where}, which is only for {', '.join(ask.to)}")
-
-
-def apart(one: str, other: str, plays: frozenset[str]) -> bool:
-    """Whether two steps lie in branches that run at the same time. plays: the steps that are sub-plays."""
-    first, second = one.split("."), other.split(".")
-    branch = False
-    for depth, (left, right) in enumerate(zip(first, second, strict=False)):
-        if left != right:
-            return branch
-        branch = not branch and ".".join(first[: depth + 1]) not in plays
-    return False
 
 
 @law("the truth reaches no request")
@@ -182,31 +100,54 @@ def bounded_judge(case: Case) -> None:
     _exhausted(case, outcome, {seat: {"reads": most} for seat in judges})
     if not isinstance(outcome, (Decided, Exhausted)) and type(outcome) is not type(free.game.outcome):
         case.broken(f"under a bound the play ended in {outcome!r}")
-    claims = case.protocol.complexity_class is not None and isinstance(outcome, Decided)
+    claims = case.protocol.decides(case.question) is not None and isinstance(outcome, Decided)
     short = case.protocol.unmet_assumption(case.question, (step.move for step in transcript.steps()))
     if guarantee.holds and not claims:
         case.broken(f"a guarantee is claimed for a play that ended in {outcome!r}: {guarantee!r}")
     if guarantee.holds and short is not None:
         case.broken(f"a guarantee is claimed, and the protocol falls short: {short}")
-    if claims and case.protocol.measure == "reads" and short is None and not guarantee.holds:
+    ahead = isinstance(outcome, Decided) and outcome.verdict.choice is not None and declared_n(transcript)[1] is None
+    stands = any(step.move.get("kind") == "stands" for step in transcript.steps())  # on what, a task must say
+    if (
+        claims
+        and ahead
+        and not stands
+        and uncopied(transcript) is None
+        and case.protocol.measure == "reads"
+        and short is None
+        and not guarantee.holds
+    ):
         case.broken(f"the judge kept its bound of {most}, and no guarantee is given: {guarantee.because}")
 
 
 @law("a verdict that does not fit the choices is refused")
 def fits(case: Case) -> None:
-    """One probability too many is tried wherever a verdict is asked for; and what is decided fits the question played."""
+    """One probability too many and one too few are tried where a verdict is asked for. A verdict on record fits the question
+    that its seat was shown, and what is decided the question played, also where the judge was shown an open one."""
     first = case.play()
-    for (step, attempt), (request, _) in first.asked.items():
+    asked = {step: request for (step, attempt), (request, _) in first.asked.items() if not attempt}
+    for step in first.transcript.steps():
+        shown, stated = len(asked[step.step].view.question.choices), step.move.get("probabilities")
+        if issubclass(move_class(step.move["kind"]) or Move, Verdict) and stated and shown not in (0, len(stated)):
+            case.broken(
+                f"the verdict on record at step {step.step} has {len(stated)} probabilities for {shown} choices"
+            )
+    for at, request in asked.items():
         kinds = [kind for kind in request.kinds if issubclass(kind, Verdict)]
-        if attempt or not kinds or not request.view.question.choices:
+        if not kinds:
             continue
-        hand = case.hand()
-        while step not in hand.game.open:
-            case.attempt(hand.step, next(iter(hand.game.open)))
-        count = len(request.view.question.choices) + 1
-        verdict = kinds[0](probabilities=(1.0, *[0.0] * (count - 1)))
-        if case.attempt(hand.game.answer, step, verdict):
-            case.broken(f"step {step} took {count} probabilities for {count - 1} choices")
+        shown = len(request.view.question.choices)
+        count = shown or len(case.question.choices)
+        for tried in (each for each in (count + 1, count - 1) if each > 1):
+            hand = case.hand()
+            while at not in hand.game.open:
+                case.attempt(hand.step, next(iter(hand.game.open)))
+            verdict = kinds[0](probabilities=(1.0, *[0.0] * (tried - 1)))
+            if case.attempt(hand.game.answer, at, verdict) and shown:
+                case.broken(f"step {at} took {tried} probabilities for {shown} choices")
+            hand.script = case.fresh()
+            if not shown:
+                case.attempt(hand.run, (), MOST)
         return
 
 

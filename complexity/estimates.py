@@ -1,5 +1,7 @@
-"""How a count grows with n: a fitted polynomial degree or exponential rate, with an interval. Evidence, and no proof.
-Rule: numbers in, a fit out; no play and no protocol."""
+"""Estimates from counts, with intervals: a share, a mean, and how a count grows with n. Evidence, and no proof.
+Rule: closed formulas, numbers in and numbers out; what needs resampling is in `experiments/statistics`."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,6 +11,25 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from moot.protocols.engine.errors import UsageError
+
+Z95 = 1.959963984540054
+"""How many standard errors an interval of 95 % reaches to either side."""
+
+
+def wilson(successes: int, trials: int, z: float = Z95) -> tuple[float, float]:
+    """The Wilson score interval of a probability (Wilson 1927), 95 % by default. UsageError without trials."""
+    if trials < 1 or not 0 <= successes <= trials:
+        raise UsageError(f"a Wilson interval needs trials, and 0 to that many successes; not {successes} of {trials}")
+    share, squared = successes / trials, z * z
+    middle = (share + squared / (2 * trials)) / (1 + squared / trials)
+    half = z / (1 + squared / trials) * math.sqrt(share * (1 - share) / trials + squared / (4 * trials * trials))
+    return (0.0 if successes == 0 else middle - half), (1.0 if successes == trials else middle + half)
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """The mean; None of nothing."""
+    return math.fsum(values) / len(values) if values else None
+
 
 _T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
         2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042)  # fmt: skip

@@ -1,0 +1,136 @@
+"""No verdict is wrong whose guarantee holds and whose premises are true of the play, of any protocol that claims a class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from moot.protocols.amplification.amplification import Amplification
+from moot.protocols.engine.base import known_protocols
+from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.metadata import PREMISES
+from moot.protocols.games.doubly_efficient import DoublyEfficientDebate
+from moot.tasks.base import known_tasks, task_named
+from moot.testing import check_guarantee
+from moot.testing.soundness import agents
+from moot.testing.soundness.check import Counts, GuaranteeBroken, TooFew, by_chance, examine, plainer_than
+from moot.testing.soundness.drawing import Drawn, pairs, played, values_of
+from moot.testing.soundness.premises import CHECKS, premises
+
+SOME = {
+    "amplify": ("sum", "geography"), "amplify-strong": ("expression",), "approval": ("sum", "tableau"), "bisection": ("sum",),
+    "circuit-pointer": ("circuit-value",), "circuit-walk": ("circuit-value",), "consultancy": ("sat", "evidence"),
+    "critique": ("persuasion",), "cross-examination": ("colouring",), "debate": ("evidence", "persuasion"),
+    "decomposition-debate": ("sum", "tqbf"), "decomposition-debate-pointers": ("reach",), "direct-qa": ("expression",),
+    "double-consultancy": ("persuasion",), "doubly-efficient": ("oracle-chain", "oracle-walk"),
+    "doubly-efficient-deterministic": ("oracle-tally",), "doubly-efficient-witness": ("oracle-subset",), "geography": ("geography",),
+    "market": ("sum", "tableau", "circuit"), "market-pointers": ("expression",), "market-uncited": ("sum", "sat"),
+    "open-consultancy": ("sat",), "propaganda": ("persuasion",), "qbf-debate": ("tqbf",), "reachability": ("reach",),
+    "recursive-debate": ("tqbf", "sum"),
+}  # fmt: skip
+"""Of each protocol that claims a class, the tasks on which the normal suite draws plays; the long one takes all there are."""
+
+FAULTY = ("citing-pair", "shortest-path-published", "union-find-published", "tableau-published")
+"""Tasks with the faults of what was published: questions that wait for each other, and a rule that is wrong. Few plays count."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "pair" in metafunc.fixturenames:
+        every = list(pairs()) if metafunc.config.getoption("--long") else [("every", "pair")]  # skipped then
+        metafunc.parametrize("pair", every, ids="/".join)
+
+
+@pytest.mark.parametrize("protocol", SOME)
+def test_no_guaranteed_verdict_is_wrong(protocol: str) -> None:
+    for task in SOME[protocol]:
+        found = check_guarantee(protocol, task, examples=14, seed=5)
+        print(found)
+        assert found.drawn and found.counted, found
+
+
+def test_every_protocol_that_claims_a_class_is_drawn() -> None:
+    claiming = {
+        name
+        for name, cls in known_protocols().items()
+        if cls.complexity_class is not None and cls.__module__.startswith("moot.")
+    }
+    tasks = [task_named(name) for name in known_tasks()]
+    assert {name for name in claiming if any(task.cast(name) for task in tasks)} == set(SOME)
+    assert set(CHECKS) == set(PREMISES)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_a_thousand_plays_that_count(pair: tuple[str, str], tmp_path: Any) -> None:
+    faulty = pair[1] in FAULTY
+    found = check_guarantee(*pair, examples=1000, counted=1000, seed=11, least=0.0 if faulty else 0.1, out=tmp_path)
+    print(found)
+    assert faulty or found.counted >= 1000
+    assert found.chances or not found.wrong, found
+
+
+# -- the fuzzer itself ------------------------------------------------------------------------------------------------
+
+
+def run_of(protocol: str, task: str, size: int, **given: Any) -> Any:
+    return played(Drawn(protocol, task, size, given.pop("instance", 1), **given), task_named(task))
+
+
+FALSE: dict[str, tuple[str, str, int, dict[str, Any]]] = {
+    "right-judge": ("consultancy", "sat", 3, {"agents": {"judge": "stubborn"}}),
+    "polynomial-judge": ("qbf-debate", "tqbf", 3, {"agents": {"judge": "alone"}}),
+    "market-right-below": ("market", "sum", 3, {"agents": {"market": "lies alike"}}),
+    "model-right-below": ("approval", "sum", 3, {"agents": {"earlier": "lies alike"}}),
+    "right-below": ("decomposition-debate", "sum", 3, {"agents": {"below": "lies alike"}}),
+    "copies": ("cross-examination", "colouring", 3,
+               {"params": {"queries": 0}, "copied": False, "agents": {"a": "remembers", "b": "remembers"}}),
+    "declared-n": ("qbf-debate", "tqbf", 3, {"declared": 5}),
+    "lipschitz": ("doubly-efficient", "oracle-walk", 3, {"params": {"K": 0.25}}),
+    "promise": ("doubly-efficient", "oracle-chain", 3, {"params": {"w": 0.99, "d": 0.6}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FALSE)
+def test_a_premise_that_is_false_is_found(name: str) -> None:
+    protocol, task, size, changes = FALSE[name]
+    run = run_of(protocol, task, size, **changes)
+    assert CHECKS[name](run) is False and premises(run, (name,)) == (name, False)
+    assert CHECKS[name](run_of(protocol, task, size)) is True
+
+
+@pytest.mark.parametrize(("protocol", "task", "size", "agents"), [
+    ("qbf-debate", "tqbf", 4, {"a": "contrary", "b": "contrary"}), ("bisection", "sum", 4, {"a": "contrary", "b": "contrary"}),
+    ("consultancy", "sat", 3, {"consultant": "gives up"}), ("market", "sum", 2, {"market": "lies", "adversary": "gives up"}),
+    ("approval", "sum", 2, {"model": "lies"}), ("geography", "geography", 4, {"a": "contrary", "b": "contrary"}),
+])  # fmt: skip
+def test_play_that_is_not_optimal_is_found(protocol: str, task: str, size: int, agents: dict[str, str]) -> None:
+    found = {CHECKS["optimal-play"](run_of(protocol, task, size, agents=agents, instance=each)) for each in range(8)}
+    honest = [CHECKS["optimal-play"](run_of(protocol, task, size, instance=each)) for each in range(8)]
+    assert False in found and all(honest)
+
+
+def test_a_promise_that_is_not_kept_is_found() -> None:
+    run, drawn = run_of("doubly-efficient", "oracle-chain", 3), Drawn("doubly-efficient", "oracle-chain", 3, 1)
+    assert isinstance(run.protocol, DoublyEfficientDebate)
+    counts = Counts("doubly-efficient", "oracle-chain", chances={run.protocol.d: (500, 1000)})
+    with pytest.raises(GuaranteeBroken, match="verdicts were right, and 0.6 was promised"):
+        by_chance(counts, False, drawn, run, None)
+
+
+def test_what_was_found_can_be_played_again(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = Drawn("amplify", "sum", 2, 1, {"width": 8}, {"overseer": "breaks"}, "n", 1, 3)
+    assert len(list(plainer_than(drawn))) == 7 and eval(repr(drawn)) == drawn
+    monkeypatch.setattr("moot.testing.soundness.check.passed_by", lambda run, guarantee: "on purpose")
+    with pytest.raises(GuaranteeBroken, match="(?s)on purpose.*transcript: .*again: moot.testing") as found:
+        examine(Drawn("bisection", "sum", 2, 1), task_named("sum"), Counts("bisection", "sum"), None, tmp_path)
+    assert found.value.drawn.size == 2 and len(list(tmp_path.glob("*.jsonl"))) == 1
+
+
+def test_what_cannot_be_checked_is_said() -> None:
+    with pytest.raises(UsageError, match="do not play bisection"):
+        check_guarantee("bisection", "sat")
+    with pytest.raises(TooFew, match="next to nothing was checked"):
+        check_guarantee("consultancy", "sat", examples=40, least=0.99)
+    assert values_of(Amplification.model_fields["depth"].annotation) == (0, 1, 2, 3, 8, None)
+    assert all(cls.__doc__ for cls in agents.HOSTILE.values())

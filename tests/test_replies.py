@@ -243,3 +243,56 @@ def test_a_rule_that_no_form_breaks_is_told_as_it_was() -> None:
     asked, data = ask(Wordy), {"text": "x"}
     assert accepted({"repr": "y"}, asked)[1] == Wordy(repr="y")
     assert recorded(data, asked, "not the first time \ud800") == (data, "not the first time \\ud800")
+
+
+# -- at the edges --------------------------------------------------------------------------------------------------------
+
+
+class Anything(moot.Move):
+    kind: Literal["anything in-a-test"] = "anything in-a-test"
+    what: Any = None
+
+
+class Odd(moot.Speech):
+    """A speech, and something that has no JSON form."""
+
+    kind: Literal["odd in-a-test"] = "odd in-a-test"  # type: ignore[assignment]
+    what: Any = None
+
+
+def test_what_has_no_json_form_is_recorded_as_it_looks_and_as_no_kind() -> None:
+    form, rule = recorded(Odd(text="so", what=object()), ask(moot.Speech), "?")
+    assert set(form) == {"repr"} and "Odd" in form["repr"] and rule.startswith("kind None was given") is False
+    kept, _ = recorded(Odd(text="so", what=1), ask(moot.Speech), "?")
+    assert kept["kind"] == "speech" and kept["what"] == 1, "what is wrong with it as the kind that it was taken for"
+
+
+def test_a_subclass_is_taken_for_the_kind_asked_for_and_a_further_field_is_named() -> None:
+    class Loud(moot.Speech):
+        kind: Literal["loud in-a-test"] = "loud in-a-test"  # type: ignore[assignment]
+
+    assert type(typed(Loud(text="so it is"), (moot.Speech,))) is moot.Speech
+    assert typed(Loud(text="so it is"), (moot.Speech,)) == SPEECH
+    with pytest.raises(Illegal, match="which has no field 'what': give a Speech"):
+        typed(Odd(text="so it is", what=1), (moot.Speech,))
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_what_is_no_finite_number_is_written_as_it_looks(number: float) -> None:
+    assert as_data(number) == {"repr": repr(number)}
+    assert as_data({"x": [number, 1]}) == {"x": [repr(number), 1]}
+
+
+def test_fifty_levels_of_what_is_no_json_are_kept() -> None:
+    nested: Any = object()
+    for _ in range(60):
+        nested = [nested]
+    found, levels = as_data(nested), 0
+    while isinstance(found, list):
+        (found,), levels = found, levels + 1
+    assert levels == 50 and isinstance(found, str) and found.startswith("[[[")
+
+
+def test_a_move_that_cannot_be_written_is_illegal() -> None:
+    with pytest.raises(Illegal, match="not a Anything: it cannot be written as JSON"):
+        written(Anything.model_construct(what=object()))

@@ -38,6 +38,8 @@ def short(values: Iterable[object]) -> bool:
             length += len(value)  # type: ignore[arg-type]
         elif kind is bool or value is None or (kind is int and -(10**8) < value < 10**8):  # type: ignore[operator]
             length += 8
+        elif kind is float:
+            length += 24
         else:
             return False
     return length < CELL

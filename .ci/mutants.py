@@ -33,10 +33,10 @@ from mutations import Mutant, mutants
 _ENGINE = "test_engine_rules test_engine_budgets test_engine "
 _LAWS = "test_law_checks test_laws -k not(ours_keep|golden|hypothesis)"
 TABLE = {
-    "protocols/engine/game.py": _ENGINE + "test_driver test_transcripts",
+    "protocols/engine/game.py": _ENGINE + "test_driver test_transcripts test_accounting_forged",
     "protocols/engine/replies.py": _ENGINE + "test_replies test_moves test_accounting_forged",
-    "protocols/engine/view.py": "test_view test_engine_rules test_transcripts",
-    "protocols/engine/budget.py": "test_engine_budgets test_engine_rules",
+    "protocols/engine/view.py": "test_view test_engine_rules test_accounting_forged test_transcripts",
+    "protocols/engine/budget.py": "test_engine_budgets test_engine_rules test_accounting_forged test_accounting",
     "complexity/ledger.py": "test_accounting test_ledger test_show",
     "complexity/spending.py": "test_accounting test_ledger test_show",
     "complexity/guarantee.py": "test_guarantee test_ledger",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext, suppress
 from math import inf
 from typing import Any
@@ -13,7 +14,7 @@ from players import FAIR, QUESTION, Scripted, scripted
 
 import moot
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.budget import MEASURES, PER_CALL, REPORTED, Account, Meter
+from moot.protocols.engine.budget import MEASURES, PER_CALL, REPORTED, Account, Budget, Meter, short
 from moot.protocols.engine.floor import Floor
 from moot.transcripts.events import EventLog
 
@@ -352,3 +353,69 @@ def test_what_was_read_before_a_failure_is_told_of_a_bounded_seat_and_noted_of_o
     else:
         assert failed == {**told, "meta": {"reads": reads or 0}}
     assert ended == {"event": "ended", "outcome": told["outcome"], "meta": None}
+
+
+# -- what little there is in a move, and what a seat holds of its meter ------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "fits"),
+    [
+        ((), True), (("x" * 63,), True), (("x" * 64,), False), (("x" * 60, None), False), (("x" * 55, True), True),
+        (("x" * 56, 7), False), (("x" * 55, -7), True), ((10**8 - 1, 1 - 10**8), True), ((10**8,), False),
+        ((-(10**8),), False), ((0.5, 1.5), True), ((0.5, 1.5, 2.5), False), (((1, 2),), False), (([],), False),
+        ((*[None] * 7,), True), ((*[None] * 8,), False),
+    ],
+)  # fmt: skip
+def test_what_little_fits_a_cell(values: tuple[Any, ...], fits: bool) -> None:
+    assert short(values) is fits
+
+
+@pytest.mark.parametrize("amount", [-1, -0.1, math.inf, math.nan, -math.inf])
+def test_what_is_no_amount_is_not_charged(amount: float) -> None:
+    account = Account({"tokens": 10**9})
+    for charge in (account.check, account.charge):
+        with pytest.raises(moot.UsageError, match="cannot be charged: give a number of at least 0"):
+            charge("tokens", amount)
+    assert account.used == {}
+
+
+def test_the_first_limit_that_was_refused_is_kept() -> None:
+    meter = Meter(Account({"reads": 3, "tokens": 5}))
+    budget = Budget(meter)
+    assert budget.refused is None and budget.bounded and not Budget().bounded
+    for _ in range(2):
+        with pytest.raises(moot.BudgetExceeded):
+            meter.read(4)
+    with pytest.raises(moot.BudgetExceeded):
+        budget.charge("tokens", 6)
+    assert budget.refused is not None and budget.refused.measure == "reads" and meter.reads == 0
+    unbounded = Meter()
+    unbounded.read(7)
+    assert unbounded.reads == 7 and unbounded.refused is None
+
+
+def test_a_budget_shows_what_was_spent_and_what_is_held() -> None:
+    budget = Budget(Meter(Account({"tokens": 50})))
+    budget.charge("tokens", 3)
+    budget.hold("tokens", 40)
+    assert (dict(budget.spent), dict(budget.held), budget.left("tokens")) == ({"tokens": 3}, {"tokens": 40}, 7)
+    for held in (-1, 1.5, True, "4"):
+        with pytest.raises(moot.UsageError, match="whole number"):
+            budget.settle("tokens", held, 1)  # type: ignore[arg-type]
+    with pytest.raises(moot.UsageError, match="41 tokens are to be settled, and 40 are held"):
+        budget.settle("tokens", 41, 1)
+    budget.settle("tokens", 40, 2)
+    assert (dict(budget.spent), dict(budget.held)) == ({"tokens": 5}, {"tokens": 0})
+
+
+def test_a_budgets_clock_stands_while_all_its_calls_wait() -> None:
+    meter, stood = Meter(), list[bool]()
+    meter.clock = stood.append
+    budget = Budget(meter)
+    with budget.calling(), budget.calling():
+        with budget.waiting():
+            assert stood == []
+            with budget.waiting():
+                assert stood == [True]
+        assert stood == [True, False]

@@ -193,3 +193,20 @@ def test_what_is_kept_as_json_until_it_is_read_is_the_same(said: list[tuple[str,
 
 def nowhere(line: bytes) -> None:
     pass
+
+
+def test_a_list_that_was_looked_at_is_the_readers_own() -> None:
+    question = moot.Question("Which?", ("x", "y"), data={"cells": [1, 2]}, unit="cells")
+    game = moot.Game(moot.DirectQA(), question).start()
+    view = Shown(moot.View(game.question, NOTHING, "metered"), Meter())
+    cells = view.look("cells")
+    list.append(cells, 9)
+    assert view.look("cells") == [1, 2] == game.question.data["cells"]  # type: ignore[index,call-overload]
+
+
+def test_a_question_that_a_reader_puts_to_itself_costs_nothing() -> None:
+    game = moot.Game(moot.DirectQA(), moot.Question("Which?", ("x", "y"))).start()
+    (step,) = game.open
+    other = moot.Question("w" * 300, ("x", "y"))
+    assert game.request(step).view.then(asking=other).question == other
+    assert game.meter(step).reads == 0, "it is the reader's own text, however long"

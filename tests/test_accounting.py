@@ -285,3 +285,28 @@ def test_a_ledger_as_html_says_nothing_that_its_names_could_smuggle_in() -> None
     html = ledger(seats={"<b>": Spending(calls=3, cost=None)})._repr_html_()
     assert "<b>" not in html and "<th>&lt;b&gt;</th><td>3</td>" in html and "<td>unknown</td>" in html
     assert html.count("<th>") == 16 and html.count("<div>") == 3 and "budget: none was set" in html
+
+
+def test_a_failure_of_a_step_that_nobody_awaited_leaves_nothing_unknown() -> None:
+    """The next event of the step says what it took; an unknown is never 0, and what did not happen is not unknown."""
+    failed = {"event": "failed", "step": "0", "seat": "a", "reads": 1, "meta": {}, "outcome": {"kind": "errored"}}
+    asked = {"event": "asked", "step": "0", "seat": "a", "meta": {}}
+    attempted = {"event": "attempted", "step": "0", "seat": "a", "ok": True, "prompt_tokens": 3, "meta": {}}
+    start = {"event": "started", **START, "meta": {}}
+    for before, known in (([], 0), ([asked], None), ([asked, attempted], 3)):
+        assert ledger_of([start, *before, failed]).seats["a"].prompt_tokens == known
+
+
+def test_a_kind_that_is_not_known_here_asks_nothing_and_one_that_answers_is_a_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr("moot.complexity.ledger.import_moves_of", looked.append)
+    header_ = header(moot.Amplification(), QUESTIONS[0], 0, {})
+    start = {"event": "started", **header_, "meta": {}}
+    move = {"event": "moved", "step": "0", "seat": "overseer", "meta": {}, "size": 1}
+    unknown = ledger_of([start, {**move, "move": {"kind": "of a plug-in that is not here"}}])
+    assert unknown.questions is None and unknown.seats["overseer"].calls == 1
+    reply = {"kind": "reply", "of": QUESTIONS[0].text, "answer": "x"}
+    answered = ledger_of([start, {**move, "move": reply}]).questions
+    assert looked == ["amplify", "amplify"] and (answered is None or answered.unique == 1)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from players import FAIR, QUESTION, everywhere, scripted, speak
+from pydantic_core import from_json
 
 import moot
 from moot.complexity.guarantee import guarantee_of
 from moot.play.driver import header
 from moot.protocols.engine.base import Protocol, known_protocols
 from moot.protocols.engine.budget import MEASURES, Account, Meter
+from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.floor import Floor
 from moot.protocols.market.payoffs import losses, most_lost
 from moot.protocols.scoring import ScoringRule, most_paid, zero_sum
@@ -330,3 +332,65 @@ def test_a_number_out_of_range_is_refused_when_the_protocol_is_made(kind: type[P
     for number in (-(10**10), math.nan, "many"):
         with pytest.raises(moot.UsageError, match=rf"{kind.__name__}: {name}\b"):
             kind(**{name: number})
+
+
+# -- at the edges ----------------------------------------------------------------------------------------------------------
+
+
+class Keeps(Protocol):
+    """Keeps what was given, once it stands."""
+
+    kept: ClassVar[list[Any]] = []
+
+    def roles(self, question: moot.Question) -> dict[str, str]:
+        return {"a": "debater", "judge": "judge"}
+
+    async def play(self, floor: Floor, question: moot.Question) -> moot.Decided:
+        await floor.ask("a", moot.Speech, check=shortened_to_two, keep=self.kept.append)
+        return moot.Decided(await floor.ask("judge", moot.Verdict), step=floor.step)
+
+
+def shortened_to_two(move: Any) -> Any:
+    if "!" in move.text:
+        raise Illegal("no shouting", stands=lambda: moot.Speech(text=move.text.strip("!")))
+    return move if len(move.text) < 3 else moot.Speech(text=move.text[:2])
+
+
+def test_what_stands_is_kept_once_as_it_was_given() -> None:
+    Keeps.kept.clear()
+    game = moot.Game(Keeps(), QUESTION).start()
+    assert not game.answer("0", {"text": 3}) and Keeps.kept == []
+    assert game.answer("0", moot.Speech(text="long")) and Keeps.kept == [moot.Speech(text="long")]
+
+
+def test_history_is_recorded_as_it_was_given_and_as_it_stands() -> None:
+    lines: list[bytes] = []
+    log = EventLog(lines.append)
+    game = moot.Game(Keeps(), QUESTION, recorder=log)
+    log.event("started", header(Keeps(), QUESTION))
+    game.start().answer("0", {"kind": "speech", "text": "a!"}, history=True)
+    said = next(from_json(line) for line in lines if b'"event":"moved"' in line)
+    assert (said["move"]["text"], said["raw"]["text"], said["remark"]) == ("a", "a!", "no shouting")
+    assert said["size"] == 1
+    game.answer("1", FAIR)
+    decided = [from_json(line) for line in lines if b'"event":"moved"' in line][-1]
+    assert "under" not in decided or decided["under"] is None
+    assert decided.get("size", 0) == 0, "a verdict is no statement of the tree"
+
+
+def test_a_step_that_nobody_was_asked_at_yet_has_spent_nothing() -> None:
+    game = moot.Game(Keeps(), QUESTION).start()
+    assert (game.meter("0").reads, game.meter("0").spent) == (0, {})
+
+
+class Breaks(Keeps):
+    async def play(self, floor: Floor, question: moot.Question) -> moot.Decided:
+        await floor.ask("a", moot.Speech)
+        raise moot.UsageError("there is no such table")
+
+
+def test_a_play_that_breaks_is_closed() -> None:
+    game = moot.Game(Breaks(), QUESTION).start()
+    with pytest.raises(moot.UsageError, match="no such table"):
+        game.answer("0", moot.Speech(text="so"))
+    assert game.open == {} and game.current is None

@@ -11,6 +11,7 @@ from broken_sight import Claims, ClaimsByQueries, FallsShort
 from hypothesis import given
 from hypothesis import strategies as st
 from players import FAIR
+from pydantic_core import to_json
 
 import moot
 from moot.complexity.citations import circle_of, citations, groundless
@@ -478,3 +479,106 @@ def test_a_program_that_counts_its_steps_is_held_to_them_and_is_taken_at_its_wor
         TWO.size,
     )
     assert "polynomial-judge" in asked().guarantee.assumes
+
+
+# -- at the edges ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", [None, [1, 22], {"cells": "x" * 40}])
+def test_a_question_is_as_long_as_all_that_is_written_in_it(data: Any) -> None:
+    def at(size: int) -> Any:
+        question = moot.Question(TWO.text, TWO.choices, passage=TWO.passage, about="so", data=data, size=size)
+        return SimpleNamespace(question=question, started={"meta": {}})
+
+    written = len(TWO.text) + sum(map(len, TWO.choices)) + len(TWO.passage or "") + 2
+    written += 0 if data is None else len(to_json(data))
+    assert declared_n(at(written))[1] is None and declared_n(at(written + 1))[1] is not None
+
+
+def test_what_holds_not_lists_what_it_would_have_assumed_and_says_nothing_of_other_n() -> None:
+    over = guarantee_of(played(Claims(), DECIDED, BOUND, reads=10, queries=0))
+    assert "declared-n" in over.assumes and over.because == "the judge spent 10 reads of 9"
+    constant = played(Claims(), DECIDED, BOUND, reads=10, queries=0)
+    constant.started["meta"] = {"seats": {"judge": {"bound": {"reads": "9"}}}}
+    assert (
+        guarantee_of(constant).because == "the judge spent 10 reads of 9" and guarantee_of(constant).polynomial == "9"
+    )
+
+
+def test_a_bound_on_computing_that_nobody_reports_leaves_the_premise() -> None:
+    silent = moot.Bounded(lambda request: SURE, reads="n", computes="n")
+    found = moot.run(moot.DirectQA(), TWO, {"judge": silent}).guarantee
+    assert found.holds and "polynomial-judge" in found.assumes and "reported-computing" not in found.assumes
+
+
+def test_a_price_that_stands_must_rest_on_something_among_whatever_else_was_said() -> None:
+    play = played(Claims(), DECIDED, BOUND, reads=5)
+    play.steps = told([("a", moot.Speech(text="so"), None), ("judge", moot.Stands(), None)]).steps
+    found = guarantee_of(play)
+    assert not found.holds and "no task with a rule is known" in found.because
+
+
+@pytest.mark.parametrize(
+    ("seats", "holds"),
+    [(None, False), ({}, False), ({"overseer": "copies"}, False), ({"overseer": {"agent": "program"}}, False), ({"overseer": {"agent": "copies"}}, True)],
+)  # fmt: skip
+def test_copies_are_asked_for_by_what_is_recorded_of_the_seat(seats: Any, holds: bool) -> None:
+    ledger = Ledger(
+        n=6, unit="cells", seats={"overseer": Spending(reads_per_call=1)}, bounds={"overseer": {"reads_per_call": 2}},
+        tree=Size(),
+    )  # fmt: skip
+    meta = {} if seats is None else {"seats": seats}
+    play: Any = SimpleNamespace(
+        protocol=moot.Amplification(), question=QUESTION, started={"roles": {"overseer": "overseer"}, "meta": meta}, ledger=ledger,
+        outcome=DECIDED, steps=lambda: iter([]),
+    )  # fmt: skip
+    found = guarantee_of(play)
+    assert found.holds is holds and (holds or "copies without memory" in found.because)
+
+
+STANDS = ("judge", moot.Stands(), None)
+
+
+def standing(size: int, most: int, task: Any = None) -> Any:
+    """A play about a sum of so many cells in which the price stood; a statement may cite so many answers."""
+    sample = Sum().sample(size, 1)
+    return told(
+        [STANDS],
+        {"task": "sum"} if task is None else {},
+        question=sample.question,
+        protocol=moot.MarketMaking(citations=most),
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "most", "fine"), [(8, 2, True), (8, 1, False), (8, 0, False), (1, 0, True), (8, 16, True)]
+)
+def test_a_price_stands_only_where_a_statement_could_have_moved_the_judge(size: int, most: int, fine: bool) -> None:
+    because = groundless(standing(size, most))
+    assert (because is None) is fine
+    if because is not None:
+        assert (
+            because
+            == f"the price stands, and the rule of task sum asks 2 questions or more for this one, of which a statement may cite {most}"
+        )
+    assert (groundless(standing(size, most, Sum()), Sum()) is None) is fine, "by the caller's rule as well"
+
+
+def test_without_a_rule_nobody_knows_what_stands_or_was_cited() -> None:
+    bare = standing(8, 2, "none")
+    assert (
+        groundless(bare)
+        == "nobody knows whether the price that stands rests on itself: no task with a rule is known for it"
+    )
+    cited = paired(CitingPair(), [("What is it?", True)], None)
+    assert (
+        groundless(cited)
+        == "nobody knows whether the cited answers rest on themselves: no task with a rule is known for them"
+    )
+
+
+def test_what_was_cited_and_believed_needs_no_room_for_more_citations() -> None:
+    play = standing(8, 1)
+    cites = (Citation(question="sum[0:4]", answer="1", verified=True),)
+    play.steps = told([("adversary", Statement(text="so", cites=cites), None)]).steps
+    assert groundless(play) is None

@@ -167,3 +167,9 @@ def test_the_judge_of_a_tree_may_be_kept_from_the_source() -> None:
     question = moot.Question("Is it so?", ("yes", "no"), data=[1], size=1)
     seats = {"a": moot.testing.puppet, "b": moot.testing.puppet, "judge": looking}
     assert isinstance(moot.run(moot.TreeDebate(judge_source="none"), question, seats).outcome, moot.Decided)
+
+
+def test_a_window_of_one_cell_shows_no_rule() -> None:
+    question = moot.Question("colourable()", ("yes", "no"), data={"cells": []})
+    assert "one cell" in (moot.CrossExamination(window=1).unmet_assumption(question, []) or "")
+    assert moot.CrossExamination(window=2).unmet_assumption(question, []) is None

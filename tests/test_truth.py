@@ -340,3 +340,11 @@ def test_a_transcript_with_truth_and_id_in_clear_is_read_and_goes_on(tmp_path: P
     assert moot.fork(old, "1", SEATS).digest == old.digest
     path.write_bytes(b"".join(lines[:3]))
     assert moot.resume(path, SEATS).sample.unseal() == 1 and moot.load(path).digest == old.digest
+
+
+def test_a_new_file_is_whole_or_says_why_not(tmp_path: Path) -> None:
+    assert store.write_new(tmp_path / "new.json", b"{}") and not store.write_new(tmp_path / "new.json", b"[]")
+    assert (tmp_path / "new.json").read_bytes() == b"{}"
+    assert not (tmp_path / "new.json").stat().st_mode & 0o111, "nothing that anybody could run"
+    with pytest.raises(moot.TranscriptError, match="cannot write"):
+        store.write_new(tmp_path / "nowhere" / "new.json", b"{}")

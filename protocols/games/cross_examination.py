@@ -7,8 +7,9 @@ nothing but a cell's address cannot fit an answer to the challenge, and are as g
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -58,7 +59,8 @@ class CrossExamination(ClaimGame):
     goes by the step's name or seed, is no copy, and nothing here can tell.
 
     queries: how many addresses the opponent may examine, charged to its "queries"; those challenged are charged to the
-    judge's. window: how many addresses a challenge may name.
+    judge's. window: how many addresses a challenge may name: at least as many as the
+    local rule relates, which only the task knows; of one nothing is claimed.
     """
 
     name: ClassVar[str] = "cross-examination"
@@ -71,6 +73,11 @@ class CrossExamination(ClaimGame):
 
     def copied(self, question: Question) -> tuple[str, ...]:
         return self.sides(question)[:1] if self.copies else ()
+
+    def unmet_assumption(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
+        if self.window > 1:
+            return None
+        return "a challenge may name one cell, and shows no rule that two cells break together"
 
     def fit(self, question: Question) -> str | None:
         return None

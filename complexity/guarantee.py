@@ -29,8 +29,8 @@ class Guarantee(BaseModel):
 
     holds: a decided play with one answer ahead, a known spending, used <= budget, an n that is the instance's own, and
     neither parameters nor play short of what the class rests on (`Protocol.unmet_assumption`), and `moot.Copies` in the seats
-    whose calls are assumed to be those of copies. It says that the judge could
-    check what it judged. That the verdict is then right is the theorem's, and takes all that is assumed.
+    whose calls are assumed to be those of copies. It says that the judge could check what it judged. That the verdict is then
+    right is the theorem's, and takes all that is assumed.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -461,3 +461,21 @@ def test_a_policy_states_its_distribution_as_a_copy_too() -> None:
     assert Copies(policy).distribution(asked("7")) == policy.distribution(asked("copy"))
     with pytest.raises(AttributeError, match="no distribution"):
         Copies(tells).distribution  # noqa: B018
+
+
+def test_an_agent_that_calls_itself_copies_is_none() -> None:
+    class Says(InItself):
+        def describe(self) -> dict[str, Any]:
+            return {"agent": "copies"}
+
+    class Keeps(Copies):
+        """Of the class, and with a memory of its own."""
+
+    for seated in (Says(), Keeps(InItself())):
+        play = amplified(moot.Bounded(seated, reads_per_call=3))
+        assert play.started["meta"]["seats"]["overseer"]["agent"] == "program", seated
+        assert "which only moot.Copies makes" in play.started["meta"]["seats"]["overseer"]["problem"]
+        assert not play.guarantee.holds
+    assert "copies without memory" in amplified(moot.Bounded(Says(), reads_per_call=3)).guarantee.because
+    honest = amplified(moot.Bounded(Copies(SUM.programs()["overseer"]()), reads_per_call=3))
+    assert honest.started["meta"]["seats"]["overseer"]["agent"] == "copies" and honest.guarantee.holds

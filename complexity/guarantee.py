@@ -111,12 +111,8 @@ def guarantee_of(transcript: Play, task: Ruled | None = None) -> Guarantee:
         assumes = tuple("reported-computing" if name == "polynomial-judge" else name for name in assumes)
     if reached is not None and not vouched:
         assumes = (*assumes, "declared-n")
-    polynomial = _polynomial(transcript, seat, about.measure)
-    if (
-        holds
-        and polynomial is not None
-        and not any(powers for _, *powers in Polynomial.parse(polynomial).terms if any(powers))
-    ):
+    polynomial = _polynomial(transcript, seat, about.measure, budget)
+    if holds and polynomial is not None and not any(any(powers) for _, *powers in Polynomial.parse(polynomial).terms):
         because += ", which is the same at every n"
     return Guarantee(
         protocol=about.name, complexity_class=reached, measure=f"{seat} {about.measure}", n=ledger.n, used=used,
@@ -162,12 +158,13 @@ def written_size(question: Question) -> int:
     return sum(map(len, texts)) + data
 
 
-def _polynomial(transcript: Play, seat: str | None, measure: str) -> str | None:
-    """The bound of a seat as its agent declared it, where that is on the record and a polynomial."""
+def _polynomial(transcript: Play, seat: str | None, measure: str, budget: int | float | None) -> str | None:
+    """The bound of a seat as its agent declared it, where that is on the record, a polynomial, and what was enforced."""
     described: Any = (transcript.started["meta"].get("seats") or {}).get(seat)
     bound = described.get("bound") if isinstance(described, dict) else None
     text = bound.get(measure) if isinstance(bound, dict) else None
     try:
-        return str(Polynomial.parse(text)) if isinstance(text, str) else None
+        made = Polynomial.parse(text) if isinstance(text, str) else None
+        return str(made) if made is not None and made(transcript.question.size) == budget else None
     except UsageError:
         return None

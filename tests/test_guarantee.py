@@ -582,3 +582,19 @@ def test_what_was_cited_and_believed_needs_no_room_for_more_citations() -> None:
     cites = (Citation(question="sum[0:4]", answer="1", verified=True),)
     play.steps = told([("adversary", Statement(text="so", cites=cites), None)]).steps
     assert groundless(play) is None
+
+
+def test_a_polynomial_is_told_only_where_it_is_what_was_enforced() -> None:
+    class Boasts:
+        bound: ClassVar[Any] = {"reads": 10**9}
+
+        def act(self, request: moot.Request) -> moot.Verdict:
+            return SURE
+
+        def describe(self) -> dict[str, Any]:
+            return {"agent": "program", "bound": {"reads": "2*n"}}
+
+    found = moot.run(moot.DirectQA(), TWO, {"judge": Boasts()}).guarantee
+    assert (found.budget, found.polynomial) == (10**9, None)
+    kept = moot.run(moot.DirectQA(), TWO, {"judge": moot.Bounded(lambda request: SURE, reads="2*n")}).guarantee
+    assert (kept.budget, kept.polynomial) == (2 * TWO.size, "2*n")

@@ -110,10 +110,6 @@ class Wrapper:
         await close_all(self.held)
 
 
-_COPY = ("moot.agents.wrappers.copies", "moot.judges.bounded")
-"""Where what may call itself copies is made, and what holds one and describes what it holds."""
-
-
 def describe(agent: object) -> dict[str, Any]:
     """What is recorded of an agent, as JSON values: its own `describe()`, or its name, with the `problem` where its own
     description failed."""
@@ -121,7 +117,7 @@ def describe(agent: object) -> dict[str, Any]:
     for own in _each("describe", [agent]):
         try:
             found = {str(key): value for key, value in as_data(dict(own())).items()}
-            if found.get("agent") != "copies" or type(agent).__module__ in _COPY:
+            if found.get("agent") != "copies" or type(agent).__module__.partition(".")[0] == "moot":
                 return found
             problem = {
                 "problem": "it describes itself as copies, which only moot.Copies makes: a guarantee rests on that"

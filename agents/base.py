@@ -15,7 +15,7 @@ from moot.agents.failing import cancellations, cancelled, contained, passes, tak
 from moot.protocols.engine.errors import UsageError, said
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.replies import as_data
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 
 Reply = Move | dict[str, Any]
 

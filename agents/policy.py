@@ -11,8 +11,8 @@ from typing import Any
 
 from moot.agents.base import Reply
 from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.request import Request
 from moot.protocols.engine.steps import drawn
-from moot.protocols.engine.view import Request
 
 Shares = tuple[tuple[Reply, float], ...]
 

@@ -16,7 +16,7 @@ from moot.agents.policy import Shares, distribution_of
 from moot.agents.spec import seatable
 from moot.complexity.polynomial import Polynomial
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 
 
 class Bound:

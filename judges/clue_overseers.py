@@ -18,7 +18,7 @@ from moot.agents.kinds import JudgeKind
 from moot.protocols.debate.clue_oversight import Clue, ClueCritique, WordComparison
 from moot.protocols.engine.errors import UsageError, nearest
 from moot.protocols.engine.moves import Move, Verdict
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 
 Count = Annotated[int, Field(ge=0)]
 

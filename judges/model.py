@@ -20,7 +20,7 @@ from moot.agents.prompts.render import render
 from moot.agents.prompts.values import UnreadableAnswer
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Move, Verdict
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.text import escape
 
 Method = Literal["stated", "logprobs"]

@@ -18,7 +18,7 @@ from moot.agents.kinds import Held, JudgeKind
 from moot.agents.spec import seatable
 from moot.protocols.engine.errors import AgentError, UsageError, first_problem
 from moot.protocols.engine.moves import Move, Verdict
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.market.moves import Stands
 
 Rule = Literal["mean", "median", "vote"]

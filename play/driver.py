@@ -166,9 +166,10 @@ class Driver:
         while step in game.open:
             if self.recording is not None and self._again(step):
                 continue
-            seat = game.open[step].ask.seat
+            waiting = game.open[step]
+            seat = waiting.ask.seat
             request = game.request(step, noting(step, seat, game.roles, self.log.event, now))
-            meter, act = game.meter(step), self.acts.get(seat)
+            meter, act, account = waiting.meter or game.meter(step), self.acts.get(seat), waiting.branch.account(seat)
             if act is None:
                 path = getattr(self.log.write, "path", None)
                 kept = f", and {path} holds the {self.log.count} events until then" if path is not None else ""
@@ -176,7 +177,6 @@ class Driver:
                     f"step {step}: nobody sits at {seat!r} ({request.role}) to answer what is not in the "
                     f"recording{kept}; seat somebody at {seat!r}"
                 )
-            account = game.account(step)
             begun = time.perf_counter()
             try:
                 if account is not None:

@@ -1,5 +1,5 @@
 """Quotes in speeches, checked against the passage.
-Rule: it compares and cuts texts; where a speech holds its quotes is found in `engine/quoting.py`.
+Rule: it compares and cuts texts; where a speech holds its quotes is found in `engine/values/quoting.py`.
 
 A quote stands in a speech as <quote>…</quote>. It is verified when its words stand in the passage, in order and without
 a gap, after normalising white space, case and punctuation (the strict match of Khan et al. 2024, arXiv 2402.06782), or
@@ -19,7 +19,7 @@ from typing import Any
 
 from moot.protocols.engine.errors import Illegal, standing
 from moot.protocols.engine.moves import Quote, Speech
-from moot.protocols.engine.quoting import requoted, segments
+from moot.protocols.engine.values.quoting import requoted, segments
 from moot.protocols.limits import Limit
 from moot.protocols.text import unescape
 

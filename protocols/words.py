@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from unicodedata import category
 
 from moot.protocols.engine.question import invisible
-from moot.protocols.engine.quoting import TAG
+from moot.protocols.engine.values.quoting import TAG
 
 LONGEST = 32
 """Characters of a word: what goes on for longer counts as several."""

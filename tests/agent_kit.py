@@ -17,7 +17,8 @@ from moot.protocols.engine.base import known_protocols
 from moot.protocols.engine.budget import Account, Budget, Meter
 from moot.protocols.engine.moves import Move, Speech
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Brief, Entry, Log, Request, Shown, View
+from moot.protocols.engine.request import Brief, Request
+from moot.protocols.engine.view import Entry, Log, Shown, View
 
 QUESTION = Question("Who sank the fleet?", choices=("a storm", "the admiral"), passage="A storm rose. Nine ships sank.")
 Answerer = Callable[[dict[str, Any], int], Any]
@@ -38,6 +39,9 @@ class Checked(Account):
     def __init__(self, ask: Callable[[str, int], None]) -> None:
         super().__init__({})
         self.ask = ask
+
+    def over(self, reads: int) -> bool:
+        return True
 
     def check(self, measure: str, amount: int | float) -> None:
         self.ask(measure, int(amount))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 
 from moot.protocols.engine.moves import Speech, Verdict
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 
 
 def speaker(request: Request) -> Speech:

@@ -11,7 +11,7 @@ from typing import Any
 from moot.protocols.debate.consultancy import Consultancy
 from moot.protocols.debate.debate import Debate
 from moot.protocols.debate.parts import AnyPart, Feedback, Speeches
-from moot.protocols.engine.quoting import segments
+from moot.protocols.engine.values.quoting import segments
 from moot.protocols.scoring import ScoringRule
 from moot.transcripts.formats.nyu_passage import Passage
 from moot.transcripts.formats.nyu_rounds import seats_of, speakers

@@ -22,10 +22,10 @@ from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.budget import Account, Budget, Meter, dealt
 from moot.protocols.engine.errors import ProtocolError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.frozen import FrozenDict, FrozenList, frozen
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.replies import typed
+from moot.protocols.engine.values.frozen import FrozenDict, FrozenList, frozen
 from moot.protocols.engine.view import NOTHING, Shown, View
 from moot.protocols.trees.bisection import Split
 from moot.tasks.arithmetic.sums import Sum

@@ -26,7 +26,8 @@ from moot.protocols.amplification.amplification import Reply, Subquestions
 from moot.protocols.engine.budget import Account, Budget, Meter
 from moot.protocols.engine.errors import BudgetExceeded, UsageError
 from moot.protocols.engine.moves import Speech
-from moot.protocols.engine.view import NOTHING, Request, Shown, View
+from moot.protocols.engine.request import Request
+from moot.protocols.engine.view import NOTHING, Shown, View
 from moot.tasks.base import task_named
 
 SUM = task_named("sum")

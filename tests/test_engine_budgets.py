@@ -325,7 +325,7 @@ def test_a_request_hands_notes_on_and_says_who_is_asked_and_why() -> None:
     assert (request.seat, request.role, request.step, request.attempt) == ("b", "debater", "0", 1)
     assert "text" in str(request.problem) and request.seed == game_of(asks, seed=5).request("0").seed
     assert request.seed != game_of(asks, seed=6).request("0").seed
-    with pytest.raises(AttributeError, match="a request has no 'sead'"):
+    with pytest.raises(AttributeError, match="'Request' object has no attribute 'sead'"):
         request.sead  # type: ignore[attr-defined]  # noqa: B018
 
 

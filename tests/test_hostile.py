@@ -31,7 +31,7 @@ from moot.cli.app import app
 from moot.protocols.engine.errors import AgentError
 from moot.protocols.engine.moves import Move, Part
 from moot.protocols.engine.registry import everything
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.text import escape
 from moot.testing.forgeries import Hostile, hostile_strings, markers_in
 from moot.testing.shapes import move_of

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from import_kit import FIXTURES, by_name, imported, kept, of_bytes, of_value, spoilt
 
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.testing.golden import puppet
 from moot.transcripts.formats.importing import known_formats
 from moot.transcripts.formats.records import csv_rows, json_records, json_value

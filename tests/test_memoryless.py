@@ -15,7 +15,7 @@ from moot.protocols.amplification.amplification import Reply
 from moot.protocols.engine.base import known_protocols
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Speech
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.tasks.base import known_tasks, task_named
 from moot.testing import check_memoryless, memoryless
 from moot.testing.checks.check import LawBroken

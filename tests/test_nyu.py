@@ -22,7 +22,7 @@ from moot.protocols.debate.debate import Debate
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.transcripts.formats.importing import problems, save
 from moot.transcripts.formats.nyu import (
     NyuDebates,

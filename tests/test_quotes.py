@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.moves import Quote, Speech
-from moot.protocols.engine.quoting import Segment, segments
+from moot.protocols.engine.values.quoting import Segment, segments
 from moot.protocols.quotes import GAP, MOST_PIECES, normalise, on_record, verify
 
 # Ordinary text and every trap: case mappings that change length, marks, symbols, invisible and typographic characters.

@@ -19,7 +19,7 @@ from moot.protocols.amplification.moves import Reply
 from moot.protocols.engine.errors import BudgetExceeded, UsageError
 from moot.protocols.engine.moves import Answer, Ask, Move, Quote, Speech, Stop, Verdict
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.quoting import segments
+from moot.protocols.engine.values.quoting import segments
 from moot.protocols.market.moves import Citation, Examine, Statement
 from moot.protocols.text import escape
 from moot.protocols.trees.moves import Assertion, Response

@@ -11,7 +11,7 @@ from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import UNKNOWN, Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.tasks.curriculum import CurriculumTask, look_up
 from moot.training.learners import Learner
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from moot.protocols.amplification.amplification import Reply, Subquestions
 from moot.protocols.engine.moves import UNKNOWN, Move
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.tasks.programs.programs import rounds
 
 _TOKEN = re.compile(r"(-?\d+|(?<=.)[A-Za-z](?!\d))|^[A-Za-z]+|.", re.DOTALL)

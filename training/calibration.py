@@ -17,7 +17,8 @@ from typing import Any
 from moot.protocols.amplification.amplification import Reply
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
-from moot.protocols.engine.view import Request, View
+from moot.protocols.engine.request import Request
+from moot.protocols.engine.view import View
 from moot.protocols.market.market_making import MarketMaking
 from moot.protocols.market.moves import Price, Statement
 from moot.protocols.market.payoffs import Belief, expected, gap

@@ -22,7 +22,7 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN, Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.market.market_making import MarketMaking
 from moot.tasks.arithmetic.sums import Sum
 from moot.tasks.base import Task

@@ -13,7 +13,7 @@ from typing import Any
 from moot.protocols.amplification.amplification import Reply
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import UNKNOWN, Answer, Move, Verdict
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.tasks.curriculum import CurriculumTask, look_up
 from moot.tasks.extras import needed
 from moot.tasks.programs.market_programs import sure

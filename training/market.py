@@ -21,7 +21,7 @@ from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import UNKNOWN, Move
 from moot.protocols.engine.outcomes import Decided, Outcome
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.market.market_making import MarketMaking
 from moot.protocols.market.moves import Citation, Price, Statement
 from moot.protocols.market.payoffs import Belief, Losses

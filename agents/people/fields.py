@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from moot.agents.prompts.forms import Form
 from moot.agents.prompts.values import shares
 from moot.protocols.engine.moves import Asked, Move
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 
 Reader = Callable[[str], str]  # shows a prompt and returns a line; raises EOFError at the end
 Writer = Callable[[str], None]

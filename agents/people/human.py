@@ -21,7 +21,8 @@ from moot.agents.people.fields import Fields, Nothing, Reader, Writer, wrong
 from moot.agents.prompts.render import about, kind_name, limits_told, stance
 from moot.protocols.engine.errors import AgentError, Illegal
 from moot.protocols.engine.moves import Asked, Move, Part
-from moot.protocols.engine.view import Entry, Request
+from moot.protocols.engine.request import Request
+from moot.protocols.engine.view import Entry
 from moot.protocols.text import visible
 
 HANDED_OVER = "=== Another person's turn: what is above is not for them. It goes to"

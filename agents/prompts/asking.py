@@ -19,7 +19,7 @@ from moot.agents.prompts.render import Prompt, render
 from moot.agents.prompts.thinking import parted
 from moot.agents.prompts.values import UnreadableAnswer, encodable
 from moot.protocols.engine.moves import Move
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.text import escape, own_words
 
 

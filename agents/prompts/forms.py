@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from moot.agents.prompts.render import kind_name, limits_of
 from moot.agents.prompts.schemas import ITEMS, LENGTHS, Json, distributions, object_of, short, strict
 from moot.protocols.engine.moves import Asked, Move
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.text import as_meant, escape
 
 _PLAIN: dict[Any, str] = {str: "your words", bool: "true or false", int: "a whole number", float: "a number"}

@@ -18,7 +18,8 @@ from hashlib import sha256
 from moot.agents.prompts import Templates
 from moot.protocols.engine.moves import Move, Part
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Brief, Entry, Request
+from moot.protocols.engine.request import Brief, Request
+from moot.protocols.engine.view import Entry
 from moot.protocols.limits import Limit
 from moot.protocols.text import escape
 

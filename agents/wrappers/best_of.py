@@ -20,7 +20,8 @@ from moot.agents.spec import seatable
 from moot.agents.wrappers.nested import answer_of, believed, best, copy_of, gathered, standing, why
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Move
-from moot.protocols.engine.view import Entry, Request
+from moot.protocols.engine.request import Request
+from moot.protocols.engine.view import Entry
 
 Score = Callable[[Request, Move], float | Awaitable[float]]
 

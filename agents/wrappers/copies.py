@@ -23,8 +23,8 @@ from moot.agents.wrappers.snapshot import Snapshot
 from moot.protocols.engine.budget import PER_CALL, Budget
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Move
+from moot.protocols.engine.request import Request, postponed
 from moot.protocols.engine.steps import seed_of
-from moot.protocols.engine.view import Request
 
 STEP = "copy"
 """What a copy is told of where in the play it is asked: nothing."""
@@ -169,10 +169,18 @@ def _told(request: Request, seed: int) -> Request:
         content = (request.digest, request.role, request.attempt, request.problem)
         return seed_of(seed, blake2b(to_json(content), digest_size=16).hexdigest())
 
-    return Request(
-        STEP, request.seat, request.role, request.kinds, request.view, request.brief, "", 0, request.attempt, request.problem,
-        budget, request.note,
-    ).postponed(later)  # fmt: skip
+    return postponed(
+        STEP,
+        request.seat,
+        request.role,
+        request.kinds,
+        request.view,
+        request.brief,
+        request.attempt,
+        request.problem,
+        later,
+        request.note,
+    )
 
 
 def _people(about: Any) -> bool:

@@ -19,7 +19,8 @@ from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.moves import Move, Speech
 from moot.protocols.engine.question import reworded
 from moot.protocols.engine.replies import typed
-from moot.protocols.engine.view import Brief, Entry, Request
+from moot.protocols.engine.request import Brief, Request
+from moot.protocols.engine.view import Entry
 
 ASKED = "Which of these critiques of the last statement would help its author most to improve it?"
 

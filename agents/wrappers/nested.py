@@ -13,8 +13,9 @@ from moot.agents.prompts.render import limits_of
 from moot.protocols.engine.errors import AgentError, BudgetExceeded, UsageError, said
 from moot.protocols.engine.moves import Move, Speech, Verdict
 from moot.protocols.engine.replies import typed
+from moot.protocols.engine.request import Request
 from moot.protocols.engine.steps import seed_of
-from moot.protocols.engine.view import Request, View
+from moot.protocols.engine.view import View
 from moot.protocols.quotes import on_record
 
 T = TypeVar("T")

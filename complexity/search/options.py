@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 
 Options = Callable[[Request], Iterable[Move]] | None
 """What a free seat may do: a function from the request to the moves worth trying (those that the protocol finds illegal

@@ -139,5 +139,5 @@ def _say(branch: Branch, ask: AskEffect, taken: Taken) -> None:
         if link is not None and link.before is heads[None] and len(heads) == 1 and branch.parent is None:
             heads[None] = link
         else:
-            branch.say((taken.step, ask.seat, taken.move), taken.payload + ask.seat.encode(), ask.to)
+            branch.say((taken.step, ask.seat, taken.move), taken.payload, ask.to)
             taken.link = heads[None] if ask.to is None else None

@@ -16,7 +16,8 @@ from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError, near
 from moot.protocols.engine.outcomes import Decided, Forfeited
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.view import Entry, Request
+from moot.protocols.engine.request import Request
+from moot.protocols.engine.view import Entry
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from moot.complexity.search.strategy import Strategy, position
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 
 MOST = 10_000
 """The most strategies of a leader that are tried."""

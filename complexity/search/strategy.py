@@ -9,7 +9,7 @@ from typing import Any
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 
 Choice = tuple[Hashable, Move]
 """Where a seat is to move, as `position` names it, and its move there."""

@@ -26,8 +26,8 @@ from moot.protocols.engine.errors import AgentError, BudgetExceeded, Illegal, Pr
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.outcomes import Decided, Forfeited
 from moot.protocols.engine.question import Question
+from moot.protocols.engine.request import Request
 from moot.protocols.engine.steps import Branch, Waiting
-from moot.protocols.engine.view import Request
 
 DEEPEST = 300
 """The most moves of a play in which a free seat is still asked."""

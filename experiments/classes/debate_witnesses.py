@@ -21,7 +21,7 @@ from moot.judges.bounded import Bounded
 from moot.play.run import run
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Sample
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.games.boolean_circuit import ARITY, Circuit
 from moot.protocols.games.circuit_debate import pointer_moves
 from moot.protocols.games.geography import steps

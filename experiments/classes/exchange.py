@@ -21,7 +21,7 @@ from moot.play.run import run
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import UNKNOWN, Answer, Move
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.pointers import Store
 from moot.protocols.trees.decomposition_debate import Pick
 from moot.tasks.base import Task, task_named

@@ -15,7 +15,7 @@ from moot.protocols.amplification.amplification import Reply
 from moot.protocols.amplification.approval import Claim
 from moot.protocols.engine.moves import UNKNOWN, Move
 from moot.protocols.engine.question import Sample
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.tasks.base import Task, task_named
 
 

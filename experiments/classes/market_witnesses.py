@@ -22,7 +22,7 @@ from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.moves import UNKNOWN, Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.market.market_making import MarketMaking
 from moot.protocols.market.moves import Citation, Price, Statement
 from moot.tasks.base import Task, task_named

@@ -16,7 +16,7 @@ from moot.experiments.reproductions.doubly_efficient import SHIFTS, ExactDebate,
 from moot.play.run import run
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Sample
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.games.computations import computation_named
 from moot.protocols.games.doubly_efficient import constants
 from moot.protocols.games.doubly_efficient_steps import Accept, Fault, Value, Witness, address

@@ -8,7 +8,7 @@ from moot.experiments.mnist.judge import SparseJudge, boards_of
 from moot.experiments.mnist.search import Search
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Answer, Move, Verdict
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.games.pixel_debate import Pixel
 from moot.tasks.extras import np
 from moot.tasks.programs.play import Program

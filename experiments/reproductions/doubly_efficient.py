@@ -18,7 +18,7 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.games.computations import Computation, computation_named
 from moot.protocols.games.doubly_efficient import Constants, DoublyEfficientDebate, Probability, constants
 from moot.tasks.arithmetic.binomial import distribution, near

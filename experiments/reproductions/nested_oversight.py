@@ -12,7 +12,7 @@ from itertools import product
 from moot.experiments.statistics.report import Report, Row
 from moot.protocols.debate.nested_oversight import Strength, wins
 from moot.protocols.engine.errors import UsageError
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 
 Curve = Callable[[float], float]
 """A player's domain Elo (how well it plays one oversight game) as a function of its general Elo."""

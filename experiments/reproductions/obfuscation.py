@@ -15,7 +15,8 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Answer, Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.view import Brief, Request, View
+from moot.protocols.engine.request import Brief, Request
+from moot.protocols.engine.view import View
 from moot.protocols.trees.decomposition_debate import Claimed, ClaimTree, Decomposition, DecompositionDebate, Pick
 from moot.protocols.trees.prover_estimator import HIGH, LOW, Call, ProverEstimator
 from moot.protocols.trees.stability import Stability

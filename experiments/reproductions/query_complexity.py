@@ -15,7 +15,7 @@ from moot.play.run import run
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.games.boolean_circuit import Circuit, circuit_of, normal_form
 from moot.protocols.games.circuit_debate import CircuitGame, CircuitPointer, CircuitWalk, Descend
 from moot.tasks.circuits.circuit_value import CircuitValue, Drawing

@@ -25,7 +25,8 @@ from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.outcomes import Decided, Forfeited
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import NOTHING, Brief, Entry, Log, Source
+from moot.protocols.engine.request import Brief
+from moot.protocols.engine.view import NOTHING, Entry, Log, Source
 from moot.protocols.pointers import Store, check_message, kept, pointers_in, received
 
 _WEAK = Subquestions | Reply
@@ -325,7 +326,7 @@ class StrongAmplification(Amplification):
 
 def bounded(move: Move, choices: tuple[str, ...], width: int) -> None:
     """Raise Illegal on an answer that is none of the choices, where there are any, and on too many questions."""
-    answer = getattr(move, "answer", UNKNOWN)
+    answer = move.answer if isinstance(move, Reply) else UNKNOWN
     if choices and answer not in (*choices, UNKNOWN):
         raise Illegal(f"the answer must be one of {', '.join(choices)}, or {UNKNOWN}; it is {answer!r}")
     if isinstance(move, Subquestions) and len(move.questions) > width:

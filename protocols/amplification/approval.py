@@ -19,7 +19,8 @@ from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Brief, Entry, Source
+from moot.protocols.engine.request import Brief
+from moot.protocols.engine.view import Entry, Source
 
 
 class Claim(Move, argues=True, fixed_cells=1):

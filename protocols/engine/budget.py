@@ -36,10 +36,14 @@ def short(values: Iterable[object]) -> bool:
         kind = type(value)
         if kind is str:
             length += len(value)  # type: ignore[arg-type]
-        elif kind is bool or value is None or (kind is int and -(10**8) < value < 10**8):  # type: ignore[operator]
+        elif kind is int:
+            if not -(10**8) < value < 10**8:  # type: ignore[operator]
+                return False
             length += 8
         elif kind is float:
             length += 24
+        elif kind is bool or value is None:
+            length += 8
         else:
             return False
     return length < CELL
@@ -74,6 +78,13 @@ class Account:
         limit = self.limits.get(measure)
         if limit is not None and (would := self.used.get(measure, 0) + amount) > limit:
             raise BudgetExceeded(measure, would, limit)
+
+    def over(self, reads: int) -> bool:
+        """Whether so many reads by one call would cross a limit: in brief, as looking at cells is all that some judges do."""
+        limits = self.limits
+        return reads > limits.get("reads_per_call", math.inf) or (
+            reads + self.used.get("reads", 0) > limits.get("reads", math.inf)
+        )
 
     def charge(self, measure: str, amount: int | float) -> None:
         """Check, then count."""
@@ -120,18 +131,17 @@ class Meter:
     refused: the first limit that it would have crossed. clock: told when the seat's time stands still (True), as it waits for a provider, and when it goes on (False).
     """
 
-    __slots__ = ("_calls", "_stands", "_waits", "account", "clock", "closed", "held", "reads", "refused", "spent")
+    reads = 0  # defaults stand in the class, as most requests change none but this one
+    spent: Mapping[str, int] = MappingProxyType({})
+    held: Mapping[str, int] = MappingProxyType({})
+    clock: Callable[[bool], None] | None = None
+    refused: BudgetExceeded | None = None
+    closed = False
+    _calls = _waits = 0
+    _stands = False
 
     def __init__(self, account: Account | None = None) -> None:
         self.account = account
-        self.reads = 0
-        self.spent: dict[str, int] = {}
-        self.held: dict[str, int] = {}
-        self.clock: Callable[[bool], None] | None = None
-        self.refused: BudgetExceeded | None = None
-        self.closed = False
-        self._calls = self._waits = 0
-        self._stands = False
 
     def read(self, amount: int) -> None:
         """Charge what a view shows, before it shows it. Raises BudgetExceeded."""
@@ -139,9 +149,11 @@ class Meter:
             raise UsageError(
                 "this request has been answered: what it shows can be read no more; read the view of your own"
             )
-        if self.account is not None:
-            self._check("reads", self.reads + amount)
-        self.reads += amount
+        reads, account = self.reads + amount, self.account
+        if account is not None:
+            if account.over(reads):
+                self._check("reads", reads)
+        self.reads = reads
 
     def reserve(self, measure: str, amount: int) -> None:
         """Check an upper bound (for instance the tokens of prompt and answer) before a call. Raises BudgetExceeded, and
@@ -165,12 +177,12 @@ class Meter:
     def charge(self, measure: str, amount: int) -> None:
         """Check, then count. Raises like `reserve`."""
         self.reserve(measure, amount)
-        self.spent[measure] = self.spent.get(measure, 0) + amount
+        self.spent = {**self.spent, measure: self.spent.get(measure, 0) + amount}
 
     def hold(self, measure: str, amount: int) -> None:
         """Reserve an upper bound that stays reserved until it is settled: calls at the same time cannot overshoot together."""
         self.reserve(measure, amount)
-        self.held[measure] = self.held.get(measure, 0) + amount
+        self.held = {**self.held, measure: self.held.get(measure, 0) + amount}
 
     def settle(self, measure: str, held: int, amount: int) -> None:
         """Give back what was held for a call and charge what it took. Raises UsageError on more than is held."""
@@ -178,7 +190,7 @@ class Meter:
         if held > (all_held := self.held.get(measure, 0)):
             raise UsageError(f"{held} {measure} are to be settled, and {all_held} are held")
         if held:
-            self.held[measure] = all_held - held
+            self.held = {**self.held, measure: all_held - held}
         self.charge(measure, amount)
 
     def calling(self) -> AbstractContextManager[None]:

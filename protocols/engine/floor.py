@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import cache
 from types import UnionType
-from typing import Any, ClassVar, TypeVar, Unpack, get_args
+from typing import Any, ClassVar, TypeVar, Unpack
 from typing import Protocol as Structural
 
 from pydantic import JsonValue
 
 from moot.protocols.engine.budget import MEASURES, PER_CALL
 from moot.protocols.engine.errors import ProtocolError, near
-from moot.protocols.engine.frozen import frozen
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question, reworded
+from moot.protocols.engine.request import Brief
 from moot.protocols.engine.steps import AskEffect, Branch, ChargeEffect, FlipEffect, ParallelEffect, PlayEffect
-from moot.protocols.engine.view import NOTHING, Brief, Entry, Log, Source, View
+from moot.protocols.engine.values.frozen import frozen
+from moot.protocols.engine.view import NOTHING, Entry, Log, Source, View
 
 M = TypeVar("M", bound=Move)
 
@@ -125,7 +126,7 @@ class Floor:
         outer = self._outer[seat] if self._outer else seat
         if view is None:
             view = self.said(seat)
-        kinds = _kinds(kind if isinstance(kind, type) else get_args(kind) or kind)
+        kinds = _kinds(kind if isinstance(kind, type) else getattr(kind, "__args__", kind))
         if to is not None:
             to = tuple(self._outer.get(other, other) for other in (*to, seat)) if self._outer else (*to, seat)
         return AskEffect(outer, kinds, view, brief, check, say, to, under, relation, repairs, keep)
@@ -150,11 +151,12 @@ class Floor:
                 f"floor.parallel has {len(branches)} branches, and seats={seats!r}: give seats for each branch"
             )
         among = [(each,) if isinstance(each, str) else tuple(each) for each in seats]
-        if unknown := [seat for each in among for seat in each if seat not in self._roles]:
+        named = {each: frozenset(self._outer.get(seat, seat) for seat in each) for each in set(among)}
+        if unknown := [seat for each in named for seat in each if seat not in self._roles]:
             raise ProtocolError(
                 f"floor.parallel(seats=…) names seat {unknown[0]!r}; the seats are {', '.join(self._roles)}"
             )
-        return ParallelEffect(branches, [frozenset(self._outer.get(seat, seat) for seat in each) for each in among])
+        return ParallelEffect(branches, [named[each] for each in among])
 
     async def flip(self, probability: float = 0.5) -> bool:
         """A public coin: True with the given probability."""

@@ -24,15 +24,16 @@ from moot.protocols.engine.base import Protocol, fitting, record_of
 from moot.protocols.engine.budget import MEASURES, Account, Budget, Meter, dealt
 from moot.protocols.engine.errors import BudgetExceeded, Illegal, ProtocolError, UsageError, line_at, line_of, near
 from moot.protocols.engine.floor import Floor, as_coroutine
-from moot.protocols.engine.frozen import frozen
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited, Outcome, Unreadable
 from moot.protocols.engine.question import Held, Question, owned
 from moot.protocols.engine.replies import accepted, printable, recorded, tolerated, written
+from moot.protocols.engine.request import Request, postponed
 from moot.protocols.engine.steps import AskEffect, Branch, Effect, Recorder, Waiting, drawn, seed_of
-from moot.protocols.engine.view import NOTHING, Request, Shown, View
+from moot.protocols.engine.values.frozen import frozen
+from moot.protocols.engine.view import NOTHING, Shown, View
 
-_LATER: Any = None  # what is made when somebody asks for it
+_SEAT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class Game:
@@ -58,16 +59,15 @@ class Game:
         question = owned(question)  # so that nothing done to the caller's reaches the play
         self.protocol, self.question, self.seed = protocol, question, seed
         self._own = frozenset((question.text, *question.choices))
-        self._held, self._taken = Held(), set[str]()
+        self._held, self._taken = Held(), {"q"}
         self.roles = protocol.roles(question)
         for seat, limits in (bounds or {}).items():
             if seat not in self.roles:
                 raise UsageError(f"{protocol.name} has no seat {seat!r} to bound{near(seat, self.roles)}")
             if wrong := [measure for measure in limits if measure not in MEASURES]:
                 raise UsageError(f"seat {seat}: no measure is called {wrong[0]!r}; there are {', '.join(MEASURES)}")
-        for seat in self.roles:
-            if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", seat):
-                raise ProtocolError(f"protocol {protocol.name}: seat {seat!r}: letters, digits, _ . - only, at most 64")
+        if odd := [seat for seat in self.roles if not _SEAT.fullmatch(seat)]:
+            raise ProtocolError(f"protocol {protocol.name}: seat {odd[0]!r}: letters, digits, _ . - only, at most 64")
         self.recorder, self.lean = recorder, lean
         self._cells = question.unit == "cells"
         self.chance = chance or (lambda step, weights: drawn(seed, step, weights))
@@ -93,20 +93,18 @@ class Game:
     ) -> Request:
         """The request that is open at `step`, with a fresh meter, of `account` or the seat's own; earlier ones are closed."""
         waiting = self.open[step]
-        ask, meter = waiting.ask, Meter(account or waiting.branch.account(waiting.ask.seat))
+        ask, seat = waiting.ask, waiting.ask.seat
+        meter = Meter(account or waiting.branch.account(seat))
         waiting.used(meter)
 
         def later(name: str) -> Any:
-            if name == "budget":
-                return Budget(meter)
-            return seed_of(self.seed, step) if name == "seed" else waiting.digest or self._digest(ask)
+            if name == "seed":
+                return seed_of(self.seed, step)
+            return Budget(meter) if name == "budget" else waiting.digest or self._digest(ask)
 
-        view = Shown(ask.view, meter, self._own, self._held, ask.seat)
-        request = Request(step, ask.seat, self.roles.get(ask.seat, ask.seat), ask.kinds, view, frozen(ask.brief), "", 0, waiting.attempt,
-                          waiting.problem, _LATER).postponed(later)  # fmt: skip
-        if note is not None:
-            request.note = note
-        return request
+        view, brief = Shown(ask.view, meter, self._own, self._held, seat), frozen(ask.brief)
+        role, tried = self.roles.get(seat, seat), (waiting.attempt, waiting.problem)
+        return postponed(step, seat, role, ask.kinds, view, brief, *tried, later, note)
 
     def requests(self) -> dict[str, Request]:
         """Every open request by step, in the order of their paths' opening."""
@@ -136,7 +134,8 @@ class Game:
         if waiting is None:
             raise ProtocolError(f"step {step} is not open; open: {', '.join(self.open) or 'none'}")
         ask, branch = waiting.ask, waiting.branch
-        waiting.used(None)
+        if waiting.meter is not None:
+            waiting.used(None)
         account = branch.accounts.get(ask.seat) if branch.accounts else None
         if account is None:
             if reads is not None and self.recorder is not None:
@@ -174,7 +173,7 @@ class Game:
         branch.last = step
         if ask.say:
             payload = payload if shown is move else written(shown)
-            branch.say((step, seat, (type(shown), payload) if self.lean else shown), payload + seat.encode(), ask.to)
+            branch.say((step, seat, (type(shown), payload) if self.lean else shown), payload, ask.to)
         self._ready.append((branch, move))
         self._run()
         return True
@@ -259,7 +258,7 @@ class Game:
                 what = f"after step {branch.last or 'none'}: {type(error).__name__}: {errors.said(error)}"
                 raise ProtocolError(f"{where}, {what}") from error
             if type(effect) is AskEffect:
-                if branch.seats is not None or effect.under is not None:
+                if branch.seats is not None or (effect.under is not None and effect.under not in self._taken):
                     self._vetted(branch, effect)
                 self.open[branch.step()] = Waiting(
                     branch, effect, "" if self.recorder is None else self._digest(effect)
@@ -375,7 +374,7 @@ class Game:
         under = effect.under if isinstance(effect, AskEffect) else None
         if branch.seats is not None and effect.seat not in branch.seats:
             wrong = f"asks or charges seat {effect.seat!r} in a branch that does not name it: floor.parallel(seats=…)"
-        elif under is not None and self.recorder is not None and under != "q" and under not in self._taken:
+        elif under is not None and self.recorder is not None and under not in self._taken:
             wrong = f'puts a move under step {under!r}, at which nothing was said; the question is "q"'
         else:
             return
@@ -396,4 +395,6 @@ class Game:
             known = question, f"{ask.seat}|{kinds}|{view.source}|".encode() + self._held.digest(question)
             if len(self._heads) < 64:  # those shown first come again; the questions of a large DAG do not
                 self._heads[key] = known
-        return blake2b(known[1] + view.digest + to_json(ask.brief), digest_size=16).hexdigest()
+        return blake2b(
+            known[1] + (view._log._digest or view._log.digest) + to_json(ask.brief), digest_size=16
+        ).hexdigest()

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from moot.protocols.engine.budget import beyond, short
 from moot.protocols.engine.errors import ProtocolError, near
-from moot.protocols.engine.frozen import changeable
-from moot.protocols.engine.quoting import segments
 from moot.protocols.engine.registry import origin
+from moot.protocols.engine.values.frozen import changeable
+from moot.protocols.engine.values.quoting import segments
 
 UNKNOWN = "?"
 """The answer "I do not know", where answers are texts."""
@@ -138,8 +138,8 @@ class Move(BaseModel):
 
     def cost(self, unit: str) -> int:
         """What reading it costs in a given unit."""
-        size = self.cells() if unit == "cells" else self.reading()
-        return max(size, self.excess()) if size >= 0 else size
+        size, least = self.cells() if unit == "cells" else self.reading(), self.excess()
+        return least if 0 <= size < least else size
 
     # -- how it is shown -----------------------------------------------------------------------------------------------
 

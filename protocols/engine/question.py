@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from functools import lru_cache, reduce
 from hashlib import blake2b
 from operator import getitem
@@ -20,7 +20,7 @@ from pydantic_core import to_json
 
 from moot.protocols.engine.budget import CELL, QUESTION
 from moot.protocols.engine.errors import Illegal, UsageError, first_problem
-from moot.protocols.engine.frozen import FrozenList, frozen
+from moot.protocols.engine.values.frozen import FrozenList, frozen
 
 LARGEST = 1 << 63
 """The largest size: beyond it, sums of sizes are no numbers that a file holds."""
@@ -124,7 +124,7 @@ class Question(BaseModel):
         """The same question for those who may not see the passage or the data; its declared size stays."""
         if self.passage is None and self.data is None:
             return self
-        return self.model_copy(update={"passage": None, "data": None})
+        return _with(self, passage=None, data=None)
 
 
 def _named(text: object) -> str:
@@ -144,11 +144,11 @@ def _deep(data: Any) -> bool:
 def reworded(question: Question, text: str, choices: tuple[str, ...]) -> Question:
     """The same question with another text and other choices, and no id. Nothing is validated: this is made for each step
     of a play, and costs a quarter of `model_copy`."""
-    return _with(question, {"text": text, "choices": choices, "id": None})
+    return _with(question, text=text, choices=choices, id=None)
 
 
-def _with(question: Question, changes: dict[str, Any]) -> Question:
-    made, put = Question.__new__(Question), object.__setattr__
+def _with(question: Question, **changes: Any) -> Question:
+    made, put = _new(Question), object.__setattr__
     put(made, "__dict__", {**question.__dict__, **changes})
     put(made, "__pydantic_fields_set__", question.__pydantic_fields_set__)
     put(made, "__pydantic_extra__", None)
@@ -156,10 +156,13 @@ def _with(question: Question, changes: dict[str, Any]) -> Question:
     return made
 
 
+_new: Callable[[type[Question]], Question] = object.__new__
+
+
 def owned(question: Question) -> Question:
     """The same question with data of its own, where it has data that is a list or a dict."""
     data = question.data
-    return question if not isinstance(data, (list, dict)) else _with(question, {"data": frozen(data)})
+    return question if not isinstance(data, (list, dict)) else _with(question, data=frozen(data))
 
 
 class Held:
@@ -168,32 +171,33 @@ class Held:
 
     def __init__(self) -> None:
         self._copies: dict[tuple[str, int], tuple[Any, Any]] = {}
-        self._last: dict[str, tuple[Question, Question, int]] = {}
+        self._last: dict[str, tuple[Question, tuple[Question, int]]] = {}
         self._hashed: deque[tuple[Question, bytes]] = deque(maxlen=2)
 
     def digest(self, question: Question) -> bytes:
         """The hash of a question; those of the last two are remembered, as seats and kinds change more often."""
-        found = next((digest for known, digest in self._hashed if known is question), None)
-        if found is None:
-            found = blake2b(to_json(question), digest_size=16).digest()
-            self._hashed.append((question, found))
-        return found
+        for known, digest in self._hashed:
+            if known is question:
+                return digest
+        digest = blake2b(to_json(question), digest_size=16).digest()
+        self._hashed.append((question, digest))
+        return digest
 
     def by(self, seat: str, question: Question) -> tuple[Question, int]:
         """The question for `seat`, and the size of its source; the last few dozen copies of data are kept."""
         last = self._last.get(seat)
         if last is not None and last[0] is question:
-            return last[1:]
+            return last[1]
         data, size = question.data, source_size(question)
         if not isinstance(data, (list, dict)):
-            self._last[seat] = question, question, size
+            self._last[seat] = question, (question, size)
             return question, size
         if (key := (seat, id(data))) not in self._copies:
             if len(self._copies) >= 64:
                 self._copies.clear()
             self._copies[key] = data, frozen(data)
-        made = _with(question, {"data": self._copies[key][1]})
-        self._last[seat] = question, made, size
+        made = _with(question, data=self._copies[key][1])
+        self._last[seat] = question, (made, size)
         return made, size
 
 
@@ -209,8 +213,11 @@ def cells_of(value: Any) -> int:
 def due(question: Question, own: Set[str]) -> int:
     """What the text of a question costs, and its choices, as far as they are not the play's own: the question that a
     measure includes has up to 128 characters; each further one costs a character, or each further 64 begun a cell."""
-    over = [max(0, len(text) - QUESTION) for text in (question.text, *question.choices) if text not in own]
-    return sum(over if question.unit == "characters" else (-(-each // CELL) for each in over))
+    amount, characters = 0, question.unit == "characters"
+    for text in (question.text, *question.choices):
+        if (over := len(text) - QUESTION) > 0 and text not in own:
+            amount += over if characters else -(-over // CELL)
+    return amount
 
 
 def cell_at(data: Any, address: tuple[int | str, ...]) -> Any:

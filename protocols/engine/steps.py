@@ -16,7 +16,8 @@ from moot.protocols.engine.errors import BudgetExceeded
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Exhausted
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Brief, Log, Said, View
+from moot.protocols.engine.request import Brief
+from moot.protocols.engine.view import Log, Said, View
 
 
 class Effect:

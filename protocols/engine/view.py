@@ -8,21 +8,19 @@ everything said so far is the hash of the last link. A play of 10,000 steps pays
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence, Set
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, overload
+from typing import Any, Literal, NamedTuple, overload
 
-from pydantic import JsonValue
 from pydantic_core import to_json
 
-from moot.protocols.engine.budget import Budget, Meter
+from moot.protocols.engine.budget import Meter
 from moot.protocols.engine.errors import CostError, UsageError
-from moot.protocols.engine.frozen import fixed, frozen
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Held, Question, cell_at, cells_of, due, source_size
 from moot.protocols.engine.question import Look as Look
 from moot.protocols.engine.question import looker as looker
+from moot.protocols.engine.values.frozen import fixed, frozen
 
 Source = Literal["none", "all", "metered"]
 
@@ -40,39 +38,70 @@ Said = tuple[str, str, Move | tuple[type[Move], bytes]]
 
 
 class Log:
-    """A link of the persistent chain of statements. `digest` covers this statement and all before it."""
+    """A link of the persistent chain of statements: one of them, with its move as JSON. `digest` covers it, its seat, and all
+    before it."""
 
-    __slots__ = ("before", "entry", "length", "digest")
+    __slots__ = ("before", "entry", "length", "costs", "_digest", "_payload")
 
     def __init__(self, before: Log | None, entry: Said | None, payload: bytes = b"") -> None:
         self.before, self.entry = before, entry
         self.length: int = 0 if before is None else before.length + 1
-        self.digest: bytes = b"" if before is None else blake2b(before.digest + payload, digest_size=16).digest()
+        self.costs: tuple[str, int] | None = None  # the unit in which it was read last, and its price there
+        self._payload = payload
+        self._digest: bytes | None = b"" if before is None else None
+
+    @property
+    def digest(self) -> bytes:
+        """The hash of this statement and all before it, made when somebody wants it."""
+        if self._digest is None:
+            link, late = self, [self]
+            while (before := link.before) is not None and before._digest is None:
+                late.append(before)
+                link = before
+            found = b"" if before is None else before._digest or b""
+            for link in reversed(late):
+                seat = link.entry[1].encode() if link.entry else b""
+                link._digest = found = blake2b(found + link._payload + seat, digest_size=16).digest()
+                link._payload = b""
+        return self._digest or b""
 
     def then(self, entry: Entry) -> Log:
         """The chain with one more statement."""
         move = entry.move.as_public()
-        return Log(self, (entry.step, entry.seat, move), to_json(move) + entry.seat.encode())
+        return Log(self, (entry.step, entry.seat, move), to_json(move))
 
     def read(self) -> Entry:
         """The statement of this link."""
-        assert self.entry is not None
-        step, seat, move = self.entry
+        entry = self.entry
+        if type(entry) is Entry:
+            return entry
+        assert entry is not None
+        step, seat, move = entry
         if type(move) is tuple:
             kind, payload = move
             move = fixed(kind.model_validate_json(payload))
-            self.entry = (step, seat, move)
-        return Entry(step, seat, move)  # type: ignore[arg-type]
+        self.entry = made = Entry(step, seat, move)  # type: ignore[arg-type]
+        return made
 
-    def entries(self) -> list[Entry]:
-        """The statements, oldest first."""
-        found: list[Entry] = []
+    def price(self, unit: str) -> int:
+        """What reading this statement costs. Raises CostError where its class says what cannot be charged."""
+        if self.costs is None or self.costs[0] != unit:
+            self.costs = unit, price(self.read().move, unit)
+        return self.costs[1]
+
+    def links(self) -> list[Log]:
+        """The links of the statements, oldest first."""
+        found: list[Log] = []
         link: Log | None = self
         while link is not None and link.entry is not None:
-            found.append(link.read())
+            found.append(link)
             link = link.before
         found.reverse()
         return found
+
+    def entries(self) -> list[Entry]:
+        """The statements, oldest first."""
+        return [link.read() for link in self.links()]
 
 
 NOTHING = Log(None, None)
@@ -94,7 +123,7 @@ class View(Sequence[Entry]):
         self._source: Source = source
         self._question = question if source == "all" else bare or question.without_source()
         self._log = log
-        self._cached: list[Entry] | None = None
+        self._cached: list[Log] | None = None
 
     def then(self, *entries: Entry, hide: bool = False, asking: Question | None = None) -> View:
         """This view with more statements, for another reader. hide: without the source. asking: about another question.
@@ -125,17 +154,20 @@ class View(Sequence[Entry]):
 
     @property
     def digest(self) -> bytes:
-        return self._log.digest
+        return self._log._digest or self._log.digest
 
     def __len__(self) -> int:
         return self._log.length
 
     def _entry(self, index: int) -> Entry:
         """The statement at a place, from 0."""
+        return self._link(index).read()
+
+    def _link(self, index: int) -> Log:
         if self._cached is None:
             if index == self._log.length - 1:
-                return self._log.read()
-            self._cached = self._log.entries()
+                return self._log
+            self._cached = self._log.links()
         return self._cached[index]
 
     @overload
@@ -192,13 +224,14 @@ class Shown(View):
     """A view in a request. What it holds is behind a closure, which charges for what it gives: no attribute leads around it.
     own: the texts of the play's question, which cost nothing; None: this one is. held: makes of a question the seat's."""
 
-    __slots__ = ("_asked", "_do")
+    __slots__ = ("_asked", "_do", "_look")
 
     def __init__(
         self, view: View, meter: Meter, own: Set[str] | None = None, held: Held | None = None, seat: str = ""
     ) -> None:
         reader = _Reader(view, meter, own, held, seat)
         self._do: Callable[..., Any] = lambda what, *given: _READS[what](reader, *given)
+        self._look: Callable[[tuple[int | str, ...]], Any] | None = None
         self._asked: Question | None = None  # once it is paid for
         self._source: Source = view._source
 
@@ -226,7 +259,7 @@ class Shown(View):
         return self._do("each")  # type: ignore[no-any-return]
 
     def __getitem__(self, index: int | slice) -> Any:  # (the types are those of a view)
-        return self._do("entry", index) if index == -1 and len(self) else super().__getitem__(index)
+        return self._do("last") if index == -1 else super().__getitem__(index)
 
     def _entry(self, index: int) -> Entry:
         return self._do("entry", index)  # type: ignore[no-any-return]
@@ -238,7 +271,9 @@ class Shown(View):
         return self._do("opened")  # type: ignore[no-any-return]
 
     def look(self, *address: int | str) -> Any:
-        return self._do("look", address)
+        if self._look is None:
+            self._look = self._do("looker")
+        return self._look(address)
 
     def excerpt(self, start: int, end: int) -> str:
         return self._do("excerpt", start, end)  # type: ignore[no-any-return]
@@ -256,9 +291,11 @@ class _Reader:
 
     def question(self) -> Question:
         if self.asked is None:
-            asked, own, held = self.view._question, self.own, self.held
-            made, size = (asked, source_size(asked)) if held is None else held.by(self.seat, asked)
-            amount = size if self.view._source == "all" else 0
+            made = asked = self.view._question
+            own, amount = self.own, 0
+            if asked.data is not None or asked.passage is not None:
+                made, size = (asked, source_size(asked)) if self.held is None else self.held.by(self.seat, asked)
+                amount = size if self.view._source == "all" else 0
             if own is not None and asked.text not in own:
                 amount += due(asked, own)
             if amount:
@@ -267,32 +304,48 @@ class _Reader:
         return self.asked
 
     def entry(self, index: int) -> Entry:
-        index = self.view._log.length - 1 if index == -1 else index
-        found = self.view._entry(index)
+        link = self.view._link(index)
         if index not in self.paid:
-            self.meter.read(price(found.move, self.view._full.unit))
+            self.meter.read(link.price(self.view._full.unit))
             self.paid.add(index)
-        return found
+        return link.read()
+
+    def last(self) -> Entry:
+        if not (length := self.view._log.length):
+            raise IndexError("the view has 0 statements, there is none at -1")
+        return self.entry(length - 1)
 
     def each(self) -> Iterator[Entry]:
         view, paid, unit = self.view, self.paid, self.view._full.unit
-        view._cached = view._cached or view._log.entries()
-        for index, found in enumerate(view._cached):
+        view._cached = view._cached or view._log.links()
+        for index, link in enumerate(view._cached):
             if index not in paid:
-                self.meter.read(price(found.move, unit))
+                costs = link.costs
+                self.meter.read(costs[1] if costs is not None and costs[0] == unit else link.price(unit))
                 paid.add(index)
-            yield found
+            entry = link.entry
+            yield entry if type(entry) is Entry else link.read()
 
     def opened(self) -> list[Entry]:
         return [self.view._entry(index) for index in sorted(self.paid)]
 
-    def look(self, address: tuple[int | str, ...]) -> Any:
-        if self.view._source == "all" and self.asked is not None:
-            return cell_at(self.asked.data, address)
-        found = self.view.look(*address)
-        whole = isinstance(found, (list, dict))
-        self.meter.read(cells_of(found) if whole else 1)
-        return frozen(found) if whole else found
+    def looker(self) -> Callable[[tuple[int | str, ...]], Any]:
+        view, read = self.view, self.meter.read
+        data, source = view._full.data, view._source
+
+        def look(address: tuple[int | str, ...]) -> Any:
+            if source == "none":
+                raise UsageError(_HIDDEN)
+            if source == "all" and self.asked is not None:
+                return cell_at(self.asked.data, address)
+            found = cell_at(data, address)
+            if isinstance(found, (list, dict)):
+                read(cells_of(found))
+                return frozen(found)
+            read(1)
+            return found
+
+        return look
 
     def excerpt(self, start: int, end: int) -> str:
         text = self.view.excerpt(start, end)
@@ -306,7 +359,7 @@ class _Reader:
 
 
 _READS: dict[str, Callable[..., Any]] = {
-    "question": _Reader.question, "entry": _Reader.entry, "each": _Reader.each, "opened": _Reader.opened, "look": _Reader.look,
+    "question": _Reader.question, "entry": _Reader.entry, "last": _Reader.last, "each": _Reader.each, "opened": _Reader.opened, "looker": _Reader.looker,
     "excerpt": _Reader.excerpt, "more": _Reader.more,
     "has_cells": lambda reader: reader.view.has_cells, "digest": lambda reader: reader.view.digest,
     "length": lambda reader: len(reader.view), "place": lambda reader, step: reader.view._place(step),
@@ -324,77 +377,3 @@ def price(move: Move, unit: str) -> int:
         counts = "a move's cost(), cells() and reading() are whole numbers of at least 0"
         raise CostError(f"reading a {type(move).__name__} costs {size!r} {unit} by its own account; {counts}")
     return size
-
-
-class Brief(TypedDict, total=False):
-    """What a protocol tells a seat about its turn. Prompts, forms, the terminal and `moot.testing` know these keys; only those
-    that were given are there. They tell, and forbid nothing: the `check` of the ask is the rule.
-
-    task: what the turn is ("speech"), by which instructions are chosen. answer, against: the index of the choice that the
-    seat defends, or criticises. round, rounds: where the play stands, and how many there are (None: nobody knows). limit,
-    quote_limit: on its words, and on what it quotes, as `Limit` is written. asks: a question put to it. to_seats: whom a
-    question may go to. one_of: field to the texts that it, or an entry of it, may be. least, most: field to how long the list
-    is. below: field to the first whole number that is too large. budget: what it may hand on to sub-questions. claim: the
-    step, or "q" for the question, that the turn is about; with claimed, a question of which that answer is disputed. label:
-    the response to it. details: what else there is, in the protocol's own words.
-    """
-
-    task: str
-    answer: int
-    against: int
-    round: int
-    rounds: int | None
-    limit: Mapping[str, JsonValue]
-    quote_limit: Mapping[str, JsonValue]
-    asks: str
-    to_seats: Sequence[str]
-    one_of: Mapping[str, Sequence[str]]
-    least: Mapping[str, int]
-    most: Mapping[str, int]
-    below: Mapping[str, int]
-    budget: int
-    claim: str
-    claimed: str
-    label: str
-    details: Mapping[str, Any]
-
-
-@dataclass(slots=True)
-class Request:
-    """What an agent is asked for, and all that it may know.
-
-    step: the path of this step ("0.2.1"). seat: who is asked ("a", "judge"). role: what the seat is ("debater").
-    kinds: the move types that may be returned. view: what this seat may see. brief: what the protocol tells this seat
-    about its turn. seed: a number of this step's own, equal in every run with the same seed. attempt: 0, then 1 and up when
-    an earlier answer to this request was rejected; problem: why it was. budget: what the seat may still spend
-    (`budget.left("reads")`). note: records an event of the call (an attempt, with cost).
-    """
-
-    step: str
-    seat: str
-    role: str
-    kinds: tuple[type[Move], ...]
-    view: View
-    brief: Brief
-    digest: str
-    seed: int = 0
-    attempt: int = 0
-    problem: str | None = None
-    budget: Budget = field(default_factory=Budget)
-    note: Callable[[dict[str, Any]], None] = lambda event: None
-    later: Callable[[str], Any] | None = field(default=None, repr=False, compare=False)
-
-    def postponed(self, later: Callable[[str], Any]) -> Request:
-        """This request, whose digest, seed and budget are found by `later("digest")` when somebody wants to know them."""
-        self.later = later
-        del self.digest, self.seed, self.budget
-        return self
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:  # called where a slot is empty
-            if name not in ("digest", "seed", "budget"):
-                raise AttributeError(f"a request has no {name!r}")
-            value = self.later(name)
-            setattr(self, name, value)
-            return value

@@ -20,7 +20,8 @@ from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Entry, Request
+from moot.protocols.engine.request import Request
+from moot.protocols.engine.view import Entry
 from moot.protocols.games.boolean_circuit import Circuit, circuit_of, normal_form
 from moot.protocols.games.claims import ClaimGame
 

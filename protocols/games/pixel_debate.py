@@ -19,7 +19,7 @@ from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 
 
 class Pixel(Move, argues=True, filled=("value",), fixed_reading=1, read_as="row {row}, column {column}: {value}"):

@@ -14,7 +14,7 @@ from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.games.claims import ClaimGame, graph_problem
 
 

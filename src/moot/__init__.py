@@ -105,9 +105,9 @@ if TYPE_CHECKING:
     from moot.protocols.engine.outcomes import Unreadable as Unreadable
     from moot.protocols.engine.question import Question as Question
     from moot.protocols.engine.question import Sample as Sample
-    from moot.protocols.engine.view import Brief as Brief
+    from moot.protocols.engine.request import Brief as Brief
+    from moot.protocols.engine.request import Request as Request
     from moot.protocols.engine.view import Entry as Entry
-    from moot.protocols.engine.view import Request as Request
     from moot.protocols.engine.view import View as View
     from moot.protocols.games.circuit_debate import CircuitPointer as CircuitPointer
     from moot.protocols.games.circuit_debate import CircuitWalk as CircuitWalk

@@ -9,7 +9,8 @@ from typing import Any
 
 from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.moves import Answer, Move, Verdict
-from moot.protocols.engine.view import Brief, Request, View
+from moot.protocols.engine.request import Brief, Request
+from moot.protocols.engine.view import View
 from moot.protocols.trees.decomposition_debate import FOLLOWS, RIGHT, Claim, Claimed, Decomposition, Pick
 from moot.protocols.trees.prover_estimator import FINE, HIGH, LOW, Call, Estimate, Sampled
 from moot.tasks.arithmetic.primality_claims import NO, YES, PrimeFamily, opposite, span

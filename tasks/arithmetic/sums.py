@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.trees.bisection import Dispute, Split
 from moot.tasks.base import Task
 from moot.tasks.family import entries
@@ -36,12 +36,12 @@ class Liar(Program):
     as the opponent it disputes a half at random."""
 
     def act(self, request: Request) -> Move:
-        told, random = request.brief["details"], Random(request.seed)
+        told, tails = request.brief["details"], request.seed % 2
         if Split not in request.kinds:
-            return Dispute(half=random.choice(["left", "right"]))
+            return Dispute(half="right" if tails else "left")
         cells: Any = request.view.question.data
         left = sum(cells[told["start"] : told["middle"]])
-        if random.random() < 0.5:
+        if tails:
             return Split(left=left, right=told["claim"] - left)
         right = sum(cells[told["middle"] : told["end"]])
         return Split(left=told["claim"] - right, right=right)

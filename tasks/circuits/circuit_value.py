@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.games.boolean_circuit import Circuit, applied, circuit_of, normal_form
 from moot.protocols.games.circuit_debate import CircuitPointer, CircuitWalk, Descend, GateNumber, GateValues
 from moot.tasks.circuits.files import read_netlist

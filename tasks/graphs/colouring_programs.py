@@ -8,7 +8,7 @@ from typing import Any
 
 from moot.protocols.amplification.amplification import Reply
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.games.cross_examination import Challenge, Examination
 from moot.tasks.graphs.succinct_graph import check_edge, colour_of, neighbours, spoilt_colour, violated_edge
 from moot.tasks.programs.play import Program, ruled

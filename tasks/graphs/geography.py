@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.games.geography import Go, Stuck, steps
 from moot.tasks.family import entries
 from moot.tasks.programs.games import Game, debated

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Answer, Move, Speech, Verdict
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.tasks.base import Task
 from moot.tasks.logic.dimacs import Formula, read_dimacs
 from moot.tasks.logic.formulas import (

@@ -12,7 +12,7 @@ from typing import Any
 from moot.protocols.amplification.amplification import Reply
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.market.moves import Statement
 from moot.tasks.logic.formulas import SATISFIABLE, UNSATISFIABLE, find_witness, satisfies
 from moot.tasks.programs.market_programs import ChecksWitness, examined

@@ -15,7 +15,7 @@ from moot.complexity.rules import Look, Rule
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.games.qbf import Assign, QBFDebate, variables
 from moot.tasks.family import entries
 from moot.tasks.logic.dimacs import read_dimacs

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move, Verdict
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.games.computations import computation_named
 from moot.protocols.games.doubly_efficient import Check, Probability
 from moot.tasks.arithmetic.binomial import binomial

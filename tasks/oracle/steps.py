@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from moot.complexity.rules import looker
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move, Verdict
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.games.cross_examination import Examination
 from moot.protocols.games.doubly_efficient_steps import Accept, Fault, Value, Witness, address, step_of
 from moot.protocols.games.step_machines import StepMachine, machine_named, query_of, redone, run_of

@@ -11,7 +11,7 @@ from moot.protocols.amplification.moves import Open, Reply
 from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.moves import UNKNOWN, Answer, Move, Verdict
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.pointers import Store
 from moot.protocols.trees.decomposition_debate import FOLLOWS, RIGHT, Claim, Claimed, Decomposition, Pick
 from moot.tasks.family import Family

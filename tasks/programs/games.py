@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from random import Random
 
 from moot.protocols.engine.moves import Move
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.tasks.base import Task
 from moot.tasks.programs.play import Play, TaskProgram, side_of
 

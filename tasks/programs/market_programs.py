@@ -11,7 +11,8 @@ from moot.protocols.amplification.amplification import Open, Reply
 from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Entry, Request
+from moot.protocols.engine.request import Request
+from moot.protocols.engine.view import Entry
 from moot.protocols.market.moves import Citation, Price, Query, Stands, Statement
 from moot.protocols.pointers import Store, pointer_to, pointers_in
 from moot.tasks.family import Family

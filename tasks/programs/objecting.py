@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from moot.complexity.rules import looker
 from moot.protocols.engine.moves import Move, Verdict
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.trees.moves import Assertion, Response
 from moot.tasks.family import Family
 from moot.tasks.programs.market_programs import Followed, follow, lines, slip, told

@@ -13,7 +13,7 @@ from moot.complexity.rules import Look
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.tasks.family import Family
 
 Options = Mapping[str, Any] | Callable[[Question], Mapping[str, Any]]

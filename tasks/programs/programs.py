@@ -12,7 +12,8 @@ from moot.protocols.amplification.amplification import Open, Reply, Subquestions
 from moot.protocols.amplification.approval import Claim
 from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
-from moot.protocols.engine.view import Entry, Request
+from moot.protocols.engine.request import Request
+from moot.protocols.engine.view import Entry
 from moot.tasks.family import Family
 from moot.tasks.programs.decomposing import ChecksStep, Decomposes, Disputes
 from moot.tasks.programs.market_programs import MARKET, Predictor, Prior, slip, sure

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move, Speech, Verdict
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.tasks.base import Task
 from moot.tasks.family import entries
 from moot.tasks.programs.play import Play, Program

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move, Speech, Verdict
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.tasks.programs.play import Play, Program
 from moot.tasks.reading.evidence import Evidence, over, probability
 

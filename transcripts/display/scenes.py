@@ -17,7 +17,7 @@ from moot.protocols.engine.errors import MootError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move, Part
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.quoting import segments
+from moot.protocols.engine.values.quoting import segments
 from moot.protocols.recorded import recorded_move, words_of
 from moot.protocols.text import one_line
 

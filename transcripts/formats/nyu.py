@@ -25,7 +25,7 @@ from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.transcripts.formats.importing import Format, Imported, Paths, Play, import_event, paths_of, record_play
 from moot.transcripts.formats.nyu_passage import Passage, tokens_of
 from moot.transcripts.formats.nyu_rounds import OfflineJudgment, as_held, clock, offline_judgment, play_rounds, seats_of

@@ -18,7 +18,7 @@ from moot.agents.identity import Identity, identity
 from moot.agents.people.terminal import Table, drawn, is_terminal
 from moot.cli.frame import say
 from moot.protocols.engine.moves import Move
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 
 Told = Callable[[str, Request, Any], None]
 

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from moot.protocols.engine.moves import Move
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.testing.schemas import WORDS, Chooser, T
 from moot.testing.shapes import move_of
 

@@ -17,7 +17,7 @@ from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.testing.shapes import Seeded, move_of
 from moot.transcripts.events import PLAYED, EventLog, label, played_part
 from moot.transcripts.replay import replay

@@ -21,8 +21,8 @@ from moot.protocols.engine.errors import BudgetExceeded, Illegal, MootError, Usa
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question, Sample
+from moot.protocols.engine.request import Request
 from moot.protocols.engine.steps import AskEffect
-from moot.protocols.engine.view import Request
 from moot.testing.drawing import Moves, moves
 from moot.testing.shapes import Seeded, move_of
 from moot.transcripts.events import PLAYED, EventLog, played_part

@@ -12,7 +12,7 @@ import anyio
 from hypothesis import strategies as st
 
 from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Stop, Verdict
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.testing.drawing import moves
 from moot.testing.forgeries import FORGERIES
 

@@ -15,7 +15,7 @@ from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.budget import MEASURES
 from moot.protocols.engine.errors import ProtocolError, UsageError
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.testing.hand import Hand, Script, accounts
 from moot.testing.strategies import hostile_replies, illegal_replies, moves, questions_for, samples
 from moot.transcripts.events import played_part

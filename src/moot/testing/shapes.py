@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from moot.protocols.engine.errors import UsageError, first_problem
 from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Verdict
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.games.pixel_debate import Pixel, unseen
 from moot.testing.schemas import WORDS, Chooser, T, build
 

@@ -15,7 +15,7 @@ from moot.protocols.debate.debate import Debate, OpenDebate
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question, Sample
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.games.boolean_circuit import ARITY, Circuit, normal_form
 from moot.protocols.trees.bisection import Bisection
 from moot.testing.drawing import Moves, moves, orders, sentences, texts

@@ -20,7 +20,7 @@ from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import MootError, UsageError
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.testing.hand import Hand, Script, Unscripted, bodies
 from moot.testing.strategies import Moves, orders, questions_for, takes
 from moot.testing.strategies import moves as any_moves

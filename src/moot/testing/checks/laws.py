@@ -25,7 +25,7 @@ from moot.protocols.engine.base import Protocol, record_of
 from moot.protocols.engine.errors import ProtocolError
 from moot.protocols.engine.outcomes import outcome_adapter
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.testing.checks.check import MOST, Case, Law, LawBroken, Questions, examine, law
 from moot.testing.checks.elsewhere import portable
 from moot.testing.checks.impure import Watch

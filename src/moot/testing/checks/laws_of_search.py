@@ -15,7 +15,7 @@ from moot.complexity.search.solve import Solution, solve
 from moot.play.run import run
 from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.outcomes import Decided, Errored
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.testing.checks.check import MOST, Case, law
 from moot.transcripts.transcript import Transcript
 

@@ -20,7 +20,7 @@ from moot.protocols.engine.budget import MEASURES
 from moot.protocols.engine.moves import Answer, Ask, Move, Verdict, move_class
 from moot.protocols.engine.outcomes import Decided, Exhausted
 from moot.protocols.engine.question import Sample, cells_of
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.testing.checks.check import MOST, Case, Limits, law
 from moot.testing.hand import Hand, accounts
 from moot.testing.strategies import takes

@@ -25,7 +25,7 @@ from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.replies import as_data, typed
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.testing.checks.check import Case, Limits, law
 from moot.transcripts.replay import Recording
 from moot.transcripts.transcript import Transcript

@@ -15,8 +15,8 @@ from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.replies import typed
+from moot.protocols.engine.request import Request
 from moot.protocols.engine.steps import AskEffect
-from moot.protocols.engine.view import Request
 from moot.testing.checks.check import Case, law
 from moot.testing.hand import accepted
 from moot.testing.strategies import takes

@@ -19,7 +19,7 @@ from moot.protocols.engine.budget import Meter
 from moot.protocols.engine.errors import MootError
 from moot.protocols.engine.moves import UNKNOWN, Answer, Move, Verdict
 from moot.protocols.engine.question import Sample
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.market.moves import Price, Stands, Statement
 from moot.tasks.base import Task
 from moot.tasks.family import Family

@@ -23,7 +23,7 @@ from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import MootError
 from moot.protocols.engine.moves import UNKNOWN, Answer, Move
 from moot.protocols.engine.outcomes import Decided
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.games.circuit_debate import CircuitPointer, pointer_moves
 from moot.protocols.games.cross_examination import CrossExamination
 from moot.protocols.games.doubly_efficient import DoublyEfficientDebate

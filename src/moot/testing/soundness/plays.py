@@ -17,8 +17,8 @@ from moot.protocols.engine.moves import Answer, Move, Verdict, move_class
 from moot.protocols.engine.outcomes import Decided, Outcome
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.replies import accepted
+from moot.protocols.engine.request import Request
 from moot.protocols.engine.steps import AskEffect
-from moot.protocols.engine.view import Request
 from moot.protocols.market.market_making import MarketMaking
 from moot.protocols.market.moves import Stands
 from moot.tasks.base import Task

@@ -18,7 +18,7 @@ from moot.play.run import run
 from moot.protocols.amplification.amplification import Reply
 from moot.protocols.debate.consultancy import Consultancy
 from moot.protocols.engine.errors import MootError
-from moot.protocols.engine.view import Request
+from moot.protocols.engine.request import Request
 from moot.protocols.games.doubly_efficient import DoublyEfficientDebate
 from moot.protocols.market.market_making import MarketMaking
 from moot.protocols.market.moves import Query, Statement

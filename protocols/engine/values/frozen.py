@@ -66,10 +66,8 @@ def frozen(value: Any) -> Any:
     kind = type(value)
     if kind in _PLAIN:
         return value
-    if kind is dict:
+    if kind is dict or kind is FrozenDict:
         made = FrozenDict(value)
-        if _PLAIN.issuperset(map(type, value.values())):
-            return made
         for key, each in value.items():
             if type(each) not in _PLAIN:
                 dict.__setitem__(made, key, frozen(each))

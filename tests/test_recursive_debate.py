@@ -265,9 +265,4 @@ def test_whoever_objects_whenever_it_can_makes_as_many_moves_as_were_estimated(d
     moves = [step.move for step in transcript.steps()]
     cut = protocol.unmet_assumption(question, moves)
     assert cut == f"the line was cut at depth {depth}: its last claim could not be objected to"
-    agreed: list[Any] = [*moves[:-1], {"kind": "response", "label": "yes"}]
-    last = sum(move.get("label") == "main objection" and move["kind"] == "response" for move in moves) % 2
-    for wins in (0, 1):
-        verdict = {"kind": "verdict", "probabilities": (1 - wins, wins)}
-        found = protocol.unmet_assumption(question, [*agreed, verdict])
-        assert (found is None) == (wins == last), "a claim that was agreed to stands, or nothing is known"
+    assert protocol.unmet_assumption(question, [*moves[:-1], {"kind": "response", "label": "yes"}]) is None

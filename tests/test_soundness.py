@@ -13,7 +13,8 @@ from moot.protocols.engine.metadata import PREMISES
 from moot.protocols.games.doubly_efficient import DoublyEfficientDebate
 from moot.tasks.base import known_tasks, task_named
 from moot.testing import check_guarantee
-from moot.testing.soundness import agents
+from moot.testing.soundness import agents, optimal
+from moot.testing.soundness import premises as checking
 from moot.testing.soundness.check import Counts, GuaranteeBroken, TooFew, by_chance, examine, plainer_than
 from moot.testing.soundness.drawing import Drawn, pairs, played, values_of
 from moot.testing.soundness.premises import CHECKS, premises
@@ -85,6 +86,7 @@ FALSE: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "right-below": ("decomposition-debate", "sum", 3, {"agents": {"below": "lies alike"}}),
     "copies": ("cross-examination", "colouring", 3,
                {"params": {"queries": 0}, "copied": False, "agents": {"a": "remembers", "b": "remembers"}}),
+    "deep-enough": ("recursive-debate", "wildcard", 16, {"params": {"depth": 2}, "instance": 0}),
     "declared-n": ("qbf-debate", "tqbf", 3, {"declared": 5}),
     "lipschitz": ("doubly-efficient", "oracle-walk", 3, {"params": {"K": 0.25}}),
     "promise": ("doubly-efficient", "oracle-chain", 3, {"params": {"w": 0.99, "d": 0.6}}),
@@ -108,6 +110,52 @@ def test_play_that_is_not_optimal_is_found(protocol: str, task: str, size: int, 
     found = {CHECKS["optimal-play"](run_of(protocol, task, size, agents=agents, instance=each)) for each in range(8)}
     honest = [CHECKS["optimal-play"](run_of(protocol, task, size, instance=each)) for each in range(8)]
     assert False in found and all(honest)
+
+
+@pytest.mark.parametrize(
+    ("task", "size", "levels"), [("wildcard", 16, 4), ("tqbf", 2, 2), ("sum", 1, 0), ("sum", 2, 1)]
+)
+def test_a_line_is_deep_enough_from_its_last_level_on(task: str, size: int, levels: int) -> None:
+    found = [
+        CHECKS["deep-enough"](run_of("recursive-debate", task, size, params={"depth": depth}, instance=0))
+        for depth in range(levels + 2)
+    ]
+    assert found == [False] * levels + [True, True]
+
+
+def test_how_deep_a_line_may_go_is_not_known_of_too_many_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "_MOST", 20)
+    run = run_of("recursive-debate", "wildcard", 16, params={"depth": 2}, instance=0)
+    assert CHECKS["deep-enough"](run) is None and premises(run, ("deep-enough",)) == ("deep-enough", None)
+
+
+@pytest.mark.parametrize("protocol", ["amplify-strong", "market-pointers"])
+def test_a_play_with_messages_is_put_again_to_its_end(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message is given in its brackets, and recorded as a pointer, which nobody may make up."""
+    run = run_of(protocol, "halting", 1)
+    recorded = {step.step: (step.seat, step.move) for step in run.transcript.steps()}
+    assert {each.step: (each.seat, each.move.model_dump(mode="json")) for each in run.again} == recorded
+    assert any("&" in str(move) for _, move in recorded.values())
+    pointers = {each.step: each.move for each in run.again}
+    other = run_of(protocol, "halting", 1)
+    monkeypatch.setattr(other, "moves", pointers)
+    with pytest.raises(AssertionError, match="was put again"):
+        other.again  # noqa: B018
+
+
+def test_a_slip_behind_pointers_is_found() -> None:
+    run = run_of("amplify-strong", "halting", 2, instance=22, agents={"overseer": "task:slipping-overseer"}, seed=16137)
+    assert run.transcript.guarantee.holds and run.verdict != run.truth
+    assert premises(run, run.transcript.guarantee.assumes) == ("right-judge", False)
+
+
+def test_a_search_meets_a_seat_below_that_changes_its_data_as_a_play_does() -> None:
+    """It is asked once in a play, and right; in a search what it did to its data in one branch is not found in the next."""
+    seats = {"a": "puppet", "below": "changes"}
+    run = run_of("decomposition-debate", "tqbf", 3, instance=355, agents=seats, seed=355)
+    assert run.transcript.guarantee.holds and run.verdict != run.truth
+    assert optimal.value(run, "a", {}) == 1
+    assert CHECKS["right-below"](run) is True and CHECKS["optimal-play"](run) is False
 
 
 def test_a_promise_that_is_not_kept_is_found() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -106,23 +105,6 @@ def test_a_judge_that_may_look_at_nothing(monkeypatch: Patch) -> None:
         check_guarantee(DecompositionDebate(below=True, judge_source="none"), "sum", examples=60)
 
 
-def test_a_claim_that_was_agreed_to_and_falls(monkeypatch: Patch) -> None:
-    """With one level the honest claim is lost to any objection, and so a careless one loses nothing."""
-
-    def cut(self: Any, question: Any, moves: Iterable[Any]) -> str | None:
-        return None if any(move.get("label") == "yes" for move in moves) else "cut"
-
-    drawn = Drawn("recursive-debate", "tqbf", 2, 1, {"depth": 1}, {"a": "contrary", "b": "contrary"}, seed=1874)
-
-    def again() -> None:
-        examine(drawn, task_named("tqbf"), Counts("", ""))
-
-    again()
-    unmended(monkeypatch, RecursiveDebate, unmet_assumption=cut)
-    with pytest.raises(GuaranteeBroken, match="the verdict is wrong"):
-        again()
-
-
 # -- what it assumes --------------------------------------------------------------------------------------------------
 
 
@@ -136,6 +118,25 @@ def test_a_market_that_lies_consistently(monkeypatch: Patch) -> None:
     unmended(monkeypatch, MarketMaking, assumes=without("market-right-below", *MarketMaking.assumes))
     with pytest.raises(GuaranteeBroken, match=r"(?s)the verdict is wrong.*market: lies alike"):
         check_guarantee(MarketMaking(), "sum", examples=80, players=["lies alike"])
+
+
+@pytest.mark.parametrize("drawn", [
+    Drawn("recursive-debate", "tqbf", 2, 1, {"depth": 1}, {"a": "contrary", "b": "contrary"}, seed=1874),
+    Drawn("recursive-debate", "wildcard", 16, 0, {"depth": 2}, {"b": "contrary"}, seed=8),
+], ids=["a careless claim", "a lie that is agreed to"])  # fmt: skip
+def test_a_line_that_is_too_short(monkeypatch: Patch, drawn: Drawn) -> None:
+    """With few levels the side that is right is lost to objections that nobody can answer. So it loses nothing by a careless
+    claim, nor by a yes, with which a line ends before it is cut."""
+
+    def again() -> Counts:
+        counts = Counts("", "")
+        examine(drawn, task_named(drawn.task), counts)
+        return counts
+
+    assert again().false == {"deep-enough": 1}
+    unmended(monkeypatch, RecursiveDebate, assumes=without("deep-enough", *RecursiveDebate.assumes))
+    with pytest.raises(GuaranteeBroken, match="the verdict is wrong"):
+        again()
 
 
 def test_n_on_faith(monkeypatch: Patch) -> None:

@@ -32,6 +32,8 @@ PREMISES: Mapping[str, str] = MappingProxyType(
         "copies": "each call is answered by a fresh copy, which knows nothing of other calls: no step, no seed, no memory",
         "market-right-below": "the market has converged on smaller questions: what it answers to those that are cited is true",
         "model-right-below": "what answers sub-questions was trained before, is frozen, and is right on them",
+        "deep-enough": "no claim that can be objected to stands at the last level: where a line of claims must end, the judge "
+        "can check the claim alone",
         "right-below": "the seat below is right on every smaller question",
         "lipschitz": "the probability of the computation's answer changes by at most K times what the oracle's answers change by",
         "promise": "the computation gives one answer with probability w or more, as the theorem promises; the verdict is "

@@ -35,7 +35,8 @@ class RecursiveDebate(TwoSided):
     The judge reads one path: the first claim, the main objections below it, and the yes at its end if there is one; at
     most depth + 1 statements of the tree of main objections that could have been made. It may look at the data.
 
-    A depth that is reached is a constant number of moves, of which nothing is claimed.
+    Of a line that was cut at its depth nothing is claimed. Of one that ended before, `deep-enough` is assumed: whoever would
+    lose at the last level, to a lie that nobody may answer, loses nothing by a yes to an earlier one.
 
     depth: main objections in a row. objections: to one claim, the main one included. limit: of a claim. cites: how many
     earlier claims a claim may cite, by their steps. judge_source: whether the judge sees the source. Raises UsageError
@@ -44,6 +45,7 @@ class RecursiveDebate(TwoSided):
 
     name: ClassVar[str] = "recursive-debate"
     complexity_class: ClassVar[str | None] = "PSPACE"
+    assumes: ClassVar[tuple[str, ...]] = (*TwoSided.assumes, "deep-enough")
     dynamics: ClassVar[str] = "sequential"
 
     depth: Annotated[int, Field(ge=0)] = 4
@@ -96,15 +98,8 @@ class RecursiveDebate(TwoSided):
         return Entry(floor.step, seat, move)
 
     def unmet_assumption(self, question: Question, moves: Iterable[Mapping[str, Any]]) -> str | None:
-        said = list(moves)
-        if not any(move["kind"] == "response" and move["label"] == "yes" for move in said):
+        if not any(move["kind"] == "response" and move["label"] == "yes" for move in moves):
             return f"the line was cut at depth {self.depth}: its last claim could not be objected to"
-        # A claim that its rival agrees to and that falls all the same says nothing of what objections would have come to: with
-        # too few levels an honest claim may be as lost as a careless one.
-        speaker = sum(move["kind"] == "response" and move["label"] == "main objection" for move in said) % 2
-        beliefs = [move["probabilities"] for move in said if move["kind"] == "verdict"]
-        if beliefs and beliefs[-1][speaker] < beliefs[-1][1 - speaker]:
-            return "the last claim was agreed to, and does not stand"
         return unseen(self.judge, self.judge_source, question)
 
     def most_moves(self, question: Question) -> dict[str, int] | None:

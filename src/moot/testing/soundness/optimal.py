@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
+from moot.agents.base import act_of
 from moot.complexity.search.options import every_move
 from moot.complexity.search.solve import solve
 from moot.experiments.classes.market_witnesses import Says, statements
@@ -89,10 +92,10 @@ def kept(run: Run, *sides: str) -> bool:
     for each in run.again:
         if each.seat in sides:
             before = value(run, each.seat, forced)
-            if value(run, each.seat, {**forced, each.step: each.move}) < before - GAIN:
+            if value(run, each.seat, {**forced, each.step: run.moves[each.step]}) < before - GAIN:
                 return False
         if each.seat in free(run):
-            forced[each.step] = each.move
+            forced[each.step] = run.moves[each.step]
     return True
 
 
@@ -113,13 +116,28 @@ def value(run: Run, side: str, forced: dict[str, Move]) -> float:
         return offered if recorded is None or recorded in offered else [*offered, recorded]
 
     players = free(run)
-    fixed = {seat: each.make() for seat, each in run.seated.items() if seat not in players}
+    fixed = {seat: Afresh(run, each.make) for seat, each in run.seated.items() if seat not in players}
     key: Any = same_claims if isinstance(run.protocol, RecursiveDebate) and not forced else None
     found = solve(
         run.protocol, run.question, moves=dict.fromkeys(players, moves), seats={**fixed, run.judge: run.right_judge()}, seed=run.seed,
         key=key, limit=MOST,
     )  # fmt: skip
     return found.value[side]
+
+
+class Afresh:
+    """Whoever takes no part in a search: asked each time as in a play of its own, whatever it did to its data in others."""
+
+    def __init__(self, run: Run, make: Callable[[], Any]) -> None:
+        self.run, self.make = run, make
+        self.bound = getattr(make(), "bound", None)
+
+    def act(self, request: Request) -> Any:
+        question = request.view.question
+        if question.data is not None:
+            asking = question.model_copy(update={"data": deepcopy(self.run.question.data)})
+            request = replace(request, view=request.view.then(asking=asking))
+        return act_of(self.make())(request)
 
 
 def options(run: Run) -> Callable[[Request], Iterable[Move]]:
@@ -313,7 +331,7 @@ def approved(run: Run) -> Known:
     end = run.transcript.outcome
     assert isinstance(end, Decided)
     said = {
-        each.text: each.move
+        each.text: run.moves[each.step]
         for each in run.again
         if run.roles[each.seat] == "model" and not isinstance(each.move, Claim)
     }

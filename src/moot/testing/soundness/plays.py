@@ -40,9 +40,9 @@ class Seated(NamedTuple):
 
 
 class Again(NamedTuple):
-    """A step of a play, put again on the data as it was. move: what is on the record. told: what the task's own program says
-    there, None where it fails; reads: what it reads for that. right: what a judge says there who is right (None in other
-    seats, and where it fails)."""
+    """A step of a play, put again on the data as it was. move: what is on the record (`Run.moves` has it as it was
+    given). told: what the task's own program says there, None where it fails; reads: what it reads for that. right: what a
+    judge says there who is right (None in other seats, and where it fails)."""
 
     step: str
     seat: str
@@ -91,8 +91,9 @@ class Run:
 
     @cached_property
     def moves(self) -> dict[str, Move]:
-        """What was said, by step, as moves of its kinds."""
-        return {step.step: _move(step.move) for step in self.transcript.steps()}
+        """What was said, by step, as moves of its kinds, and as it was given: a play takes a message in its brackets, and not
+        the pointer that is on the record."""
+        return {step.step: _move(step.move if step.raw is None else step.raw) for step in self.transcript.steps()}
 
     def program(self, seat: str) -> Any:
         """The task's own program for a seat."""
@@ -117,12 +118,13 @@ class Run:
         """Every step put again, in the order of the play."""
         programs = {seat: self.program(seat) for seat in self.roles}
         right, found = self.right_judge(), list[Again]()
-        for request, ask, move, game in self._steps():
+        record = {step.step: _move(step.move) for step in self.transcript.steps()}
+        for request, ask, game in self._steps():
             seat, step = request.seat, request.step
             told, reads = _said(programs[seat], request, ask), game.meter(step).reads
             other = _said(right, game.request(step), ask) if seat == self.judge else None
             text = request.view.then(hide=True).question.text
-            found.append(Again(step, seat, text, move, request.brief.get("answer"), told, reads, other))
+            found.append(Again(step, seat, text, record[step], request.brief.get("answer"), told, reads, other))
         return found
 
     @property
@@ -136,15 +138,23 @@ class Run:
         finally:
             game.close()
 
-    def _steps(self) -> Iterator[tuple[Request, AskEffect, Move, Game]]:
+    def _steps(self) -> Iterator[tuple[Request, AskEffect, Game]]:
+        """Every step, open. AssertionError where a decided play does not come to the end that is on the record: of what was
+        not put again nothing is known."""
         game = Game(self.protocol, self.question.unnamed(), seed=self.seed).start()
         try:
             while game.outcome is None and game.open:
                 step = next(iter(game.open))
                 if step not in self.moves:
-                    return
-                yield game.request(step), game.open[step].ask, self.moves[step], game
-                game.answer(step, self.moves[step], reads=0)
+                    break
+                yield game.request(step), game.open[step].ask, game
+                if not game.answer(step, self.moves[step], reads=0):
+                    break
+            recorded = self.transcript.outcome
+            if isinstance(recorded, Decided) and game.outcome != recorded:
+                raise AssertionError(
+                    f"{self.protocol.name} was put again, and came to {game.outcome}, not to {recorded}"
+                )
         finally:
             game.close()
 

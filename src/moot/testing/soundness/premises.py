@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from functools import partial
+from itertools import product
+from random import Random
 from typing import Any
 
 from moot.agents.base import act_of
@@ -23,9 +25,11 @@ from moot.protocols.games.doubly_efficient import DoublyEfficientDebate
 from moot.protocols.market.market_making import MarketMaking
 from moot.protocols.market.moves import Query, Statement
 from moot.protocols.trees.decomposition_debate import DecompositionDebate, Pick
+from moot.protocols.trees.recursive_debate import RecursiveDebate
 from moot.tasks.family import Family
 from moot.tasks.logic.formulas import SATISFIABLE
 from moot.tasks.programs.market_programs import follow, told
+from moot.tasks.programs.objecting import lies
 from moot.testing.checks.memory import check_memoryless
 from moot.testing.soundness.agents import parts_of
 from moot.testing.soundness.optimal import optimal_play
@@ -36,6 +40,8 @@ _BY_RULE = ("overseer", "checks-rule", "checks-witness", "checks-line", "checks-
 """Judges that follow the rule of their task."""
 _WHOLE = ("checks-witness", "checks-line", "alone")
 """Those of them that follow it all the way down."""
+_MOST = 2000
+"""Claims that are tried when it is searched how deep a line of them may go."""
 
 
 def right_judge(run: Run) -> Known:
@@ -189,6 +195,47 @@ class Hears:
         return move
 
 
+def deep_enough(run: Run) -> Known:
+    """No chain of questions, each of which the rule may ask for the one before, is longer than the debate is deep, whatever is
+    claimed of them. Of what is as deep as the task has it, the guarantee must bear it out."""
+    if not isinstance(run.protocol, RecursiveDebate):
+        return None
+    usual: int = run.task.options(run.protocol.name, run.question)["depth"]
+    if run.protocol.depth >= usual:
+        return True
+    found = deeper(run, run.protocol.depth)
+    return None if found is None else not found
+
+
+def deeper(run: Run, depth: int) -> bool | None:
+    """Whether some chain of questions is longer. None where there are too many to try."""
+    task, look, left = run.task, looker(run.question.data), _MOST
+    level = {run.question.text}
+    for _ in range(depth + 1):
+        below = set[str]()
+        for text in level:
+            todo = [dict[str, str]()]
+            while todo:
+                known = todo.pop()
+                missing = follow(task, text, look, known).missing
+                below.update(missing)
+                for given in product(*(claimed(run, part) for part in missing)) if missing else ():
+                    if (left := left - 1) < 0:
+                        return None
+                    todo.append({**known, **dict(zip(missing, given, strict=True))})
+        level = below
+    return bool(level)
+
+
+def claimed(run: Run, text: str) -> tuple[str, ...]:
+    """What may be claimed of a question: the truth, where there is one, and what could pass for it."""
+    choices = run.question.choices
+    with suppress(MootError, ValueError, LookupError):
+        true = run.task.truth(run.question.data, text)
+        return tuple(dict.fromkeys((true, *lies(true, Random(0), choices))))
+    return choices
+
+
 def lipschitz(run: Run) -> Known:
     """The constant is not below the one that the computation declares, or its number of queries, which will always do."""
     if not isinstance(run.protocol, DoublyEfficientDebate):
@@ -214,11 +261,11 @@ CHECKS: dict[str, Callable[[Run], Known]] = {
     "optimal-play": optimal_play, "right-judge": right_judge, "polynomial-judge": polynomial_judge,
     "reported-computing": reported_computing, "declared-n": declared_n, "copies": copies,
     "market-right-below": market_right_below, "model-right-below": partial(answers_right, role="model"),
-    "right-below": right_below, "lipschitz": lipschitz, "promise": promise,
+    "right-below": right_below, "deep-enough": deep_enough, "lipschitz": lipschitz, "promise": promise,
 }  # fmt: skip
 """By premise: whether it is true of a play."""
 
-_CHEAP = ("polynomial-judge", "declared-n", "lipschitz", "promise", "right-judge")
+_CHEAP = ("polynomial-judge", "declared-n", "lipschitz", "promise", "right-judge", "deep-enough")
 
 
 def premises(run: Run, listed: tuple[str, ...]) -> tuple[str, Known]:

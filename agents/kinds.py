@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, ValidationInfo
 
 from moot.agents.base import describe
+from moot.agents.money.models import models_in, recorded
+from moot.agents.money.prices import Prices
 from moot.protocols.engine.errors import UsageError, nearest
 from moot.protocols.engine.registry import register
 
@@ -27,22 +29,73 @@ def _held(spec: object, info: ValidationInfo) -> Any:
     return info.context["agent"](spec)
 
 
+class Asked(NamedTuple):
+    """A model that an agent asks: its name, its base URL, and its prices, None where they are unknown."""
+
+    model: str
+    url: str
+    prices: Prices | None
+
+
 @dataclass(frozen=True)
 class Profile:
-    """What an estimate needs to know of an agent. answer: the most tokens of one answer, None when nothing bounds it.
-    calls: the most calls to its endpoint for one answer, failing ones not counted. program: it calls none. bound: its budget."""
+    """What an estimate needs to know of an agent. answer: the most tokens of the answer to one call, None when nothing bounds it.
+    calls: the most calls to its endpoint for one move, failing ones not counted. program: it calls none. bound: its budget.
+    image_tokens: the most tokens of an image that it is shown, None when nothing says it. models: those that it asks. usual: its
+    calls for one move where nothing has to be asked again; answers: how many come of those, where not one of each; asides: how
+    many verdicts besides. said: the most tokens of a move that others read, where that is not one answer. shown: bytes that each
+    prompt has besides (examples); reasons: the most tokens of its own that a further call is shown. most: tokens of all that is
+    written in its calls, where that is less than `answer` for each. retold: tokens of what they are shown again of it."""
 
     answer: int | None = None
     calls: int = 1
     program: bool = False
     bound: Any = None
+    image_tokens: int | None = None
+    models: tuple[Asked, ...] = ()
+    usual: int = 1
+    answers: int | None = None
+    asides: int = 0
+    said: int | None = None
+    shown: int = 0
+    reasons: int = 0
+    most: int | None = None
+    retold: int = 0
+
+    @property
+    def written(self) -> int | None:
+        """The most tokens that are written in all calls for one move; None when nothing bounds them."""
+        return self.calls * self.answer if self.most is None and self.answer is not None else self.most
+
+    @property
+    def prices(self) -> Prices | None:
+        """Of its models' tokens the dearest of each kind; None where the price of any is unknown."""
+        known = [each.prices for each in self.models if each.prices is not None]
+        return Prices.dearest(known) if known and len(known) == len(self.models) else None
 
     @classmethod
-    def asking(cls, *held: tuple[Profile, int]) -> Profile:
-        """That of an agent which asks others, each so often for one answer. What they say besides is not bounded."""
-        calls = sum(each.calls * times for each, times in held if not each.program)
-        program = all(each.program for each, _ in held)
-        return cls(0 if program else None, max(1, calls), program)
+    def asking(cls, *held: tuple[Profile, int], joined: bool = False) -> Profile:
+        """That of an agent which asks others, each so often for one move. joined: whether its move says what all of them said."""
+        asked = [(each, times) for each, times in held if not each.program]
+        if not asked:
+            return cls(0, program=True)
+        models = tuple(dict.fromkeys(place for each, _ in asked for place in each.models))
+        images = [each.image_tokens for each, _ in asked if each.image_tokens is not None]
+        known = [each.answer for each, _ in asked if each.answer is not None]
+        answer = max(known) if len(known) == len(asked) else None
+        parts = [(each.answer or 0 if each.said is None else each.said) * times for each, times in asked]
+        drawn = [(each.usual if each.answers is None else each.answers) * times for each, times in asked]
+        written = [each.written for each, _ in asked]
+        most = None if None in written else sum((each.written or 0) * times for each, times in asked)
+        return cls(
+            answer, sum(each.calls * times for each, times in asked), models=models,
+            image_tokens=max(images) if len(images) == len(asked) else None,
+            usual=sum(each.usual * times for each, times in asked),
+            answers=sum(drawn), asides=sum(each.asides * times for each, times in asked),
+            said=sum(parts) if joined and answer is not None else None,
+            shown=max(each.shown for each, _ in asked), reasons=max(each.reasons for each, _ in asked),
+            most=most, retold=sum(each.retold * times for each, times in asked),
+        )  # fmt: skip
 
 
 Held = Annotated[Any, PlainValidator(_held)]
@@ -132,7 +185,8 @@ class AgentKind(BaseModel):
         about = describe(agent)
         free, most = about.get("agent") in ("program", "human"), about.get("max_tokens")
         answer = 0 if free else most if isinstance(most, int) else None
-        return Profile(answer, program=free, bound=getattr(agent, "bound", None))
+        models = tuple(Asked(str(each["model"]), str(each["endpoint"]), recorded(each)) for each in models_in(about))
+        return Profile(answer, program=free, bound=getattr(agent, "bound", None), models=models)
 
 
 class JudgeKind(AgentKind):

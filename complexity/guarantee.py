@@ -152,10 +152,11 @@ def uncopied(transcript: Play) -> str | None:
 
 
 def written_size(question: Question) -> int:
-    """The characters of all that is asked and given: text, choices, what is told about it, passage, and data as JSON."""
+    """The characters of all that is asked and given: text, choices, what is told about it, passage, data as JSON; and the bytes of
+    the images."""
     texts = (question.text, *question.choices, question.about or "", question.passage or "")
     data = 0 if question.data is None else len(to_json(question.data))
-    return sum(map(len, texts)) + data
+    return sum(map(len, texts)) + data + sum(image.size for image in question.images)
 
 
 def _polynomial(transcript: Play, seat: str | None, measure: str, budget: int | float | None) -> str | None:

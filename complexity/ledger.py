@@ -43,6 +43,8 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
             if event["step"] in flying:
                 _lose(seats[event["seat"]])
             flying[event["step"]] = event["seat"]
+        elif name == "capped":  # it was not made
+            flying.pop(event["step"], None)
         elif name == "attempted":
             reported.add(event["step"])
             _attempt(seats[event["seat"]], event)

@@ -1,4 +1,4 @@
-"""A language model as judge: by the probabilities that it states, or by those of its answer tokens.
+"""A language model as judge: by the probabilities that it states, or by those of its answer tokens, or both.
 
 Rule of this file: it asks models for verdicts; how a model is called is the agent's.
 """
@@ -7,23 +7,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
 from operator import itemgetter
+from pathlib import Path
 from string import ascii_uppercase
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from moot.agents.base import Wrapper
 from moot.agents.identity import composed
 from moot.agents.kinds import Held, JudgeKind, Profile
+from moot.agents.models.apis.responses import LEAST
 from moot.agents.models.lm import LM
 from moot.agents.models.wire import Completion
-from moot.agents.prompts.render import render
-from moot.agents.prompts.values import UnreadableAnswer
+from moot.agents.prompts import Templates
+from moot.agents.prompts.render import Prompt, render
+from moot.agents.prompts.thinking import parted
+from moot.agents.prompts.values import UnreadableAnswer, encodable
+from moot.judges.examples import Examples
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.request import Request
-from moot.protocols.text import escape
+from moot.protocols.text import escape, own_words
 
-Method = Literal["stated", "logprobs"]
+Method = Literal["stated", "logprobs", "reasoned", "both"]
 TOP = 20  # alternatives to ask for: the most that hosted endpoints give
 FLOOR = 0.1
 """The least that the answers' tokens must have of the probability for a verdict. Models that do as they are told give them nearly
@@ -40,35 +47,90 @@ class ModelJudge(Wrapper):
     return is the distribution over the whole vocabulary. There is no verdict where the answers have less than `FLOOR` of it:
     the model was about to say something else. An answer that is not among the listed tokens (20 at most) gets the most
     that it can have had, which is what the least probable of them has, or what they leave; the attempt's note names it
-    (`unlisted`), and `mass` there is what the listed answers had. Requests for anything but a verdict are always put to
-    the model as usual.
+    (`unlisted`), and `mass` there is what the listed answers had.
 
-    Raises UsageError for an unknown method.
+    "reasoned" asks for reasons in words, and then, behind them, for the answer token: the verdict is by its
+    log-probabilities, and its text are the reasons. "both" asks for a stated verdict, and then, behind its reasons, for the
+    answer token: the verdict is the one that was stated. Both confidences are kept in an event "believed", as `stated` and
+    `logprobs`. Either takes two calls, and gives no verdict where one of them fails. Requests for anything but a verdict
+    are always put to the model as usual.
+
+    examples: a file of verdicts as they should be given (`moot.judges.examples`), shown in the system message, which stays
+    the same for every call. Raises UsageError for an unknown method and for examples that cannot be read.
     """
 
-    def __init__(self, lm: LM, method: Method = "stated") -> None:
-        if method not in ("stated", "logprobs"):
-            raise UsageError(f"a model judges by 'stated' or 'logprobs', not by {method!r}")
+    def __init__(self, lm: LM, method: Method = "stated", *, examples: str | Path | None = None) -> None:
+        if method not in get_args(Method):
+            raise UsageError(f"a model judges by {', '.join(map(repr, get_args(Method)))}, not by {method!r}")
         self.lm, self.method, self.held = lm, method, (lm,)
+        self.examples = Examples.read(examples) if examples is not None else None
+        self.templates: Templates = lm.templates
+        if self.examples is not None:
+            self.templates = lm.templates.introduced(self.examples.prompt)
 
     def describe(self) -> dict[str, Any]:
-        return {**self.lm.describe(), "judge": "model", "method": self.method}
+        return {**self.lm.describe(), "judge": "model", "method": self.method, **self._examples()}
 
     def identity(self) -> dict[str, Any] | None:
-        return composed(self.lm, agent="model-judge", method=self.method)
+        return composed(self.lm, agent="model-judge", method=self.method, **self._examples())
+
+    def _examples(self) -> dict[str, str]:
+        return {} if self.examples is None else {"examples": self.examples.hash}
 
     async def act(self, request: Request) -> Move:
-        """A move of the model. Raises UnreadableAnswer when the answers' tokens have too little of the probability,
-        AgentError when the endpoint lists none, BudgetExceeded when the seat may not spend the call."""
-        if self.method == "stated" or Verdict not in request.kinds or not request.view.question.choices:
-            return await self.lm.act(request)
+        """A move of the model. Raises UnreadableAnswer when the answers' tokens have too little of the probability, or no
+        reasons came, AgentError when the endpoint lists no tokens or the question is one of the examples, BudgetExceeded when
+        the seat may not spend the call."""
+        templates = self.templates
+        if Verdict not in request.kinds or not request.view.question.choices:
+            return await self.lm.act(request, templates)
+        if self.examples is not None:
+            self.examples.check(request)
+        if self.method == "stated":
+            return await self.lm.act(request, templates)
         choices = request.view.question.choices
         labels = labels_for(len(choices))
         options = "\n".join(f"{label}: {escape(choice)}" for label, choice in zip(labels, choices, strict=True))
         values = {"options": options, "labels": ", ".join(labels)}
-        prompt = render(request, self.lm.templates, "", ["task.verdict.logprobs"], **values)
-        call = self.lm.call(request, prompt)
+        prompt = render(request, templates, "", ["task.verdict.logprobs"], **values)
+        if self.method == "logprobs":
+            return await self._by_token(request, prompt, prompt.messages(), labels)
+        first = render(request, templates, "", ["task.verdict.reasoned"])
+        stated: Verdict | None = None
+        if self.method == "both":
+            move = await self.lm.act(request, templates)
+            if not isinstance(move, Verdict):
+                return move
+            stated, reasons = move, move.text.strip()
+        else:
+            reasons = await self._reasons(request, first)
+        messages = prompt.messages()
+        if reasons:
+            said = {"role": "assistant", "content": own_words(reasons, ())}
+            messages = [*first.messages(), said, {"role": "user", "content": prompt.task}]
+        found = await self._by_token(request, prompt, messages, labels)
+        believed = {} if stated is None else {"stated": list(stated.probabilities)}
+        request.note({"event": "believed", **believed, "logprobs": list(found.probabilities)})
+        return stated or found.model_copy(update={"text": reasons})
 
+    async def _reasons(self, request: Request, prompt: Prompt) -> str:
+        def read(completion: Completion, extra: dict[str, Any]) -> str:
+            found = parted(completion.text)
+            extra["method"], extra["thoughts"] = self.method, found.thoughts
+            if completion.finish == "length":
+                extra["cut"] = True
+            if found.unclosed or not found.answer.strip():
+                raise UnreadableAnswer("it gave no reasons; a higher max_tokens leaves room for them", completion.text)
+            return encodable(found.answer.strip())
+
+        try:
+            return await self.lm.complete(request, self.lm.call(request, prompt), prompt.messages(), read)
+        except UnreadableAnswer as error:
+            raise UnreadableAnswer(self._why(request, error), error.text, final=True) from None
+
+    async def _by_token(
+        self, request: Request, prompt: Prompt, messages: list[dict[str, str]], labels: Sequence[str]
+    ) -> Verdict:
         noted: dict[str, Any] = {}
 
         def read(completion: Completion, extra: dict[str, Any]) -> Verdict:
@@ -77,13 +139,20 @@ class ModelJudge(Wrapper):
             return read_verdict(completion, labels, extra)
 
         wanted: dict[str, Any] = {"max_tokens": 1, "logprobs": True, "top_logprobs": TOP}
+        call = self.lm.call(request, prompt)
+        if len(messages) > 2:  # behind reasons
+            call.labels["prompt"] = sha256("\0".join(str(each["content"]) for each in messages).encode()).hexdigest()[
+                :32
+            ]
         try:
-            return await self.lm.complete(request, call, prompt.messages(), read, **wanted)
+            return await self.lm.complete(request, call, messages, read, **wanted)
         except UnreadableAnswer as error:
-            why = f"step {request.step}: seat {request.seat}: {self.lm.model} gave no verdict: {error}"
             if "mass" not in noted:  # the endpoint's fault, and no answer of the model
-                raise AgentError(why) from None
-            raise UnreadableAnswer(why, error.text, final=True) from None
+                raise AgentError(self._why(request, error)) from None
+            raise UnreadableAnswer(self._why(request, error), error.text, final=True) from None
+
+    def _why(self, request: Request, error: UnreadableAnswer) -> str:
+        return f"step {request.step}: seat {request.seat}: {self.lm.model} gave no verdict: {error}"
 
 
 def labels_for(count: int) -> Sequence[str]:
@@ -125,6 +194,12 @@ def read_verdict(completion: Completion, labels: Sequence[str], extra: dict[str,
     return Verdict(probabilities=tuple(share / math.fsum(shares) for share in shares))
 
 
+def _and_token(found: Profile) -> Profile:
+    """With one more call, for the answer's token."""
+    most = None if found.written is None else found.written + LEAST
+    return replace(found, calls=found.calls + 1, usual=found.usual + 1, most=most, reasons=found.answer or 0)
+
+
 class StatedKind(JudgeKind):
     """A model that judges by the probabilities that it states."""
 
@@ -132,15 +207,17 @@ class StatedKind(JudgeKind):
     form: ClassVar[str | None] = "stated:MODEL"
     method: ClassVar[Method] = "stated"
     of: Held
+    examples: str | None = None
 
     def make(self) -> ModelJudge:
         if not isinstance(self.of, LM):
             raise UsageError(f"only a language model (local, openai:MODEL) judges by {self.method}")
-        return ModelJudge(self.of, self.method)
+        return ModelJudge(self.of, self.method, examples=self.examples)
 
     def profile(self) -> Profile:
         found: Profile = self.of
-        return found
+        shown = 0 if self.examples is None else len(Examples.read(self.examples).prompt.encode())
+        return replace(found, shown=found.shown + shown)
 
 
 class LogprobsKind(StatedKind):
@@ -149,3 +226,25 @@ class LogprobsKind(StatedKind):
     name: ClassVar[str] = "logprobs"
     form: ClassVar[str | None] = "logprobs:MODEL"
     method: ClassVar[Method] = "logprobs"
+
+
+class ReasonedKind(StatedKind):
+    """A model that gives its reasons first, and judges by the log-probabilities of its answer tokens behind them."""
+
+    name: ClassVar[str] = "reasoned"
+    form: ClassVar[str | None] = "reasoned:MODEL"
+    method: ClassVar[Method] = "reasoned"
+
+    def profile(self) -> Profile:
+        return _and_token(super().profile())
+
+
+class BothKind(StatedKind):
+    """A model that states its verdict, with the log-probabilities of its answer tokens kept beside it."""
+
+    name: ClassVar[str] = "stated-and-logprobs"
+    form: ClassVar[str | None] = "stated-and-logprobs:MODEL"
+    method: ClassVar[Method] = "both"
+
+    def profile(self) -> Profile:
+        return _and_token(super().profile())

@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from moot.agents.base import act_of, close_all, describe, start_all
 from moot.agents.failing import cancelled, contained, interrupts, passes, take_back
 from moot.agents.identity import fingerprints, protocol_fingerprint
+from moot.agents.money.cap import begun, stoppable
 from moot.agents.people.terminal import warn
 from moot.agents.prompts.values import UnreadableAnswer
 from moot.play.clock import Clock
@@ -45,6 +46,7 @@ from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Errored
 from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.replies import printable
+from moot.protocols.engine.steps import seed_of
 from moot.transcripts.events import FORMAT, VERSION, EventLog
 from moot.transcripts.store import Fsync, Writer
 from moot.transcripts.transcript import Transcript
@@ -66,8 +68,9 @@ class Driver:
 
     def __init__(
         self, game: Game, seats: Mapping[str, Any], log: EventLog, recording: Recording | None = None, stale: bool = False,
+        draws: int | None = None,
     ) -> None:  # fmt: skip
-        self.game, self.log, self.recording, self.stale = game, log, recording, stale
+        self.game, self.log, self.recording, self.stale, self.draws = game, log, recording, stale, draws
         self.agents: dict[int, tuple[str, Any]] = {}  # each once, with the first of its seats
         for seat, agent in seats.items():
             self.agents.setdefault(id(agent), (seat, agent))
@@ -78,7 +81,12 @@ class Driver:
         self._due = 0.0
 
     async def run(self) -> None:
-        """Drive until the outcome, between the agents' `start()` and `close()`. What is cancelled is recorded as such."""
+        """Drive until the outcome, between the agents' `start()` and `close()`. What is cancelled is recorded as such; so is
+        a play of which a call does not fit under a cap, and it returns without an outcome."""
+        with stoppable():
+            await self._driven()
+
+    async def _driven(self) -> None:
         game = self.game
         game.start()
         try:
@@ -169,6 +177,8 @@ class Driver:
             waiting = game.open[step]
             seat = waiting.ask.seat
             request = game.request(step, noting(step, seat, game.roles, self.log.event, now))
+            if self.draws is not None:
+                request.seed = seed_of(self.draws, step)
             meter, act, account = waiting.meter or game.meter(step), self.acts.get(seat), waiting.branch.account(seat)
             if act is None:
                 path = getattr(self.log.write, "path", None)
@@ -262,10 +272,11 @@ class Driver:
         waiting = self.game.open[step]
         meta: dict[str, Any] = {"recorded": True}
         if recorded.request != waiting.digest:
-            if waiting.ask.seat in self.acts:
+            whole = self.recording.whole
+            if not recorded.answers(waiting.ask) if whole else waiting.ask.seat in self.acts:
                 self.recording.answers.pop(step, None)
                 return False
-            if not self.stale:
+            if not (self.stale or whole):
                 raise ReplayDivergence(step, "request", recorded.request, waiting.digest)
             meta["stale"] = True
         if recorded.spent:
@@ -315,26 +326,27 @@ def now() -> str:
 async def play(
     protocol: Protocol, sample: Sample, seats: Mapping[str, Any], *, seed: int, out: Path | str | None,
     bounds: Mapping[str, Mapping[str, int | float]], recording: Recording | None = None, stale: bool = False,
-    parent: Mapping[str, Any] | None = None, fsync: Fsync = "ended",
+    parent: Mapping[str, Any] | None = None, fsync: Fsync = "ended", draws: int | None = None,
 ) -> Transcript:  # fmt: skip
-    """Play a game to its end, with what `recording` holds and live agents for the rest, and return the transcript."""
+    """Play a game to its end, with what `recording` holds and live agents for the rest, and return the transcript. draws: the
+    seed of live requests, where it is not the play's own, of which the coins are."""
+    capped = begun(seats)
     question = sample.question.unnamed() if recording is None else recording.question
     kept = sealed(sample)
     with closing(Game(protocol, question, seed=seed, bounds=bounds)) as game:
         described = {seat: describe(agent) for seat, agent in seats.items()}
-        meta: dict[str, Any] = {"moot": __version__, "at": now(), "seats": described}
+        meta: dict[str, Any] = {"moot": __version__, "at": now(), "seats": described, **capped}
         if out is not None:  # what no file holds is not looked for later; as the agents are before the first call
             meta |= {"identities": fingerprints(seats), "protocol_identity": protocol_fingerprint(protocol)}
         meta |= {"parent": dict(parent)} if parent else {}
-        if question.id is None and sample.question.id is not None:
-            meta["id"] = sample.question.id
-        started = header(protocol, game.question, seed, bounds)
+        meta |= {"id": sample.question.id} if question.id is None and sample.question.id is not None else {}
+        meta |= {"images": {each.sha256: each.encoded for each in question.images}} if question.images else {}
         lines: list[bytes] = []
         writer = Writer(recordable(out), fsync=fsync) if out is not None else None
         log = game.recorder = EventLog(writer or lines.append)
         try:
-            _open(log, started, meta, kept)
-            await Driver(game, seats, log, recording, stale).run()
+            _open(log, header(protocol, game.question, seed, bounds), meta, kept)
+            await Driver(game, seats, log, recording, stale, draws).run()
         finally:
             if writer is not None:
                 writer.close()

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from moot.agents.money.cap import booked
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.replies import as_data
 from moot.transcripts.events import PLAYED
@@ -29,6 +30,10 @@ def noting(
         if name in PLAYED or name == "resumed":
             raise UsageError(f"seat {seat} notes an event {name!r}, which the play itself records; rename it")
         fields = as_data(fields)
+        if (name in ("reserved", "capped") or "hold" in fields) and not booked(name, fields):
+            raise UsageError(
+                f"seat {seat} notes an event {name!r} of money that no cap has set aside or refused; rename it"
+            )
         if not re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", name):
             raise UsageError(f"seat {seat} notes an event {name!r}; a name is 1 to 40 of a-z, 0-9, - and _")
         if taken := [field for field in _OWN if field in fields]:

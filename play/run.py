@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -16,6 +16,7 @@ import anyio
 import anyio.lowlevel
 from anyio.from_thread import start_blocking_portal
 
+from moot.agents.money.cap import Cap
 from moot.play.driver import play
 from moot.play.seats import Seats, bounds_of, seated
 from moot.protocols.engine.base import Protocol
@@ -31,7 +32,7 @@ T = TypeVar("T")
 
 async def arun(
     protocol: Protocol, sample: Sample | Question, seats: Seats, *, seed: int = 0, out: Path | str | None = None,
-    bounds: Bounds | None = None, fsync: Fsync = "ended",
+    bounds: Bounds | None = None, fsync: Fsync = "ended", max_cost: float | None = None,
 ) -> Transcript:  # fmt: skip
     """Play a protocol on a question with agents in its seats, and return the transcript.
 
@@ -39,7 +40,9 @@ async def arun(
     the command line would take ("local", "openai:MODEL"). A role seats its agent at every seat of that role that is not
     named itself. seed: decides every coin. out: a file to record to as it happens, with the truth in one beside it; without
     one the transcript stays in memory. bounds: limits per seat, instead of those that the seated agents carry. fsync: what a file
-    survives a loss of power with, "ended": all of it once the play has ended; "event": every event.
+    survives a loss of power with, "ended": all of it once the play has ended; "event": every event. max_cost: the most that
+    its model calls may cost, in the currency of their prices (`moot.Cap`); a play stops, without an outcome, before the call
+    that might exceed it, and can be resumed under a higher one.
 
     Raises UsageError on bad arguments, questions or files, ProtocolError when the protocol itself is wrong. A failing
     agent raises nothing, whatever it throws: the outcome is then Errored, Unreadable, Forfeited or Exhausted. Cancelled from
@@ -53,15 +56,19 @@ async def arun(
     question = sample.question
     agents = seated(protocol.roles(question), seats, protocol.name)
     limits = bounds_of(agents, question) if bounds is None else {seat: dict(of) for seat, of in bounds.items()}
-    return await play(protocol, sample, agents, seed=seed, out=out, bounds=limits, fsync=fsync)
+    with nullcontext() if max_cost is None else Cap(max_cost):
+        return await play(protocol, sample, agents, seed=seed, out=out, bounds=limits, fsync=fsync)
 
 
 def run(
     protocol: Protocol, sample: Sample | Question, seats: Seats, *, seed: int = 0, out: Path | str | None = None,
-    bounds: Bounds | None = None, fsync: Fsync = "ended", backend: Backend = "asyncio",
+    bounds: Bounds | None = None, fsync: Fsync = "ended", max_cost: float | None = None, backend: Backend = "asyncio",
 ) -> Transcript:  # fmt: skip
     """`arun`, from ordinary code or a notebook cell. backend: the event loop that the agents' calls run in."""
-    return in_loop(lambda: arun(protocol, sample, seats, seed=seed, out=out, bounds=bounds, fsync=fsync), backend)
+    return in_loop(
+        lambda: arun(protocol, sample, seats, seed=seed, out=out, bounds=bounds, fsync=fsync, max_cost=max_cost),
+        backend,
+    )
 
 
 def checked(protocol: Protocol) -> Protocol:

@@ -6,7 +6,7 @@ Rule of this file: it knows no protocol by name.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from moot.protocols.engine.base import Protocol
@@ -28,6 +28,9 @@ def checked(
     """The check of a move: a field is among these texts, a list has at most so many entries; then the fields that the
     protocol fills in."""
 
+    if not one_of and not most:
+        return partial(fill, **filled)
+
     def check(move: M) -> M:
         for field, texts in (one_of or {}).items():
             if (text := getattr(move, field)) not in texts:
@@ -42,8 +45,10 @@ def checked(
 
 def fill(move: M, **fields: Any) -> M:
     """The move with these fields; itself where it has them already."""
-    same = all(getattr(move, name) == value for name, value in fields.items())
-    return move if same else move.model_copy(update=fields)
+    for name, value in fields.items():
+        if getattr(move, name) != value:
+            return move.model_copy(update=fields)
+    return move
 
 
 def shortened(move: M, limit: Limit | None) -> M:
@@ -65,7 +70,7 @@ def need_choices(protocol: Protocol, question: Question, answer: int | None = No
 
 def unseen(judge: str, source: Source, question: Question) -> str | None:
     """What is short where a judge who checks single steps may look at nothing of a question that has a source; else None."""
-    hidden = source == "none" and (question.data is not None or question.passage is not None)
+    hidden = source == "none" and question.has_source
     return f"the {judge} may look at nothing of the data, and so can check no step that rests on it" if hidden else None
 
 

@@ -36,7 +36,7 @@ class _Guard:
         self.refused: list[str] = []
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
-        if event not in _ASKED_FOR or not self.on:
+        if not self.on or event not in _ASKED_FOR:
             return
         if event.startswith("socket.get"):
             host = args[0]
@@ -89,6 +89,7 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     ):  # under nohup; processes that tests interrupt would inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["MOOT_PROFILES"] = ""  # nothing is learnt from the user's own file of endpoints, and nothing kept there
     if not config.getoption("--remote"):
         os.environ["MOOT_FORBID_REMOTE"] = "1"  # for the processes that tests start, which the hook does not reach
         sys.addaudithook(_guard)

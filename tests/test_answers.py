@@ -508,7 +508,7 @@ def test_a_second_unreadable_answer_is_final_and_names_step_seat_model_and_reaso
         match="step 0.9: seat judge: m gave no move, even when told why: .*the answer has no (JSON object|<verdict>)",
     ) as caught:
         anyio.run(lm.act, request_for(Verdict, seat="judge", role="judge", task="verdict"))
-    assert caught.value.final and len(mock.bodies) == 2
+    assert caught.value.final and len(mock.bodies) == 3  # once in each form
     assert mock.bodies[1]["messages"][-2]["content"] == "half \ufffd of it"
 
 

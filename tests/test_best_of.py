@@ -20,6 +20,7 @@ from moot.agents.wrappers.best_of import BestOf
 from moot.agents.wrappers.critique_and_refine import CritiqueAndRefine
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Speech, Verdict
+from moot.testing.server.faults import Fault
 from moot.testing.server.server import MockOpenAI
 
 few = settings(deadline=None, max_examples=40)
@@ -199,7 +200,8 @@ def test_n_calls_to_a_model_are_n_attempts_with_their_cost(judged: bool, tmp_pat
         for again in (False, True):
             lm = LM("mock", base_url=url, prices=(1.0, 1.0, 1.0), cache=cache)
             judge = LM("mock", base_url=url, prices=(1.0, 1.0, 1.0)) if judged else None
-            agent = BestOf(lm, 5, judge) if judge else BestOf(lm, 5, score=number)
+            by: Any = {"by": judge} if judge else {"score": number}
+            agent = BestOf(lm, 5, **by, one_call=False)
             transcript = debate(agent)
             assert isinstance(transcript.outcome, moot.Decided), transcript.outcome
             spent, each = transcript.ledger.seats["a"], 10 if judged else 5
@@ -231,3 +233,80 @@ def test_a_bounded_seat_stops_before_the_candidate_that_is_too_much() -> None:
     used = sum((event["prompt_tokens"] or 0) + (event["completion_tokens"] or 0)
                for event in transcript.events() if event["event"] == "attempted")  # fmt: skip
     assert used <= 20_000
+
+
+# -- all candidates from one call ---------------------------------------------------------------------------------------
+
+
+def drawn_in_play(mock: MockOpenAI, n: int = 16, rounds: int = 2, **options: Any) -> moot.Transcript:
+    with mock.serve() as url:
+        lm = LM("mock", base_url=url, prices=(1.0, 1.0), **options)
+        seats = {
+            "a": BestOf(lm, n, score=number),
+            "b": LM("mock", base_url=url, prices=(1, 1)),
+            "judge": LM("mock", base_url=url),
+        }
+        return moot.run(moot.Debate(rounds=rounds, questions=False), QUESTION, seats)
+
+
+def test_sixteen_candidates_are_one_call_paid_once() -> None:
+    mock = MockOpenAI(reply=model_says)
+    transcript = drawn_in_play(mock)
+    assert mock.count == 5 and [call.body.get("n") for call in mock.calls].count(16) == 2
+    spent = transcript.ledger.seats["a"]
+    attempts = [event for event in transcript.events() if event["event"] == "attempted" and event["seat"] == "a"]
+    assert [event["n"] for event in attempts] == [16, 16] and spent.attempts == 2 and spent.calls == 2
+    chosen = [event for event in transcript.events() if event["event"] == "chose"]
+    for event, attempt in zip(chosen, attempts, strict=True):
+        texts = [move["text"] for move in event["candidates"]]
+        assert (
+            len(set(texts)) == 16 and event["failed"] == {} and event["scores"][event["chosen"]] == max(map(int, texts))
+        )
+        assert attempt["completion_tokens"] > 16 * 10 and attempt["prompt_tokens"] < 2000
+    answered = [event for event in transcript.events() if event["event"] == "answered" and event["seat"] == "a"]
+    assert [event["candidate"] for event in answered] == [*range(16), *range(16)]
+    assert moot.replay(transcript).digest == transcript.digest
+
+
+def test_each_candidate_is_read_by_itself() -> None:
+    def says(body: dict[str, Any]) -> str:
+        return model_says(body) if body["seed"] % 3 or body.get("n") is None else "I would rather not."
+
+    transcript = drawn_in_play(MockOpenAI(reply=says), n=9, structured="schema")
+    for event in transcript.events():
+        if event["event"] == "chose":
+            assert len(event["failed"]) == 3 and event["candidates"].count(None) == 3
+            assert all("UnreadableAnswer" in why or "kind" in why or "JSON" in why for why in event["failed"].values())
+        elif event["event"] == "attempted" and "n" in event:
+            assert event["unreadable"] == 3 and event["ok"]
+
+
+@pytest.mark.parametrize("how", [False, "ignored"])
+def test_an_endpoint_that_gives_one_answer_is_asked_n_times(how: Any) -> None:
+    """A refusal costs one call for each that was under way when it came; an endpoint that ignores it, none: the answer counts."""
+    mock = MockOpenAI(reply=model_says, n_supported=how)
+    transcript = drawn_in_play(mock, n=4, rounds=3)
+    assert isinstance(transcript.outcome, moot.Decided)
+    assert mock.count == 3 * 4 + 3 + 1 + (how is False) and [call.body.get("n") for call in mock.calls].count(4) == 1
+    found = [event for event in transcript.events() if event["event"] == "chose"]
+    assert all(len({move["text"] for move in event["candidates"]}) == 4 for event in found)
+
+
+def test_what_is_refused_anyway_teaches_nothing_about_n() -> None:
+    mock = MockOpenAI(reply=lambda body: Fault.http(400, "the context is too long"))
+    lm = LM("mock", base_url="http://mock/v1", http_client=mock.http_client())
+    with pytest.raises(AgentError, match="too long"):
+        act(BestOf(lm, 4, score=number))
+    assert lm.takes.learnt == {}
+    unauthorised = MockOpenAI(api_key="k")
+    lm = LM("mock", base_url="http://mock/v1", http_client=unauthorised.http_client())
+    with pytest.raises(AgentError, match="no key"):
+        act(BestOf(lm, 4, score=number))
+    assert unauthorised.count == 1
+
+
+def test_a_candidate_over_the_limit_is_no_candidate_in_one_call_either() -> None:
+    mock = MockOpenAI(reply=lambda body: json.dumps({"kind": "speech", "text": "so " * (1 + body["seed"] % 4)}))
+    lm = LM("mock", base_url="http://mock/v1", http_client=mock.http_client())
+    move, notes = act(BestOf(lm, 8, score=lambda request, move: len(move.content())), limit={"words": 2})
+    assert len(move.text.split()) == 2 and len(chose(notes)["failed"]) == 4 and mock.count == 1

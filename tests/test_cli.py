@@ -179,7 +179,7 @@ def test_hostile_agents_do_not_reach_the_terminal() -> None:
 
 def test_a_dry_run_calls_nobody_and_needs_no_key() -> None:
     text = said("run", "-P", "debate", *QUESTION, "--seat", "debater=openai:gpt-x", *JUDGE, "--dry-run")
-    assert re.search(r"^a +2 +8 ", text, re.M) and re.search(r"^judge +1 +2 +0 +0$", text, re.M)
+    assert re.search(r"^a +2 +28 ", text, re.M) and re.search(r"^judge +1 +2 +0 +0 +0$", text, re.M)
     assert not list(Path().iterdir())
     found = json.loads(said("run", "-P", "debate", *QUESTION, "--dry-run", "--json"))
     assert found["total"]["prompt_tokens"] is None and found["total"]["moves"] == 5

@@ -361,7 +361,7 @@ def test_a_model_is_its_own_copy_and_is_sent_no_seed_of_the_step() -> None:
         fresh = snapshot.fresh()
         assert fresh is lm or fresh.agent is lm is fresh.judge
     seen = []
-    lm.act = lambda request: seen.append((request.step, request.seed)) or Speech(text="x")  # type: ignore[method-assign,assignment,func-returns-value,return-value]
+    lm.act = lambda *given: seen.append((given[0].step, given[0].seed)) or Speech(text="x")  # type: ignore[method-assign,assignment,func-returns-value]
     copies = Copies(lm)
     copies.act(asked("1", 5)), copies.act(asked("2", 6))
     assert len(set(seen)) == 1 and seen[0][0] == "copy"

@@ -23,7 +23,7 @@ import moot
 from moot.agents.models.attempts import Attempt
 from moot.agents.models.endpoint import Endpoint
 from moot.agents.models.lm import LM
-from moot.agents.models.usage import Usage
+from moot.agents.money.usage import Usage
 from moot.agents.wrappers.best_of import BestOf
 from moot.complexity import ledger
 from moot.judges.model import ModelJudge

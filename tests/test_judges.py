@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 import moot
 from moot.agents.base import start_all
 from moot.agents.models.lm import LM
-from moot.agents.models.usage import Usage
 from moot.agents.models.wire import Completion, completion_from
+from moot.agents.money.usage import Usage
 from moot.agents.prompts.values import UnreadableAnswer
 from moot.judges.bounded import Bounded
 from moot.judges.model import FLOOR, ModelJudge, labels_for, read_verdict

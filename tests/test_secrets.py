@@ -187,6 +187,18 @@ def test_a_pickle_takes_the_key_from_its_variable_or_says_what_is_missing(monkey
             moot.run(moot.Debate(rounds=1), QUESTION, {seat: pickle.loads(lost) for seat in ("a", "b", "judge")})
 
 
+@pytest.mark.parametrize(
+    "place",
+    [{"headers": {"X-Gate-Token": KEY}}, {"query": {"api_key": KEY}}, {"headers": {"Authorization": f"Bearer {KEY}"}}],
+)
+def test_a_pickle_holds_no_secret_of_headers_or_parameters(place: dict[str, Any]) -> None:
+    lm = LM("m", base_url="http://127.0.0.1:9/v1", **place)
+    raw = pickle.dumps(lm)
+    assert KEY.encode() not in raw and pickle.loads(raw).describe() == lm.describe()
+    with pytest.raises(UsageError, match="left out of the pickle"):
+        anyio.run(pickle.loads(raw).start)
+
+
 def test_a_copy_in_this_process_can_still_call() -> None:
     lm = LM("m", base_url="http://127.0.0.1:9/v1", api_key=KEY, extra_body=EXTRA)
     for made in (copy.copy(lm), copy.deepcopy(lm), copy.deepcopy({"judge": lm})["judge"]):

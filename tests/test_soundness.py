@@ -158,6 +158,13 @@ def test_a_search_meets_a_seat_below_that_changes_its_data_as_a_play_does() -> N
     assert CHECKS["right-below"](run) is True and CHECKS["optimal-play"](run) is False
 
 
+def test_what_a_judge_without_the_source_cannot_rule_on_is_unknown() -> None:
+    """Who concedes a debate that is to be won played badly; where the judge who would say so can look at nothing, nobody knows."""
+    params = {"concede": True, "judge_source": "none"}
+    run = run_of("debate", "persuasion", 1, instance=2, params=params, agents={"b": "puppet"}, seed=20)
+    assert run.verdict != run.truth and CHECKS["optimal-play"](run) is None
+
+
 def test_a_promise_that_is_not_kept_is_found() -> None:
     run, drawn = run_of("doubly-efficient", "oracle-chain", 3), Drawn("doubly-efficient", "oracle-chain", 3, 1)
     assert isinstance(run.protocol, DoublyEfficientDebate)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moot.agents.kinds import AgentKind, Profile
+from moot.agents.kinds import AgentKind, Asked, Profile
 from moot.agents.models.lm import LM
+from moot.agents.money.prices import FREE, Prices
 from moot.agents.people.human import Human
 from moot.agents.spec import agent_from, profile_of
 from moot.cli.plan import read_config
@@ -80,7 +81,11 @@ def test_names_of_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         agent_from("big", config)
     monkeypatch.setenv("BIG_KEY", "k")
     agent = agent_from("big", config)
-    assert agent.temperature == 0.5 and agent.describe()["prices"] == [2.0, 8.0, 0.5]
+    assert agent.temperature == 0.5 and agent.describe()["prices"] == {
+        "prompt": 2.0,
+        "completion": 8.0,
+        "cache_read": 0.5,
+    }
     for spec in ("careful", "logprobs:big"):
         judge = agent_from(spec, config)
         assert isinstance(judge, ModelJudge) and judge.method == "logprobs"
@@ -218,16 +223,36 @@ def test_judges_are_named_and_configured_as_agents_are() -> None:
 
 def test_profiles_need_no_key_and_compose() -> None:
     """A judge of a model is asked as the model is; a panel asks each of its members; best of 3 asks 3 times, and rates each."""
-    assert profile_of("openai:m") == profile_of("stated:openai:m") == Profile(1024, calls=2)
+    m, k = (Asked(name, "https://api.openai.com/v1", None) for name in "mk")
+    k_ = 1024  # doubled three times, and then an answer, a repair, and one in each form that is left
+    most, shown = (1 + 2 + 4 + 4 * 8) * k_, (1 + 2 + 4 + 3 * 8) * k_ + 6 * 2048
+    one = Profile(8 * k_, calls=7, models=(m,), most=most, retold=shown)
+    assert profile_of("openai:m") == profile_of("stated:openai:m") == one
+    plain = {"plain": {"kind": "openai", "model": "m", "max_tokens_limit": k_}}
+    few = Profile(k_, calls=4, models=(m,), most=4 * k_, retold=3 * (k_ + 2048))
+    assert profile_of("plain", {"agents": plain}) == few
+    tagged = {"plain": {**plain["plain"], "structured": "tags"}}
+    assert profile_of("plain", {"agents": tagged}) == Profile(k_, calls=2, models=(m,), most=2 * k_, retold=k_ + 2048)
     assert profile_of("human") == Profile(0, program=True) == profile_of("panel:human,robust")
-    assert profile_of("panel:openai:m,openai:k,human") == Profile(None, calls=4)
+    assert profile_of("panel:openai:m,openai:k,human") == Profile(
+        8 * k_, calls=14, models=(m, k), usual=2, answers=2, said=2 * 8 * k_, most=2 * most, retold=2 * shown
+    )
     tables = {
         "best": {"kind": "best-of", "of": "openai:m", "by": "logprobs:openai:m", "n": 3},
         "refined": {"kind": "critique-and-refine", "of": "openai:m", "critic": "openai:m", "critiques": 4, "rounds": 2,
                     "chooser": "human"},
         "held": {"kind": "bounded", "of": "openai:m", "calls": 7},
     }  # fmt: skip
-    assert profile_of("best", {"agents": tables}) == Profile(None, calls=3 * 2 + 3 * 2)
-    assert profile_of("refined", {"agents": tables}) == Profile(None, calls=3 * 2 + 8 * 2)
+    assert profile_of("best", {"agents": tables}) == Profile(
+        8 * k_, calls=6 * 7, models=(m,), usual=1 + 3, answers=3, asides=3, most=6 * most, retold=6 * shown
+    )
+    assert profile_of("refined", {"agents": tables}) == Profile(
+        8 * k_, calls=11 * 7, models=(m,), usual=11, answers=11, most=11 * most, retold=11 * shown
+    )
     held = profile_of("held", {"agents": tables})
-    assert (held.answer, held.calls, held.bound.limits(1)) == (1024, 2, {"calls": 7})
+    assert (held.answer, held.calls, held.bound.limits(1)) == (8 * k_, 7, {"calls": 7})
+    tables["dear"] = {"kind": "openai", "model": "m", "prices": [1.0, 2.0, 0.5, 3.0]}
+    tables["cheap"] = {"kind": "openai", "model": "k", "prices": [2.0, 1.0]}
+    tables["both"] = {"kind": "best-of", "of": "dear", "by": "cheap", "n": 2}
+    assert profile_of("both", {"agents": tables}).prices == Prices(2, 2, 2, 3)  # of each kind the dearest
+    assert profile_of("panel:dear,openai:k", {"agents": tables}).prices is None and profile_of("local").prices == FREE

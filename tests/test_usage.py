@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moot.agents.models.usage import MOST, Prices, Usage, usage_of
+from moot.agents.money.prices import Prices
+from moot.agents.money.usage import MOST, Usage, usage_of
 
 ANTHROPIC = {"input_tokens": 10, "output_tokens": 9, "cache_read_input_tokens": 80, "cache_creation_input_tokens": 10}
 GEMINI = {"promptTokenCount": 100, "candidatesTokenCount": 5, "thoughtsTokenCount": 4, "cachedContentTokenCount": 80}
@@ -36,7 +37,10 @@ DIALECTS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", DIALECTS)
 def test_each_provider_is_understood(name: str) -> None:
-    assert usage_of(DIALECTS[name]) == Usage(100, 9, 80)
+    found = usage_of(DIALECTS[name])
+    assert (found.prompt_tokens, found.completion_tokens, found.cached_tokens, found.cost) == (100, 9, 80, None)
+    assert found.cache_write_tokens == (10 if "cache_creation" in str(DIALECTS[name]) else None)
+    assert found.reasoning_tokens == (4 if "thoughts" in str(DIALECTS[name]) else None)
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6), st.integers(0, 10**6), st.booleans())
@@ -45,7 +49,8 @@ def test_reasoning_counts_once_beside_or_inside_the_answer(prompt: int, said: in
     total = prompt + said + thought
     beside = {"prompt_tokens": prompt, "completion_tokens": said, "total_tokens": total, **known}
     inside = {"prompt_tokens": prompt, "completion_tokens": said + thought, "total_tokens": total, **known}
-    assert usage_of({"usage": beside}) == usage_of({"usage": inside}) == Usage(prompt, said + thought)
+    told = Usage(prompt, said + thought, reasoning_tokens=thought if details else None)
+    assert usage_of({"usage": beside}) == usage_of({"usage": inside}) == told
 
 
 odd: st.SearchStrategy[Any] = st.recursive(

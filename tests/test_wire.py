@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moot.agents.models.usage import Usage
 from moot.agents.models.wire import (
     Completion,
     NotACompletion,
@@ -22,6 +21,7 @@ from moot.agents.models.wire import (
     endpoint_of,
     is_loopback,
 )
+from moot.agents.money.usage import Usage
 from moot.protocols.engine.errors import UsageError
 
 JSON = st.recursive(

@@ -11,6 +11,9 @@ previous chain value and this line up to it. Views are not stored: `request` is 
 | started | format, version, protocol, question, seed, roles, bounds, full_tree_size | yes |
 | asked, attempted | a call went out; it came back or failed, with its cost: step, seat, … | no |
 | chose, refined | what an agent that draws several candidates had to choose among; a draft and its critiques | no |
+| combined, looked | the verdicts that a joint one was made of: of a panel or of samples; of two looks, with their difference | no |
+| believed, calibrated | a judge's confidences beside its verdict: `stated` and `logprobs`; `stated` before it was calibrated | no |
+| reserved, capped | under a cap on costs: what was set aside for an attempt: step, seat, hold, at_most; a call that did not fit | no |
 | moved | a move was accepted: step, seat, request, move, raw (as given, where a check altered it), under, relation, size, reads (of a bounded seat; of others in the meta), remark (the rule that a move breaks which another system accepted) | yes |
 | rejected | a move was illegal: step, seat, request, move, rule, reads | yes |
 | flipped, charged | a coin: step, weights, value; a charge on a budget: step, seat, measure, amount | yes |
@@ -25,8 +28,11 @@ previous chain value and this line up to it. Views are not stored: `request` is 
 | tool | a tool call: step, seat, attempt, name, arguments, result | no (reserved) |
 
 The meta of `started`, every field optional: `moot`, its version; `at`, the clock; `seats`, who sat where; `task`; `id`, what the
-question is called; `parent`, of a fork or rejudgement: `{"digest", "at", "seats", "path"}` of the play that it was derived from;
-`sealed`: the salted hash of the truth, and the file that holds it (`transcripts/truth.py`).
+question is called; `parent`, of a fork or rejudgement: `{"digest", "at", "seats", "path"}` of the play that it was derived from,
+with the `seed` that live agents drew by where it is not the play's own, the rounds `upto` which it was judged, and the seats
+besides the judge's that were asked anew, `live`; `cap`: the most that it could cost, which the meta of `resumed` has as well;
+`sealed`: the salted hash of the truth, and the file that holds it (`transcripts/truth.py`); `images`: the bytes of the
+question's images in base64, by the sha256 that stands for each in the question, and so in the digest.
 
 Which events are the play is settled for version 2. Readers pass over any other, and `verify` counts it.
 """
@@ -53,7 +59,23 @@ RESERVED = frozenset({"shown", "told", "tool"})
 KNOWN = (
     PLAYED
     | RESERVED
-    | {"asked", "attempted", "thought", "answered", "chose", "refined", "cancelled", "resumed", "imported"}
+    | {
+        "asked",
+        "attempted",
+        "thought",
+        "answered",
+        "chose",
+        "refined",
+        "combined",
+        "looked",
+        "believed",
+        "calibrated",
+        "cancelled",
+        "resumed",
+        "imported",
+        "reserved",
+        "capped",
+    }
 )
 
 _CHAIN = b',"chain":"'

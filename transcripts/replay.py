@@ -20,6 +20,7 @@ from moot.protocols.engine.errors import Illegal, ReplayDivergence, SealedElsewh
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.outcomes import Decided, Forfeited
 from moot.protocols.engine.question import Question
+from moot.protocols.engine.steps import AskEffect
 from moot.transcripts.events import KNOWN, VERSION, EventLog, chain_of, digest_of, played
 from moot.transcripts.signing import check_signature
 from moot.transcripts.transcript import Transcript
@@ -72,6 +73,11 @@ def no_collection() -> Iterator[None]:
             gc.enable()
 
 
+def asked(started: Mapping[str, Any]) -> Question:
+    """The question of a play as its events have it, with the bytes of its images."""
+    return Question.recorded(started["question"], started["meta"].get("images"))
+
+
 class _Again(EventLog):
     """A recorder that hands on what the replayed play says, for comparison with the recording."""
 
@@ -94,7 +100,7 @@ class Replay:
         self._bodies: deque[bytes] = deque()
         self.requests: list[str] | None = None if transcript.version == VERSION else []
         self.game = Game(
-            self.protocol, Question.recorded(started["question"]), seed=started["seed"], bounds=started.get("bounds"),
+            self.protocol, asked(started), seed=started["seed"], bounds=started.get("bounds"),
             recorder=_Again(self._bodies.append), lean=True,
         )  # fmt: skip
         self.run()
@@ -235,6 +241,12 @@ class Recorded(NamedTuple):
     reads: int | None
     spent: Mapping[str, Any] | None
     history: bool = False
+    seat: str = ""
+    kind: str = ""
+
+    def answers(self, ask: AskEffect) -> bool:
+        """Whether it is of the seat that is asked, and of a kind that it is asked for (what was no move has none)."""
+        return self.seat == ask.seat and self.kind in ("", *(kind.model_fields["kind"].default for kind in ask.kinds))
 
 
 class Recording:
@@ -242,11 +254,13 @@ class Recording:
 
     def __init__(
         self, transcript: Transcript, before: str | None = None, without: frozenset[str] = frozenset(),
-        protocol: Protocol | None = None,
+        protocol: Protocol | None = None, but: frozenset[str] = frozenset(), whole: bool = False,
     ) -> None:  # fmt: skip
         """before: only steps that come before this one, in the order of paths. without: not the steps of these seats.
-        protocol: run, instead of the recorded one, to hash the requests of a recording in version 1 anew."""
-        self.question = Question.recorded(transcript.started["question"])  # as the hashes of its requests have it
+        protocol: run, instead of the recorded one, to hash the requests of a recording in version 1 anew. but: not these
+        steps. whole: of a play with more rounds; what it holds is used for whoever said it, though the request was another."""
+        self.whole = whole
+        self.question = asked(transcript.started)  # as the hashes of its requests have it
         anew = None if transcript.version == VERSION else iter(Replay(transcript, protocol).requests or ())
         self.answers: dict[str, deque[Recorded]] = {}
         limit = path_of(before) if before is not None else None
@@ -254,11 +268,14 @@ class Recording:
             if event["event"] not in _ANSWERED:
                 continue
             request = event["request"] if anew is None else next(anew)
-            if event["seat"] in without or (limit is not None and path_of(event["step"]) >= limit):
+            step, seat = event["step"], event["seat"]
+            if seat in without or step in but or (limit is not None and path_of(step) >= limit):
                 continue
             reply = event.get("raw") or event["move"]
-            recorded = Recorded(reply, request, reads_in(event), event["meta"].get("spent"), "remark" in event)
-            self.answers.setdefault(event["step"], deque()).append(recorded)
+            move, spent = event.get("move"), event["meta"].get("spent")
+            kind = str(move.get("kind", "")) if isinstance(move, dict) else ""
+            recorded = Recorded(reply, request, reads_in(event), spent, "remark" in event, seat, kind)
+            self.answers.setdefault(step, deque()).append(recorded)
 
     def next(self, step: str) -> Recorded | None:
         """The next recorded answer for a step, and use it up; None when there is none left."""

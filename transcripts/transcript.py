@@ -135,15 +135,15 @@ class Transcript:
 
     @property
     def parent(self) -> dict[str, Any] | None:
-        """What a fork or a rejudgement was derived from: `digest`, `at` (a step, or "judge"), `seats`, and the `path` where
-        there was one. None for a play that began by itself."""
+        """What a fork or a rejudgement was derived from: `digest`, `at` (a step, or "judge"), `seats`, and the `path`, `seed`
+        and `upto` where there was one. None for a play that began by itself."""
         return cast("dict[str, Any] | None", self.started["meta"].get("parent"))
 
     @cached_property
     def question(self) -> Question:
         """What was asked, with its id, which no seat was shown (in transcripts of earlier versions seats were)."""
         asked, name = self.started["question"], self.started["meta"].get("id")
-        return Question.recorded(asked if name is None else {**asked, "id": name})
+        return Question.recorded(asked if name is None else {**asked, "id": name}, self.started["meta"].get("images"))
 
     @cached_property
     def protocol(self) -> Protocol:

@@ -22,7 +22,14 @@ from moot.transcripts.version1 import translate
 _MOST = 1 << 63  # of a count: sums of them stay numbers that can be printed
 _STEP = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18}){0,4000}").fullmatch
 _SEAT = re.compile(r"[A-Za-z0-9_.-]{1,64}").fullmatch
-_TOLD = {"moved", "rejected", "failed", "asked", "attempted"}  # events of a seat that must be one of the play's
+_TOLD = {
+    "moved",
+    "rejected",
+    "failed",
+    "asked",
+    "attempted",
+    "reserved",
+}  # events of a seat that must be one of the play's
 
 Check = Callable[[Any], bool]
 Pair = tuple[bytes, dict[str, Any]]  # a line with its event
@@ -84,7 +91,9 @@ _FIELDS: dict[str, tuple[tuple[str, bool, Check], ...]] = {
                 ("bounds", False, _object), ("full_tree_size", False, _whole)),
     "asked": _AT,
     "attempted": (*_AT, ("ok", False, _flag), ("cached", False, _flag), ("prompt_tokens", False, _count), ("cost", False, _amount),
-                  ("completion_tokens", False, _count), ("cached_tokens", False, _count)),
+                  ("completion_tokens", False, _count), ("cached_tokens", False, _count), ("cache_write_tokens", False, _count),
+                  ("reasoning_tokens", False, _count)),
+    "reserved": (*_AT, ("hold", True, _count), ("at_most", True, _amount)),
     "moved": (*_AT, ("request", True, _text), ("move", True, _object), ("raw", False, _object), ("under", False, _text),
               ("reads", False, _count), ("remark", False, _text)),
     "rejected": (*_AT, ("request", True, _text), ("rule", True, _text), ("reads", False, _count)),
@@ -106,7 +115,7 @@ _ANSWERED = (
     ("spent", False, _limits),
 )
 _HEADER = (("at", False, _text), ("task", False, _text), ("id", False, _text), ("seats", False, _object), ("parent", False, _object),
-           ("sealed", False, _object), ("identities", False, _object))  # fmt: skip
+           ("sealed", False, _object), ("identities", False, _object), ("images", False, _texts))  # fmt: skip
 
 
 class Form:
@@ -199,7 +208,7 @@ class Form:
                 raise UsageError("a question has a text, a size and perhaps " + ", ".join(Question.model_fields))
             if recorded["size"] > _MOST:
                 raise UsageError(f"its size is {recorded['size']:g}, over 2^63")
-            return Question.recorded(recorded)
+            return Question.recorded(recorded, event["meta"].get("images"))
         except (UsageError, TypeError, OverflowError) as error:
             self._wrong(event, number, "question", recorded, f"a question that can be asked ({error})")
 

@@ -9,10 +9,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from moot.agents.models.capabilities import Change
+from moot.agents.models.profiles.profile import Change
 from moot.agents.models.refusals import Refusal
-from moot.agents.models.usage import Prices, Usage
 from moot.agents.models.wire import Completion
+from moot.agents.money.cap import Hold
+from moot.agents.money.prices import Prices
+from moot.agents.money.usage import Usage
 from moot.agents.prompts.values import UnreadableAnswer, encodable
 from moot.protocols.engine.errors import AgentError
 
@@ -30,9 +32,9 @@ class Refused(AgentError):
 
 @dataclass(slots=True)
 class Call:
-    """The calls made for one request: how many attempts there were, what is noted with each, and who listens. trials: what
+    """The calls made for one request: how many attempts there were, what is noted with each, and who listens. reads: answers that could not be read. trials: what
     is done otherwise than the endpoint refused it. reserve: called before an attempt. waiting: in it the seat's time stands.
-    adapts: whether whoever calls can do otherwise after a refusal of a body."""
+    adapts: whether whoever calls can do otherwise after a refusal of a body. hold: the money set aside for the attempt."""
 
     note: Callable[[dict[str, Any]], None]
     step: str = ""
@@ -40,10 +42,12 @@ class Call:
     labels: dict[str, Any] = field(default_factory=dict)
     attempts: int = 0
     hangs: int = 0
+    reads: int = 0
     trials: list[Change] = field(default_factory=list)
     reserve: Callable[[], None] = lambda: None
     waiting: Callable[[], AbstractContextManager[Any]] = nullcontext
     adapts: Callable[[Refusal, Mapping[str, Any]], bool] = lambda refusal, body: False
+    hold: Hold | None = None
 
 
 @dataclass(slots=True)
@@ -72,30 +76,62 @@ class Attempt:
         self._keep(completion, thoughts)
         return result
 
-    def _keep(self, completion: Completion, thoughts: str) -> None:
-        """Note the raw answer, and what was thought: kept in the transcript, shown to no seat, and no part of the play."""
-        thought = "\n\n".join(filter(None, (completion.thinking, thoughts)))
-        for event, text in (("thought", thought), ("answered", completion.text)):
-            if text:
-                self.call.note({"event": event, "attempt": self.call.attempts, "text": kept(text)})
+    def _keep(self, completion: Completion, thoughts: str | list[str]) -> None:
+        """Note the raw answers, and what was thought: kept in the transcript, shown to no seat, and no part of the play.
+        Each of several answers to one call is noted with its number, as `candidate`."""
+        answers = (completion, *completion.others)
+        apart = [thoughts] if isinstance(thoughts, str) else thoughts
+        for index, each in enumerate(answers):
+            thought = "\n\n".join(filter(None, (each.thinking, apart[index] if index < len(apart) else "")))
+            which = {"candidate": index} if completion.others else {}
+            for event, text in (("thought", thought), ("answered", each.text)):
+                if text:
+                    self.call.note({"event": event, "attempt": self.call.attempts, "text": kept(text), **which})
 
     def note(
         self, error: str | None = None, text: str | None = None, completion: Completion | None = None, **extra: Any
     ) -> None:
         usage, hit = (self.usage, False) if completion is None else (completion.usage, completion.cached)
-        cost = 0.0 if hit else self.prices.cost(usage) if self.prices is not None else usage.cost
+        cost, paid = (0.0, {}) if hit else self._cost(usage)
+        if self.call.hold is not None:
+            self.call.hold.charge(cost)
+            paid["hold"] = self.call.hold.number
+        for name in ("cache_write_tokens", "reasoning_tokens"):  # which few endpoints tell
+            if (count := getattr(usage, name)) is not None:
+                paid[name] = count
         event = {
             "event": "attempted", "attempt": self.call.attempts, "model": self.body.get("model"), "ok": error is None,
             "status": self.status, "error": error, "prompt_tokens": usage.prompt_tokens,
-            "completion_tokens": usage.completion_tokens, "cached_tokens": usage.cached_tokens, "cost": cost,
+            "completion_tokens": usage.completion_tokens, "cached_tokens": usage.cached_tokens, "cost": cost, **paid,
             "seconds": round(time.perf_counter() - self.begun, 6), **self.call.labels, "cached": hit, **extra,
         }  # fmt: skip
         if text is not None:
             event["text"] = kept(text)
         self.call.note(event)
 
+    def _cost(self, usage: Usage) -> tuple[float | None, dict[str, Any]]:
+        """What it cost, and who says so: the provider, or else the prices. Where both do, what the prices say is kept apart.
+        A provider that states 0 where the prices say more states nothing."""
+        computed = None if self.prices is None else self.prices.cost(usage)
+        if usage.cost or (usage.cost is not None and computed is None):
+            apart = {} if computed is None else {"computed_cost": computed}
+            return usage.cost, {"cost_by": "provider", **apart}
+        return computed, {} if computed is None else {"cost_by": "prices"}
+
 
 def kept(text: str) -> str:
     """A text as a transcript keeps it: up to TEXT_KEPT characters, saying so where there were more."""
     more = f"… [cut: {len(text):,} characters in all]" if len(text) > TEXT_KEPT else ""
     return encodable(text[:TEXT_KEPT]) + more
+
+
+class Spent(UnreadableAnswer):
+    """All that an answer might take went into thinking."""
+
+
+class FormatRefused(Exception):
+    """The endpoint takes no such form of the answer: ask for another one."""
+
+    def __init__(self, change: Change) -> None:
+        super().__init__(change.because)
+        self.change = change

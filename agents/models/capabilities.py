@@ -5,17 +5,39 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
 from weakref import WeakValueDictionary
 
+from moot.agents.models.profiles import store
+from moot.agents.models.profiles.profile import (
+    CONTEXT,
+    COUNTS,
+    DROP,
+    DROPPED,
+    FORMAT,
+    KEPT,
+    LOGPROBS,
+    MOST,
+    NAME,
+    OBJECT,
+    SCHEMA,
+    STRICT,
+    SYSTEM,
+    TOP,
+    Change,
+    EndpointProfile,
+)  # fmt: skip
 from moot.agents.models.refusals import Refusal
+from moot.agents.prompts.forms import Form
+from moot.agents.prompts.schemas import keywords_of, without
 
-FORMAT, SYSTEM, TOP = "response_format", "system", "top_logprobs"
-DROPPED = ("seed", "temperature")  # what a request is as good without
+FITS = "fits"  # the most that one answer may have beside its own prompt; true of one call alone
+JSON_OBJECT = {"type": "json_object"}
+Rung = Literal["schema", "object", "tags"]
 UNHEEDED = 2
 FEWER = 5  # alternatives that every endpoint with log-probabilities is known to give
+LEAST = 16  # tokens; an answer with less room than that is none
 _STATUSES = frozenset({0, 400, 403, 404, 405, 415, 422, 424, 500, 501})
 _UNSUPPORTED = {
     "unsupported_parameter",
@@ -25,9 +47,10 @@ _UNSUPPORTED = {
     "extra_forbidden",
 }
 _NOT = r"not|n't|un(?:supported|known|recogni[sz]ed|expected|available)|invalid|fail(?:ed|ure|s)?|cannot|conversion|extra (?:in|field)"
-_SCHEMA = r"response_?format|json[_ -]?schema|json[_ -]?object|json mode|structured[_ ]outputs?|guided[_ ]\w{1,20}|grammar|\bschema\b"
+_SCHEMA = r"response_?(?:format|schema)|json[_ -]?schema|json[_ -]?object|json mode|structured[_ ]outputs?|guided[_ ]\w{1,20}|grammar|\bschema\b"
 _FORMAT_REFUSED = re.compile(
-    rf"(?:{_SCHEMA}).{{0,80}}?(?:\b|(?<=n))(?:{_NOT})|\b(?:{_NOT})\b.{{0,60}}?(?:{_SCHEMA})|no endpoints found that can handle",
+    rf"(?:{_SCHEMA}).{{0,80}}?(?:\b|(?<=n))(?:{_NOT})|\b(?:{_NOT})\b.{{0,60}}?(?:{_SCHEMA})|no endpoints found that can handle"
+    r"|\bresponse_?format(?:\.type)?\b['\"`]? ?:? ?(?:must be\b|one of the following must\b|value is not one of\b)",
     re.IGNORECASE,
 )
 _THIS_SCHEMA = re.compile(r"invalid (?:json )?schema|schema conversion|conversion failed|grammar", re.IGNORECASE)
@@ -44,103 +67,268 @@ _RENAMED = re.compile(
     r"\buse\b.{0,20}?\bmax_completion_tokens\b|\bmax_completion_tokens\b.{0,20}?\binstead\b", re.IGNORECASE
 )
 _NUMBER = re.compile(r"(?<![\w.-])\d{1,4}(?![\w-]|\.\d)")
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One thing that is done otherwise. option: what was refused; to: what takes its place, where something does; because:
-    what it was learnt from."""
-
-    option: str
-    to: Any = None
-    because: str = field(default="", compare=False)
-
-    @property
-    def about_format(self) -> bool:
-        return self.option.startswith(FORMAT)
+_ANY_NUMBER = re.compile(r"(?<![\w.-])\d{1,9}(?![\w-]|\.\d)")
+_CAP = re.compile(r"\bmax(?:imum)?[ _](?:completion_|output_|new_)?tokens\b", re.IGNORECASE)
+_OVER = re.compile(
+    r"\btoo (?:large|high|big|long)\b|\bat most\b|\b(?:less|lower|greater|larger) than\b|<=|\s[<>≤]\s|\bvalid range\b|\bmaximum (?:value|allowed)\b"
+    r"|\bexceed|\bup to\b|\bor equal to\b|\bmust be between\b", re.IGNORECASE,
+)  # fmt: skip
+_BELOW = re.compile(r"\b(?:lower|less|smaller) than `?\d", re.IGNORECASE)
+_CONTEXT = re.compile(
+    r"\bcontext (?:length|window|size)\b(?: \w{1,12}){0,2} `?(\d{1,9})\b|\bcontext (?:length|window|size) \((\d{1,9}) tokens\)",
+    re.IGNORECASE,
+)
+_INPUT = re.compile(
+    r"\b(\d{1,9}) (?:tokens )?(?:are )?(?:in|from|of) (?:the |your )?(?:input messages|messages|prompt|input)\b|\b(\d{1,9}) (?:input|prompt) tokens\b"
+    r"|\bresulted in (\d{1,9}) tokens\b|\brequest \((\d{1,9}) tokens\)", re.IGNORECASE,
+)  # fmt: skip
+_SUM = re.compile(r"\bexceeds? context limit: (\d{1,9}) \+ \d{1,9} > (\d{1,9})", re.IGNORECASE)  # Anthropic's
+_KEYWORDS = frozenset((
+    "additionalProperties", "minLength", "maxLength", "pattern", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+    "multipleOf", "minItems", "maxItems", "uniqueItems", "const", "enum", "anyOf", "oneOf", "allOf", "$defs", "$ref", "title", "default",
+    "description", "prefixItems", "minProperties", "maxProperties", "propertyNames",
+))  # fmt: skip
+_ESSENTIAL = frozenset(
+    ("enum", "anyOf", "oneOf", "$ref", "$defs", "const", "properties")
+)  # a schema without these says another thing
+_KEYWORD_REFUSED = re.compile(
+    r"[`'\"]?(?<![\w$])(\$?[A-Za-z]{2,24})[`'\"]? (?:is|are) (?:not (?:permitted|supported|allowed|recogni[sz]ed)|unsupported|unrecogni[sz]ed|unknown)\b"
+    r"|\bUnknown name \\?[\"'](\$?[A-Za-z]{2,24})\\?[\"'](?= at)|\b[Uu]n(?:supported|recogni[sz]ed|known|expected) (?:schema )?(?:keyword|key|property)s?:? [`'\"]?(\$?[A-Za-z]{2,24})\b"
+    r"|\bdoes not support (?:the )?(?:keyword )?[`'\"](\$?[A-Za-z]{2,24})[`'\"]"
+)  # fmt: skip
 
 
 class Capabilities:
-    """What one endpoint is known not to take for one model. All agents of a process that ask it share one (`of`). learnt:
-    what is done otherwise, by option. unheeded: how often an option was not refused, and without it the answer was better."""
+    """What one endpoint takes for one model. All agents of a process that ask it with the same profile share one (`of`).
 
-    def __init__(self) -> None:
-        self.learnt: dict[str, Change] = {}
+    given: what a user says, which stands. learnt: what is done otherwise, by option, each with what it was learnt from; kept
+    between runs where `place` is an address and a model. unheeded: how often an option was not refused, and without it the
+    answer was better. room: the most tokens that an answer needed for thinking and all.
+    """
+
+    def __init__(self, given: EndpointProfile | None = None, place: tuple[str, str] | None = None) -> None:
+        self.given, self.place = given or EndpointProfile(), place
+        self.learnt: dict[str, Change] = {} if place is None else store.load(*place)
         self.unheeded: dict[str, int] = {}
+        self.room = 0
+        self._said = self.given.changes()
 
     @staticmethod
-    def of(*place: Any) -> Capabilities:
-        """Those of an endpoint and model, for as long as an agent uses them."""
-        return _known.setdefault(place, Capabilities())
+    def of(endpoint: str, model: str, client: Any = None, given: EndpointProfile | None = None) -> Capabilities:
+        """Those of an endpoint and model, for as long as an agent uses them. client: speaks for the address, which then
+        stands for nothing outside this process."""
+        key = (endpoint, model, client, given)
+        found = _known.get(key)
+        if found is None:
+            kept = (endpoint, model) if client is None and endpoint.startswith("http") else None
+            _known[key] = found = Capabilities(given, kept)
+        return found
+
+    @property
+    def known(self) -> dict[str, Change]:
+        """What is done otherwise, by option, whoever says it."""
+        return {**self.learnt, **self._said}
 
     def learn(self, changes: Iterable[Change]) -> None:
         """Keep changes that helped."""
+        new: dict[str, Change] = {}
         for change in changes:
-            self.learnt.setdefault(change.option, change)
-            if change.option == TOP and change.to < self.learnt[TOP].to:
-                self.learnt[TOP] = change
+            if change.option == FITS:
+                change = Change(CONTEXT, change.to[1], change.because)
+            if change.option == DROP:
+                change = Change(DROP, tuple(dict.fromkeys((*self._drops(), *change.to))), change.because)
+            old = self.learnt.get(change.option)
+            if old is None or (change.to < old.to if change.option in COUNTS else change.to != old.to):
+                self.learnt[change.option] = new[change.option] = Change(
+                    change.option, change.to, change.because, store.today()
+                )
+        if self.place is not None and new.keys() & KEPT:
+            store.save(*self.place, new)
 
-    def ignored(self, option: str) -> None:
-        """Note that an option went unheeded, and leave it out from the second time on."""
-        self.unheeded[option] = self.unheeded.get(option, 0) + 1
-        if self.unheeded[option] >= UNHEEDED:
-            self.learn([Change(option, because=f"ignored {UNHEEDED} times")])
+    def ignored(self, options: Iterable[str]) -> None:
+        """Note that options went unheeded, and leave them out from the second time on."""
+        for option in options:
+            self.unheeded[option] = self.unheeded.get(option, 0) + 1
+            if self.unheeded[option] >= UNHEEDED:
+                self.learn([Change(option, because=f"ignored {UNHEEDED} times")])
 
-    def takes(self, response_format: Any) -> bool:
-        """Whether it may be asked for an answer in this form."""
-        return FORMAT not in self.learnt and _key(response_format) not in self.learnt
+    def rung(self, response_format: Any, trials: Iterable[Change] = ()) -> Rung:
+        """How an answer may be asked for: by its schema, as a JSON object whose form the prompt says, or as tagged text."""
+        refused = {*self.known, *(change.option for change in trials)}
+        if not refused & {FORMAT, SCHEMA, _key(response_format)}:
+            return "schema"
+        return "tags" if refused & {FORMAT, OBJECT, _key(JSON_OBJECT)} else "object"
 
     def fitted(self, body: Mapping[str, Any], trials: Iterable[Change] = ()) -> dict[str, Any]:
         """A body as the endpoint takes it, with the changes that are on trial."""
         fit = dict(body)
-        for change in (*self.learnt.values(), *trials):
-            if change.option == SYSTEM:
+        for change in (*self.known.values(), *trials):
+            option, to = change.option, change.to
+            if option == SYSTEM:
                 fit["messages"] = _folded(fit["messages"])
-            elif change.option == TOP and TOP in fit:
-                fit[TOP] = min(fit[TOP], change.to)
-            elif change.option == "max_tokens" and "max_tokens" in fit:
-                fit["max_completion_tokens"] = fit.pop("max_tokens")
-            elif change.option in DROPPED:
-                fit.pop(change.option, None)
+            elif option == TOP and TOP in fit:
+                fit[TOP] = min(fit[TOP], to)
+            elif option == NAME and (name := _cap(fit)) is not None:
+                fit[to] = fit.pop(name)
+            elif option in (MOST, FITS, CONTEXT) and (name := _cap(fit)) is not None:
+                most = to if option == MOST else to[0] if option == FITS else to - _size(fit["messages"]) // 6
+                fit[name] = min(fit[name], max(most, LEAST))
+            elif option in (DROP, STRICT) and FORMAT in fit:
+                fit[FORMAT] = without(fit[FORMAT], to if option == DROP else (), strict=option != STRICT)
+            elif option in DROPPED:
+                fit.pop(option, None)
         return fit
+
+    def too_long(self, messages: list[dict[str, str]]) -> str:
+        """Why messages cannot fit into the model's context; "" where they may. A token stands for 8 bytes at most, by and
+        large, so that nothing which fits is held back."""
+        change = self.known.get(CONTEXT)
+        if change is None or (size := _size(messages)) <= 8 * change.to:
+            return ""
+        return (f"the prompt has {size:,} bytes, and the model's context {change.to:,} tokens ({change.because}): it was not sent; "
+                "ask about less, or say profile context=")  # fmt: skip
+
+    def _drops(self) -> tuple[str, ...]:
+        found = self.learnt.get(DROP)
+        return found.to if found is not None else ()
 
     def change_for(self, refusal: Refusal, body: Mapping[str, Any], schema: bool) -> Change | None:
         """The change to try after a refusal of a body; None when it is about nothing that can be done otherwise.
         schema: whether an answer without one will do."""
         if refusal.status not in _STATUSES or refusal.crowded or refusal.no_credit:
             return None
-        words, about = refusal.words[:4000], re.split(r"[.\[]", refusal.param.removeprefix("body."))[0]
-        because = f"{refusal.status}: {words[:200]}"
-        if "max_tokens" in body and about in ("max_tokens", *_NOTHING):
-            if _named("max_tokens", refusal, words) or _RENAMED.search(words):
-                return Change("max_tokens", because=because)
-        if (
-            TOP in body
-            and body[TOP] > 1
-            and about in (TOP, "logprobs", *_NOTHING)
-            and _LOGPROBS.search(words + refusal.param)
-        ):
-            fewer = [number for each in _NUMBER.findall(words) if 1 <= (number := int(each)) < body[TOP]]
-            if fewer or (about == TOP and body[TOP] > FEWER and not _named(TOP, refusal, words)):
-                return Change(TOP, max(fewer, default=FEWER), because)
-        for option in DROPPED:
-            if option in body and (about == option or (about in _NOTHING and _named(option, refusal, words))):
-                return Change(option, because=because)
-        if (
-            body["messages"][0]["role"] == "system"
-            and about in ("messages", *_NOTHING)
-            and _SYSTEM_REFUSED.search(words)
-        ):
-            return Change(SYSTEM, because=because)
-        if FORMAT in body and schema and about in (FORMAT, *_NOTHING):
-            if about == FORMAT or refusal.names & _THIS_SCHEMA_NAMES or _FORMAT_REFUSED.search(words):
-                this_one = bool(refusal.names & _THIS_SCHEMA_NAMES) or _THIS_SCHEMA.search(words) is not None
-                return Change(_key(body[FORMAT]) if this_one else FORMAT, because=because)
+        words, about = refusal.words[:4000], _about(refusal)
+        made = next((found for reader in _READERS if (found := reader(refusal, body, words, about)) is not None), None)
+        if made is None and FORMAT in body and about in (FORMAT, *_NOTHING):
+            made = _format(refusal, body, words, about, schema)
+        if made is None:
+            return None
+        return Change(made.option, made.to, f"{refusal.status}: {words[:200]}")
+
+
+def _context(refusal: Refusal, body: Mapping[str, Any], words: str, about: str) -> Change | None:
+    """The prompt fits into the context, and the answer that was asked for does not fit beside it."""
+    name, words = _cap(body), _plain(words)
+    whole, used, sum_of = _CONTEXT.search(words), _INPUT.search(words), _SUM.search(words)
+    if name is None or not (sum_of or (whole and used)):
         return None
+    if sum_of is not None:
+        context, prompt = int(sum_of[2]), int(sum_of[1])
+    else:
+        context, prompt = (int(next(filter(None, found.groups()))) for found in (whole, used) if found)
+    room = context - prompt - 1  # SGLang wants less than all of it
+    return Change(FITS, (room, context)) if LEAST <= room < body[name] else None
+
+
+def _most(refusal: Refusal, body: Mapping[str, Any], words: str, about: str) -> Change | None:
+    """The model gives no answers as long as may be asked for; the words say how long."""
+    name = _cap(body)
+    said = _plain(f"{words} {refusal.param}")
+    if (
+        name is None
+        or re.search(r"\bcontext (?:length|limit)\b", said, re.IGNORECASE)
+        or not (_CAP.search(said) and _OVER.search(said))
+    ):
+        return None
+    fewer = [number for each in _ANY_NUMBER.findall(said) if 1 < (number := int(each)) < body[name]]
+    return Change(MOST, max(fewer) - (_BELOW.search(said) is not None)) if fewer else None
+
+
+def _name(refusal: Refusal, body: Mapping[str, Any], words: str, about: str) -> Change | None:
+    """The most tokens of an answer have another name there, or their old one again."""
+    name = _cap(body)
+    if name is None or about not in (name, *_NOTHING):
+        return None
+    if _named(name, refusal, words) or (name == NAME and _RENAMED.search(words)):
+        return Change(NAME, "max_completion_tokens" if name == NAME else NAME)
+    return None
+
+
+def _top(refusal: Refusal, body: Mapping[str, Any], words: str, about: str) -> Change | None:
+    """There are fewer alternatives of a token than were asked for."""
+    if not (TOP in body and body[TOP] > 1 and about in (TOP, LOGPROBS, *_NOTHING)):
+        return None
+    if not _LOGPROBS.search(words + refusal.param):
+        return None
+    fewer = [number for each in _NUMBER.findall(words) if 1 <= (number := int(each)) < body[TOP]]
+    if fewer or (about == TOP and body[TOP] > FEWER and not _named(TOP, refusal, words)):
+        return Change(TOP, max(fewer, default=FEWER))
+    return None
+
+
+def _dropped(refusal: Refusal, body: Mapping[str, Any], words: str, about: str) -> Change | None:
+    """An option that a request is as good without."""
+    for option in DROPPED:
+        if option in body and (about == option or (about in _NOTHING and _named(option, refusal, words))):
+            return Change(option)
+    return None
+
+
+def _system(refusal: Refusal, body: Mapping[str, Any], words: str, about: str) -> Change | None:
+    """There is no role "system"."""
+    there = body["messages"][0]["role"] == "system" and about in ("messages", *_NOTHING)
+    return Change(SYSTEM) if there and _SYSTEM_REFUSED.search(words) else None
+
+
+_READERS: tuple[Callable[[Refusal, Mapping[str, Any], str, str], Change | None], ...] = (
+    _context, _most, _name, _top, _dropped, _system,
+)  # fmt: skip
+
+
+def _format(refusal: Refusal, body: Mapping[str, Any], words: str, about: str, schema: bool) -> Change | None:
+    """The form of the answer: a keyword of its schema, this schema, schemas, or any form but text."""
+    wanted = body[FORMAT]
+    if wanted.get("type") == "json_schema":
+        found = {word for match in _KEYWORD_REFUSED.findall(f"{words} {refusal.param}") for word in match if word}
+        there = set(keywords_of(wanted["json_schema"].get("schema")))
+        if drop := tuple(sorted(found & _KEYWORDS - _ESSENTIAL & there)):
+            return Change(DROP, drop)
+        if "strict" in wanted["json_schema"] and _named("strict", refusal, words):
+            return Change(STRICT)
+    failed, by_words = bool(refusal.names & _THIS_SCHEMA_NAMES), _FORMAT_REFUSED.search(words)
+    if not schema or not (about == FORMAT or failed or by_words):
+        return None
+    if failed or _THIS_SCHEMA.search(words):
+        return Change(_key(wanted))
+    unknown = _named(FORMAT, refusal, words) and not re.search(r"json_(?:schema|object)", words + refusal.param)
+    return Change(FORMAT if unknown else f"{FORMAT} {wanted.get('type')}")
+
+
+def _plain(words: str) -> str:
+    """The words with numbers as 16384, not 16,384."""
+    return re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", words)
+
+
+def _cap(body: Mapping[str, Any]) -> str | None:
+    """What the most tokens of an answer are called in a body."""
+    return next((name for name in (NAME, "max_completion_tokens") if name in body), None)
+
+
+def _size(messages: Any) -> int:
+    """Bytes of text in messages."""
+    texts: list[str] = []
+    for message in messages:
+        content = message.get("content")
+        parts = content if isinstance(content, list) else [{"text": content}]
+        texts += [part["text"] for part in parts if isinstance(part, Mapping) and isinstance(part.get("text"), str)]
+    return sum(len(text.encode("utf-8", "replace")) for text in texts)
+
+
+def _about(refusal: Refusal) -> str:
+    """The field of the body that a refusal names as the one that it is about."""
+    found = re.split(r"[.\[]", refusal.param.removeprefix("body."))[0]
+    return found if re.fullmatch(r"\w{0,40}", found) else ""
 
 
 _known: WeakValueDictionary[Any, Capabilities] = WeakValueDictionary()
 _NOTHING = ("", "None", "null", "body")  # a param that names no field
+
+
+def asked_for(form: Form, rung: Rung) -> dict[str, Any] | None:
+    """The `response_format` that asks for an answer of a form; None where the prompt alone does."""
+    if rung == "tags" or form.bare:
+        return None
+    return JSON_OBJECT if rung == "object" else form.response_format()
 
 
 def unformed(text: str) -> bool:
@@ -158,7 +346,7 @@ def no_logprobs(refusal: Refusal) -> bool:
 def _named(option: str, refusal: Refusal, words: str) -> bool:
     """Whether a refusal says that it does not know an option: by its code and field, or in one of the forms in which
     endpoints say so. That a word stands in it somewhere is not enough."""
-    about = re.split(r"[.\[]", refusal.param.removeprefix("body."))[0]
+    about = _about(refusal)
     if about == option and refusal.names & _UNSUPPORTED:
         return True
     quoted = rf"[`'\"]{{0,2}}(?<!\w){option}(?!\w)[`'\"]{{0,2}}"
@@ -177,12 +365,13 @@ def _named(option: str, refusal: Refusal, words: str) -> bool:
     return about == option and bool(re.search(r"\bextra (?:inputs|fields)\b", words, re.IGNORECASE))
 
 
-def _folded(messages: list[dict[str, str]]) -> list[dict[str, str]]:
+def _folded(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The messages with the system's words at the head of the user's first."""
     if len(messages) < 2 or messages[0]["role"] != "system":
         return messages
-    first = {**messages[1], "content": f"{messages[0]['content']}\n\n{messages[1]['content']}"}
-    return [first, *messages[2:]]
+    system, said = messages[0]["content"], messages[1]["content"]
+    told = f"{system}\n\n{said}" if isinstance(said, str) else [{"type": "text", "text": system}, *said]
+    return [{**messages[1], "content": told}, *messages[2:]]
 
 
 def _key(response_format: Any) -> str:

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint: retries of our own, every attempt noted, one limiter for all who share it.
+"""An endpoint: retries of our own, every attempt noted, one limiter for all who share it.
 Rule: when to ask again, and how long to wait, is decided here; bytes are moved in `transport.py` and refusals read in
 `refusals.py`. What is noted or raised is without secrets, and what an attempt took is unknown unless the endpoint says it
 or did not work on it."""
@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -20,14 +20,25 @@ from anyio.lowlevel import RunVar
 
 from moot.agents.failing import cancellations, cancelled
 from moot.agents.models import wire
+from moot.agents.models.apis.api import API, CutShort
+from moot.agents.models.apis.choosing import CHAT
 from moot.agents.models.attempts import TEXT_KEPT, Attempt, Call, Refused
 from moot.agents.models.cache import Cache, key_of
 from moot.agents.models.limiter import Limiter
 from moot.agents.models.refusals import WORDS, Refusal, refusal_in, refusal_of
-from moot.agents.models.secrets import CopiedWhole, Secrets, checked_key, shown_url
-from moot.agents.models.transport import Answer, client_for, connection_errors, in_process, post, unsent
-from moot.agents.models.usage import NOTHING, Prices, Usage, usage_of
+from moot.agents.models.secrets import (
+    CopiedWhole,
+    Secrets,
+    checked_headers,
+    checked_key,
+    shown_url,
+    without_secrets,
+)  # fmt: skip
+from moot.agents.models.transport import Answer, client_for, connection_errors, in_process, post, send, unsent
 from moot.agents.models.wire import Completion
+from moot.agents.money.cap import paid
+from moot.agents.money.prices import Prices
+from moot.agents.money.usage import NOTHING, Usage, usage_of
 from moot.agents.prompts.values import UnreadableAnswer
 from moot.protocols.engine.errors import AgentError, UsageError
 
@@ -39,6 +50,7 @@ RETRIES = 9
 """Without a word from the endpoint they wait more than two minutes in all, which outlasts a window of one minute."""
 HANGS = 1  # calls that ran out of time and are made again; each has cost a whole timeout already
 AGAIN = {"failed": 6, "unreached": 4}  # retries after failures that no limit on the rate explains: some 30 s, some 8 s
+Auth = Literal["bearer", "api-key"]
 T = TypeVar("T")
 
 
@@ -55,10 +67,12 @@ _shared: RunVar[dict[Any, _Shared]] = RunVar("moot_endpoints")
 
 
 class Endpoint(CopiedWhole):
-    """A place that answers chat completions.
+    """A place that answers for models, over one API or several.
 
-    base_url: for instance "http://127.0.0.1:8080/v1"; a query stays with it. api_key: sent as a bearer token; never
-    recorded or shown, and in no pickle. timeout: seconds for one attempt, from sending to the last byte. retries: attempts
+    base_url: for instance "http://127.0.0.1:8080/v1"; a query stays with it. api_key: sent as a bearer token, or in the
+    header api-key where auth says so or the address is Azure's; never recorded or shown, and in no pickle. headers: sent
+    besides; one of the key's own name takes its place. timeout: seconds for one attempt, from sending to the last byte, or of a
+    stream from one event to the next. retries: attempts
     after the first, fewer where nothing answers or the server fails, one after a call that ran out of time. patience: the
     longest wait, in seconds, that the endpoint may ask for. backoff: seconds before the first retry, doubled for each
     further one up to 60, and jittered. body_limit: bytes of a response to read. http_client: an httpx2.AsyncClient of your
@@ -71,6 +85,7 @@ class Endpoint(CopiedWhole):
         self, base_url: str, api_key: str | None = None, *, timeout: float = 120.0, retries: int = RETRIES,
         patience: float = 600.0, backoff: float = 0.5, body_limit: int = 4_000_000,
         http_client: httpx2.AsyncClient | None = None, identity: str | None = None, source: str = "api_key", fields: Any = None,
+        headers: Mapping[str, str] | None = None, auth: Auth | None = None,
     ) -> None:  # fmt: skip
         self._url = wire.checked_url(base_url)
         self.base_url = shown_url(self._url)
@@ -78,20 +93,24 @@ class Endpoint(CopiedWhole):
             raise UsageError(f"endpoint {self.base_url}: timeout must be over 0 and retries at least 0")
         self.timeout, self.retries, self.patience, self.backoff = timeout, retries, patience, backoff
         self.body_limit, self.http_client = body_limit, http_client
-        self.secrets = Secrets(checked_key(api_key, source), source, url=self._url, fields=fields)
+        if auth not in (None, "bearer", "api-key"):
+            raise UsageError(f"auth is {auth!r}; it can be 'bearer' or 'api-key', the header that the key is sent in")
+        self.auth: Auth = auth or ("api-key" if wire.is_azure(self._url) else "bearer")
+        self._extra = checked_headers(headers)
+        self.secrets = Secrets(checked_key(api_key, source), source, url=self._url, fields=[fields, self._extra])
         self.identity = identity or self.base_url
 
     def __getstate__(self) -> dict[str, Any]:
         if self.http_client is not None:
             raise UsageError(f"endpoint {self.base_url}: an http_client cannot be pickled; make the model without one")
-        return {**self.__dict__, "_url": self.base_url}
+        return {**self.__dict__, "_url": self.base_url, "_extra": without_secrets(self._extra)}
 
     def _share(self) -> _Shared:
         try:
             table = _shared.get()
         except LookupError:
             _shared.set(table := {})
-        place = (self._url, self.secrets.key, self.http_client)
+        place = (self._url, self.secrets.key, self.http_client, *sorted(self._extra.items()))
         if place not in table:
             table[place] = _Shared(Limiter())
         return table[place]
@@ -125,58 +144,84 @@ class Endpoint(CopiedWhole):
             shared.client = self.http_client if self.http_client is not None else client_for(self.base_url)
         return shared.client
 
-    def _headers(self) -> dict[str, str]:
+    def _headers(self, api: API) -> dict[str, str]:
         key = self.secrets.key
-        if key is None:
-            return {}
-        headers = {"authorization": f"Bearer {key}"}
-        if key == os.environ.get("OPENAI_API_KEY"):  # these are meant for the account whose key is there
+        headers = (
+            api.headers(key) if self.auth != "api-key" else {**api.headers(None), **({"api-key": key} if key else {})}
+        )
+        if (
+            key
+            and self.auth == "bearer"
+            and api.key_variable == "OPENAI_API_KEY"
+            and key == os.environ.get("OPENAI_API_KEY")
+        ):  # these are meant for the account whose key is there
             for name, variable in (("organization", "OPENAI_ORG_ID"), ("project", "OPENAI_PROJECT_ID")):
                 if value := os.environ.get(variable):
                     headers[f"openai-{name}"] = value
-        return headers
+        return {**headers, **self._extra}
 
-    async def complete(
-        self, body: Mapping[str, Any], read: Callable[[Completion, dict[str, Any]], T], call: Call, *,
-        prices: Prices | None = None, cache: Cache | None = None,
-    ) -> T:  # fmt: skip
-        """Ask for a chat completion and read it. Every attempt is noted once, whatever becomes of it.
+    async def models(self, api: API = CHAT) -> tuple[int, Any]:
+        """The HTTP status and the JSON of the list of models; 0 where it is not to be had. One attempt, of 10 s at most. api:
+        whose headers are sent."""
+        self._allowed()
+        url, client = wire.endpoint_of(self._url, "models"), self._client(self._share())
+        headers, seconds = self._headers(api), min(self.timeout, 10.0)
+        try:
+            answer = await send(client, "GET", url, None, headers, self.body_limit, seconds)
+        except connection_errors():
+            return 0, None
+        try:
+            return answer.status, wire.body_of(self.secrets.hide(answer.content.decode("utf-8", "replace")).encode())
+        except wire.NotACompletion:
+            return answer.status, None
 
-        read: turns the completion into what is wanted, or raises UnreadableAnswer; what it puts into its second argument is
-        noted. An answer is cached once it has been read, and one from the cache that cannot be read is asked for again.
-        Raises UnreadableAnswer, Refused (for good, or where `call.adapts`), AgentError when the endpoint cannot be reached
-        or keeps failing, UsageError when MOOT_FORBID_REMOTE forbids the call.
-        """
-        key = "" if cache is None else key_of(self.identity, body, call.step, call.seed)
-        if cache is not None:
-            begun = time.perf_counter()
-            if (stored := await cache.get(key)) is not None:
-                with suppress(UnreadableAnswer, wire.NotACompletion):
-                    if refusal_in(stored) is None:
-                        kept = wire.completion_from(self.secrets.clean(stored), cached=True)
-                        call.attempts += 1
-                        return Attempt(call, body, begun, None).finish(kept, read)
-                await cache.drop(key, stored)
+    def _allowed(self) -> None:
         forbidden = os.environ.get(FORBID_REMOTE, "") not in ("", "0")
         if forbidden and not wire.is_loopback(self.base_url) and not in_process(self.http_client):
             raise UsageError(
                 f"{FORBID_REMOTE} is set and {self.base_url} is not on this machine: the call was not made"
             )
+
+    async def complete(
+        self, body: Mapping[str, Any], read: Callable[[Completion, dict[str, Any]], T], call: Call, *,
+        api: API = CHAT, streams: bool = False, usage: bool = True, prices: Prices | None = None, cache: Cache | None = None,
+    ) -> T:  # fmt: skip
+        """Ask for a completion and read it. Every attempt is noted once, whatever becomes of it. body: the request, as a chat
+        completion's; api: what it is put into; streams: whether to have the answer as events; usage: and its usage with them.
+
+        read: turns the completion into what is wanted, or raises UnreadableAnswer; what it puts into its second argument is
+        noted. An answer is cached once it has been read, and one from the cache that cannot be read is asked for again.
+        Raises UnreadableAnswer, Refused (for good, or where `call.adapts`), AgentError when the endpoint cannot be reached
+        or keeps failing, UsageError when MOOT_FORBID_REMOTE forbids the call, CapReached when it does not fit under a cap.
+        """
+        made = api.body(body)
+        key = "" if cache is None else key_of(self.identity, made, call.step, call.seed)
+        if cache is not None:
+            begun = time.perf_counter()
+            if (stored := await cache.get(key)) is not None:
+                with suppress(UnreadableAnswer, wire.NotACompletion):
+                    if refusal_in(stored) is None:
+                        kept = api.completion(self.secrets.clean(stored), cached=True)
+                        call.attempts, call.hold = call.attempts + 1, None
+                        return Attempt(call, body, begun, None).finish(kept, read)
+                await cache.drop(key, stored)
+        self._allowed()
         failures: Counter[str] = Counter()
         while True:
             call.reserve()
-            attempt, completion, data, failure = await self._attempt(body, call, prices)
-            if failure is None:
-                break
+            async with paid(lambda: made, prices, call.note, call.waiting) as call.hold:
+                attempt, completion, data, failure = await self._attempt(body, call, prices, api, streams, usage)
+                if completion is not None:
+                    result = attempt.finish(completion, read)
+                    break
+            assert failure is not None
             await self._before_another(failure, failures, attempt, call)
-        assert completion is not None
-        result = attempt.finish(completion, read)
         if cache is not None:
             await cache.put(key, data)
         return result
 
     async def _attempt(
-        self, body: Mapping[str, Any], call: Call, prices: Prices | None
+        self, body: Mapping[str, Any], call: Call, prices: Prices | None, api: API, streams: bool, usage: bool
     ) -> tuple[Attempt, Completion | None, Any, _Failure | None]:
         """One attempt: its completion and the JSON that it was in, or why there is none, which is noted."""
         shared = self._share()
@@ -192,12 +237,21 @@ class Endpoint(CopiedWhole):
         failure: _Failure | None = None
         data: Any = None
         try:
-            url, headers = wire.endpoint_of(self._url), self._headers()
-            answer = await post(client, url, body, headers, self.body_limit, self.timeout)
+            url, headers = wire.endpoint_of(self._url, api.path), self._headers(api)
+            if streams and wire.is_loopback(self.base_url):
+                # llama.cpp's server announces keep-alive and hangs up after a stream: what is sent next would be lost
+                headers = {**headers, "connection": "close"}
+            sent = api.streamed(api.body(body), usage) if streams else api.body(body)
+            answer = await post(
+                client, url, sent, headers, self.body_limit, self.timeout, folding=api.folding(), streams=streams
+            )
             attempt.status = answer.status
-            completion, data, failure = self._read(answer, attempt, call)
+            completion, data, failure = self._read(answer, attempt, call, api)
         except wire.NotACompletion as error:
-            failure = _Failure(f"{self.base_url} answered, but {error}; is it the address of an OpenAI-compatible API?")
+            failure = _Failure(f"{self.base_url} answered, but {error}; is it the address of {api.called}?")
+        except CutShort as error:
+            attempt.status = 200
+            failure = _Failure(f"{self.base_url} broke off: {error}")
         except UnreadableAnswer as error:
             attempt.note(error=str(error), text=error.text)
             raise
@@ -225,25 +279,30 @@ class Endpoint(CopiedWhole):
             attempt.note(error=failure.message)
         return attempt, completion, data, failure
 
-    def _read(self, answer: Answer, attempt: Attempt, call: Call) -> tuple[Completion | None, Any, _Failure | None]:
+    def _read(
+        self, answer: Answer, attempt: Attempt, call: Call, api: API
+    ) -> tuple[Completion | None, Any, _Failure | None]:
         """What an answer holds: a completion and its JSON, without secrets, or a failure."""
         if answer.status != 200:
-            refusal = refusal_of(answer.status, answer.headers, answer.content)
-            return None, None, self._judged(refusal, answer, attempt, call)
+            refusal = api.neutral(refusal_of(answer.status, answer.headers, answer.content))
+            return None, None, self._judged(refusal, answer, attempt, call, api)
         if not answer.whole:
             text = answer.content[: 4 * TEXT_KEPT].decode("utf-8", "replace")
             raise UnreadableAnswer(
                 f"the answer of {self.base_url} is over {self.body_limit:,} bytes and was not read; lower max_tokens",
                 self.secrets.hide_cut(text)[:TEXT_KEPT], final=True,
             )  # fmt: skip
-        data = wire.body_of(answer.content, self.secrets.hide)
+        streamed = answer.data is not None
+        data = answer.data if streamed else wire.body_of(answer.content, self.secrets.hide)
         if (found := refusal_in(data, answer.headers)) is not None:
             if (used := usage_of(data, answered=False)).prompt_tokens:
                 attempt.usage = used
-            return None, None, self._judged(found, answer, attempt, call)
-        if self.secrets.found(answer.content.decode("utf-8", "replace")):
+            failure = self._judged(api.neutral(found), answer, attempt, call, api)
+            # an error amid a stream: what was said before it was worked on, whatever its status
+            return None, None, replace(failure, worked=True) if streamed else failure
+        if streamed or self.secrets.found(answer.content.decode("utf-8", "replace")):
             data = self.secrets.clean(data)
-        return wire.completion_from(data), data, None
+        return api.completion(data), data, None
 
     async def _before_another(self, failure: _Failure, failures: Counter[str], attempt: Attempt, call: Call) -> None:
         """Wait until the next attempt may be made. Raises Refused or AgentError when there is to be none."""
@@ -281,14 +340,14 @@ class Endpoint(CopiedWhole):
         )
         return _Failure(message, "unreached", worked=False) if unsent(causes) else _Failure(message)
 
-    def _judged(self, refusal: Refusal, answer: Answer, attempt: Attempt, call: Call) -> _Failure:
+    def _judged(self, refusal: Refusal, answer: Answer, attempt: Attempt, call: Call, api: API) -> _Failure:
         """What a refusal means, and what to do about it."""
         hide = self.secrets.hide if answer.whole else self.secrets.hide_cut
         said = hide(refusal.words)[:WORDS]
         quoted = f": {said}" if said else ""
         status = refusal.status or answer.status
         named = f"{status}, inside a 200" if refusal.inside and refusal.status else str(status)
-        if call.adapts(refusal, attempt.body):
+        if call.adapts(replace(refusal, words=hide(refusal.words)), attempt.body):
             return _Failure(
                 f"{self.base_url} refused the request ({named}){quoted}", "final", status, said, worked=refusal.worked
             )
@@ -296,7 +355,7 @@ class Endpoint(CopiedWhole):
             message = f"{self.base_url} {'has too much to do' if refusal.crowded else 'failed'} ({named}){quoted}"
             kind: _Kind = "crowded" if refusal.crowded else "failed"
             return _Failure(message, kind, status, said, refusal.wait, refusal.worked)
-        advice = "set OPENAI_API_KEY, or give api_key= (in TOML: api_key_env), with a key that may use this model"
+        advice = f"set {api.key_variable}, or give api_key= (in TOML: api_key_env), with a key that may use this model"
         if refusal.no_credit:
             why = f": the account has no credit left{quoted}"
         elif status == 401:

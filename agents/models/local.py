@@ -22,7 +22,8 @@ from urllib.request import ProxyHandler, build_opener
 import anyio.to_thread
 
 from moot.agents.models.endpoint import Endpoint
-from moot.agents.models.lm import LM, ModelKind
+from moot.agents.models.kinds import ModelKind
+from moot.agents.models.lm import LM
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.request import Request
 
@@ -118,7 +119,9 @@ class Local(LM):
     unless extra_body says otherwise. The server starts at the first play. Raises UsageError when a package or the file is missing.
     """
 
+    _grows = 1  # it does not think
     _hosted = False
+    _sees = False
     _templates = "v1-small"
     _plain = True
     _tell_schema = False  # the grammar holds it to the form, and a small model would talk about the words instead
@@ -135,7 +138,7 @@ class Local(LM):
                 raise UsageError(f"{file} is not a GGUF file")
         if find_spec("xllamacpp") is None:
             raise UsageError(f"the embedded model needs the extra 'local': xllamacpp is not installed; {INSTALL}")
-        for name in ("base_url", "api_key", "http_client"):
+        for name in ("base_url", "api_key", "http_client", "headers", "query", "auth"):
             if name in options:
                 raise UsageError(f"the embedded model takes no {name}; use LM for an endpoint of your own")
         options["extra_body"] = {"repeat_penalty": 1.1, **(options.get("extra_body") or {})}
@@ -189,6 +192,7 @@ class LocalKind(ModelKind):
     threads: int | None = None
     max_tokens: int = 256
     guided: bool = True
+    grows: ClassVar[int] = 1
 
     @classmethod
     def read(cls, text: str) -> dict[str, Any]:

@@ -132,6 +132,7 @@ def _read(data: Any, status: int | None) -> Refusal:
             pass
     if not isinstance(error, dict):
         return Refusal(status or 0, words=_line(error))
+    error = _opened(error)
     levels = [level for level in (error, data) if isinstance(level, dict)]
     names: list[str] = []
     codes: list[int] = []
@@ -159,6 +160,19 @@ def _read(data: Any, status: int | None) -> Refusal:
     raw = metadata.get("raw") if isinstance(metadata, dict) else None
     words = _line(said) + (f" ({_line(raw)})" if isinstance(raw, str) and raw else "")
     return Refusal(status, frozenset(names), param, words)
+
+
+def _opened(error: dict[str, Any]) -> dict[str, Any]:
+    """An error whose message is an object, as it is or written out (Mistral's), with what that holds."""
+    inner = error.get("message")
+    if isinstance(inner, str) and inner.lstrip().startswith("{") and len(inner) < 100_000:
+        try:
+            inner = json.loads(inner)
+        except (ValueError, RecursionError):
+            return error
+    if not (isinstance(inner, dict) and (inner.get("detail") or inner.get("message"))):
+        return error
+    return {**error, "message": inner.get("message"), "detail": inner.get("detail") or error.get("detail")}
 
 
 def _dicts(value: Any) -> Iterator[dict[str, Any]]:

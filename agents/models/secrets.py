@@ -18,7 +18,7 @@ HIDDEN = "[hidden]"
 KEY = "[key]"
 SHORT = 8  # characters; a shorter secret may be a word, and is hidden only where it stands as a credential
 _SECRET = {"key", "apikey", "token", "secret", "password", "passwd", "pwd", "passphrase", "authorization", "credential",
-           "credentials", "bearer", "signature", "sig", "cookie"}  # fmt: skip
+           "credentials", "bearer", "signature", "sig", "cookie", "auth"}  # fmt: skip
 _ESCAPES = ("u00", "\\x", "&#")
 _PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
 _LOGGERS = ("httpx2", "aiohttp.client", "httpcore2.connection", "httpcore2.http11", "httpcore2.http2", "httpcore2.proxy",
@@ -56,7 +56,7 @@ def secrets_in(value: Any, secret: bool = False) -> Iterator[str]:
         for each in value:
             yield from secrets_in(each, secret)
     elif secret and isinstance(value, str) and value:
-        yield value.removeprefix("Bearer ")
+        yield re.sub(r"^(?:Bearer|Basic|Token) ", "", value, flags=re.IGNORECASE)
 
 
 def shown_url(url: str) -> str:
@@ -78,6 +78,33 @@ def checked_key(key: str | None, source: str) -> str | None:
         return key
     what = f"a {'line feed' if bad == chr(10) else f'character U+{ord(bad):04X}'}" if bad else "white space around it"
     raise UsageError(f"{source} holds {what}, which no key has and no header can carry; copy the key again")
+
+
+def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Headers that can be sent, their names in lower case. Raises UsageError, which shows no value."""
+    made: dict[str, str] = {}
+    if headers is not None and not isinstance(headers, Mapping):
+        raise UsageError("headers is a table of names and texts, as in {X-Title = 'a study'}")
+    for name, value in (headers or {}).items():
+        if not (isinstance(name, str) and re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}", name)):
+            raise UsageError(f"headers: {str(name)[:60]!r} is no name of a header")
+        if not (isinstance(value, str) and value == value.strip() and all(" " <= char <= "~" for char in value)):
+            raise UsageError(
+                f"headers: the value of {name} must be a text without line feeds, blanks around it, or other than ASCII"
+            )
+        if name.lower() in (
+            "content-type",
+            "content-length",
+            "host",
+            "transfer-encoding",
+            "accept-encoding",
+            "connection",
+        ):
+            raise UsageError(f"headers: {name} is set by moot, and cannot be given")
+        if name.lower() in made:
+            raise UsageError(f"headers: {name} is given twice")
+        made[name.lower()] = value
+    return made
 
 
 class CopiedWhole:
@@ -174,7 +201,7 @@ def _elsewhere(source: str, had_key: bool, others: int) -> Secrets:
             "the key was left out of the pickle; make the model with api_key_env= and set that variable"
         )  # fmt: skip
     elif others:
-        made.lost = "secret values of base_url or extra_body were left out of the pickle; make the model anew"
+        made.lost = "secret values of base_url, headers or extra_body were left out of the pickle; make the model anew"
     return made
 
 

@@ -1,4 +1,4 @@
-"""The HTTP client of an endpoint, and answers that are read no further than they may be long.
+"""The HTTP client of an endpoint, and answers, whole or as events, that are read no further than they may be long.
 Rule: one request, one answer, all of it bounded; what an answer means, and whether to ask again, is not known here."""
 
 from __future__ import annotations
@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from moot.agents.models import wire
+from moot.agents.models.apis.api import Folding
+from moot.agents.models.apis.events import Events, TooLong
 from moot.agents.models.secrets import keep_out_of_logs
 from moot.protocols.engine import __version__
 from moot.protocols.engine.errors import UsageError
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
     import httpx2
 
 REFUSAL_LIMIT = 200_000  # bytes read of an answer that is a refusal
+SILENCES = 10
+"""Time-outs for which a stream may say that it is still there and bring nothing on: models that think unseen, for minutes, are
+announced so."""
+WRAPPED = 64  # bytes of a stream for each byte that an answer may have: an event for each token has some 250
+_MORE = 1.0  # seconds to wait for the end of a stream after its last event, so that its connection can be used again
 _PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _SCHEMES = ("http", "https", "socks5", "socks5h", "")
@@ -34,41 +42,91 @@ class BrokenOff(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer. whole: whether all of its body is here."""
+    """An HTTP answer. whole: whether all of its body is here. data: what a stream of events was put together to."""
 
     status: int
     headers: Mapping[str, str]
     content: bytes
     whole: bool
+    data: Any = None
 
 
 async def post(
-    client: httpx2.AsyncClient,
-    url: str,
-    body: Mapping[str, Any],
-    headers: Mapping[str, str],
-    limit: int,
-    seconds: float,
-) -> Answer:
-    """Send a body as JSON and read the answer: at most `limit` bytes of it, fewer of a refusal, within that many `seconds` in
-    all. Raises what the client raises, BrokenOff, TimeoutError."""
+    client: httpx2.AsyncClient, url: str, body: Mapping[str, Any], headers: Mapping[str, str], limit: int, seconds: float, *,
+    folding: Folding, streams: bool = False,
+) -> Answer:  # fmt: skip
+    """Send a body as JSON and read the answer: at most `limit` bytes of it, fewer of a refusal. An answer in events is put
+    together by `folding`, whether they were asked for (`streams`) or not. The time allowed, in `seconds`, is for all of it, and
+    with `streams` for the wait until the next event. Raises what the client raises, BrokenOff, CutShort, TimeoutError,
+    NotACompletion."""
+    return await send(client, "POST", url, body, headers, limit, seconds, folding=folding, streams=streams)
+
+
+async def send(
+    client: httpx2.AsyncClient, method: str, url: str, body: Mapping[str, Any] | None, headers: Mapping[str, str], limit: int,
+    seconds: float, *, folding: Folding | None = None, streams: bool = False,
+) -> Answer:  # fmt: skip
+    """Send a request and read the answer, as `post` does; without `folding` one in events is read as it is."""
+    content = None if body is None else json.dumps(body).encode()
     sent = {
         "content-type": "application/json",
-        "accept": "application/json",
-        "accept-encoding": "gzip",
+        "accept": "text/event-stream, application/json" if streams else "application/json",
+        "accept-encoding": "identity" if streams else "gzip",
         "user-agent": f"moot/{__version__}",
     }
-    with anyio.fail_after(seconds):
-        request = client.build_request(
-            "POST", url, content=json.dumps(body).encode(), headers={**sent, **headers}, timeout=seconds
-        )
-        response = await client.send(request, stream=True, follow_redirects=False)
+    with anyio.fail_after(None if streams else seconds):
+        request = client.build_request(method, url, content=content, headers={**sent, **headers}, timeout=seconds)
+        with anyio.fail_after(seconds):
+            response = await client.send(request, stream=True, follow_redirects=False)
         try:
-            content, whole = await _read(response, limit if response.status_code == 200 else min(limit, REFUSAL_LIMIT))
+            kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if folding is not None and response.status_code == 200 and kind == "text/event-stream":
+                whole = await _events(response, folding, limit, seconds)
+                return Answer(200, response.headers, b"", whole, folding.whole() if whole else None)
+            with anyio.fail_after(seconds):
+                most = limit if response.status_code == 200 else min(limit, REFUSAL_LIMIT)
+                content, whole = await _read(response, most)
         finally:
             with anyio.CancelScope(shield=True), anyio.move_on_after(1):
                 await response.aclose()
         return Answer(response.status_code, response.headers, content, whole)
+
+
+async def _events(response: httpx2.Response, folding: Folding, limit: int, seconds: float) -> bool:
+    """Feed the events of an answer to a fold, and say whether they stayed within the limit. The wait for each is at most so
+    many seconds. A connection that breaks once the answer is complete has taken nothing from it."""
+    if encoding := response.headers.get("content-encoding", "").strip().lower().replace("identity", ""):
+        raise BrokenOff(f"its encoding {encoding[:80]} was not asked for")
+    events, raw, last = Events(limit), 0, time.monotonic()
+    chunks = _chunks(response)
+    try:
+        while True:
+            with anyio.fail_after(_MORE if folding.done else seconds):
+                chunk = await anext(chunks, None)
+            raw += len(chunk or b"")
+            for data in events.rest() if chunk is None else events.feed(chunk):
+                if folding.feed(data):
+                    last = time.monotonic()
+            if chunk is None or (folding.done and time.monotonic() - last > _MORE):
+                return True
+            if folding.size > limit or raw > WRAPPED * limit:
+                return False
+            if time.monotonic() - last > SILENCES * seconds:
+                raise TimeoutError
+    except TooLong:
+        return False
+    except connection_errors():  # a time-out is one
+        if not folding.ended():
+            raise
+        return True
+
+
+async def _chunks(response: httpx2.Response) -> AsyncIterator[bytes]:
+    if response.is_stream_consumed:  # a client inside the process made it whole
+        yield response.content
+        return
+    async for chunk in response.aiter_raw():
+        yield chunk
 
 
 async def _read(response: httpx2.Response, limit: int) -> tuple[bytes, bool]:

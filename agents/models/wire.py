@@ -6,13 +6,13 @@ from __future__ import annotations
 import ipaddress
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from moot.agents.models.usage import Usage, usage_of
+from moot.agents.money.usage import Usage, usage_of
 from moot.agents.prompts.values import ending
 from moot.protocols.engine.errors import UsageError
 
@@ -20,8 +20,8 @@ from moot.protocols.engine.errors import UsageError
 @dataclass(frozen=True, slots=True)
 class Completion:
     """One answer: its text, why it ended (one of `Ending`, whatever the endpoint calls it; None where it does not say), its
-    usage, the first token's alternatives with their log-probabilities (natural logarithm), where they were asked for and
-    given, and what was thought, where the endpoint gives that apart."""
+    usage (of all answers), the first token's alternatives with their log-probabilities (natural logarithm), where they were asked for and
+    given, and what was thought, where the endpoint gives that apart. others: further answers to the same call (`n`)."""
 
     text: str
     finish: str | None
@@ -30,6 +30,7 @@ class Completion:
     refusal: str | None = None
     cached: bool = False
     thinking: str = ""
+    others: tuple[Completion, ...] = ()
 
 
 class NotACompletion(ValueError):
@@ -52,49 +53,57 @@ def _integer(digits: str) -> int | float:
 
 def completion_from(data: Any, cached: bool = False) -> Completion:
     """Read a response body's JSON value. Raises NotACompletion."""
+    first = _answer(data, 0, cached)
+    others = tuple(_answer(data, place, cached) for place in range(1, len(data["choices"])))
+    return replace(first, usage=usage_of(data, any(each.text for each in (first, *others))), others=others)
+
+
+def _answer(data: Any, place: int, cached: bool) -> Completion:
     try:
-        choice = data["choices"][0]
+        choice = data["choices"][place]
         message = choice["message"]
         text = message.get("content")
         refusal = message.get("refusal")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise NotACompletion(f"the body is not a chat completion: {json.dumps(data)[:80]}") from None
-    thoughts = [_words(message.get(name)) for name in _THOUGHT]
+    thoughts = [words_in(message.get(name)) for name in THOUGHT]
     if isinstance(text, list):
-        thoughts += [_words(part) for part in text if _is_thought(part)]
+        thoughts += [words_in(part) for part in text if is_thought(part)]
         text = "".join(
-            _words(part.get("text") if isinstance(part, dict) else part) for part in text if not _is_thought(part)
+            words_in(part.get("text") if isinstance(part, dict) else part) for part in text if not is_thought(part)
         )
     if text is not None and not isinstance(text, str):
         raise NotACompletion(f"the content of the message is {type(text).__name__}, not text")
     finish = choice.get("finish_reason")
     return Completion(
-        text or "", ending(finish) if isinstance(finish, str) else None, usage_of(data, bool(text)),
-        _first_token(choice.get("logprobs")), refusal if isinstance(refusal, str) and refusal else None, cached,
+        text or "", ending(finish) if isinstance(finish, str) else None, Usage(),
+        first_token(choice.get("logprobs")), refusal if isinstance(refusal, str) and refusal else None, cached,
         "\n\n".join(dict.fromkeys(filter(str.strip, thoughts))),
     )  # fmt: skip
 
 
-_THOUGHT = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
+THOUGHT = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 """Fields of a message in which endpoints give what a model thought; some give it in two of them."""
 
 
-def _is_thought(part: Any) -> bool:
+def is_thought(part: Any) -> bool:
+    """Whether a part of a message's content is what was thought."""
     return isinstance(part, dict) and str(part.get("type", "")).partition(".")[0] in ("reasoning", "thinking")
 
 
-def _words(part: Any) -> str:
+def words_in(part: Any) -> str:
     """The text of a part of a message, of whatever kind; "" where it has none."""
     if isinstance(part, dict):
         part = next((part[name] for name in ("text", "thinking", "reasoning", "summary") if part.get(name)), None)
-        return _words(part) if isinstance(part, (str, list)) else ""
+        return words_in(part) if isinstance(part, (str, list)) else ""
     if isinstance(part, list):
         return "".join(each if isinstance(each, str) else str(each.get("text") or "") for each in part
                        if isinstance(each, (str, dict)))  # fmt: skip
     return part if isinstance(part, str) else ""
 
 
-def _first_token(logprobs: Any) -> tuple[tuple[str, float], ...] | None:
+def first_token(logprobs: Any) -> tuple[tuple[str, float], ...] | None:
+    """The alternatives at the first place of a chat completion's `logprobs`; None where there are none to read."""
     try:
         first = logprobs["content"][0]
         listed = first.get("top_logprobs") or [first]
@@ -131,7 +140,28 @@ def checked_url(base_url: str) -> str:
     return base_url.rstrip("/")
 
 
-def endpoint_of(base_url: str) -> str:
-    """The address of chat completions; a query stays behind it."""
+def endpoint_of(base_url: str, path: str = "chat/completions") -> str:
+    """The address of an API below a base URL; a query stays behind it."""
     parts = urlsplit(base_url)
-    return parts._replace(path=f"{parts.path.rstrip('/')}/chat/completions", fragment="").geturl()
+    return parts._replace(path=f"{parts.path.rstrip('/')}/{path}", fragment="").geturl()
+
+
+def with_query(base_url: str, query: Mapping[str, str] | None) -> str:
+    """A base URL with more parameters. Raises UsageError for one that is no text, or there already."""
+    if not query:
+        return base_url
+    parts = urlsplit(base_url)
+    there = parse_qsl(parts.query, keep_blank_values=True)
+    for name, value in query.items():
+        if not (isinstance(name, str) and name and isinstance(value, str)):
+            raise UsageError(f"query: {name!r} must be a name with a text as value")
+        if name in dict(there):
+            raise UsageError(f"query: {name} stands in the base URL already; give it once")
+    return parts._replace(query=urlencode([*there, *query.items()])).geturl()
+
+
+def is_azure(base_url: str) -> bool:
+    """Whether an address is Azure's, where a key goes into the header `api-key`
+    (learn.microsoft.com/azure/foundry/openai/reference: "Api-key authentication")."""
+    host = (urlsplit(base_url).hostname or "").lower()
+    return host.endswith((".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com"))

@@ -9,6 +9,8 @@ import json
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import anyio.to_thread
@@ -20,6 +22,7 @@ from moot.agents.people import terminal
 from moot.agents.people.fields import Fields, Nothing, Reader, Writer, wrong
 from moot.agents.prompts.render import about, kind_name, limits_told, stance
 from moot.protocols.engine.errors import AgentError, Illegal
+from moot.protocols.engine.images.image import Image
 from moot.protocols.engine.moves import Asked, Move, Part
 from moot.protocols.engine.request import Request
 from moot.protocols.engine.view import Entry
@@ -69,6 +72,7 @@ class Human:
         self.name = name
         self._shown: dict[str, tuple[Any, list[str]]] = {}
         self._given: dict[str, _Given] = {}
+        self._folder: TemporaryDirectory[str] | None = None
 
     def describe(self) -> dict[str, Any]:
         """What is recorded: that it is a human, and the name given."""
@@ -84,8 +88,23 @@ class Human:
         async with terminal.turn():
             return await anyio.to_thread.run_sync(self._ask, request, entries, abandon_on_cancel=True)
 
+    def _placed(self, image: Image) -> str:
+        """Where to look at an image: a file that this user alone may read, until the play ends."""
+        try:
+            if self._folder is None:
+                self._folder = TemporaryDirectory(prefix="moot-images-", ignore_cleanup_errors=True)
+            path = Path(self._folder.name) / image.file_name
+            if not path.exists():
+                path.write_bytes(image.data)
+        except OSError as error:
+            raise AgentError(f"the image cannot be put where a person can open it: {error}") from None
+        return f"open {path}"
+
     async def close(self) -> None:
-        """Leave nothing of the last turn at a terminal that several people shared."""
+        """Leave nothing of the last turn at a terminal that several people shared, and no image in a file."""
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
         for place in _places:
             if place.output == self._writer and place.shared:
                 place.shared = False
@@ -137,6 +156,9 @@ class Human:
                 self._output(f"About it: {question.about}")
             if question.passage is not None:
                 self._output(f"Passage:\n{question.passage}\n")
+            for i, image in enumerate(question.images, 1):
+                told = f" ({image.alt})" if image.alt else ""
+                self._output(f"Image {i}{told}: {image}; {self._placed(image)}")
             if question.data is not None:
                 self._output(f"Data: {json.dumps(question.data, ensure_ascii=False)}")
         for entry in entries[len(steps) :]:

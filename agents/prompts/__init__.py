@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from copy import copy
 from functools import cache
 from hashlib import sha256
 from importlib import resources
@@ -62,6 +63,18 @@ class Templates:
                 raise UsageError(f"prompts: {path / name}: a $ that starts no name; write $$ for a dollar")
         self._texts.update(own)
         self.version = f"{version}+{_hashed(own)[:12]}"
+
+    def introduced(self, text: str) -> Templates:
+        """The same templates with a text behind every system message, which is the same for every turn of a seat."""
+        made = copy(self)
+        more = {
+            name: f"{own}\n\n{text.replace('$', '$$')}"
+            for name, own in self._texts.items()
+            if name.startswith("system")
+        }
+        made._texts = {**self._texts, **more}
+        made.version = f"{self.version}+{_hashed({'': text})[:12]}"
+        return made
 
     @property
     def hash(self) -> str:

@@ -22,6 +22,8 @@ from moot.protocols.engine.moves import Move
 from moot.protocols.engine.request import Request
 from moot.protocols.text import escape, own_words
 
+SHOWN = 4000  # characters of an answer that could not be read, which are shown again
+
 
 def prompt_for(
     request: Request, *, templates: Templates | None = None, tagged: bool = False, told: bool = True, form: Form | None = None
@@ -62,15 +64,17 @@ def read_move(
 
 
 def repair_messages(
-    messages: list[dict[str, str]], error: UnreadableAnswer, request: Request, *, templates: Templates | None = None,
+    messages: list[dict[str, Any]], error: UnreadableAnswer, request: Request, *, templates: Templates | None = None,
     tagged: bool = False, form: Form | None = None,
-) -> list[dict[str, str]]:  # fmt: skip
+) -> list[dict[str, Any]]:  # fmt: skip
     """The messages of a second try, after an answer to `messages` that could not be read: it is told why."""
     form = form or Form.of(request)
     values = {"problem": escape(str(error)), "format": form.told(tagged)}
     problem = (templates or Templates()).fill(["repair"], values)
-    answer = encodable(parted(error.text[:TEXT_LIMIT]).answer[:4000])
+    answer = encodable(parted(error.text[:TEXT_LIMIT]).answer[:SHOWN])
     if not answer.strip():  # two user messages in a row are refused by some chat templates
-        return [*messages[:-1], {"role": "user", "content": f"{messages[-1]['content']}\n{problem}"}]
+        said = messages[-1]["content"]
+        told = f"{said}\n{problem}" if isinstance(said, str) else [*said, {"type": "text", "text": problem}]
+        return [*messages[:-1], {"role": "user", "content": told}]
     own = own_words(answer, form.tags())
     return [*messages, {"role": "assistant", "content": own}, {"role": "user", "content": problem}]

@@ -1,7 +1,7 @@
 """A request as chat messages: a system message per role, then one record that only ever grows, then this turn's task.
 
-The record holds the question, the answers, the passage where the seat may see it, and the statements in order. It is a
-row of XML elements whose text is escaped, so that whatever a statement says stays inside it; and from one call of a
+The record holds the question, the answers, the passage where the seat may see it, and the statements in order; images that
+it may see stand before it, as parts of the message, and the record says what they are. It is a row of XML elements whose text is escaped, so that whatever a statement says stays inside it; and from one call of a
 seat to its next the old record is a byte-for-byte prefix of the new one, so that providers bill its tokens as cached.
 
 Rule of this file: a move says what stands in its element; here it is only escaped. No kind of move is known here.
@@ -14,8 +14,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 from moot.agents.prompts import Templates
+from moot.protocols.engine.images.image import Image
 from moot.protocols.engine.moves import Move, Part
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.request import Brief, Request
@@ -26,21 +28,28 @@ from moot.protocols.text import escape
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A rendered request. The user message is `record` followed by `task`."""
+    """A rendered request. The user message is `images`, then `record` followed by `task`."""
 
     system: str
     record: str
     task: str
     template: str
+    images: tuple[Image, ...] = ()
 
-    def messages(self) -> list[dict[str, str]]:
-        """The chat messages."""
-        return [{"role": "system", "content": self.system}, {"role": "user", "content": f"{self.record}\n{self.task}"}]
+    def messages(self) -> list[dict[str, Any]]:
+        """The chat messages. Where there are images, the user's content is a list of parts: `image_url` each, then the text,
+        as OpenAI's chat completions take them (and vLLM's, llama.cpp's, Ollama's, Gemini's and OpenRouter's)."""
+        said: Any = f"{self.record}\n{self.task}"
+        if self.images:
+            shown = [{"type": "image_url", "image_url": {"url": image.data_url}} for image in self.images]
+            said = [*shown, {"type": "text", "text": said}]
+        return [{"role": "system", "content": self.system}, {"role": "user", "content": said}]
 
     @property
     def hash(self) -> str:
         """A hash of what the model is sent, 16 bytes in hex."""
-        return sha256("\0".join((self.system, self.record, self.task)).encode()).hexdigest()[:32]
+        texts = (self.system, self.record, self.task, *(image.sha256 for image in self.images))
+        return sha256("\0".join(texts).encode()).hexdigest()[:32]
 
 
 def render(request: Request, templates: Templates, form: str, tasks: Iterable[str] = (), **values: str) -> Prompt:
@@ -67,7 +76,8 @@ def render(request: Request, templates: Templates, form: str, tasks: Iterable[st
                             " Give another one that is."), "format": form, **values,
     })  # fmt: skip
     lines = re.sub(r"\n{2,}", "\n", filled)
-    return Prompt(system, record(request.view.question, entries), f"<turn>\n{lines}\n</turn>", templates.version)
+    question = request.view.question
+    return Prompt(system, record(question, entries), f"<turn>\n{lines}\n</turn>", templates.version, question.images)
 
 
 def record(question: Question, entries: Iterable[Entry]) -> str:
@@ -83,6 +93,9 @@ def record(question: Question, entries: Iterable[Entry]) -> str:
         parts.append(f"<passage>\n{escape(question.passage)}\n</passage>\n")
     if question.data is not None:
         parts.append(f"<data>{escape(json.dumps(question.data, ensure_ascii=False))}</data>\n")
+    for i, image in enumerate(question.images, 1):
+        told = {"number": str(i), "type": image.media_type, "width": str(image.width), "height": str(image.height)}
+        parts.append(f"<image{_attributes(told)}>{escape(image.alt or '')}</image>\n")
     parts += [statement(entry) for entry in entries]
     return "".join(parts)
 

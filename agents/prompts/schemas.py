@@ -5,6 +5,7 @@ Rule of this file: schemas in, schemas out; no move and no request.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -13,6 +14,7 @@ ITEMS = 4
 """Entries of a list that a small model may write, where no more are needed."""
 RANGE = 64
 """Whole numbers between bounds are listed one by one where there are fewer."""
+NAMES = ("properties", "$defs", "definitions")  # in these, a key is a name and no keyword
 LENGTHS = ("minLength", "maxLength")
 """Hosted endpoints do not know them; a grammar of llama.cpp takes none of 2000 or more."""
 
@@ -73,8 +75,39 @@ def strict(schema: Any, without: tuple[str, ...] = ()) -> Any:
         return schema
     made = {key: value for key, value in schema.items() if key not in ("default", "title", "description", *without)}
     for key, value in made.items():
-        named = key in ("properties", "$defs") and isinstance(value, dict)
+        named = key in NAMES and isinstance(value, dict)
         made[key] = {name: strict(each, without) for name, each in value.items()} if named else strict(value, without)
     if isinstance(made.get("properties"), dict):
         made["required"], made["additionalProperties"] = list(made["properties"]), False
     return made
+
+
+def without(response_format: Mapping[str, Any], keywords: Iterable[str], strict: bool = True) -> dict[str, Any]:
+    """A response format whose schema has none of these keywords; strict: whether its flag of that name stays."""
+    inner, drop = response_format.get("json_schema"), frozenset(keywords)
+    if not isinstance(inner, Mapping):
+        return dict(response_format)
+
+    def less(schema: Any) -> Any:
+        if isinstance(schema, list):
+            return [less(each) for each in schema]
+        if not isinstance(schema, Mapping):
+            return schema
+        return {
+            key: {name: less(each) for name, each in value.items()} if key in NAMES else value if key == "enum" else less(value)
+            for key, value in schema.items() if key not in drop
+        }  # fmt: skip
+
+    made = {key: less(value) if key == "schema" else value for key, value in inner.items() if strict or key != "strict"}
+    return {**response_format, "json_schema": made}
+
+
+def keywords_of(schema: Any) -> Iterator[str]:
+    """The keywords of a JSON schema, at any depth."""
+    if isinstance(schema, list):
+        for each in schema:
+            yield from keywords_of(each)
+    elif isinstance(schema, Mapping):
+        for key, value in schema.items():
+            yield key
+            yield from keywords_of(list(value.values()) if key in NAMES else value)

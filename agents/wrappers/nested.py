@@ -4,16 +4,17 @@ Rule: requests within a move, and what came of them; which calls are made, and w
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from functools import partial
+from hashlib import blake2b
 from typing import Any, TypeVar
 
 from moot.agents.base import act_of, reply_of, together
+from moot.agents.money.cap import CapReached
 from moot.agents.prompts.render import limits_of
 from moot.protocols.engine.errors import AgentError, BudgetExceeded, UsageError, said
 from moot.protocols.engine.moves import Move, Speech, Verdict
 from moot.protocols.engine.replies import typed
-from moot.protocols.engine.request import Request
+from moot.protocols.engine.request import Request, postponed
 from moot.protocols.engine.steps import seed_of
 from moot.protocols.engine.view import View
 from moot.protocols.quotes import on_record
@@ -21,12 +22,23 @@ from moot.protocols.quotes import on_record
 T = TypeVar("T")
 
 
-def copy_of(request: Request, call: str, index: int, **changes: Any) -> Request:
-    """A request for a call within a move: `call` and `index` go into its seed, and into the note of each attempt. The
-    first candidate has the request's own seed, so that it is what the agent alone would have said."""
-    seed = request.seed if (call, index) == ("candidate", 0) else seed_of(request.seed, f"{call}/{index}")
-    note = request.note
-    return replace(request, seed=seed, note=lambda event: note({**event, call: index}), **changes)
+def copy_of(request: Request, call: str, index: int, *, shown: str = "", **changes: Any) -> Request:
+    """A request for a call within a move: `call` and `index` go into its seed, and into the note of each attempt. The first
+    candidate, sample or look has the request's own seed, so that it is what the agent alone would have said. shown: how what
+    is shown differs from the request's, which goes into the digest. Nothing of it is computed before somebody asks for it."""
+    own, note = index == 0 and call in ("candidate", "sample", "look"), request.note
+
+    def later(name: str) -> Any:
+        found = getattr(request, name)
+        if name == "seed" and not own:
+            return seed_of(found, f"{call}/{index}")
+        return blake2b(f"{found}/{shown}".encode(), digest_size=16).hexdigest() if name == "digest" and shown else found
+
+    fields = {name: getattr(request, name) for name in _GIVEN} | changes
+    return postponed(**fields, later=later, note=lambda event: note({**event, call: index}))
+
+
+_GIVEN = ("step", "seat", "role", "kinds", "view", "brief", "attempt", "problem")
 
 
 async def answer_of(agent: Any, request: Request) -> Move:
@@ -53,14 +65,14 @@ async def gathered(calls: Sequence[Callable[[], Awaitable[T]]], request: Request
     """What each call returned, or why it failed, in their order; a call that failed stands for nothing else.
 
     They run together, but one after another for a seat that is bounded, as each must see what the others have spent.
-    Raises BudgetExceeded and UsageError at once: these are no failures of one call.
+    Raises BudgetExceeded, UsageError and CapReached at once: these are no failures of one call.
     """
     found: list[T | Exception] = [AgentError("it was not made")] * len(calls)
 
     async def one(index: int) -> None:
         try:
             found[index] = await calls[index]()
-        except (BudgetExceeded, UsageError):
+        except (BudgetExceeded, UsageError, CapReached):
             raise
         except Exception as error:
             found[index] = error

@@ -19,7 +19,15 @@ from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question, reworded
 from moot.protocols.engine.request import Brief
-from moot.protocols.engine.steps import AskEffect, Branch, ChargeEffect, FlipEffect, ParallelEffect, PlayEffect
+from moot.protocols.engine.steps import (
+    AskEffect,
+    Branch,
+    ChargeEffect,
+    CoinEffect,
+    FlipEffect,
+    ParallelEffect,
+    PlayEffect,
+)
 from moot.protocols.engine.values.frozen import frozen
 from moot.protocols.engine.view import NOTHING, Entry, Log, Source, View
 
@@ -158,11 +166,11 @@ class Floor:
             )
         return ParallelEffect(branches, [named[each] for each in among])
 
-    async def flip(self, probability: float = 0.5) -> bool:
+    def flip(self, probability: float = 0.5) -> Awaitable[bool]:
         """A public coin: True with the given probability."""
         if not 0 <= probability <= 1:
             raise ProtocolError(f"flip({probability}): a probability lies in [0, 1]")
-        return await FlipEffect((1 - probability, probability)) == 1  # type: ignore[no-any-return]
+        return CoinEffect((1 - probability, probability))
 
     async def draw(self, *weights: float) -> int:
         """An index, drawn in proportion to finitely many weights."""

@@ -6,6 +6,7 @@ Rule of this file: a question holds no truth, and nothing here looks into a samp
 from __future__ import annotations
 
 import json
+import operator
 from collections import deque
 from collections.abc import Callable, Mapping, Set
 from functools import lru_cache, reduce
@@ -20,6 +21,7 @@ from pydantic_core import to_json
 
 from moot.protocols.engine.budget import CELL, QUESTION
 from moot.protocols.engine.errors import Illegal, UsageError, first_problem
+from moot.protocols.engine.images.image import Image, images_of
 from moot.protocols.engine.values.frozen import FrozenList, frozen
 
 LARGEST = 1 << 63
@@ -39,12 +41,15 @@ class Question(BaseModel):
     passage: source text that only those who know more may read (a view carries it when the protocol says so).
     data: source in any other JSON form (the integers to be summed, a formula); visible exactly where the passage is. It
         is a copy of what was given, of lists and dicts that cannot be changed.
-    size: the declared n in which every budget is stated; without one, the number of words of text, choices and passage.
+    images: source that is to be seen: paths, bytes or `Image`; visible exactly where the passage is, whole or not at all.
+    size: the declared n in which every budget is stated; without one, the number of words of text, choices and passage, and
+        what the images cost a reader, a unit for each byte at most.
     id: what studies, sets and files call it. No seat is shown it.
     unit: what one unit of reading is ("characters" of statements, "cells" of data, "bits" of moves that count theirs, …).
 
-    Raises UsageError on an empty text, a single choice, choices that are empty or alike, a size below 1, and what no file
-    holds: half a surrogate pair, a number in the data that is not finite, data of more than 100 levels, a size over 2^63.
+    Raises UsageError on an empty text, a single choice, choices that are empty or alike, a size below 1, an image that
+    is none, and what no file holds: half a surrogate pair, a number in the data that is not finite, data of more than 100
+    levels, a size over 2^63, images of more than 12 MB.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,21 +62,28 @@ class Question(BaseModel):
     size: Annotated[int, Field(strict=True)] = 0
     unit: str = "characters"
     id: str | None = None
+    images: Annotated[tuple[Image, ...], Field(exclude_if=operator.not_)] = ()  # what has none is written as ever
 
     def __init__(self, text: str, choices: Any = (), **fields: Any) -> None:
         if not isinstance(choices, list | tuple):
             raise UsageError(f"question {_named(text)}: choices is {_named(choices)}; give a tuple of answers")
+        if "images" in fields:
+            try:
+                fields["images"] = images_of(fields["images"])
+            except UsageError as error:
+                raise UsageError(f"question {_named(text)}: {error}") from None
         if "size" not in fields:
-            texts = (text, *choices, fields.get("passage"))
-            fields["size"] = max(1, sum(_count(each) for each in texts if isinstance(each, str)))
+            texts, seen = (text, *choices, fields.get("passage")), fields.get("images", ())
+            words = sum(_count(each) for each in texts if isinstance(each, str))
+            fields["size"] = max(1, words + sum(min(image.cost, image.size) for image in seen))
         self._read(text=text, choices=tuple(choices), **fields)
-        seen: dict[str, str] = {}
+        looks: dict[str, str] = {}
         for choice in self.choices:
             if not (shown := as_shown(choice)):
                 raise UsageError(
                     f"question {_named(text)}: the choice {_named(choice)} is empty; each must show something"
                 )
-            if (other := seen.setdefault(shown, choice)) != choice:
+            if (other := looks.setdefault(shown, choice)) != choice:
                 raise UsageError(
                     f"question {_named(text)} has two choices that look the same, {_named(other)} and {_named(choice)}; "
                     "they must differ"
@@ -110,9 +122,12 @@ class Question(BaseModel):
             raise UsageError(f"{where} declares size {self.size}; the size n must be at least 1")
 
     @classmethod
-    def recorded(cls, fields: Mapping[str, Any]) -> Question:
-        """A question as a transcript holds it: its choices were told apart when it was asked, by the rule of that time."""
+    def recorded(cls, fields: Mapping[str, Any], images: Any = None) -> Question:
+        """A question as a transcript holds it: its choices were told apart when it was asked, by the rule of that time.
+        images: the bytes of its images in base64, by hash, as far as they are there."""
         found = cls.__new__(cls)
+        if "images" in fields:
+            fields = {**fields, "images": images_of(fields["images"], images if isinstance(images, Mapping) else None)}
         found._read(**fields)
         return found
 
@@ -120,11 +135,14 @@ class Question(BaseModel):
         """The same question without its id, as it is asked: what a question is called may say where it comes from."""
         return self if self.id is None else self.model_copy(update={"id": None})
 
+    @property
+    def has_source(self) -> bool:
+        """Whether there is anything that only those see who know more: a passage, data or images."""
+        return self.passage is not None or self.data is not None or bool(self.images)
+
     def without_source(self) -> Question:
-        """The same question for those who may not see the passage or the data; its declared size stays."""
-        if self.passage is None and self.data is None:
-            return self
-        return _with(self, passage=None, data=None)
+        """The same question for those who may not see the passage, the data or the images; its declared size stays."""
+        return _with(self, passage=None, data=None, images=()) if self.has_source else self
 
 
 def _named(text: object) -> str:
@@ -242,18 +260,18 @@ def looker(data: Any) -> Look:
 
 
 def source_size(question: Question) -> int:
-    """The cells of a question's data and the characters of its passage. Those of the last few are remembered, as every seat
-    that sees the source is charged for it at every call."""
-    data, passage = question.data, question.passage
-    for known, text, size in _sizes:
-        if known is data and text is passage:
+    """The cells of a question's data, the characters of its passage, and what its images cost. Those of the last few are
+    remembered, as every seat that sees the source is charged for it at every call."""
+    data, passage, images = question.data, question.passage, question.images
+    for known, text, seen, size in _sizes:
+        if known is data and text is passage and seen is images:
             return size
-    size = (0 if data is None else cells_of(data)) + len(passage or "")
-    _sizes.append((data, passage, size))
+    size = (0 if data is None else cells_of(data)) + len(passage or "") + sum(image.cost for image in images)
+    _sizes.append((data, passage, images, size))
     return size
 
 
-_sizes: deque[tuple[Any, str | None, int]] = deque(maxlen=4)
+_sizes: deque[tuple[Any, str | None, tuple[Image, ...], int]] = deque(maxlen=4)
 
 
 class Sample:

@@ -56,6 +56,14 @@ class FlipEffect(Effect):
 
 
 @dataclass(slots=True, eq=False)
+class CoinEffect(FlipEffect):
+    """A draw of two, of which the second is heads: True."""
+
+    def __await__(self) -> Generator[Effect, Any, bool]:
+        return (yield self) == 1  # type: ignore[no-any-return]
+
+
+@dataclass(slots=True, eq=False)
 class ChargeEffect(Effect):
     seat: str
     measure: str

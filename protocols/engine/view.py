@@ -54,7 +54,8 @@ class Log:
     def digest(self) -> bytes:
         """The hash of this statement and all before it, made when somebody wants it."""
         if self._digest is None:
-            link, late = self, [self]
+            link: Log = self
+            late: list[Log] = [self]
             while (before := link.before) is not None and before._digest is None:
                 late.append(before)
                 link = before
@@ -113,7 +114,7 @@ class View(Sequence[Entry]):
 
     In a request it is a `Shown`: each statement is charged to the seat's budget when it is first opened, by its `cost`, and
     a question that is not the play's own, or shows the source whole, when it is: a unit for each cell of the data and each
-    character of the passage.
+    character of the passage, and for each image what it costs.
     """
 
     __slots__ = ("_question", "_source", "_log", "_cached", "_full")
@@ -140,7 +141,7 @@ class View(Sequence[Entry]):
 
     @property
     def question(self) -> Question:
-        """What is asked, with the passage and the data where this view shows them."""
+        """What is asked, with the passage, the data and the images where this view shows them."""
         return self._question
 
     @property
@@ -271,9 +272,9 @@ class Shown(View):
         return self._do("opened")  # type: ignore[no-any-return]
 
     def look(self, *address: int | str) -> Any:
-        if self._look is None:
-            self._look = self._do("looker")
-        return self._look(address)
+        look: Callable[[tuple[int | str, ...]], Any] = self._look or self._do("looker")
+        self._look = look
+        return look(address)
 
     def excerpt(self, start: int, end: int) -> str:
         return self._do("excerpt", start, end)  # type: ignore[no-any-return]
@@ -293,7 +294,7 @@ class _Reader:
         if self.asked is None:
             made = asked = self.view._question
             own, amount = self.own, 0
-            if asked.data is not None or asked.passage is not None:
+            if asked.data is not None or asked.passage is not None or asked.images:
                 made, size = (asked, source_size(asked)) if self.held is None else self.held.by(self.seat, asked)
                 amount = size if self.view._source == "all" else 0
             if own is not None and asked.text not in own:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from moot import testing as testing
     from moot.agents.models.lm import LM as LM
     from moot.agents.models.local import Local as Local
+    from moot.agents.models.profiles.profile import EndpointProfile as EndpointProfile
+    from moot.agents.money.cap import Cap as Cap
+    from moot.agents.money.prices import Prices as Prices
     from moot.agents.people.human import Human as Human
     from moot.agents.policy import Policy as Policy
     from moot.agents.prompts import Templates as Templates
@@ -40,11 +43,16 @@ if TYPE_CHECKING:
     from moot.complexity.search.stackelberg import stackelberg as stackelberg
     from moot.complexity.spending import Ledger as Ledger
     from moot.judges.bounded import Bounded as Bounded
+    from moot.judges.calibrated import Calibrated as Calibrated
+    from moot.judges.looks import BothOrders as BothOrders
+    from moot.judges.looks import BothSeatings as BothSeatings
     from moot.judges.model import ModelJudge as ModelJudge
     from moot.judges.panel import Panel as Panel
+    from moot.play.rerun import abeliefs as abeliefs
     from moot.play.rerun import afork as afork
     from moot.play.rerun import arejudge as arejudge
     from moot.play.rerun import aresume as aresume
+    from moot.play.rerun import beliefs as beliefs
     from moot.play.rerun import fork as fork
     from moot.play.rerun import rejudge as rejudge
     from moot.play.rerun import resume as resume
@@ -87,6 +95,7 @@ if TYPE_CHECKING:
     from moot.protocols.engine.errors import UsageError as UsageError
     from moot.protocols.engine.floor import Floor as Floor
     from moot.protocols.engine.game import Game as Game
+    from moot.protocols.engine.images.image import Image as Image
     from moot.protocols.engine.moves import Answer as Answer
     from moot.protocols.engine.moves import Ask as Ask
     from moot.protocols.engine.moves import Asked as Asked

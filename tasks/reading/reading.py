@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.images.image import Image
 from moot.protocols.engine.question import Question, Sample
 from moot.tasks.extras import content_of, decoded
 
@@ -25,6 +26,24 @@ Text = Annotated[str, Field(pattern=r"\S")]
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ImageFile(_Frozen):
+    """An image of a question in a set, as written. file: relative to the set. sha256: what its bytes must be."""
+
+    model_config = ConfigDict(strict=True)
+
+    file: Text
+    alt: str | None = None
+    cells: int | None = None
+    sha256: str | None = None
+
+    def read(self, folder: Path) -> Image:
+        """Raises UsageError where there is no such image."""
+        image = Image(folder / self.file, alt=self.alt, cells=self.cells)
+        if self.sha256 is not None and self.sha256.lower() != image.sha256:
+            raise UsageError(f"image {folder / self.file} is no longer what the set says: its sha256 is {image.sha256}")
+        return image
 
 
 class PassageQuestion(_Frozen):
@@ -78,7 +97,8 @@ def load_set(path: str | Path) -> list[Sample]:
 
     Each object has "question" (or "text"), and may have "choices" (a list of two or more answers), "truth" (the index
     of the true one), "passage" or "passage_file" (a UTF-8 text file, relative to the set), "id" ("FILE-LINE" by default),
-    "size", "data" and "unit", as in `Question`. UsageError, which names the file and every line (the first ten), on anything
+    "size", "data" and "unit", as in `Question`, and "images": a list of files relative to the set, or of objects with a "file"
+    and, as may be, "alt", "cells" and "sha256", which is then compared. UsageError, which names the file and every line (the first ten), on anything
     else, on an id that was used before, and on a file that is missing, too large or has no question: a set is played whole."""
     path = Path(path)
     found, lines, wrong = list[Sample](), dict[str, int](), list[str]()
@@ -121,6 +141,7 @@ class _Line(BaseModel):
     size: int | None = None
     data: JsonValue = None
     unit: str | None = None
+    images: list[Text | ImageFile] = []
 
     @model_validator(mode="after")
     def _one_of_each(self) -> _Line:
@@ -150,8 +171,11 @@ def _sample(line: str, path: Path, default_id: str) -> Sample:
         raise UsageError("; ".join(_problems(error))) from None
     text = read.question if read.question is not None else read.text or ""
     passage = read.passage if read.passage_file is None else _read(path.parent / read.passage_file)
+    seen = [(ImageFile(file=each) if isinstance(each, str) else each).read(path.parent) for each in read.images]
     given: dict[str, Any] = {name: value for name in ("size", "unit") if (value := getattr(read, name)) is not None}
-    asked = Question(text, tuple(read.choices), passage=passage, data=read.data, id=read.id or default_id, **given)
+    asked = Question(
+        text, tuple(read.choices), passage=passage, data=read.data, id=read.id or default_id, images=seen, **given
+    )
     return Sample(asked, read.truth)
 
 

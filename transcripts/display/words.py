@@ -13,21 +13,30 @@ from moot.complexity.play import Play
 from moot.complexity.reward import correct, judge_reward, leader
 from moot.complexity.spending import number, percent
 from moot.protocols.engine.errors import MootError, TranscriptError
+from moot.protocols.engine.images.image import Image
 from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited, Unreadable
 from moot.protocols.text import one_line
 
 
 def setting(transcript: Play) -> str:
-    """The protocol with its parameters, the seed, the size of the question, the length of the passage."""
+    """The protocol with its parameters, the seed, the size of the question, the length of the passage, what the images are."""
     record, question = transcript.started["protocol"], transcript.question
     given = {key: _bare(value) for key, value in record["params"].items()}
     params = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items())
     parts = [one_line(record["name"] + (f" ({params})" if params else ""), 400), f"n = {number(question.size)}"]
     if question.passage is not None:
         parts.append(f"passage of {number(len(question.passage.split()))} words")
+    if question.images:
+        what = f"{len(question.images)} images" if len(question.images) > 1 else "1 image"
+        parts.append(f"{what} ({'; '.join(map(_pictured, question.images))})")
     if question.data is not None:
         parts.append("data" + (f" of {len(question.data)} items" if isinstance(question.data, (list, dict)) else ""))
     return "; ".join([*parts, f"seed {transcript.seed}"])
+
+
+def _pictured(image: Image) -> str:
+    """An image in words, never its bytes."""
+    return f"{image}: {one_line(image.alt, 200)}" if image.alt else str(image)
 
 
 def _bare(value: Any) -> Any:

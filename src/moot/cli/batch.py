@@ -23,6 +23,9 @@ from pydantic_core import from_json
 from moot.agents.base import close_all, describe, start_all, together
 from moot.agents.failing import cancelled, contained, interrupts
 from moot.agents.identity import Identity, identity, protocol_fingerprint
+from moot.agents.money.bill import bill_of, charged
+from moot.agents.money.cap import Cap, pricing
+from moot.agents.money.models import models_in
 from moot.cli.frame import OK, UNDECIDED, Interrupted, complain, tell, tell_json
 from moot.cli.plan import Plan, seated, seed_of_play
 from moot.cli.watch import Board, Watched, board
@@ -87,6 +90,9 @@ def play_set(
     one_host(agents)
     known = {seat: identity(agent) for seat, agent in agents.items()}
     ended: dict[Path, Row] = {}
+    cap = None if planned.max_cost is None else Cap(planned.max_cost, spent_in(out, agents))
+    if cap is not None:
+        cap.check(agents, cap.left)
     if (room := room_for(min(limit, len(jobs)))) < min(limit, len(jobs)):
         complain(f"{room} plays at a time and not {limit}: no more files can be open here (ulimit -n)")
         limit = room
@@ -96,6 +102,8 @@ def play_set(
 
         async def worker() -> None:
             for job in waiting:
+                if cap is not None and cap.refused:
+                    return
                 row = ended[job.path] = await _one(job, agents, known, shown, planned.fsync)
                 shown.ended(row.path, row.outcome, row.problem)
 
@@ -115,7 +123,7 @@ def play_set(
                     complain(f"an agent failed to close: {type(error).__name__}: {said(error)}; the plays are kept")
 
     try:
-        with board(len(jobs)) as shown:
+        with board(len(jobs)) as shown, nullcontext() if cap is None else cap:
             anyio.run(whole)
     except BaseException as error:
         if not interrupts(error):
@@ -131,7 +139,22 @@ def play_set(
         tell_json({**found, "record": "totals"})
     else:
         tell("\n".join((*totals_text(found, rows), f"transcripts: {out} (moot list {out})")))
+    if cap is not None and cap.refused:
+        complain(f"stopped at the cap: {cap.refused}; the same command with a higher --max-cost goes on")
     return OK if found["outcomes"] == {"decided": len(jobs)} else UNDECIDED
+
+
+def spent_in(folder: Path, agents: Mapping[str, Any]) -> float:
+    """What the plays of a folder have cost, those that were replaced with them. Raises UsageError where that is unknown."""
+    found = (
+        path
+        for path in (*folder.glob("*.jsonl*"), *folder.glob("replaced/*.jsonl*"))
+        if path.suffix in (".jsonl", ".zst")
+    )
+    price = pricing(agents)
+    return sum(
+        charged(bill_of(Transcript(path=path).events(), price), str(path)) for path in sorted(found) if _begun(path)
+    )
 
 
 def jobs_of(protocols: Sequence[Protocol], samples: Sequence[Sample], out: Path, seed: int) -> Iterator[Job]:
@@ -157,24 +180,13 @@ def one_host(agents: Mapping[str, Any]) -> None:
     """Raise UsageError where the models of two seats differ by nothing but their host, unless their identity is stated."""
     places: dict[str, tuple[str, Any]] = {}
     for seat, agent in agents.items():
-        for model in _models(describe(agent)):
+        for model in models_in(describe(agent)):
             same = repr(sorted((key, str(value)) for key, value in model.items() if key not in ("endpoint", "prices")))
             other, place = places.setdefault(same, (seat, model["endpoint"]))
             if place != model["endpoint"] and "identity" not in model:
                 raise UsageError(f"the model {model['model']} of {other!r} is at {place}, that of {seat!r} at {model['endpoint']}, "
                                  'and nothing else tells them apart: say whether they are one model by identity = "NAME" '
                                  "in an [agents.NAME] of --config (in Python: LM(identity=))")  # fmt: skip
-
-
-def _models(described: Any) -> Iterator[Mapping[str, Any]]:
-    """Every model in an agent's description."""
-    if isinstance(described, Mapping):
-        if "endpoint" in described and "model" in described:
-            yield described
-        described = list(described.values())
-    if isinstance(described, list):
-        for each in described:
-            yield from _models(each)
 
 
 async def _one(
@@ -259,6 +271,8 @@ def _same_truth(transcript: Transcript, sample: Sample) -> bool:
 
 
 def _begun(path: Path) -> bool:
+    if path.suffix == ".zst":
+        return True
     with open(path, "rb") as file:
         return file.readline(LONGEST).endswith(b"\n")
 

@@ -19,6 +19,7 @@ from typing import Annotated, Literal
 import typer
 
 from moot.cli.frame import OK, UNDECIDED, Json, tell, tell_json
+from moot.protocols.engine.errors import UsageError
 
 State = Literal["ok", "absent", "broken"]
 Finding = tuple[str, State, str]
@@ -35,21 +36,59 @@ PARTS = ("agents", "complexity", "experiments", "judges", "play", "protocols", "
 def doctor(
     endpoint: Annotated[str | None, typer.Option(
         "--endpoint", metavar="URL", help="Also reach this endpoint, for instance http://127.0.0.1:8080/v1.")] = None,
+    model: Annotated[str | None, typer.Option(
+        "--model", metavar="NAME", help="Ask this model at the endpoint what it takes: some ten small calls, which may cost.")] = None,
+    key_env: Annotated[str | None, typer.Option(
+        "--key-env", metavar="VARIABLE", help="The environment variable that holds the endpoint's key.")] = None,
+    auth: Annotated[Literal["bearer", "api-key"] | None, typer.Option(
+        "--auth", help="The header of the key: a bearer token, or api-key, as at Azure.")] = None,
+    api: Annotated[Literal["auto", "chat", "messages", "responses"], typer.Option(
+        "--api", help="What the model is asked over: as moot finds out, chat completions, Anthropic's messages, or responses.")] = "auto",
+    header: Annotated[list[str] | None, typer.Option(
+        "--header", metavar="NAME=VARIABLE", help="A header to send, with the environment variable that holds its value.")] = None,
     json: Json = False,
 ) -> None:  # fmt: skip
     """Check this installation: Python, packages, plug-ins, extras, the embedded model, whether files can be written.
 
-    Nothing is contacted unless --endpoint names it. Exit code 1 when something that moot needs is broken.
+    Nothing is contacted unless --endpoint names it; with --model it is asked what it takes, and that is kept for later runs.
+    Exit code 1 when something that moot needs is broken.
     """
+    asked = bool(key_env or auth or header or api != "auto")
+    if endpoint is None and (model or asked):
+        raise UsageError(
+            "--model, --key-env, --auth, --api and --header are about an endpoint; name it with --endpoint"
+        )
+    if model is None and asked:
+        raise UsageError("--key-env, --auth, --api and --header are for asking a model; name it with --model")
+    headers = dict(map(_header, header or ()))
     findings = [*_python(), *_packages(), *_parts(), *_plugins(), *_extras(), *_model(), *_writing()]
-    if endpoint is not None:
+    if endpoint is not None and model is None:
         findings.append(_reach(endpoint))
+    elif endpoint is not None and model is not None:
+        from moot.agents.models.profiles.probe import probed
+
+        findings += [
+            (f"endpoint: {each.name}", each.state, each.detail)
+            for each in probed(endpoint, model, key_env, auth, api, headers)
+        ]
     for name, state, detail in findings:
         if json:
             tell_json({"name": name, "state": state, "detail": detail})
         else:
             tell(f"{ {'ok': '✓', 'absent': '·', 'broken': '✗'}[state] } {name:<22} {detail}")
     raise typer.Exit(UNDECIDED if any(state == "broken" for _, state, _ in findings) else OK)
+
+
+def _header(text: str) -> tuple[str, str]:
+    """A header that NAME=VARIABLE stands for. Its value is not given on the command line, which others can see."""
+    name, equals, variable = text.partition("=")
+    if not (name and equals and variable):
+        raise UsageError(
+            f"--header {name[:40]}: write NAME=VARIABLE, with the environment variable that holds its value"
+        )
+    if not (value := os.environ.get(variable)):
+        raise UsageError(f"--header {name}: the environment variable {variable} holds nothing")
+    return name, value
 
 
 def _python() -> Iterator[Finding]:
@@ -140,12 +179,16 @@ def _reach(endpoint: str) -> Finding:
     from urllib.error import HTTPError, URLError
     from urllib.request import Request, urlopen
 
-    url = endpoint.rstrip("/") + "/models"
-    if not url.startswith(("http://", "https://")):
-        return "endpoint", "broken", f"{endpoint!r} is no http(s) address"
+    from moot.agents.models import secrets, wire
+    from moot.agents.models.endpoint import FORBID_REMOTE
+
+    address = wire.endpoint_of(wire.checked_url(endpoint), "models")
+    url = secrets.shown_url(address)
+    if os.environ.get(FORBID_REMOTE, "") not in ("", "0") and not wire.is_loopback(address):
+        return "endpoint", "broken", f"{url} was not asked: {FORBID_REMOTE} is set, and it is not on this machine"
     begun = time.perf_counter()
     try:
-        with urlopen(Request(url, headers={"User-Agent": "moot-doctor"}), timeout=5) as answer:
+        with urlopen(Request(address, headers={"User-Agent": "moot-doctor"}), timeout=5) as answer:
             status = answer.status
     except HTTPError as error:
         status = error.code
@@ -156,7 +199,7 @@ def _reach(endpoint: str) -> Finding:
         403: " (it refuses this key)",
         404: " (no list of models there; is the path right?)",
     }
-    note = notes.get(status, "")
+    note = notes.get(status, "; --model NAME asks what it takes" if status == 200 else "")
     return "endpoint", "ok", f"{url}: HTTP {status}{note} in {time.perf_counter() - begun:.2f} s"
 
 

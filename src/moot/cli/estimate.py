@@ -1,5 +1,5 @@
-"""The most calls and tokens that a run can take, found without calling anyone.
-Rule: it computes upper bounds and prints nothing; which seats and bounds there are is read in `plan.py`.
+"""The most calls, tokens and money that a run can take, found without calling anyone.
+Rule: it computes upper bounds; what to expect is computed in `expect.py`, and which seats there are is read in `plan.py`.
 
 `Protocol.most_moves` counts moves. Tokens come from a play on placeholders, by adding up what each request would show at
 its largest: UTF-8 bytes are an upper bound on tokens for byte-level vocabularies (every token covers a byte or more).
@@ -35,7 +35,7 @@ class Call:
     """One move of a play on placeholders. fixed: bytes of its question and template; before: the calls it reads."""
 
     seat: str
-    fixed: int
+    fixed: float
     before: tuple[int, ...]
     statement: float
     assumed: bool
@@ -57,12 +57,14 @@ def profiles(seats: Mapping[str, str], bounds: Mapping[str, Mapping[str, str]], 
     return found
 
 
-FIELDS = ("moves", "calls", "prompt_tokens", "completion_tokens")
+FIELDS = ("moves", "calls", "prompt_tokens", "completion_tokens", "cost")
 
 
-def estimate(protocols: Sequence[Protocol], samples: Sequence[Sample], agents: Mapping[str, Profile]) -> dict[str, Any]:
-    """Upper bounds by seat over all plays: moves, calls, prompt and completion tokens. None is unbounded, or unknown;
-    `notes` says why, and what was taken for granted. Retries of a failing endpoint are in none of it."""
+def estimate(
+    protocols: Sequence[Protocol], samples: Sequence[Sample], agents: Mapping[str, Profile], max_cost: float | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Upper bounds by seat over all plays: moves, calls, prompt and completion tokens, and their cost. None is unbounded, or
+    unknown; `notes` says why, and what was taken for granted. Retries of a failing endpoint are in none of it."""
     notes: set[str] = set()
     plays = [_of_play(protocol, sample.question, agents, notes) for protocol in protocols for sample in samples]
     seats = {seat: _sum(play[seat] for play in plays if seat in play) for seat in dict.fromkeys(chain(*plays))}
@@ -71,7 +73,7 @@ def estimate(protocols: Sequence[Protocol], samples: Sequence[Sample], agents: M
         "plays": len(plays),
         "longest_passage_bytes": max((len(text.encode("utf-8", "replace")) for text in source), default=0),
         "seats": {seat: _named(spent) for seat, spent in seats.items()}, "total": _named(_sum(seats.values())),
-        "notes": sorted(notes),
+        **({} if max_cost is None else {"max_cost": max_cost}), "notes": sorted(notes),
     }  # fmt: skip
 
 
@@ -100,27 +102,38 @@ def _of_play(
     for seat in roles:
         agent = agents.get(seat, Profile())
         mine = [call for call in calls or () if call.seat == seat]
-        made = moves.get(seat, 0) * (1 + max((call.again for call in mine), default=1)) * agent.calls
+        asked = moves.get(seat, 0) * (1 + max((call.again for call in mine), default=1))
         limits = agent.bound.limits(question.size) if agent.bound is not None else {}
         if "calls" in limits:
-            made = min(made, int(limits["calls"]) * agent.calls)
+            asked = min(asked, int(limits["calls"]))
+        made = asked * agent.calls
         if agent.program:
-            found[seat] = (moves.get(seat, 0), made, 0, 0)
+            found[seat] = (moves.get(seat, 0), made, 0, 0, 0)
             continue
         prompt = math.inf
         if calls is not None:
-            prompt = sum(agent.calls * (call.again + 1) * (call.fixed + sum(calls[index].statement for index in call.before))
-                         for call in mine)  # fmt: skip
-            if prompt == math.inf:
+            shown = [call.fixed + sum(calls[index].statement for index in call.before) for call in mine]
+            prompt = sum((call.again + 1) * (agent.calls * size + agent.retold)
+                         for call, size in zip(mine, shown, strict=True))  # fmt: skip
+            if any(call.fixed == math.inf for call in mine):
+                notes.add(
+                    f"{seat} is shown images, and nothing says how many tokens one takes: image_tokens in its agent's table"
+                )
+            elif prompt == math.inf:
                 notes.add(
                     "prompts are unbounded where statements are: bound them by -p limit.chars=N, or by max_tokens"
                 )
             elif any(calls[index].assumed for call in mine for index in call.before):
                 notes.add("a statement is taken to need as many tokens to be read as to be written")
-        found[seat] = (moves.get(seat, 0), made, prompt, math.inf if agent.answer is None else agent.answer * made)
+        completion = math.inf if agent.written is None else agent.written * asked
+        cost = math.inf if agent.prices is None else agent.prices.most(prompt, completion)
+        found[seat] = (moves.get(seat, 0), made, prompt, completion, cost)
+        unknown = sorted({each.model for each in agent.models if each.prices is None})
+        if unknown:
+            notes.add(f"the price of {', '.join(unknown)} is unknown: give --prices FILE")
         if seat not in agents:
             notes.add(f"nobody was seated at {seat}, so nothing bounds its answers")
-        elif agent.answer is None:
+        elif agent.written is None:
             notes.add(f"nothing bounds the answers of {seat}: its agent states no max_tokens")
         if "tokens" in limits:
             tokens = number(limits["tokens"])
@@ -141,7 +154,11 @@ def rehearse(protocol: Protocol, question: Question, agents: Mapping[str, Profil
             before = tuple(index[entry.step] for entry in ask.view)
             index[step] = len(calls)
             size, assumed = _statement(ask.brief, agents.get(ask.seat, Profile()))
-            fixed = TEMPLATE + len(escape(shown.model_dump_json()).encode())
+            fixed: float = TEMPLATE + len(escape(shown.model_dump_json()).encode())
+            if shown.images and not (agent := agents.get(ask.seat, Profile())).program:
+                fixed += math.inf if agent.image_tokens is None else agent.image_tokens * len(shown.images)
+            speaker = agents.get(ask.seat, Profile())
+            fixed += speaker.shown + speaker.reasons
             calls.append(Call(ask.seat, fixed, before, size, assumed, ask.repairs))
             if not game.answer(step, move):
                 return None
@@ -157,32 +174,48 @@ def _statement(brief: Mapping[str, Any], agent: Profile) -> tuple[float, bool]:
             return 5 * int(limit[measure]) + FRAME, False
     if agent.program or agent.answer is None:
         return math.inf, False
-    return agent.answer + FRAME, True
+    return (agent.answer if agent.said is None else agent.said) + FRAME, True
 
 
-def placeholder(kind: type[Move], question: Question) -> Move:
-    """A move of this kind that decides nothing and ends nothing: a uniform verdict, a short speech, zeros."""
+def placeholder(kind: type[Move], question: Question, text: str = "x") -> Move:
+    """A move of this kind that decides nothing and ends nothing: a uniform verdict, a speech of this text, zeros."""
     fields: dict[str, Any] = {}
     for name, field in kind.model_fields.items():
         if name == "probabilities":
             fields[name] = (1 / len(question.choices),) * len(question.choices)
         elif field.is_required():
             options = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
-            plain: dict[Any, Any] = {str: "x", int: 0, float: 0.0, bool: False}
+            plain: dict[Any, Any] = {str: text, int: 0, float: 0.0, bool: False}
             fields[name] = options[0] if options else plain.get(field.annotation)
     return kind(**fields)
 
 
-def estimate_text(bill: Mapping[str, Any]) -> str:
-    """The estimate as a table with its notes."""
+def estimate_text(bill: Mapping[str, Any], hoped: Mapping[str, Any]) -> str:
+    """The estimate, and what to expect (`Expected.bill`), as tables with their notes."""
     from moot.transcripts.display.show import table
 
-    rows = [["seat", *(field.replace("_", " ") for field in FIELDS)]]
-    for seat, spent in (*bill["seats"].items(), ("all", bill["total"])):
-        rows.append([seat, *("unbounded" if value is None else number(value) for value in spent.values())])
+    def rows(
+        seats: Mapping[str, Mapping[str, float | None]], total: Mapping[str, float | None], none: str
+    ) -> list[str]:
+        made = [["seat", *(field.replace("_", " ") for field in total)]]
+        for seat, spent in (*seats.items(), ("all", total)):
+            whole = {name: value if value is None or name == "cost" else round(value) for name, value in spent.items()}
+            cells = {name: none if value is None else number(value) for name, value in whole.items()}
+            if spent["cost"] is None and None not in (spent["prompt_tokens"], spent["completion_tokens"]):
+                cells["cost"] = "unknown"
+            made.append([seat, *cells.values()])
+        return table(made)
+
     plays = bill["plays"]
-    lines = [f"at most, for {plays} play{'s' if plays != 1 else ''} (nobody was called):", *table(rows)]
+    many = f"{plays} play{'s' if plays != 1 else ''}"
+    lines = [f"at most, for {many} (nobody was called):", *rows(bill["seats"], bill["total"], "unbounded")]
+    lines += ["", f"to expect, for {many}, {hoped['basis']}:", *rows(hoped["seats"], hoped["total"], "unknown"), ""]
+    if (cap := bill.get("max_cost")) is not None:
+        over = [name for name, cost in (("to expect", hoped["total"]["cost"]), ("at most", bill["total"]["cost"]))
+                if cost is None or cost > cap]  # fmt: skip
+        fits = f"may not be enough for what it costs {' and '.join(over)}" if over else "is enough"
+        lines.append(f"the cap of {number(cap)} {fits}")
     if bill["longest_passage_bytes"]:
         lines.append(f"the longest passage has {number(bill['longest_passage_bytes'])} bytes, at most as many tokens")
     again = "a move that breaks a rule or cannot be read is asked for again; retries of a failing endpoint come on top"
-    return "\n".join([*lines, again, *bill["notes"]]) + "\n"
+    return "\n".join([*lines, again, *bill["notes"], *hoped["notes"]]) + "\n"

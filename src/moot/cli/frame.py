@@ -46,6 +46,10 @@ Key = Annotated[Path | None, typer.Option(
     "--key", metavar="FILE", help="A file of 16 to 4096 secret bytes that nobody else may read.")]  # fmt: skip
 Fsync = Annotated[Literal["ended", "event"], typer.Option(
     "--fsync", help="What is safe from a loss of power: a play once it has ended, or every event of it.")]  # fmt: skip
+Prices = Annotated[Path | None, typer.Option(
+    "--prices", metavar="FILE", help="What tokens cost, in TOML; unless given, that of MOOT_PRICES.")]  # fmt: skip
+MaxCost = Annotated[float | None, typer.Option(
+    "--max-cost", metavar="MONEY", help="The most that model calls may cost, what is recorded already with them.")]  # fmt: skip
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The new transcript.")]
 
 

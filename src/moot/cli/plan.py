@@ -33,6 +33,7 @@ class Plan:
     seed: int = 0
     config: dict[str, Any] = field(default_factory=dict)
     fsync: Literal["ended", "event"] = "ended"
+    max_cost: float | None = None
 
 
 def plan(
@@ -210,7 +211,7 @@ def seed_of_play(seed: int, question: Question) -> int:
 
 def sample_from(
     question: str | None, choices: Sequence[str], truth: int | None, passage: Path | None, data: Path | None,
-    size: int | None, unit: str | None,
+    size: int | None, unit: str | None, images: Sequence[Path] = (),
 ) -> Sample:  # fmt: skip
     """The question that was typed, with its truth sealed."""
     from moot.protocols.engine.question import Question, Sample
@@ -227,4 +228,4 @@ def sample_from(
             fields["data"] = json.loads(read_text(data))
         except ValueError as error:
             raise UsageError(f"{data} is no JSON: {error}") from None
-    return Sample(Question(question, choices, **fields), truth)
+    return Sample(Question(question, choices, images=tuple(images), **fields), truth)

@@ -16,6 +16,7 @@ from moot.cli import frame
 from moot.protocols.engine.errors import TranscriptError, UsageError
 
 if TYPE_CHECKING:
+    from moot.agents.money.bill import Line
     from moot.transcripts.exporters.base import Exporter
 
 Width = Annotated[int | None, typer.Option("--width", min=20, metavar="N", help="Columns; the terminal's unless given.")]  # fmt: skip
@@ -95,20 +96,94 @@ def export(
         frame.tell_json({"path": str(out), "format": form, "bytes": len(content)})
 
 
-def cost(path: frame.TranscriptPath, json: frame.Json = False) -> None:
-    """Print what a play spent, by seat, against the budgets, and what its verdict is worth."""
+def cost(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Transcripts, or folders of them.")],
+    json: frame.Json = False,
+) -> None:
+    """Print what a play spent, by seat, against the budgets, and what its verdict is worth; of several plays, and of
+    folders, what they cost together, by seat and model."""
+    from moot.agents.money.bill import bill_of, summed
+
+    if len(paths) > 1 or paths[0].is_dir():
+        files = [file for path in paths for file in (_transcripts(path) if path.is_dir() else [path])]
+        if not files:
+            raise UsageError(f"there is no transcript in {', '.join(map(str, paths))}")
+        bills = [bill_of(frame.opened(path).events()) for path in files]
+        _tell_bill(summed(line for bill in bills for line in bill), {"plays": len(files)}, json)
+        return
+    path = paths[0]
     transcript = frame.opened(path)
+    bill = bill_of(transcript.events())
     try:
         guarantee = transcript.guarantee
     except UsageError as error:  # the protocol is not installed here: its measure is unknown, the spending is not
         guarantee = None
         frame.complain(f"no guarantee can be stated: {error}")
     if json:
-        frame.tell_json({"path": str(path), "ledger": transcript.ledger, "guarantee": guarantee})
+        frame.tell_json({"path": str(path), "ledger": transcript.ledger, "guarantee": guarantee, "bill": bill})
         return
     from moot.transcripts.display.show import ledger_text
 
     frame.tell(ledger_text(transcript.ledger, guarantee), end="")
+    if bill:
+        frame.tell()
+        _tell_bill(bill, {}, json)
+
+
+def _transcripts(folder: Path) -> list[Path]:
+    from moot.transcripts.index import summaries
+
+    return [found.path for found in summaries(folder)]
+
+
+def _tell_bill(bill: Sequence[Line], about: dict[str, Any], json: bool) -> None:
+    """What models took, a row for each in each seat. What nobody told is said, and in no sum."""
+    from moot.complexity.spending import number
+    from moot.transcripts.display.show import table
+
+    paid, unknown = sum(line.cost for line in bill), sum(line.unknown for line in bill)
+    most = None if any(line.at_most is None for line in bill) else paid + sum(line.at_most or 0 for line in bill)
+    cost = paid if not bill or unknown < sum(line.attempts for line in bill) else None  # nothing of it is known
+    if json:
+        frame.tell_json({**about, "bill": bill, "cost": cost, "unknown": unknown, "at_most": most})
+        return
+    rows = [
+        [
+            "seat",
+            "model",
+            "attempts",
+            "prompt",
+            "cache read",
+            "written",
+            "completion",
+            "reasoning",
+            "cost",
+            "untold",
+            "unpriced",
+        ]
+    ]
+    for line in bill:
+        known = line.cost if line.unknown < line.attempts else None
+        rows.append(
+            [
+                line.seat,
+                line.model,
+                *map(number, (line.attempts, *line.tokens.values(), known, line.untold, line.unknown)),
+            ]
+        )
+    frame.tell("\n".join(table(rows, left=2)) if bill else "no model was called")
+    over = f" over {about['plays']} plays" if about else ""
+    frame.tell(
+        f"cost{over}: {number(cost)}"
+        + (
+            f", of which providers stated {number(sum(line.stated for line in bill))}"
+            if any(line.stated for line in bill)
+            else ""
+        )
+    )
+    if unknown:
+        bound = "nobody knows how much" if most is None else f"at most {number(most)} with them"
+        frame.tell(f"{unknown} attempt{'s' * (unknown > 1)} of unknown cost come{'s' * (unknown == 1)} on top: {bound}")
 
 
 def verify(

@@ -19,12 +19,15 @@ from moot.cli.plan import Plan, placed, plan, sample_from, seated, seed_of_play
 from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from moot.agents.kinds import Profile
+    from moot.agents.money.price_file import PriceFile
     from moot.protocols.engine.base import Protocol
     from moot.protocols.engine.question import Sample
     from moot.transcripts.transcript import Transcript
 
 
 def run(
+    context: typer.Context,
     protocol: Annotated[str | None, typer.Option(
         "--protocol", "-P", metavar="NAME", help="debate, consultancy, … or module:Class.")] = None,
     param: Annotated[list[str] | None, typer.Option(
@@ -36,6 +39,8 @@ def run(
         "--truth", metavar="I", help="Index of the true choice, for scoring only.")] = None,
     passage: Annotated[Path | None, typer.Option(
         "--passage", metavar="FILE", help="Source text (UTF-8) that debaters may read.")] = None,
+    image: Annotated[list[Path] | None, typer.Option(
+        "--image", metavar="FILE", help="An image that debaters may see (PNG, JPEG, WebP, GIF).")] = None,
     data: Annotated[Path | None, typer.Option(
         "--data", metavar="FILE", help="Source in JSON (the integers of a sum, …); with --task, a file that it reads.")] = None,
     size: Annotated[int | None, typer.Option(
@@ -60,18 +65,31 @@ def run(
         help="Only the first N questions of the set; with --task, N instances, seeds counting up.")] = None,
     both: Annotated[bool, typer.Option(
         "--both-seatings", help="Play twice, the second time with the answers of the seats reversed.")] = False,
+    prices: frame.Prices = None,
+    max_cost: frame.MaxCost = None,
     dry_run: Annotated[bool, typer.Option(
-        "--dry-run", help="Print the most calls and tokens this can take, and call nobody.")] = False,
+        "--dry-run", help="Print the most calls, tokens and money this can take, and what to expect, and call nobody.")] = False,
+    like: Annotated[Path | None, typer.Option(
+        "--like", metavar="FOLDER", help="With --dry-run: transcripts of such plays, which tell what to expect.")] = None,
+    expect: Annotated[list[str] | None, typer.Option(
+        "--expect", metavar="KEY=N", help="With --dry-run: [SEAT.]words=N, of a statement; cached=SHARE, of the prompts.")] = None,
     json: frame.Json = False,
 ) -> None:  # fmt: skip
     """Play a protocol on a question, a set of questions, or instances of a task, and record every play."""
-    planned = replace(plan(protocol, param or (), seat or (), bound or (), seed, config), fsync=fsync)
+    from moot.agents.money.price_file import using
+
+    file = context.with_resource(using(prices))
+    if not dry_run:
+        _exclusive("--dry-run", "it says what to expect", " without it", like=like, expect=expect)
+    planned = replace(
+        plan(protocol, param or (), seat or (), bound or (), seed, config), fsync=fsync, max_cost=max_cost
+    )
     if task is not None:
         from moot.cli.tasking import DEFAULT_SIZE, cast
         from moot.tasks.base import task_named
 
         made = "--task", "the task makes the question"
-        _exclusive(*made, choice=choice, truth=truth, passage=passage, unit=unit, set=many)
+        _exclusive(*made, choice=choice, truth=truth, passage=passage, image=image, unit=unit, set=many)
         if data is not None:
             _exclusive(*made, " with --data", size=size, limit=limit)
             samples = [task_named(task).read(data, question, planned.protocol.name)]
@@ -86,10 +104,10 @@ def run(
     elif many is None:
         if limit is not None:
             raise UsageError("--limit is for --set and --task")
-        samples = [sample_from(question, choice or (), truth, passage, data, size, unit)]
+        samples = [sample_from(question, choice or (), truth, passage, data, size, unit, image or ())]
     else:
         _exclusive("--set", "the set holds the questions", question=question, choice=choice, truth=truth, passage=passage,
-                   data=data, size=size, unit=unit)  # fmt: skip
+                   image=image, data=data, size=size, unit=unit)  # fmt: skip
         samples = samples_of(many)[:limit]
     protocols = seatings(planned.protocol) if both else [planned.protocol]
     if planned.seats or not dry_run:
@@ -98,9 +116,13 @@ def run(
         planned = replace(planned, seats=seats, bounds=bounds)
     if dry_run:
         from moot.cli.estimate import estimate, estimate_text, profiles
+        from moot.cli.expect import Expected
 
-        bill = estimate(protocols, samples, profiles(planned.seats, planned.bounds, planned.config))
-        frame.tell_json(bill) if json else frame.tell(estimate_text(bill), end="")
+        agents = profiles(planned.seats, planned.bounds, planned.config)
+        expected = Expected.given(like, expect or (), agents).bill(protocols, samples, agents)
+        bill = estimate(protocols, samples, agents, planned.max_cost)
+        frame.tell_json({**bill, "expected": expected}) if json else frame.tell(estimate_text(bill, expected), end="")
+        _notes(file, prices, agents)
         return
     if many is not None:
         from moot.cli.batch import play_set
@@ -108,6 +130,10 @@ def run(
         if out is None:
             raise UsageError("many questions make one transcript each: give a folder for them, -o DIR")
         raise typer.Exit(play_set(planned, protocols, samples, out, jobs, json))
+    if max_cost is not None:
+        from moot.agents.money.cap import Cap
+
+        context.with_resource(Cap(max_cost))
     path = out or Path("runs") / f"{planned.protocol.name}-{time.strftime('%Y%m%d-%H%M%S')}.jsonl"
     if not both:
         frame.report(play_one(planned, planned.protocol, samples[0], path), json)
@@ -118,6 +144,14 @@ def run(
             raise UsageError(f"{each} exists already; take another name for -o")
     first, swapped = (play_one(planned, each, samples[0], p) for each, p in zip(protocols, (path, second), strict=True))
     report_both(first, swapped, json)
+
+
+def _notes(file: PriceFile | None, named: Path | None, agents: Mapping[str, Profile]) -> None:
+    """Tell what in a price file nobody uses, where it was named, and which model has no price in it."""
+    if file is not None:
+        found = file.notes({(each.model, each.url) for agent in agents.values() for each in agent.models})
+        for note in found if named is not None else [each for each in found if "did you mean" in each]:
+            frame.say(f"note: {note}")
 
 
 def _exclusive(option: str, why: str, when: str = "", **others: object) -> None:
@@ -148,7 +182,20 @@ def play_one(planned: Plan, protocol: Protocol, sample: Sample, path: Path) -> T
 
     agents = watched(planned.seats, planned.bounds, planned.config)
     with interruptible(path, planned.seats):
-        return run_play(protocol, sample, agents, seed=planned.seed, out=path, fsync=planned.fsync)
+        transcript = run_play(protocol, sample, agents, seed=planned.seed, out=path, fsync=planned.fsync)
+    return told_of_cap(transcript, planned.seats)
+
+
+def told_of_cap(transcript: Transcript, seats: Mapping[str, str]) -> Transcript:
+    """The transcript; where its play stopped at a cap, that is told, and how to go on."""
+    from moot.agents.money.cap import in_force
+
+    if transcript.outcome is None and (cap := in_force()) is not None and cap.refused:
+        again = " ".join(f"--seat {seat}={spec}" for seat, spec in seats.items())
+        frame.complain(
+            f"stopped at the cap: {cap.refused}; go on with: moot resume {transcript.path} {again} --max-cost MORE"
+        )
+    return transcript
 
 
 def watched(seats: Mapping[str, str], bounds: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def _is_model(spec: str, agents: Mapping[str, Any]) -> bool:
     """Whether a seat's agent, as it was typed or configured, is a language model."""
     table = agents.get(spec)
     kind = table.get("kind") if isinstance(table, Mapping) else spec.partition(":")[0]
-    return kind in ("local", "openai", "logprobs", "stated")
+    return kind in ("local", "openai", "anthropic", "logprobs", "stated")
 
 
 def tasks(json: Json = False) -> None:

@@ -81,6 +81,7 @@ def bounded_judge(case: Case) -> None:
     def judge(request: Request) -> Any:
         question = request.view.question
         opened[request.seat] += len(question.passage or "") + (0 if question.data is None else cells_of(question.data))
+        opened[request.seat] += sum(image.cost for image in question.images)
         for entry in request.view:
             opened[request.seat] += entry.move.cost(request.view.question.unit)
         return case.script.agent(request)

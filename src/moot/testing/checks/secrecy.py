@@ -73,7 +73,7 @@ def blind(case: Case) -> None:
                 case.broken(f"the {where} of step {step} tells seat {request.seat} what seat {asks[other].seat} "
                             f"keeps to itself at step {other}: the private field {token[1:-1].partition('/')[2]!r}")  # fmt: skip
         view = request.view
-        bare = view.question.passage is None and view.question.data is None and (spoken or MARK not in text)
+        bare = not view.question.has_source and (spoken or MARK not in text)
         if view.source != "all" and not bare:
             case.broken(f"the request of step {step} shows seat {request.seat} the source of the question, and its view "
                         f'says source="{view.source}"')  # fmt: skip

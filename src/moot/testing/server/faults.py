@@ -33,12 +33,15 @@ FaultKind = Literal[
     "no_choices",
     "inside",
     "choice",
+    "stall",
+    "trickle",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong. Build it with the constructors below; `str(fault)` names it."""
+    """One thing that goes wrong. Build it with the constructors below; `str(fault)` names it. content: the JSON of a
+    refusal that is not in OpenAI's form."""
 
     kind: FaultKind
     status: int = 200
@@ -50,6 +53,7 @@ class Fault:
     seconds: float = 0.0
     size: int = 0
     form: Garbage = "json"
+    content: Any = None
 
     @classmethod
     def rate_limit(cls, retry_after: RetryAfter | None = None) -> Fault:
@@ -66,6 +70,8 @@ class Fault:
     """400: this endpoint does not take `response_format`."""
     hang: ClassVar[partial[Fault]]
     """No answer at all, until the client gives up or the server stops."""
+    stall: ClassVar[partial[Fault]]
+    """Half of the events of a stream, and then silence; without a stream, no answer at all."""
     cut_off: ClassVar[partial[Fault]]
     """The head of the answer and half of its body; then the connection is closed."""
     empty: ClassVar[partial[Fault]]
@@ -100,13 +106,19 @@ class Fault:
 
     @classmethod
     def inside(cls, status: int, message: str = "scripted fault") -> Fault:
-        """200, with an error of that code in place of the choices, as routers answer for a provider that failed."""
+        """200, with an error of that code in place of the choices, as routers answer for a provider that failed; in a
+        stream, as an event after half of the others."""
         return cls("inside", status, message, code=str(status))
 
     @classmethod
     def choice(cls, status: int, message: str = "scripted fault") -> Fault:
         """200, with half of the answer in a choice that ended in an error of that code."""
         return cls("choice", status, message, code=str(status))
+
+    @classmethod
+    def trickle(cls, seconds: float) -> Fault:
+        """The right answer, each event of a stream `seconds` after the one before; without a stream, all of it so late."""
+        return cls("trickle", seconds=seconds)
 
     @classmethod
     def slow(cls, seconds: float) -> Fault:
@@ -140,8 +152,8 @@ class Fault:
                     500: cls.server_error,
                 }
                 return named[status]() if status in named and after is None else cls.http(status, retry_after=after)
-            if name == "slow":
-                return cls.slow(float(value))
+            if name in ("slow", "trickle"):
+                return cls.slow(float(value)) if name == "slow" else cls.trickle(float(value))
             if name in ("inside", "choice"):
                 return cls.inside(int(value)) if name == "inside" else cls.choice(int(value))
             if name == "huge" and value:
@@ -152,7 +164,7 @@ class Fault:
                 made: Fault = getattr(cls, name)()
                 return made
         raise UsageError(
-            f"{text!r} is no fault; give a status (429, 429:2.5, 500), hang, slow:SECONDS, cut_off, garbage[:json|type|"
+            f"{text!r} is no fault; give a status (429, 429:2.5, 500), hang, stall, slow:SECONDS, trickle:SECONDS, cut_off, garbage[:json|type|"
             "html|bytes], empty, huge[:CHARACTERS], malformed, length, no_usage, no_choices, inside:STATUS, "
             "choice:STATUS or no_schema"
         )
@@ -170,7 +182,7 @@ class Fault:
         return str(self.status) if self.kind == "status" else self.kind
 
 
-_PLAIN: tuple[FaultKind, ...] = ("hang", "cut_off", "empty", "malformed", "length", "no_usage", "no_choices")
+_PLAIN: tuple[FaultKind, ...] = ("hang", "cut_off", "empty", "malformed", "length", "no_usage", "no_choices", "stall")
 for _kind in _PLAIN:
     setattr(Fault, _kind, partial(Fault, _kind))
 Fault.server_error = partial(Fault, "status", 500, "The server had an error while processing your request")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
@@ -31,14 +32,15 @@ def default_reply(body: Body) -> str:
     """What the mock model says when it is not told what to say; equal requests get equal replies.
 
     With a JSON schema in `response_format` (OpenAI's `json_schema`, or llama.cpp's `json_object` with a `schema`): JSON
-    that satisfies it. With a plain `json_object`: an object with a `text`. Otherwise tagged text: the tags of a move
+    that satisfies it. With a plain `json_object`: the object whose fields the last message names (`"kind" is "verdict",
+    "text" is your words, …`), or one with a `text`. Otherwise tagged text: the tags of a move
     that the first or the last message shows (`<verdict>`, `<probabilities>`, …), filled in, or one `<speech>`.
     """
     draw = Draw(body)
     if (schema := schema_of(body)) is not None:
         return json.dumps(fill(schema, draw), ensure_ascii=False)
     if isinstance(body.get("response_format"), dict) and body["response_format"].get("type") == "json_object":
-        return json.dumps({"text": draw.sentence()})
+        return json.dumps(_told(text_of((body.get("messages") or [{}])[-1]), draw))
     return tagged(body, draw)
 
 
@@ -123,6 +125,34 @@ def fill(schema: Any, draw: Draw) -> Any:
     return build(schema, draw)
 
 
+_OBJECT = re.compile(r'"kind" is "[^"\n]{1,80}".{0,4000}')
+_FIELD = re.compile(r'"(\w{1,40})" is (.{1,1000}?)(?=, "\w{1,40}" is |\.?$)')
+
+
+def _told(shown: str, draw: Draw) -> Any:
+    """The object that a message describes in words."""
+    found = _OBJECT.search(shown)
+    if found is None:
+        return {"text": draw.sentence()}
+    made = {name: _in_words(words, draw) for name, words in _FIELD.findall(found[0])}
+    return {"move": made} if 'one field, "move"' in shown else made
+
+
+def _in_words(words: str, draw: Draw) -> Any:
+    numbers = re.findall(r'"(\d+)"', words)
+    if words.startswith("an object with one number for each"):
+        return dict(zip(numbers, draw.distribution(len(numbers)), strict=True))
+    if quoted := re.match(r'(?:one of )?"([^"]*)"', words):
+        return quoted[1]
+    if words.startswith("true or false"):
+        return False
+    if words.startswith(("a JSON list", "a list")):
+        return []
+    if number := re.match(r"(\d+) to \d+|a whole number from (\d+)", words):
+        return int(next(filter(None, number.groups())))
+    return 1 if words.startswith(("a number", "a whole number")) else draw.sentence()
+
+
 _TAG = re.compile(
     r"<(speech|argument|verdict|answer|ask|stop|text|probabilities|choice|quote|reasons?|to|end)>(?:(.{0,4000}?)</\1>)?",
     re.DOTALL,
@@ -158,6 +188,25 @@ def text_of(message: Any) -> str:
     if isinstance(content, list):
         return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
     return "" if content is None else str(content)
+
+
+def images_of(body: Body) -> list[bytes]:
+    """The images in a request's messages, over any API, in their order; b"" for what is no image in base64."""
+    turns = body.get("messages") or body.get("input")
+    contents = [each.get("content") for each in turns if isinstance(each, dict)] if isinstance(turns, list) else []
+    parts = [part for content in contents if isinstance(content, list) for part in content if isinstance(part, dict)]
+    return [_decoded(part) for part in parts if part.get("type") in ("image_url", "image", "input_image")]
+
+
+def _decoded(part: Body) -> bytes:
+    given, source = part.get("image_url"), part.get("source")
+    url = given.get("url") if isinstance(given, dict) else given
+    if isinstance(source, dict):  # Anthropic's
+        url = f"data:{source.get('media_type')};base64,{source.get('data')}"
+    begin, found, encoded = url.partition(";base64,") if isinstance(url, str) else ("", "", "")
+    with suppress(ValueError):
+        return b64decode(encoded, validate=True) if found and begin.startswith("data:image/") else b""
+    return b""
 
 
 _PIECE = re.compile(r" ?[^\W_]{1,5}|\s|.", re.DOTALL)

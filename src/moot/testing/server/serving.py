@@ -69,8 +69,8 @@ async def listening(listener: OnUvicorn, on: socket.socket) -> AsyncIterator[str
 
 
 @contextmanager
-def thread(app: Any) -> Iterator[str]:
-    """Serve an ASGI app in a thread of its own; gives the base URL."""
+def thread(app: Any, base: str = "/v1") -> Iterator[str]:
+    """Serve an ASGI app in a thread of its own; gives the base URL, which ends in `base`."""
     listener, on = OnUvicorn(app), bound()
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(listening(listener, on)) as url:
-        yield url
+        yield url.removesuffix("/v1") + base

@@ -6,12 +6,13 @@ Rule: bytes and ASGI messages; what an answer says stands in `server`.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import anyio
 
+from moot.testing.server import speaking
 from moot.testing.server.faults import Fault
 
 Scope = MutableMapping[str, Any]
@@ -26,12 +27,16 @@ class CutOff(Exception):
 
 @dataclass(slots=True)
 class Answer:
-    """An HTTP answer. cut: it ends, with its connection, in the middle of the body."""
+    """An HTTP answer. cut: it ends, with its connection, in the middle of the body. events: what a stream sends one by one,
+    with so many seconds before each; silent: no more comes after them."""
 
     status: int
     content: bytes
     headers: dict[str, str]
     cut: bool = False
+    events: Sequence[bytes] | None = None
+    seconds: float = 0.0
+    silent: bool = False
 
 
 def common_prefix(one: bytes, two: bytes) -> int:
@@ -59,9 +64,9 @@ def json_answer(content: Any, status: int = 200, headers: Mapping[str, str] | No
     return Answer(status, json.dumps(content).encode(), {"content-type": "application/json", **(headers or {})})
 
 
-def failure(fault: Fault) -> Answer:
-    said = {"message": fault.message, "type": fault.type, "param": fault.param, "code": fault.code}
-    return json_answer({"error": said}, fault.status, fault.headers())
+def failure(fault: Fault, api: str = "chat") -> Answer:
+    content = speaking.failure(api, fault) if fault.content is None else fault.content
+    return json_answer(content, fault.status, fault.headers())
 
 
 def spoilt(answer: Answer, fault: Fault) -> Answer:
@@ -76,6 +81,38 @@ def spoilt(answer: Answer, fault: Fault) -> Answer:
         }[fault.form]
         answer.headers["content-type"], answer.content = type, content
     return answer
+
+
+def stream(events: Sequence[bytes], fault: Fault, error: bytes) -> Answer:
+    """The answer that is a stream of events, as a fault leaves it. error: the event that tells of one."""
+    answer = Answer(200, b"", {"content-type": "text/event-stream; charset=utf-8"}, events=events)
+    half = events[: max(1, len(events) // 2)]
+    if fault.kind == "inside":
+        answer.events = [*half, error]
+    elif fault.kind in ("stall", "cut_off"):
+        answer.silent, answer.cut, answer.events = fault.kind == "stall", fault.kind == "cut_off", half
+        if answer.cut:
+            answer.events = [*half, events[len(half)][:-5]]
+    elif fault.kind == "garbage":
+        answer.events = [*half, b"data: {'no': json}\n\n", *events[len(half) :]]
+    answer.seconds = fault.seconds if fault.kind == "trickle" else 0.0
+    return answer
+
+
+async def send_events(answer: Answer, send: Send, receive: Receive) -> None:
+    """Send a stream of events. Stops when the client is gone."""
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    for event in answer.events or ():
+        if answer.seconds and await gone(receive, answer.seconds):
+            return
+        await send({"type": "http.response.body", "body": event, "more_body": True})
+    if answer.silent:
+        await gone(receive)
+        return
+    if answer.cut:
+        raise CutOff("the stream ends in the middle of an event, as scripted")
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def send_answer(answer: Answer, send: Send) -> None:

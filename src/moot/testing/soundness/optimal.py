@@ -7,7 +7,7 @@ game is worth, or better for the right side. That is less than that all play wel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
@@ -224,8 +224,20 @@ def replied(run: Run) -> Known:
     had = run.paid(side, run.fresh(**judge))
     if had is None:
         return None
-    pays = (run.paid(side, run.fresh(**judge, **{side: other})) for other in others(run, side))
-    return all(pay is None or pay <= had + GAIN for pay in pays)
+    return nothing_better(run, side, had, (run.fresh(**judge, **{side: other}) for other in others(run, side)))
+
+
+def nothing_better(run: Run, seat: str, had: float, plays: Iterable[Mapping[str, Any]]) -> Known:
+    """Whether none of these plays pays a seat more than it had. None where one that might is not known: an agent in it
+    failed, as a judge does who is to look at what the protocol hides."""
+    known: Known = True
+    for seats in plays:
+        end = run.played(seats)
+        if end is None:
+            known = None
+        elif isinstance(end, Decided) and end.payoffs.get(seat, had) > had + GAIN:
+            return False
+    return known
 
 
 def others(run: Run, seat: str) -> Iterator[Any]:
@@ -294,11 +306,7 @@ def traded(run: Run) -> Known:
     if not prices or any(distance(price, end.verdict.probabilities) > GAIN for price in prices):
         return False
     judge, had = {run.judge: run.right_judge()}, end.payoffs["adversary"]
-    for other in adversaries(run):
-        pay = run.paid("adversary", run.fresh(**judge, adversary=other))
-        if pay is not None and pay > had + GAIN:
-            return False
-    return True
+    return nothing_better(run, "adversary", had, (run.fresh(**judge, adversary=other) for other in adversaries(run)))
 
 
 def adversaries(run: Run) -> Iterator[Any]:
@@ -335,12 +343,9 @@ def approved(run: Run) -> Known:
         for each in run.again
         if run.roles[each.seat] == "model" and not isinstance(each.move, Claim)
     }
-    for claim in (*run.question.choices, UNKNOWN):
-        model = Answering(claim, said, run.seated["model"].make())
-        pay = run.paid("model", run.fresh(**{"model": model, run.judge: run.right_judge()}))
-        if pay is not None and pay > end.payoffs["model"] + GAIN:
-            return False
-    return True
+    judge = {run.judge: run.right_judge()}
+    models = (Answering(claim, said, run.seated["model"].make()) for claim in (*run.question.choices, UNKNOWN))
+    return nothing_better(run, "model", end.payoffs["model"], (run.fresh(model=model, **judge) for model in models))
 
 
 def convincing(run: Run) -> Known:

@@ -1,4 +1,4 @@
-"""What a call took: tokens and money, in the words of each provider, and prices.
+"""What a call took: tokens and money, in the words of each provider.
 Rule: one table of names, here; what cannot be a count is unknown, and unknown is never 0."""
 
 from __future__ import annotations
@@ -6,8 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from moot.protocols.engine.errors import UsageError
 
 MOST = 10**12  # tokens; what is over it is no count
 
@@ -27,9 +25,13 @@ CACHED = (
     "usage.prompt_cache_hit_tokens", "usage.cached_tokens", "usageMetadata.cachedContentTokenCount",
     "usage_metadata.cached_content_token_count", "timings.cache_n",
 )  # fmt: skip
+WRITTEN = (  # Anthropic's, LiteLLM's after it, and OpenRouter's
+    "usage.cache_creation_input_tokens", "usage.prompt_tokens_details.cache_write_tokens",
+    "usage.input_tokens_details.cache_write_tokens", "usage.input_tokens_details.cache_creation_input_tokens",
+)  # fmt: skip
 REASONING = (
     "usage.completion_tokens_details.reasoning_tokens", "usage.output_tokens_details.reasoning_tokens",
-    "usage.reasoning_tokens",
+    "usage.reasoning_tokens", "usage.output_tokens_details.thinking_tokens",
 )  # fmt: skip
 THOUGHTS = ("usageMetadata.thoughtsTokenCount", "usage_metadata.thoughts_token_count")  # never inside the completion
 TOTAL = ("usage.total_tokens", "usageMetadata.totalTokenCount", "usage_metadata.total_token_count")
@@ -38,45 +40,18 @@ TOTAL = ("usage.total_tokens", "usageMetadata.totalTokenCount", "usage_metadata.
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one call as the endpoint counts them, and what it says that they cost; None where it does not say.
-    Reasoning counts as completion, cached prompt as prompt."""
+    cached_tokens, cache_write_tokens: those of the prompt that were read from the provider's cache, and written to it;
+    both count in the prompt. reasoning_tokens: those of the completion that were thought, and count in it."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None
     cost: float | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
 
 
 NOTHING = Usage(0, 0, 0, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """What a million tokens cost: of prompt, of answer, and of prompt that the provider had cached."""
-
-    prompt: float
-    completion: float
-    cached: float
-
-    @classmethod
-    def of(cls, given: tuple[float, ...] | list[float] | None) -> Prices | None:
-        """From (in, out) or (in, out, cached). Raises UsageError on anything else, negative or not finite."""
-        if given is None:
-            return None
-        try:
-            numbers = [] if isinstance(given, str) else [float(price) for price in given]
-        except (TypeError, ValueError):
-            numbers = []
-        if len(numbers) not in (2, 3) or not all(0 <= price < float("inf") for price in numbers):
-            raise UsageError(f"prices are (in, out) or (in, out, cached) per million tokens, not {given!r}")
-        return cls(numbers[0], numbers[1], numbers[2] if len(numbers) == 3 else numbers[0])
-
-    def cost(self, usage: Usage) -> float | None:
-        """The cost of a call; None when a count is unknown. Prompt not reported as cached is billed in full."""
-        if usage.prompt_tokens is None or usage.completion_tokens is None:
-            return None
-        cached = min(usage.cached_tokens or 0, usage.prompt_tokens)
-        total = (usage.prompt_tokens - cached) * self.prompt + cached * self.cached
-        return (total + usage.completion_tokens * self.completion) / 1_000_000
 
 
 def usage_of(data: Any, answered: bool = True) -> Usage:
@@ -104,7 +79,13 @@ def usage_of(data: Any, answered: bool = True) -> Usage:
         return Usage(cost=_cost(data) or None)
     if cached is not None and (prompt is None or cached > prompt):
         cached = None
-    return Usage(prompt or None, completion if completion or not answered else None, cached, _cost(data))
+    written = _first(data, WRITTEN)
+    if written is not None and (prompt is None or written + (cached or 0) > prompt):
+        written = None
+    if reasoning is not None and (completion is None or reasoning > completion):
+        reasoning = None
+    said = completion if completion or not answered else None
+    return Usage(prompt or None, said, cached, _cost(data), written, None if said is None else reasoning)
 
 
 def _first(data: Any, paths: tuple[str, ...]) -> int | None:
@@ -123,6 +104,15 @@ def _count(data: Any, path: str) -> int | None:
 
 
 def _cost(data: Any) -> float | None:
-    value = _at(data, "usage.cost")
+    """What the provider says that the call cost: OpenRouter's `cost`, which with a provider's key of one's own is OpenRouter's fee
+    alone; then what that provider takes stands in `cost_details` (https://openrouter.ai/docs/use-cases/usage-accounting)."""
+    cost = _amount(_at(data, "usage.cost"))
+    if cost is not None and _at(data, "usage.is_byok") is True:
+        upstream = _amount(_at(data, "usage.cost_details.upstream_inference_cost"))
+        return None if upstream is None else cost + upstream
+    return cost
+
+
+def _amount(value: Any) -> float | None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return float(value) if number and 0 <= value <= MOST else None

@@ -152,7 +152,7 @@ def played_part(line: bytes) -> bytes:
 def _whole(data: bytes) -> bool:
     """Whether it is one value in JSON."""
     try:
-        from_json(data)
+        from_json(data, cache_strings=False)
     except ValueError:
         return False
     return True

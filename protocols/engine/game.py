@@ -164,7 +164,7 @@ class Game:
         del self.open[step]
         seat, shown = ask.seat, move.as_public()
         if self.recorder is not None:
-            self._taken.add(step)
+            self._taken.update(() if self.lean else (step,))  # a record that is led along again says so itself
             under = "q" if ask.under is None and move.argues else ask.under
             size = 0 if under is None else shown.cells() if self._cells else shown.reading()
             self.recorder.moved(
@@ -258,7 +258,9 @@ class Game:
                 what = f"after step {branch.last or 'none'}: {type(error).__name__}: {errors.said(error)}"
                 raise ProtocolError(f"{where}, {what}") from error
             if type(effect) is AskEffect:
-                if branch.seats is not None or (effect.under is not None and effect.under not in self._taken):
+                if branch.seats is not None or (
+                    effect.under is not None and not self.lean and effect.under not in self._taken
+                ):
                     self._vetted(branch, effect)
                 self.open[branch.step()] = Waiting(
                     branch, effect, "" if self.recorder is None else self._digest(effect)
@@ -374,7 +376,7 @@ class Game:
         under = effect.under if isinstance(effect, AskEffect) else None
         if branch.seats is not None and effect.seat not in branch.seats:
             wrong = f"asks or charges seat {effect.seat!r} in a branch that does not name it: floor.parallel(seats=…)"
-        elif under is not None and self.recorder is not None and under not in self._taken:
+        elif under is not None and not self.lean and self.recorder is not None and under not in self._taken:
             wrong = f'puts a move under step {under!r}, at which nothing was said; the question is "q"'
         else:
             return
@@ -395,6 +397,4 @@ class Game:
             known = question, f"{ask.seat}|{kinds}|{view.source}|".encode() + self._held.digest(question)
             if len(self._heads) < 64:  # those shown first come again; the questions of a large DAG do not
                 self._heads[key] = known
-        return blake2b(
-            known[1] + (view._log._digest or view._log.digest) + to_json(ask.brief), digest_size=16
-        ).hexdigest()
+        return blake2b(known[1] + view._log.digest + to_json(ask.brief), digest_size=16).hexdigest()

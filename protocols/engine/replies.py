@@ -169,7 +169,7 @@ def as_data(value: Any) -> Any:
     """Anything from outside as JSON values: what has no JSON form, or is no finite number, becomes its repr, and lone
     surrogates are written out."""
     try:
-        return from_json(to_json(value), allow_inf_nan=False)
+        return from_json(to_json(value), allow_inf_nan=False, cache_strings="keys")
     except Exception:
         return _in_parts(value) if isinstance(value, (str, Mapping, list, tuple)) else {"repr": shown(value)}
 
@@ -186,7 +186,7 @@ def _in_parts(value: Any, inside: tuple[int, ...] = ()) -> Any:
         if isinstance(value, (list, tuple)):
             return [_in_parts(each, inside) for each in value]
     try:
-        return from_json(to_json(value), allow_inf_nan=False)
+        return from_json(to_json(value), allow_inf_nan=False, cache_strings="keys")
     except Exception:
         return shown(value)
 

@@ -41,30 +41,30 @@ class Log:
     """A link of the persistent chain of statements: one of them, with its move as JSON. `digest` covers it, its seat, and all
     before it."""
 
-    __slots__ = ("before", "entry", "length", "costs", "_digest", "_payload")
+    __slots__ = ("before", "entry", "length", "costs", "_digest")
 
     def __init__(self, before: Log | None, entry: Said | None, payload: bytes = b"") -> None:
         self.before, self.entry = before, entry
         self.length: int = 0 if before is None else before.length + 1
         self.costs: tuple[str, int] | None = None  # the unit in which it was read last, and its price there
-        self._payload = payload
-        self._digest: bytes | None = b"" if before is None else None
+        self._digest: bytes | tuple[bytes] = (
+            b"" if before is None else (payload,)
+        )  # what the hash is made of, until it is
 
     @property
     def digest(self) -> bytes:
         """The hash of this statement and all before it, made when somebody wants it."""
-        if self._digest is None:
-            link: Log = self
-            late: list[Log] = [self]
-            while (before := link.before) is not None and before._digest is None:
-                late.append(before)
-                link = before
-            found = b"" if before is None else before._digest or b""
-            for link in reversed(late):
-                seat = link.entry[1].encode() if link.entry else b""
-                link._digest = found = blake2b(found + link._payload + seat, digest_size=16).digest()
-                link._payload = b""
-        return self._digest or b""
+        link: Log = self
+        late: list[tuple[Log, bytes]] = []
+        while type(found := link._digest) is tuple:
+            late.append((link, found[0]))
+            assert link.before is not None
+            link = link.before
+        digest: bytes = found  # type: ignore[assignment]
+        for link, payload in reversed(late):
+            seat = link.entry[1].encode() if link.entry else b""
+            link._digest = digest = blake2b(digest + payload + seat, digest_size=16).digest()
+        return digest
 
     def then(self, entry: Entry) -> Log:
         """The chain with one more statement."""
@@ -155,7 +155,7 @@ class View(Sequence[Entry]):
 
     @property
     def digest(self) -> bytes:
-        return self._log._digest or self._log.digest
+        return self._log.digest
 
     def __len__(self) -> int:
         return self._log.length

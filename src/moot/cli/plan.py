@@ -9,7 +9,6 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -205,6 +204,8 @@ def seated(
 def seed_of_play(seed: int, question: Question) -> int:
     """The seed of a play on one of several questions, or on an instance of a task: another number than the instance's own, of
     which it and the numbers that a play gives its seats tell nothing."""
+    from hashlib import blake2b
+
     key = str(question.id or question.text)
     return int.from_bytes(blake2b(f"{seed}/{key}".encode("utf-8", "replace"), digest_size=4).digest(), "big")
 

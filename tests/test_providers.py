@@ -461,13 +461,13 @@ def test_an_unknown_provider_is_no_mock() -> None:
     assert all(each.source and (each.base.startswith("/")) for each in PROVIDERS.values())
 
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "endpoints.md"
+PAGES = Path(__file__).resolve().parent.parent / "docs" / "endpoints"
 
 
-@pytest.mark.skipif(not PAGE.exists(), reason="the pages are in a checkout")
-def test_the_page_of_endpoints_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its tables make agents, its commands have the options that they use, and it names every mock provider."""
-    text = PAGE.read_text("utf-8")
+@pytest.mark.skipif(not PAGES.exists(), reason="the pages are in a checkout")
+def test_the_pages_of_endpoints_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their tables make agents, their commands have the options that they use, and they name every mock provider."""
+    text = "\n".join(page.read_text("utf-8") for page in sorted(PAGES.glob("*.md")))
     for variable in re.findall(r"\b[A-Z]+(?:_[A-Z]+)*_API_KEY\b", text):
         monkeypatch.setenv(variable, "k" * 12)
     tables = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL)]

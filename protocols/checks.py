@@ -6,7 +6,7 @@ Rule of this file: it knows no protocol by name.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from moot.protocols.engine.base import Protocol
@@ -29,7 +29,7 @@ def checked(
     protocol fills in."""
 
     if not one_of and not most:
-        return partial(fill, **filled)
+        return lambda move: fill(move, **filled)
 
     def check(move: M) -> M:
         for field, texts in (one_of or {}).items():

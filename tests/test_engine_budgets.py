@@ -419,3 +419,17 @@ def test_a_budgets_clock_stands_while_all_its_calls_wait() -> None:
             with budget.waiting():
                 assert stood == [True]
         assert stood == [True, False]
+
+
+def test_what_is_reported_of_a_request() -> None:
+    meter = Meter(Account({"tokens": 100}))
+    with pytest.raises(moot.UsageError, match=r"no 'tokes'; .*tokens"):
+        meter.reserve("tokes", 1)
+    with pytest.raises(moot.UsageError, match="the engine counts reads"):
+        meter.reserve("reads", 1)
+    meter.settle("tokens", 0, 5)
+    assert meter.spent == {"tokens": 5} and meter.held == {}
+    meter.closed = True
+    with pytest.raises(moot.UsageError, match="no tokens are spent on it any more"):
+        meter.charge("tokens", 1)
+    assert meter.spent == {"tokens": 5}

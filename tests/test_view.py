@@ -210,3 +210,15 @@ def test_a_question_that_a_reader_puts_to_itself_costs_nothing() -> None:
     other = moot.Question("w" * 300, ("x", "y"))
     assert game.request(step).view.then(asking=other).question == other
     assert game.meter(step).reads == 0, "it is the reader's own text, however long"
+
+
+def test_a_view_outside_a_request_is_read_from_its_end_as_well() -> None:
+    entries, log = said(["one", "two"])
+    assert View(QUESTION, log)[-1] == entries[1] and View(QUESTION, log)[-2] == entries[0]
+
+
+def test_the_text_of_a_question_is_free_where_it_is_the_play_s_own() -> None:
+    long = moot.Question("Who? " * 200, ("x", "y"))
+    for own, cost in ((None, 0), (frozenset((long.text,)), 0), (frozenset(("Who else?",)), len(long.text) - 128)):
+        view = Shown(View(long, NOTHING), meter := Meter(), own)
+        assert view.question.text == long.text and meter.reads == cost

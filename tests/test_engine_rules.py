@@ -394,3 +394,48 @@ def test_a_play_that_breaks_is_closed() -> None:
     with pytest.raises(moot.UsageError, match="no such table"):
         game.answer("0", moot.Speech(text="so"))
     assert game.open == {} and game.current is None
+
+
+def test_the_hash_of_a_request_is_the_same_whether_it_is_recorded_or_not() -> None:
+    async def talk(floor: Floor) -> None:
+        await floor.ask("a", moot.Speech, task="speech")
+        await floor.ask("b", moot.Speech, task="speech")
+
+    found = []
+    for recorder in (None, EventLog(list[bytes]().append)):
+        game = moot.Game(scripted(talk), QUESTION, recorder=recorder).start()
+        game.answer("0", moot.Speech(text="so"))
+        found.append(game.request("1").digest)
+    assert found[0] == found[1] and len(found[0]) == 32
+
+
+def test_who_is_exhausted_by_what_it_spent_had_read_nothing_more() -> None:
+    log = EventLog((lines := list[bytes]()).append)
+
+    async def talk(floor: Floor) -> None:
+        await floor.ask("a", moot.Speech, task="speech")
+
+    game = moot.Game(scripted(talk), QUESTION, recorder=log, bounds={"a": {"tokens": 3}}).start()
+    assert not game.answer("0", moot.Speech(text="so"), spent={"tokens": 4})
+    failed = next(line for line in lines if b'"failed"' in line)
+    assert b'"reads"' not in failed and isinstance(game.outcome, moot.Exhausted)
+
+
+def test_branches_within_a_branch_ask_whom_it_may_ask() -> None:
+    async def inner(floor: Floor) -> None:
+        await floor.ask("a", moot.Speech, task="speech")
+
+    async def outer(floor: Floor) -> None:
+        await floor.parallel(inner(floor), inner(floor), seats=None)
+
+    async def talk(floor: Floor) -> None:
+        await floor.parallel(outer(floor), seats=["a"])
+
+    game = moot.Game(scripted(talk), QUESTION).start()
+    assert [each.ask.seat for each in game.open.values()] == ["a", "a"]
+
+    async def strays(floor: Floor) -> None:
+        await floor.parallel(outer(floor), seats=["b"])
+
+    with pytest.raises(moot.ProtocolError, match="in a branch that does not name it"):
+        moot.Game(scripted(strays), QUESTION).start()

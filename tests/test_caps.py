@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import moot
 from moot.agents.models.limiter import Limiter
 from moot.agents.models.lm import LM
-from moot.agents.money.cap import Cap, CapReached, most_of
+from moot.agents.money.cap import IMAGE, Cap, CapReached, most_of
 from moot.agents.money.prices import Prices
 from moot.agents.wrappers.best_of import BestOf
 from moot.protocols.engine.errors import UsageError
@@ -310,3 +310,20 @@ def test_a_bound_is_of_the_request_as_it_is_sent() -> None:
     bounded = moot.Bounded(moot.ModelJudge(model, "logprobs"), tokens="0*n + 5000")
     played = moot.run(moot.DirectQA(), QUESTION, {"judge": bounded})
     assert isinstance(played.outcome, moot.Decided)
+
+
+def test_one_answer_must_fit_into_what_is_left_of_a_cap() -> None:
+    model = LM("mock", base_url=URL, http_client=MockOpenAI().http_client(), prices=(1.0, 1e6), max_tokens=2)
+    cap = Cap(5, spent=4)
+    cap.check({"a": model})
+    with pytest.raises(moot.UsageError, match="and 1 is left of the cap of 5"):
+        cap.check({"a": model}, cap.left)
+
+
+@pytest.mark.parametrize("image", [
+    {"type": "image_url", "image_url": {"url": "data:,"}}, {"type": "input_image", "image_url": "data:,"},
+    {"type": "image", "source": {"type": "base64", "data": ""}},
+])  # fmt: skip
+def test_images_are_in_the_bound_over_every_api(image: dict[str, Any]) -> None:
+    body = {"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": [image]}]}
+    assert most_of(body, Prices(1e6, 0.0, 0.0)) >= IMAGE

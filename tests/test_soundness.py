@@ -165,6 +165,14 @@ def test_what_a_judge_without_the_source_cannot_rule_on_is_unknown() -> None:
     assert run.verdict != run.truth and CHECKS["optimal-play"](run) is None
 
 
+def test_who_may_open_too_little_to_know_is_not_called_right() -> None:
+    params = {"opens": 2}
+    run = run_of(
+        "decomposition-debate-pointers", "halting", 1, instance=0, params=params, agents={"b": "puppet"}, seed=1446
+    )
+    assert run.verdict != run.truth and CHECKS["right-below"](run) is None
+
+
 def test_a_promise_that_is_not_kept_is_found() -> None:
     run, drawn = run_of("doubly-efficient", "oracle-chain", 3), Drawn("doubly-efficient", "oracle-chain", 3, 1)
     assert isinstance(run.protocol, DoublyEfficientDebate)

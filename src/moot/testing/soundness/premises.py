@@ -20,6 +20,7 @@ from moot.play.run import run
 from moot.protocols.amplification.amplification import Reply
 from moot.protocols.debate.consultancy import Consultancy
 from moot.protocols.engine.errors import MootError
+from moot.protocols.engine.moves import UNKNOWN
 from moot.protocols.engine.request import Request
 from moot.protocols.games.doubly_efficient import DoublyEfficientDebate
 from moot.protocols.market.market_making import MarketMaking
@@ -121,8 +122,10 @@ def answers_right(run: Run, role: str) -> Known:
     the truth, says there."""
     asked = [each for each in run.again if run.roles[each.seat] == role and isinstance(each.move, Reply)]
     asked = [each for each in asked if each.text != run.question.text]
-    if any(each.told is None or not isinstance(each.told, Reply) for each in asked):
+    if not all(isinstance(each.told, Reply) for each in asked):
         return None
+    if run.task.messages == "pointers" and any(getattr(each.told, "answer", "") == UNKNOWN for each in asked):
+        return None  # what is behind pointers of which too few may be opened, the program itself cannot say
     return all(isinstance(each.told, Reply) and each.move.model_dump()["answer"] == each.told.answer for each in asked)
 
 
@@ -173,6 +176,10 @@ def right_below(run: Run) -> Known:
     if not isinstance(run.protocol, DecompositionDebate) or run.protocol.rounds > 1:
         return None
     if run.task.messages == "pointers":
+        most = getattr(run.protocol, "opens", None)
+        usual = run.task.options(run.protocol.name, run.question).get("opens")
+        if most is not None and (usual is None or most < usual):
+            return None  # it may open too few to know
         return run.seated["below"].name == "honest" or None
     for number, part in enumerate(parts_of(run.task, run.question.data, run.question.text), 1):
         below = Hears(run.seated["below"].make())

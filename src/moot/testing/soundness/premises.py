@@ -176,9 +176,9 @@ def right_below(run: Run) -> Known:
     if not isinstance(run.protocol, DecompositionDebate) or run.protocol.rounds > 1:
         return None
     if run.task.messages == "pointers":
-        most = getattr(run.protocol, "opens", None)
-        usual = run.task.options(run.protocol.name, run.question).get("opens")
-        if most is not None and (usual is None or most < usual):
+        most, field = getattr(run.protocol, "opens", None), type(run.protocol).model_fields.get("opens")
+        usual = run.task.options(run.protocol.name, run.question).get("opens", field.default if field else 0)
+        if most is not None and most < usual:
             return None  # it may open too few to know
         return run.seated["below"].name == "honest" or None
     for number, part in enumerate(parts_of(run.task, run.question.data, run.question.text), 1):

@@ -9,6 +9,7 @@ arXiv 2305.17926), and a debater for its name (Khan et al. 2024, arXiv 2402.0678
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, ClassVar, overload
@@ -129,7 +130,7 @@ class Relabelled(View):
         return self._below.excerpt(start, end)
 
 
-class _Looks(Wrapper):
+class _Looks(Wrapper, ABC):
     """A judge who is asked once as things are and once under another labelling; the mean of both is the verdict."""
 
     by: ClassVar[str]
@@ -139,11 +140,13 @@ class _Looks(Wrapper):
         self.held = (self.agent,)
         self.bound = getattr(self.agent, "bound", None)
 
+    @abstractmethod
     def _other(self, request: Request) -> Relabelling:
-        raise NotImplementedError
+        """The other labelling."""
 
+    @abstractmethod
     def _named(self, by: Relabelling) -> str:
-        raise NotImplementedError
+        """What it is called in the record."""
 
     async def act(self, request: Request) -> Any:
         """The mean of two verdicts. Raises AgentError when a look gives none, and whatever the judge raises."""

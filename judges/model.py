@@ -239,12 +239,9 @@ class ReasonedKind(StatedKind):
         return _and_token(super().profile())
 
 
-class BothKind(StatedKind):
+class BothKind(ReasonedKind):
     """A model that states its verdict, with the log-probabilities of its answer tokens kept beside it."""
 
     name: ClassVar[str] = "stated-and-logprobs"
     form: ClassVar[str | None] = "stated-and-logprobs:MODEL"
     method: ClassVar[Method] = "both"
-
-    def profile(self) -> Profile:
-        return _and_token(super().profile())

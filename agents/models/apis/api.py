@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -22,7 +23,7 @@ class CutShort(OSError):
     """A stream that ended before the answer did."""
 
 
-class Folding:
+class Folding(ABC):
     """A stream of events as it is put together. done: its last event has come. size: characters held so far."""
 
     def __init__(self) -> None:
@@ -49,17 +50,17 @@ class Folding:
             return True
         return self.take(event, data)
 
+    @abstractmethod
     def take(self, event: dict[str, Any], data: str) -> bool:
         """Take in an event, as JSON; data: the same as text. Events that are not known are passed over."""
-        raise NotImplementedError
 
+    @abstractmethod
     def complete(self) -> bool:
         """Whether it was said why the answer ended: then all of it is here."""
-        raise NotImplementedError
 
+    @abstractmethod
     def made(self) -> dict[str, Any]:
         """The body that would have come without streaming."""
-        raise NotImplementedError
 
     def ended(self) -> bool:
         """Whether nothing that matters can follow: the answer, or an error in its place, is here."""
@@ -75,7 +76,7 @@ class Folding:
         return self.made()
 
 
-class API:
+class API(ABC):
     """One API. path: where it is, below the base URL. called: for messages. host, base_variable, key_variable: the address and key of whoever made
     it, and the variables that say otherwise. logprobs: whether log-probabilities can be had.
     several: whether one request may ask for several answers. least: the fewest tokens that an answer is allowed. fields: what fields of its bodies are called in moot's requests."""
@@ -99,21 +100,21 @@ class API:
         """The headers of a request, with a key or without."""
         return {} if key is None else {"authorization": f"Bearer {key}"}
 
+    @abstractmethod
     def body(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """The body of a request. Raises UsageError for fields that do not go together."""
-        raise NotImplementedError
 
     def streamed(self, body: Mapping[str, Any], usage: bool = True) -> dict[str, Any]:
         """The same body, for an answer event by event. usage: whether to ask for the usage too, where it must be asked for."""
         return {**body, "stream": True}
 
+    @abstractmethod
     def completion(self, data: Any, cached: bool = False) -> Completion:
         """Read the JSON value of an answer. Raises NotACompletion."""
-        raise NotImplementedError
 
+    @abstractmethod
     def folding(self) -> Folding:
         """An empty fold of a stream of events."""
-        raise NotImplementedError
 
     def field(self, name: str) -> str:
         """What a field of moot's request is called here."""

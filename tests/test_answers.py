@@ -426,7 +426,7 @@ def test_reading_takes_time_in_proportion_to_the_answer(unit: str) -> None:
         form = BARE if before == "```json\n" else JUDGE if "<" in before else DEBATER
         short, long = (before + unit * (size // len(unit)) + after for size in (1_000, 16_000))
         for _ in range(4):  # a shared machine now and then charges a thread for what is not its own
-            took = min(seconds(form, short, "length") for _ in range(3)), seconds(form, long, "length")
+            took = tuple(min(seconds(form, text, "length") for _ in range(3)) for text in (short, long))
             if took[1] < 64 * max(took[0], 5e-5):
                 break
         else:

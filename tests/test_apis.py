@@ -460,3 +460,19 @@ def test_images_are_put_as_each_api_has_them() -> None:
     text, image = RESPONSES.body(request)["input"][0]["content"]
     assert text["type"] == "input_text" and image["image_url"].startswith("data:") and image["type"] == "input_image"
     assert CHAT.body(request) == request
+
+
+def test_what_is_not_told_is_charged_as_the_fewest_tokens_that_an_api_allows() -> None:
+    """A judge by one token over responses may have been given 16 of them."""
+    spent: dict[str, int] = {}
+    apis: tuple[Any, ...] = ("chat", "responses")
+    for api in apis:
+        mock = MockOpenAI(lambda body: Reply("1", usage=None), logprobs={"1": 0.7, "2": 0.3})
+        model = LM("mock", base_url="http://mock/v1", http_client=mock.http_client(), api=api)
+        judge = moot.Bounded(moot.ModelJudge(model, "logprobs"), tokens=100_000)
+        play = moot.run(moot.DirectQA(), moot.Question("Who?", ("x", "y")), {"judge": judge})
+        assert isinstance(play.outcome, moot.Decided)
+        assert play.ledger.spent("judge", "tokens") is None  # of the record it is unknown
+        (moved,) = (event for event in play.events() if event["event"] == "moved")
+        spent[api] = moved["meta"]["spent"]["tokens"]
+    assert spent["responses"] - spent["chat"] == 15

@@ -308,7 +308,11 @@ class LM(CopiedWhole):
             takes.learn(call.trials)
             usage = completion.usage
             known = usage.prompt_tokens is not None and usage.completion_tokens is not None
-            took = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0) if known else prompt + most * answers
+            took = (
+                (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+                if known
+                else prompt + max(most, api.least) * answers
+            )
             if completion.finish == "length" and not parted(completion.text).answer.strip():
                 if LOGPROBS in fields and completion.thinking:
                     raise UnreadableAnswer(

@@ -15,8 +15,12 @@ from moot.agents.models.wire import Completion
 from moot.agents.money.cap import Hold
 from moot.agents.money.prices import Prices
 from moot.agents.money.usage import Usage
+from moot.agents.prompts.asking import read_move
+from moot.agents.prompts.forms import Form
 from moot.agents.prompts.values import UnreadableAnswer, encodable
 from moot.protocols.engine.errors import AgentError
+from moot.protocols.engine.moves import Move
+from moot.protocols.engine.request import Request
 
 TEXT_KEPT = 20_000  # characters kept of an answer, or of what was thought
 T = TypeVar("T")
@@ -135,3 +139,10 @@ class FormatRefused(Exception):
     def __init__(self, change: Change) -> None:
         super().__init__(change.because)
         self.change = change
+
+
+def move_of(completion: Completion, request: Request, form: Form, tagged: bool, note: dict[str, Any]) -> Move:
+    """The move that an answer is. Raises UnreadableAnswer."""
+    if completion.refusal and not completion.text:
+        raise UnreadableAnswer(f"the model refused: {completion.refusal[:500]}", completion.refusal)
+    return read_move(completion.text, request, tagged=tagged, finish=completion.finish, note=note, form=form)

@@ -14,7 +14,7 @@ from moot.agents.models.apis import choosing
 from moot.agents.models.apis.api import API
 from moot.agents.models.apis.choosing import Choice
 from moot.agents.models.apis.placing import endpoint_at
-from moot.agents.models.attempts import Call, FormatRefused, Refused, Spent
+from moot.agents.models.attempts import Call, FormatRefused, Refused, Spent, move_of
 from moot.agents.models.cache import Cache
 from moot.agents.models.capabilities import Capabilities, Rung, asked_for, no_logprobs, unformed
 from moot.agents.models.endpoint import RETRIES, Auth, Endpoint
@@ -28,7 +28,7 @@ from moot.agents.models.wire import Completion
 from moot.agents.money.price_file import prices_for
 from moot.agents.money.prices import FREE, Prices
 from moot.agents.prompts import VERSION, Templates
-from moot.agents.prompts.asking import prompt_for, read_move, repair_messages
+from moot.agents.prompts.asking import prompt_for, repair_messages
 from moot.agents.prompts.forms import Form
 from moot.agents.prompts.render import Prompt
 from moot.agents.prompts.thinking import parted
@@ -303,16 +303,14 @@ class LM(CopiedWhole):
         change: Change | None = None
         wants_logprobs, blind, trials = False, False, call.trials  # a call that held itself would keep its model
 
+        def may_take() -> int:
+            return prompt + max(most, api.least) * answers
+
         def counted(completion: Completion, extra: dict[str, Any]) -> T:
             nonlocal took
             takes.learn(call.trials)
-            usage = completion.usage
-            known = usage.prompt_tokens is not None and usage.completion_tokens is not None
-            took = (
-                (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
-                if known
-                else prompt + max(most, api.least) * answers
-            )
+            told = completion.usage.prompt_tokens, completion.usage.completion_tokens
+            took = may_take() if told[0] is None or told[1] is None else told[0] + told[1]
             if completion.finish == "length" and not parted(completion.text).answer.strip():
                 if LOGPROBS in fields and completion.thinking:
                     raise UnreadableAnswer(
@@ -330,7 +328,7 @@ class LM(CopiedWhole):
         def reserve() -> None:
             nonlocal held
             if not held:
-                request.budget.hold("tokens", asks := prompt + max(most, api.least) * answers)
+                request.budget.hold("tokens", asks := may_take())
                 held = asks
 
         def adapts(refusal: Refusal, sent: Mapping[str, Any]) -> bool:
@@ -395,10 +393,3 @@ class LM(CopiedWhole):
     def placement(self, request: Request) -> dict[str, Any]:
         """Fields of the body that say where a call should run."""
         return {}
-
-
-def move_of(completion: Completion, request: Request, form: Form, tagged: bool, note: dict[str, Any]) -> Move:
-    """The move that an answer is. Raises UnreadableAnswer."""
-    if completion.refusal and not completion.text:
-        raise UnreadableAnswer(f"the model refused: {completion.refusal[:500]}", completion.refusal)
-    return read_move(completion.text, request, tagged=tagged, finish=completion.finish, note=note, form=form)

@@ -6,9 +6,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from moot.agents.models.attempts import Call, Refused
+from moot.agents.models.attempts import Call, Refused, move_of
 from moot.agents.models.capabilities import Rung, asked_for
-from moot.agents.models.lm import LM, Messages, move_of
+from moot.agents.models.lm import LM, Messages
 from moot.agents.models.profiles.profile import Change
 from moot.agents.models.wire import Completion
 from moot.agents.prompts import Templates

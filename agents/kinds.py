@@ -45,7 +45,9 @@ class Profile:
     calls for one move where nothing has to be asked again; answers: how many come of those, where not one of each; asides: how
     many verdicts besides. said: the most tokens of a move that others read, where that is not one answer. shown: bytes that each
     prompt has besides (examples); reasons: the most tokens of its own that a further call is shown. most: tokens of all that is
-    written in its calls, where that is less than `answer` for each. retold: tokens of what they are shown again of it."""
+    written in its calls, where that is less than `answer` for each. retold: tokens of what they are shown again of it. further: the
+    most further calls of a turn in which it looks or calls tools, and shows: bytes that each of them is told; tools: whether it
+    has tools, which it may call in every turn, and not only where there is something to look at."""
 
     answer: int | None = None
     calls: int = 1
@@ -61,6 +63,9 @@ class Profile:
     reasons: int = 0
     most: int | None = None
     retold: int = 0
+    further: int = 0
+    shows: int = 0
+    tools: bool = False
 
     @property
     def written(self) -> int | None:
@@ -95,6 +100,8 @@ class Profile:
             said=sum(parts) if joined and answer is not None else None,
             shown=max(each.shown for each, _ in asked), reasons=max(each.reasons for each, _ in asked),
             most=most, retold=sum(each.retold * times for each, times in asked),
+            further=sum(each.further * times for each, times in asked),
+            shows=max(each.shows for each, _ in asked), tools=any(each.tools for each, _ in asked),
         )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Statistics of plays, the class table with its witnesses, and published results measured again.
+"""Statistics of plays, the class table with its witnesses, published results measured again, and models in every seat.
 
 Rule of this room: nobody below imports it. Every number it prints is computed when it is asked for.
 """

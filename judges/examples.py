@@ -19,7 +19,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from moot.agents.prompts.render import record
+from moot.agents.prompts.elements import record
 from moot.protocols.engine.errors import AgentError, UsageError, first_problem
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.question import Question

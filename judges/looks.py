@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, ClassVar, overload
 
@@ -23,7 +24,7 @@ from moot.judges.panel import joined, on_record, verdicts_of
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.question import Question, reworded
-from moot.protocols.engine.request import Brief, Request
+from moot.protocols.engine.request import Brief, Facts, Request
 from moot.protocols.engine.view import Entry, Source, View
 from moot.protocols.market.moves import Stands
 
@@ -54,6 +55,18 @@ class Relabelling:
             if key in changed and self.order:
                 changed[key] = self.order.index(changed[key])
         return changed  # type: ignore[no-any-return]
+
+    def facts(self, facts: Facts | None) -> Facts | None:
+        """What is declared of a play, under this labelling."""
+        if facts is None:
+            return None
+        known = list(facts.names)
+        called = {seat: self.names.get(seat, seat) for seat in known}
+        order = sorted(known, key=lambda seat: known.index(called[seat]) if called[seat] in known else len(known))
+        seats = {called[seat]: facts.seats[seat] for seat in order}
+        names = {called[seat]: facts.names[seat] for seat in order}
+        places = tuple((facts.order or range(len(facts.question.choices)))[place] for place in self.order)
+        return replace(facts, seats=seats, names=names, order=places or facts.order)
 
     def move(self, move: Move) -> Move:
         """A move whose probabilities, numbers of choices and names of seats are the relabelled ones. Its words stay."""
@@ -100,6 +113,14 @@ class Relabelled(View):
         return self._below.has_cells
 
     @property
+    def has_passage(self) -> bool:
+        return self._below.has_passage
+
+    @property
+    def has_excerpts(self) -> bool:
+        return self._below.has_excerpts
+
+    @property
     def digest(self) -> bytes:
         return blake2b(self._below.digest + str(self._by).encode(), digest_size=16).digest()
 
@@ -129,6 +150,21 @@ class Relabelled(View):
     def excerpt(self, start: int, end: int) -> str:
         return self._below.excerpt(start, end)
 
+    def probe(self, *address: int | str) -> Any:
+        return self._below.probe(*address)
+
+    def find(self, text: str, around: int = 0) -> list[tuple[int, str]]:
+        return self._below.find(text, around)
+
+    def outline(self, lengths: bool = True) -> str:
+        return self._below.outline(lengths)
+
+    def whole(self, cells: int, characters: int) -> Question | None:
+        return self._below.whole(cells, characters)
+
+    def repay(self, units: int) -> None:
+        self._below.repay(units)
+
 
 class _Looks(Wrapper, ABC):
     """A judge who is asked once as things are and once under another labelling; the mean of both is the verdict."""
@@ -156,7 +192,13 @@ class _Looks(Wrapper, ABC):
         below = request.view.then(asking=other.question(request.view.question)) if other.order else request.view.then()
         first = copy_of(request, "look", 0)
         second = copy_of(
-            request, "look", 1, shown=str(other), view=Relabelled(below, other), brief=other.brief(request.brief)
+            request,
+            "look",
+            1,
+            shown=str(other),
+            view=Relabelled(below, other),
+            brief=other.brief(request.brief),
+            facts=other.facts(request.facts),
         )
         said = await verdicts_of((self.agent, self.agent), (first, second))
         for each in said:

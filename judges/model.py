@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from hashlib import sha256
 from operator import itemgetter
 from pathlib import Path
 from string import ascii_uppercase
@@ -18,12 +17,13 @@ from moot.agents.base import Wrapper
 from moot.agents.identity import composed
 from moot.agents.kinds import Held, JudgeKind, Profile
 from moot.agents.models.apis.responses import LEAST
-from moot.agents.models.lm import LM
+from moot.agents.models.lm import LM, READS
 from moot.agents.models.wire import Completion
 from moot.agents.prompts import Templates
 from moot.agents.prompts.render import Prompt, render
 from moot.agents.prompts.thinking import parted
 from moot.agents.prompts.values import UnreadableAnswer, encodable
+from moot.agents.tools.turn import hash_of
 from moot.judges.examples import Examples
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Move, Verdict
@@ -53,7 +53,7 @@ class ModelJudge(Wrapper):
     log-probabilities, and its text are the reasons. "both" asks for a stated verdict, and then, behind its reasons, for the
     answer token: the verdict is the one that was stated. Both confidences are kept in an event "believed", as `stated` and
     `logprobs`. Either takes two calls, and gives no verdict where one of them fails. Requests for anything but a verdict
-    are always put to the model as usual.
+    are always put to the model as usual. What it may look at, it looks at first, before it is asked for reasons or a token.
 
     examples: a file of verdicts as they should be given (`moot.judges.examples`), shown in the system message, which stays
     the same for every call. Raises UsageError for an unknown method and for examples that cannot be read.
@@ -92,28 +92,37 @@ class ModelJudge(Wrapper):
         labels = labels_for(len(choices))
         options = "\n".join(f"{label}: {escape(choice)}" for label, choice in zip(labels, choices, strict=True))
         values = {"options": options, "labels": ", ".join(labels)}
-        prompt = render(request, templates, "", ["task.verdict.logprobs"], **values)
-        if self.method == "logprobs":
-            return await self._by_token(request, prompt, prompt.messages(), labels)
-        first = render(request, templates, "", ["task.verdict.reasoned"])
+        prompt = render(request, templates, "", "judging/verdict.logprobs", **values)
+        first = render(request, templates, "", "judging/verdict.reasoned")
+        turn = self.lm.turn(request)
         stated: Verdict | None = None
         if self.method == "both":
-            move = await self.lm.act(request, templates)
+            move = await self.lm.act(request, templates, turn)
             if not isinstance(move, Verdict):
                 return move
             stated, reasons = move, move.text.strip()
+            asked = [*turn.sourced(first).messages(), *turn.said]
         else:
-            reasons = await self._reasons(request, first)
-        messages = prompt.messages()
+            looked = await self.lm.looked(request, turn, templates)
+
+            def put(last: Prompt) -> list[dict[str, Any]]:
+                """The last question, behind what the model has looked at."""
+                return [*looked, {"role": "user", "content": last.task}] if looked else turn.sourced(last).messages()
+
+            if self.method == "logprobs":
+                return await self._by_token(request, prompt, put(prompt), labels)
+            asked = put(first)
+            reasons = await self._reasons(request, first, asked)
+        messages = turn.sourced(prompt).messages()
         if reasons:
             said = {"role": "assistant", "content": own_words(reasons, ())}
-            messages = [*first.messages(), said, {"role": "user", "content": prompt.task}]
+            messages = [*asked, said, {"role": "user", "content": prompt.task}]
         found = await self._by_token(request, prompt, messages, labels)
         believed = {} if stated is None else {"stated": list(stated.probabilities)}
         request.note({"event": "believed", **believed, "logprobs": list(found.probabilities)})
         return stated or found.model_copy(update={"text": reasons})
 
-    async def _reasons(self, request: Request, prompt: Prompt) -> str:
+    async def _reasons(self, request: Request, prompt: Prompt, messages: list[dict[str, Any]]) -> str:
         def read(completion: Completion, extra: dict[str, Any]) -> str:
             found = parted(completion.text)
             extra["method"], extra["thoughts"] = self.method, found.thoughts
@@ -124,12 +133,12 @@ class ModelJudge(Wrapper):
             return encodable(found.answer.strip())
 
         try:
-            return await self.lm.complete(request, self.lm.call(request, prompt), prompt.messages(), read)
+            return await self.lm.complete(request, self.lm.call(request, prompt), messages, read)
         except UnreadableAnswer as error:
             raise UnreadableAnswer(self._why(request, error), error.text, final=True) from None
 
     async def _by_token(
-        self, request: Request, prompt: Prompt, messages: list[dict[str, str]], labels: Sequence[str]
+        self, request: Request, prompt: Prompt, messages: list[dict[str, Any]], labels: Sequence[str]
     ) -> Verdict:
         noted: dict[str, Any] = {}
 
@@ -141,9 +150,7 @@ class ModelJudge(Wrapper):
         wanted: dict[str, Any] = {"max_tokens": 1, "logprobs": True, "top_logprobs": TOP}
         call = self.lm.call(request, prompt)
         if len(messages) > 2:  # behind reasons
-            call.labels["prompt"] = sha256("\0".join(str(each["content"]) for each in messages).encode()).hexdigest()[
-                :32
-            ]
+            call.labels["prompt"] = hash_of(messages)
         try:
             return await self.lm.complete(request, call, messages, read, **wanted)
         except UnreadableAnswer as error:
@@ -217,7 +224,8 @@ class StatedKind(JudgeKind):
     def profile(self) -> Profile:
         found: Profile = self.of
         shown = 0 if self.examples is None else len(Examples.read(self.examples).prompt.encode())
-        return replace(found, shown=found.shown + shown)
+        further = found.further + (1 + READS if found.further and self.method in ("logprobs", "reasoned") else 0)
+        return replace(found, shown=found.shown + shown, further=further)
 
 
 class LogprobsKind(StatedKind):

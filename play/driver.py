@@ -9,7 +9,7 @@ import asyncio
 import inspect
 import math
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from os import PathLike
@@ -60,17 +60,16 @@ _SHARE = 0.02  # seconds that agents which never wait may keep the loop
 
 
 class Driver:
-    """Runs one game to its end. `recording` answers the steps that it holds; the rest goes to the agents in `seats`.
-
-    Whatever an agent throws, of whatever class, is a failure at its step. Two things are not: a cancellation from outside,
-    after which the play can be resumed, and KeyboardInterrupt, which is taken for Ctrl-C wherever it is raised.
-    """
+    """Runs one game to its end. `recording` answers the steps that it holds; the rest goes to the agents in `seats`. noted: by
+    step, what was noted there before a play broke off. Whatever an agent throws, of whatever class, is a failure at its step. Two things are not: a cancellation from outside,
+    after which the play can be resumed, and KeyboardInterrupt, which is taken for Ctrl-C wherever it is raised."""
 
     def __init__(
         self, game: Game, seats: Mapping[str, Any], log: EventLog, recording: Recording | None = None, stale: bool = False,
-        draws: int | None = None,
+        draws: int | None = None, noted: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     ) -> None:  # fmt: skip
         self.game, self.log, self.recording, self.stale, self.draws = game, log, recording, stale, draws
+        self.noted = noted or {}
         self.agents: dict[int, tuple[str, Any]] = {}  # each once, with the first of its seats
         for seat, agent in seats.items():
             self.agents.setdefault(id(agent), (seat, agent))
@@ -78,6 +77,7 @@ class Driver:
         self.acts = {seat: act_of(agent) for seat, agent in seats.items()}
         self.failure: BaseException | None = None
         self._asked: dict[str, Awaitable[Any]] = {}  # the replies under way, by step
+        self._texts: dict[str, None] = {}  # hashes of what was recorded of prompts
         self._due = 0.0
 
     async def run(self) -> None:
@@ -176,7 +176,8 @@ class Driver:
                 continue
             waiting = game.open[step]
             seat = waiting.ask.seat
-            request = game.request(step, noting(step, seat, game.roles, self.log.event, now))
+            request = game.request(step, noting(step, seat, game.roles, self.log.event, now, self._texts))
+            request.noted = self.noted.get(step, ())
             if self.draws is not None:
                 request.seed = seed_of(self.draws, step)
             meter, act, account = waiting.meter or game.meter(step), self.acts.get(seat), waiting.branch.account(seat)

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any
+
+from pydantic_core import to_json
 
 from moot.agents.money.cap import booked
 from moot.protocols.engine.errors import UsageError
@@ -15,19 +18,26 @@ from moot.protocols.engine.replies import as_data
 from moot.transcripts.events import PLAYED
 from moot.transcripts.wellformed import noted
 
+SHORT = 64
+"""Characters up to which a text of a prompt is kept each time."""
+MOST = 12 << 20
+"""The most bytes of the texts of one prompt; what is over is kept by its hash alone, as a line has an end."""
+_DRIVEN = frozenset({"told", "asked", "cancelled", "resumed", "imported"})
+"""Events of a play besides those that make it up: whoever drives it records them."""
 _OWN = ("event", "step", "seat", "meta", "chain")  # fields of an event that a note cannot set
 Record = Callable[[str, Mapping[str, Any], Mapping[str, Any]], None]
 
 
 def noting(
-    step: str, seat: str, roles: Mapping[str, str], record: Record, clock: Callable[[], str]
+    step: str, seat: str, roles: Mapping[str, str], record: Record, clock: Callable[[], str], texts: dict[str, None]
 ) -> Callable[[dict[str, Any]], None]:
-    """The `note` of a request. It raises UsageError on what is no event of an agent, or could not be read back."""
+    """The `note` of a request. texts: hashes of the texts of prompts that this play has recorded, to which those of the next
+    ones are added. It raises UsageError on what is no event of an agent, or could not be read back."""
 
     def note(event: dict[str, Any]) -> None:
         fields = dict(event)
         name = str(fields.pop("event", "attempted"))
-        if name in PLAYED or name == "resumed":
+        if name in PLAYED or name in _DRIVEN:
             raise UsageError(f"seat {seat} notes an event {name!r}, which the play itself records; rename it")
         fields = as_data(fields)
         if (name in ("reserved", "capped") or "hold" in fields) and not booked(name, fields):
@@ -38,7 +48,39 @@ def noting(
             raise UsageError(f"seat {seat} notes an event {name!r}; a name is 1 to 40 of a-z, 0-9, - and _")
         if taken := [field for field in _OWN if field in fields]:
             raise UsageError(f"seat {seat} notes an event {name!r} with a field {taken[0]!r} of the log; rename it")
+        if name == "prompted":
+            fields["messages"] = _once(fields.get("messages"), texts)
         noted({"event": name, "step": step, "seat": seat, **fields}, roles)
         record(name, {"step": step, "seat": seat, **fields}, {"at": clock()})
 
     return note
+
+
+def _once(messages: Any, known: dict[str, None]) -> list[dict[str, Any]]:
+    """The messages of a prompt, with the text of each that this play has recorded before left out: its hash, which is made
+    here, stands for it. Raises UsageError where they are no messages."""
+    room, made = MOST, []
+
+    def short(part: Mapping[str, Any]) -> dict[str, Any]:
+        nonlocal room
+        text = part.get("content")
+        if not isinstance(text, str) or len(text) <= SHORT:
+            return dict(part)
+        digest = sha256(text.encode()).hexdigest()
+        told = {**{key: value for key, value in part.items() if key != "content"}, "sha256": digest}
+        if digest in known:
+            return told
+        size = len(to_json(text))
+        if size > room:
+            return {**told, "characters": len(text)}
+        room -= size
+        known[digest] = None
+        return {**told, "content": text}
+
+    for message in messages if isinstance(messages, list) else [None]:
+        if not isinstance(message, Mapping):
+            raise UsageError("an event 'prompted' has messages: a list of objects with role and content, or parts")
+        parts = message.get("parts")
+        made.append({**message, "parts": [short(each) if isinstance(each, Mapping) else each for each in parts]}
+                    if isinstance(parts, list) else short(message))  # fmt: skip
+    return made

@@ -6,7 +6,7 @@ Rule of this file: what was said is taken from the recording and never asked for
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from contextlib import nullcontext, suppress
 from os import PathLike
 from pathlib import Path
@@ -78,6 +78,7 @@ async def aresume(
         count, line = 0, b""
         for count, line in enumerate(transcript.lines(), 1):  # noqa: B007 - the last
             pass
+        called = _called(transcript, game.open)
         log = EventLog(writer, chain_of(line), count)
         log.event("resumed", {"events": count, "cut": cut}, {
             "at": now(), "seats": {seat: describe(agent) for seat, agent in agents.items()},
@@ -88,7 +89,7 @@ async def aresume(
         game.recorder = log
         with nullcontext() if max_cost is None or cap is None else cap:
             stale = (transcript.parent or {}).get("stale") is True
-            await Driver(game, agents, log, again, stale, _draws(transcript)).run()
+            await Driver(game, agents, log, again, stale, _draws(transcript), called).run()
     finally:
         writer.close()
     return Transcript(path=path)
@@ -178,6 +179,18 @@ async def abeliefs(transcript: Transcript, judge: Any, *, seed: int | None = Non
         outcome = play.outcome
         probabilities = outcome.verdict.probabilities if isinstance(outcome, Decided) else None
         found.append(Belief(rounds, probabilities, play))
+    return found
+
+
+_WHERE = ("step", "meta", "chain")  # copies are not told the step that they are asked at, nor anybody the clock
+
+
+def _called(transcript: Transcript, steps: Container[str]) -> dict[str, list[dict[str, Any]]]:
+    """By step, the calls of tools that were recorded at those steps: what was answered there is not asked for again."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for event in transcript.events():
+        if event["event"] == "called" and event["step"] in steps:
+            found.setdefault(event["step"], []).append({key: each for key, each in event.items() if key not in _WHERE})
     return found
 
 

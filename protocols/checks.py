@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, TypeVar
+
+from pydantic import JsonValue
 
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal, UsageError, standing
@@ -17,6 +19,7 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Source, View
 from moot.protocols.limits import Limit
+from moot.protocols.quotes import Quoting, quoted
 from moot.protocols.scoring import ScoringRule, most_paid, zero_sum
 
 M = TypeVar("M", bound=Move)
@@ -51,12 +54,29 @@ def fill(move: M, **fields: Any) -> M:
     return move
 
 
-def shortened(move: M, limit: Limit | None) -> M:
-    """The move with its `text` within the limit. Raises Illegal where the limit rejects."""
-    if limit is None or not move.text:  # type: ignore[attr-defined]
+def shortened(move: M, limit: Limit | None, last: bool = False) -> M:
+    """The move with its `text` within the limit. last: no attempt is left. Raises Illegal where the limit rejects."""
+    if limit is None or not (move.text or limit.least):  # type: ignore[attr-defined]
         return move
     with standing(lambda: move):
-        return fill(move, text=limit.apply(move.text))  # type: ignore[attr-defined]
+        return fill(move, text=limit.apply(move.text, last=last))  # type: ignore[attr-defined]
+
+
+class Told(TypedDict, total=False):
+    """What a brief tells of the rules for words."""
+
+    limit: Mapping[str, JsonValue]
+    quote_limit: Mapping[str, JsonValue]
+    quotes: str
+
+
+def told(limit: Limit | None, quote_limit: Limit | None = None, quotes: Quoting = "free") -> Told:
+    """The rules for words as they stand in a brief."""
+    given = (("limit", limit), ("quote_limit", quote_limit))
+    found: Any = {name: each.model_dump(exclude_none=True) for name, each in given if each is not None}
+    if quotes != "free":
+        found["quotes"] = quotes
+    return found  # type: ignore[no-any-return]
 
 
 def need_choices(protocol: Protocol, question: Question, answer: int | None = None) -> None:
@@ -68,20 +88,31 @@ def need_choices(protocol: Protocol, question: Question, answer: int | None = No
         raise UsageError(f"{protocol.name}: answer {answer} is none of the {count} choices")
 
 
+def need_passage(protocol: Protocol, question: Question, quotes: Quoting) -> None:
+    """Raise UsageError where speakers must quote a passage that there is not."""
+    if quotes != "free" and not question.passage:
+        raise UsageError(f'{protocol.name}: quotes="{quotes}" needs a passage to quote; {question.text!r} has none')
+
+
 def unseen(judge: str, source: Source, question: Question) -> str | None:
     """What is short where a judge who checks single steps may look at nothing of a question that has a source; else None."""
     hidden = source == "none" and question.has_source
     return f"the {judge} may look at nothing of the data, and so can check no step that rests on it" if hidden else None
 
 
-async def choose(floor: Floor, seat: str, source: Source = "all", silent: bool = False) -> int:
-    """Ask a seat which choice it will defend; its answer is public. silent: without its words."""
-    count = len(floor.question.choices)
+async def choose(
+    floor: Floor, seat: str, source: Source = "all", silent: bool = False, check_quotes: bool = True
+) -> int:
+    """Ask a seat which choice it will defend; its answer is public. silent: without its words. check_quotes: whether the
+    quotes in them are verified."""
+    count, passage = len(floor.question.choices), floor.question.passage
 
     def check(move: Answer) -> Answer:
         if move.choice >= count:
             raise Illegal(f"answer {move.choice} is none of the {count} choices")
-        return fill(move, text="") if silent else move
+        if silent:
+            return fill(move, text="", quotes=())
+        return quoted(move, passage) if check_quotes else move
 
     return (await floor.ask(seat, Answer, view=floor.said(seat, source=source), check=check, task="answer")).choice
 
@@ -98,6 +129,9 @@ class TwoSided(Protocol):
         if len(question.choices) != 2:
             raise UsageError(f"{self.name} needs 2 choices; {question.text!r} has {len(question.choices)}")
         return {"a": "debater", "b": "debater", "judge": "judge"}
+
+    def defended(self, question: Question, chosen: Mapping[str, int]) -> dict[str, int]:
+        return {"a": 0, "b": 1}
 
     def decided(self, floor: Floor, verdict: Verdict) -> Decided:
         """What the judge's verdict, given in this step, pays."""

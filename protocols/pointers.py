@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -131,6 +132,15 @@ def check_message(name: str, text: str) -> None:
         Store().intern(text)
     except Illegal as error:
         raise UsageError(f"{name}: {text!r} is no message: {error}; brackets and pointers must be whole") from None
+
+
+@lru_cache(maxsize=16)
+def as_messages(text: str | None) -> str | None:
+    """The text as it stands in messages: pointers in place of what is in brackets. Itself where it is no message."""
+    try:
+        return None if text is None else Store().intern(text)
+    except Illegal:
+        return text
 
 
 def shown(*texts: str) -> list[str]:

@@ -12,16 +12,23 @@ import re
 import unicodedata
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from itertools import accumulate, islice
-from typing import Any
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel
 
 from moot.protocols.engine.errors import Illegal, standing
-from moot.protocols.engine.moves import Quote, Speech
+from moot.protocols.engine.moves import Move, Quote, Speech
 from moot.protocols.engine.values.quoting import requoted, segments
 from moot.protocols.limits import Limit
 from moot.protocols.text import unescape
+
+M = TypeVar("M", bound=Move)
+W = TypeVar("W", bound=Move)
+Quoting = Literal["free", "required", "verified"]
+"""What words must quote: anything or nothing; the passage at least once, rightly or not; at least once, and always rightly."""
 
 GAP = 500  # most characters of normalised passage that an ellipsis in a quote may stand for
 MOST_PIECES = 1000  # most quotes in one speech, the pieces of quotes with ellipses counted singly
@@ -164,37 +171,135 @@ class _Index:
 _index = lru_cache(maxsize=4)(_Index)
 
 
-def on_record(speech: Speech, passage: str | None, limit: Limit | None, quote_limit: Limit | None) -> Speech:
-    """The speech as it goes on the record: within its limits, its quotes verified against the passage.
+def quoted(move: M, passage: str | None, *, alike: str | None = None) -> M:
+    """The move with the quotes in its words found and, where there is a passage, verified there: itself where all is so already.
+
+    The class of the move says in `quoting` which fields hold words. What was copied as a prompt shows the passage (&lt; for
+    <) becomes the passage's own words. A quote that comes with a span of the passage holding exactly its text keeps that
+    span; whatever else the speaker says about verification is replaced. alike: the passage as this protocol rewrites texts
+    before they come here, in which a quote may stand as well (it then has no span); nothing is then rewritten once more.
+    Raises Illegal where there are more than MOST_PIECES quotes; as history the move stands without any.
+    """
+    if not move.quoting or not (getattr(move, "quotes", ()) or _holds(move)):
+        return move
+    fields = {name: getattr(move, name) for name in move.quoting}
+    if passage and alike is None:
+        fields = {name: _each(value, partial(_unescaped, passage=passage)) for name, value in fields.items()}
+    changed = {name: value for name, value in fields.items() if value is not getattr(move, name)}
+    made = move.model_copy(update=changed) if changed else move
+    text, given = made.quotable(), getattr(made, "quotes", ())
+    inside = [part.text for part in segments(text) if part.quote] if "<" in text else []
+    if not inside:
+        return made.model_copy(update={"quotes": ()}) if given else made
+    exact: list[Any] = [None] * len(inside)
+    if passage and len(given) == len(inside):
+        exact = [_exact(*pair, passage) for pair in zip(given, inside, strict=True)]
+    with standing(lambda: made.model_copy(update={"quotes": ()})):
+        found: Any = verify(text, passage) if None in exact else exact
+        if passage and alike is not None and not all(quote.verified for quote in found):
+            copied, rewritten = verify(_unescaped(text, passage), passage), verify(text, alike)
+            found = [
+                one
+                if one.verified
+                else one.model_copy(update={"verified": two.verified or three.verified, "span": two.span})
+                for one, two, three in zip(found, copied, rewritten, strict=True)
+            ]
+    quotes = tuple(mine or theirs for mine, theirs in zip(exact, found, strict=True))
+    return made if quotes == given else made.model_copy(update={"quotes": quotes})
+
+
+def quoted_after(make: Callable[[], M], passage: str | None, alike: str | None = None) -> M:
+    """`quoted`, of the move that `make`, the rest of a check, gives; and of what stands, as history, where that is illegal."""
+    try:
+        made = make()
+    except Illegal as error:
+        if error.stands is None:
+            raise
+        raise Illegal(str(error), partial(quoted_after, error.stands, passage, alike)) from None
+    return quoted(made, passage, alike=alike)
+
+
+def _holds(move: Move) -> bool:
+    """Whether there may be a quote in the words of a move."""
+    for name in move.quoting:
+        value = getattr(move, name)
+        if type(value) is not str or "<" in value:
+            return True
+    return False
+
+
+def _each(value: Any, change: Callable[[str], str]) -> Any:
+    """A text changed, or each text in a tuple or in the fields of a model; what stays as it is, is the same object."""
+    if isinstance(value, BaseModel):
+        fields = {name: _each(old, change) for name, old in value}
+        return value if all(fields[name] is old for name, old in value) else value.model_copy(update=fields)
+    if isinstance(value, tuple):
+        changed = tuple(_each(each, change) for each in value)
+        return value if all(new is old for new, old in zip(changed, value, strict=True)) else changed
+    return change(value) if isinstance(value, str) else value
+
+
+def _unescaped(text: str, passage: str) -> str:
+    """A text whose quotes that were copied as a prompt shows the passage are in the passage's own characters."""
+    if "&" not in text or text.count("</") > MOST_PIECES:
+        return text
+    changed = requoted(text, lambda inside: _as_the_passage_has_it(inside, passage))
+    return text if changed == text else changed
+
+
+def on_record(
+    speech: W, passage: str | None, limit: Limit | None, quote_limit: Limit | None, need: Quoting = "free",
+    last: bool = False,
+) -> W:  # fmt: skip
+    """The speech, or other move with a `text`, as it goes on the record: within its limits, its quotes verified against the passage.
 
     A quote that comes with a span of the passage holding exactly its text keeps that span. Whatever the speaker says
-    about verification is replaced. Raises Illegal on an empty speech or one over a limit that rejects; as history it
-    stands, with its quotes verified.
+    about verification is replaced. need: what it must quote. last: there is no further attempt, so that what is too long
+    is cut where the limit says "retry". Raises Illegal on an empty speech, one that is too long or too short, and one that
+    does not quote as it must; as history it stands, with its quotes verified. What was cut is held to `need` as it was given.
     """
-    text = speech.text
+    text: str = speech.text  # type: ignore[attr-defined]
     if not text or text.isspace():
-        raise Illegal("the speech is empty", stands=lambda: Speech(text=text))
-    if passage and "&" in text and text.count("</") <= MOST_PIECES:
-        text = requoted(text, lambda quoted: _as_the_passage_has_it(quoted, passage))
+        raise Illegal("the speech is empty", stands=lambda: _saying(speech, text))
+    if passage and "&" in text:
+        text = _unescaped(text, passage)
+    if need != "free":
+        with standing(partial(on_record, speech, passage, limit, quote_limit, last=last)):
+            must_quote(text, passage, need)
     parts = segments(text) if "<" in text else []
     plain = "".join(part.text for part in parts) if parts else text
-    if limit is not None and limit.measure(plain) > limit.most:
+    if limit is not None and not limit.fits(plain):
         with standing(partial(on_record, speech, passage, None, quote_limit)):
-            text = limit.apply(plain if limit.over == "reject" else text)
+            text = limit.apply(text if limit.clips(last) and limit.measure(plain) > limit.most else plain, last=last)
         parts = segments(text) if parts else []
-    quoted = [segment.text for segment in parts if segment.quote]
-    if not quoted:
-        return speech if text == speech.text and not speech.quotes else Speech(text=text)
-    if quote_limit is not None and quote_limit.measure(stretch := "".join(quoted)) > quote_limit.most:
-        with standing(partial(on_record, speech, passage, limit, None)):
+    stretch = "".join(part.text for part in parts if part.quote)
+    if quote_limit is not None and not quote_limit.fits(stretch):
+        with standing(partial(on_record, speech, passage, limit, None, last=last)):
             quote_limit.model_copy(update={"over": "reject"}).apply(stretch)
-    exact: list[Quote | None] = [None] * len(quoted)
-    if len(speech.quotes) == len(quoted):
-        exact = [_exact(*pair, passage or "") for pair in zip(speech.quotes, quoted, strict=True)]
-    with standing(lambda: Speech(text=text)):
-        found = verify(text, passage or "") if None in exact else exact
-    quotes: Any = tuple(mine or theirs for mine, theirs in zip(exact, found, strict=True))
-    return speech if text == speech.text and quotes == speech.quotes else Speech(text=text, quotes=quotes)
+    made = speech if text == speech.text else speech.model_copy(update={"text": text})  # type: ignore[attr-defined]
+    # in speeches a quote counts as not found where there is nothing to find it in: so it is in every record of one
+    return quoted(made, passage or "" if isinstance(speech, Speech) else passage)
+
+
+def _saying(speech: W, text: str) -> W:
+    return speech.model_copy(update={"text": text, "quotes": ()})
+
+
+def must_quote(text: str, passage: str | None, need: Quoting) -> None:
+    """Raise Illegal where words do not quote the passage as they must."""
+    if need == "free":
+        return
+    quotes = verify(_unescaped(text, passage) if passage else text, passage)
+    if need == "verified" and (wrong := [quote.text for quote in quotes if not quote.verified]):
+        raise Illegal(
+            f"{_short(wrong[0])} does not stand in the passage word for word: quote it exactly, or not at all"
+        )
+    if not quotes:
+        raise Illegal("the passage must be quoted at least once: <quote>its exact words</quote>")
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:79] + "…")
 
 
 def _as_the_passage_has_it(quoted: str, passage: str) -> str:

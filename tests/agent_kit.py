@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any, Unpack
+from typing import Any, cast
 
 import httpx2
 from starlette.applications import Starlette
@@ -12,7 +12,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from moot.agents.prompts.render import kind_name
+from moot.agents.prompts.variables import kind_name
 from moot.protocols.engine.base import known_protocols
 from moot.protocols.engine.budget import Account, Budget, Meter
 from moot.protocols.engine.moves import Move, Speech
@@ -58,7 +58,7 @@ def request_for(
     left: Callable[[str, int], None] | None = None,
     seed: int = 7,
     source: Any = "all",
-    **brief: Unpack[Brief],
+    **brief: Any,
 ) -> Request:
     meter = Meter(None if left is None else Checked(left))
     view = Shown(View(question, log or Log(None, None), source), meter)
@@ -69,7 +69,16 @@ def request_for(
             kept.append(event)
 
     return Request(
-        "0.9", seat, role, kinds or (Speech,), view, brief, "digest", seed, budget=Budget(meter), note=listener
+        "0.9",
+        seat,
+        role,
+        kinds or (Speech,),
+        view,
+        cast(Brief, brief),
+        "digest",
+        seed,
+        budget=Budget(meter),
+        note=listener,
     )
 
 
@@ -120,5 +129,5 @@ def built_in_kinds() -> list[type[Move]]:
             yield from below(each)
 
     known_protocols()
-    found = {kind for kind in below(Move) if kind.__module__.startswith("moot.")}
+    found = {kind for kind in below(Move) if kind.__module__.startswith("moot.") and ".tools." not in kind.__module__}
     return sorted((kind for kind in found if not kind.model_fields["kind"].is_required()), key=kind_name)

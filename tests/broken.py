@@ -167,7 +167,7 @@ class Coy(Move, argues=True):
     text: str = "it is so"
 
     def cost(self, unit: str) -> int:
-        return 0 if sys._getframe(1).f_globals["__name__"].endswith("engine.view") else len(self.text)
+        return 0 if sys._getframe(1).f_globals["__name__"].endswith("engine.log") else len(self.text)
 
 
 class ReadsForFree(Two):

@@ -596,7 +596,6 @@ class Branching(Pricing):
         return Decided(await floor.ask("judge", moot.Verdict))
 
 
-@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize(
     ("mode", "says"),
     [

@@ -19,9 +19,10 @@ from test_human import typed
 import moot
 from moot.agents.models.lm import LM
 from moot.agents.prompts import Templates
+from moot.agents.prompts.elements import statement
 from moot.agents.prompts.forms import Form
 from moot.agents.prompts.reading import read
-from moot.agents.prompts.render import render, statement
+from moot.agents.prompts.render import render
 from moot.complexity.rules import evaluate
 from moot.protocols.amplification.amplification import Amplification, Open, Reply, StrongAmplification, Subquestions
 from moot.protocols.engine.errors import AgentError, BudgetExceeded
@@ -130,7 +131,7 @@ def test_a_pointer_may_be_copied_as_the_record_shows_it(tagged: bool) -> None:
     move = read(Form(KINDS, 0), answers[tagged])
     assert move == Subquestions(questions=("read &0123456789ab",))
     kept = read(Form((Reply,), 0), '{"answer": "AT&amp;T &amp;0123456789abc"}')
-    assert kept == Reply(answer="AT&amp;T &amp;0123456789abc")
+    assert kept == Reply(answer="AT&T &0123456789abc")
 
 
 def test_a_schema_bounds_texts_only_where_a_grammar_holds_the_model_to_it() -> None:
@@ -304,16 +305,14 @@ def test_the_command_line_refuses_sizes_and_casts_that_there_are_not() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize(
-    ("agents", "source"), [("local", "all"), ("m", "all"), ("human", None), ("python:cli_agents:judge", None)]
-)
-def test_a_model_is_shown_the_data_and_others_look_at_it(agents: str, source: str | None) -> None:
+@pytest.mark.parametrize("agents", ["local", "m", "human", "python:cli_agents:judge"])
+def test_everybody_who_oversees_looks_at_the_data(agents: str) -> None:
     from moot.cli.plan import Plan
     from moot.cli.tasking import cast
 
     config = {"m": {"kind": "openai", "model": "x"}}
     planned = cast(Plan(Amplification(), {"overseer": agents}, config=config), "sum", [Sum().sample(4)])
-    assert planned.protocol.model_dump(exclude_defaults=True).get("source") == source
+    assert planned.protocol.model_dump()["source"] == "metered"
 
 
 @pytest.mark.usefixtures("folder")

@@ -18,11 +18,14 @@ import moot
 from moot.agents.models.lm import LM
 from moot.agents.models.wire import completion_from
 from moot.agents.prompts.asking import repair_messages
+from moot.agents.prompts.elements import body
 from moot.agents.prompts.forms import Form
 from moot.agents.prompts.reading import TEXT_LIMIT, read
 from moot.agents.prompts.thinking import parted
 from moot.agents.prompts.values import UnreadableAnswer, ending, shares
+from moot.protocols.amplification.amplification import Reply
 from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Stop, Verdict
+from moot.protocols.text import escape
 
 KINDS = (Speech, Verdict, Answer, Ask, Stop)
 JUDGE, DEBATER, BARE = Form((Verdict,), 2), Form((Speech,), 2), Form((Speech,), 2, plain=True)
@@ -270,6 +273,43 @@ def test_a_speech_that_was_asked_for_bare_may_come_in_a_form() -> None:
     assert read(BARE, '{"text": "So."} is JSON') == Speech(text='{"text": "So."} is JSON')
 
 
+@pytest.mark.parametrize("end", ["</turn>", "\n</turn>\n</statement>", "</turn  >", "</statement> " * 5000])
+@pytest.mark.parametrize("form", [BARE, DEBATER])
+def test_the_end_of_our_own_frame_behind_a_speech_is_no_part_of_it(form: Form, end: str) -> None:
+    text = f"It sank.{end}"
+    begun = time.process_time()
+    for answer in (text if form.bare else as_json(Speech(text=text)), f"<speech>{text}</speech>"):
+        assert read(form, answer) == Speech(text="It sank.")
+    assert time.process_time() - begun < 0.5
+
+
+@pytest.mark.parametrize(
+    "text", ["Say </b>", "See <turn>left</turn>", "</turn> it is", "a </turn>, b", "<data>x</data>"]
+)
+def test_other_tags_of_a_speech_are_its_own(text: str) -> None:
+    assert read(BARE, text) == read(DEBATER, as_json(Speech(text=text))) == Speech(text=text)
+
+
+def test_nothing_but_the_frame_is_no_speech() -> None:
+    assert "text is empty" in refused("</turn>", BARE)
+
+
+@given(st.text("a&;mplt<q>", max_size=20))
+def test_copying_what_is_shown_again_and_again_adds_nothing(text: str) -> None:
+    """Seen of SmolLM2: "Smith &amp; Sons" in one speech, "&amp;amp;" in the next."""
+    said: list[Move] = [Speech(text="x" + text)]
+    for _ in range(4):
+        said.append(read(DEBATER, as_json(Speech(text=body(said[-1])))))  # as the record shows it
+    assert said[2] == said[3] == said[4], said
+
+
+def test_one_of_texts_that_differ_by_an_ampersand_stays_itself() -> None:
+    two = Form((Reply,), 0, {"one_of": {"answer": ["A&B", "A&amp;B"]}})
+    for text in ("A&B", "A&amp;B"):
+        answer = json.dumps({"kind": "reply", "answer": escape(text)})
+        assert read(two, answer) == Reply(answer=text)
+
+
 # -- numbers -----------------------------------------------------------------------------------------------------------
 
 
@@ -475,7 +515,11 @@ QUESTION = moot.Question("Who sank the fleet?", ("a storm", "the admiral"))
 def play(*judged: Any, speech: str = "It was a storm.") -> tuple[moot.Transcript, Mock]:
     """A debate of a model with one that says `speech`, judged by another that answers `judged`, one after the other."""
     mock = Mock(
-        lambda body, i: speech if "debater" in body["messages"][0]["content"] else judged[min(i - 1, len(judged) - 1)]
+        lambda body, i: (
+            speech
+            if body["messages"][0]["content"].startswith("You are debater")
+            else judged[min(i - 1, len(judged) - 1)]
+        )
     )
     lm = LM("m", base_url="http://mock.invalid/v1", http_client=mock.client(), backoff=0.001, structured="tags")
     return moot.run(moot.Debate(rounds=1), QUESTION, {"a": lm, "b": lambda r: Speech(text="No."), "judge": lm}), mock

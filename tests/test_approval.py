@@ -234,5 +234,6 @@ def test_who_answers_sub_questions() -> None:
     unfrozen = moot.run(Approval(frozen=False), question, {"model": model, "overseer": Overseer(TASK)})
     assert {*asked} == {("model", "model")} and len(asked) > 2
     assert by_role.outcome == unfrozen.outcome
-    assert by_role.started["protocol"]["params"] == {"frozen": True} and unfrozen.started["protocol"]["params"] == {}
+    assert by_role.started["protocol"]["params"] == {"frozen": True, "check_quotes": True}
+    assert unfrozen.started["protocol"]["params"] == {"check_quotes": True}
     assert moot.replay(by_role).digest == by_role.digest and moot.replay(unfrozen).digest == unfrozen.digest

@@ -84,7 +84,7 @@ def test_the_preference_judge_sees_what_the_judge_would() -> None:
     assert len(seen) == 3
     for request in seen:
         assert request.view.question.passage is None and request.kinds == (Verdict,) and request.role == "judge"
-        assert dict(request.brief) == {"task": "verdict"}
+        assert dict(request.brief) == {"task": "judging/verdict"}
         quotes: Any = request.view[-1].move
         assert [quote.verified for quote in quotes.quotes] == [True, False] and request.view[-1].seat == "a"
 

@@ -48,7 +48,7 @@ class Billing(MockOpenAI):
 
 
 def lm(mock: MockOpenAI, **options: Any) -> LM:
-    given = {"prices": PRICES, "max_tokens": 200, "backoff": 0.001, **options}
+    given = {"prices": PRICES, "max_tokens": 200, "backoff": 0.001, "prompts": "v1", **options}
     return LM("mock", base_url=URL, http_client=mock.http_client(), **given)
 
 
@@ -255,12 +255,12 @@ def test_a_set_stops_at_the_cap_and_goes_on_under_a_higher_one() -> None:
         assert "unknown, so that a cap cannot hold" in refused(*words, "--max-cost", "1") and mock.count == 0
         priced = (*words, "--prices", "prices.toml")
         assert "can cost" in refused(*priced, "--max-cost", "0.001") and mock.count == 0
-        done = call(*priced, "--max-cost", "0.012")
+        done = call(*priced, "--max-cost", "0.016")
         assert done.exit_code == 1 and "stopped at the cap" in done.stderr and "not played" in done.stdout, done.stderr
         assert "one answer of" not in done.stdout  # those that had not begun were left alone
         spent, count = mock.billed, mock.count
-        assert 0 < count < 8 and spent <= 0.012
-        assert call(*priced, "--max-cost", "0.0121").exit_code == 1 and mock.count == count  # what was spent counts
+        assert 0 < count < 8 and spent <= 0.016
+        assert call(*priced, "--max-cost", "0.0161").exit_code == 1 and mock.count == count  # what was spent counts
         text = said(*priced, "--max-cost", "1")
         assert "8 decided" in text and mock.count == 8
         found = json.loads(said("cost", "out", "--json"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import combinations_with_replacement, product
 from random import Random
@@ -16,7 +17,7 @@ import moot
 from moot.complexity.polynomial import Polynomial
 from moot.experiments.reproductions.query_complexity import C17
 from moot.protocols.games.boolean_circuit import ARITY, Circuit, circuit_of, normal_form
-from moot.protocols.games.circuit_debate import CircuitGame, GateNumber, GateValues, pointer_moves
+from moot.protocols.games.circuit_debate import CircuitGame, Descend, GateNumber, GateValues, pointer_moves
 from moot.tasks.circuits.circuit_value import BitJudge, CircuitValue
 from moot.tasks.circuits.files import parse_bench
 from moot.tasks.circuits.netlist import Netlist
@@ -304,3 +305,60 @@ def test_what_holds_no_circuit_or_no_input_for_it_is_refused(game: CircuitGame, 
         data = {"circuit": {"inputs": 2, "gates": [["AND", 0, 1]], "output": 2}, **data}
     with pytest.raises(moot.UsageError, match=says):
         game.roles(moot.Question("Does it give 1?", ("1", "0"), data=data, size=3, unit="bits"))
+
+
+# -- what a debater is told of the walk -----------------------------------------------------------------------------
+
+
+def holds(claim: str, nodes: Sequence[int]) -> bool:
+    """Whether a claim in words, "node 2 is 1 and node 3 is 0", is true of the values of a circuit's nodes."""
+    said = re.findall(r"node (\d+) is ([01])", claim)
+    assert said and claim == " and ".join(f"node {node} is {bit}" for node, bit in said)
+    return all(nodes[int(node)] == int(bit) for node, bit in said)
+
+
+def opened(question: moot.Question) -> tuple[Circuit, tuple[int, ...], tuple[int, ...]]:
+    """The circuit of a question, its input, and the values of all its nodes on that."""
+    data: Any = question.data
+    circuit, bits = circuit_of(data["circuit"]), tuple(data["input"])
+    return circuit, bits, (*bits, *circuit.values(bits))
+
+
+@FEW
+@given(circuits())
+def test_a_node_of_the_normal_form_is_true_exactly_where_its_claim_is(question: moot.Question) -> None:
+    circuit, bits, nodes = opened(question)
+    form = normal_form(circuit)
+    values, todo, seen = form.values(bits), [form.root], set[int]()
+    while todo:
+        if (node := todo.pop()) not in seen:
+            seen.add(node)
+            assert holds(form.claim(node), nodes) == bool(values[node])
+            todo += form.nodes[node][1:] if form.nodes[node][0] in ("and", "or") else []
+
+
+@FEW
+@given(circuits())
+def test_whoever_reads_nothing_but_the_prompt_can_play_the_walk_perfectly(question: moot.Question) -> None:
+    circuit, bits, nodes = opened(question)
+
+    def reader(request: moot.Request) -> moot.Move:
+        told = moot.prompt_for(request).task
+        claims = re.search(
+            r'"first" goes on with the claim that ([^,]*), "second" with the claim that ([^.]*)\.\n', told
+        )
+        assert claims
+        wanted = re.search(r"You defend answer \d: 1\. ", told) is not None
+        return Descend(which="first" if holds(claims[1], nodes) == wanted else "second")
+
+    played = moot.run(moot.CircuitWalk(), question, {"debater": reader, "judge": BitJudge()})
+    assert isinstance(played.outcome, moot.Decided) and played.outcome.verdict.choice is not None
+    assert question.choices[played.outcome.verdict.choice] == str(circuit.value(bits))
+
+
+def test_a_person_is_told_the_claim_as_well() -> None:
+    lines: list[str] = []
+    person = moot.Human(input=lambda told: "first", output=lines.append)
+    circuit = Circuit(2, (("AND", 0, 1), ("NOT", 2)), 3)
+    moot.run(moot.CircuitWalk(), asked(circuit, (1, 0), "1"), {"debater": person, "judge": BitJudge()})
+    assert {"claim: node 2 is 0", "first: node 0 is 0", "second: node 1 is 0"} <= set("\n".join(lines).splitlines())

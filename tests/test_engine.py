@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 from typing import Any
 
 import anyio
@@ -11,6 +13,7 @@ from hypothesis import Phase, settings
 from players import FAIR, QUESTION, everywhere, scripted, speak
 
 import moot
+from moot.protocols.engine.errors import ProtocolError
 from moot.protocols.engine.floor import Floor
 from moot.testing import ProtocolMachine
 
@@ -352,3 +355,43 @@ def test_to_and_say() -> None:
         game.answer(step, SAY)
     seen = {request.seat: [entry.step for entry in request.view] for request in game.requests().values()}
     assert seen == {"a": ["0", "2"], "b": ["2"]}
+
+
+def _unbegun(how: str) -> Any:
+    """A script whose play ends before the branches of a `parallel` have begun."""
+
+    async def script(floor: Floor) -> None:
+        async def say(seat: str) -> None:
+            await floor.ask(seat, moot.Speech, repairs=0)
+
+        over = floor.charge("judge", "queries", 9)
+        if how in ("too few seats", "no such seat"):
+            over.close()
+            await floor.parallel(say("a"), say("b"), seats=("a",) if how == "too few seats" else ("a", "nobody"))
+        elif how == "another's seat":
+            over.close()
+            await floor.parallel(say("judge"), say("b"), floor.parallel(say("a")), seats=("a", "b", "a"))
+        elif how == "spent":
+            await floor.parallel(over, say("a"), floor.parallel(say("b"), floor.parallel(say("a"))))
+        else:
+            over.close()
+            await floor.parallel(say("a"), floor.parallel(say("b"), say("a")))
+
+    return script
+
+
+@pytest.mark.parametrize("how", ["too few seats", "no such seat", "another's seat", "spent", "forfeits"])
+def test_branches_that_never_begin_are_closed_without_a_warning(how: str) -> None:
+    gc.collect()
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        ended: Any = None
+        try:
+            game = game_of(_unbegun(how), bounds={"judge": {"queries": 1}})
+            game.answer(next(iter(game.open), ""), "no move")
+            ended = game.outcome
+            del game
+        except ProtocolError as error:
+            ended = str(error)
+        gc.collect()
+    assert ended is not None and not [str(each.message) for each in warned]

@@ -184,7 +184,7 @@ def always(how: str) -> Callable[[dict[str, Any]], Any]:
 
     def reply(body: dict[str, Any]) -> Any:
         most, form = body["max_tokens"], (body.get("response_format") or {}).get("type")
-        turn = str([body["messages"][:2], body["seed"]])
+        turn = str(body["messages"][:2])
         usage = {
             "prompt_tokens": len(json.dumps(body["messages"], ensure_ascii=False).encode()),
             "completion_tokens": most,

@@ -19,7 +19,7 @@ from moot.play.driver import header
 from moot.protocols.engine.base import Protocol
 from moot.testing.strategies import transcripts
 from moot.transcripts.display.show import as_text
-from moot.transcripts.events import KNOWN, PLAYED, RESERVED, EventLog, played_part
+from moot.transcripts.events import KNOWN, PLAYED, EventLog, played_part
 from moot.transcripts.exporters.json_tree import Json
 from moot.transcripts.index import summary_of
 from moot.transcripts.seal import seal
@@ -44,7 +44,7 @@ fields = st.fixed_dictionaries(
 )
 others = st.lists(
     st.tuples(
-        st.integers(0, 40), st.sampled_from(sorted(RESERVED)) | st.sampled_from(UNKNOWN), fields,
+        st.integers(0, 40), st.sampled_from(UNKNOWN), fields,
         st.fixed_dictionaries({}, optional={"at": st.just("now"), "recorded": st.just(True), "seconds": st.just(9.5)}),
     ),
     min_size=1, max_size=6,
@@ -98,7 +98,7 @@ def test_what_follows_the_end_does_not_hide_it_in_a_listing(tmp_path: Path) -> N
     path = tmp_path / "t.jsonl"
     path.write_bytes(b"".join(mixed(play, [(99, "thought", {"text": "x" * 70_000}, {}), (99, "dreamt", {}, {})])))
     assert summary_of(path).outcome == "decided"
-    path.write_bytes(b"".join(mixed(play, [(-1, "resumed", {"events": 3}, {}), (-1, "told", {"text": "on"}, {})])))
+    path.write_bytes(b"".join(mixed(play, [(-1, "resumed", {"events": 3}, {}), (-1, "dreamt", {"text": "on"}, {})])))
     assert summary_of(path).outcome is None and moot.load(path).outcome is None
 
 
@@ -112,7 +112,6 @@ def test_the_table_names_every_event() -> None:
     }
     assert set(named) == KNOWN
     assert {name for name, part in named.items() if part.startswith("yes")} == PLAYED
-    assert {name for name, part in named.items() if "reserved" in part} == RESERVED
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,28 @@ from moot.agents.prompts.forms import Form
 from moot.agents.prompts.reading import read
 from moot.agents.prompts.schemas import distributions
 from moot.protocols.engine.moves import Answer, Ask, Asked, Move, Speech, Stop, Verdict
+from moot.protocols.engine.values.quoting import unquoted
+from moot.protocols.text import escape, unescape
 
 
 @given(st.text().filter(str.strip))
 def test_a_speech_comes_through_json_and_tags_as_it_was(text: str) -> None:
     form = Form((Speech,), 2)
-    assert read(form, json.dumps({"kind": "speech", "text": text})) == Speech(text=text)
-    assert read(form, f"<speech>{text}</speech>") == Speech(text=text.strip())
+    meant = unquoted(text, unescape)  # no other than the text, unless it holds what a prompt writes for a sign
+    assert read(form, json.dumps({"kind": "speech", "text": text})) == Speech(text=meant)
+    assert read(form, f"<speech>{text}</speech>") == Speech(text=meant.strip())
+
+
+@given(st.text("ab&<>;lt#91[ ", max_size=30), st.booleans())
+def test_words_copied_as_a_prompt_shows_them_are_what_they_stand_for(text: str, tagged: bool) -> None:
+    """However often a text is shown and copied, it stays what it was; so does what a model writes itself, and a quote."""
+    said, form = f"so: {text} & <b> &amp; [x]", Form((Speech,), 2)
+    for _ in range(3):
+        shown = escape(said)
+        answer = f"<speech>{shown}</speech>" if tagged else json.dumps({"kind": "speech", "text": shown})
+        assert read(form, answer, tagged=tagged) == Speech(text=said)
+    answer = json.dumps({"kind": "speech", "text": "AT&T; 3 < 4 & <quote>a &amp; b</quote>"})
+    assert read(form, answer) == Speech(text="AT&T; 3 < 4 & <quote>a &amp; b</quote>")
 
 
 class Bid(Move):
@@ -300,6 +315,6 @@ def test_a_text_is_read_as_the_prompt_shows_it_or_as_it_is(shown: str) -> None:
 
     assert read_("door", shown, doors=["a", "b<c>"]) == "b<c>"
     assert read_("claim", shown) == "b<c>" and read_("claim", "&lt;x>") == "&lt;x>"
-    assert read_("a", shown) == shown and read_("a", shown, one_of={"a": ["b<c>"]}) == "b<c>"
+    assert read_("a", shown) == "b<c>" and read_("a", shown, one_of={"a": ["b<c>"]}) == "b<c>"
     few = Form((AllSorts,), 2, {"one_of": {"few": ["b<c>"]}})
-    assert few.meant("few", Asked(), [shown, "x"]) == ["b<c>", "x"] and few.meant("words", Asked(), [shown]) == [shown]
+    assert few.meant("few", Asked(), [shown, "x"]) == ["b<c>", "x"] and few.meant("words", Asked(), [shown]) == ["b<c>"]

@@ -17,9 +17,9 @@ from xml.etree import ElementTree
 import networkx as nx
 import pytest
 from agent_kit import built_in_kinds, log_of, request_for
+from catalogue_kit import CIRCUIT, FORMULA, GRAPH, IMAGE, OURS
 from cli_calls import QUESTION, call, folder
 from hostile_kit import chained, originals
-from test_laws import CIRCUIT, FORMULA, GRAPH, IMAGE, OURS
 from test_terminal import sources
 from test_text import XML, steers
 
@@ -41,7 +41,7 @@ from moot.transcripts.exporters.json_tree import from_json
 __all__ = ["folder"]
 PARTS = 20  # of the long run: 5,000 strings each
 LATE = 16  # statements after which whoever may ends the play
-TURN = {"asked", "details", "problem", "claim", "quote", "cited", "child"}
+TURN = {"asked", "details", "problem", "rejected", "cell", "step", "query", "claim", "quote", "cited", "child"}
 
 
 class Counted(Iterator[str]):
@@ -105,7 +105,8 @@ def check_prompt(request: Request) -> None:
             assert [each.tag for each in element.iter()][1:] == made
             assert element.attrib.keys() == {"by", "step"} | move.prompt_attributes().keys()
         allowed = TURN | set(Form.of(request).tags())
-        assert {each.tag for each in root[-1].iter()} - {"turn"} <= allowed, text
+        odd = {each.tag for each in root[-1].iter()} - {"turn"} - allowed
+        assert not odd, (odd, text)
         assert not markers_in(prompt.system + text), markers_in(text)
 
 
@@ -276,6 +277,7 @@ COMMANDS: dict[str, list[tuple[str, ...]]] = {
     "tree": [("d.jsonl",), ("t.jsonl", "-f", "dot")], "cost": [("d.jsonl",)], "verify": [("d.jsonl", "BAD"), ("cut.jsonl",)],
     "replay": [("t.jsonl", "BAD")], "export": [("t.jsonl", "-f", "graphml", "-o", "BAD.xml")], "list": [(".",), ("BAD",)],
     "seal": [("s.jsonl",)], "sign": [("d.jsonl", "--key", "BAD"), ("d.jsonl",)], "import": [("nyu", "bad.json", "-o", "imported"), ("list",)], "protocols": [()], "tasks": [()],
+    "prompts": [("debate", "--question", "BAD", "-c", "BAD", "-c", "y"), ("BAD",), ("debate", "--seat", "BAD"), ("debate", "--prompts", "BAD")],
     "doctor": [()], "reproduce": [("BAD",), ("nyu", "BAD")], "classes": [("BAD",)],
 }  # fmt: skip
 BAD = "x\x1b]0;owned\x07\x9b2J\u202e\U000e0041"

@@ -13,8 +13,12 @@ from pydantic import model_validator
 
 import moot
 from moot.agents.people.human import Human
+from moot.agents.prompts import variables
 from moot.protocols.engine.errors import AgentError
 from moot.protocols.engine.moves import Answer, Ask, Move, Quote, Speech, Stop, Verdict
+from moot.protocols.engine.question import Question
+from moot.protocols.limits import Limit
+from moot.protocols.quotes import on_record
 
 
 class Tender(Move):
@@ -302,3 +306,85 @@ def test_a_person_is_told_what_the_turn_is_about() -> None:
     assert (move.p, move.queries) == (0.25, 0) and "query: bit(2)" in shown and "The probability p that" in shown
     move, shown = typed(["no", "4"], Check, task="check", details={"query": "bit(2)", "within": 0.5})
     assert (move.accept, move.queries) == (False, 4) and "within: 0.5" in shown
+
+
+def test_what_the_others_leave_is_offered_for_the_last_answer() -> None:
+    move, shown = typed(["why", ".", "65", ""], Verdict)
+    assert move == Verdict(probabilities=(0.65, 0.35), text="why")
+    assert "How probable is 2. the admiral, in percent (35 left; Enter takes it)? " in shown
+
+
+def test_nothing_is_offered_for_the_first_answer_nor_less_than_nothing() -> None:
+    question = Question("Which?", ("x", "y", "z"))
+    move, shown = typed([".", "", "70", "50", "", "10", "60", "20", ""], Verdict, question=question)
+    assert move == Verdict(probabilities=(0.6, 0.2, 0.2)), "a sum of 130 is asked for again"
+    assert "'' is no number" in shown and "-20" not in shown and shown.count("left; Enter") == 1
+
+
+def test_words_are_counted_as_they_are_typed_and_a_line_too_many_is_taken_back() -> None:
+    lines = ["one two three", "<quote>four five</quote>", "six seven", "what", "dr", "six", "."]
+    move, shown = typed(lines, limit={"words": 6})
+    assert move == Speech(text="one two three\n<quote>four five</quote>\nsix")
+    counts = [line.strip() for line in shown.splitlines() if " of 6 words" in line]
+    assert counts == ["3 of 6 words", "5 of 6 words", "7 of 6 words", "5 of 6 words", "6 of 6 words"]
+    assert "'what' is neither" in shown
+
+
+def test_a_line_too_long_is_cut_where_it_fits() -> None:
+    move, shown = typed(["a storm of the north", "cut", "."], limit={"chars": 12})
+    assert move == Speech(text="a storm of") and "20 of 12 characters" in shown and "…  a storm of" not in shown
+    assert "3 of 9 tokens (bytes are counted)" in typed(["abc", "."], limit={"tokens": 9})[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.one_of(st.text("ab <>/quote", max_size=20), st.sampled_from(
+        ["a b c d e f g", "<quote>a b c d</quote>", ".", "cut", "drop"])), max_size=12),
+    st.sampled_from(["words", "chars", "tokens"]), st.integers(1, 8), st.sampled_from(["reject", "clip"]),
+)  # fmt: skip
+def test_no_speech_is_given_that_its_limit_would_reject(lines: list[str], unit: str, most: int, over: str) -> None:
+    try:
+        move, _ = typed([*lines, *["cut"] * 13, "."], limit={unit: most, "over": over})
+    except AgentError as error:
+        assert "closed the input" in str(error)
+        return
+    assert isinstance(move, Speech) and on_record(move, None, Limit(**{unit: most}), None)
+
+
+def test_who_defends_what_and_who_sees_the_passage_is_said_once_to_each() -> None:
+    shown, left = list[str](), iter(["x", ".", "y", ".", "z", ".", "w", ".", ".", "60", ""])
+
+    def read(prompt: str) -> str:
+        return next(left)
+
+    seats = {seat: Human(read, shown.append, name="Jo") for seat in ("a", "b", "judge")}
+    moot.run(moot.Debate(rounds=2), Question("Who?", ("x", "y"), passage="P"), seats)
+    said = "a defends answer 1: x. b defends answer 2: y.\na and b can see the passage. judge cannot see it"
+    told = [place for place, text in enumerate(shown) if text.startswith(said)]
+    assert len(told) == 3, "to the seat, and not at each of its turns"
+    first = told[0]
+    assert not any("[" in each for each in shown[:first]), "before what was said"
+
+
+def test_private_notes_are_shown_to_their_seat_alone() -> None:
+    shown: dict[str, list[str]] = {"a": [], "b": []}
+    left = iter(["x", ".", "y", ".", "z", ".", "w", "."])
+
+    def read(prompt: str) -> str:
+        return next(left)
+
+    a = moot.Briefed(Human(read, shown["a"].append), "You are the honest one.")
+    seats = {"a": a, "b": Human(read, shown["b"].append), "judge": moot.testing.puppet}
+    moot.run(moot.Debate(rounds=2, order="sequential"), Question("Who?", ("x", "y")), seats)
+    told = "Your private notes, which nobody else is shown:\nYou are the honest one."
+    assert sum(told in text for text in shown["a"]) == 1 and not any("honest one" in text for text in shown["b"])
+
+
+def test_a_text_that_is_too_short_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Between(Limit):
+        least: int | None = None
+
+    monkeypatch.setattr(variables, "Limit", Between)
+    move, shown = typed(["one two", ".", "three", ".", "four", "."], limit={"words": 6, "least": 4})
+    assert move == Speech(text="one two\nthree\nfour"), "nothing is typed twice"
+    assert "2 of 6 words, at least 4" in shown and "These are 3 words, and at least 4 are asked for." in shown

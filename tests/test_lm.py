@@ -73,7 +73,7 @@ def test_a_speech_and_its_note(backend: str) -> None:
     )
     assert (note["prompt_tokens"], note["completion_tokens"], note["cached_tokens"]) == (100, 20, 60)
     assert note["cost"] == pytest.approx((40 * 2 + 60 * 0.5 + 20 * 8) / 1e6)
-    assert note["template"] == "v1" and len(note["prompt"]) == 32 and note["cached"] is False and "text" not in note
+    assert note["template"] == "v2" and len(note["prompt"]) == 32 and note["cached"] is False and "text" not in note
     (body,) = mock.bodies
     assert body["response_format"]["type"] == "json_schema" and body["seed"] == 7 and body["max_tokens"] == 1024
 

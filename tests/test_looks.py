@@ -17,6 +17,8 @@ from moot.agents.spec import agent_from, profile_of
 from moot.judges.looks import Relabelled, Relabelling
 from moot.protocols.engine.moves import Answer, Ask, Speech, Verdict
 from moot.protocols.engine.question import Question
+from moot.protocols.engine.request import Request
+from moot.testing.golden import puppet
 from moot.testing.server.server import MockOpenAI
 
 QUESTION = Question("Who sank the fleet?", ("a storm", "the admiral"))
@@ -287,6 +289,9 @@ def test_names_are_exchanged_over_statements() -> None:
     with mock.serve() as url:
         moot.rejudge(debate(), moot.BothSeatings(LM("mock", base_url=url)))
     one, two = (call.body["messages"][-1]["content"] for call in mock.calls)
+    told = "{} defends answer 1: a storm. {} defends answer 2: the admiral."
+    assert told.format("a", "b") in one and "a defends answer 2: the admiral. b defends answer 1: a storm." in two
+    one, two = (each.partition("<turn>")[0] for each in (one, two))
     assert one != two and one == two.replace('by="a"', 'by="?"').replace('by="b"', 'by="a"').replace('by="?"', 'by="b"')
 
 
@@ -320,3 +325,28 @@ def test_a_view_with_other_labels_passes_on_what_it_may() -> None:
     assert [entry.move for entry in more] == [Answer(choice=1)] * 2
     other = view.then(asking=THREE)
     assert other.question == THREE and other[0].move == Answer(choice=0)
+
+
+def test_who_defends_what_is_told_under_the_labelling_of_each_look() -> None:
+    told: list[dict[str, str]] = []
+
+    def judge(request: Request) -> Verdict:
+        assert request.facts is not None
+        answers = request.facts.answers(request.view)
+        told.append({seat: request.view.question.choices[answer] for seat, answer in answers.items()})
+        return Verdict.sure(0, len(request.view.question.choices))
+
+    question = Question("Who sank the fleet?", choices=("a storm", "the admiral"))
+    for protocol in (moot.Debate(rounds=1), moot.OpenDebate(rounds=1), moot.Debate(rounds=1, swap=True)):
+        told.clear()
+        seats = {"a": puppet, "b": puppet}
+        moot.run(protocol, question, {**seats, "judge": judge}, seed=2)
+        plain = told.pop()
+        moot.run(protocol, question, {**seats, "judge": moot.BothOrders(judge)}, seed=2)
+        assert told == [plain, plain]
+        told.clear()
+        moot.run(protocol, question, {**seats, "judge": moot.BothSeatings(judge)}, seed=2)
+        assert told == [plain, {"a": plain["b"], "b": plain["a"]}]
+        told.clear()
+        moot.run(protocol, question, {**seats, "judge": moot.BothSeatings(moot.BothOrders(judge))}, seed=2)
+        assert told == [plain, plain, *[{"a": plain["b"], "b": plain["a"]}] * 2]

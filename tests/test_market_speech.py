@@ -12,9 +12,9 @@ import pytest
 from market_kit import YES_NO, always, decided, even, logits, predicts, said, sigmoid
 
 import moot
+from moot.agents.prompts.elements import statement as shown_as_xml
 from moot.agents.prompts.forms import Form
 from moot.agents.prompts.reading import read
-from moot.agents.prompts.render import statement as shown_as_xml
 from moot.complexity.citations import citations
 from moot.protocols.amplification.amplification import Reply
 from moot.protocols.engine.view import Entry

@@ -32,7 +32,7 @@ VERDICT = {"kind": "verdict", "text": "so it is", "probabilities": {"1": 0.7, "2
 
 
 def lm(mock: MockOpenAI, **options: Any) -> LM:
-    given = {"prices": PRICES, "max_tokens": 200, "backoff": 0.001, **options}
+    given = {"prices": PRICES, "max_tokens": 200, "backoff": 0.001, "prompts": "v1", **options}
     return LM("mock", base_url="http://127.0.0.1:1/v1", http_client=mock.http_client(), **given)
 
 
@@ -67,7 +67,7 @@ def test_what_was_in_flight_at_a_kill_counts_and_what_waited_does_not() -> None:
     mock = MockOpenAI(reply)
     Path("prices.toml").write_text(PRICE)
     with mock.serve() as url:
-        agent = f'[agents.m]\nkind = "openai"\nmodel = "mock"\nbase_url = "{url}"\nmax_tokens = 500\n'
+        agent = f'[agents.m]\nkind = "openai"\nmodel = "mock"\nbase_url = "{url}"\nmax_tokens = 500\nprompts = "v1"\n'
         Path("moot.toml").write_text(agent)
         seats = ("--seat", "judge=m", "--config", "moot.toml")
         words = ("run", "-P", "direct-qa", "--set", a_set(9), "-o", "out", *seats, "-j", "9", "--prices", "prices.toml")
@@ -184,7 +184,7 @@ def test_forks_and_rejudgements_are_priced_and_capped(debate: moot.Transcript) -
     said("run", "-P", "debate", "-q", "Who?", "-c", "x", "-c", "y", *seats, "--seat", "judge=python:cli_agents:judge",
          "-o", "d.jsonl")  # fmt: skip
     with mock.serve() as url:
-        agent = f'[agents.m]\nkind = "openai"\nmodel = "mock"\nbase_url = "{url}"\nmax_tokens = 200\n'
+        agent = f'[agents.m]\nkind = "openai"\nmodel = "mock"\nbase_url = "{url}"\nmax_tokens = 200\nprompts = "v1"\n'
         Path("moot.toml").write_text(agent)
         model = ("--config", "moot.toml")
         again = ("rejudge", "d.jsonl", "--judge", "m", *model)
@@ -259,7 +259,7 @@ def test_threads_under_one_cap_are_told_and_do_not_wait_for_ever() -> None:
         return VERDICT
 
     with MockOpenAI(reply).serve() as url, Cap(0.004) as cap:
-        model = LM("mock", base_url=url, prices=PRICES, max_tokens=200)
+        model = LM("mock", base_url=url, prices=PRICES, max_tokens=200, prompts="v1")
 
         async def plays() -> list[moot.Transcript]:
             each = (asyncio.to_thread(moot.run, moot.DirectQA(), QUESTION, {"judge": model}, seed=s) for s in range(6))

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from test_human import typed
 
 import moot
+from moot.agents.prompts.elements import statement
 from moot.agents.prompts.forms import Form
-from moot.agents.prompts.render import kind_name, statement
+from moot.agents.prompts.variables import kind_name
 from moot.protocols.engine.errors import BudgetExceeded, ProtocolError
 from moot.protocols.engine.moves import Move, move_class
 from moot.protocols.engine.view import Log

@@ -66,7 +66,7 @@ facts = st.dictionaries(st.sampled_from(sorted(KEPT)), st.text(max_size=30), max
 def changes_of(drawn: Any) -> dict[str, Change]:
     because, count, name = drawn
     to = dict.fromkeys(("top_logprobs", "most", "context"), count) | {"max_tokens": name, "drop": ("minItems",),
-                                                                          "api": "responses", "stream": True}  # fmt: skip
+                                                                          "api": "responses", "stream": True, "tools": False}  # fmt: skip
     return {option: Change(option, to.get(option), why) for option, why in because.items()}
 
 

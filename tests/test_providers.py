@@ -340,15 +340,15 @@ def test_a_filter_is_said() -> None:
 # -- the doctor -----------------------------------------------------------------------------------------------------------
 
 DOCTOR: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "openai-reasoning": ({"temperature": False, "logprobs": False, "max_field": "max_completion_tokens"}, ["max tokens", "thinking", "temperature", "logprobs"]),
-    "azure": ({}, []), "gemini": ({"seed": False, "logprobs": False}, ["seed", "logprobs"]),
-    "anthropic": ({"logprobs": False}, ["logprobs", "json_schema", "json_object"]),
-    "openrouter": ({"logprobs": False, "context": 131_072}, ["logprobs"]), "vllm": ({"top_logprobs": 5, "context": 8192}, ["logprobs"]),
-    "sglang": ({"context": 8192}, []), "ollama": ({"logprobs": False}, ["logprobs"]), "llamacpp": ({}, []),
-    "lmstudio": ({"logprobs": False, "context": 8192, "formats": ["json_schema"]}, ["logprobs", "json_object"]),
-    "groq": ({"logprobs": False, "context": 131_072, "drop": ["minItems", "maxItems"]}, ["logprobs", "json_schema"]),
-    "deepseek": ({"temperature": False, "logprobs": False, "formats": ["json_object"]}, ["temperature", "logprobs", "json_schema"]),
-    "mistral": ({"seed": False, "logprobs": False, "context": 32_768}, ["seed", "logprobs"]),
+    "openai-reasoning": ({"temperature": False, "logprobs": False, "tools": True, "max_field": "max_completion_tokens"}, ["max tokens", "thinking", "temperature", "logprobs"]),
+    "azure": ({"tools": True}, []), "gemini": ({"seed": False, "logprobs": False, "tools": False}, ["seed", "logprobs", "tools"]),
+    "anthropic": ({"logprobs": False, "tools": True}, ["logprobs", "json_schema", "json_object"]),
+    "openrouter": ({"logprobs": False, "tools": True, "context": 131_072}, ["logprobs"]), "vllm": ({"tools": False, "top_logprobs": 5, "context": 8192}, ["logprobs", "tools"]),
+    "sglang": ({"tools": True, "context": 8192}, []), "ollama": ({"logprobs": False, "tools": True}, ["logprobs"]), "llamacpp": ({"tools": True}, []),
+    "lmstudio": ({"logprobs": False, "tools": True, "context": 8192, "formats": ["json_schema"]}, ["logprobs", "json_object"]),
+    "groq": ({"logprobs": False, "tools": False, "context": 131_072, "drop": ["minItems", "maxItems"]}, ["logprobs", "json_schema", "tools"]),
+    "deepseek": ({"temperature": False, "logprobs": False, "tools": True, "formats": ["json_object"]}, ["temperature", "logprobs", "json_schema"]),
+    "mistral": ({"seed": False, "logprobs": False, "tools": True, "context": 32_768}, ["seed", "logprobs"]),
 }  # fmt: skip
 
 
@@ -374,7 +374,7 @@ def test_the_doctor_is_right_about_every_provider(name: str, tmp_path: Path, mon
     auth = ("--auth", "api-key") if name == "azure" else ()
     with mock.serve() as url:
         code, found = doctor(monkeypatch, "--endpoint", url, "--model", "mock", "--key-env", "KEY_OF_MOCK", *auth)
-        assert mock.count <= 11
+        assert mock.count <= 13
         profile, otherwise = DOCTOR[name]
         assert code == 0 and sorted(each for each, (state, _) in found.items() if state != "ok") == sorted(otherwise)
         assert found["profile"][1] == (
@@ -394,7 +394,7 @@ def test_the_doctor_asks_again_and_forgets_what_is_no_longer_so(
     with MockOpenAI().serve() as url:
         store.save(url, "mock", {"seed": Change("seed", None, "400: no seed")})
         code, found = doctor(monkeypatch, "--endpoint", url, "--model", "mock")
-        assert code == 0 and found["seed"][0] == "ok" and not store.load(url, "mock")
+        assert code == 0 and found["seed"][0] == "ok" and store.load(url, "mock").keys() == {"tools"}
 
 
 @pytest.mark.parametrize(("mock", "says"), [
@@ -472,7 +472,13 @@ def test_the_pages_of_endpoints_are_right(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv(variable, "k" * 12)
     tables = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL)]
     made = {(name, agent_from(name, table).endpoint.auth) for table in tables for name in table["agents"]}
-    assert made == {("debater", "bearer"), ("judge", "bearer"), ("debater", "api-key"), ("judge", "api-key")}
+    assert made == {
+        ("debater", "bearer"),
+        ("judge", "bearer"),
+        ("debater", "api-key"),
+        ("judge", "api-key"),
+        ("tiny", "bearer"),
+    }
     commands = [line.partition("  #")[0] for line in text.splitlines() if line.startswith("moot doctor")]
     options = {"--endpoint", "--model", "--key-env", "--auth", "--header"}
     assert len(commands) > 10 and all({*re.findall(r"--[\w-]+", line)} <= options for line in commands)

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moot
+from moot.agents.prompts.elements import statement
 from moot.agents.prompts.forms import Form
 from moot.agents.prompts.reading import read
-from moot.agents.prompts.render import statement
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.trees.moves import Assertion, Response
 from moot.tasks.base import known_tasks, task_named

@@ -28,7 +28,7 @@ class Drafts:
 
     def act(self, request: Request) -> Speech:
         self.seen.append(request)
-        if request.brief["task"] != "refine":
+        if request.brief["task"] != "drafting/refine":
             return Speech(text="draft")
         draft, critique = request.view[-2], request.view[-1]
         assert (draft.seat, critique.seat) == (request.seat, "critic")
@@ -60,7 +60,7 @@ def test_the_chosen_critique_goes_back_to_the_agent() -> None:
         found["critiques"] == ["short", "false", "vague"] and found["chosen"] == 1 and found["draft"]["text"] == "draft"
     )
     assert [request.role for request in critics] == ["critic"] * 4 and len({request.seed for request in critics}) == 4
-    assert all(request.brief["task"] == "critique" and request.brief["against"] == 0 for request in critics)
+    assert all(request.brief["task"] == "drafting/critique" and request.brief["against"] == 0 for request in critics)
     assert all(request.view[-1].move.content() == "draft" and request.view.question.passage for request in critics)
     assert len(drafts.seen) == 2 and drafts.seen[0].seed != drafts.seen[1].seed
 

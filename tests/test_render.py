@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from moot.agents.prompts import Templates
 from moot.agents.prompts.forms import Form
-from moot.agents.prompts.render import about, render
+from moot.agents.prompts.render import render
+from moot.agents.prompts.variables import about
 from moot.protocols.amplification.moves import Reply
 from moot.protocols.engine.errors import BudgetExceeded, UsageError
 from moot.protocols.engine.moves import Answer, Ask, Move, Quote, Speech, Stop, Verdict
@@ -137,19 +138,26 @@ def test_reading_is_charged_and_may_be_refused() -> None:
 
 
 def test_one_file_can_be_replaced(tmp_path: Path) -> None:
-    (tmp_path / "task.speech.txt").write_text("Speak, $seat! $format")
+    (tmp_path / "any.speech.txt").write_text("Speak, $seat! $format")
     templates = Templates(tmp_path)
     prompt = render(request_for(Speech, task="speech"), templates, "Reply.")
-    assert "Speak, a! Reply." in prompt.task and prompt.template.startswith("v1+")
+    assert "Speak, a! Reply." in prompt.task and prompt.template.startswith("v2+")
     assert "debater" in prompt.system
     assert Templates(tmp_path).version == templates.version
 
 
 @pytest.mark.parametrize(("text", "problem"), [("$nothing", r"uses \$nothing"), ("costs $5", "starts no name")])
 def test_bad_templates(tmp_path: Path, text: str, problem: str) -> None:
-    (tmp_path / "task.txt").write_text(text)
+    (tmp_path / "turn.txt").write_text(text)
     with pytest.raises(UsageError, match=problem):
         render(request_for(Offer), Templates(tmp_path), "")
+
+
+def test_names_of_version_one_are_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "system.judge.txt").write_text("You judge.")
+    with pytest.raises(UsageError, match="system.judge.txt is a name of version 1"):
+        Templates(tmp_path)
+    assert Templates(tmp_path, version="v1").version.startswith("v1+")
 
 
 def test_bad_folders(tmp_path: Path) -> None:
@@ -204,7 +212,7 @@ def test_templates_are_looked_for_by_the_kind_of_a_task_first(tmp_path: Path) ->
         (tmp_path / f"{name}.txt").write_text(name)
     request = request_for(Speech, task="estimate")
     for name in ("task.estimate.speech", "task.estimate.debater", "task.estimate"):
-        assert render(request, Templates(tmp_path), "").task == f"<turn>\n{name}\n</turn>"
+        assert render(request, Templates(tmp_path, "v1"), "").task == f"<turn>\n{name}\n</turn>"
         (tmp_path / f"{name}.txt").rename(tmp_path / f"x{name}.txt")
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import moot
-from moot.agents.prompts.render import kind_name
+from moot.agents.prompts.variables import kind_name
 from moot.protocols.engine.base import known_protocols
 from moot.protocols.engine.moves import Move
 from moot.protocols.recorded import words_of

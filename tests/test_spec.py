@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -223,18 +224,23 @@ def test_judges_are_named_and_configured_as_agents_are() -> None:
 
 def test_profiles_need_no_key_and_compose() -> None:
     """A judge of a model is asked as the model is; a panel asks each of its members; best of 3 asks 3 times, and rates each."""
+
+    def asking(spec: str, config: Any = None) -> Profile:
+        """Without its looks, which are counted apart."""
+        return replace(profile_of(spec, config), further=0, shows=0)
+
     m, k = (Asked(name, "https://api.openai.com/v1", None) for name in "mk")
     k_ = 1024  # doubled three times, and then an answer, a repair, and one in each form that is left
     most, shown = (1 + 2 + 4 + 4 * 8) * k_, (1 + 2 + 4 + 3 * 8) * k_ + 6 * 2048
     one = Profile(8 * k_, calls=7, models=(m,), most=most, retold=shown)
-    assert profile_of("openai:m") == profile_of("stated:openai:m") == one
+    assert asking("openai:m") == asking("stated:openai:m") == one
     plain = {"plain": {"kind": "openai", "model": "m", "max_tokens_limit": k_}}
     few = Profile(k_, calls=4, models=(m,), most=4 * k_, retold=3 * (k_ + 2048))
-    assert profile_of("plain", {"agents": plain}) == few
+    assert asking("plain", {"agents": plain}) == few
     tagged = {"plain": {**plain["plain"], "structured": "tags"}}
-    assert profile_of("plain", {"agents": tagged}) == Profile(k_, calls=2, models=(m,), most=2 * k_, retold=k_ + 2048)
-    assert profile_of("human") == Profile(0, program=True) == profile_of("panel:human,robust")
-    assert profile_of("panel:openai:m,openai:k,human") == Profile(
+    assert asking("plain", {"agents": tagged}) == Profile(k_, calls=2, models=(m,), most=2 * k_, retold=k_ + 2048)
+    assert asking("human") == Profile(0, program=True) == asking("panel:human,robust")
+    assert asking("panel:openai:m,openai:k,human") == Profile(
         8 * k_, calls=14, models=(m, k), usual=2, answers=2, said=2 * 8 * k_, most=2 * most, retold=2 * shown
     )
     tables = {
@@ -243,10 +249,23 @@ def test_profiles_need_no_key_and_compose() -> None:
                     "chooser": "human"},
         "held": {"kind": "bounded", "of": "openai:m", "calls": 7},
     }  # fmt: skip
-    assert profile_of("best", {"agents": tables}) == Profile(
+    of = {
+        spec: profile_of(spec, {"agents": {**tables, **tagged}}).further
+        for spec in ("openai:m", "plain", "local", "human", "best", "refined")
+    }
+    # a judge by its token looks in a turn of its own: it ends it, and may be told why four times
+    assert of == {
+        "openai:m": 8,
+        "plain": 8 + 2,
+        "local": 2,
+        "human": 0,
+        "best": 3 * 8 + 3 * (8 + 1 + 4),
+        "refined": 11 * 8,
+    }
+    assert asking("best", {"agents": tables}) == Profile(
         8 * k_, calls=6 * 7, models=(m,), usual=1 + 3, answers=3, asides=3, most=6 * most, retold=6 * shown
     )
-    assert profile_of("refined", {"agents": tables}) == Profile(
+    assert asking("refined", {"agents": tables}) == Profile(
         8 * k_, calls=11 * 7, models=(m,), usual=11, answers=11, most=11 * most, retold=11 * shown
     )
     held = profile_of("held", {"agents": tables})

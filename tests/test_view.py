@@ -126,6 +126,10 @@ def test_each_look_is_paid_for_by_its_cells_and_a_wrong_one_by_nothing(source: A
         with pytest.raises(Illegal, match=rf"there is no cell {'.'.join(map(str, address))} in the data"):
             view.look(*address)
     assert meter.reads == before
+    with pytest.raises(Illegal, match="there is no cell row.9 in the data"):
+        view.probe("row", 9)  # of a reader who does not know the form of the data
+    assert meter.reads == before + 1 and view.probe("row", 1) == 5 and meter.reads == before + 2
+    before += 2
     assert view.excerpt(2, 5) == "cde" and meter.reads == before + 3
     assert view.excerpt(7, 99) == "h" and meter.reads == before + 4
     assert View(TABLE, NOTHING, source).look("row", 0) == 4  # outside a request nobody pays

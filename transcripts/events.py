@@ -23,9 +23,10 @@ previous chain value and this line up to it. Views are not stored: `request` is 
 | ended | outcome | yes, likewise |
 | thought | what a model thought before its answer: step, seat, attempt, text; shown to no seat | no |
 | answered | the raw text of an answer, accepted or not: step, seat, attempt, text; likewise | no |
-| shown | what a seat was shown: step, seat, attempt, messages | no (reserved) |
-| told | words of the protocol itself: step, text | no (reserved) |
-| tool | a tool call: step, seat, attempt, name, arguments, result | no (reserved) |
+| prompted | the messages of a call, where they are to be kept: step, seat, attempt, messages (role with content, or parts; a text of over 64 characters has its sha256, and its content where the play records it first; an image its sha256); likewise | no |
+| told | words of the protocol itself: step, move, to (the seats that may be shown them; null: all) | no: it follows from the play, and replay finds it again |
+| read | what a model looked at within its turn: step, seat, places (each `at` an address or what it was to `find`, and what was `shown` or the `problem`), reads, left (how often it may still look or call); shown to no other seat | no |
+| called | a tool that a model called within its turn: step, seat, tool, arguments, result (its first 20,000 characters) with its `length`, or error, seconds, reads, spent, left; `request` and `turn` (the attempt at the request), by which a play that is taken up again finds it; likewise | no |
 
 The meta of `started`, every field optional: `moot`, its version; `at`, the clock; `seats`, who sat where; `task`; `id`, what the
 question is called; `parent`, of a fork or rejudgement: `{"digest", "at", "seats", "path"}` of the play that it was derived from,
@@ -55,28 +56,27 @@ VERSION = 2
 
 PLAYED = frozenset({"started", "moved", "rejected", "flipped", "charged", "entered", "left", "failed", "ended"})
 """The events that make up the play itself: replay must produce each of them again."""
-RESERVED = frozenset({"shown", "told", "tool"})
-KNOWN = (
-    PLAYED
-    | RESERVED
-    | {
-        "asked",
-        "attempted",
-        "thought",
-        "answered",
-        "chose",
-        "refined",
-        "combined",
-        "looked",
-        "believed",
-        "calibrated",
-        "cancelled",
-        "resumed",
-        "imported",
-        "reserved",
-        "capped",
-    }
-)
+KNOWN = PLAYED | {
+    "asked",
+    "attempted",
+    "told",
+    "thought",
+    "answered",
+    "prompted",
+    "read",
+    "called",
+    "chose",
+    "refined",
+    "combined",
+    "looked",
+    "believed",
+    "calibrated",
+    "cancelled",
+    "resumed",
+    "imported",
+    "reserved",
+    "capped",
+}
 
 _CHAIN = b',"chain":"'
 _META = b',"meta":'

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -21,7 +21,7 @@ from moot.protocols.engine.game import Game
 from moot.protocols.engine.outcomes import Decided, Forfeited
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.steps import AskEffect
-from moot.transcripts.events import KNOWN, VERSION, EventLog, chain_of, digest_of, played
+from moot.transcripts.events import KNOWN, VERSION, EventLog, chain_of, digest_of, event_body, played
 from moot.transcripts.signing import check_signature
 from moot.transcripts.transcript import Transcript
 from moot.transcripts.truth import Sealed
@@ -79,9 +79,17 @@ def asked(started: Mapping[str, Any]) -> Question:
 
 
 class _Again(EventLog):
-    """A recorder that hands on what the replayed play says, for comparison with the recording."""
+    """A recorder that hands on what the replayed play says, for comparison with the recording. What the protocol tells is set
+    apart in `told`: it is no event of the play, and the request of whoever was told covers it."""
 
-    __slots__ = ()
+    __slots__ = ("told",)
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        super().__init__(write)
+        self.told: list[bytes] = []
+
+    def event(self, name: str, fields: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None:
+        (self.told.append if name == "told" else self.write)(event_body(name, fields))
 
     def line(self, body: bytes, meta: Mapping[str, Any] | None = None) -> None:
         self.write(body)
@@ -98,28 +106,35 @@ class Replay:
         self.transcript, self.reopen = transcript, reopen
         self.protocol = protocol or transcript.protocol
         self._bodies: deque[bytes] = deque()
+        self._before: list[bytes] = []  # what the protocol told before the last recorded event of the play
+        self._recorded: dict[str, tuple[bytes, dict[str, Any]]] = {}  # what it told by the record, by step
         self.requests: list[str] | None = None if transcript.version == VERSION else []
+        again = _Again(self._bodies.append)
+        self._told = again.told  # since the last recorded event of the play
         self.game = Game(
             self.protocol, asked(started), seed=started["seed"], bounds=started.get("bounds"),
-            recorder=_Again(self._bodies.append), lean=True,
+            recorder=again, lean=True,
         )  # fmt: skip
         self.run()
 
     @property
     def unwritten(self) -> list[bytes]:
-        return list(self._bodies)
+        """The events that follow from the last recorded one and were not written."""
+        return [*(body for body in self._told if _step(body) not in self._recorded), *self._bodies]
 
     @no_collection()
     def run(self) -> None:
         """Feed every recorded event to the play and compare what it says. Raises ReplayDivergence at the first difference."""
         bodies = self._bodies
-        for line, event in played(self.transcript.pairs(kept=False)):
+        for line, event in played(self._heard()):
             if event["event"] == "started":
                 self._start(event)
                 continue
             if self.reopen and event["event"] in ("failed", "ended") and event["outcome"]["kind"] == "errored":
                 break
             if not bodies:
+                self._before += self._told
+                self._told.clear()
                 if event["event"] in _ANSWERED:
                     self._answer(event)
                 else:
@@ -133,6 +148,30 @@ class Replay:
                 _compare(again, event, requests=True)
                 step = event.get("step", "")
                 raise ReplayDivergence(step, "encoding", "the recorded bytes", "other bytes for equal values")
+            if event["event"] == "ended":
+                self._before += self._told
+                self._told.clear()
+        self._compare_told()
+
+    def _heard(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
+        """The recorded events; what the protocol told by them is kept."""
+        for line, event in self.transcript.pairs(kept=False):
+            if event["event"] == "told" and self._recorded.setdefault(event["step"], (line, event))[0] is not line:
+                raise ReplayDivergence(event["step"], "event", "told", "nothing, as it was told before")
+            yield line, event
+
+    def _compare_told(self) -> None:
+        """Raise ReplayDivergence where the record says that anything else was told, more, or less."""
+        again = {_step(body): body for body in (*self._before, *self._told)}
+        for step, (line, event) in self._recorded.items():
+            if (body := again.get(step)) is None:
+                raise ReplayDivergence(step, "event", "told", "nothing")
+            if not line.startswith(body + b',"meta":'):
+                _compare(body, event, requests=True)
+                raise ReplayDivergence(step, "encoding", "the recorded bytes", "other bytes for equal values")
+        for step in map(_step, self._before):
+            if step not in self._recorded:
+                raise ReplayDivergence(step, "event", "nothing", "told")
 
     def _start(self, event: dict[str, Any]) -> None:
         self.game.start()
@@ -165,6 +204,11 @@ class Replay:
             outcome = outcome_of(event["outcome"], self.transcript.name)
             if not isinstance(outcome, (Decided, Forfeited)):
                 game.end(outcome)
+
+
+def _step(body: bytes) -> str:
+    """The step of an event that has no meta yet."""
+    return str(from_json(body + b"}")["step"])
 
 
 def _compare(again: bytes, event: dict[str, Any], requests: bool = False) -> None:

@@ -29,6 +29,8 @@ _TOLD = {
     "asked",
     "attempted",
     "reserved",
+    "read",
+    "called",
 }  # events of a seat that must be one of the play's
 
 Check = Callable[[Any], bool]
@@ -71,6 +73,10 @@ def _texts(value: Any) -> bool:
     return type(value) is dict and all(type(each) is str for each in value.values())
 
 
+def _listed(value: Any) -> bool:
+    return _list_of(value, str)
+
+
 def _limits(value: Any) -> bool:
     """What one seat may spend, or spent: by measure."""
     return type(value) is dict and all(
@@ -81,7 +87,7 @@ def _limits(value: Any) -> bool:
 _WORDS: dict[Check, str] = {
     _text: "a text", _step: "a path of numbers such as 0 or 1.0.2", _object: "an object", _whole: "a whole number",
     _count: "a whole number from 0 to 2^63", _amount: "a number from 0 to 2^63", _number: "a number of at most 2^63",
-    _flag: "true or false", _texts: "an object of texts",
+    _flag: "true or false", _texts: "an object of texts", _listed: "a list of texts",
     _limits: f"an object with a number, 0 or more, for any of {', '.join(MEASURES)}",
 }  # fmt: skip
 
@@ -93,6 +99,9 @@ _FIELDS: dict[str, tuple[tuple[str, bool, Check], ...]] = {
     "attempted": (*_AT, ("ok", False, _flag), ("cached", False, _flag), ("prompt_tokens", False, _count), ("cost", False, _amount),
                   ("completion_tokens", False, _count), ("cached_tokens", False, _count), ("cache_write_tokens", False, _count),
                   ("reasoning_tokens", False, _count)),
+    "read": (*_AT, ("reads", False, _count)),
+    "called": (*_AT, ("tool", True, _text), ("reads", False, _count), ("length", False, _count), ("seconds", False, _amount),
+               ("spent", False, _limits)),
     "reserved": (*_AT, ("hold", True, _count), ("at_most", True, _amount)),
     "moved": (*_AT, ("request", True, _text), ("move", True, _object), ("raw", False, _object), ("under", False, _text),
               ("reads", False, _count), ("remark", False, _text)),
@@ -101,6 +110,7 @@ _FIELDS: dict[str, tuple[tuple[str, bool, Check], ...]] = {
     "charged": (*_AT, ("measure", True, _text), ("amount", True, _count)),
     "entered": (("step", True, _step), ("protocol", True, _object), ("question", True, _object), ("seats", True, _texts)),
     "left": (("step", True, _step),),
+    "told": (("step", True, _step), ("move", True, _object), ("to", False, _listed)),
     "failed": (*_AT, ("reads", False, _count)),
     "cancelled": (),
     "resumed": (),
@@ -149,8 +159,8 @@ class Form:
             self._wrong(event, number, "seat", event["seat"], f"one of {', '.join(self.seats)}")
         if name in PLAYED:
             self._play(name, event, number)
-        elif name == "cancelled" and not _list_of(event.get("steps"), str):
-            self._wrong(event, number, "steps", event.get("steps"), "a list of texts")
+        elif name == "cancelled" and not _listed(event.get("steps")):
+            self._wrong(event, number, "steps", event.get("steps"), _WORDS[_listed])
         return event
 
     def _play(self, name: str, event: dict[str, Any], number: int) -> None:

@@ -17,6 +17,7 @@ from moot.agents.money.prices import Prices
 from moot.agents.money.usage import Usage
 from moot.agents.prompts.asking import read_move
 from moot.agents.prompts.forms import Form
+from moot.agents.prompts.keeping import kept_messages
 from moot.agents.prompts.values import UnreadableAnswer, encodable
 from moot.protocols.engine.errors import AgentError
 from moot.protocols.engine.moves import Move
@@ -38,7 +39,8 @@ class Refused(AgentError):
 class Call:
     """The calls made for one request: how many attempts there were, what is noted with each, and who listens. reads: answers that could not be read. trials: what
     is done otherwise than the endpoint refused it. reserve: called before an attempt. waiting: in it the seat's time stands.
-    adapts: whether whoever calls can do otherwise after a refusal of a body. hold: the money set aside for the attempt."""
+    adapts: whether whoever calls can do otherwise after a refusal of a body. hold: the money set aside for the attempt. hide: takes
+    the secrets out of a prompt that is to be kept; None where none is kept."""
 
     note: Callable[[dict[str, Any]], None]
     step: str = ""
@@ -52,6 +54,7 @@ class Call:
     waiting: Callable[[], AbstractContextManager[Any]] = nullcontext
     adapts: Callable[[Refusal, Mapping[str, Any]], bool] = lambda refusal, body: False
     hold: Hold | None = None
+    hide: Callable[[str], str] | None = None
 
 
 @dataclass(slots=True)
@@ -112,6 +115,9 @@ class Attempt:
         if text is not None:
             event["text"] = kept(text)
         self.call.note(event)
+        if self.call.hide is not None:
+            messages = kept_messages(self.body["messages"], self.call.hide)
+            self.call.note({"event": "prompted", "attempt": self.call.attempts, "messages": messages})
 
     def _cost(self, usage: Usage) -> tuple[float | None, dict[str, Any]]:
         """What it cost, and who says so: the provider, or else the prices. Where both do, what the prices say is kept apart.

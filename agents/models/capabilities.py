@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 from weakref import WeakValueDictionary
 
+from moot.agents.models.apis import calling
 from moot.agents.models.profiles import store
 from moot.agents.models.profiles.profile import (
     CONTEXT,
@@ -16,11 +17,13 @@ from moot.agents.models.profiles.profile import (
     DROP,
     DROPPED,
     FORMAT,
+    GIVEN,
     KEPT,
     LOGPROBS,
     MOST,
     NAME,
     OBJECT,
+    PARALLEL,
     SCHEMA,
     STRICT,
     SYSTEM,
@@ -175,8 +178,12 @@ class Capabilities:
                 fit[name] = min(fit[name], max(most, LEAST))
             elif option in (DROP, STRICT) and FORMAT in fit:
                 fit[FORMAT] = without(fit[FORMAT], to if option == DROP else (), strict=option != STRICT)
+            elif option in (PARALLEL, GIVEN):
+                fit = calling.fitted(fit, option)
             elif option in DROPPED:
                 fit.pop(option, None)
+            if option in (DROP, STRICT):
+                fit = calling.without(fit, to if option == DROP else (), strict=option != STRICT)
         return fit
 
     def too_long(self, messages: list[dict[str, str]]) -> str:
@@ -204,6 +211,11 @@ class Capabilities:
         if made is None:
             return None
         return Change(made.option, made.to, f"{refusal.status}: {words[:200]}")
+
+
+def _tools(refusal: Refusal, body: Mapping[str, Any], words: str, about: str) -> Change | None:
+    """It takes no tools, not beside the form of an answer, or not as they were given."""
+    return calling.refused(words, about, body)
 
 
 def _context(refusal: Refusal, body: Mapping[str, Any], words: str, about: str) -> Change | None:
@@ -271,7 +283,7 @@ def _system(refusal: Refusal, body: Mapping[str, Any], words: str, about: str) -
 
 
 _READERS: tuple[Callable[[Refusal, Mapping[str, Any], str, str], Change | None], ...] = (
-    _context, _most, _name, _top, _dropped, _system,
+    _tools, _context, _most, _name, _top, _dropped, _system,
 )  # fmt: skip
 
 

@@ -11,12 +11,16 @@ from moot.agents.kinds import AgentKind, Asked, Profile
 from moot.agents.models.apis import choosing
 from moot.agents.models.apis.choosing import Choice
 from moot.agents.models.apis.responses import LEAST
+from moot.agents.models.client import GROWS, Record, Structured
 from moot.agents.models.endpoint import RETRIES, Auth
-from moot.agents.models.lm import GROWS, LM, READS, Structured
+from moot.agents.models.lm import LM, READS
 from moot.agents.money.price_file import prices_for
 from moot.agents.money.prices import FREE
 from moot.agents.prompts.asking import SHOWN
+from moot.agents.tools.aids import LOOKS, WHOLE, ToolsAPI
+from moot.agents.tools.looks import TOLD as TOLD_AT_ONCE
 
+ESCAPED = 6  # bytes that a character may take in a prompt
 TOLD = 2048  # bytes allowed for what is wrong with an answer, and what its form is
 
 
@@ -40,21 +44,33 @@ class ModelKind(AgentKind):
     image_tokens: int | None = None
     api: Choice = "auto"
     stream: bool | Literal["auto"] = "auto"
+    thinking: int | None = None
+    record: Record = "answers"
+    looks: int | None = None
+    show_whole: list[int] | Literal[False] = list(WHOLE)
+    tools: list[str] = []
+    tool_timeout: float = 30.0
+    tool_limit: int = 4000
+    tools_api: ToolsAPI = "text"
+    usual_looks: ClassVar[int] = LOOKS
 
     def profile(self) -> Profile:
         """Each doubling of max_tokens once, since what was enough is kept, and then an answer told why, and one in each form.
         What could not be read is shown again."""
-        limit = max(LEAST, self.max_tokens, self.max_tokens_limit or self.grows * self.max_tokens)
-        spent, size = list[int](), max(LEAST, self.max_tokens)
+        first = max(LEAST, self.max_tokens + (self.thinking or 0))
+        limit = max(first, self.max_tokens_limit or (first if self.thinking else self.grows * self.max_tokens))
+        spent, size = list[int](), first
         while size < limit:
             spent, size = [*spent, size], 2 * size
         reads = READS if self.structured == "auto" else 2
         shown = sum(map(_shown, spent)) + (reads - 1) * _shown(limit)
         model, url = self.place()
+        looks = self.usual_looks if self.looks is None else self.looks
         prices = FREE if url == "local" else prices_for(self.prices, model, url)
         return Profile(
             limit, len(spent) + reads, image_tokens=self.image_tokens, models=(Asked(model, url, prices),),
-            most=sum(spent) + reads * limit, retold=shown,
+            most=sum(spent) + reads * limit, retold=shown, further=looks and looks + READS - reads, shows=ESCAPED * TOLD_AT_ONCE + TOLD,
+            tools=bool(self.tools),
         )  # fmt: skip
 
     def place(self) -> tuple[str, str]:

@@ -24,6 +24,7 @@ import anyio.to_thread
 from moot.agents.models.endpoint import Endpoint
 from moot.agents.models.kinds import ModelKind
 from moot.agents.models.lm import LM
+from moot.agents.models.profiles.small import Small
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.request import Request
 
@@ -122,7 +123,8 @@ class Local(LM):
     _grows = 1  # it does not think
     _hosted = False
     _sees = False
-    _templates = "v1-small"
+    _looks = 2
+    _templates = Small._templates
     _plain = True
     _tell_schema = False  # the grammar holds it to the form, and a small model would talk about the words instead
 
@@ -168,7 +170,7 @@ class Local(LM):
         slot = self._server.slot(place.digest()) if self._server is not None else -1
         fields: dict[str, Any] = {"id_slot": slot, "cache_prompt": True}
         form = self.form(request)
-        if form.bare and form.length is not None:
+        if form.bare and form.length is not None and not self.turn(request).offered:
             fields["grammar"] = f"root ::= [^\\x00]{{1,{form.length}}}"  # the limit on characters, held by the server
         return fields
 
@@ -193,6 +195,7 @@ class LocalKind(ModelKind):
     max_tokens: int = 256
     guided: bool = True
     grows: ClassVar[int] = 1
+    usual_looks: ClassVar[int] = 2
 
     @classmethod
     def read(cls, text: str) -> dict[str, Any]:

@@ -110,6 +110,11 @@ def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
 class CopiedWhole:
     """What has secrets, and leaves them out of a pickle only: a copy in the same process is made of the very same parts."""
 
+    @property
+    def functions(self) -> tuple[Any, ...]:
+        """Those of others that it calls: of what they keep, all copies know."""
+        return ()
+
     def __copy__(self) -> Self:
         made = object.__new__(type(self))
         made.__dict__.update(self.__dict__)

@@ -6,6 +6,7 @@ follows from the bytes: `LM(image_tokens=…)` declares it, and docs/images.md h
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,8 +36,9 @@ def images_in(messages: Sequence[Mapping[str, Any]]) -> int:
 
 
 def text_bytes(messages: Sequence[Mapping[str, Any]]) -> int:
-    """The UTF-8 bytes of the messages' texts, images left out."""
-    texts = (str(part.get("text", "")) for message in messages for part in _parts(message))
+    """The UTF-8 bytes of the messages' texts, and of calls with what was thought before them; images left out."""
+    texts = [str(part.get("text", "")) for message in messages for part in _parts(message)]
+    texts += [json.dumps([each["tool_calls"], each.get("given")]) for each in messages if "tool_calls" in each]
     return sum(len(text.encode("utf-8", "replace")) for text in texts)
 
 

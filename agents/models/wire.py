@@ -18,10 +18,26 @@ from moot.protocols.engine.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool, as a model asked for it. id: the endpoint's own, or ""; arguments: JSON, as far as the model can write it."""
+
+    id: str
+    name: str
+    arguments: str
+
+    @classmethod
+    def of(cls, id: Any, name: Any, arguments: Any) -> ToolCall:
+        """From whatever stands in those places. No arguments are none; some endpoints send an object where others send JSON."""
+        text = arguments if isinstance(arguments, str) else "" if arguments is None else json.dumps(arguments)
+        return cls(id if isinstance(id, str) else "", name if isinstance(name, str) else "", text)
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """One answer: its text, why it ended (one of `Ending`, whatever the endpoint calls it; None where it does not say), its
     usage (of all answers), the first token's alternatives with their log-probabilities (natural logarithm), where they were asked for and
-    given, and what was thought, where the endpoint gives that apart. others: further answers to the same call (`n`)."""
+    given, and what was thought, where the endpoint gives that apart. others: further answers to the same call (`n`). calls: the tools
+    that it asks for; given: then all that it said, as an API has it, to be given back with the answers."""
 
     text: str
     finish: str | None
@@ -31,6 +47,8 @@ class Completion:
     cached: bool = False
     thinking: str = ""
     others: tuple[Completion, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
+    given: Any = None
 
 
 class NotACompletion(ValueError):
@@ -55,7 +73,9 @@ def completion_from(data: Any, cached: bool = False) -> Completion:
     """Read a response body's JSON value. Raises NotACompletion."""
     first = _answer(data, 0, cached)
     others = tuple(_answer(data, place, cached) for place in range(1, len(data["choices"])))
-    return replace(first, usage=usage_of(data, any(each.text for each in (first, *others))), others=others)
+    return replace(
+        first, usage=usage_of(data, any(each.text or each.calls for each in (first, *others))), others=others
+    )
 
 
 def _answer(data: Any, place: int, cached: bool) -> Completion:
@@ -74,11 +94,15 @@ def _answer(data: Any, place: int, cached: bool) -> Completion:
         )
     if text is not None and not isinstance(text, str):
         raise NotACompletion(f"the content of the message is {type(text).__name__}, not text")
-    finish = choice.get("finish_reason")
+    finish, listed = choice.get("finish_reason"), message.get("tool_calls")
+    asked = [each if isinstance(each, dict) else {} for each in listed] if isinstance(listed, list) else []
+    called = [(each, each["function"] if isinstance(each.get("function"), dict) else {}) for each in asked]
     return Completion(
         text or "", ending(finish) if isinstance(finish, str) else None, Usage(),
         first_token(choice.get("logprobs")), refusal if isinstance(refusal, str) and refusal else None, cached,
         "\n\n".join(dict.fromkeys(filter(str.strip, thoughts))),
+        calls=tuple(ToolCall.of(each.get("id"), of.get("name"), of.get("arguments")) for each, of in called),
+        given=message if asked else None,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,12 +17,57 @@ from pydantic.fields import FieldInfo
 
 from moot.agents.prompts.forms import Form
 from moot.agents.prompts.values import shares
+from moot.agents.prompts.variables import limits_of
 from moot.protocols.engine.moves import Asked, Move
 from moot.protocols.engine.request import Request
+from moot.protocols.engine.values.quoting import segments
+from moot.protocols.limits import Limit
 
 Reader = Callable[[str], str]  # shows a prompt and returns a line; raises EOFError at the end
 Writer = Callable[[str], None]
 END = "."
+
+
+SAID = "text"
+"""The field that the limit of a brief is on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """How long a text is, by the limit that it will be held to. quoting: whether marks of quotes count as no text, as in a
+    speech."""
+
+    limit: Limit
+    quoting: bool
+
+    def length(self, text: str) -> int:
+        return self.limit.measure("".join(part.text for part in segments(text)) if self.quoting else text)
+
+    def told(self, text: str) -> str:
+        """The length against the limit: "41 of 150 words"."""
+        least = "" if not self._least or self.length(text) >= self._least else f", at least {self._least}"
+        counted = " (bytes are counted)" if self.limit.tokens is not None else ""
+        return f"{self.length(text)} of {self.limit.most} {self.limit.unit}{counted}{least}"
+
+    def over(self, text: str) -> bool:
+        return self.length(text) > self.limit.most
+
+    def cut(self, text: str) -> str:
+        """What of it fits."""
+        return self.limit.model_copy(update={"over": "clip"}).apply(text)
+
+    def short(self, text: str) -> str:
+        """What to say of a text that is too short; "" of any other."""
+        length = self.length(text)
+        return (
+            f"These are {length} {self.limit.unit}, and at least {self._least} are asked for."
+            if length < self._least
+            else ""
+        )
+
+    @property
+    def _least(self) -> int:
+        return getattr(self.limit, "least", None) or 0
 
 
 class Nothing(ValueError):
@@ -41,7 +87,7 @@ class Fields:
         while True:
             given.pop(name, None)
             try:
-                value = self._field(kind.model_fields[name], name, hint, request, shown)
+                value = self._field(kind, name, hint, request, shown)
                 found = {} if value is None else {name: value}
                 problem = wrong(kind, {**given, **found}).get(name) if found else None
             except Nothing:
@@ -54,8 +100,9 @@ class Fields:
                 return
             self._output(f"That is not right: {problem}. Again:")
 
-    def _field(self, field: FieldInfo, name: str, hint: Asked, request: Request, shown: list[str]) -> Any:
+    def _field(self, kind: type[Move], name: str, hint: Asked, request: Request, shown: list[str]) -> Any:
         """One field, asked for by its hint or else by its type, or else as JSON. None where it is left out."""
+        field: FieldInfo = kind.model_fields[name]
         choices, label = request.view.question.choices, hint.person or name
         form = Form.of(request)
         among, below, most = form.texts(name, hint), form.said("below", name), form.said("most", name)
@@ -87,7 +134,9 @@ class Fields:
             texts = list(map(str, inner))
             return inner[texts.index(self._pick(which, texts))]
         if field.annotation is str:
-            return self._lines(label, needed=needed and not hint.empty)
+            limit = limits_of(request.brief)[0] if name == SAID else None
+            meter = None if limit is None else Meter(limit, "quotes" in kind.model_fields)
+            return self._lines(label, needed=needed and not hint.empty, meter=meter)
         if field.annotation is bool:
             return self._yes(label if hint.person else f"{label}?")
         if below is not None or (field.annotation in (int, float) and needed):
@@ -96,9 +145,14 @@ class Fields:
         return TypeAdapter(Any).validate_json(given) if given or needed else None
 
     def _shares(self, choices: Sequence[str]) -> list[float]:
-        """A probability for each choice."""
-        asked = (f"How probable is {i}. {choice}, in percent? " for i, choice in enumerate(choices, 1))
-        percents = [self._number(each, percent=True) for each in asked]
+        """A probability for each choice; for the last of them what the others leave is offered."""
+        percents: list[float] = []
+        for i, choice in enumerate(choices, 1):
+            left = round(100 - sum(percents), 6)
+            offered = left if percents and i == len(choices) and left >= 0 else None
+            told = "" if offered is None else f" ({offered:g} left; Enter takes it)"
+            asked = f"How probable is {i}. {choice}, in percent{told}? "
+            percents.append(self._number(asked, percent=True, offered=offered))
         try:
             return list(shares([percent / 100 for percent in percents], len(choices))[0])
         except ValueError:
@@ -155,24 +209,47 @@ class Fields:
                 return among[int(given) - 1]
             self._output(f"{given!r} is none of them.")
 
-    def _lines(self, what: str, needed: bool = False) -> str:
-        """Several lines, up to one with a single full stop."""
+    def _lines(self, what: str, needed: bool = False, meter: Meter | None = None) -> str:
+        """Several lines, up to one with a single full stop. meter: counts them as they come; no text is given that is over
+        its limit, or too short."""
         self._output(f"{what}. End with a line that holds only a full stop.")
         lines: list[str] = []
         while True:
             line = self._input("> ")
+            text = _joined(lines)
             if line.strip() != END:
                 lines.append(line)
-                continue
-            text = "\n".join(lines).strip()
-            if text or not needed:
+                if meter is not None:
+                    lines = self._fitting(lines, meter)
+            elif meter is not None and text and (short := meter.short(text)):
+                self._output(f"{short} Go on:")
+            elif text or not needed:
                 return text
-            self._output("It is empty. Again:")
-            lines = []
+            else:
+                self._output("It is empty. Again:")
+                lines = []
 
-    def _number(self, prompt: str, percent: bool = False) -> float:
+    def _fitting(self, lines: list[str], meter: Meter) -> list[str]:
+        """The lines as far as they fit, after saying how long they are; of the one that goes over, its writer decides."""
+        self._output(f"  {meter.told(_joined(lines))}")
+        while meter.over(text := _joined(lines)):
+            given = self._input("That is too long: drop the last line, or cut it where it fits (drop or cut)? ")
+            given = given.strip().lower()
+            if given and "drop".startswith(given):
+                lines = lines[:-1]
+                self._output(f"  {meter.told(_joined(lines))}")
+            elif given and "cut".startswith(given):
+                lines = meter.cut(text).splitlines()
+                self._output(f"What is left ends: … {' '.join(lines)[-40:]}")
+            else:
+                self._output(f"{given!r} is neither.")
+        return lines
+
+    def _number(self, prompt: str, percent: bool = False, offered: float | None = None) -> float:
         while True:
             given, value = self._input(prompt).strip().removesuffix("%").strip(), math.nan
+            if not given and offered is not None:
+                return offered
             with suppress(ValueError):
                 value = float(given)
             if math.isfinite(value) and (not percent or 0 <= value <= 100):
@@ -185,6 +262,10 @@ class Fields:
             if given in ("y", "yes", "n", "no"):
                 return given[0] == "y"
             self._output("Please type yes or no.")
+
+
+def _joined(lines: Sequence[str]) -> str:
+    return "\n".join(lines).strip()
 
 
 def wrong(kind: type[Move], given: dict[str, Any]) -> dict[str, str]:

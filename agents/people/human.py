@@ -20,7 +20,7 @@ from moot.agents.identity import composed
 from moot.agents.kinds import AgentKind
 from moot.agents.people import terminal
 from moot.agents.people.fields import Fields, Nothing, Reader, Writer, wrong
-from moot.agents.prompts.render import about, kind_name, limits_told, stance
+from moot.agents.prompts.variables import about, kind_name, limits_told, seen, sides, stance
 from moot.protocols.engine.errors import AgentError, Illegal
 from moot.protocols.engine.images.image import Image
 from moot.protocols.engine.moves import Asked, Move, Part
@@ -71,6 +71,7 @@ class Human:
         self._fields = Fields(self._input, self._output)
         self.name = name
         self._shown: dict[str, tuple[Any, list[str]]] = {}
+        self._told: dict[str, str] = {}
         self._given: dict[str, _Given] = {}
         self._folder: TemporaryDirectory[str] | None = None
 
@@ -134,6 +135,7 @@ class Human:
             return
         place.person, place.shared = person, True
         self._shown.clear()
+        self._told.clear()
         who = f"{self.name}, {request.seat}" if self.name else request.seat
         if self._own or not terminal.is_conversation():
             self._output(f"{HANDED_OVER} {who} ({request.role}). ===")
@@ -161,8 +163,12 @@ class Human:
                 self._output(f"Image {i}{told}: {image}; {self._placed(image)}")
             if question.data is not None:
                 self._output(f"Data: {json.dumps(question.data, ensure_ascii=False)}")
+        if (told := play_told(request, entries)) != self._told.get(request.seat, ""):
+            self._output(told)
+            self._told[request.seat] = told
         for entry in entries[len(steps) :]:
-            self._output(f"[{entry.step}] {entry.seat}: {shown_move(entry.move, question.choices)}")
+            move = entry.move if request.view.has_passage else entry.move.without_marks()
+            self._output(f"[{entry.step}] {entry.seat}: {shown_move(move, question.choices)}")
         self._shown[request.seat] = (question, new)
         brief = request.brief
         if side := stance(request):
@@ -178,7 +184,11 @@ class Human:
             else:
                 said = "the question" if claim == "q" else f"the claim of step {claim}"
             self._output(f"This is about {said}{label}.")
-        for key, value in brief.get("details", {}).items():
+        details = brief.get("details", {})
+        explained = (
+            request.facts.protocol.explained(request.view.question, details) if request.facts and details else {}
+        )
+        for key, value in {**details, **explained}.items():
             told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
             self._output(f"{key.replace('_', ' ')}: {told}")
         for told in limits_told(brief):
@@ -268,6 +278,18 @@ class Human:
             if not typed or len(meant) == 1:
                 return meant
             self._output(f"{typed!r} is none of {', '.join(hints)}.")
+
+
+def play_told(request: Request, entries: Sequence[Entry]) -> str:
+    """Who defends what, and who sees the passage or the data, as far as the protocol says so to everybody, and the seat's own
+    private notes; "" without."""
+    facts, question = request.facts, request.view.question
+    notes = f"Your private notes, which nobody else is shown:\n{own}" if (own := request.brief.get("notes")) else ""
+    if facts is None:
+        return notes
+    same = sorted(facts.question.choices) == sorted(question.choices)  # and not a question that was made on the way
+    said = sides(facts.answers(entries), question.choices) if same else ""
+    return "\n".join(filter(None, (said, seen(facts), notes)))
 
 
 def shown_move(move: Move, choices: Sequence[str] = ()) -> str:

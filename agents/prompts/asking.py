@@ -70,11 +70,11 @@ def repair_messages(
     """The messages of a second try, after an answer to `messages` that could not be read: it is told why."""
     form = form or Form.of(request)
     values = {"problem": escape(str(error)), "format": form.told(tagged)}
-    problem = (templates or Templates()).fill(["repair"], values)
-    answer = encodable(parted(error.text[:TEXT_LIMIT]).answer[:SHOWN])
+    problem = (templates or Templates()).repair(values)
+    answer = "" if error.overthought else encodable(parted(error.text[:TEXT_LIMIT]).answer[:SHOWN])
     if not answer.strip():  # two user messages in a row are refused by some chat templates
         said = messages[-1]["content"]
         told = f"{said}\n{problem}" if isinstance(said, str) else [*said, {"type": "text", "text": problem}]
-        return [*messages[:-1], {"role": "user", "content": told}]
+        return [*messages[:-1], {**messages[-1], "content": told}]
     own = own_words(answer, form.tags())
     return [*messages, {"role": "assistant", "content": own}, {"role": "user", "content": problem}]

@@ -16,12 +16,16 @@ from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel
 
-from moot.agents.prompts.render import kind_name, limits_of
 from moot.agents.prompts.schemas import ITEMS, LENGTHS, Json, distributions, object_of, short, strict
+from moot.agents.prompts.variables import kind_name, limits_of
 from moot.protocols.engine.moves import Asked, Move
 from moot.protocols.engine.request import Request
-from moot.protocols.text import as_meant, escape
+from moot.protocols.engine.values.quoting import unquoted
+from moot.protocols.text import as_meant, escape, unescape
 
+SCRATCH = ("thinking", "scratchpad", "reflection", "thoughts", "private_thinking")
+"""What private thinking is called: the first of these that no move has a field of. All are marks of `thinking.py`."""
+LONGEST = 1999  # characters of a text that a grammar of llama.cpp may be held to
 _PLAIN: dict[Any, str] = {str: "your words", bool: "true or false", int: "a whole number", float: "a number"}
 
 
@@ -32,7 +36,8 @@ class Form:
 
     length: characters allowed in a text, or None; where it is given, the schema is made for a server that holds the model
     to it by a grammar. plain: a move with a field that may stand alone (a speech) is asked for without JSON or tags around
-    it, which small models do better. named: the texts of the choices.
+    it, which small models do better. named: the texts of the choices. thinking: the most tokens of thinking that is asked for
+    before the move, in a field of its own (`scratch`) or a tag of that name; None where none is asked for.
     """
 
     kinds: tuple[type[Move], ...]
@@ -41,13 +46,14 @@ class Form:
     length: int | None = None
     plain: bool = False
     named: tuple[str, ...] = ()
+    thinking: int | None = None
 
     @classmethod
-    def of(cls, request: Request, room: int | None = None, plain: bool = False) -> Form:
+    def of(cls, request: Request, room: int | None = None, plain: bool = False, thinking: int | None = None) -> Form:
         """The form of the answer to a request. room: characters that fit into the answer, for a model that is held to the
         schema by a grammar; the brief's limit in characters is then in it too."""
         choices = request.view.question.choices
-        form = cls(request.kinds, len(choices), request.brief, plain=plain, named=choices)
+        form = cls(request.kinds, len(choices), request.brief, plain=plain, named=choices, thinking=thinking)
         if room is None:
             return form
         limit, _ = limits_of(request.brief)
@@ -57,23 +63,41 @@ class Form:
     @property
     def bare(self) -> bool:
         """Whether the whole answer is the one field of its one kind."""
-        return self.plain and len(self.kinds) == 1 and self.alone(self.kinds[0])
+        return self.plain and self.thinking is None and len(self.kinds) == 1 and self.alone(self.kinds[0])
 
     def alone(self, kind: type[Move]) -> bool:
         """Whether a move of this kind is one field alone."""
         return list(kind.fields_asked(self.brief)) == [kind.bare_field]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that a move of one of the kinds may have in it: of the kinds, and of their fields."""
+        kinds = (tag_of(kind_name(kind)) for kind in self.kinds)
+        return tuple(
+            dict.fromkeys((*kinds, *(name for kind in self.kinds for name in kind.model_fields if name != "kind")))
+        )
+
+    @property
+    def scratch(self) -> str:
+        """The name of what is thought before the move: one that no field of a move has."""
+        return next((name for name in SCRATCH if name not in self.names), SCRATCH[-1])
+
     def response_format(self) -> Json:
         """The `response_format` of the call. Several kinds are told apart by `kind`, inside one field `move`, because
         a strict schema may not be a union at its root."""
         schemas = [self.schema(kind) for kind in self.kinds]
+        first: Json = {}
+        if self.thinking is not None:
+            held = {} if self.length is None else {"maxLength": max(1, min(LONGEST, 2 * self.thinking))}
+            first = {self.scratch: {"type": "string", **held}}
         if len(schemas) == 1:
             schema, name = schemas[0], kind_name(self.kinds[0])
+            schema = {**schema, **object_of({**first, **schema["properties"]})}
         else:
             defs: Json = {}
             for each in schemas:
                 defs.update(each.pop("$defs", {}))
-            schema, name = object_of({"move": {"anyOf": schemas}}), "move"
+            schema, name = object_of({**first, "move": {"anyOf": schemas}}), "move"
             if defs:
                 schema["$defs"] = defs
         name = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64]
@@ -123,11 +147,16 @@ class Form:
         return list(map(str, texts)) if isinstance(texts, (list, tuple)) and texts else None
 
     def meant(self, name: str, hint: Asked, value: Any) -> Any:
-        """A value that is one of the texts there may be, as the prompt shows that text: the text itself."""
+        """A value that is one of the texts there may be, as the prompt shows that text: the text itself. In words, signs that are
+        written as the prompt writes them are what they stand for; in quotes they are left to whoever has the passage."""
         texts = self.texts(name, hint) or (self.named if hint.choices == "text" else ())
         if isinstance(value, list):
-            return [self.meant(name, hint, each) for each in value] if texts else value
-        return as_meant(value, texts) if texts and isinstance(value, str) else value
+            return [self.meant(name, hint, each) for each in value]
+        if isinstance(value, dict):
+            return {key: self.meant(name, hint, each) for key, each in value.items()}
+        if not isinstance(value, str):
+            return value
+        return as_meant(value, texts) if texts else unquoted(value, unescape)
 
     def tags(self) -> list[str]:
         """The tags that an answer may be made of."""
@@ -139,26 +168,38 @@ class Form:
         if self.bare:
             return f"Reply with your {kind_name(self.kinds[0])} and nothing else."
         if not tagged:
+            first = "" if self.thinking is None else f'"{self.scratch}" is {self._thinking()}, '
             if len(self.kinds) == 1:
-                return f"Reply with one JSON object: {self._object(self.kinds[0])}."
+                return f"Reply with one JSON object: {first}{self._object(self.kinds[0])}."
             each = "\n".join(f"- {self._object(kind)}" for kind in self.kinds)
-            return f'Reply with one JSON object that holds one field, "move", with one of these objects:\n{each}'
-        lead = "Reply in this form" if len(self.kinds) == 1 else "Reply in one of these forms"
-        return f"{lead}, with nothing before or after it:\n" + "\n".join(map(self._example, self.kinds))
+            holds = f"{first}and" if first else "that holds one field,"
+            return f'Reply with one JSON object{":" * bool(first)} {holds} "move"{" is" if first else ", with"} one of these objects:\n{each}'
+        lead = "reply in this form" if len(self.kinds) == 1 else "reply in one of these forms"
+        if self.thinking is not None:
+            lead = f"First write <{self.scratch}>…</{self.scratch}> around {self._thinking()}. Then {lead}"
+        return f"{lead[0].upper()}{lead[1:]}, with nothing before or after it:\n" + "\n".join(
+            map(self._example, self.kinds)
+        )
+
+    def _thinking(self) -> str:
+        words = max(1, 2 * (self.thinking or 0) // 3)  # a word of English takes about 4/3 tokens
+        return (
+            f"your private thinking, which nobody else is shown (at most {words} words; keep it short enough to finish)"
+        )
 
     def _object(self, kind: type[Move]) -> str:
         asked = kind.fields_asked(self.brief).items()
-        fields = (f'"{name}" is {self._words(kind, name, hint)}' for name, hint in asked)
+        fields = (f'"{name}" is {self.words(kind, name, hint)}' for name, hint in asked)
         return ", ".join([f'"kind" is "{kind_name(kind)}"', *fields])
 
     def _example(self, kind: type[Move]) -> str:
         tag, inner = tag_of(kind_name(kind)), "your words"
         if not self.alone(kind):
             fields = kind.fields_asked(self.brief).items()
-            inner = "".join(f"<{name}>{self._words(kind, name, hint, True)}</{name}>" for name, hint in fields)
+            inner = "".join(f"<{name}>{self.words(kind, name, hint, True)}</{name}>" for name, hint in fields)
         return f"<{tag}>{inner}</{tag}>"
 
-    def _words(self, kind: type[Move], name: str, hint: Asked, tagged: bool = False) -> str:
+    def words(self, kind: type[Move], name: str, hint: Asked, tagged: bool = False) -> str:
         """What belongs into a field."""
         annotation, none = kind.model_fields[name].annotation, f", or null for {hint.none}" if hint.none else ""
         if self.choices and hint.choices == "shares":

@@ -20,10 +20,10 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from moot.agents.prompts.forms import Form, tag_of
-from moot.agents.prompts.render import kind_name
 from moot.agents.prompts.schemas import Json
 from moot.agents.prompts.thinking import parted
-from moot.agents.prompts.values import UnreadableAnswer, cleaned, ending, index, shares
+from moot.agents.prompts.values import Overthought, UnreadableAnswer, cleaned, ending, index, shares, unframed
+from moot.agents.prompts.variables import kind_name
 from moot.protocols.engine.errors import first_problem
 from moot.protocols.engine.moves import Move
 from moot.protocols.text import unescape
@@ -58,6 +58,8 @@ def read(
         return _Reader(form, tagged, ending(finish), {} if note is None else note).move(text, said)
     except ValidationError as error:
         reason = first_problem(error, " or ".join(map(kind_name, form.kinds)))
+    except Overthought as error:
+        raise UnreadableAnswer(str(error), text, overthought=True) from None
     except RecursionError:
         reason = "the answer is nested too deeply"
     except ValueError as error:
@@ -102,8 +104,7 @@ class _Reader:
         self.form, self.tagged, self.ended, self.note = form, tagged, ended, note
         self.cut = ended == "length"
         self.kinds = {tag_of(kind_name(kind)): kind for kind in form.kinds}
-        fields = (name for kind in form.kinds for name in kind.model_fields if name != "kind")
-        self.names = tuple(dict.fromkeys((*self.kinds, *fields)))
+        self.names, self.scratch = form.names, form.scratch
         self.tags = _patterns(tuple(self.kinds), self.names)
 
     def move(self, text: str, said: Said) -> Move:
@@ -111,6 +112,8 @@ class _Reader:
         self._thought(thoughts)
         if self.ended in _BADLY:
             raise ValueError(_BADLY[self.ended])
+        if self.cut and self.form.thinking is not None and (unclosed or not _trimmed(answer)):
+            raise Overthought
         if unclosed:
             why = ": it used up max_tokens" if self.cut else ""
             raise ValueError(f"the thinking was begun and never closed, and holds no answer{why}")
@@ -120,6 +123,9 @@ class _Reader:
             why = " (it used up max_tokens before the answer)" if self.cut else ""
             raise ValueError(f"the answer is empty{alone}{why}")
         data = self._bare(body) if self.form.bare else self._data(body, said, bool(thoughts))
+        if isinstance(thought := data.get(self.scratch), str):
+            self._thought(thought)
+            data = {name: value for name, value in data.items() if name != self.scratch}
         kind = self._kind(data)
         if self.cut:
             if not self.form.alone(kind):
@@ -154,7 +160,10 @@ class _Reader:
             raise ValueError("the answer holds a move and parts of another; give one alone")
         if self.form.length is not None and text[:1] == "{" and not rest.strip():
             self.cut = False  # a grammar held the model to this form, in which nothing may follow
-        opens, closes = _opens(text[: first.start]), _closes(text[last.end :])
+        opens = not _FENCE_BEFORE.sub(
+            "", text[: first.start]
+        ).strip()  # nothing but a fence before the move, and after it
+        closes = not text[last.end :].strip().strip("`~")
         if opens and closes and first is last and not thought:
             return first.data
         if not (opens or closes or _fenced(text, first, last)):
@@ -196,8 +205,11 @@ class _Reader:
         while (opening := _OBJECT.search(text, at)) is not None:
             value, at = _DECODER.raw_decode(text, opening.start())
             inner = value.get("move")
-            wrapped = isinstance(inner, dict) and "kind" not in value and "move" not in self.names
-            found.append(_Found(opening.start(), at, inner if wrapped else value))
+            wrapped = (
+                isinstance(inner, dict) and "kind" not in value and (len(self.kinds) > 1 or "move" not in self.names)
+            )
+            apart = {self.scratch: value[self.scratch]} if wrapped and self.scratch in value else {}
+            found.append(_Found(opening.start(), at, {**apart, **inner} if wrapped else value))
             if found[-1].data != found[0].data:
                 break
         if not found:
@@ -215,10 +227,14 @@ class _Reader:
         except ValueError:
             return None
         inner: Any = data.get("move", data)
+        apart = {self.scratch: data[self.scratch]} if isinstance(data.get(self.scratch), str) else {}
+        if apart and self.form.thinking is not None and not (data.keys() - apart.keys()):
+            self._thought(data[self.scratch])
+            raise Overthought
         name = str(inner.get("kind", next(iter(alone), ""))) if isinstance(inner, dict) else ""
         if name not in alone or not str(inner.get(alone[name], "")).strip():
             return None
-        return _Found(start, len(text), {"kind": name, alone[name]: inner[alone[name]]})
+        return _Found(start, len(text), {**apart, "kind": name, alone[name]: inner[alone[name]]})
 
     # -- between tags --------------------------------------------------------------------------------------------------
 
@@ -287,6 +303,8 @@ class _Reader:
             self.note["dropped"] = dropped
         for name, hint in asked.items():
             value = self.form.meant(name, hint, data.get(name))
+            if name == kind.bare_field and isinstance(value, str):
+                value = unframed(value)
             if hint.choices == "shares":
                 given[name], changed = shares(value, self.form.choices)
                 if changed:
@@ -332,16 +350,6 @@ def _trimmed(text: str) -> str:
         if (token := _TAIL.search(text[max(start, end - 48) : end])) is None:
             return text[start:end]
         end -= len(token[0])
-
-
-def _opens(before: str) -> bool:
-    """Whether an answer has nothing before its move but a fence."""
-    return not _FENCE_BEFORE.sub("", before).strip()
-
-
-def _closes(after: str) -> bool:
-    """Whether it has nothing after its move but a fence."""
-    return not after.strip().strip("`~")
 
 
 def _fenced(text: str, first: _Found, last: _Found) -> bool:

@@ -9,8 +9,8 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-_WORDS = ("think", "thinking", "thought", "thoughts", "reasoning", "reflection", "scratchpad", "seed:think", "mm:think",
-          "longcat_think")  # fmt: skip
+_WORDS = ("think", "thinking", "thought", "thoughts", "reasoning", "reflection", "scratchpad", "private_thinking",
+          "seed:think", "mm:think", "longcat_think")  # fmt: skip
 """Tags in whose element a model thinks: DeepSeek, Qwen, GLM, Exaone, Seed-OSS, MiniMax, LongCat, and models told to."""
 
 _MARKS: tuple[tuple[str, str, bool], ...] = (

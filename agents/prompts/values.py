@@ -15,6 +15,9 @@ from moot.protocols.engine.errors import AgentError
 NEAR = 0.05
 """How far from 1, or from 100 percent, stated probabilities may sum: rounding, and no more."""
 _LONGEST = 10_000  # characters of a text that holds probabilities
+_FRAMED = "(about|asked|choices?|claim|data|passage|question|record|statement|turn)"
+_BEGUN, _FRAME = re.compile(rf"<{_FRAMED}\b"), re.compile(rf"</{_FRAMED}\s{{0,9}}>\s{{0,99}}\Z")
+"""The end of an element that moot itself puts around what is shown."""
 _POINTER = re.compile(r"&amp;(?=[0-9a-f]{12}(?![0-9a-f]))")  # as the record shows a pointer, and a model copies it
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -31,11 +34,19 @@ _ENDINGS: dict[str, Ending] = {
 
 
 class UnreadableAnswer(AgentError):
-    """An answer that cannot be read as a move. `text` is what came; `final` when asking again would not help."""
+    """An answer that cannot be read as a move. `text` is what came; `final` when asking again would not help; `overthought`
+    where the thinking that was asked for left no room for the move."""
 
-    def __init__(self, message: str, text: str = "", final: bool = False) -> None:
+    def __init__(self, message: str, text: str = "", final: bool = False, overthought: bool = False) -> None:
         super().__init__(encodable(message))
-        self.text, self.final = text, final
+        self.text, self.final, self.overthought = text, final, overthought
+
+
+class Overthought(ValueError):
+    """The thinking that was asked for took all the tokens of the answer."""
+
+    def __init__(self) -> None:
+        super().__init__("the thinking took all the tokens that the answer may have, and no move came: think less")
 
 
 def ending(word: str | None) -> Ending:
@@ -56,6 +67,18 @@ def cleaned(value: Any) -> Any:
     if isinstance(value, dict):
         return {encodable(str(key)): cleaned(each) for key, each in value.items()}
     return encodable(_POINTER.sub("&", value)) if isinstance(value, str) else value
+
+
+def unframed(text: str) -> str:
+    """Plain words without the ends of our own elements behind them, which a model copies from the prompt that it goes on with; one
+    that the words themselves begin stays."""
+    end, begun = len(text), None
+    while (found := _FRAME.search(text[max(0, end - 140) : end])) is not None:
+        begun = set(_BEGUN.findall(text)) if begun is None else begun
+        if found[1] in begun:
+            break
+        end -= len(found[0])
+    return text if end == len(text) else text[:end].rstrip()
 
 
 def index(name: str, given: Any, count: int) -> int:

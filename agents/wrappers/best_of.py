@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 from moot.agents.base import Wrapper, act_of, describe, reply_of
 from moot.agents.identity import composed
 from moot.agents.kinds import AgentKind, Held, Profile
-from moot.agents.prompts.render import side_of
 from moot.agents.prompts.values import UnreadableAnswer
+from moot.agents.prompts.variables import side_of
 from moot.agents.spec import seatable
 from moot.agents.wrappers.nested import answer_of, believed, best, copy_of, gathered, standing, why
 from moot.agents.wrappers.several import several

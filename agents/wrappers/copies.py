@@ -40,11 +40,11 @@ class Copies(Wrapper):
     requests get equal draws, in every play: `seed=1` gives another such agent.
 
     agent: copied as it is when it is wrapped, or, where it has a `start()`, once that was called, with all it holds; a
-    function with what it captured and its defaults. A model (`LM`) is its own copy, as no call of it leaves anything behind; a
-    person cannot be copied. make: instead of an agent, a class or a function without arguments that makes one for each call
+    function with what it captured and its defaults. A model (`LM`) is its own copy, as no call of it leaves anything behind; its
+    tools are shared, and must be plain functions that keep nothing. A person cannot be copied. make: instead of an agent, a class or a function without arguments that makes one for each call
     (and is itself copied before), for what cannot be copied; what is made is started and closed around its call.
 
-    Where an agent's own class, or a global variable or default that its code names, has changed after a call, that call
+    Where an agent's own class, or a global variable or default that its code names, or a value that a tool captured, has changed after a call, that call
     fails with AgentError. **Not seen**: what a program in this process keeps anywhere else, in another module's variables,
     in a cache, in files, at a server. `moot.testing.memoryless` looks for the rest by asking again in other orders.
 
@@ -164,12 +164,12 @@ def _told(request: Request, seed: int) -> Request:
     def later(name: str) -> Any:
         if name == "budget":
             return budget
-        if name == "digest":
-            return request.digest
+        if name in ("digest", "facts"):
+            return getattr(request, name)
         content = (request.digest, request.role, request.attempt, request.problem)
         return seed_of(seed, blake2b(to_json(content), digest_size=16).hexdigest())
 
-    return postponed(
+    made = postponed(
         STEP,
         request.seat,
         request.role,
@@ -180,7 +180,10 @@ def _told(request: Request, seed: int) -> Request:
         request.problem,
         later,
         request.note,
+        request.rejected,
     )
+    made.noted = request.noted
+    return made
 
 
 def _people(about: Any) -> bool:

@@ -68,7 +68,8 @@ class CritiqueAndRefine(Wrapper):
 
     async def _refined(self, request: Request, draft: Move, recorded: Move, turn: int) -> Any:
         drafted = Entry(request.step, request.seat, recorded)
-        brief: Brief = {**request.brief, "task": "critique"}
+        brief: Brief = {**request.brief, "task": "drafting/critique"}
+        brief.pop("notes", None)  # of this seat, and not of its critic
         if "answer" in brief:
             brief["against"] = brief.pop("answer")
 
@@ -96,7 +97,7 @@ class CritiqueAndRefine(Wrapper):
                 f"step {request.step}: seat {request.seat}: none of {self.critiques} critiques came; the first: {failed['0']}"
             )
         view = request.view.then(drafted, Entry(request.step, "critic", Speech(text=texts[chosen])))
-        again = copy_of(request, "refining", turn, view=view, brief={**request.brief, "task": "refine"})
+        again = copy_of(request, "refining", turn, view=view, brief={**request.brief, "task": "drafting/refine"})
         return await reply_of(act_of(self.agent), again)
 
     async def _chosen(self, request: Request, drafted: Entry, texts: list[str], turn: int) -> int:

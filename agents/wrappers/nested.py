@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 
 from moot.agents.base import act_of, reply_of, together
 from moot.agents.money.cap import CapReached
-from moot.agents.prompts.render import limits_of
+from moot.agents.prompts.variables import limits_of, quotes_of
 from moot.protocols.engine.errors import AgentError, BudgetExceeded, UsageError, said
 from moot.protocols.engine.moves import Move, Speech, Verdict
 from moot.protocols.engine.replies import typed
-from moot.protocols.engine.request import Request, postponed
+from moot.protocols.engine.request import Brief, Request, postponed
 from moot.protocols.engine.steps import seed_of
 from moot.protocols.engine.view import View
-from moot.protocols.quotes import on_record
+from moot.protocols.quotes import on_record, quoted
 
 T = TypeVar("T")
 
@@ -26,19 +26,35 @@ def copy_of(request: Request, call: str, index: int, *, shown: str = "", **chang
     """A request for a call within a move: `call` and `index` go into its seed, and into the note of each attempt. The first
     candidate, sample or look has the request's own seed, so that it is what the agent alone would have said. shown: how what
     is shown differs from the request's, which goes into the digest. Nothing of it is computed before somebody asks for it."""
+    known, given = "facts" in changes, changes.pop("facts", None)
     own, note = index == 0 and call in ("candidate", "sample", "look"), request.note
 
     def later(name: str) -> Any:
+        if name == "facts" and known:
+            return given
         found = getattr(request, name)
         if name == "seed" and not own:
             return seed_of(found, f"{call}/{index}")
         return blake2b(f"{found}/{shown}".encode(), digest_size=16).hexdigest() if name == "digest" and shown else found
 
     fields = {name: getattr(request, name) for name in _GIVEN} | changes
-    return postponed(**fields, later=later, note=lambda event: note({**event, call: index}))
+    if fields["problem"] is None:  # asked anew: what another attempt gave is nothing to whoever is asked
+        fields["rejected"] = None
+    made = postponed(**fields, later=later, note=lambda event: note({**event, call: index}))
+    if request.noted:
+        made.noted = [event for event in request.noted if event.get(call) == index]
+    return made
 
 
-_GIVEN = ("step", "seat", "role", "kinds", "view", "brief", "attempt", "problem")
+def with_brief(request: Request, brief: Brief) -> Request:
+    """The same request with another brief: one of the protocol's, with what its seat is told besides."""
+    fields: dict[str, Any] = {name: getattr(request, name) for name in _GIVEN} | {"brief": brief}
+    made = postponed(**fields, later=lambda name: getattr(request, name), note=request.note)
+    made.noted = request.noted
+    return made
+
+
+_GIVEN = ("step", "seat", "role", "kinds", "view", "brief", "attempt", "problem", "rejected")
 
 
 async def answer_of(agent: Any, request: Request) -> Move:
@@ -50,7 +66,7 @@ async def believed(judge: Any, request: Request, call: str, index: int, view: Vi
     """The probabilities that a judge who is shown this view gives to the choices of its question. Raises AgentError when
     they are of another number, and what the judge raises."""
     verdict = await answer_of(judge, copy_of(
-        request, call, index, role="judge", kinds=(Verdict,), view=view, brief={"task": "verdict"}, attempt=0, problem=None
+        request, call, index, role="judge", kinds=(Verdict,), view=view, brief={"task": "judging/verdict"}, attempt=0, problem=None
     ))  # fmt: skip
     assert isinstance(verdict, Verdict)
     found, count = verdict.probabilities, len(view.question.choices)
@@ -86,15 +102,15 @@ async def gathered(calls: Sequence[Callable[[], Awaitable[T]]], request: Request
 
 
 def standing(move: Move, request: Request) -> Move:
-    """A move as it would stand on the record, as far as the request tells: within the limits of its brief, and quotes
-    verified where the seat sees the passage. Raises Illegal."""
-    if not isinstance(move, Speech):
-        return move
-    limits = limits_of(request.brief)
+    """A move as it would stand on the record, as far as the request tells: within the limits of its brief, at the last attempt,
+    and quotes verified where the seat sees the passage. Raises Illegal."""
+    limits, need = limits_of(request.brief), quotes_of(request.brief)
     passage = request.view.question.passage if request.view.source == "all" else None
+    if not isinstance(move, Speech):
+        return move if passage is None else quoted(move, passage)
     if passage is None and limits == (None, None):
         return move
-    recorded = on_record(move, passage, *limits)
+    recorded = on_record(move, passage, *limits, need if passage is not None else "free", last=True)
     return recorded if passage is not None else recorded.model_copy(update={"quotes": ()})
 
 

@@ -8,12 +8,14 @@ from typing import Any
 
 from moot.agents.models.attempts import Call, Refused, move_of
 from moot.agents.models.capabilities import Rung, asked_for
-from moot.agents.models.lm import LM, Messages
+from moot.agents.models.client import Messages
+from moot.agents.models.lm import LM
 from moot.agents.models.profiles.profile import Change
 from moot.agents.models.wire import Completion
 from moot.agents.prompts import Templates
 from moot.agents.prompts.forms import Form
 from moot.agents.prompts.values import UnreadableAnswer
+from moot.agents.tools.turn import Turn
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.request import Request
 
@@ -24,13 +26,13 @@ REFUSES = frozenset({400, 405, 415, 422, 501})
 async def several(agent: object, request: Request, n: int) -> list[Move | Exception]:
     """Up to n moves of a model from one call, each a move, or why it is none. Fewer come from an endpoint that gives fewer;
     none where there is to be no such call: the agent is no model, its API has no `n`, its endpoint refuses or ignores `n`, as was learnt, or
-    the seat is bounded, so that each call must fit. Raises what `LM.act` raises, but for answers that cannot be read.
+    the seat is bounded, so that each call must fit, or the model may look or call tools, each for itself. Raises what `LM.act` raises, but for answers that cannot be read.
 
     Some endpoints refuse it with a 400 (theopenco/llmgateway#2433, raullenchai/Rapid-MLX#747), others ignore it and give
     one answer (huggingface/text-generation-inference#2914, sgl-project/sglang-jax#296)."""
     if not isinstance(agent, LM) or agent.embedded or N in agent.takes.learnt or request.budget.bounded:
         return []
-    if not agent.spoken()[0].several:
+    if not agent.spoken()[0].several or agent.turn(request).offered:
         return []
     try:
         found = await agent.prompted(request, partial(_drawn, agent, n))
@@ -49,7 +51,15 @@ async def several(agent: object, request: Request, n: int) -> list[Move | Except
 
 
 async def _drawn(
-    agent: LM, n: int, request: Request, call: Call, form: Form, messages: Messages, rung: Rung, templates: Templates
+    agent: LM,
+    n: int,
+    request: Request,
+    call: Call,
+    form: Form,
+    messages: Messages,
+    rung: Rung,
+    templates: Templates,
+    turn: Turn,
 ) -> list[Move | Exception]:
     def read(completion: Completion, extra: dict[str, Any]) -> list[Move | Exception]:
         found: list[Move | Exception] = []

@@ -20,7 +20,8 @@ _TRUSTED = sys.stdlib_module_names - {"__main__"} | {"moot", "pydantic", "pydant
 
 class Snapshot:
     """An object as it is now. `fresh()` makes one like it that shares nothing with the others but what no copy can be made
-    of: classes, modules, and moot's models, whose calls leave nothing behind.
+    of: classes, modules, and moot's models, whose calls leave nothing behind but in their tools, which are told with what is
+    shared.
 
     Functions are copied with the values that they captured, their defaults and their attributes. Raises UsageError when
     something in it cannot be copied (a lock, an open file, a generator, a connection).
@@ -85,6 +86,10 @@ class _Writer(pickle.Pickler):
             self.classes.setdefault(type(value))
             if not _trusted(type(value)):
                 raise TypeError(f"{type(value).__qualname__} is a model of a class of your own, which may keep more")
+            for function in value.functions:
+                if not isinstance(function, FunctionType):
+                    raise TypeError(f"its tool {_name(function)} is no plain function, and may keep what it is told")
+                self.functions.setdefault(function)
         elif not isinstance(value, ModuleType | CodeType):
             self.classes.setdefault(type(value))
             return None

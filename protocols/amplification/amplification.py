@@ -178,6 +178,9 @@ class Amplification(Protocol):
         """How a seat sees the data. A model sees all of it, as debaters do, unless nobody is to see any."""
         return "all" if seat == "model" and self.source != "none" else self.source
 
+    def sees(self, question: Question) -> Mapping[str, Source]:
+        return {seat: self.seen(seat) for seat in self.roles(question)}
+
     def legal(self, move: Subquestions | Open | Reply, node: Node, choices: tuple[str, ...]) -> Move:
         """The move as it goes on the record. Raises Illegal on what is no answer, or asks too much."""
         bounded(move, choices, self.width)

@@ -20,15 +20,18 @@ from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.request import Brief
+from moot.protocols.engine.values.quoting import Quotes
 from moot.protocols.engine.view import Entry, Source
+from moot.protocols.quotes import quoted
 
 
-class Claim(Move, argues=True, fixed_cells=1):
+class Claim(Move, argues=True, fixed_cells=1, quoting=("answer", "text")):
     """A model's answer to the question, and what it says for it."""
 
     kind: Literal["claim"] = "claim"
     answer: Text
     text: Annotated[str, Field(max_length=20_000)] = ""
+    quotes: Quotes = ()
 
     def content(self) -> str:
         return f"{self.answer}\n{self.text}" if self.text else self.answer
@@ -46,7 +49,8 @@ class Approval(Protocol):
     seen=True: the overseer is shown the claim, and approves it or answers itself. seen=False: it answers itself, and is
     shown nothing that depends on the claim. Either way the claim is approved if it is the overseer's answer, and the
     model is paid 1 for approval, else 0. turns: calls of the overseer, the last of which must decide. width: sub-questions
-    asked at a time. source: how the overseer sees the data; models see all of it, unless that is "none".
+    asked at a time. source: how the overseer sees the data; models see all of it, unless that is "none". check_quotes: whether
+    quotes in the claim are verified.
 
     frozen: sub-questions go to the seat "earlier", a model that was trained before and is not trained by this play; who
     seats an agent for the role "model" seats it at both. An overseer that approves what it works out by asking about
@@ -61,13 +65,14 @@ class Approval(Protocol):
     measure: ClassVar[str] = "reads_per_call"
     complexity_class: ClassVar[str | None] = "EXP"
     assumes: ClassVar[tuple[str, ...]] = ("optimal-play", "right-judge", "polynomial-judge", "model-right-below")
-    unnamed: ClassVar[Mapping[str, Any]] = {"frozen": False}
+    unnamed: ClassVar[Mapping[str, Any]] = {"frozen": False, "check_quotes": False}
 
     seen: bool = True
     turns: Annotated[int, Field(ge=1)] = 8
     width: Annotated[int, Field(ge=1)] = 16
     source: Source = "metered"
     frozen: bool = True
+    check_quotes: bool = True
 
     def roles(self, question: Question) -> dict[str, str]:
         need_choices(self, question)
@@ -78,6 +83,8 @@ class Approval(Protocol):
 
         def among(move: Move) -> Move:
             bounded(move, choices, self.width)
+            if self.check_quotes and isinstance(move, Claim):
+                return quoted(move, question.passage)
             return fill(move, of=question.text) if isinstance(move, Reply | Subquestions) else move
 
         one_of = {"answer": [*choices, UNKNOWN]}
@@ -117,6 +124,11 @@ class Approval(Protocol):
     def known(self) -> Source:
         """How the model sees the data."""
         return "none" if self.source == "none" else "all"
+
+    def sees(self, question: Question) -> Mapping[str, Source]:
+        return {
+            seat: self.source if role == "overseer" else self.known() for seat, role in self.roles(question).items()
+        }
 
     @property
     def answering(self) -> str:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from moot.protocols.engine.budget import beyond
 from moot.protocols.engine.moves import UNKNOWN, Asked, Move
+from moot.protocols.engine.values.quoting import Quotes
 from moot.protocols.pointers import pointers_in
 
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
@@ -46,7 +47,9 @@ class Subquestions(Move, argues=True, filled=("of", "budgets"), pointing=("quest
         return self.of, self.questions
 
 
-class Reply(Move, argues=True, filled=("of",), fixed_cells=1, read_as="{answer}", pointing=("answer",)):
+class Reply(
+    Move, argues=True, filled=("of",), fixed_cells=1, read_as="{answer}", pointing=("answer",), quoting=("answer",)
+):
     """The answer to a question, or "?" for "I do not know". of: the question (the protocol fills it in)."""
 
     marked: ClassVar[Mapping[str, str]] = {"question": "of"}
@@ -55,6 +58,7 @@ class Reply(Move, argues=True, filled=("of",), fixed_cells=1, read_as="{answer}"
     answer: Annotated[
         Text, Asked(person=f"Your answer; {UNKNOWN} when you do not know", choices="text", besides=(UNKNOWN,))
     ]
+    quotes: Quotes = ()
 
     def in_words(self) -> str:
         return f"{self.of} → {self.answer}" if self.of else self.answer
@@ -66,7 +70,7 @@ class Reply(Move, argues=True, filled=("of",), fixed_cells=1, read_as="{answer}"
         return self.of, self.answer
 
 
-class Open(Move, filled=("of", "text"), fixed_cells=1, read_as="{text}", pointing=("pointer",)):
+class Open(Move, filled=("of", "text"), fixed_cells=1, read_as="{text}", pointing=("pointer",), quoting=("text",)):
     """Look behind a pointer (strong HCH): [what stands in brackets] in a question or an answer is passed on as one.
 
     of, text: the question, and what is behind it; the protocol fills them in.
@@ -77,6 +81,7 @@ class Open(Move, filled=("of", "text"), fixed_cells=1, read_as="{text}", pointin
     of: str = ""
     pointer: Annotated[Text, Asked(person="Which pointer do you open", seen=pointers_in)]
     text: str = ""
+    quotes: Quotes = ()
 
     def in_words(self) -> str:
         return f"{self.pointer} holds {self.text or 'nothing'}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
@@ -20,16 +20,21 @@ from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
+from moot.protocols.engine.values.quoting import Quotes
+from moot.protocols.engine.view import Source
+from moot.protocols.quotes import quoted
 
+M = TypeVar("M", bound=Move)
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Clue(Move, argues=True):
+class Clue(Move, argues=True, quoting=("targets",)):
     """A clue, and the good words that it is meant for."""
 
     kind: Literal["clue"] = "clue"
     clue: str
     targets: tuple[str, ...] = ()
+    quotes: Quotes = ()
 
     def content(self) -> str:
         return f"{self.clue}: {', '.join(self.targets)}"
@@ -38,13 +43,14 @@ class Clue(Move, argues=True):
         return 1 + len(self.targets)
 
 
-class ClueCritique(Move, argues=True, fixed_cells=2, read_as="{bad_word} > {target}"):
+class ClueCritique(Move, argues=True, fixed_cells=2, read_as="{bad_word} > {target}", quoting=("bad_word", "target")):
     """The claim that a bad word is at least as close to the clue as one of its targets."""
 
     worded: ClassVar[str] = "{bad_word} is at least as close as {target}"
     kind: Literal["clue-critique"] = "clue-critique"
     bad_word: str
     target: str
+    quotes: Quotes = ()
 
 
 class WordComparison(Move, filled=("closer",), fixed_cells=1):
@@ -79,15 +85,19 @@ class ClueOversight(Protocol):
     is the baseline, one that checks the targets is consultancy, and one that checks only what critics said is critiques.
 
     critiques: how many critiques there are, each made without sight of the others. comparisons: the most that the judge
-    may ask for; None: one for each pair of words and one for each critique. The seat of the clue is paid the expected score.
+    may ask for; None: one for each pair of words and one for each critique. check_quotes: whether quotes in clues and critiques
+    are verified, where the question has a passage. The seat of the clue is paid the expected score.
     """
 
     name: ClassVar[str] = "clue-oversight"
     players: ClassVar[tuple[str, ...]] = ("cluer", "critic", "judge")
     measure: ClassVar[str] = "queries"
 
+    unnamed: ClassVar[Mapping[str, Any]] = {"check_quotes": False}
+
     critiques: Annotated[int, Field(ge=0)] = 0
     comparisons: Annotated[int, Field(ge=0)] | None = None
+    check_quotes: bool = True
 
     def roles(self, question: Question) -> dict[str, str]:
         if (problem := unfit(question)) is not None:
@@ -98,16 +108,21 @@ class ClueOversight(Protocol):
     async def play(self, floor: Floor, question: Question) -> Decided:
         data: Any = question.data
         table, words = data["similarities"], {"good_words": data["good_words"], "bad_words": data["bad_words"]}
-        clue = await floor.ask(
-            "cluer", Clue, view=floor.said(source="all"), check=checked({"clue": list(table)}), task="clue",
+
+        def verified(move: M) -> M:
+            return quoted(move, question.passage) if self.check_quotes else move
+
+        known = checked({"clue": list(table)})
+        clue: Clue = await floor.ask(
+            "cluer", Clue, view=floor.said(source="all"), check=lambda move: verified(known(move)), task="clue",
             one_of={"clue": list(table), "targets": data["good_words"]},
         )  # fmt: skip
         given = floor.step
         if self.critiques:
             named = {"bad_word": data["bad_words"], "target": list(clue.targets) or data["good_words"]}
             await floor.parallel(
-                *(floor.ask("critic", ClueCritique, view=floor.said(source="all"), under=given, relation="attacks",
-                            task="critique", details={"clue": clue.clue}, one_of=named) for _ in range(self.critiques))
+                *(floor.ask("critic", ClueCritique, view=floor.said(source="all"), check=verified, under=given,
+                            relation="attacks", task="critique", details={"clue": clue.clue}, one_of=named) for _ in range(self.critiques))
             )  # fmt: skip
         row = table[clue.clue]
         one_of = {side: [*data["good_words"], *data["bad_words"]] for side in ("first", "second")}
@@ -123,6 +138,10 @@ class ClueOversight(Protocol):
                 return Decided(move, payoffs={"cluer": expected}, step=floor.step)
             await floor.charge("judge", "queries", 1)
             left -= 1
+
+    def sees(self, question: Question) -> Mapping[str, Source]:
+        critic: dict[str, Source] = {"critic": "all"} if self.critiques else {}
+        return {"cluer": "all", **critic, "judge": "none"}
 
     def utility_bound(self, question: Question) -> float:
         return float(len(question.choices) - 1)

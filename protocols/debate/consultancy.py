@@ -6,7 +6,8 @@ Michael et al. 2023 (arXiv 2311.08702), Kenton et al. 2024 (arXiv 2407.04622).
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -18,6 +19,7 @@ from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Source
 from moot.protocols.scoring import ScoringRule
 
 
@@ -51,9 +53,12 @@ class Consultancy(Debate):
     def decides(self, question: Question) -> str | None:
         """However often the one consultant speaks, it is one prover whom nobody answers: NP; P where it may not speak."""
         held = (*self.opening, *(() if self.rounds == 0 else self.repeated()), *self.closing)
-        return "NP" if any(isinstance(part, Speaking) for part in held) else "P"
+        return "NP" if any(isinstance(part, Speaking) and part.public for part in held) else "P"
 
     async def answers(self, floor: Floor, question: Question) -> dict[str, int]:
+        return {"consultant": self.answer}
+
+    def defended(self, question: Question, chosen: Mapping[str, int]) -> dict[str, int]:
         return {"consultant": self.answer}
 
 
@@ -61,9 +66,17 @@ class OpenConsultancy(Consultancy):
     """The consultant chooses the answer it argues for (Kenton et al. 2024)."""
 
     name: ClassVar[str] = "open-consultancy"
+    unnamed: ClassVar[Mapping[str, Any]] = {"check_quotes": False}
+
+    @classmethod
+    def unnamed_in(cls, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        return cls.unnamed
 
     async def answers(self, floor: Floor, question: Question) -> dict[str, int]:
-        return {"consultant": await choose(floor, "consultant")}
+        return {"consultant": await choose(floor, "consultant", check_quotes=self.check_quotes)}
+
+    def defended(self, question: Question, chosen: Mapping[str, int]) -> dict[str, int]:
+        return dict(chosen)
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         counts = super().most_moves(question)
@@ -89,6 +102,9 @@ class DirectQA(Protocol):
     async def play(self, floor: Floor, question: Question) -> Decided:
         view = floor.said(source="all" if self.source else "none")
         return Decided(await floor.ask("judge", Verdict, view=view, task="verdict"), step=floor.step)
+
+    def sees(self, question: Question) -> Mapping[str, Source]:
+        return {"judge": "all" if self.source else "none"}
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         return {"judge": 1}

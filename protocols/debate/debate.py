@@ -8,9 +8,9 @@ Irving, Christiano and Amodei 2018 (arXiv 1805.00899); parts and scoring of huma
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Mapping
 from string import ascii_lowercase
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,7 @@ from moot.protocols.debate.parts import (
     SpeechesOrConcessions,
     Turn,
 )
+from moot.protocols.debate.slots import Slot
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.floor import Floor
@@ -34,6 +35,7 @@ from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Source
 from moot.protocols.limits import Limit
+from moot.protocols.quotes import Quoting
 from moot.protocols.scoring import ScoringRule, most_paid, zero_sum
 
 
@@ -41,7 +43,8 @@ class Debate(Protocol):
     """One debater per choice, each defending its own; a bounded judge who does not see the source decides.
 
     rounds: how often the repeated part is held (None: until the judge ends it or the debaters agree to).
-    order, limit, quote_limit: of the speeches. questions: the judge may ask between rounds. concede: of two answers, a
+    order, limit, quote_limit: of the speeches; quotes: what each must quote; slots: what a debater is asked for in a turn
+    (`Speeches`). check_quotes: whether quotes in other words than speeches are verified as well. questions: the judge may ask between rounds. concede: of two answers, a
     debater may give its own up instead of speaking, and the rival's is then the verdict.
     opening, repeat, closing: parts instead of plain rounds. swap: the debaters defend the choices in reverse order.
     judge_source: whether the judge sees the source ("none", "metered" cell by cell, "all").
@@ -72,6 +75,17 @@ class Debate(Protocol):
     swap: bool = False
     judge_source: Source = "none"
     scoring: ScoringRule = ScoringRule()
+    quotes: Quoting = "free"
+    slots: tuple[Slot, ...] = ()
+    check_quotes: bool = True
+
+    @classmethod
+    def unnamed_in(cls, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Only speeches were looked through for quotes once, so that records without concessions mean nothing by this."""
+        parts = [part for name in ("opening", "repeat", "closing") for part in params.get(name) or ()]
+        conceding = {SpeechesOrConcessions.model_fields["part"].default}
+        kinds = {part.get("part") if isinstance(part, Mapping) else getattr(part, "part", "") for part in parts}
+        return {"check_quotes": False} if params.get("concede") or kinds & conceding else {}
 
     def roles(self, question: Question) -> dict[str, str]:
         count = len(question.choices)
@@ -81,7 +95,13 @@ class Debate(Protocol):
             raise UsageError("rounds=None never ends: repeat a Feedback or a Negotiate part, or set rounds")
         if count != 2 and self.has(SpeechesOrConcessions):
             raise UsageError(f"debaters can concede where there are two answers; {question.text!r} has {count}")
+        for part in self.speaking():
+            part.fits(self, question, silent=True)
         return {**dict.fromkeys(ascii_lowercase[:count], "debater"), "judge": "judge"}
+
+    def speaking(self) -> list[Speaking]:
+        """The parts in which debaters speak."""
+        return [part for part in (*self.opening, *self.repeated(), *self.closing) if isinstance(part, Speaking)]
 
     def has(self, kind: type) -> bool:
         """Whether there is such a part."""
@@ -107,20 +127,28 @@ class Debate(Protocol):
 
     async def answers(self, floor: Floor, question: Question) -> dict[str, int]:
         """Which choice each debater defends."""
-        seats = floor.seats("debater")
+        return self.defended(question, {})
+
+    def defended(self, question: Question, chosen: Mapping[str, int]) -> dict[str, int]:
+        seats = [seat for seat, role in self.roles(question).items() if role == "debater"]
         return {seat: len(seats) - 1 - place if self.swap else place for place, seat in enumerate(seats)}
+
+    def sees(self, question: Question) -> dict[str, Source]:
+        return {seat: self.judge_source if role == "judge" else "all" for seat, role in self.roles(question).items()}
 
     def repeated(self) -> tuple[AnyPart, ...]:
         """The parts of one round."""
         if self.repeat is not None:
             return self.repeat
         made = SpeechesOrConcessions if self.concede else Speeches
-        speeches = made(order=self.order, limit=self.limit, quote_limit=self.quote_limit)
+        speeches = made(
+            order=self.order, limit=self.limit, quote_limit=self.quote_limit, quotes=self.quotes, slots=self.slots
+        )
         return (speeches, Questions()) if self.questions else (speeches,)
 
     def parts(self) -> Iterator[tuple[AnyPart, Turn]]:
         """Every part in order, with where it stands; endless when rounds is None."""
-        turn, repeated = Turn(round=0, rounds=self.rounds), self.repeated()
+        turn, repeated = Turn(round=0, rounds=self.rounds, check_quotes=self.check_quotes), self.repeated()
         for part in self.opening:
             yield part, turn
         while self.rounds is None or turn.round < self.rounds:
@@ -136,7 +164,7 @@ class Debate(Protocol):
         """Of moves that are made at the same time one side's may be ignored, so k such rounds are k moves at least."""
         if self.rounds is None:
             return self.complexity_class
-        held = [part for part, _ in self.parts() if isinstance(part, Speaking)]
+        held = [part for part, _ in self.parts() if isinstance(part, Speaking) and part.public]
         moves = sum(1 if part.order == "simultaneous" else 2 for part in held)
         return "S2P" if [part.order for part in held] == ["simultaneous"] else level(moves)
 
@@ -149,7 +177,8 @@ class Debate(Protocol):
         counts = dict.fromkeys(self.roles(question), 0)
         for part, _ in self.parts():
             for seat, role in self.roles(question).items():
-                counts[seat] += (role == "judge") == isinstance(part, (Feedback, Questions))
+                each = len(part.slots) or 1 if isinstance(part, Speaking) else 1
+                counts[seat] += each * ((role == "judge") == isinstance(part, (Feedback, Questions)))
         counts["judge"] += 1
         return counts
 
@@ -159,12 +188,22 @@ class OpenDebate(Debate):
 
     name: ClassVar[str] = "open-debate"
     symmetric: ClassVar[bool] = False
+    unnamed: ClassVar[Mapping[str, Any]] = {"check_quotes": False}
+
+    @classmethod
+    def unnamed_in(cls, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        return cls.unnamed
 
     async def answers(self, floor: Floor, question: Question) -> dict[str, int]:
-        first, *others = floor.seats("debater")
-        chosen = await choose(floor, first)
-        left = (choice for choice in range(len(question.choices)) if choice != chosen)
-        return {first: chosen, **dict(zip(others, left, strict=True))}
+        first = floor.seats("debater")[0]
+        return self.defended(question, {first: await choose(floor, first, check_quotes=self.check_quotes)})
+
+    def defended(self, question: Question, chosen: Mapping[str, int]) -> dict[str, int]:
+        first, *others = super().defended(question, {})
+        if first not in chosen:
+            return {}
+        left = (choice for choice in range(len(question.choices)) if choice != chosen[first])
+        return {first: chosen[first], **dict(zip(others, left, strict=True))}
 
     def most_moves(self, question: Question) -> dict[str, int] | None:
         counts = super().most_moves(question)

@@ -14,6 +14,7 @@ from moot.protocols.debate.debate import Debate
 from moot.protocols.debate.parts import AnyPart, Questions, Turn
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Source
 
 
 class ExaminerQuestions(Questions):
@@ -40,6 +41,9 @@ class InteractiveDebate(Debate):
         if not self.has(Questions):
             raise UsageError("without a Questions part nobody would ask: leave questions at true")
         return {**roles, "examiner": "examiner"} if self.examiner else roles
+
+    def sees(self, question: Question) -> dict[str, Source]:
+        return {**super().sees(question), "examiner": "none"} if self.examiner else super().sees(question)
 
     def parts(self) -> Iterator[tuple[AnyPart, Turn]]:
         """Every part in order, the questions being those of whoever asks."""

@@ -7,6 +7,7 @@ is played is left open here, as in their theory: the players' Elo ratings in it 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -17,6 +18,7 @@ from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Source
 
 Elo = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 
@@ -71,6 +73,12 @@ class NestedOversight(Protocol):
                 break
         verdict, paid = Verdict.sure(question.choices.index("yes" if held else "no")), 1.0 if held else -1.0
         return Decided(verdict, payoffs={"guard": paid, "houdini": -paid}, step=floor.step)
+
+    def defended(self, question: Question, chosen: Mapping[str, int]) -> Mapping[str, int]:
+        return {"guard": question.choices.index("yes"), "houdini": question.choices.index("no")}
+
+    def sees(self, question: Question) -> Mapping[str, Source]:
+        return {"guard": "none", "houdini": "none"}
 
     def at(self, step: int) -> float:
         """The general Elo that the chain has come to before this step."""

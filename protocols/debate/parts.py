@@ -7,18 +7,25 @@ others', are parameters and not code.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal, TypedDict
+from functools import partial
+from operator import not_
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field
 
-from moot.protocols.checks import shortened
+from moot.protocols.checks import Told, fill, need_passage, shortened, told
+from moot.protocols.debate.slots import SPEECH, Note, Slot
+from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Ask, Concession, Move, Speech, Stop, Verdict
+from moot.protocols.engine.moves import Ask, Concession, Speech, Stop, Verdict
+from moot.protocols.engine.question import Question
+from moot.protocols.engine.request import Brief
+from moot.protocols.engine.view import Entry
 from moot.protocols.limits import Limit
-from moot.protocols.quotes import on_record
+from moot.protocols.quotes import Quoting, on_record, quoted_after
 
 
 class Part(BaseModel):
@@ -33,15 +40,21 @@ class Part(BaseModel):
 
 @dataclass(slots=True)
 class Turn:
-    """Where a part stands: which round of how many, and the speakers' last steps (for the argument tree)."""
+    """Where a part stands: which round of how many, and the speakers' last steps (for the argument tree). check_quotes:
+    whether quotes are looked for outside speeches too."""
 
     round: int
     rounds: int | None
     last: dict[str, str] = field(default_factory=dict)
+    check_quotes: bool = True
+    plans: dict[int, list[Any]] = field(default_factory=dict)  # of each part, by its id
+
+
+_SPEECH = (Slot(name=SPEECH),)
 
 
 class Speaking(Part):
-    """Every debater is asked once, for a move of `kinds`."""
+    """Every debater has a turn: it is asked for each of its slots, or, without any, once for a move of `kinds`."""
 
     kinds: ClassVar[Any] = Speech
     task: ClassVar[str] = "speech"
@@ -50,21 +63,16 @@ class Speaking(Part):
     order: Literal["simultaneous", "sequential"] = "simultaneous"
     limit: Limit | None = None
     quote_limit: Limit | None = None
+    quotes: Annotated[Quoting, Field(exclude_if=lambda quotes: quotes == "free")] = "free"
+    slots: Annotated[tuple[Slot, ...], Field(exclude_if=not_)] = ()
 
     async def hold(self, floor: Floor, answers: Mapping[str, int], turn: Turn) -> Verdict | bool | None:
-        check, told, last = self.check(floor.question.passage), limits(self.limit, self.quote_limit), turn.last
         conceded: set[str] = set()
 
-        def speech(seat: str) -> Awaitable[Move]:
-            return floor.ask(
-                seat, self.kinds, view=floor.said(seat, source="all"), check=check, under=last.get(seat), task=self.task,
-                answer=answers[seat], round=turn.round, rounds=turn.rounds, **told,
-            )  # fmt: skip
-
         async def speak(seat: str) -> None:
-            if isinstance(await speech(seat), Concession):
+            about: Brief = {"answer": answers[seat], "round": turn.round, "rounds": turn.rounds}
+            if await self.turn(floor, seat, turn, about, under=turn.last.get(seat)):
                 conceded.add(seat)
-            last[seat] = floor.step
 
         if self.order == "simultaneous" and len(answers) > 1:
             await floor.parallel(*(speak(seat) for seat in answers), seats=tuple(answers))
@@ -73,15 +81,80 @@ class Speaking(Part):
                 await speak(seat)
         return yielded(floor, [answers[seat] for seat in sorted(conceded)]) if conceded else None
 
-    def check(self, passage: str | None) -> Any:
-        limit, quote_limit = self.limit, self.quote_limit
-        return lambda speech: on_record(speech, passage, limit, quote_limit)
+    async def turn(
+        self,
+        floor: Floor,
+        seat: str,
+        turn: Turn,
+        about: Brief,
+        under: str | None,
+        relation: str = "supports",
+        task: str = "",
+    ) -> bool:
+        """One seat's turn; whether it concedes in it. about: what its brief says besides task and limits. task: of the speech
+        in it, where it is not the part's own."""
+        seen = list[Entry]()  # in this turn only
+        for slot, check, last, limits in turn.plans.get(id(self)) or self._planned(floor.question.passage, turn):
+            view = floor.said(seat, source="all")
+            if seen:
+                view = view.then(*seen)
+            if slot.to == "all":
+                named = (task or self.task) if slot.name == SPEECH else slot.name
+                brief: Any = {"task": named, **about, **limits}
+                move = await floor.ask(
+                    seat, self.kinds, view=view, check=check, last=last, under=under, relation=relation, **brief
+                )
+                turn.last[seat] = under = floor.step
+                relation = "supports"
+                if isinstance(move, Concession):
+                    return True
+                continue
+            until, brief = slot.to == "turn", {"task": slot.name, **about, **limits}
+            note: Note = await floor.ask(seat, Note, view=view, check=check, last=last, say=not until, to=(), **brief)
+            if until:
+                seen.append(floor.entry(seat, note))
+        return False
+
+    def _planned(self, passage: str | None, turn: Turn) -> list[tuple[Slot, Any, Any, Told]]:
+        """Each slot of a turn with its check, that of the last attempt, and its limits in a brief; found once a play."""
+        made = turn.plans[id(self)] = []
+        for slot in self.slots or _SPEECH:
+            public = slot.to == "all"
+            check = self.check(passage, slot, turn) if public else noted(passage, slot)
+            rules = self.rules(slot) if public else (slot.limit, slot.quote_limit, slot.quotes)
+            made.append((slot, check, partial(check, last=True), told(*rules)))
+        return made
+
+    def rules(self, slot: Slot) -> tuple[Limit | None, Limit | None, Quoting]:
+        """The rules for what is said in public in a slot: its own, or those of the part."""
+        quotes = self.quotes if slot.quotes == "free" else slot.quotes
+        return slot.limit or self.limit, slot.quote_limit or self.quote_limit, quotes
+
+    def check(self, passage: str | None, slot: Slot, turn: Turn) -> Any:
+        limit, quote_limit, quotes = self.rules(slot)
+        return lambda speech, last=False: on_record(speech, passage, limit, quote_limit, quotes, last)
+
+    @property
+    def public(self) -> int:
+        """How many statements a turn has that others are shown."""
+        return sum(slot.to == "all" for slot in self.slots) if self.slots else 1
+
+    def fits(self, protocol: Protocol, question: Question, silent: bool = False) -> None:
+        """Raise UsageError where a passage must be quoted that there is not, and, unless turns may be `silent`, where nothing is
+        said in public."""
+        found: list[Quoting] = [self.quotes, *(slot.quotes for slot in self.slots)]
+        for quotes in found:
+            need_passage(protocol, question, quotes)
+        if not (silent or self.public):
+            raise UsageError(f'{protocol.name}: every slot of a turn is private; give one that is shown, to="all"')
 
 
 class Speeches(Speaking):
     """Every debater speaks once: blind to each other ("simultaneous"), or one after the other ("sequential").
 
-    limit: on the whole speech without its quote marks; quote_limit: on what it quotes, in all.
+    limit: on the whole speech without its quote marks; quote_limit: on what it quotes, in all. quotes: what it must quote,
+    the passage at least once ("required"), and always rightly ("verified"). slots: what a turn is made of, where it is more
+    than a speech.
     """
 
     part: Literal["speeches"] = "speeches"
@@ -99,10 +172,26 @@ class SpeechesOrConcessions(Speaking):
 
     part: Literal["speeches-or-concessions"] = "speeches-or-concessions"
 
-    def check(self, passage: str | None) -> Any:
-        spoken, limit = super().check(passage), self.limit
+    def check(self, passage: str | None, slot: Slot, turn: Turn) -> Any:
+        spoken, limit = super().check(passage, slot, turn), self.rules(slot)[0]
 
-        return lambda move: shortened(move, limit) if isinstance(move, Concession) else spoken(move)
+        def check(move: Speech | Concession, last: bool = False) -> Any:
+            if isinstance(move, Speech):
+                return spoken(move, last)
+            short = partial(shortened, move, limit and limit.model_copy(update={"least": None}), last)
+            return quoted_after(short, passage) if turn.check_quotes else short()
+
+        return check
+
+
+def noted(passage: str | None, slot: Slot) -> Any:
+    """The check of what a speaker says in private."""
+
+    def check(note: Note, last: bool = False) -> Note:
+        filled = fill(note, slot=slot.name, turn=slot.to == "turn")
+        return on_record(filled, passage, slot.limit, slot.quote_limit, slot.quotes, last)
+
+    return check
 
 
 class Feedback(Part):
@@ -113,8 +202,8 @@ class Feedback(Part):
 
     async def hold(self, floor: Floor, answers: Mapping[str, int], turn: Turn) -> Verdict | bool | None:
         verdict = await floor.ask(
-            "judge", Verdict, check=lambda verdict: shortened(verdict, self.limit), task="feedback", round=turn.round,
-            rounds=turn.rounds, **limits(self.limit, None),
+            "judge", Verdict, check=partial(shortened, limit=self.limit), last=partial(shortened, limit=self.limit, last=True),
+            task="feedback", round=turn.round, rounds=turn.rounds, **told(self.limit),
         )  # fmt: skip
         return verdict if verdict.end else None
 
@@ -128,14 +217,14 @@ class Questions(Part):
     limit: Limit | None = None
 
     async def hold(self, floor: Floor, answers: Mapping[str, int], turn: Turn) -> Verdict | bool | None:
-        def check(move: Ask) -> Ask:
+        def check(move: Ask, last: bool = False) -> Ask:
             if move.to is not None and move.to not in answers:
                 raise Illegal(f"the question is to {move.to!r}; it can go to {', '.join(answers)}, or to all (null)")
-            return shortened(move, self.limit)
+            return shortened(move, self.limit, last)
 
         asked = await floor.ask(
-            self.asker, Ask, check=check, task="ask", to_seats=list(answers), round=turn.round, rounds=turn.rounds,
-            **limits(self.limit, None),
+            self.asker, Ask, check=check, last=partial(check, last=True), task="ask", to_seats=list(answers), round=turn.round, rounds=turn.rounds,
+            **told(self.limit),
         )  # fmt: skip
         if asked.text.strip():
             await floor.charge(self.asker, "queries", 1)
@@ -169,17 +258,3 @@ def yielded(floor: Floor, given_up: list[int]) -> Verdict | bool:
     if len(given_up) == 2:
         return True
     return Verdict.sure(1 - given_up[0], text="conceded")
-
-
-class Limits(TypedDict, total=False):
-    """The limits of a brief."""
-
-    limit: Mapping[str, JsonValue]
-    quote_limit: Mapping[str, JsonValue]
-
-
-def limits(limit: Limit | None, quote_limit: Limit | None) -> Limits:
-    """Limits as they stand in a brief."""
-    given = (("limit", limit), ("quote_limit", quote_limit))
-    told: Any = {name: each.model_dump(exclude_none=True) for name, each in given if each is not None}
-    return told  # type: ignore[no-any-return]

@@ -7,10 +7,11 @@ towards the first speaker or the first answer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, PrivateAttr
+from pydantic import AfterValidator, Field, PrivateAttr
 
 from moot.protocols.engine.base import Protocol, protocol_named, record_of
 from moot.protocols.engine.errors import UsageError
@@ -19,6 +20,9 @@ from moot.protocols.engine.metadata import Metadata
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
+from moot.protocols.engine.registry import find
+from moot.protocols.engine.values.frozen import frozen
+from moot.protocols.engine.view import Source
 
 
 class SideSwapped(Protocol):
@@ -39,7 +43,7 @@ class SideSwapped(Protocol):
     symmetric: ClassVar[bool] = True
 
     protocol: str = "debate"
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: Annotated[dict[str, Any], AfterValidator(frozen)] = Field(default_factory=dict)
     exchange: Literal["answers", "places"] = "answers"
 
     _inner: Protocol = PrivateAttr()
@@ -57,6 +61,11 @@ class SideSwapped(Protocol):
         """Both seatings of a protocol that is made already."""
         record = record_of(protocol)
         return cls(protocol=record["name"], params=record["params"], exchange=exchange)
+
+    @classmethod
+    def from_record(cls, params: Mapping[str, Any]) -> Self:
+        inner, own = find("protocol", params.get("protocol", "debate")), params.get("params", {})
+        return super().from_record({**params, "params": {**inner.unnamed_in(own), **own}})
 
     @property
     def inner(self) -> Protocol:
@@ -85,6 +94,13 @@ class SideSwapped(Protocol):
         one, other = (seat for seat, role in roles.items() if held.count(role) == 2)
         swap = {one: other, other: one} if self.exchange == "places" else {}
         return {seat: swap.get(seat, seat) for seat in roles}
+
+    def defended(self, question: Question, chosen: Mapping[str, int]) -> Mapping[str, int]:
+        """By "answers" everybody defends one answer in the one play and the other in the other."""
+        return self.inner.defended(question, chosen) if self.exchange == "places" else {}
+
+    def sees(self, question: Question) -> Mapping[str, Source]:
+        return self.inner.sees(question)
 
     def metadata(self, question: Question | None = None) -> Metadata:
         return replace(super().metadata(question), players=self.inner.players, zero_sum=self.inner.zero_sum)

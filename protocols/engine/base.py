@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -19,6 +20,7 @@ from moot.protocols.engine.outcomes import Decided, Errored, Forfeited, Outcome
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.registry import everything, find, register
 from moot.protocols.engine.replies import misfit
+from moot.protocols.engine.view import Source
 
 
 class Protocol(BaseModel):
@@ -36,7 +38,9 @@ class Protocol(BaseModel):
     all players but the judge are asked at the same time; "mixed", now so, now so. symmetric: swapping the debaters' seats
     swaps the outcome. zero_sum: the payoffs of a decided play sum to zero. citing: its statements rest on answers that they
     cite. pointers: its messages may hold pointers to messages. unnamed: what a record means that does not name a parameter,
-    where that is not the default (records are older than the parameter). Raises ProtocolError where they make no sense.
+    where that is not the default (records are older than the parameter). prompts: a folder with templates of the protocol's own,
+    `ROLE.system.txt` and `ROLE.TASK.txt` (`moot.agents.prompts.templates`); own_turns: the roles whose models are shown what
+    they said as turns of their own in the conversation. Raises ProtocolError where they make no sense.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +57,8 @@ class Protocol(BaseModel):
     citing: ClassVar[bool] = False
     pointers: ClassVar[bool] = False
     unnamed: ClassVar[Mapping[str, Any]] = {}
+    prompts: ClassVar[str | Path | None] = None
+    own_turns: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, **fields: Any) -> None:
         try:
@@ -70,6 +76,17 @@ class Protocol(BaseModel):
         check(cls)
         if cls.play is not Protocol.play:
             register("protocol", cls.name, cls)
+
+    @classmethod
+    def unnamed_in(cls, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a record with these parameters means by those that it does not name, where that is not their default:
+        `unnamed`, unless it depends on the others."""
+        return cls.unnamed
+
+    @classmethod
+    def from_record(cls, params: Mapping[str, Any]) -> Self:
+        """The protocol of a record with these parameters. Raises UsageError on unknown ones."""
+        return cls(**{**cls.unnamed_in(params), **params})
 
     def metadata(self, question: Question | None = None) -> Metadata:
         """What the protocol declares, and, given a question, what it says about a play on it. UsageError on an unfit one."""
@@ -90,6 +107,23 @@ class Protocol(BaseModel):
 
     def stances(self, question: Question) -> Mapping[str, int]:
         """Seat to the index of the choice that it defends all along, where that is so without being said in its asks."""
+        return {}
+
+    def defended(self, question: Question, chosen: Mapping[str, int]) -> Mapping[str, int]:
+        """Seat to the index of the choice that it defends, as everybody in the play may know, and prompts say. chosen: what
+        seats have chosen, by an `Answer` that was shown to whoever wants to know. question: whole where nothing is chosen yet;
+        without passage, data and images once something is."""
+        return {**self.stances(question), **chosen}
+
+    def sees(self, question: Question) -> Mapping[str, Source]:
+        """Seat to the most that it is ever shown of the passage, the data and the images: "all", "metered" (it may look) or
+        "none"; of seats of which that can be said. Prompts say it, and a law holds the views to it. Asked once a play, with the whole
+        question."""
+        return {}
+
+    def explained(self, question: Question, details: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the `details` of a turn come to in words, as further details for models and people, which no request holds:
+        which claim the number of a node stands for. question: as the seat is shown it, with data only where it sees them."""
         return {}
 
     def decides(self, question: Question) -> str | None:
@@ -132,7 +166,8 @@ class Protocol(BaseModel):
 
 def record_of(protocol: Protocol) -> dict[str, Any]:
     """A protocol as it is recorded: its name and the parameters that are not as a record without them means, those in full."""
-    changed, unnamed = set(protocol.model_dump(exclude_defaults=True)), type(protocol).unnamed
+    changed = set(protocol.model_dump(exclude_defaults=True))
+    unnamed = type(protocol).unnamed_in({name: getattr(protocol, name) for name in changed})
     changed = (changed - unnamed.keys()) | {name for name, meant in unnamed.items() if getattr(protocol, name) != meant}
     return {"name": protocol.name, "params": protocol.model_dump(mode="json", include=changed)}
 
@@ -140,7 +175,7 @@ def record_of(protocol: Protocol) -> dict[str, Any]:
 def recorded_protocol(record: Mapping[str, Any]) -> Protocol:
     """The protocol that `record_of` gave this record of. Raises UsageError when there is none of that name."""
     cls: type[Protocol] = find("protocol", record["name"])
-    return cls(**{**cls.unnamed, **record["params"]})
+    return cls.from_record(record["params"])
 
 
 def payoffs_of(outcome: Outcome | None, protocol: Protocol, question: Question) -> dict[str, float | None]:

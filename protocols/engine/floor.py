@@ -6,7 +6,8 @@ Rule of this file: it checks what a script asks for and makes effects of it; car
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from types import UnionType
 from typing import Any, ClassVar, TypeVar, Unpack
 from typing import Protocol as Structural
@@ -14,12 +15,14 @@ from typing import Protocol as Structural
 from pydantic import JsonValue
 
 from moot.protocols.engine.budget import MEASURES, PER_CALL
-from moot.protocols.engine.errors import ProtocolError, near
+from moot.protocols.engine.errors import Illegal, ProtocolError, near
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question, reworded
-from moot.protocols.engine.request import Brief
+from moot.protocols.engine.replies import written
+from moot.protocols.engine.request import Brief, Facts
 from moot.protocols.engine.steps import (
+    PROTOCOL,
     AskEffect,
     Branch,
     ChargeEffect,
@@ -27,6 +30,8 @@ from moot.protocols.engine.steps import (
     FlipEffect,
     ParallelEffect,
     PlayEffect,
+    TellEffect,
+    drop,
 )
 from moot.protocols.engine.values.frozen import frozen
 from moot.protocols.engine.view import NOTHING, Entry, Log, Source, View
@@ -53,11 +58,33 @@ class Script(Structural):
 class Floor:
     """One play's floor. Every method that is awaited is one step (or, for `parallel` and `play`, a branch of steps)."""
 
-    __slots__ = ("_game", "question", "_roles", "_outer", "_open")
+    __slots__ = ("_game", "question", "_roles", "_outer", "_open", "_protocol", "_facts")
 
-    def __init__(self, game: Stage, question: Question, roles: Mapping[str, str], outer: Mapping[str, str]) -> None:
+    def __init__(
+        self, game: Stage, protocol: Script, question: Question, roles: Mapping[str, str], outer: Mapping[str, str]
+    ) -> None:
         self._game, self.question, self._open = game, question, question.without_source()
-        self._roles, self._outer = dict(roles), dict(outer)
+        self._roles, self._outer, self._protocol = dict(roles), dict(outer), protocol
+        self._facts: Facts | None = None
+
+    def facts(self, text: str | None = None) -> Facts:
+        """What the protocol declares of this play. text: of the question that the reader is shown, where it is another one; who
+        answers a part of the play's question is not told the whole of it."""
+        if self._facts is None:
+            outer = self._outer
+            names = {outer.get(seat, seat): seat for seat in self._roles}
+            seats = {outer.get(seat, seat): role for seat, role in self._roles.items()}
+            full = self.question
+            has = {"passage": full.passage is not None, "data": full.data is not None, "images": bool(full.images)}
+            source = tuple(name for name, there in has.items() if there)
+            protocol: Any = self._protocol
+            settled, declared = protocol.defended(full, {}), protocol.sees(full)
+            told = map(frozen, (seats, names, settled, declared))  # every seat is given the same ones
+            self._facts = Facts(protocol, self._open, source, *told)
+        facts = self._facts
+        return (
+            facts if text is None else replace(facts, question=reworded(facts.question, text, facts.question.choices))
+        )
 
     def seats(self, role: str) -> tuple[str, ...]:
         """The seats that hold `role`, in the protocol's order."""
@@ -87,6 +114,10 @@ class Floor:
             log = heads.get(self._outer.get(to, to), log)
         return View(self.question, log, source, self._open)
 
+    def entry(self, seat: str, move: Move) -> Entry:
+        """What a seat said in the latest step, as a statement: for a view of somebody who is shown it though it was not said."""
+        return Entry(self.step, self._outer.get(seat, seat), move)
+
     def only(
         self, text: str, *entries: Entry, choices: tuple[str, ...] = (), source: Source = "none", log: Log = NOTHING,
         data: JsonValue = None,
@@ -111,13 +142,14 @@ class Floor:
     def ask(
         self, seat: str, kind: type[M] | UnionType, *, view: View | None = None, check: Callable[[M], Move] | None = None,
         keep: Callable[[Any], None] | None = None, say: bool = True, to: tuple[str, ...] | None = None, under: str | None = None, relation: str = "supports",
-        repairs: int = 1, **brief: Unpack[Brief],
+        repairs: int = 1, last: Callable[[M], Move] | None = None, **brief: Unpack[Brief],
     ) -> Awaitable[M]:  # fmt: skip
         """Ask `seat` for a move of `kind` (a Move class, or a union of them) and put it on the record.
 
         view: what the seat sees; by default all that was said to it, without the source. check: returns the move to
         put on the record, or raises Illegal, after which the seat is asked again, `repairs` times, and then forfeits. It
-        changes nothing: it is called more often than moves are made. keep: what the script keeps of a move, as it was given;
+        changes nothing: it is called more often than moves are made. last: the check of the last attempt, where that is another
+        one (what is too long is cut rather than lost). keep: what the script keeps of a move, as it was given;
         called once, when it has been accepted.
         say: whether the move joins the statements; to: who may be shown it, these seats and its author, and no other.
         under, relation: its place in the argument tree, the step it answers and how. None: the question for a move that
@@ -137,7 +169,10 @@ class Floor:
         kinds = _kinds(kind if isinstance(kind, type) else getattr(kind, "__args__", kind))
         if to is not None:
             to = tuple(self._outer.get(other, other) for other in (*to, seat)) if self._outer else (*to, seat)
-        return AskEffect(outer, kinds, view, brief, check, say, to, under, relation, repairs, keep)
+        first = last if last is not None and not repairs else check
+        asked = view.question.text
+        facts = self.facts if asked == self.question.text else partial(self.facts, asked)
+        return AskEffect(outer, kinds, view, brief, first, say, to, under, relation, repairs, keep, last, facts)
 
     def parallel(
         self, *branches: Awaitable[Any], seats: Sequence[str | Iterable[str]] | None = None
@@ -149,11 +184,19 @@ class Floor:
         each branch is a `floor.ask`.
         Raises ProtocolError when they are not one for each branch, and where a branch then asks another seat.
         """
+        try:
+            return ParallelEffect(branches, self._asking(branches, seats))
+        except ProtocolError:
+            drop(branches)
+            raise
+
+    def _asking(
+        self, branches: Sequence[Awaitable[Any]], seats: Sequence[str | Iterable[str]] | None
+    ) -> list[frozenset[str] | None] | None:
+        """The seats that each branch may ask; None where nothing is said of them."""
         if seats is None:
             asks = [branch for branch in branches if isinstance(branch, AskEffect)]
-            return ParallelEffect(
-                branches, [frozenset((ask.seat,)) for ask in asks] if len(asks) == len(branches) else None
-            )
+            return [frozenset((ask.seat,)) for ask in asks] if len(asks) == len(branches) else None
         if isinstance(seats, str) or len(seats) != len(branches):
             raise ProtocolError(
                 f"floor.parallel has {len(branches)} branches, and seats={seats!r}: give seats for each branch"
@@ -164,7 +207,7 @@ class Floor:
             raise ProtocolError(
                 f"floor.parallel(seats=…) names seat {unknown[0]!r}; the seats are {', '.join(self._roles)}"
             )
-        return ParallelEffect(branches, [named[each] for each in among])
+        return [named[each] for each in among]
 
     def flip(self, probability: float = 0.5) -> Awaitable[bool]:
         """A public coin: True with the given probability."""
@@ -194,6 +237,25 @@ class Floor:
             raise ProtocolError(f"charge({seat!r}, {measure!r}, {amount}): a charge gives no budget back")
         await ChargeEffect(self._outer.get(seat, seat), measure, amount)
 
+    async def tell(self, move: Move, *, to: tuple[str, ...] | None = None) -> None:
+        """Words of the protocol itself, as a statement by "protocol": that a question was turned down, a placebo. to: who may be
+        shown them, these seats and no other; None: everybody. They stand in no argument tree, and reading them costs what
+        reading the move costs. Raises ProtocolError where there is no such seat, or a seat is called "protocol", and for what
+        cannot be written down."""
+        if not isinstance(move, Move):
+            raise ProtocolError(f"floor.tell({move!r}): give a Move, for instance Speech(text=…)")
+        if to is not None and (unknown := [seat for seat in to if seat not in self._roles]):
+            raise ProtocolError(f"floor.tell(to=…) names seat {unknown[0]!r}; the seats are {', '.join(self._roles)}")
+        if PROTOCOL in (*self._roles, *self._outer.values()):
+            raise ProtocolError(
+                f"a seat is called {PROTOCOL!r}, so that nobody could tell it from the protocol: rename it"
+            )
+        try:
+            written(move)
+        except (UnicodeError, Illegal) as error:
+            raise ProtocolError(f"floor.tell: this {type(move).__name__} cannot be written down: {error}") from None
+        await TellEffect(move, None if to is None else tuple(self._outer.get(seat, seat) for seat in to))
+
     async def play(self, protocol: Script, question: Question, seats: Mapping[str, str] | None = None) -> Decided:
         """Play another protocol inside this one. `seats` maps its seats to ours (the same names when None, or left out).
 
@@ -213,7 +275,7 @@ class Floor:
 
 
 _KEYS = Brief.__annotations__.keys()
-_KEYWORDS = (*_KEYS, "view", "check", "keep", "say", "to", "under", "relation", "repairs")
+_KEYWORDS = (*_KEYS, "view", "check", "keep", "say", "to", "under", "relation", "repairs", "last")
 
 
 @cache

@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
-from hashlib import blake2b
 from typing import Any
 
 from pydantic_core import to_json
@@ -29,9 +28,10 @@ from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeite
 from moot.protocols.engine.question import Held, Question, owned
 from moot.protocols.engine.replies import accepted, printable, recorded, tolerated, written
 from moot.protocols.engine.request import Request, postponed
-from moot.protocols.engine.steps import AskEffect, Branch, Effect, Recorder, Waiting, drawn, seed_of
-from moot.protocols.engine.values.frozen import frozen
-from moot.protocols.engine.view import NOTHING, Shown, View
+from moot.protocols.engine.steps import PROTOCOL, AskEffect, Branch, Effect, Recorder, Waiting, drawn, seed_of
+from moot.protocols.engine.values.digests import Digests
+from moot.protocols.engine.values.frozen import fixed, frozen
+from moot.protocols.engine.view import NOTHING, Shown
 
 _SEAT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -60,6 +60,7 @@ class Game:
         self.protocol, self.question, self.seed = protocol, question, seed
         self._own = frozenset((question.text, *question.choices))
         self._held, self._taken = Held(), {"q"}
+        self._shown = Digests(self._held)
         self.roles = protocol.roles(question)
         for seat, limits in (bounds or {}).items():
             if seat not in self.roles:
@@ -74,11 +75,10 @@ class Game:
         self.current: Branch | None = None
         self.outcome: Outcome | None = None
         self.open: dict[str, Waiting] = {}
-        self._heads: dict[tuple[str, tuple[type[Move], ...], str, int], tuple[Question, bytes]] = {}
         self._ready: deque[tuple[Branch, Any]] = deque()
         self._branches: set[Branch] = set()
         self._bounds = bounds or {}
-        self._floor = Floor(self, question, self.roles, {})
+        self._floor = Floor(self, protocol, question, self.roles, {})
         self._begin()
 
     # -- what the driver calls ---------------------------------------------------------------------------------------
@@ -100,11 +100,13 @@ class Game:
         def later(name: str) -> Any:
             if name == "seed":
                 return seed_of(self.seed, step)
-            return Budget(meter) if name == "budget" else waiting.digest or self._digest(ask)
+            if name == "facts":
+                return ask.facts and ask.facts()
+            return Budget(meter) if name == "budget" else waiting.digest or self._shown.of(ask)
 
         view, brief = Shown(ask.view, meter, self._own, self._held, seat), frozen(ask.brief)
         role, tried = self.roles.get(seat, seat), (waiting.attempt, waiting.problem)
-        return postponed(step, seat, role, ask.kinds, view, brief, *tried, later, note)
+        return postponed(step, seat, role, ask.kinds, view, brief, *tried, later, note, waiting.rejected)
 
     def requests(self) -> dict[str, Request]:
         """Every open request by step, in the order of their paths' opening."""
@@ -220,6 +222,7 @@ class Game:
                 branch.coro.close()
             except RuntimeError:  # it awaited something on its way out
                 asking.append(branch.last or "none")
+            steps.drop(branch.parted)
         if asking:
             raise ProtocolError(
                 f"protocol {self.protocol.name} awaits its floor after the play has ended (in a finally or except block, "
@@ -263,7 +266,7 @@ class Game:
                 ):
                     self._vetted(branch, effect)
                 self.open[branch.step()] = Waiting(
-                    branch, effect, "" if self.recorder is None else self._digest(effect)
+                    branch, effect, "" if self.recorder is None else self._shown.of(effect)
                 )
             elif isinstance(effect, Effect):
                 self._carry_out(branch, effect)
@@ -296,16 +299,27 @@ class Game:
             except BudgetExceeded as error:
                 return self.end(steps.exhausted(effect.seat, error, step))
             self._ready.append((branch, None))
+        elif isinstance(effect, steps.TellEffect):
+            self._tell(branch, step, effect)
         elif isinstance(effect, steps.ParallelEffect):
             self._split(branch, step, effect)
         elif isinstance(effect, steps.PlayEffect):
             self._enter(branch, step, effect)
+
+    def _tell(self, branch: Branch, step: str, effect: steps.TellEffect) -> None:
+        move = fixed(effect.move).as_public()
+        if self.recorder is not None:
+            self.recorder.event("told", {"step": step, "move": move.model_dump(mode="json"), "to": effect.to})
+        branch.say((step, PROTOCOL, move), written(move), effect.to)
+        self._taken.add(step)
+        self._ready.append((branch, None))
 
     def _split(self, branch: Branch, step: str, effect: steps.ParallelEffect) -> None:
         count = len(effect.branches)
         if not count:
             return self._ready.append((branch, ()))
         branch.results, branch.left, branch.children = [None] * count, count, []
+        branch.parted = effect.branches
         asking = effect.seats or [None] * count
         if branch.seats is not None:
             asking = [branch.seats if seats is None else seats & branch.seats for seats in asking]
@@ -327,7 +341,7 @@ class Game:
                 "step": step, "protocol": record_of(protocol),
                 "question": question.model_dump(mode="json", exclude_defaults=True), "seats": effect.seats,
             })  # fmt: skip
-        floor = Floor(self, question, protocol.roles(question), effect.seats)
+        floor = Floor(self, protocol, question, protocol.roles(question), effect.seats)
         child = Branch(protocol.play(floor, question), f"{step}.", {None: NOTHING}, parent=branch, play=effect)
         child.accounts, child.seats = branch.accounts, branch.seats
         self._begun(child)
@@ -355,7 +369,7 @@ class Game:
             for seat, account in (parent.accounts or {}).items():
                 account.join([share for child in parent.children if (share := child.account(seat)) is not None])
             parent.last = parent.children[-1].last or parent.last
-            parent.children = []
+            parent.children, parent.parted = [], ()
             self._ready.append((parent, tuple(parent.results)))
 
     def _reject(
@@ -363,38 +377,20 @@ class Game:
     ) -> None:
         ask = waiting.ask
         data, rule = recorded(reply, ask, rule)
-        waiting.attempt += 1
-        waiting.problem = rule
+        ended = waiting.refused(rule, data)
         if self.recorder is not None:
             fields = {"step": step, "seat": ask.seat, "request": waiting.digest, "move": data, "rule": rule}
             self.recorder.event("rejected", {**fields, "reads": reads} if reads else fields, meta)
-        if waiting.attempt > ask.repairs:
+        if ended:
             self.end(Forfeited(seat=ask.seat, rule=rule, step=step))
 
     def _vetted(self, branch: Branch, effect: AskEffect | steps.ChargeEffect) -> None:
         """Raise ProtocolError on a seat that its branch was not to ask, and on a place under a step that nobody took."""
-        under = effect.under if isinstance(effect, AskEffect) else None
-        if branch.seats is not None and effect.seat not in branch.seats:
-            wrong = f"asks or charges seat {effect.seat!r} in a branch that does not name it: floor.parallel(seats=…)"
-        elif under is not None and not self.lean and self.recorder is not None and under not in self._taken:
-            wrong = f'puts a move under step {under!r}, at which nothing was said; the question is "q"'
-        else:
-            return
-        where = self._where(branch)
-        self.close()
-        raise ProtocolError(f"{where} {wrong}")
+        taken = None if self.lean or self.recorder is None else self._taken
+        if (wrong := steps.misplaced(branch, effect, taken)) is not None:
+            where = self._where(branch)
+            self.close()
+            raise ProtocolError(f"{where} {wrong}")
 
     def _where(self, branch: Branch) -> str:
         return f"protocol {self.protocol.name} at {line_at(branch.coro, self.protocol)}"
-
-    def _digest(self, ask: AskEffect) -> str:
-        view: View = ask.view
-        question = view.question
-        key = (ask.seat, ask.kinds, view.source, id(question))
-        known = self._heads.get(key)
-        if known is None:
-            kinds = ",".join(kind.__name__ for kind in ask.kinds)
-            known = question, f"{ask.seat}|{kinds}|{view.source}|".encode() + self._held.digest(question)
-            if len(self._heads) < 64:  # those shown first come again; the questions of a large DAG do not
-                self._heads[key] = known
-        return blake2b(known[1] + view._log.digest + to_json(ask.brief), digest_size=16).hexdigest()

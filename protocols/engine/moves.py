@@ -10,7 +10,7 @@ import math
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -18,22 +18,13 @@ from moot.protocols.engine.budget import beyond, short
 from moot.protocols.engine.errors import ProtocolError, near
 from moot.protocols.engine.registry import origin
 from moot.protocols.engine.values.frozen import changeable
-from moot.protocols.engine.values.quoting import segments
+from moot.protocols.engine.values.quoting import Part as Part
+from moot.protocols.engine.values.quoting import Quote as Quote
+from moot.protocols.engine.values.quoting import Quotes as Quotes
+from moot.protocols.engine.values.quoting import with_marks
 
 UNKNOWN = "?"
 """The answer "I do not know", where answers are texts."""
-
-
-class Part(NamedTuple):
-    """A stretch of a move that is an element of its own in a prompt: a quotation, a citation.
-
-    verified: whether it was found to be as it says; None where nobody checked.
-    """
-
-    text: str
-    tag: str = "quote"
-    verified: bool | None = None
-    attributes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +61,9 @@ class Move(BaseModel):
     that may be given alone, without a form around it. asked_first: fields that are asked for before the others. read_as: what
     a reader reads, with fields in it: "{of} = {answer}". worded: what it says in words, likewise: "to {vertex}". marked:
     attribute of its element in a prompt to the field that it shows, where that is not empty. pointing: fields in which there
-    may be pointers to messages. fixed_reading, fixed_cells: what reading costs where that is the same for each such move.
+    may be pointers to messages. quoting: fields of words in which quotes of the passage may stand; such a class has a field
+    `quotes: Quotes = ()`, which the protocol fills in (`moot.protocols.quotes.quoted`). fixed_reading, fixed_cells: what
+    reading costs where that is the same for each such move.
     All else that a move says of itself has a default that fits most.
 
     Raises ProtocolError, where the class is defined, when its kind is not its own or is of another form, a field has the
@@ -88,6 +81,7 @@ class Move(BaseModel):
     worded: ClassVar[str] = ""
     marked: ClassVar[Mapping[str, str]] = {}
     pointing: ClassVar[tuple[str, ...]] = ()
+    quoting: ClassVar[tuple[str, ...]] = ()
     fixed_reading: ClassVar[int | None] = None
     fixed_cells: ClassVar[int | None] = None
     frozen_fields: ClassVar[tuple[str, ...]] = ()
@@ -109,6 +103,11 @@ class Move(BaseModel):
         for name in cls.private_fields:
             if name not in cls.model_fields or cls.model_fields[name].is_required():
                 raise ProtocolError(f"{_place(cls)}: the private field {name!r} must be a field with a default")
+        if cls.quoting and not {"quotes", *cls.quoting} <= cls.model_fields.keys():
+            fields = ", ".join(("quotes", *cls.quoting))
+            raise ProtocolError(
+                f"{_place(cls)}: words that may hold quotes need the fields {fields} (quotes: Quotes = ())"
+            )
         try:
             cls.frozen_fields = tuple(name for name, each in cls.model_fields.items() if changeable(each.annotation))
         except TypeError as error:
@@ -176,7 +175,20 @@ class Move(BaseModel):
 
     def prompt_body(self) -> str | Sequence[str | Part]:
         """What its element in a prompt holds: texts, and parts that are elements of their own."""
-        return self.content()
+        return with_marks(self.quotable(), getattr(self, "quotes", ())) if self.quoting else self.content()
+
+    def quotable(self) -> str:
+        """The words in which quotes are looked for, as readers are shown them: the field of `quoting` where that is one text,
+        and else its whole `content`, so that nothing is a quote to a reader that was none when quotes were looked for."""
+        only = getattr(self, self.quoting[0]) if len(self.quoting) == 1 else None
+        return only if isinstance(only, str) else self.content()
+
+    def without_marks(self) -> Self:
+        """The move with nothing said of its quotes: where there is no passage, none was found, and none was missed."""
+        quotes: tuple[Quote, ...] = getattr(self, "quotes", ())
+        if all(quote.verified is None for quote in quotes):
+            return self
+        return self.model_copy(update={"quotes": tuple(Quote(text=quote.text) for quote in quotes)})
 
     @classmethod
     def taken_from(cls, data: Mapping[str, Any]) -> Self | None:
@@ -203,7 +215,7 @@ class Move(BaseModel):
         found = {}
         for name in dict.fromkeys((*cls.asked_first, *cls.model_fields)):
             hint = next((each for each in cls.model_fields[name].metadata if isinstance(each, Asked)), None)
-            if name == "kind" or (name in cls.filled and not (person and hint)):
+            if name == "kind" or (name == "quotes" and cls.quoting) or (name in cls.filled and not (person and hint)):
                 continue
             if hint is None or hint.when(brief):
                 found[name] = hint or Asked()
@@ -211,7 +223,7 @@ class Move(BaseModel):
 
 
 _DECLARED = ("argues", "filled", "private_fields", "bare_field", "asked_first", "read_as", "worded", "marked", "pointing",
-             "fixed_reading", "fixed_cells")  # fmt: skip
+             "quoting", "fixed_reading", "fixed_cells")  # fmt: skip
 
 _known: dict[str, tuple[weakref.ref[type[Move]], tuple[str, str]]] = {}
 """Kind to its class, and where that is defined: file and qualified name."""
@@ -264,16 +276,7 @@ def _place(cls: type[Move]) -> str:
 # -- the moves that every protocol may use -----------------------------------------------------------------------------
 
 
-class Quote(BaseModel):
-    """A piece of the passage, as quoted. `span` gives characters [start, end) of the passage once it was found there."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", revalidate_instances="always")
-    text: str
-    verified: bool | None = None
-    span: tuple[int, int] | None = None
-
-
-class Speech(Move, argues=True, filled=("quotes",), bare_field="text"):
+class Speech(Move, argues=True, filled=("quotes",), bare_field="text", quoting=("text",)):
     """An argument in words. Quotes stand in the text as <quote>…</quote>; the protocol finds and verifies them."""
 
     kind: Literal["speech"] = "speech"
@@ -285,18 +288,6 @@ class Speech(Move, argues=True, filled=("quotes",), bare_field="text"):
 
     def prompt_attributes(self) -> dict[str, str]:
         return {}
-
-    def prompt_body(self) -> list[str | Part]:
-        after, parts = 0, list[str | Part]()
-        for quoted, text in segments(self.text):
-            if not quoted:
-                parts.append(text)
-                continue
-            # by its text and not by its place alone: a mark never lands on a quote that was not checked
-            place = next((i for i in range(after, len(self.quotes)) if self.quotes[i].text == text), None)
-            after = after if place is None else place + 1
-            parts.append(Part(text, verified=None if place is None else self.quotes[place].verified))
-        return parts
 
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -355,12 +346,13 @@ class Verdict(Move, asked_first=("text",), read_as="{text}"):
         return {"kind": self.kind, "probabilities": " ".join(f"{p:.4g}" for p in self.probabilities)}
 
 
-class Answer(Move, asked_first=("text",), read_as="{text}"):
+class Answer(Move, asked_first=("text",), read_as="{text}", quoting=("text",)):
     """The choice that an agent takes as its own (open consultancy and open debate)."""
 
     kind: Literal["answer"] = "answer"
     choice: Annotated[int, Field(ge=0), Asked(person="Your answer", choices="number")]
     text: Annotated[str, Asked("your reasons", "Your reasons (may be empty)")] = ""
+    quotes: Quotes = ()
 
     def in_short(self, choices: Sequence[str]) -> str:
         return f"takes “{choices[self.choice]}”" if self.choice < len(choices) else f"takes answer {self.choice + 1}"
@@ -390,11 +382,15 @@ class Stop(Move):
         return "agrees to end" if self.stop else "wants to go on"
 
 
-class Concession(Move, argues=True):
+class Concession(Move, argues=True, quoting=("text",)):
     """A debater gives its answer up. text: its words."""
 
     kind: Literal["concession"] = "concession"
     text: str = ""
+    quotes: Quotes = ()
 
     def content(self) -> str:
         return self.text or "concedes"
+
+    def quotable(self) -> str:
+        return self.content()

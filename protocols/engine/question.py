@@ -165,6 +165,11 @@ def reworded(question: Question, text: str, choices: tuple[str, ...]) -> Questio
     return _with(question, text=text, choices=choices, id=None)
 
 
+def sourced(question: Question, data: Any, passage: str | None) -> Question:
+    """The same question with this data and this passage."""
+    return _with(question, data=data, passage=passage)
+
+
 def _with(question: Question, **changes: Any) -> Question:
     made, put = _new(Question), object.__setattr__
     put(made, "__dict__", {**question.__dict__, **changes})
@@ -239,12 +244,12 @@ def due(question: Question, own: Set[str]) -> int:
 
 
 def cell_at(data: Any, address: tuple[int | str, ...]) -> Any:
-    """What stands at an address in the data. Raises Illegal when nothing does."""
+    """What stands at an address in the data; a number where a name is due is that name. Raises Illegal when nothing does."""
     try:
         for part in address:
-            data = data[part]
+            data = data[str(part) if type(part) is int and isinstance(data, dict) else part]
     except (KeyError, IndexError, TypeError):
-        raise Illegal(f"there is no cell {'.'.join(map(str, address))} in the data") from None
+        raise Illegal(f"there is no cell {'.'.join(map(str, address))[:200]} in the data") from None
     return data
 
 

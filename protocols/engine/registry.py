@@ -1,4 +1,4 @@
-"""One registry of everything that has a name: protocols, agents, judges, tasks, exporters, import formats.
+"""One registry of everything that has a name: protocols, agents, judges, tools, tasks, exporters, import formats.
 
 Rule of this file: it knows where each kind of thing lives, and imports a thing when its name is asked for, not before.
 
@@ -45,6 +45,7 @@ KINDS = {
     "protocol": Kind("moot.protocols", ("moot.protocols",)),
     "agent": Kind("moot.agents", ("moot.agents", "moot.tasks.programs")),
     "judge": Kind("moot.judges", ("moot.judges",)),
+    "tool": Kind("moot.tools", ("moot.agents.tools",), r"^@tool.*\n(?:async )?def (\w+)"),
     "task": Kind("moot.tasks", ("moot.tasks",)),
     "exporter": Kind("moot.exporters", ("moot.transcripts.exporters",)),
     "format": Kind("moot.formats", ("moot.transcripts.formats",)),

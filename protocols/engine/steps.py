@@ -5,9 +5,10 @@ Rule of this file: plain records without behaviour of their own. `floor.py` make
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from inspect import CORO_CREATED, getcoroutinestate, iscoroutine
 from typing import Any
 from typing import Protocol as Structural
 
@@ -18,6 +19,9 @@ from moot.protocols.engine.outcomes import Exhausted
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.request import Brief
 from moot.protocols.engine.view import Log, Said, View
+
+PROTOCOL = "protocol"
+"""Who says what a protocol tells."""
 
 
 class Effect:
@@ -42,6 +46,8 @@ class AskEffect(Effect):
     relation: str
     repairs: int
     keep: Callable[[Any], None] | None = None
+    last: Callable[[Any], Move] | None = None
+    facts: Callable[[], Any] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -71,6 +77,14 @@ class ChargeEffect(Effect):
 
 
 @dataclass(slots=True, eq=False)
+class TellEffect(Effect):
+    """Words of the protocol itself. to: who may be shown them; None for all."""
+
+    move: Move
+    to: tuple[str, ...] | None
+
+
+@dataclass(slots=True, eq=False)
 class PlayEffect(Effect):
     """A play inside another. seats: where each of its seats sits in the outermost play. step: where it began there."""
 
@@ -83,7 +97,7 @@ class PlayEffect(Effect):
 @dataclass(slots=True, eq=False)
 class Branch:
     """A coroutine being stepped: where it stands, what has been said to it, what it may spend. seats: those that it may ask
-    and charge; None for all."""
+    and charge; None for all. parted: the awaitables of the `parallel` that it waits for."""
 
     coro: Coroutine[Any, Any, Any]
     prefix: str
@@ -97,6 +111,7 @@ class Branch:
     results: list[Any] = field(default_factory=list)
     left: int = 0
     children: list[Branch] = field(default_factory=list)
+    parted: tuple[Awaitable[Any], ...] = ()
     play: PlayEffect | None = None
     seats: frozenset[str] | None = None
 
@@ -132,13 +147,42 @@ class Waiting:
     digest: str
     attempt: int = 0
     problem: str | None = None
+    rejected: Any = None
     meter: Meter | None = None
+
+    def refused(self, rule: str, reply: Any) -> bool:
+        """Count an attempt, a reply which broke this rule. Whether that was the last; before the last, its own check takes over."""
+        self.attempt, self.problem, self.rejected = self.attempt + 1, rule, reply
+        if self.attempt == self.ask.repairs and self.ask.last is not None:
+            self.ask.check = self.ask.last
+        return self.attempt > self.ask.repairs
 
     def used(self, meter: Meter | None) -> None:
         """Close the meter of the request that was made of it last, where a bound rests on it; the next has another."""
         if self.meter is not None:
             self.meter.closed = self.meter.account is not None
         self.meter = meter
+
+
+def drop(branches: Iterable[Awaitable[Any]]) -> None:
+    """Close the coroutines of a `parallel` that were never begun and will not be, those of one inside another as well: Python
+    takes one that is just let go for a forgotten await, and warns."""
+    for each in branches:
+        if isinstance(each, ParallelEffect):
+            drop(each.branches)
+        elif iscoroutine(each) and getcoroutinestate(each) == CORO_CREATED:
+            each.close()
+
+
+def misplaced(branch: Branch, effect: AskEffect | ChargeEffect, taken: Collection[str] | None) -> str | None:
+    """What is wrong with the seat that a branch asks or charges, or with the step that it puts a move under. taken: the steps
+    at which something was said; None where nobody keeps them."""
+    if branch.seats is not None and effect.seat not in branch.seats:
+        return f"asks or charges seat {effect.seat!r} in a branch that does not name it: floor.parallel(seats=…)"
+    under = effect.under if isinstance(effect, AskEffect) else None
+    if under is not None and taken is not None and under not in taken:
+        return f'puts a move under step {under!r}, at which nothing was said; the question is "q"'
+    return None
 
 
 class Recorder(Structural):

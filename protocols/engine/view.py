@@ -1,112 +1,28 @@
 """What a seat is shown: the request, its brief, and its view, which charges what is opened to the request's budget.
 
-Rule of this file: nothing here knows what a protocol is, or who answers.
-
-Statements are kept in a persistent chain (`Log`): adding one is O(1), a view is a pointer to a link, and the hash of
-everything said so far is the hash of the last link. A play of 10,000 steps pays the same per step as one of ten.
+Rule of this file: nothing here knows what a protocol is, or who answers. Statements are kept in a chain (`log.py`), and a view
+is a pointer to one of its links.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Set
-from hashlib import blake2b
-from typing import Any, Literal, NamedTuple, overload
-
-from pydantic_core import to_json
+from typing import Any, Literal, overload
 
 from moot.protocols.engine.budget import Meter
-from moot.protocols.engine.errors import CostError, UsageError
-from moot.protocols.engine.moves import Move
-from moot.protocols.engine.question import Held, Question, cell_at, cells_of, due, source_size
+from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.log import NOTHING as NOTHING
+from moot.protocols.engine.log import Entry as Entry
+from moot.protocols.engine.log import Log as Log
+from moot.protocols.engine.log import Said as Said
+from moot.protocols.engine.log import price as price
+from moot.protocols.engine.question import Held, Question, cell_at, cells_of, due, source_size, sourced
 from moot.protocols.engine.question import Look as Look
 from moot.protocols.engine.question import looker as looker
-from moot.protocols.engine.values.frozen import fixed, frozen
+from moot.protocols.engine.values.frozen import frozen
+from moot.protocols.engine.values.looking import outlined, places, small
 
 Source = Literal["none", "all", "metered"]
-
-
-class Entry(NamedTuple):
-    """One statement on the record: who said what, at which step."""
-
-    step: str
-    seat: str
-    move: Move
-
-
-Said = tuple[str, str, Move | tuple[type[Move], bytes]]
-"""A statement as it is kept: step, seat, and the move or, until somebody reads it, its kind and JSON."""
-
-
-class Log:
-    """A link of the persistent chain of statements: one of them, with its move as JSON. `digest` covers it, its seat, and all
-    before it."""
-
-    __slots__ = ("before", "entry", "length", "costs", "_digest")
-
-    def __init__(self, before: Log | None, entry: Said | None, payload: bytes = b"") -> None:
-        self.before, self.entry = before, entry
-        self.length: int = 0 if before is None else before.length + 1
-        self.costs: tuple[str, int] | None = None  # the unit in which it was read last, and its price there
-        self._digest: bytes | tuple[bytes] = (
-            b"" if before is None else (payload,)
-        )  # what the hash is made of, until it is
-
-    @property
-    def digest(self) -> bytes:
-        """The hash of this statement and all before it, made when somebody wants it."""
-        link: Log = self
-        late: list[tuple[Log, bytes]] = []
-        while type(found := link._digest) is tuple:
-            late.append((link, found[0]))
-            assert link.before is not None
-            link = link.before
-        digest: bytes = found  # type: ignore[assignment]
-        for link, payload in reversed(late):
-            seat = link.entry[1].encode() if link.entry else b""
-            link._digest = digest = blake2b(digest + payload + seat, digest_size=16).digest()
-        return digest
-
-    def then(self, entry: Entry) -> Log:
-        """The chain with one more statement."""
-        move = entry.move.as_public()
-        return Log(self, (entry.step, entry.seat, move), to_json(move))
-
-    def read(self) -> Entry:
-        """The statement of this link."""
-        entry = self.entry
-        if type(entry) is Entry:
-            return entry
-        assert entry is not None
-        step, seat, move = entry
-        if type(move) is tuple:
-            kind, payload = move
-            move = fixed(kind.model_validate_json(payload))
-        self.entry = made = Entry(step, seat, move)  # type: ignore[arg-type]
-        return made
-
-    def price(self, unit: str) -> int:
-        """What reading this statement costs. Raises CostError where its class says what cannot be charged."""
-        if self.costs is None or self.costs[0] != unit:
-            self.costs = unit, price(self.read().move, unit)
-        return self.costs[1]
-
-    def links(self) -> list[Log]:
-        """The links of the statements, oldest first."""
-        found: list[Log] = []
-        link: Log | None = self
-        while link is not None and link.entry is not None:
-            found.append(link)
-            link = link.before
-        found.reverse()
-        return found
-
-    def entries(self) -> list[Entry]:
-        """The statements, oldest first."""
-        return [link.read() for link in self.links()]
-
-
-NOTHING = Log(None, None)
-"""The chain before anything was said."""
 
 
 class View(Sequence[Entry]):
@@ -152,6 +68,16 @@ class View(Sequence[Entry]):
     def has_cells(self) -> bool:
         """Whether there is data that `look` could show, for a reader who may."""
         return self._source != "none" and self._full.data is not None
+
+    @property
+    def has_passage(self) -> bool:
+        """Whether the question has a passage, shown here or not: without one no quote can be found or missed."""
+        return self._full.passage is not None
+
+    @property
+    def has_excerpts(self) -> bool:
+        """Whether there is a passage that `excerpt` could show, for a reader who may."""
+        return self._source != "none" and self._full.passage is not None
 
     @property
     def digest(self) -> bytes:
@@ -212,10 +138,45 @@ class View(Sequence[Entry]):
         return cell_at(self._full.data, address)
 
     def excerpt(self, start: int, end: int) -> str:
-        """Characters [start, end) of the passage, charged one unit each. Raises like `look`."""
+        """Characters [start, end) of the passage, charged one unit each, and one where none stand there. Raises like `look`."""
         if self.source == "none":
             raise UsageError(_HIDDEN)
         return (self._full.passage or "")[start:end]
+
+    def probe(self, *address: int | str) -> Any:
+        """`look`, for a reader who does not know the form of the data: that there is no such cell is charged one unit, too."""
+        return self.look(*address)
+
+    def find(self, text: str, around: int = 0) -> list[tuple[int, str]]:
+        """Where a text stands in the passage, by letters of either case: of the first `looking.PLACES` places, the first
+        character, and what stands there with so much around it. Charged a unit for the answer, one for each place, and one
+        for each character shown: that it stands nowhere is told at the price of 1. Raises like `look`."""
+        if self.source == "none":
+            raise UsageError(_HIDDEN)
+        return places(self._full.passage or "", text, around)
+
+    def outline(self, lengths: bool = True) -> str:
+        """What may be looked at, in words: types, names and lengths, two levels deep. Charged a unit for each number in it,
+        and for each name after the first few. lengths: False leaves both out, and costs nothing. Raises UsageError like `look`."""
+        if self.source == "none":
+            raise UsageError(_HIDDEN)
+        return outlined(self._full.data, self._full.passage, lengths)[0]
+
+    def whole(self, cells: int, characters: int) -> Question | None:
+        """The question with its data and passage, where they are no more than so many cells and characters; charged whole, then.
+        None otherwise, which costs nothing: what that tells is no more than a few bits whatever the question is, as
+        `looking.MOST` limits both numbers. It is the question as this view shows it: of the play's own no other text, and
+        no image. Raises UsageError like `look`."""
+        if self.source == "none":
+            raise UsageError(_HIDDEN)
+        full = self._full
+        if small(full.data, full.passage, cells, characters) is None:
+            return None
+        return sourced(self._question, full.data, full.passage)
+
+    def repay(self, units: int) -> None:
+        """Charge so many units again, for what was shown before the play broke off and is shown once more from its record;
+        outside a request, nothing. Raises UsageError on what is no whole number of at least 0."""
 
 
 _HIDDEN = "this view gives no access to the source of the question"
@@ -250,6 +211,14 @@ class Shown(View):
         return self._do("has_cells")  # type: ignore[no-any-return]
 
     @property
+    def has_passage(self) -> bool:
+        return self._do("has_passage")  # type: ignore[no-any-return]
+
+    @property
+    def has_excerpts(self) -> bool:
+        return self._do("has_excerpts")  # type: ignore[no-any-return]
+
+    @property
     def digest(self) -> bytes:
         return self._do("digest")  # type: ignore[no-any-return]
 
@@ -279,16 +248,38 @@ class Shown(View):
     def excerpt(self, start: int, end: int) -> str:
         return self._do("excerpt", start, end)  # type: ignore[no-any-return]
 
+    def probe(self, *address: int | str) -> Any:
+        try:
+            return self.look(*address)
+        except Illegal:
+            self._do("missed")
+            raise
+
+    def find(self, text: str, around: int = 0) -> list[tuple[int, str]]:
+        return self._do("find", text, around)  # type: ignore[no-any-return]
+
+    def outline(self, lengths: bool = True) -> str:
+        return self._do("outline", lengths)  # type: ignore[no-any-return]
+
+    def whole(self, cells: int, characters: int) -> Question | None:
+        return self._do("whole", cells, characters)  # type: ignore[no-any-return]
+
+    def repay(self, units: int) -> None:
+        if type(units) is not int or units < 0:
+            raise UsageError(f"{units!r} units cannot be charged again: give a whole number of at least 0")
+        self._do("repay", units)
+
 
 class _Reader:
     """What a `Shown` keeps to itself."""
 
-    __slots__ = ("asked", "held", "meter", "own", "paid", "seat", "view")
+    __slots__ = ("asked", "held", "meter", "own", "paid", "seat", "told", "view")
 
     def __init__(self, view: View, meter: Meter, own: Set[str] | None, held: Held | None, seat: str) -> None:
         self.view, self.meter, self.own, self.held, self.seat = view, meter, own, held, seat
         self.asked: Question | None = None
         self.paid: set[int] = set()
+        self.told: set[str] = set()  # what was paid for besides, once
 
     def question(self) -> Question:
         if self.asked is None:
@@ -351,8 +342,37 @@ class _Reader:
     def excerpt(self, start: int, end: int) -> str:
         text = self.view.excerpt(start, end)
         if self.view._source != "all" or self.asked is None:
-            self.meter.read(len(text))
+            nothing = type(start) is type(end) is int and start == end
+            self.meter.read(len(text) or int(not nothing))
         return text
+
+    def find(self, text: str, around: int) -> list[tuple[int, str]]:
+        try:
+            found = self.view.find(text, around)
+        except Illegal:
+            self.meter.read(1)
+            raise
+        self.meter.read(1 + sum(1 + len(shown) for _, shown in found))
+        return found
+
+    def outline(self, lengths: bool) -> str:
+        told = self.view.outline(lengths)
+        self._once("outline", outlined(self.view._full.data, self.view._full.passage, lengths)[1])
+        return told
+
+    def whole(self, cells: int, characters: int) -> Question | None:
+        full = self.view.whole(cells, characters)
+        if full is None or self.view._source == "all":
+            return full and self.question()
+        asked = self.question()
+        self._once("whole", (0 if full.data is None else cells_of(full.data)) + len(full.passage or ""))
+        held = self.view._full if self.held is None else self.held.by(self.seat, self.view._full)[0]
+        return sourced(asked, held.data, held.passage)
+
+    def _once(self, what: str, cost: int) -> None:
+        if cost and what not in self.told:
+            self.meter.read(cost)
+            self.told.add(what)
 
     def more(self, entries: tuple[Entry, ...], hide: bool, asking: Question | None) -> View:
         own = self.own if self.own is None or asking is None else {*self.own, asking.text, *asking.choices}
@@ -361,20 +381,8 @@ class _Reader:
 
 _READS: dict[str, Callable[..., Any]] = {
     "question": _Reader.question, "entry": _Reader.entry, "last": _Reader.last, "each": _Reader.each, "opened": _Reader.opened, "looker": _Reader.looker,
-    "excerpt": _Reader.excerpt, "more": _Reader.more,
-    "has_cells": lambda reader: reader.view.has_cells, "digest": lambda reader: reader.view.digest,
-    "length": lambda reader: len(reader.view), "place": lambda reader, step: reader.view._place(step),
+    "excerpt": _Reader.excerpt, "find": _Reader.find, "outline": _Reader.outline, "whole": _Reader.whole, "more": _Reader.more,
+    "has_cells": lambda reader: reader.view.has_cells, "has_passage": lambda reader: reader.view.has_passage, "has_excerpts": lambda reader: reader.view.has_excerpts, "digest": lambda reader: reader.view.digest,
+    "missed": lambda reader: reader.meter.read(1), "repay": lambda reader, units: reader.meter.read(units), "length": lambda reader: len(reader.view), "place": lambda reader, step: reader.view._place(step),
 }  # fmt: skip
 """What a `Shown` may be asked for: what is charged for, and what costs nothing."""
-
-
-def price(move: Move, unit: str) -> int:
-    """What reading a move costs. Raises CostError where its class says what cannot be charged."""
-    try:
-        size: Any = move.cost(unit)
-    except Exception as error:
-        size = error
-    if type(size) is not int or size < 0:
-        counts = "a move's cost(), cells() and reading() are whole numbers of at least 0"
-        raise CostError(f"reading a {type(move).__name__} costs {size!r} {unit} by its own account; {counts}")
-    return size

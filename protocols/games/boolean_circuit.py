@@ -3,7 +3,7 @@ Rule: circuits as data, checked and evaluated; the debates about them are in `ci
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -88,17 +88,26 @@ class NormalForm:
     """A circuit in negation normal form: only AND and OR gates, and negations at the inputs alone.
 
     nodes: ("and", i, j), ("or", i, j), ("input", i, negated) or ("constant", value), each after those that it takes.
-    root: the node of the output. depths: of each node, the most gates on a way from it to a leaf, itself among them.
+    root: the node of the output. depths: of each node, the most gates on a way from it to a leaf, itself among them. origins:
+    of a node that says of one of the circuit's what its value is, that node and value; the halves of a XOR have none.
     """
 
     nodes: tuple[tuple[Any, ...], ...]
     depths: tuple[int, ...]
     root: int
+    origins: Mapping[int, tuple[int, int]]
 
     @property
     def depth(self) -> int:
         """The depth of the root: the most choices that lead to a leaf."""
         return self.depths[self.root]
+
+    def claim(self, node: int) -> str:
+        """What a node says of the circuit's: "node 5 is 1", or "node 2 is 1 and node 3 is 0"."""
+        if node in self.origins:
+            return "node {} is {}".format(*self.origins[node])
+        _, first, second = self.nodes[node]
+        return f"{self.claim(first)} and {self.claim(second)}"
 
     def values(self, bits: Sequence[int]) -> tuple[int, ...]:
         """The values of all nodes on an input."""
@@ -141,4 +150,8 @@ def normal_form(circuit: Circuit) -> NormalForm:
         else:
             true, false = node("constant", 0), node("constant", 1)
         both.append((false, true) if kind in ("NAND", "NOR", "XNOR", "NOT", "TRUE") else (true, false))
-    return NormalForm(tuple(nodes), tuple(depths), both[circuit.output][0])
+    origins: dict[int, tuple[int, int]] = {}
+    for number, (true, false) in enumerate(both):  # a node that only passes another's value on comes after it
+        origins.setdefault(true, (number, 1))
+        origins.setdefault(false, (number, 0))
+    return NormalForm(tuple(nodes), tuple(depths), both[circuit.output][0], origins)

@@ -8,7 +8,7 @@ knows for nothing; it pays for each bit of the transcript and of the input.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -118,6 +118,14 @@ class CircuitWalk(CircuitGame):
             )  # fmt: skip
             at, under = node[1 if step.which == "first" else 2], floor.step
         return await self.judged(floor, floor.said(source="metered"), details={"circuit": circuit})
+
+    def explained(self, question: Question, details: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The claim that the walk has come to, and what is claimed at each of the two inputs, of nodes of the circuit."""
+        if "node" not in details:
+            return {}
+        form = normal_form(circuit_of(question.data["circuit"]))  # type: ignore[index, call-overload]
+        _, first, second = form.nodes[details["node"]]
+        return {"claim": form.claim(details["node"]), "first": form.claim(first), "second": form.claim(second)}
 
     def most_bits(self, circuit: Circuit) -> int:
         return normal_form(circuit).depth + 1

@@ -10,6 +10,7 @@ from moot.protocols.checks import TwoSided
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.moves import Verdict
 from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Source
 from moot.protocols.scoring import ScoringRule
 
 
@@ -41,6 +42,9 @@ class ClaimGame(TwoSided):
 
     def stances(self, question: Question) -> dict[str, int]:
         return {"a": 0, "b": 1}
+
+    def sees(self, question: Question) -> dict[str, Source]:
+        return {"a": "all", "b": "all", "judge": "metered"}
 
     def sides(self, question: Question) -> tuple[str, str]:
         """The seat of the claimant, and that of its opponent."""

@@ -7,7 +7,7 @@ is; in turn each reveals one non-zero pixel; the judge sees those pixels and dec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -20,6 +20,7 @@ from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.request import Request
+from moot.protocols.engine.view import Source
 
 
 class Pixel(Move, argues=True, filled=("value",), fixed_reading=1, read_as="row {row}, column {column}: {value}"):
@@ -88,6 +89,9 @@ class PixelDebate(Protocol):
         )  # fmt: skip
         paid = self._won(verdict.probabilities, claims)
         return Decided(verdict, payoffs={"a": paid, "b": -paid}, step=floor.step)
+
+    def sees(self, question: Question) -> Mapping[str, Source]:
+        return {"a": "all", "b": "all", "judge": "none"}
 
     def _won(self, probabilities: tuple[float, ...], claims: tuple[int, ...]) -> float:
         first, *second = claims

@@ -28,6 +28,9 @@ class Assign(Move, argues=True, filled=("variable",), fixed_reading=1):
     def in_words(self) -> str:
         return f"x{self.variable} = {'true' if self.value else 'false'}"
 
+    def prompt_body(self) -> str:
+        return self.in_words()
+
 
 class QBFDebate(ClaimGame):
     """Is the quantified formula true? The claimant of "true" sets the existential variables, its opponent the others.

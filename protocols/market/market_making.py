@@ -11,20 +11,25 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from moot.protocols.amplification.amplification import Open, Reply
-from moot.protocols.checks import checked, fill, need_choices, shortened, unseen
+from moot.protocols.checks import checked, need_choices, need_passage, shortened, unseen
+from moot.protocols.checks import told as rules
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import Illegal
+from moot.protocols.engine.errors import Illegal, standing
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import UNKNOWN, Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry, Source
 from moot.protocols.limits import Limit
-from moot.protocols.market.moves import Citation, Examine, Price, Query, Stands, Statement
+from moot.protocols.market.moves import Examine, Price, Query, Stands, Statement, stamped
 from moot.protocols.market.payoffs import Belief, Last, Losses, Reward, distance, losses, most_lost
-from moot.protocols.pointers import Store, check_message, kept, pointers_in, received, shown
+from moot.protocols.pointers import Store, as_messages, check_message, kept, pointers_in, received, shown
+from moot.protocols.quotes import Quoting, must_quote, quoted_after
 from moot.protocols.recorded import recorded_move
 from moot.protocols.scoring import ScoringRule
+
+Check = Callable[[Any], Move] | None
+Said = Statement | Query | Examine
 
 
 @dataclass(slots=True)
@@ -61,13 +66,13 @@ class MarketMaking(Protocol):
     A judge that checks nothing but how the answer follows from cited ones then reaches EXP, provided that the questions
     cited do not wait for each other in a circle (`moot.complexity.citations`).
 
-    horizon: most statements. tolerance: prices have settled once one lies within this total variation of the one before;
-    None: never. queries: questions of the adversary at a turn, to M or to frozen copies. citations: most in a statement.
+    horizon: most statements. tolerance: prices have settled once one lies within this variation of the last; None: never. queries: questions of the adversary at a turn, to M or to frozen copies. citations: most in a statement.
     examine: whether the adversary may cross-examine the author of an earlier statement: a copy that sees what it saw
     then, and that statement. Equal questions get equal answers; judge and market see the exchange.
     reward, last, b: how the adversary is paid; scoring: how the market is (`losses`). limit: on a statement's text.
-    judge_source: how the judge sees the data. unmoved: what counts where nothing moves the judge, the market's first "price",
-    or, as in the published protocol, what the "judge" then believes, who is not offered `Stands`: silence is rewarded there.
+    quotes: what a statement must quote; check_quotes: whether quotes are verified. judge_source: how the judge sees the data.
+    unmoved: what counts where nothing moves the judge, the market's first "price", or, as in the published protocol, what the
+    "judge" then believes, who is not offered `Stands`: silence is rewarded there.
     """
 
     name: ClassVar[str] = "market"
@@ -76,7 +81,7 @@ class MarketMaking(Protocol):
     complexity_class: ClassVar[str | None] = "EXP"
     assumes: ClassVar[tuple[str, ...]] = ("optimal-play", "right-judge", "polynomial-judge", "market-right-below")
     citing: ClassVar[bool] = True
-    unnamed: ClassVar[Mapping[str, Any]] = {"unmoved": "judge"}
+    unnamed: ClassVar[Mapping[str, Any]] = {"unmoved": "judge", "check_quotes": False}
 
     horizon: Annotated[int, Field(ge=0)] = 4
     tolerance: Annotated[float, Field(ge=0, le=1)] | None = 0.01
@@ -90,9 +95,12 @@ class MarketMaking(Protocol):
     limit: Limit | None = None
     judge_source: Source = "metered"
     unmoved: Literal["price", "judge"] = "price"
+    check_quotes: bool = True
+    quotes: Quoting = "free"
 
     def roles(self, question: Question) -> dict[str, str]:
         need_choices(self, question)
+        need_passage(self, question, self.quotes)
         return {"market": "market", "adversary": "adversary", "judge": "judge"}
 
     async def play(self, floor: Floor, question: Question) -> Decided:
@@ -141,27 +149,36 @@ class MarketMaking(Protocol):
 
     async def put(
         self, floor: Floor, record: Record, seat: str, kind: Any, entries: Sequence[Entry], opens: bool, *,
-        check: Callable[[Any], Move] | None = None, text: str | None = None, one_of: dict[str, list[str]] | None = None,
+        check: Check = None, last: Check = None, text: str | None = None, one_of: dict[str, list[str]] | None = None,
         details: dict[str, Any] | None = None, **more: Any,
     ) -> Entry:  # fmt: skip
         """One ask, about the question that is played or another text. opens: whether a pointer may be opened instead."""
-        store, named, told, legal, keep = record.store, dict(one_of or {}), dict(details or {}), check, None
+        store, named, told, keep = record.store, dict(one_of or {}), dict(details or {}), None
+        checks = [check, last or check]
         if store is not None:
             visible = shown(text or record.text, *(entry.move.content() for entry in entries))
             told["pointers"] = True
             if opens and visible:
                 kind, named["pointer"] = kind | Open, visible
-            legal, keep = partial(pointed, store=store, visible=visible, check=check), partial(kept, store=store)
+            keep = partial(kept, store=store)
+            checks = [partial(pointed, store=store, visible=visible, check=each) for each in checks]
         if named:
             more["one_of"] = named
         if told:
             more["details"] = told
+        if self.check_quotes:
+            checks = [each and partial(self.verified, floor, each) for each in checks]
         view = floor.only(
             text or record.text, *entries, choices=() if text else floor.question.choices,
             source=self.judge_source if seat == "judge" else "all",
         )  # fmt: skip
-        move = await floor.ask(seat, kind, view=view, check=legal, keep=keep, say=False, **more)
+        move = await floor.ask(seat, kind, view=view, check=checks[0], last=checks[1], keep=keep, say=False, **more)
         return Entry(floor.step, seat, move)
+
+    def verified(self, floor: Floor, check: Callable[[Any], Any], move: Any) -> Any:
+        """The move as it goes on the record, with its quotes verified."""
+        passage = floor.question.passage
+        return quoted_after(partial(check, move), passage, as_messages(passage) if self.pointers else None)
 
     def opening(self) -> int:
         """How many pointers a seat may open before it answers."""
@@ -188,7 +205,9 @@ class MarketMaking(Protocol):
         if key not in record.memo:
             entries = [*record.public] if main else []
             if query.suppose:
-                entries.append(Entry(floor.step, "adversary", Statement(text=query.suppose)))
+                said = Statement(text=query.suppose)
+                said = self.verified(floor, lambda statement: statement, said) if self.check_quotes else said
+                entries.append(Entry(floor.step, "adversary", said))
             asked: dict[str, Any] = {"to": ("adversary",), "under": floor.step, "relation": relation}
             if main:
                 kind: Any = Price
@@ -203,6 +222,7 @@ class MarketMaking(Protocol):
 
     async def argue(self, floor: Floor, record: Record) -> None:
         """x_t: what the adversary says, after as many questions as it likes to put and may."""
+        legal: Any = partial(self.legal, floor, record)
         for left in range(self.queries, -1, -1):
             kinds: Any = Statement | Query if left else Statement
             brief: dict[str, Any] = {"task": "statement", "round": len(record.turns) + 1, "rounds": self.horizon}
@@ -211,16 +231,14 @@ class MarketMaking(Protocol):
                 if self.examine and record.turns:
                     kinds, brief["one_of"] = kinds | Examine, {"turn": list(record.turns)}
             brief["most"] = {"cites": self.citations if self.citing else 0}
-            if self.limit is not None:
-                brief["limit"] = self.limit.model_dump(exclude_none=True)
+            brief |= rules(self.limit, quotes=self.quotes)
             entry = await self.put(
                 floor, record, "adversary", kinds, record.seen, left > 0,
-                check=partial(self.legal, floor, record), to=("market", "judge"), **brief,
+                check=legal, last=partial(legal, last=True), to=("market", "judge"), **brief,
             )  # fmt: skip
             move = entry.move
             if isinstance(move, Statement):
-                await self.state(floor, record, entry)
-                return
+                return await self.state(floor, record, entry)
             if isinstance(move, Open):
                 record.seen.append(entry)
                 continue
@@ -233,7 +251,7 @@ class MarketMaking(Protocol):
                 record.public += exchange
                 record.seen += exchange
 
-    def legal(self, floor: Floor, record: Record, move: Statement | Query | Examine) -> Statement | Query | Examine:
+    def legal(self, floor: Floor, record: Record, move: Said, last: bool = False) -> Said:
         """The move as it goes on the record. Raises Illegal with the rule that it breaks."""
         if isinstance(move, Examine):
             if move.turn not in record.turns:
@@ -247,7 +265,9 @@ class MarketMaking(Protocol):
             raise Illegal("this market does not take citations; argue without them")
         if len(move.cites) > self.citations:
             raise Illegal(f"{len(move.cites)} citations in a statement; there may be {self.citations}")
-        return stamped(shortened(move, self.limit), partial(self.modal, floor, record))
+        with standing(partial(shortened, move, self.limit, last)):
+            must_quote(move.text, floor.question.passage, self.quotes)
+        return stamped(shortened(move, self.limit, last), partial(self.modal, floor, record))
 
     async def state(self, floor: Floor, record: Record, entry: Entry) -> None:
         """Put a statement before the judge and the market, its citations checked: for each the judge spends a query."""
@@ -283,6 +303,9 @@ class MarketMaking(Protocol):
                 details={"said": said.move.content()},
             )  # fmt: skip
         return record.memo[key]
+
+    def sees(self, question: Question) -> Mapping[str, Source]:
+        return {"market": "all", "adversary": "all", "judge": self.judge_source}
 
     def decides(self, question: Question) -> str | None:
         """Without a statement the market alone decides, of which nothing is known; without citations it is NP."""
@@ -367,16 +390,6 @@ class PointerMarketMaking(MarketMaking):
     def decides(self, question: Question) -> str | None:
         reached = super().decides(question)
         return "EXP" if reached == self.complexity_class and not self.opens else reached
-
-
-def stamped(statement: Statement, modal: Callable[[str], str | None]) -> Statement:
-    """The statement with each citation marked verified or not, or None where it is not known what the market says."""
-
-    def stamp(cite: Citation) -> Citation:
-        says = modal(cite.question)
-        return cite.model_copy(update={"verified": None if says is None else says == cite.answer})
-
-    return fill(statement, cites=tuple(map(stamp, statement.cites)))
 
 
 def pointed(move: Any, store: Store, visible: list[str], check: Callable[[Any], Move] | None) -> Move:

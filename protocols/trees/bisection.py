@@ -15,6 +15,7 @@ from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
+from moot.protocols.engine.view import Source
 from moot.protocols.scoring import ScoringRule
 
 
@@ -60,6 +61,9 @@ class Bisection(TwoSided):
 
     def stances(self, question: Question) -> dict[str, int]:
         return {"a": 0, "b": 1}
+
+    def sees(self, question: Question) -> dict[str, Source]:
+        return {"a": "all", "b": "all", "judge": "metered"}
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         assert isinstance(question.data, list)

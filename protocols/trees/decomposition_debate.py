@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,8 +24,12 @@ from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
+from moot.protocols.engine.values.quoting import Quotes
 from moot.protocols.engine.view import Entry, Source
-from moot.protocols.pointers import Store, check_message, shown
+from moot.protocols.pointers import Store, as_messages, check_message, shown
+from moot.protocols.quotes import quoted
+
+M = TypeVar("M", bound=Move)
 
 RIGHT, WRONG = "right", "wrong"
 """What the judge decides between when it is shown one claim."""
@@ -50,12 +54,13 @@ class Claim(BaseModel):
         return f"{self.question} → {self.answer}"
 
 
-class Decomposition(Move, argues=True, filled=("of",)):
+class Decomposition(Move, argues=True, filled=("of",), quoting=("claims",)):
     """The claims that a claim rests on. of: its question (the protocol fills it in)."""
 
     kind: Literal["decomposition"] = "decomposition"
     of: str = ""
     claims: Annotated[tuple[Claim, ...], Field(min_length=1)]
+    quotes: Quotes = ()
 
     def content(self) -> str:
         return "\n".join(f"{number}. {claim}" for number, claim in enumerate(self.claims, 1))
@@ -80,12 +85,13 @@ class Pick(Move, argues=True, fixed_cells=1, read_as="{claim}"):
         return "the claim does not follow" if self.claim == FOLLOWS else f"claim ({self.claim})"
 
 
-class Claimed(Move, fixed_cells=1, read_as="{of} → {answer}"):
+class Claimed(Move, fixed_cells=1, read_as="{of} → {answer}", quoting=("of", "answer")):
     """A claim as the judge is shown it. Nobody is asked for it."""
 
     kind: Literal["claimed"] = "claimed"
     of: str
     answer: str
+    quotes: Quotes = ()
 
     def excess(self) -> int:
         return beyond(self.of, self.answer)
@@ -99,9 +105,10 @@ class Stated:
     answer: str
     step: str
 
-    def entry(self, seat: str) -> Entry:
-        """The claim as a statement on the record of those who are shown it alone."""
-        return Entry(self.step, seat, Claimed(of=self.question, answer=self.answer))
+    @property
+    def shown(self) -> Claimed:
+        """The claim as the judge is shown it."""
+        return Claimed(of=self.question, answer=self.answer)
 
 
 class ClaimTree(Protocol):
@@ -109,24 +116,30 @@ class ClaimTree(Protocol):
 
     rounds: how often a claim is taken apart before the judge reads. width: how many parts there may be. source: what of
     the question's data a and b see ("all", "metered" cell by cell, "none"); judge_source: what the judge sees of it.
+    check_quotes: whether quotes in claims and reasons are verified.
     """
 
     players: ClassVar[tuple[str, ...]] = ("prover", "opponent", "judge")
     dynamics: ClassVar[str] = "sequential"
     zero_sum: ClassVar[bool] = True
+    unnamed: ClassVar[Mapping[str, Any]] = {"check_quotes": False}
 
     rounds: Annotated[int, Field(ge=1)] = 1
     width: Annotated[int, Field(ge=1)] = 8
     source: Source = "all"
     judge_source: Source = "metered"
+    check_quotes: bool = True
 
     def roles(self, question: Question) -> dict[str, str]:
         need_choices(self, question)
         return {"a": "prover", "b": self.players[1], "judge": "judge"}
 
+    def sees(self, question: Question) -> dict[str, Source]:
+        return {seat: self.judge_source if seat == "judge" else self.source for seat in self.roles(question)}
+
     async def claim(self, floor: Floor, question: Question, store: Store | None = None) -> tuple[Stated, int]:
         """What a claims of the whole question, and which choice that is. store: of messages, where there may be pointers."""
-        choice = await choose(floor, "a", self.source)
+        choice = await choose(floor, "a", self.source, check_quotes=self.check_quotes)
         return Stated(_stored(question.text, store), question.choices[choice], floor.step), choice
 
     async def parts(
@@ -139,7 +152,7 @@ class ClaimTree(Protocol):
         def legal(move: Decomposition) -> Decomposition:
             for text in (text for made in move.claims for text in (made.question, made.answer)):
                 _stored(text, store)
-            return fitting(move)
+            return self.verified(floor, fitting(move))
 
         made: Decomposition = await floor.ask(
             "a", Decomposition, view=floor.said(source=self.source), check=legal,
@@ -148,6 +161,17 @@ class ClaimTree(Protocol):
         )  # fmt: skip
         step = floor.step
         return tuple(Stated(_stored(each.question, store), _stored(each.answer, store), step) for each in made.claims)
+
+    def verified(self, floor: Floor, move: M) -> M:
+        """The move with its quotes verified, where they are checked here."""
+        if not self.check_quotes:
+            return move
+        passage = floor.question.passage
+        return quoted(move, passage, alike=as_messages(passage) if self.pointers else None)
+
+    def entry(self, floor: Floor, claim: Stated) -> Entry:
+        """A claim as a statement on the record of those who are shown it alone."""
+        return Entry(claim.step, "a", self.verified(floor, claim.shown))
 
     async def pick(self, floor: Floor, seat: str, parts: Sequence[Stated], round: int, *more: str) -> int:
         """Which part the seat picks, as an index; -1 for "0", where that is among `more`."""
@@ -161,7 +185,7 @@ class ClaimTree(Protocol):
     async def judged(self, floor: Floor, claim: Stated, *given: Entry, task: str, store: Store | None = None) -> float:
         """How probable it is to the judge that the claim is right; it is shown the claim, what is given, and no more."""
         verdict: Verdict = await self.put(
-            floor, "judge", Verdict, ASKED[task], claim.entry("a"), *given, choices=(RIGHT, WRONG), store=store,
+            floor, "judge", Verdict, ASKED[task], self.entry(floor, claim), *given, choices=(RIGHT, WRONG), store=store,
             source=self.judge_source, task=task,
         )  # fmt: skip
         return verdict.probabilities[0]
@@ -177,7 +201,9 @@ class ClaimTree(Protocol):
                 visible, more["details"] = shown(text, *(entry.move.content() for entry in seen)), {"pointers": True}
                 opens = bool(visible) and len(seen) < len(entries) + self.opening()
                 kinds, more["one_of"] = (kind | Open, {"pointer": visible}) if opens else (kind, {})
-            legal = partial(_opened, store, visible, check) if store is not None else check
+            legal = (
+                partial(_opened, store, visible, check, partial(self.verified, floor)) if store is not None else check
+            )
             view = floor.only(text, *seen, choices=choices, source=source)
             move = await floor.ask(seat, kinds, view=view, check=legal, **more)
             if not isinstance(move, Open):
@@ -233,7 +259,7 @@ class DecompositionDebate(ClaimTree):
             picked = await self.pick(floor, "b", parts, round, FOLLOWS)
             under = floor.step
             if picked < 0:
-                given, task = [part.entry("a") for part in parts], "follows"
+                given, task = [self.entry(floor, part) for part in parts], "follows"
                 break
             whole, claim = claim, parts[picked]
             if self.below and claim.question == whole.question:
@@ -257,7 +283,7 @@ class DecompositionDebate(ClaimTree):
         task = "amplify" if store is None else "amplify-strong"
 
         def filled(move: Reply) -> Reply:
-            return fill(move, of=claim.question, answer=_stored(move.answer, store))
+            return self.verified(floor, fill(move, of=claim.question, answer=_stored(move.answer, store)))
 
         reply: Reply = await self.put(
             floor, "below", Reply, claim.question, source=self.source, store=store, check=filled, say=False, to=("judge",), under=under, relation="answers", task=task,
@@ -308,10 +334,16 @@ def _stored(text: str, store: Store | None) -> str:
     return text if store is None else store.intern(text)
 
 
-def _opened(store: Store, visible: Collection[str], check: Callable[[Any], Move] | None, move: Any) -> Move:
+def _opened(
+    store: Store,
+    visible: Collection[str],
+    check: Callable[[Any], Move] | None,
+    verified: Callable[[Open], Move],
+    move: Any,
+) -> Move:
     """The check of a seat that may open pointers."""
     if not isinstance(move, Open):
         return move if check is None else check(move)
     if move.pointer not in visible:
         raise Illegal(f"{move.pointer[:40]!r} was not shown to you; what may be opened is {', '.join(visible)}")
-    return fill(move, text=store.open(move.pointer))
+    return verified(fill(move, text=store.open(move.pointer)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -14,9 +15,11 @@ from pydantic import Field, field_validator
 from moot.protocols.amplification.moves import Text
 from moot.protocols.checks import fill, shortened
 from moot.protocols.engine.budget import beyond
-from moot.protocols.engine.errors import Illegal
+from moot.protocols.engine.errors import Illegal, standing
 from moot.protocols.engine.moves import Asked, Move
+from moot.protocols.engine.values.quoting import Quotes
 from moot.protocols.limits import Limit
+from moot.protocols.quotes import Quoting, must_quote, quoted_after
 
 Label = Literal["yes", "yes but", "secondary objection", "main objection"]
 """What a debater thinks of a claim: it agrees; it agrees, and something of weight is left out; it objects on the
@@ -30,7 +33,9 @@ RELATIONS = {
 """How a claim that follows a response stands to the claim that was responded to."""
 
 
-class Assertion(Move, argues=True, filled=("to", "label", "missing"), marked={"to": "to", "label": "label"}):
+class Assertion(
+    Move, argues=True, filled=("to", "label", "missing"), marked={"to": "to", "label": "label"}, quoting=("text",)
+):
     """A claim, a node of the argument tree. cites: ids (steps) of earlier claims that it rests on.
 
     The protocol fills in `to` and `label`, the claim that it stands under ("" for the question) and the response that
@@ -43,6 +48,7 @@ class Assertion(Move, argues=True, filled=("to", "label", "missing"), marked={"t
     to: str = ""
     label: str = ""
     missing: tuple[str, ...] = ()
+    quotes: Quotes = ()
 
     @field_validator("cites", mode="before")
     @classmethod
@@ -75,9 +81,6 @@ class Assertion(Move, argues=True, filled=("to", "label", "missing"), marked={"t
         cites = " ".join(self.steps_cited())
         return super().prompt_attributes() | ({"cites": cites} if cites else {})
 
-    def prompt_body(self) -> str:
-        return self.text
-
     def steps_cited(self) -> list[str]:
         return [each for each in self.cites if each not in self.missing]
 
@@ -107,11 +110,12 @@ class Reaction(Move, fixed_cells=1):
 
 
 def stated(
-    known: Container[str], most: int, limit: Limit | None, to: str, label: str
-) -> Callable[[Assertion], Assertion]:
-    """The check of a claim under `to`, after the response `label`: it says something, within the limit, and cites at
-    most `most` claims, which are looked up in `known`, the claims made before it. Nothing can then rest on itself by
-    its citations: each leads to an earlier step."""
+    known: Container[str], most: int, limit: Limit | None, to: str, label: str, passage: str | None, need: Quoting,
+    last: bool, check_quotes: bool,
+) -> Callable[[Assertion], Assertion]:  # fmt: skip
+    """The check of a claim under `to`, after the response `label`: it says something, within the limit, quotes as it must,
+    and cites at most `most` claims, which are looked up in `known`, the claims made before it. Nothing can then rest on
+    itself by its citations: each leads to an earlier step. last: no attempt is left after this one."""
 
     def check(move: Assertion) -> Assertion:
         missing = tuple(each for each in dict.fromkeys(move.cites) if each not in known)
@@ -122,6 +126,8 @@ def stated(
             raise Illegal(
                 f"at most {most} claims may be cited, not {len(move.cites)}", lambda: shortened(filled, limit)
             )
-        return shortened(filled, limit)
+        with standing(partial(shortened, filled, limit, last)):
+            must_quote(move.text, passage, need)
+        return shortened(filled, limit, last)
 
-    return check
+    return (lambda move: quoted_after(partial(check, move), passage)) if check_quotes else check

@@ -19,6 +19,7 @@ from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Move, Share
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
+from moot.protocols.engine.values.quoting import Quotes
 from moot.protocols.engine.view import Entry
 from moot.protocols.trees.decomposition_debate import ClaimTree, Stated, believed
 from moot.protocols.trees.stability import Rests, Stability, stability
@@ -27,13 +28,16 @@ LOW, FINE, HIGH = -1, 0, 1
 SIGNS = {str(LOW): "the estimate is too low", str(FINE): "it is fine", str(HIGH): "it is too high"}
 
 
-class Estimate(Move, argues=True, filled=("of",), fixed_cells=1, read_as="{of}: {probability:.6g}"):
+class Estimate(
+    Move, argues=True, filled=("of",), fixed_cells=1, read_as="{of}: {probability:.6g}", quoting=("of", "probability")
+):
     """The probability that a claim is right. of: its question (the protocol fills it in)."""
 
     worded: ClassVar[str] = "{of} is right with probability {probability}"
     kind: Literal["estimate"] = "estimate"
     of: str = ""
     probability: Share
+    quotes: Quotes = ()
 
     def excess(self) -> int:
         return beyond(self.of)
@@ -49,7 +53,7 @@ class Call(Move, argues=True, fixed_cells=1):
         return SIGNS[str(self.sign)]
 
 
-class Sampled(Move, fixed_cells=1):
+class Sampled(Move, fixed_cells=1, quoting=("of", "answer")):
     """What a trusted coin of the estimate made of a part: whether its claimed answer holds. Nobody is asked for it."""
 
     kind: Literal["sampled"] = "sampled"
@@ -57,6 +61,7 @@ class Sampled(Move, fixed_cells=1):
     answer: str
     probability: float
     holds: bool
+    quotes: Quotes = ()
 
     def content(self) -> str:
         return f"{self.of} → {self.answer}: {'holds' if self.holds else 'does not hold'}"
@@ -105,7 +110,7 @@ class ProverEstimator(ClaimTree):
         for t in range(1, self.rounds + 1):
             sign = await self.call(floor, claim, p, t, under)
             parts = await self.parts(floor, claim, t, under)
-            given = (part.entry("a") for part in parts)
+            given = (self.entry(floor, part) for part in parts)
             if await self.judged(floor, claim, *given, task="follows") < 1 / 2:
                 paid = -self.utility_bound(question)
                 break
@@ -114,7 +119,7 @@ class ProverEstimator(ClaimTree):
                 q, step = await self.estimate(floor, part, t, samples, part.step)
                 estimates.append((q, step))
                 sample = Sampled(of=part.question, answer=part.answer, probability=q, holds=await floor.flip(q))
-                samples.append(Entry(step, "b", sample))
+                samples.append(Entry(step, "b", self.verified(floor, sample)))
             if sign:
                 paid += self.worth(t, sign, p, await self.judged(floor, claim, *samples, task="follows"))
             picked = await self.pick(floor, "a", parts, t)
@@ -131,9 +136,10 @@ class ProverEstimator(ClaimTree):
         """The estimator's probability that a claim is right, and the step at which it says so. It is told what the coins
         made of the parts before it."""
         told: list[Any] = [entry.move.model_dump(include={"of", "answer", "holds"}) for entry in samples]
+        about = checked(of=claim.question)
         made: Estimate = await floor.ask(
             "b", Estimate, view=floor.said(source=self.source), under=under, relation="attacks", task="estimate",
-            check=checked(of=claim.question), claim=claim.question, claimed=claim.answer, round=t, rounds=self.rounds,
+            check=lambda move: self.verified(floor, about(move)), claim=claim.question, claimed=claim.answer, round=t, rounds=self.rounds,
             details={"coins": told},
         )  # fmt: skip
         return made.probability, floor.step

@@ -13,13 +13,13 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from moot.protocols.checks import TwoSided, checked, unseen
-from moot.protocols.debate.parts import limits
+from moot.protocols.checks import TwoSided, checked, need_passage, told, unseen
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry, Source
 from moot.protocols.limits import Limit
+from moot.protocols.quotes import Quoting
 from moot.protocols.scoring import ScoringRule
 from moot.protocols.trees.moves import RELATIONS, Assertion, Response, stated
 
@@ -39,14 +39,16 @@ class RecursiveDebate(TwoSided):
     lose at the last level, to a lie that nobody may answer, loses nothing by a yes to an earlier one.
 
     depth: main objections in a row. objections: to one claim, the main one included. limit: of a claim. cites: how many
-    earlier claims a claim may cite, by their steps. judge_source: whether the judge sees the source. Raises UsageError
-    on a question without two choices.
+    earlier claims a claim may cite, by their steps. judge_source: whether the judge sees the source. quotes: what a claim
+    must quote ("free", "required", "verified"); check_quotes: whether quotes in claims are verified. Raises UsageError on a
+    question without two choices, or without the passage that must be quoted.
     """
 
     name: ClassVar[str] = "recursive-debate"
     complexity_class: ClassVar[str | None] = "PSPACE"
     assumes: ClassVar[tuple[str, ...]] = (*TwoSided.assumes, "deep-enough")
     dynamics: ClassVar[str] = "sequential"
+    unnamed: ClassVar[Mapping[str, Any]] = {"check_quotes": False}
 
     depth: Annotated[int, Field(ge=0)] = 4
     objections: Annotated[int, Field(ge=1)] = 2
@@ -54,6 +56,15 @@ class RecursiveDebate(TwoSided):
     cites: Annotated[int, Field(ge=0)] = 4
     judge_source: Source = "metered"
     scoring: ScoringRule = ScoringRule(rule="brier")
+    quotes: Quoting = "free"
+    check_quotes: bool = True
+
+    def roles(self, question: Question) -> dict[str, str]:
+        need_passage(self, question, self.quotes)
+        return super().roles(question)
+
+    def sees(self, question: Question) -> dict[str, Source]:
+        return {"a": "all", "b": "all", "judge": self.judge_source}
 
     async def play(self, floor: Floor, question: Question) -> Decided:
         said: list[str] = []  # the steps of all claims, in order
@@ -89,10 +100,12 @@ class RecursiveDebate(TwoSided):
         where: dict[str, Any] = {} if to is None else {"claim": to, "label": label}
         if said and self.cites:
             where["one_of"] = {"cites": [*said]}
+        rules = (said, self.cites, self.limit, to or "", label, floor.question.passage, self.quotes)
         move = await floor.ask(
             seat, Assertion, view=floor.said(source="all"), under=to, relation=RELATIONS[label],
-            check=stated(said, self.cites, self.limit, to or "", label), task="claim", answer="ab".index(seat),
-            most={"cites": min(self.cites, len(said))}, **limits(self.limit, None), **where,
+            check=stated(*rules, False, self.check_quotes), last=stated(*rules, True, self.check_quotes),
+            task="claim", answer="ab".index(seat), most={"cites": min(self.cites, len(said))},
+            **told(self.limit, quotes=self.quotes), **where,
         )  # fmt: skip
         said.append(floor.step)
         return Entry(floor.step, seat, move)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from moot.agents.models.lm import LM as LM
     from moot.agents.models.local import Local as Local
     from moot.agents.models.profiles.profile import EndpointProfile as EndpointProfile
+    from moot.agents.models.profiles.small import Small as Small
     from moot.agents.money.cap import Cap as Cap
     from moot.agents.money.prices import Prices as Prices
     from moot.agents.people.human import Human as Human
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     from moot.agents.prompts.asking import repair_messages as repair_messages
     from moot.agents.prompts.asking import response_format as response_format
     from moot.agents.prompts.values import UnreadableAnswer as UnreadableAnswer
+    from moot.agents.tools.tool import Tool as Tool
+    from moot.agents.tools.tool import tool as tool
     from moot.agents.wrappers.best_of import BestOf as BestOf
+    from moot.agents.wrappers.briefed import Briefed as Briefed
     from moot.agents.wrappers.copies import Copies as Copies
     from moot.agents.wrappers.critique_and_refine import CritiqueAndRefine as CritiqueAndRefine
     from moot.complexity.families import FamilyGuarantee as FamilyGuarantee

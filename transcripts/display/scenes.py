@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,11 @@ from moot.protocols.engine.errors import MootError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move, Part
 from moot.protocols.engine.question import Question
+from moot.protocols.engine.steps import PROTOCOL
 from moot.protocols.engine.values.quoting import segments
 from moot.protocols.recorded import recorded_move, words_of
 from moot.protocols.text import one_line
+from moot.transcripts.display.private import aside, of_move
 
 if TYPE_CHECKING:
     import networkx
@@ -39,7 +41,7 @@ class Scene:
     """One move, or one that was rejected by `rule`, or a note on what happened. remark: the rule that the move breaks, which
     another system accepted. heading: of the part of the play that it
     stands in ("Round 1 of 2"). defends: the choice that the protocol gave its speaker to argue for. beliefs: of a verdict
-    over `choices`, those of the question that was put to the speaker."""
+    over `choices`, those of the question that was put to the speaker. private: what was kept of the seat for readers alone."""
 
     step: str
     seat: str
@@ -53,6 +55,7 @@ class Scene:
     rule: str | None = None
     remark: str | None = None
     note: str | None = None
+    private: str | None = None
 
     @property
     def head(self) -> str:
@@ -61,17 +64,28 @@ class Scene:
         return f"· {self.kind}{defends} · step {self.step}" + (f" · {self.extra}" if self.extra else "")
 
 
-def scenes(transcript: Play) -> list[Scene]:
-    """Every move of the play in the order of its steps, rejected ones and interruptions included."""
+def scenes(transcript: Play, private: bool = False) -> list[Scene]:
+    """Every move of the play in the order of its steps, rejected ones and interruptions included. private: also what the
+    transcript keeps of seats for its reader alone, before the move that it led to."""
     put, own = put_to(transcript), transcript.question
     found: list[tuple[tuple[int, ...], Scene]] = []
     place: tuple[int, ...] = (-1,)
     for event in transcript.events():
         name = event["event"]
+        kept = (of_move(event) if name in ("moved", "rejected") else aside(event)) if private else None
+        if kept is not None:
+            with suppress(ValueError):  # such events are read as they are, and need not name a step
+                place = path_of(kept.step)
+            found.append((place, Scene(kept.step, kept.seat, kept.kind, extra=kept.about, private=kept.text)))
         if name in ("moved", "rejected"):
             place = path_of(event["step"])
             brief, question = put.get(event["step"], ({}, own))
             found.append((place, _scene(event, brief, question, own)))
+        elif name == "told":
+            place = path_of(event["step"])
+            to = event.get("to")
+            extra = "" if to is None else f"to {', '.join(map(str, to)) or 'nobody'}"
+            found.append((place, replace(_scene({**event, "seat": PROTOCOL}, {}, own, own), extra=extra)))
         elif note := _note(event):
             if name in ("entered", "attempted"):
                 place = path_of(event["step"])
@@ -138,6 +152,8 @@ def _scene(event: Mapping[str, Any], brief: Mapping[str, Any], put: Question, ow
         common["remark"] = str(event["remark"])
     if (known := recorded_move(move)) is None:
         return Scene(**common, pieces=tuple(pieces(words_of(move))))
+    if own.passage is None:
+        known = known.without_marks()
     beliefs, extra = known.stated_probabilities(), known.in_short(choices)
     if beliefs and not extra and set(choices) != set(own.choices):
         extra = put.text
@@ -151,9 +167,10 @@ def _choice(choices: tuple[str, ...], index: int) -> str:
 def pieces(text: str, move: Move | None = None) -> Iterator[Piece]:
     """The words of a move, quotations apart, each with what the move says of it."""
     body = () if move is None else move.prompt_body()
-    marks = iter([part.verified for part in body if isinstance(part, Part) and part.tag == "quote"])
+    # by their texts: words for people may hold other quotes before those that were looked for, and not all of them
+    marks = {part.text: part.verified for part in body if isinstance(part, Part) and part.tag == "quote"}
     for quote, said in segments(text):
-        yield Piece(said, quote, next(marks, None) if quote else None)
+        yield Piece(said, quote, marks.get(said) if quote else None)
 
 
 def _heading(brief: Mapping[str, Any]) -> str:

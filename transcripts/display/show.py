@@ -16,6 +16,7 @@ from moot.complexity.play import Play
 from moot.complexity.spending import COLUMNS, Ledger, budgets, number, percent
 from moot.protocols.engine.metadata import PREMISES
 from moot.protocols.text import one_line, visible
+from moot.transcripts.display.private import notes_in
 from moot.transcripts.display.scenes import Piece, Scene, cast, scenes, walk
 from moot.transcripts.display.words import ending, scored, setting
 
@@ -41,24 +42,31 @@ class _Page:
             markup=False, highlight=False, emoji=False, legacy_windows=False, no_color=not colour, _environ={},
         )  # fmt: skip
 
-    def add(self, text: Text | str = "", style: str = "", indent: int = 0) -> None:
+    def add(self, text: Text | str = "", style: str = "", indent: int = 0, mark: str = "") -> None:
+        """A text, wrapped. mark: stands before each of its lines."""
         from rich.text import Text
 
         text = Text(visible(text), style=style) if isinstance(text, str) else text
         text.expand_tabs(4)
-        for line in text.wrap(self._console, self.width - indent, tab_size=4) or [Text()]:
+        for line in text.wrap(self._console, max(8, self.width - indent - len(mark)), tab_size=4) or [Text()]:
             line.rstrip()
-            self._console.print(Text(" " * indent) + line if line else Text(), soft_wrap=True)
+            whole = Text(" " * indent + mark) + line
+            self._console.print(whole if line or mark else Text(), soft_wrap=True)
+
+    def marked(self, text: str) -> None:
+        """What is private, with a mark before each of its lines."""
+        for line in visible(text).splitlines():
+            self.add(line, style="dim", indent=4, mark="┆ ")
 
     def rule(self, title: str) -> None:
         self.add()
         self.add(f"── {title} " + "─" * max(0, min(self.width, 100) - len(title) - 4), style="bold")
 
 
-def as_text(transcript: Play, width: int = 100, colour: bool = False) -> str:
+def as_text(transcript: Play, width: int = 100, colour: bool = False, private: bool = False) -> str:
     """The transcript as text of at most `width` columns (20 at least), quotes marked ✓ (verified) or ✗ (not), verdicts as
-    bars. colour: with ANSI colours. Raises TranscriptError when the file is damaged."""
-    page, shown = _Page(width, colour), scenes(transcript)
+    bars. colour: with ANSI colours. private: with what no seat was shown, marked as that. Raises TranscriptError when the file is damaged."""
+    page, shown = _Page(width, colour), scenes(transcript, private)
     question = transcript.question
     page.add(one_line(question.text, 2000), style="bold")
     for index, choice in enumerate(question.choices):
@@ -69,6 +77,9 @@ def as_text(transcript: Play, width: int = 100, colour: bool = False) -> str:
     styles = dict(zip(people, cycle(_SEATS)))
     for seat, who in people.items():
         page.add(f"{seat}  {who}", style=styles[seat], indent=2)
+        for notes in notes_in(transcript.seats.get(seat)) if private else ():
+            page.add("┆ private, its notes:", style="dim italic", indent=2)
+            page.marked(notes)
     heading = ""
     for scene in shown:
         if scene.heading and scene.heading != heading:
@@ -88,6 +99,10 @@ def _add_scene(page: _Page, scene: Scene, styles: Mapping[str, str]) -> None:
     page.add()
     if scene.note is not None:
         page.add(f"({one_line(scene.note, 500)})", style="dim", indent=2)
+        return
+    if scene.private is not None:
+        page.add(f"┆ private, of {scene.seat}: {one_line(scene.head, 200)}", style="dim italic", indent=2)
+        page.marked(scene.private)
         return
     page.add(f"{scene.seat} {scene.head}", style=f"bold {styles.get(scene.seat, '')}".strip())
     if scene.rule is not None:

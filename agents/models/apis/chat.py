@@ -4,11 +4,14 @@ Rule: one API; whole answers are read in `wire.py`, where providers' ways to say
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from moot.agents.models import wire
+from moot.agents.models.apis import calling
 from moot.agents.models.apis.api import API, Folding, checked
 from moot.agents.models.wire import Completion
 
@@ -23,6 +26,7 @@ class ChatFolding(Folding):
         self._choices: dict[int, dict[str, Any]] = {}
         self._said: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         self._logprobs: dict[int, list[Any]] = defaultdict(list)
+        self._calls: dict[int, list[dict[str, Any]]] = defaultdict(list)
 
     def take(self, event: dict[str, Any], data: str) -> bool:
         for name in ("id", "model", "created", "usage", "timings"):
@@ -52,12 +56,36 @@ class ChatFolding(Folding):
                 self._add(index, "thinking" if wire.is_thought(part) else "content", wire.words_in(part))
             for name in (*wire.THOUGHT, "refusal"):
                 self._add(index, name, wire.words_in(delta.get(name)))
+            listed = delta.get("tool_calls")
+            for part in listed if isinstance(listed, list) else ():
+                if isinstance(part, dict):
+                    self._call(self._calls[index], part)
+                    self.size += len(data)
         return self.size > before or choice.get("finish_reason") is not None
 
     def _add(self, index: int, name: str, words: str) -> None:
         if words:
             self._said[index][name].append(words)
             self.size += len(words)
+
+    def _call(self, calls: list[dict[str, Any]], part: dict[str, Any]) -> None:
+        """Add a part of a call. Its place says of which; Gemini's endpoint leaves that out, or gives each call the first
+        (open-webui/computer#224, NousResearch/hermes-agent#62937): another id, or another name, begins another call."""
+        of = part["function"] if isinstance(part.get("function"), dict) else {}
+        place, id, name = part.get("index"), part.get("id"), of.get("name")
+        kept = calls[-1] if calls else None
+        if isinstance(place, int):
+            kept = next((each for each in reversed(calls) if each.get("index") == place), None)
+        if kept is None or (id and kept.get("id") and id != kept["id"]) or (not id and name and kept["written"]):
+            kept = {"index": place, "function": {}, "written": []}
+            calls.append(kept)
+        kept |= {key: value for key, value in part.items() if key != "function" and value is not None}
+        if name:
+            kept["function"]["name"] = name
+        arguments = of.get("arguments")
+        words = arguments if isinstance(arguments, str) else "" if arguments is None else json.dumps(arguments)
+        if words:
+            kept["written"].append(words)
 
     def complete(self) -> bool:
         return bool(self._choices) and all(
@@ -67,8 +95,13 @@ class ChatFolding(Folding):
     def made(self) -> dict[str, Any]:
         choices = []
         for index in sorted(self._choices):
-            message = {"role": "assistant", "content": None}
+            message: dict[str, Any] = {"role": "assistant", "content": None}
             message |= {name: "".join(words) for name, words in self._said[index].items()}
+            if index in self._calls:
+                message["tool_calls"] = [
+                    {**each, "function": {**each["function"], "arguments": "".join(each.pop("written"))}}
+                    for each in map(dict, self._calls[index])
+                ]
             logprobs = {"content": self._logprobs[index]} if index in self._logprobs else None
             choices.append({**self._choices[index], "message": message, "logprobs": logprobs})
         return {**self._whole, "object": "chat.completion", "choices": choices}
@@ -83,14 +116,40 @@ class Chat(API):
 
     def body(self, request: Mapping[str, Any]) -> dict[str, Any]:
         checked(request)
-        return dict(request)
+        if not any("given" in each or "tool_calls" in each or "failed" in each for each in request["messages"]):
+            return dict(request)
+        return {**request, "messages": [_message(each) for each in request["messages"]]}
 
     def streamed(self, body: Mapping[str, Any], usage: bool = True) -> dict[str, Any]:
         """Usage comes in a stream only if it is asked for (`stream_options`, OpenAI's reference)."""
         return {**body, "stream": True, **({"stream_options": {"include_usage": True}} if usage else {})}
 
     def completion(self, data: Any, cached: bool = False) -> Completion:
-        return wire.completion_from(data, cached)
+        found = wire.completion_from(data, cached)
+        return replace(found, given=("chat", found.given)) if found.calls else found
 
     def folding(self) -> Folding:
         return ChatFolding()
+
+
+def _message(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message as this API has it. What was thought before a call goes back in the field that it came in, which DeepSeek demands
+    (https://api-docs.deepseek.com/guides/thinking_mode#tool-calls), as OpenRouter and Mistral want it, and so does what stands
+    beside a call: Gemini's `extra_content`, with its signature (https://ai.google.dev/gemini-api/docs/thought-signatures)."""
+    if "tool_calls" not in message:
+        return {name: value for name, value in message.items() if name not in ("given", "failed")}
+    said = calling.given(message, "chat") or {}
+    beside = [each if isinstance(each, Mapping) else {} for each in said.get("tool_calls") or ()]
+    beside += [{}] * (len(message["tool_calls"]) - len(beside))
+    calls = [
+        {**{name: value for name, value in more.items() if name not in ("index", "id", "type", "function")}, **call}
+        for call, more in zip(message["tool_calls"], beside, strict=True)
+    ]
+    made = {"role": "assistant", "content": message["content"] or None, "tool_calls": calls}
+    if isinstance(parts := said.get("content"), list) and any(map(wire.is_thought, parts)):
+        text = [{"type": "text", "text": message["content"]}] if message["content"] else []
+        made["content"] = [*filter(wire.is_thought, parts), *text]
+    thoughts = {name: said[name] for name in wire.THOUGHT if said.get(name)}
+    if not isinstance(thoughts.get("reasoning_details"), list):  # of a stream only its words are kept
+        thoughts.pop("reasoning_details", None)
+    return {**made, **thoughts}

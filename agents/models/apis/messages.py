@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from moot.agents.models import wire
+from moot.agents.models.apis import calling
 from moot.agents.models.apis.api import API, Folding, checked, texts
 from moot.agents.models.refusals import Refusal
-from moot.agents.models.wire import Completion
+from moot.agents.models.wire import Completion, ToolCall
 from moot.agents.money.usage import usage_of
 from moot.agents.prompts.values import ending
 from moot.protocols.engine.errors import UsageError
@@ -27,6 +28,8 @@ before it, if it ends a block then too (docs, "Prompt caching"), and cutting fro
 grown the same blocks again."""
 MARKS = 4  # the most marks of a request
 _MARK = {"cache_control": {"type": "ephemeral"}}
+_MARKED = ("text", "image", "tool_result")  # thinking cannot be marked (docs, "Prompt caching")
+_THOUGHT = ("thinking", "redacted_thinking")
 _NAMED = ("properties", "$defs")  # keywords that hold schemas by name
 _UNKNOWN = frozenset({
     "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern",
@@ -56,10 +59,10 @@ class MessagesFolding(Folding):
         elif kind == "content_block_start" and isinstance(index, int) and isinstance(event.get("content_block"), dict):
             self._blocks[index] = event["content_block"]
             self.size += len(data)
-            for name in ("text", "thinking"):
+            for name in ("text", "thinking", "signature"):
                 self._add(index, name, event["content_block"].get(name))
         elif kind == "content_block_delta" and isinstance(index, int) and isinstance(delta, dict):
-            for name in ("text", "thinking", "partial_json"):
+            for name in ("text", "thinking", "signature", "partial_json"):
                 self._add(index, name, delta.get(name))
         elif kind == "message_delta":
             self._message |= {name: value for name, value in (delta or {}).items() if value is not None}
@@ -103,6 +106,7 @@ class Messages(API):
     key_variable: ClassVar[str] = "ANTHROPIC_API_KEY"
     logprobs: ClassVar[bool] = False
     fields: ClassVar[Mapping[str, str]] = {
+        "tools": "tools", "tool_choice": "tool_choice",
         "output_config": "response_format", "output_format": "response_format", "system": "messages",
     }  # fmt: skip
 
@@ -135,9 +139,16 @@ class Messages(API):
         made: dict[str, Any] = {"model": more.pop("model"), "max_tokens": most}
         if messages and messages[0]["role"] == "system":
             made["system"] = [_block(part) for part in texts(messages.pop(0)["content"])]
-        made["messages"] = [
-            {"role": each["role"], "content": _blocks(each["content"])} for each in messages if each["content"]
-        ]
+        made["messages"] = _turns(messages)
+        if functions := calling.functions(more):
+            asked, _ = more.pop("tool_choice", None), more.pop("parallel_tool_calls", None)
+            alone = {"type": "none"} if asked == "none" else {"type": "auto", "disable_parallel_tool_use": True}
+            made["tools"] = [
+                {"name": each["name"], "description": each["description"], "input_schema": fitted(each["parameters"])}
+                for each in functions
+            ]
+            made["tool_choice"] = alone
+            del more["tools"]
         if marked:
             mark(made.get("system", []), made["messages"])
         schema = wanted.get("json_schema", {}).get("schema") if isinstance(wanted, Mapping) else None
@@ -152,12 +163,15 @@ class Messages(API):
             raise wire.NotACompletion(f"the body is not a message: {json.dumps(data)[:80]}")
         said: list[str] = []
         thoughts: list[str] = []
+        calls: list[ToolCall] = []
         for block in content:
             kind = block.get("type") if isinstance(block, dict) else None
             if kind == "text":
                 said.append(wire.words_in(block.get("text")))
             elif kind == "thinking":
                 thoughts.append(wire.words_in(block.get("thinking")))
+            elif kind == "tool_use":
+                calls.append(ToolCall.of(block.get("id"), block.get("name"), block.get("input")))
         text, stop, refusal = "".join(said), data.get("stop_reason"), None
         finish = ending(stop) if isinstance(stop, str) else None
         if stop == "refusal":  # what was said before is no answer (docs, "Streaming refusals")
@@ -165,8 +179,9 @@ class Messages(API):
             why = details.get("explanation") if isinstance(details, dict) else None
             refusal, finish = why if isinstance(why, str) and why else "stop_reason is refusal", "filtered"
         return Completion(
-            text, finish, usage_of(data, bool(text)), None, refusal, cached, "\n\n".join(filter(str.strip, thoughts))
-        )
+            text, finish, usage_of(data, bool(text or calls)), None, refusal, cached, "\n\n".join(filter(str.strip, thoughts)),
+            calls=tuple(calls), given=("messages", content) if calls else None,
+        )  # fmt: skip
 
     def folding(self) -> Folding:
         return MessagesFolding()
@@ -194,6 +209,48 @@ def _block(part: Mapping[str, Any]) -> dict[str, Any]:
     if held:
         return {"type": "image", "source": {"type": "base64", "media_type": kind, "data": held}}
     return {"type": "image", "source": {"type": "url", "url": url}}
+
+
+def _turns(messages: list[Any]) -> list[dict[str, Any]]:
+    """Messages as turns. The answers to all calls of a turn stand in one, in their order ("Each `tool_use` block must have a
+    corresponding `tool_result` block in the next message", anthropics/claude-code#7929)."""
+    made: list[dict[str, Any]] = []
+    for each in messages:
+        if each["role"] == "tool":
+            failed = {"is_error": True} if each.get("failed") else {}
+            result = {"type": "tool_result", "tool_use_id": each["tool_call_id"], "content": each["content"], **failed}
+            if made and made[-1]["role"] == "user" and made[-1]["content"][-1]["type"] == "tool_result":
+                made[-1]["content"].append(result)
+            else:
+                made.append({"role": "user", "content": [result]})
+        elif "tool_calls" in each:
+            made.append({"role": "assistant", "content": _called(each)})
+        elif each["content"]:
+            made.append({"role": each["role"], "content": _blocks(each["content"])})
+    return made
+
+
+def _called(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The blocks of a turn with calls. What was thought stands where it stood, as it was: "`thinking` or `redacted_thinking` blocks
+    in the latest assistant message cannot be modified" (anthropics/claude-code#63284; docs, "Extended thinking with tool use")."""
+    calls = [{"type": "tool_use", "id": id, "name": name, "input": given} for id, name, given in calling.calls(message)]
+    said = [{"type": "text", "text": message["content"]}] if message["content"].strip() else []
+    kept = [each for each in calling.given(message, "messages") or () if isinstance(each, Mapping)]
+    places = [each.get("type") for each in kept if each.get("type") in (*_THOUGHT, "text", "tool_use")]
+    if places.count("tool_use") != len(calls):
+        return [*said, *calls]
+    thoughts, made, left = (
+        iter(dict(each) for each in kept if each.get("type") in _THOUGHT),
+        list[dict[str, Any]](),
+        iter(calls),
+    )
+    for place in places:
+        if place == "text":
+            made += said  # what stands in several blocks is said in the first
+            said = []
+        else:
+            made.append(next(left) if place == "tool_use" else next(thoughts))
+    return made
 
 
 def _blocks(content: Any) -> list[dict[str, Any]]:
@@ -233,7 +290,7 @@ def mark(system: list[dict[str, Any]], messages: list[dict[str, Any]]) -> None:
     asked in this turn alone, and will not come again."""
     if system:
         system[-1] |= _MARK
-    blocks = [block for message in messages for block in message["content"]]
+    blocks = [each for message in messages for each in message["content"] if each["type"] in _MARKED]
     for block in blocks[-MARKS:-1]:
         block |= _MARK
 

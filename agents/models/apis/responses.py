@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from moot.agents.models import wire
+from moot.agents.models.apis import calling
 from moot.agents.models.apis.api import API, Folding, checked, texts
-from moot.agents.models.wire import Completion
+from moot.agents.models.wire import Completion, ToolCall
 from moot.agents.money.usage import usage_of
 from moot.agents.prompts.values import ending
 
@@ -73,7 +74,9 @@ class Responses(API):
         made: dict[str, Any] = {"model": more.pop("model"), "store": False}
         if messages and messages[0]["role"] == "system":
             made["instructions"] = "".join(str(part.get("text", "")) for part in texts(messages.pop(0)["content"]))
-        made["input"] = [_item(each) for each in messages]
+        made["input"] = [item for each in messages for item in _items(each)]
+        if functions := calling.functions(more):  # there a function is strict unless it is said not to be
+            more["tools"] = [{"type": "function", "strict": False, **each} for each in functions]
         if most is not None:
             made["max_output_tokens"] = max(LEAST, most)
         if isinstance(wanted, Mapping):
@@ -92,11 +95,14 @@ class Responses(API):
         said: list[str] = []
         refused: list[str] = []
         thoughts: list[str] = []
+        calls: list[ToolCall] = []
         first = None
         for item in output:
             kind = item.get("type") if isinstance(item, dict) else None
             if kind == "reasoning":
                 thoughts += [wire.words_in(item.get("summary")), wire.words_in(item.get("content"))]
+            elif kind == "function_call":
+                calls.append(ToolCall.of(item.get("call_id"), item.get("name"), item.get("arguments")))
             parts = item.get("content") if kind == "message" else None
             for part in parts if isinstance(parts, list) else ():
                 if isinstance(part, dict) and part.get("type") == "refusal":
@@ -113,12 +119,28 @@ class Responses(API):
             why = ending(str(details.get("reason"))) if isinstance(details, dict) else "stop"
             finish = "failed" if why == "stop" else why  # cut off for a reason that is not known
         return Completion(
-            text, finish, usage_of(data, bool(text)), first, "".join(refused) or None, cached,
+            text, finish, usage_of(data, bool(text or calls)), first, "".join(refused) or None, cached,
             "\n\n".join(dict.fromkeys(filter(str.strip, thoughts))),
+            calls=tuple(calls), given=("responses", output) if calls else None,
         )  # fmt: skip
 
     def folding(self) -> Folding:
         return ResponsesFolding()
+
+
+def _items(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A message as items. A call and its answer are one each (docs, "Function calling"). What was thought before it goes back where
+    it came whole, encrypted: one that is named alone "is not found", as nothing is stored (vercel/ai#7543, langchain-ai/langchain#38372);
+    `include = ["reasoning.encrypted_content"]` in extra_body asks for it. Other items go without the ids under which nothing is stored."""
+    if message["role"] == "tool":
+        return [{"type": "function_call_output", "call_id": message["tool_call_id"], "output": message["content"]}]
+    if "tool_calls" not in message:
+        return [_item(message)]
+    kept = [each for each in calling.given(message, "responses") or () if isinstance(each, Mapping)]
+    thoughts = [dict(each) for each in kept if each.get("type") == "reasoning" and each.get("encrypted_content")]
+    said = [_item({"role": "assistant", "content": message["content"]})] if message["content"] else []
+    called = [{"type": "function_call", "call_id": each["id"], **each["function"]} for each in message["tool_calls"]]
+    return [*thoughts, *said, *called]
 
 
 def _item(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import anyio
 
-from moot.agents.models.apis import choosing
+from moot.agents.models.apis import calling, choosing
 from moot.agents.models.apis.api import API
 from moot.agents.models.apis.choosing import Choice
 from moot.agents.models.apis.placing import endpoint_at
@@ -33,12 +33,15 @@ from moot.agents.models.profiles.profile import (
     STREAM_USAGE,
     STRICT,
     SYSTEM,
+    TOOLS,
+    TOOLS_FORMED,
     TOP,
     Change,
     learnt_profile,
 )
 from moot.agents.models.refusals import Refusal
 from moot.agents.models.wire import Completion
+from moot.agents.prompts.schemas import object_of
 from moot.agents.prompts.thinking import parted
 from moot.agents.prompts.values import UnreadableAnswer
 from moot.protocols.engine.errors import AgentError
@@ -57,6 +60,10 @@ PROBED = {"type": "json_schema", "json_schema": {"name": "probe", "strict": True
     "type": "object", "properties": _PROPERTIES, "required": list(_PROPERTIES), "additionalProperties": False,
 }}}  # fmt: skip
 """A schema with the keywords that moot's own have."""
+CALLED = "Call the tool add with one = 2 and two = 3. When you know what it says, reply with one JSON object."
+ADDS = calling.definition(
+    "add", "Adds two numbers.", object_of({"one": {"type": "integer"}, "two": {"type": "integer"}})
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,7 @@ class Probe:
             (SYSTEM, self._dropped, {"messages": messages}), (LOGPROBS, self._logprobs, {LOGPROBS: True, TOP: ALTERNATIVES}),
             ("json_schema", self._form, {FORMAT: PROBED, "messages": _user(f"{OBJECT_ASKED[:-1]}, in the form that you are given.")}),
             ("json_object", self._form, {FORMAT: JSON_OBJECT, "messages": _user(OBJECT_ASKED)}),
+            (TOOLS, self._tools, {"tools": [ADDS], "tool_choice": "auto", "parallel_tool_calls": False, "messages": _user(CALLED)}),
         ):  # fmt: skip
             try:
                 found.append(await probe(name, fields))
@@ -241,6 +249,38 @@ class Probe:
                 name, "absent", f"taken{less}, and not held to: there is JSON in the answer, among other words"
             )
         return Finding(name, "absent" if less else "ok", f"taken{less}")
+
+    async def _tools(self, name: str, fields: Mapping[str, Any]) -> Finding:
+        """Whether it calls a tool, beside the form in which an answer is asked for, as moot asks for both; or without one."""
+        forms: dict[str, dict[str, Any]] = {"schema": {FORMAT: PROBED}, "object": {FORMAT: JSON_OBJECT}, "tags": {}}
+        wanted = forms[self.takes.rung(PROBED)]
+        found: list[tuple[str, str]] = []
+        for form in (wanted, {}) if wanted else ({},):
+            try:
+                completion, _ = await self._ask({**fields, **form})
+                if any(each.name == "add" for each in completion.calls):
+                    found.append(("", "called"))
+                    break
+                found.append(("taken, and no call was made", "it made no call"))
+            except _Without as error:
+                found.append((f"refused ({error})", str(error)))
+        if not found[-1][0]:
+            self.takes.learn(
+                [
+                    Change(TOOLS, True, "it called one"),
+                    *([Change(TOOLS_FORMED, because=found[0][1])] if found[1:] else []),
+                ]
+            )
+        if len(found) == 1 and not found[0][0]:
+            return Finding(name, "ok", 'called: tools_api = "auto" has them natively')
+        if not found[-1][0]:
+            return Finding(
+                name,
+                "absent",
+                f"called, but not beside the form of an answer: {found[0][0]}; they are asked for as text",
+            )
+        self.takes.learn([Change(TOOLS, False, found[-1][1])])
+        return Finding(name, "absent", f"{found[-1][0]}: they are asked for as text")
 
     async def _ask(self, fields: Mapping[str, Any]) -> tuple[Completion, list[Change]]:
         """An answer, and what had to be done otherwise for it, which is learnt. Raises _Without where there is none with what

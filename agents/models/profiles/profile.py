@@ -13,9 +13,10 @@ FORMAT, SYSTEM, TOP, LOGPROBS = "response_format", "system", "top_logprobs", "lo
 SCHEMA, OBJECT = f"{FORMAT} json_schema", f"{FORMAT} json_object"
 NAME, MOST, CONTEXT, DROP, STRICT = "max_tokens", "most", "context", "drop", "strict"
 SPOKEN, STREAM, STREAM_USAGE = "api", "stream", "stream_options"
+TOOLS, TOOLS_FORMED, PARALLEL, GIVEN = "tools", "tools with response_format", "parallel_tool_calls", "given"
 DROPPED = ("seed", "temperature")  # what a request is as good without
 KEPT = frozenset({*DROPPED, SYSTEM, TOP, LOGPROBS, FORMAT, SCHEMA, OBJECT, NAME, MOST, CONTEXT, DROP, STRICT, SPOKEN, STREAM,
-                  STREAM_USAGE})  # fmt: skip
+                  STREAM_USAGE, TOOLS, TOOLS_FORMED, PARALLEL, GIVEN})  # fmt: skip
 """The options about which something is kept between runs."""
 COUNTS = frozenset({TOP, MOST, CONTEXT})  # what is done otherwise is a number, the most that there may be
 MaxField = Literal["max_tokens", "max_completion_tokens"]
@@ -35,14 +36,19 @@ class Change:
     @property
     def about_format(self) -> bool:
         """Whether the answer's form has to be another one, and so the prompt, which says it in words."""
-        return self.option.startswith(FORMAT)
+        return self.option.startswith(FORMAT) or self.about_tools
+
+    @property
+    def about_tools(self) -> bool:
+        """Whether tools have to be asked for as text."""
+        return self.option in (TOOLS, TOOLS_FORMED)
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointProfile:
     """What an endpoint takes for a model; None where it is not said, and is found out.
 
-    temperature, seed, system (a message of that role), logprobs, strict (the flag of a schema): whether it takes them.
+    temperature, seed, system (a message of that role), logprobs, strict (the flag of a schema), tools: whether it takes them.
     top_logprobs: the most alternatives of a token. max_field: what it calls the most tokens of an answer; max_tokens: the
     most that it lets an answer have; context: tokens of prompt and answer together. formats: the types of `response_format`
     that it takes; () for none. drop: keywords of JSON schemas that it does not take.
@@ -56,6 +62,7 @@ class EndpointProfile:
     system: bool | None = None
     logprobs: bool | None = None
     strict: bool | None = None
+    tools: bool | None = None
     top_logprobs: int | None = None
     max_tokens: int | None = None
     context: int | None = None
@@ -64,7 +71,7 @@ class EndpointProfile:
     drop: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("temperature", "seed", "system", "logprobs", "strict"):
+        for name in ("temperature", "seed", "system", "logprobs", "strict", "tools"):
             if (value := getattr(self, name)) is not None and not isinstance(value, bool):
                 raise UsageError(f"profile: {name} is {value!r}; say true where the endpoint takes it, false where not")
         for name in ("top_logprobs", "max_tokens", "context"):
@@ -109,7 +116,7 @@ class EndpointProfile:
         if self.formats is not None:
             refused += [f"{FORMAT} {each}" for each in get_args(Form) if each not in self.formats]
         put = {TOP: self.top_logprobs, NAME: self.max_field, MOST: self.max_tokens, CONTEXT: self.context,
-               DROP: self.drop or None}  # fmt: skip
+               DROP: self.drop or None, TOOLS: self.tools}  # fmt: skip
         made = [Change(option, because="the profile") for option in refused]
         made += [Change(option, to, "the profile") for option, to in put.items() if to is not None]
         return {change.option: change for change in made}
@@ -119,7 +126,7 @@ class EndpointProfile:
         option = change.option
         if option in (*DROPPED, SYSTEM, LOGPROBS, STRICT):
             return option if getattr(self, option) is not None else ""
-        if change.about_format:
+        if change.about_format and not change.about_tools:
             return "formats" if self.formats is not None else ""
         name = {NAME: "max_field", MOST: "max_tokens"}.get(option, option)
         return name if getattr(self, name, None) is not None else ""
@@ -131,8 +138,8 @@ def learnt_profile(changes: Mapping[str, Change]) -> EndpointProfile:
     off = {option: False for option in (*DROPPED, SYSTEM, LOGPROBS, STRICT) if option in to}
     refused = {FORMAT, SCHEMA, OBJECT} & {*to}
     formats = [each for each in get_args(Form) if not refused & {FORMAT, f"{FORMAT} {each}"}] if refused else None
-    top = None if LOGPROBS in to else to.get(TOP)
+    top, tools = None if LOGPROBS in to else to.get(TOP), False if TOOLS_FORMED in to else to.get(TOOLS)
     return EndpointProfile(
-        **off, top_logprobs=top, max_tokens=to.get(MOST), context=to.get(CONTEXT), max_field=to.get(NAME),
+        **off, top_logprobs=top, max_tokens=to.get(MOST), context=to.get(CONTEXT), max_field=to.get(NAME), tools=tools,
         formats=None if formats is None else tuple(formats), drop=to.get(DROP),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from moot.agents.models.profiles.profile import COUNTS, DROP, KEPT, NAME, SPOKEN, STREAM, Change
+from moot.agents.models.profiles.profile import COUNTS, DROP, KEPT, NAME, SPOKEN, STREAM, TOOLS, Change
 from moot.agents.models.wire import is_loopback
 
 VARIABLE = "MOOT_PROFILES"
@@ -171,7 +171,7 @@ def _change(option: str, fact: Any) -> Change | None:
     elif option == DROP:
         good = isinstance(to, list) and bool(to) and all(isinstance(each, str) for each in to)
         to = tuple(to) if good and isinstance(to, list) else to
-    elif option in (SPOKEN, STREAM):
+    elif option in (SPOKEN, STREAM, TOOLS):
         good = to in ("responses", "chat") if option == SPOKEN else isinstance(to, bool)
     else:
         good = to is None

@@ -32,7 +32,8 @@ MOST_MOVES = 10_000
 
 @dataclass(frozen=True)
 class Call:
-    """One move of a play on placeholders. fixed: bytes of its question and template; before: the calls it reads."""
+    """One move of a play on placeholders. fixed: bytes of its question and template; before: the calls it reads. further: the most
+    calls besides in which its agent looks or calls tools, and shows: bytes that each is told."""
 
     seat: str
     fixed: float
@@ -40,6 +41,12 @@ class Call:
     statement: float
     assumed: bool
     again: int
+    further: int = 0
+    shows: float = 0
+
+    def looking(self, shown: float, answer: float) -> float:
+        """The most tokens of the prompts of its further calls, each of which is shown what those before it were told."""
+        return self.further * shown + self.further * (self.further + 1) / 2 * (self.shows + answer)
 
 
 def profiles(seats: Mapping[str, str], bounds: Mapping[str, Mapping[str, str]], config: Mapping[str, Any]) -> dict[str, Profile]:  # fmt: skip
@@ -106,14 +113,15 @@ def _of_play(
         limits = agent.bound.limits(question.size) if agent.bound is not None else {}
         if "calls" in limits:
             asked = min(asked, int(limits["calls"]))
-        made = asked * agent.calls
+        further = max((call.further for call in mine), default=agent.further)
+        made = asked * (agent.calls + further)
         if agent.program:
             found[seat] = (moves.get(seat, 0), made, 0, 0, 0)
             continue
         prompt = math.inf
         if calls is not None:
             shown = [call.fixed + sum(calls[index].statement for index in call.before) for call in mine]
-            prompt = sum((call.again + 1) * (agent.calls * size + agent.retold)
+            prompt = sum((call.again + 1) * (agent.calls * size + agent.retold + call.looking(size, agent.answer or 0))
                          for call, size in zip(mine, shown, strict=True))  # fmt: skip
             if any(call.fixed == math.inf for call in mine):
                 notes.add(
@@ -125,7 +133,7 @@ def _of_play(
                 )
             elif any(calls[index].assumed for call in mine for index in call.before):
                 notes.add("a statement is taken to need as many tokens to be read as to be written")
-        completion = math.inf if agent.written is None else agent.written * asked
+        completion = math.inf if agent.written is None else (agent.written + further * (agent.answer or 0)) * asked
         cost = math.inf if agent.prices is None else agent.prices.most(prompt, completion)
         found[seat] = (moves.get(seat, 0), made, prompt, completion, cost)
         unknown = sorted({each.model for each in agent.models if each.prices is None})
@@ -159,7 +167,9 @@ def rehearse(protocol: Protocol, question: Question, agents: Mapping[str, Profil
                 fixed += math.inf if agent.image_tokens is None else agent.image_tokens * len(shown.images)
             speaker = agents.get(ask.seat, Profile())
             fixed += speaker.shown + speaker.reasons
-            calls.append(Call(ask.seat, fixed, before, size, assumed, ask.repairs))
+            looks = speaker.tools or (ask.view.source == "metered" and (ask.view.has_cells or ask.view.has_excerpts))
+            further = speaker.further if looks else 0
+            calls.append(Call(ask.seat, fixed, before, size, assumed, ask.repairs, further, speaker.shows))
             if not game.answer(step, move):
                 return None
         return calls if game.outcome is not None else None

@@ -6,9 +6,11 @@ Rule of this file: what is measured is the experiments'; here it is called and p
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from textwrap import wrap
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -170,6 +172,39 @@ def nyu(
         raise typer.Exit(UNDECIDED)
 
 
+def seats(
+    ways: Annotated[str, typer.Option("--ways", metavar="NAMES", help="Ways of asking.")] = "guided,tags,small",
+    protocols: Annotated[str, typer.Option("--protocols", metavar="NAMES", help="All, unless given.")] = "",
+    endpoint: Annotated[str | None, typer.Option(
+        "--endpoint", metavar="URL", help="Of the kind of OpenAI's, with --model; the embedded model's server, unless given.")] = None,
+    model: Annotated[str | None, typer.Option("--model", metavar="NAME", help="The model's name there.")] = None,
+    plays: Annotated[int, typer.Option("--plays", metavar="N", help="Plays of each, with one seed each.")] = 1,
+    alone: Annotated[bool, typer.Option("--alone", help="Each seat alone as well, beside the programs of a task.")] = False,
+    out: Annotated[Path | None, typer.Option(
+        "--out", metavar="DIR", help="Keep the transcripts; what is there is not played again.")] = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Every protocol with one model in every seat: how plays end.
+
+    guided: JSON by a schema, which the server's grammar holds it to. tags: tagged text. small: field by field without a grammar.
+    """
+    from moot.experiments.every_seat import reproduce, text_of
+
+    asked, begun = _names(ways), monotonic()
+    name, found = reproduce(_names(protocols), asked, endpoint=endpoint, model=model, plays=plays, seed=seed, alone=alone,
+                            out=out, say=say)  # fmt: skip
+    if json:
+        tell_json({"model": name, "plays": [asdict(each) for each in found]})
+    else:
+        tell(f"{name}, plays of each: {plays}, with the seeds from {seed} on; {monotonic() - begun:.0f} s in all\n")
+        tell(text_of(found, asked))
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def _print(report: Report, json: bool) -> None:
     """Print a report; exit with 1 where a figure is not as published."""
     if json:
@@ -213,4 +248,5 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
         After Khan and others 2024: what optimising for a judge does to its accuracy.""", seeded=True),
     "nyu": nyu,
+    "seats": seats,
 }  # fmt: skip

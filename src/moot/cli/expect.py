@@ -17,7 +17,7 @@ from moot.agents.kinds import Asked, Profile
 from moot.agents.models.vision import text_bytes
 from moot.agents.money.prices import Prices
 from moot.agents.prompts.asking import prompt_for
-from moot.agents.prompts.render import limits_of
+from moot.agents.prompts.variables import limits_of
 from moot.cli.estimate import placeholder
 from moot.protocols.engine.errors import MootError, UsageError, near, said
 from moot.protocols.engine.game import Game

@@ -23,18 +23,39 @@ Width = Annotated[int | None, typer.Option("--width", min=20, metavar="N", help=
 To = Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write to this file and not to stdout.")]
 
 
-def show(path: frame.TranscriptPath, width: Width = None, json: frame.Json = False) -> None:
+def show(
+    path: frame.TranscriptPath,
+    width: Width = None,
+    private: Annotated[bool, typer.Option(
+        "--private", help="Also what no seat was shown: thoughts, raw answers, notes, private fields of moves.")] = False,
+    asked: Annotated[str | None, typer.Option(
+        "--asked", metavar="STEP", help="Print the prompts that were sent at this step alone, where they were recorded.")] = None,
+    json: frame.Json = False,
+) -> None:  # fmt: skip
     """Print a transcript as people like to read one."""
+    from moot.transcripts.display.private import asked_at, private_events, prompt_lines, public, without_notes
+
     transcript = frame.opened(path)
+    if asked is not None:
+        sent = asked_at(transcript, asked)
+        if json:
+            frame.tell_json({"path": str(path), "step": asked, "prompts": sent})
+        else:
+            frame.tell("\n".join(prompt_lines(sent)))
+        return
     if json:
-        steps = [{name: getattr(step, name) for name in ("step", "seat", "move", "under", "relation", "size", "reads")}
-                 for step in transcript.steps()]  # fmt: skip
-        frame.tell_json({**frame.brief_of(transcript), "roles": transcript.started["roles"], "seats": transcript.seats,
-                   "bounds": transcript.bounds, "steps": steps})  # fmt: skip
+        names = ("step", "seat", "move", "under", "relation", "size", "reads")
+        steps = [{name: getattr(step, name) for name in names} for step in transcript.steps()]
+        if not private:
+            steps = [{**step, "move": public(step["move"])} for step in steps]
+        seats = transcript.seats if private else without_notes(transcript.seats)
+        kept = {"private": list(private_events(transcript))} if private else {}
+        frame.tell_json({**frame.brief_of(transcript), "roles": transcript.started["roles"], "seats": seats,
+                   "bounds": transcript.bounds, "steps": steps, **kept})  # fmt: skip
         return
     from moot.transcripts.display.show import as_text
 
-    frame.tell(as_text(transcript, width or frame.columns(), coloured()), end="", styled=True)
+    frame.tell(as_text(transcript, width or frame.columns(), coloured(), private), end="", styled=True)
 
 
 def _exporter(form: str) -> Exporter:

@@ -5,7 +5,7 @@
 
 Needs Hypothesis: pip install 'moot[testing]'.
 
-Rule of this room: it stands above all that it tests, and nothing but tests imports it.
+Rule of this room: it stands above all that it tests, and nothing but tests, and the command that prints prompts, imports it.
 """
 
 from __future__ import annotations

@@ -110,25 +110,27 @@ def _speech(request: Request, choose: Chooser) -> dict[str, Any]:
     text = text if text.strip() else "so it is"
     passage = request.view.question.passage or ""
     words = passage.split()[:200]
-    if words and choose.integer(0, 1):
+    if words and (choose.integer(0, 1) or request.brief.get("quotes")):
         start = choose.integer(0, len(words) - 1)
         text += " <quote>" + " ".join(words[start : start + choose.integer(1, 4)]) + "</quote>"
     limit = request.brief.get("limit")
-    if isinstance(limit, Mapping) and limit.get("over", "reject") == "reject":
+    if isinstance(limit, Mapping) and limit.get("over", "reject") != "clip":
         text = _within(text, limit)
     return {"text": text}
 
 
 def _within(text: str, limit: Mapping[str, Any]) -> str:
+    least = int(limit.get("least", 0))
     if (most := limit.get("words")) is not None:
-        return " ".join(text.split()[:most]) or "so"
+        words = text.split()[:most]
+        return " ".join([*words, *["so"] * (least - len(words))]) or "so"
     if (most := limit.get("chars")) is not None:
         cut = text[:most]
     elif (most := limit.get("tokens")) is not None:
         cut = text.encode()[:most].decode(errors="ignore")
     else:
         return text
-    return cut if cut.strip() else "s" * min(most, 2)
+    return (cut if cut.strip() else "s" * min(most, 2)).ljust(least, "s")
 
 
 _KNOWN: tuple[tuple[type[Move], Callable[[Request, Chooser], dict[str, Any]]], ...] = (

@@ -37,7 +37,7 @@ def serve() -> None:
 def _answer(module: str, file: str | None, name: str, params: dict[str, Any], lines: list[str]) -> dict[str, str]:
     try:
         made = _found(module, file, name)
-        protocol = made(**{**made.unnamed, **params})
+        protocol = made.from_record(params)
     except _NotFound as error:
         return {"unknown": str(error)}
     except Exception as error:

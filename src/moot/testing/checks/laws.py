@@ -100,7 +100,7 @@ def encodes(case: Case) -> None:
     """The protocol with its parameters, the question, every move that was accepted, and the outcome."""
     protocol = case.protocol
     record = record_of(protocol)
-    made = case.attempt(lambda: type(protocol)(**{**protocol.unnamed, **record["params"]}))
+    made = case.attempt(lambda: type(protocol).from_record(record["params"]))
     if made != protocol:
         case.broken(f"the protocol came back from its record {record} as {made!r}")
     question = case.question

@@ -16,11 +16,12 @@ from moot.protocols.engine.moves import Move
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.replies import typed
 from moot.protocols.engine.request import Request
-from moot.protocols.engine.steps import AskEffect
+from moot.protocols.engine.steps import PROTOCOL, AskEffect
 from moot.testing.checks.check import Case, law
 from moot.testing.hand import accepted
 from moot.testing.strategies import takes
 
+_SOURCES = ("none", "metered", "all")
 MARK = "\u27e6the source\u27e7"
 
 
@@ -54,8 +55,9 @@ def blind(case: Case) -> None:
     plays = frozenset(event["step"] for event in hand.transcript.events() if event["event"] == "entered")
     spoken = any(MARK in str(reply) for replies in case.script.replies.values() for reply in replies)
     asks = {step: ask for (step, _), (_, ask) in hand.asked.items()}
+    told = {event["step"]: event["to"] for event in hand.transcript.events() if event["event"] == "told"}
     for (step, _), (request, _) in hand.asked.items():
-        _addressed(case, asks, plays, request)
+        _addressed(case, asks, told, plays, request)
         parts = _parts(request)
         text = "".join(parts.values())
         for other, token in said.items():
@@ -77,6 +79,10 @@ def blind(case: Case) -> None:
         if view.source != "all" and not bare:
             case.broken(f"the request of step {step} shows seat {request.seat} the source of the question, and its view "
                         f'says source="{view.source}"')  # fmt: skip
+        declared = None if request.facts is None else request.facts.sources.get(request.seat)
+        if declared is not None and _SOURCES.index(view.source) > _SOURCES.index(declared):
+            case.broken(f"the view of step {step} shows seat {request.seat} the source with source={view.source!r}, and "
+                        f"the protocol declares that it sees {declared!r} of it: sees()")  # fmt: skip
 
 
 def _with_mark(move: Move, name: str, token: str) -> Move | None:
@@ -107,14 +113,22 @@ def _parts(request: Request) -> dict[str, str]:
     return {
         "question": json.dumps(view.question.model_dump(mode="json"), ensure_ascii=False),
         "view": json.dumps(said, ensure_ascii=False), "brief": to_json(dict(request.brief)).decode(),
-        "problem": request.problem or "",
+        "problem": f"{request.problem or ''} {json.dumps(request.rejected, ensure_ascii=False, default=str)}",
     }  # fmt: skip
 
 
-def _addressed(case: Case, asks: Mapping[str, AskEffect], plays: frozenset[str], request: Request) -> None:
+def _addressed(
+    case: Case, asks: Mapping[str, AskEffect], told: Mapping[str, Any], plays: frozenset[str], request: Request
+) -> None:
     for entry in request.view:
         where = f"the view of step {request.step} gives seat {request.seat} the move of step {entry.step}"
         ask = asks.get(entry.step)
+        if entry.seat == PROTOCOL and entry.step in told:
+            if apart(request.step, entry.step, plays):
+                case.broken(f"{where}, which is told at the same time")
+            if (to := told[entry.step]) is not None and request.seat not in to:
+                case.broken(f"{where}, which is told to {', '.join(to) or 'nobody'}")
+            continue
         if ask is None:
             case.broken(f"{where}, which nobody was asked for")
         if apart(request.step, entry.step, plays):

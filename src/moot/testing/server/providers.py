@@ -101,6 +101,18 @@ def _form(kind: str) -> Callable[[Body], Any]:
     return lambda body: (body.get("response_format") or {}).get("type") == kind
 
 
+def _tools_formed(body: Body) -> bool:
+    return bool(body.get("tools") and body.get("response_format"))
+
+
+def _thought(name: str) -> Callable[[Body], Any]:
+    return lambda body: any(message.get(name) for message in body["messages"])
+
+
+def _calls_without(name: str) -> Callable[[Body], Any]:
+    return lambda body: any("tool_calls" in message and not message.get(name) for message in body["messages"])
+
+
 def _over(most: int, *names: str) -> Callable[[Body], Any]:
     return lambda body: any(isinstance(body.get(name), int) and body[name] > most for name in names)
 
@@ -194,6 +206,8 @@ PROVIDERS: dict[str, Provider] = {
             _when(lambda body: body.get("temperature", 1) != 1, 400, _openai, "Unsupported value: 'temperature' does not support "
                   "{temperature} with this model. Only the default (1) value is supported.", param="temperature",
                   code="unsupported_value"),
+            _when(_has("parallel_tool_calls"), 400, _openai, "Unsupported parameter: 'parallel_tool_calls' is not supported with this model.",
+                  param="parallel_tool_calls", code="unsupported_parameter"),
             _when(_has("logprobs", "top_logprobs"), 403, _openai, "You are not allowed to request logprobs from this model"),
             _when(_over(100_000, "max_completion_tokens"), 400, _openai,
                   _TOO_LARGE.format(name="max_completion_tokens", most=100_000), param="max_completion_tokens"),
@@ -209,10 +223,11 @@ PROVIDERS: dict[str, Provider] = {
     ),
     "gemini": Provider(
         "/v1beta/openai",
-        "ai.google.dev/gemini-api/docs/openai; github.com/Vali-98/ChatterUI/issues/227 (seed, a list of errors), "
+        "ai.google.dev/gemini-api/docs/openai; github.com/Vali-98/ChatterUI/issues/227 (seed, a list of errors), symfony/ai#803 (tools), "
         "mscraftsman/generative-ai#135 (logprobs)",
         (
             _when(_has("seed"), 400, _google, _NO_FIELD.format("seed")),
+            _when(_tools_formed, 400, _google, "Function calling with a response mime type: 'application/json' is unsupported"),
             _when(_has("logprobs", "top_logprobs"), 400, _google, "Logprobs is not enabled for models/{model}"),
         ),
         _google, thinks=40, usage=lambda usage, thought: {
@@ -239,11 +254,12 @@ PROVIDERS: dict[str, Provider] = {
     ),
     "vllm": Provider(
         "/v1",
-        "github.com/claude-code-best/claude-code/issues/272 (context), vllm-project/vllm#5299 (logprobs, here with --max-logprobs 5), "
+        "github.com/claude-code-best/claude-code/issues/272 (context), langchain4j/langchain4j#3475 (tools), vllm-project/vllm#5299 (logprobs, here with --max-logprobs 5), "
         "docs.vllm.ai: unknown fields are let pass",
         (
             _when(_over(5, "top_logprobs"), 400, _bare, "Requested sample logprobs of {top_logprobs}, which is greater than max "
                   "allowed: 5"),
+            _when(_has("tools"), 400, _bare, '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'),
             _context(8192, 400, _openai, _VLLM, "This model's maximum context length is {most} tokens. However, your request has "
                      "{used} input tokens. Please reduce the length of the input messages.", type="BadRequestError", code=400),
         ),
@@ -289,23 +305,28 @@ PROVIDERS: dict[str, Provider] = {
     ),
     "groq": Provider(
         "/openai/v1",
-        "console.groq.com/docs/openai (logprobs: 400); github.com/i-am-bee/beeai-framework/issues/1215 (minItems), "
+        "console.groq.com/docs/openai (logprobs: 400); github.com/i-am-bee/beeai-framework/issues/1215 (minItems), vercel/ai#16540 and karthink/gptel#774 (tools), "
         "anomalyco/opencode#1000 (max_tokens)",
         (
             _when(_has("logprobs", "top_logprobs"), 400, _openai, "property 'logprobs' is unsupported"),
             _when(_over(16_384, "max_tokens", "max_completion_tokens"), 400, _openai, "`max_tokens` must be less than or equal to "
                   "`16384`, the maximum value for `max_tokens` is less than the `context_window` for this model", param="max_tokens"),
+            _when(_tools_formed, 400, _openai, "json mode cannot be combined with tool/function calling"),
+            _when(_thought("reasoning_content"), 400, _openai, "'messages.2' : for 'role:assistant' the following must be "
+                  "satisfied[('messages.2' : property 'reasoning_content' is unsupported)]"),
             _unknown_keywords("minItems", "maxItems"),
         ),
         _openai, logprobs=False, usage=_bare_usage, model={"context_window": 131_072},
     ),
     "deepseek": Provider(
         "/v1",
-        "api-docs.deepseek.com/guides/reasoning_model; github.com/deepseek-ai/DeepSeek-R1/issues/7 (temperature), Gitlawb/openclaude#35 "
+        "api-docs.deepseek.com/guides/reasoning_model, api-docs.deepseek.com/guides/thinking_mode (tools); github.com/deepseek-ai/DeepSeek-R1/issues/7 (temperature), Gitlawb/openclaude#35 "
         "(max_tokens); response_format: api-docs.deepseek.com/api/create-chat-completion (text or json_object)",
         (
             _when(_has("temperature"), 400, _openai, "deepseek-reasoner does not support the parameter `temperature`",
                   code="invalid_request_error"),
+            _when(_calls_without("reasoning_content"), 400, _openai, "The `reasoning_content` in the thinking mode must be passed back to "
+                  "the API.", code="invalid_request_error"),
             _when(_has("logprobs", "top_logprobs"), 400, _openai, "deepseek-reasoner does not support the parameter `logprobs`",
                   code="invalid_request_error"),
             _when(_over(65_536, "max_tokens"), 400, _openai, "Invalid max_tokens value, the valid range of max_tokens is [1, 65536]",

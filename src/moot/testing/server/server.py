@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import anyio
 
 from moot.protocols.engine.errors import UsageError
-from moot.testing.server import speaking, wire
+from moot.testing.server import calling, speaking, wire
 from moot.testing.server.faults import Body, Fault, Faults, Script
 from moot.testing.server.providers import provider, shaped
 from moot.testing.server.replies import (
@@ -39,33 +39,14 @@ from moot.testing.server.replies import (
     text_of,
     tokens_of,
 )
+from moot.testing.server.saying import Distribution, Logprobs
+from moot.testing.server.saying import Reply as Reply
 from moot.testing.server.wire import Answer, Receive, Scope, Send, failure, json_answer
 
 if TYPE_CHECKING:
     import httpx2
 
 IMAGE = 85  # tokens
-Distribution = Mapping[str, float]
-Logprobs = Distribution | Callable[[Body, str], Distribution] | Literal[False] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The assistant's answer. Only `text` is needed.
-
-    finish_reason: "stop" unless given ("length" also when `max_tokens` cut the text). usage: the `usage` object of the
-    response, None for a response without one, "counted" for the mock's own count. delay: seconds to wait first.
-    logprobs: as for MockOpenAI, for this reply alone. refusal: the message's `refusal`. thinking: what was thought before,
-    which the API gives apart.
-    """
-
-    text: str
-    finish_reason: str = "stop"
-    usage: Mapping[str, Any] | Literal["counted"] | None = "counted"
-    delay: float = 0.0
-    logprobs: Logprobs = None
-    refusal: str | None = None
-    thinking: str = ""
 
 
 Said = str | dict[str, Any] | Reply | Fault
@@ -286,6 +267,8 @@ class MockOpenAI:
             return Fault.http(400, "the request body must be a JSON object with a list of messages")
         if body.get("model") not in self.model_names:
             return Fault.unknown_model(str(body.get("model")))
+        if api == "chat" and (wrong := calling.against_chat(body)):
+            return Fault.http(400, wrong)
         if self.provider is not None and (found := self.provider.refusal(body, call.headers)) is not None:
             return Fault("status", found[0], content=found[1])
         if self.n_supported is False and (body.get("n") or 1) > 1:
@@ -310,7 +293,8 @@ class MockOpenAI:
         if self.reply is None:
             if isinstance(self.logprobs, Mapping) and body.get("logprobs") and schema_of(body) is None:
                 return Reply(max(self.logprobs, key=self.logprobs.__getitem__))
-            return Reply(default_reply(body))
+            called = calling.default_calls(body)
+            return Reply(calls=called) if called else Reply(default_reply(body))
         given = self.reply(body)
         said = await given if inspect.isawaitable(given) else given
         if isinstance(said, str | dict):
@@ -336,9 +320,13 @@ class MockOpenAI:
             if limit and kind != "huge" and count_tokens(text) > limit:
                 text, finish = "".join(tokens_of(text)[:limit]), "length"
             completion += count_tokens(text) + count_tokens(reply.thinking)
-            message = {"role": "assistant", "content": text, "refusal": reply.refusal}
+            message: Body = {"role": "assistant", "content": text, "refusal": reply.refusal}
             if reply.thinking:
                 message["reasoning_content"] = reply.thinking
+            if reply.calls:
+                message["tool_calls"] = calling.listed(reply.calls, self.count)
+                finish = "tool_calls" if finish == "stop" else finish
+                completion += count_tokens(json.dumps(message["tool_calls"]))
             logprobs = self._logprobs(body, reply, text)
             choices.append({"index": index, "message": message, "finish_reason": finish, "logprobs": logprobs})
             if kind == "choice":

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import Any
 
+from moot.testing.server import calling
 from moot.testing.server.faults import Body, Fault
 from moot.testing.server.replies import tokens_of
 
@@ -63,6 +64,7 @@ def chat_of(api: str, body: Body) -> Body:
     made["messages"] = [*head, *(turns if isinstance(turns, list) else ())]
     if most:
         made["max_tokens"] = most
+    made |= calling.chat_tools(body)
     if isinstance(form, dict):
         named = {"name": form.get("name", "answer"), "strict": True, "schema": form.get("schema")}
         made["response_format"] = {"type": "json_schema", "json_schema": named} if "schema" in form else form
@@ -102,7 +104,7 @@ def _against(body: Body, headers: Mapping[str, str]) -> str | None:
     if (marks := sum("cache_control" in block for block in blocks)) > 4:
         return f"A maximum of 4 blocks with cache_control may be provided. Found {marks}."
     form = (body.get("output_config") or {}).get("format") or {}
-    return _schema_refused(form.get("schema"))
+    return _schema_refused(form.get("schema")) or calling.against_messages(body)
 
 
 def _schema_refused(schema: Any) -> str | None:
@@ -129,7 +131,7 @@ def _against_input(body: Body) -> str | tuple[str, str, str] | None:
     if (most := body.get("max_output_tokens", 16)) < 16:
         return (f"Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16, but got {most} instead.",
                 "max_output_tokens", "integer_below_min_value")  # fmt: skip
-    return None
+    return calling.against_input(body)
 
 
 def failure(api: str, fault: Fault) -> Body:
@@ -185,9 +187,12 @@ def whole(api: str, made: Body, body: Body, usage: Any) -> Body:
         (choice or {}).get("finish_reason"),
     )
     if api == "messages":
-        content: list[Body] = [{"type": "thinking", "thinking": thought, "signature": "EqQB"}] if thought else []
+        content: list[Body] = (
+            [{"type": "thinking", "thinking": thought, "signature": calling.signed(thought)}] if thought else []
+        )
         content += [{"type": "text", "text": text}] if text else []
-        stop = {"stop": "end_turn", "length": "max_tokens"}.get(finish or "", finish)
+        content += calling.blocks(message)
+        stop = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}.get(finish or "", finish)
         answer = {"id": "msg_" + made["id"], "type": "message", "role": "assistant", "model": made["model"]}
         answer |= {"content": content, "stop_reason": stop, "stop_sequence": None}
         if message.get("refusal"):
@@ -196,11 +201,12 @@ def whole(api: str, made: Body, body: Body, usage: Any) -> Body:
     output: list[Body] = []
     if thought:
         output.append({"id": "rs_0", "type": "reasoning", "summary": [{"type": "summary_text", "text": thought}]})
-    if choice:
+    if choice and (text or not message.get("tool_calls")):
         part: Body = {"type": "output_text", "text": text, "annotations": [],
                       "logprobs": (choice.get("logprobs") or {}).get("content", [])}  # fmt: skip
         part = {"type": "refusal", "refusal": message["refusal"]} if message.get("refusal") else part
         output.append({"id": "msg_0", "type": "message", "role": "assistant", "status": "completed", "content": [part]})
+    output += calling.items(message)
     cut = finish == "length"
     answer = {"id": "resp_" + made["id"], "object": "response", "created_at": made["created"], "model": made["model"]}
     answer |= {"status": "incomplete" if cut else "completed", "error": None, "output": output}
@@ -260,6 +266,12 @@ def _chunks(answer: Body, with_usage: bool) -> Iterator[Body]:
             yield chunk(index, {"content": token}, {"content": [listed[place]]} if place < len(listed) else None)
         if message.get("refusal"):
             yield chunk(index, {"refusal": message["refusal"]})
+        for place, call in enumerate(message.get("tool_calls") or ()):
+            of = call["function"]
+            begun = {**call, "index": call.get("index", place), "function": {**of, "arguments": ""}}
+            yield chunk(index, {"tool_calls": [begun]})
+            for token in tokens_of(of["arguments"]):
+                yield chunk(index, {"tool_calls": [{"index": begun["index"], "function": {"arguments": token}}]})
         last = chunk(index, {}, finish=choice["finish_reason"])
         last["choices"][0] |= {"error": choice["error"]} if "error" in choice else {}
         yield last
@@ -276,6 +288,16 @@ def _message_events(answer: Body) -> Iterator[Body]:
     for index, block in enumerate(answer["content"]):
         name = block["type"]
         empty = {name: ""} | ({"signature": ""} if name == "thinking" else {})
+        if name == "tool_use":
+            begun = {"type": "content_block_start", "index": index, "content_block": {**block, "input": {}}}
+            pieces = tokens_of(json.dumps(block["input"])) if block["input"] else [""]
+            delta = {"type": "content_block_delta", "index": index}
+            yield from [
+                begun,
+                *({**delta, "delta": {"type": "input_json_delta", "partial_json": each}} for each in pieces),
+            ]
+            yield {"type": "content_block_stop", "index": index}
+            continue
         yield {"type": "content_block_start", "index": index, "content_block": {"type": name, **empty}}
         yield {"type": "ping"}
         for token in tokens_of(block[name]):
@@ -296,6 +318,13 @@ def _response_events(answer: Body) -> Iterator[Body]:
     yield {"type": "response.in_progress", "response": begun}
     for place, item in enumerate(answer["output"]):
         at: Body = {"output_index": place, "item_id": item["id"]}
+        if item["type"] == "function_call":
+            yield {"type": "response.output_item.added", "output_index": place, "item": {**item, "arguments": ""}}
+            for token in tokens_of(item["arguments"]):
+                yield {"type": "response.function_call_arguments.delta", **at, "delta": token}
+            yield {"type": "response.function_call_arguments.done", **at, "arguments": item["arguments"]}
+            yield {"type": "response.output_item.done", "output_index": place, "item": item}
+            continue
         reasons = item["type"] == "reasoning"
         field, kind = ("summary", "reasoning_summary") if reasons else ("content", "output")
         index = {"summary_index" if reasons else "content_index": 0}

@@ -71,8 +71,9 @@ def render(request: Request, templates: Templates, form: str, task: str = "", **
     own = (
         protocol if request.facts and request.facts.seats.get(request.seat) == role else None
     )  # no role of a wrapper's
-    system, led = templates.system(own, role, asked, of_system(request))
-    told = of_turn(request, entries, form) | values
+    known = of_system(request)
+    system, led = templates.system(own, role, asked, known)
+    told = of_turn(request, entries, form, known) | values
     filled, asked_by = templates.turn(protocol, role, asked, list(map(kind_name, request.kinds)), phases(brief), told)
     lines = re.sub(r"\n{2,}", "\n", filled).strip()
     question = request.view.question

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
@@ -129,7 +129,7 @@ class Templates:
     def _fill(self, names: Sequence[str], protocol: Any, values: Mapping[str, str]) -> tuple[str, str, list[str]]:
         """The first of these templates that there is, filled in; its name, and the variables that it uses."""
         name, text = self.found(names, protocol)
-        used = Template(text).get_identifiers()
+        used = _named_in(text)
         said = {**dict(self._parts(used, protocol, values)), **values}
         if not self.old:  # what says nothing leaves no space behind
             text = _NAMED.sub(lambda found: "" if said.get(found[1] or found[2]) == "" else found[0], text)
@@ -151,6 +151,12 @@ class Templates:
             elif kind != "part":
                 continue
             yield key, self._fill([*_within(protocol, stems), *stems], protocol, values)[0]
+
+
+@lru_cache(maxsize=1024)
+def _named_in(text: str) -> list[str]:
+    """The variables of a template."""
+    return Template(text).get_identifiers()
 
 
 def _lineage(protocol: Any) -> list[Any]:

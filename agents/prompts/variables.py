@@ -62,8 +62,9 @@ def of_system(request: Request) -> dict[str, str]:
     } | {f"param_{name}": _param(getattr(protocol, name)) for name in type(protocol).model_fields}  # fmt: skip
 
 
-def of_turn(request: Request, entries: Sequence[Entry], form: str) -> dict[str, str]:
-    """The variables of a turn. entries: the statements that the seat is shown; form: how it is to answer."""
+def of_turn(request: Request, entries: Sequence[Entry], form: str, system: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a turn. entries: the statements that the seat is shown; form: how it is to answer; system: the variables
+    of its system message, which a turn has as well."""
     brief, question, facts = request.brief, request.view.question, request.facts
     kinds = list(map(kind_name, request.kinds))
     answers: Mapping[str, int] = {}
@@ -89,9 +90,7 @@ def of_turn(request: Request, entries: Sequence[Entry], form: str) -> dict[str, 
         "details": _element("Details: ", "details", details, ""), "problem": _problem(request), "format": form,
         "options": "", "labels": "",
     }  # fmt: skip
-    return (
-        of_system(request) | said | {f"detail_{name}": _detail(value) for name, value in {**more, **explained}.items()}
-    )
+    return {**system, **said} | {f"detail_{name}": _detail(value) for name, value in {**more, **explained}.items()}
 
 
 def phases(brief: Brief) -> list[str]:

@@ -20,7 +20,18 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("agents", "complexity", "experiments", "judges", "play", "protocols", "tasks", "training", "transcripts")
+PARTS = (
+    "agents",
+    "complexity",
+    "experiments",
+    "judges",
+    "play",
+    "protocols",
+    "studies",
+    "tasks",
+    "training",
+    "transcripts",
+)
 
 # One pattern for each thing that the wheel must hold, and what it is.
 EXPECTED = {

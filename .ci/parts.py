@@ -32,6 +32,7 @@ FLOORS = (
     "complexity.search",
     "training",
     "experiments",
+    "studies",
     "testing",
     "",
     "cli",

@@ -16,7 +16,7 @@ import inspect
 import json
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copyreg import dispatch_table
 from hashlib import blake2b
 from itertools import takewhile
@@ -24,6 +24,8 @@ from operator import itemgetter
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
+
+from pydantic import BaseModel
 
 from moot.protocols.engine.base import Protocol, record_of
 
@@ -73,20 +75,37 @@ def fingerprints(seats: Mapping[str, object]) -> dict[str, str | None]:
 
 
 def protocol_fingerprint(protocol: Protocol) -> str | None:
-    """The hash of a protocol's identity: its name, its parameters, and the sources of its classes that are not moot's own.
+    """The hash of a protocol's identity: its name, its parameters, and the sources of its classes, and of those of its parts, that are
+    not moot's own.
 
     moot's own go by name and parameters: what they do is held fast by golden transcripts, a replay finds any change, and
     an upgrade of moot should not pay for every play again. A class variable `identity` counts instead of the source.
     """
-    own = [cls for cls in type(protocol).__mro__ if not cls.__module__.startswith("moot.") and not _known(cls)]
-    found = identity([record_of(protocol), *(vars(cls).get("identity", cls) for cls in own)])
-    return None if found is None else found.fingerprint
+    classes = dict.fromkeys(cls for model in _models(protocol) for cls in type(model).__mro__)
+    own = [cls for cls in classes if not cls.__module__.startswith("moot.") and not _known(cls)]
+    try:
+        return Identity(
+            _Reader(named=True).read([record_of(protocol), *(vars(cls).get("identity", cls) for cls in own)])
+        ).fingerprint
+    except (_Unseen, RecursionError):
+        return None
+
+
+def _models(value: Any) -> Iterator[BaseModel]:
+    """The models among a value and what it holds."""
+    if isinstance(value, BaseModel):
+        yield value
+        value = dict(value)
+    for each in value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ():
+        yield from _models(each)
 
 
 class _Reader:
-    """Reads one agent. What is met again (a circle, a thing held twice) stands there by its number."""
+    """Reads one agent. What is met again (a circle, a thing held twice) stands there by its number. named: moot's own classes
+    and functions go by their names."""
 
-    def __init__(self) -> None:
+    def __init__(self, named: bool = False) -> None:
+        self._named = named
         self._met: dict[int, tuple[int, object]] = {}  # with what was met, whose id goes to nothing else meanwhile
 
     def read(self, value: Any) -> Any:
@@ -121,7 +140,7 @@ class _Reader:
     def _function(self, function: FunctionType) -> Any:
         if (stated := vars(function).get("identity")) is not None:
             return ["stated", self.read(stated)]
-        if _known(function):
+        if self._by_name(function):
             return ["named", function.__module__, function.__qualname__]
         helpers = self._helpers(function)
         return [
@@ -130,6 +149,9 @@ class _Reader:
             *map(self.read, _held(function)),
             *([helpers] if helpers else []),
         ]
+
+    def _by_name(self, thing: type | FunctionType) -> bool:
+        return _known(thing) or (self._named and (thing.__module__ or "").startswith("moot."))
 
     def _helpers(self, function: FunctionType) -> list[Any]:
         """What a function names of its own module: functions, classes, and constants of plain types."""
@@ -143,7 +165,7 @@ class _Reader:
 
     def _class(self, cls: type) -> Any:
         """A class by its source, what its methods have for defaults and captured, and its bases."""
-        if _known(cls):
+        if self._by_name(cls):
             return ["named", cls.__module__, cls.__qualname__]
         held = {}
         for name, method in vars(cls).items():

@@ -18,10 +18,11 @@ FAMILIES = (
     "amplifying",
     "dag",
     "doubly",
-    "market",
+    "training",
     "mnist",
-    "sweeps",
+    "studying",
     "calls",
+    "studies.cluster",
 )
 
 

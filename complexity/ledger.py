@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from moot.complexity.play import ROOT, reads_in, scope_of
+from moot.complexity.play import ROOT, Scopes, reads_in
 from moot.complexity.questions import QuestionGraph
 from moot.complexity.spending import Ledger, Questions, Size, Spending
 from moot.protocols.engine.moves import Move, move_class
@@ -29,7 +29,7 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
     seen: set[tuple[str, str]] = set()
     place: dict[str, tuple[int, int]] = {ROOT: (0, 0)}
     children: dict[str, int] = {}
-    scopes: list[str] = []
+    scopes = Scopes()
     graph, root = QuestionGraph(), ""
     charged: Mapping[str, Any] | None = None
     for event in events:
@@ -81,10 +81,10 @@ def ledger_of(events: Iterable[Mapping[str, Any]]) -> Ledger:
                 _unknown(seats[event["seat"]])
             _read(seats[event["seat"]], event, bounds)
         elif name == "entered":
-            parent = scope_of(event["step"], scopes)
-            scopes.append(event["step"])
+            parent = scopes.of(event["step"])
+            scopes.add(event["step"])
             fake = {"step": event["step"], "under": parent, "size": 0, "move": event["question"], "seat": ""}
-            _grow(tree, fake, place, children, scopes[:-1], seen)
+            _grow(tree, fake, place, children, scopes, seen)
     assert started is not None
     for seat in flying.values():
         _lose(seats[seat])
@@ -140,11 +140,11 @@ def _attempt(spending: Any, event: Mapping[str, Any]) -> None:
 
 
 def _grow(
-    tree: Any, event: Mapping[str, Any], place: dict[str, tuple[int, int]], children: dict[str, int], scopes: list[str],
+    tree: Any, event: Mapping[str, Any], place: dict[str, tuple[int, int]], children: dict[str, int], scopes: Scopes,
     seen: set[tuple[str, str]],
 ) -> None:  # fmt: skip
     step, size, under = event["step"], event["size"], event["under"]
-    parent = scope_of(step, scopes) if under == ROOT else under
+    parent = scopes.of(step) if under == ROOT else under
     depth, path = place.get(parent, (0, 0))  # what answers a step outside the tree counts as an answer to the question
     place[step] = (depth + 1, path + size)
     children[parent] = children.get(parent, 0) + 1

@@ -5,7 +5,7 @@ Rule of this file: only what a fold over a recorded play needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,30 @@ def path_of(step: str) -> tuple[int, ...]:
     return tuple(map(int, step.split(".")))
 
 
-def scope_of(step: str, scopes: Iterable[str]) -> str:
-    """The innermost sub-play that `step` belongs to, by its own step; the root question when to none."""
-    inside = [scope for scope in scopes if step.startswith(scope + ".")]
-    return max(inside, key=len) if inside else ROOT
+class Scopes:
+    """The sub-plays of a play, by the steps at which they began. Both methods take time linear in the length of the step, however
+    many sub-plays there are, and of what depth: a file may name steps of thousands of parts."""
+
+    def __init__(self) -> None:
+        self._steps: set[str] = set()
+        self._marks: set[int] = set()  # hashes of these steps, each part's upon that of the parts before it
+
+    def add(self, step: str) -> None:
+        self._steps.add(step)
+        mark = 0
+        for part in step.split("."):
+            mark = hash((mark, part))
+        self._marks.add(mark)
+
+    def of(self, step: str) -> str:
+        """The innermost sub-play that a step belongs to, by its own step; the root question when to none."""
+        marks, mark, end = self._marks, 0, -1
+        found: list[int] = []  # where the names of those that it may belong to end
+        for part in step.split(".")[:-1]:
+            end += len(part) + 1
+            if (mark := hash((mark, part))) in marks:
+                found.append(end)
+        while found:
+            if (scope := step[: found.pop()]) in self._steps:
+                return scope
+        return ROOT

@@ -41,6 +41,7 @@ PATIENCE = 180.0  # seconds for one play
 PLAIN = Question(
     "What sank the ships?", ("a storm", "an enemy"), passage="By morning nine ships had sunk in the storm."
 )
+OPEN = Question("What sank the ships?", passage=PLAIN.passage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ CASES: Mapping[str, Case] = {
     "doubly-efficient": Case({}, "oracle-walk", 2),
     "doubly-efficient-deterministic": Case({}, "oracle-tally", 2),
     "doubly-efficient-witness": Case({}, "oracle-subset", 2),
+    "fresh-debate": Case({"params": _SPOKEN}, question=OPEN),
     "geography": Case({}, "geography", 2),
     "interactive-debate": Case({"rounds": 2, "examiner": True, "limit": SPEECH}),
     "market": Case({"horizon": 1, "unmoved": "judge"}, "expression", 2),
@@ -92,6 +94,7 @@ CASES: Mapping[str, Case] = {
     "pixel-debate": Case({"pixels": 2}, question=Question(
         "Which digit is this?", ("0", "1"), data={"image": [[0, 9, 0], [0, 9, 0], [0, 9, 0]]}, size=3, unit="cells")),
     "propaganda": Case({"limit": SPEECH}),
+    "proposer-critic": Case({"rounds": 0, "limit": SPEECH}, question=OPEN),
     "prover-estimator": Case({"width": 2}),
     "qbf-debate": Case({}, "tqbf", 2),
     "reachability": Case({}, "reach", 2),

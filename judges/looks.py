@@ -1,4 +1,5 @@
-"""One judge who looks twice at the same transcript: with its answers in both orders, or with both seatings of the debaters.
+"""One judge who looks at the same transcript otherwise: with its answers in the other order, or twice, in both orders or with both
+seatings of the debaters.
 
 Rule of this file: what a look shows is a relabelling of what the seat may see, and every verdict is mapped back. No debater is
 asked anything.
@@ -21,9 +22,10 @@ from moot.agents.kinds import Held, JudgeKind, Profile
 from moot.agents.spec import seatable
 from moot.agents.wrappers.nested import copy_of
 from moot.judges.panel import joined, on_record, verdicts_of
-from moot.protocols.engine.errors import AgentError, UsageError
+from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.question import Question, reworded
+from moot.protocols.engine.replies import typed
 from moot.protocols.engine.request import Brief, Facts, Request
 from moot.protocols.engine.view import Entry, Source, View
 from moot.protocols.market.moves import Stands
@@ -49,15 +51,20 @@ class Relabelling:
             return question
         return reworded(question, question.text, tuple(question.choices[choice] for choice in self.order))
 
-    def brief(self, brief: Brief) -> Brief:
+    def brief(self, brief: Brief, facts: Facts | None = None) -> Brief:
+        """facts: of the play, whose protocol says which of its details are numbers of choices."""
         changed: Any = dict(brief)
         for key in ("answer", "against"):
-            if key in changed and self.order:
+            if changed.get(key) in self.order:
                 changed[key] = self.order.index(changed[key])
+        for name in getattr(facts and facts.protocol, "choosing", ()) if self.order else ():
+            if name in (details := changed.get("details") or {}):
+                changed["details"] = {**details, name: [self.order.index(choice) for choice in details[name]]}
         return changed  # type: ignore[no-any-return]
 
-    def facts(self, facts: Facts | None) -> Facts | None:
-        """What is declared of a play, under this labelling."""
+    def facts(self, facts: Facts | None, asked: Question) -> Facts | None:
+        """What is declared of a play, under this labelling. asked: the question whose choices are in other places; one that was
+        made on the way (whether a proposed answer is right) is another than the play's, whose choices then stay."""
         if facts is None:
             return None
         known = list(facts.names)
@@ -65,7 +72,8 @@ class Relabelling:
         order = sorted(known, key=lambda seat: known.index(called[seat]) if called[seat] in known else len(known))
         seats = {called[seat]: facts.seats[seat] for seat in order}
         names = {called[seat]: facts.names[seat] for seat in order}
-        places = tuple((facts.order or range(len(facts.question.choices)))[place] for place in self.order)
+        same = sorted(facts.question.choices) == sorted(asked.choices)
+        places = tuple((facts.order or range(len(asked.choices)))[place] for place in self.order) if same else ()
         return replace(facts, seats=seats, names=names, order=places or facts.order)
 
     def move(self, move: Move) -> Move:
@@ -98,7 +106,7 @@ class Relabelled(View):
     def then(self, *entries: Entry, hide: bool = False, asking: Question | None = None) -> View:
         undo = self._by.back()
         below = self._below.then(*map(undo.entry, entries), hide=hide, asking=asking)
-        return Relabelled(below, self._by if asking is None else Relabelling((), self._by.names))
+        return type(self)(below, self._by if asking is None else Relabelling((), self._by.names))
 
     @property
     def question(self) -> Question:
@@ -166,6 +174,67 @@ class Relabelled(View):
         self._below.repay(units)
 
 
+class _Reordered(Relabelled):
+    """The same view with its question's choices in their other places: what is opened is charged where it is, and once."""
+
+    __slots__ = ()
+
+    @property
+    def question(self) -> Question:
+        return self._by.question(self._below.question)
+
+    def whole(self, cells: int, characters: int) -> Question | None:
+        found = self._below.whole(cells, characters)
+        return None if found is None else self._by.question(found)
+
+
+class Flipped(Wrapper):
+    """A judge who is shown the choices in the reversed order, two of them exchanged, whatever it is asked.
+
+    With the choices change their numbers, and with them probabilities and numbers of choices in what was said before, in its
+    brief and in what it is told of the play; words stay, "answer 1" included. What it says is mapped back, so that on the
+    record probability i is that of choice i of the question. What is no move stays as it came, to be rejected. It has the seed
+    of the step, and reads what the judge reads. `moot.rejudge(t, judge, flip=True)` seats it.
+    """
+
+    def __init__(self, agent: Any) -> None:
+        self.agent = seatable(agent)
+        self.held = (self.agent,)
+        self.bound = getattr(self.agent, "bound", None)
+
+    async def act(self, request: Request) -> Any:
+        """The judge's move, mapped back. Raises whatever the judge raises."""
+        other = Relabelling(range(len(request.view.question.choices) - 1, -1, -1))
+        seen = copy_of(
+            request,
+            "look",
+            0,
+            shown=str(other),
+            view=_Reordered(request.view, other),
+            brief=other.brief(request.brief, request.facts),
+            facts=other.facts(request.facts, request.view.question),
+            rejected=_relabelled(request.rejected, other, request.kinds),
+        )
+        seen.note = request.note
+        return _relabelled(await reply_of(act_of(self.agent), seen), other.back(), request.kinds)
+
+    def identity(self) -> dict[str, Any] | None:
+        return composed(self.agent, agent="flipped")
+
+    def describe(self) -> dict[str, Any]:
+        return {"agent": "flipped", "members": [describe(self.agent)]}
+
+
+def _relabelled(reply: Any, by: Relabelling, kinds: tuple[type[Move], ...]) -> Any:
+    """A move, or one as data, under another labelling; what is none of these kinds as it is."""
+    try:
+        move = typed(reply, kinds)
+    except Illegal:
+        return reply
+    made = by.move(move)
+    return made if isinstance(reply, Move) else made.model_dump(mode="json")
+
+
 class _Looks(Wrapper, ABC):
     """A judge who is asked once as things are and once under another labelling; the mean of both is the verdict."""
 
@@ -197,8 +266,8 @@ class _Looks(Wrapper, ABC):
             1,
             shown=str(other),
             view=Relabelled(below, other),
-            brief=other.brief(request.brief),
-            facts=other.facts(request.facts),
+            brief=other.brief(request.brief, request.facts),
+            facts=other.facts(request.facts, request.view.question),
         )
         said = await verdicts_of((self.agent, self.agent), (first, second))
         for each in said:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from statistics import median
 from typing import Any, ClassVar, Literal
 
 from pydantic import ValidationError
@@ -21,6 +20,7 @@ from moot.protocols.engine.errors import AgentError, UsageError, first_problem
 from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.request import Request
 from moot.protocols.market.moves import Stands
+from moot.protocols.scoring import pooled
 
 Rule = Literal["mean", "median", "vote"]
 MOST = 1000  # samples of each member
@@ -128,16 +128,13 @@ def _said(reply: Any, may_stand: bool) -> Verdict | Stands:
 
 def combined(verdicts: list[Verdict], rule: str) -> tuple[float, ...]:
     """The probabilities of several verdicts over the same choices, as one distribution."""
-    columns = list(zip(*(verdict.probabilities for verdict in verdicts), strict=True))
-    weights: list[float] = list(map(median if rule == "median" else sum, columns))
-    if rule == "vote":
-        weights = [0.0] * len(columns)
-        for verdict in verdicts:
-            best = max(verdict.probabilities)
-            for index, p in enumerate(verdict.probabilities):
-                weights[index] += (p == best) / verdict.probabilities.count(best)
-    if not sum(weights):
-        weights = list(map(sum, columns))
+    if rule != "vote":
+        return pooled([verdict.probabilities for verdict in verdicts], "median" if rule == "median" else "mean")
+    weights = [0.0] * len(verdicts[0].probabilities)
+    for verdict in verdicts:
+        best = max(verdict.probabilities)
+        for index, p in enumerate(verdict.probabilities):
+            weights[index] += (p == best) / verdict.probabilities.count(best)
     total = sum(weights)
     return tuple(weight / total for weight in weights)
 

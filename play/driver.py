@@ -24,11 +24,12 @@ from pydantic import ValidationError
 from moot.agents.base import act_of, close_all, describe, start_all
 from moot.agents.failing import cancelled, contained, interrupts, passes, take_back
 from moot.agents.identity import fingerprints, protocol_fingerprint
+from moot.agents.models.batches.turns import playing, turned
 from moot.agents.money.cap import begun, stoppable
 from moot.agents.people.terminal import warn
 from moot.agents.prompts.values import UnreadableAnswer
 from moot.play.clock import Clock
-from moot.play.note import noting
+from moot.play.note import noting, showing
 from moot.protocols.engine import __version__
 from moot.protocols.engine.base import Protocol, record_of
 from moot.protocols.engine.budget import Meter
@@ -132,7 +133,6 @@ class Driver:
 
     async def _round(self) -> None:
         """Serve what is open: agents that answer at once first, then all that must be awaited, together.
-
         Each is awaited in a task that is started for it, so that a cancellation which its own libraries cause ends there.
         """
         game = self.game
@@ -188,6 +188,7 @@ class Driver:
                     f"step {step}: nobody sits at {seat!r} ({request.role}) to answer what is not in the "
                     f"recording{kept}; seat somebody at {seat!r}"
                 )
+            showing(game, step, self.log.event)
             begun = time.perf_counter()
             try:
                 if account is not None:
@@ -219,7 +220,7 @@ class Driver:
             seat = game.open[step].ask.seat if step in game.open else ""
             clock = meter.clock = Clock(taken)
             try:
-                move = await (reply if left is None else _within(reply, left, clock))
+                move = await turned(reply if left is None else _within(reply, left, clock))
             except BaseException as error:
                 if cancelled():  # from outside, whatever the agent has made of it
                     if passes(error):
@@ -332,9 +333,8 @@ async def play(
     """Play a game to its end, with what `recording` holds and live agents for the rest, and return the transcript. draws: the
     seed of live requests, where it is not the play's own, of which the coins are."""
     capped = begun(seats)
-    question = sample.question.unnamed() if recording is None else recording.question
-    kept = sealed(sample)
-    with closing(Game(protocol, question, seed=seed, bounds=bounds)) as game:
+    question, kept = sample.question.unnamed() if recording is None else recording.question, sealed(sample)
+    with closing(Game(protocol, question, seed=seed, bounds=bounds)) as game, playing(out):
         described = {seat: describe(agent) for seat, agent in seats.items()}
         meta: dict[str, Any] = {"moot": __version__, "at": now(), "seats": described, **capped}
         if out is not None:  # what no file holds is not looked for later; as the agents are before the first call

@@ -1,4 +1,4 @@
-"""What an agent may record of its own call: `request.note`.
+"""What is recorded of a call: what its seat is shown, and what its agent says of it, by `request.note`.
 
 Rule of this file: a note holds its step, its seat, the names of the seats, and how an event is recorded; nothing of the play.
 """
@@ -14,7 +14,9 @@ from pydantic_core import to_json
 
 from moot.agents.money.cap import booked
 from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.game import Game
 from moot.protocols.engine.replies import as_data
+from moot.protocols.engine.values.evidence import evidence
 from moot.transcripts.events import PLAYED
 from moot.transcripts.wellformed import noted
 
@@ -22,7 +24,7 @@ SHORT = 64
 """Characters up to which a text of a prompt is kept each time."""
 MOST = 12 << 20
 """The most bytes of the texts of one prompt; what is over is kept by its hash alone, as a line has an end."""
-_DRIVEN = frozenset({"told", "asked", "cancelled", "resumed", "imported"})
+_DRIVEN = frozenset({"told", "shown", "asked", "cancelled", "resumed", "imported"})
 """Events of a play besides those that make it up: whoever drives it records them."""
 _OWN = ("event", "step", "seat", "meta", "chain")  # fields of an event that a note cannot set
 Record = Callable[[str, Mapping[str, Any], Mapping[str, Any]], None]
@@ -54,6 +56,15 @@ def noting(
         record(name, {"step": step, "seat": seat, **fields}, {"at": clock()})
 
     return note
+
+
+def showing(game: Game, step: str, record: Record) -> None:
+    """Record what is shown at an open step, where the play's record has not all of it; once for all attempts."""
+    waiting = game.open[step]
+    if not waiting.attempt:
+        shown = evidence(waiting.ask, waiting.branch, game.question, game.taken)
+        if shown is not None:
+            record("shown", {"step": step, "seat": waiting.ask.seat, **shown}, {})
 
 
 def _once(messages: Any, known: dict[str, None]) -> list[dict[str, Any]]:

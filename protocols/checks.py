@@ -17,6 +17,7 @@ from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Answer, Move, Verdict
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
+from moot.protocols.engine.values.frozen import remade
 from moot.protocols.engine.view import Source, View
 from moot.protocols.limits import Limit
 from moot.protocols.quotes import Quoting, quoted
@@ -50,7 +51,7 @@ def fill(move: M, **fields: Any) -> M:
     """The move with these fields; itself where it has them already."""
     for name, value in fields.items():
         if getattr(move, name) != value:
-            return move.model_copy(update=fields)
+            return remade(move, fields)
     return move
 
 

@@ -277,6 +277,8 @@ def on_record(
         with standing(partial(on_record, speech, passage, limit, None, last=last)):
             quote_limit.model_copy(update={"over": "reject"}).apply(stretch)
     made = speech if text == speech.text else speech.model_copy(update={"text": text})  # type: ignore[attr-defined]
+    if not parts and made.quoting == ("text",) and not made.quotes:  # type: ignore[attr-defined]
+        return made  # as `quoted` would say
     # in speeches a quote counts as not found where there is nothing to find it in: so it is in every record of one
     return quoted(made, passage or "" if isinstance(speech, Speech) else passage)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import median
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field
@@ -16,6 +17,7 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.limits import Parameter
 
 Rule = Literal["log", "brier", "spherical"]
+Pooling = Literal["mean", "median"]
 
 # Payoffs must stay finite when a verdict is certain. The bound is that of Pallavi Sudhir, Kaunismaa and Panickssery 2025
 # (arXiv 2504.03731, their `solib`), so that payoffs under the log rule compare with theirs.
@@ -106,6 +108,17 @@ def most_paid(rule: ScoringRule | Rule, choices: int) -> float:
     """The most that `zero_sum` gives to a seat, or takes from it: what a certain verdict pays the seat that it is for."""
     certain = [1.0, *[0.0] * (choices - 1)]
     return zero_sum(rule, certain, [str(choice) for choice in range(choices)])["0"]
+
+
+def pooled(beliefs: Sequence[Sequence[float]], rule: Pooling = "mean") -> tuple[float, ...]:
+    """Several distributions over the same choices as one. median: per choice, then renormalised; the mean where all of these
+    are 0."""
+    columns = list(zip(*beliefs, strict=True))
+    weights = list(map(median, columns)) if rule == "median" else []
+    if not sum(weights):
+        weights = list(map(sum, columns))
+    total = sum(weights)
+    return tuple(weight / total for weight in weights)
 
 
 def _distribution(probabilities: Sequence[float]) -> list[float]:

@@ -56,6 +56,7 @@ def _written_out(match: re.Match[str]) -> str:
 # -- in prompts ------------------------------------------------------------------------------------------------------------
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PLAIN = re.compile(r"[A-Za-z0-9 .,;'()?!\"_\n-]*").fullmatch  # nothing of what is sought in a text
 _OPENS = "[\\[\uff3b]"
 _BRACKET = re.compile(
     # [INST], [/TOOL_RESULTS], [gMASK], [start_header_id], [unused9]: no word of plain text; [|user|]; ]~b], [e~[, ]!p~[
@@ -83,7 +84,9 @@ def escape(text: str) -> str:
 
     Characters that XML cannot hold (most control characters, lone surrogates) become U+FFFD. `unescape` is the way back.
     """
-    return _kept(text) if len(text) > 200 else _escaped(text)
+    if len(text) > 200:
+        return _kept(text)
+    return text if _PLAIN(text) else _escaped(text)
 
 
 def _escaped(text: str) -> str:

@@ -38,10 +38,7 @@ class Checked(Account):
 
     def __init__(self, ask: Callable[[str, int], None]) -> None:
         super().__init__({})
-        self.ask = ask
-
-    def over(self, reads: int) -> bool:
-        return True
+        self.ask, self.most = ask, -1.0  # whatever is read may be too much
 
     def check(self, measure: str, amount: int | float) -> None:
         self.ask(measure, int(amount))

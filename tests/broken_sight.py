@@ -17,7 +17,7 @@ from pydantic import field_validator
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal, UsageError
 from moot.protocols.engine.floor import Floor
-from moot.protocols.engine.moves import Answer, Move, Speech, Verdict
+from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Verdict
 from moot.protocols.engine.outcomes import Decided, Exhausted, Forfeited, Outcome
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry, View
@@ -62,6 +62,18 @@ class Strict(Two):
 
     async def speeches(self, floor: Floor) -> None:
         await floor.ask("a", Speech, repairs=0)
+
+
+class BranchesAhead(Two):
+    """A sound one: its branches are made before they are begun, and a play may be broken off in between."""
+
+    async def speeches(self, floor: Floor) -> None:
+        async def speak(seat: str) -> None:
+            await floor.ask(seat, Speech)
+
+        branches = [speak("a"), speak("b")]
+        await floor.ask("judge", Speech)
+        await floor.parallel(*branches)
 
 
 class OnLoop(Two):
@@ -181,6 +193,22 @@ class ChargesFirst(Two):
         await floor.charge("judge", "queries", 50)
 
 
+class SeesTheSource(Two):
+    """A sound one: the judge is shown the source whole, and nothing else."""
+
+    async def play(self, floor: Floor, question: Question) -> Decided:
+        return await self.verdict(floor, view=floor.said(source="all"))
+
+
+class Tosses(Two):
+    """A sound one, that ends by a coin where it does not come to a verdict."""
+
+    async def play(self, floor: Floor, question: Question) -> Outcome:  # type: ignore[override]
+        if await floor.draw(1, 1):
+            return Forfeited(seat="judge", rule="lost the toss")
+        return await super().play(floor, question)
+
+
 class Claims(Two):
     """A sound one, with a class."""
 
@@ -191,6 +219,15 @@ class ClaimsByQueries(Claims):
     """A sound one, whose judge is bounded in something else than reads."""
 
     measure: ClassVar[str] = "queries"
+
+
+class ClaimsByCopies(Claims):
+    """A sound one, whose class rests on copies in a seat: whoever sits there otherwise gets no guarantee."""
+
+    assumes: ClassVar[tuple[str, ...]] = (*Two.assumes, "copies")
+
+    def copied(self, question: Question) -> tuple[str, ...]:
+        return ("a",)
 
 
 class FallsShort(Claims):
@@ -241,6 +278,15 @@ class PaysNobody(Pays):
     paid: ClassVar[Mapping[str, float]] = {}
 
 
+class PaysRounded(Pays):
+    """A sound one: large payoffs, a rounding error beyond the bound."""
+
+    paid: ClassVar[Mapping[str, float]] = {"a": math.nextafter(3e9, math.inf)}
+
+    def utility_bound(self, question: Question) -> float | None:
+        return 3e9
+
+
 # -- whether seats can be swapped ------------------------------------------------------------------------------------------
 
 
@@ -262,6 +308,18 @@ class PaysByName(Even):
         first, second = floor.question.choices
         payoffs = {"a": float(first < second), "b": float(second < first)}
         return Decided((await super().verdict(floor)).verdict, payoffs=payoffs)
+
+
+class EvenAsked(Even):
+    """A sound one: the judge asks a seat, and it answers."""
+
+    async def speeches(self, floor: Floor) -> None:
+        asked: Ask = await floor.ask("judge", Ask, to_seats=["a", "b"])
+        if (to := asked.to) is not None:
+            await floor.ask(to, Speech)
+
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
+        return Decided((await super().verdict(floor)).verdict)
 
 
 class Three(Even):
@@ -310,3 +368,22 @@ class PaysOneOnly(Even):
 
     async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
         return Decided((await super().verdict(floor)).verdict, payoffs={"a": 1.0})
+
+
+class EvenOfThree(Even):
+    """A sound one: two seats and three choices, of which none is a seat's own."""
+
+    def roles(self, question: Question) -> dict[str, str]:
+        if len(question.choices) != 3:
+            raise UsageError("three choices")
+        return Two.roles(self, question)
+
+    async def speeches(self, floor: Floor) -> None:
+        await floor.parallel(*(floor.ask(seat, Answer) for seat in "ab"))
+
+    async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
+        return Decided((await super().verdict(floor)).verdict)
+
+
+class PaysOneOfTwo(PaysOneOnly, EvenOfThree):
+    """The same, with three choices."""

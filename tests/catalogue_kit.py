@@ -30,6 +30,8 @@ OURS: dict[str, Protocol] = {
     "negotiate": moot.Debate(rounds=3, repeat=(moot.Speeches(), moot.Negotiate())),
     "until agreed": moot.Debate(rounds=None, repeat=(moot.Speeches(order="sequential"), moot.Negotiate())),
     "until the judge ends": moot.Debate(rounds=None, repeat=(moot.Speeches(), moot.Feedback())),
+    "queries": moot.Debate(rounds=1, closing=(moot.Queries(budget=2),)),
+    "queries of a consultancy": moot.Consultancy(rounds=1, closing=(moot.Queries(wrap=2, na="no", debate=True),)),
     "open debate": moot.OpenDebate(rounds=1),
     "open debate with questions": moot.OpenDebate(rounds=2, questions=True, order="sequential"),
     "consultancy": moot.Consultancy(),
@@ -90,6 +92,10 @@ OURS: dict[str, Protocol] = {
     "doubly-efficient witness": moot.WitnessedDoublyEfficientDebate(
         machine="subset", input={"items": 2, "weights": [3, 4], "target": 7}, examined=2
     ),
+    "proposer and critic": moot.ProposerCritic(limit=moot.Limit(words=9)),
+    "proposer and critic swapped": moot.ProposerCritic(rounds=0, swap=True, judge_source="metered"),
+    "fresh debate": moot.FreshDebate(params={"rounds": 1}),
+    "fresh debate swapped": moot.FreshDebate(debaters=3, swap=True, params={"rounds": 1, "order": "sequential"}),
     "approval": Approval(turns=3, frozen=False),
     "blind approval": Approval(seen=False, turns=3, source="none", frozen=False),
     "approval with an earlier model": Approval(turns=3),
@@ -123,6 +129,8 @@ def question_for(name: str) -> moot.Question:
         question = moot.Question("What does the clue score?", ("0", "1", "2"), data=GAME, size=4, unit="cells")
     elif isinstance(OURS[name], (moot.RecursiveDebate, moot.TreeDebate)):
         question = question.model_copy(update={"choices": ("the storm", "the admiral")})
+    elif isinstance(OURS[name], (moot.ProposerCritic, moot.FreshDebate)):
+        question = question.model_copy(update={"choices": ()})
     elif "conce" in name or "seatings" in name:
         question = question.model_copy(update={"choices": question.choices[:2]})
     elif isinstance(OURS[name], moot.PixelDebate):

@@ -12,7 +12,7 @@ from players import FAIR
 
 import moot
 from moot.complexity.ledger import ledger_of
-from moot.complexity.play import ROOT, scope_of
+from moot.complexity.play import ROOT, Scopes
 from moot.complexity.spending import Ledger, Questions, Size, Spending, budgets, number, percent
 from moot.play.driver import header
 from moot.protocols.engine.base import Protocol
@@ -96,7 +96,10 @@ def test_the_innermost_play_that_a_step_belongs_to(scopes: list[str], data: Any)
     step = data.draw(st.sampled_from([*scopes, "5"])) + "." + data.draw(st.sampled_from(["0", "10", "3.1"]))
     parts = step.split(".")
     inside = [".".join(parts[:length]) for length in range(len(parts) - 1, 0, -1)]
-    assert scope_of(step, scopes) == next((each for each in inside if each in scopes), ROOT)
+    known = Scopes()
+    for each in scopes:
+        known.add(each)
+    assert known.of(step) == next((each for each in inside if each in scopes), ROOT)
 
 
 # -- calls and their cost --------------------------------------------------------------------------------------------------
@@ -310,3 +313,34 @@ def test_a_kind_that_is_not_known_here_asks_nothing_and_one_that_answers_is_a_qu
     reply = {"kind": "reply", "of": QUESTIONS[0].text, "answer": "x"}
     answered = ledger_of([start, {**move, "move": reply}]).questions
     assert looked == ["amplify", "amplify"] and (answered is None or answered.unique == 1)
+
+
+def test_a_sub_play_is_found_without_going_through_all() -> None:
+    """The scope of a step is looked up along its own path, which is read once however deep it is and whatever the file names."""
+
+    class Path(str):
+        cut = 0
+
+        def __getitem__(self, part: Any) -> Any:
+            made = Path(super().__getitem__(part))
+            Path.cut += len(made)
+            return made
+
+    class Known(set[str]):
+        asked = 0
+
+        def __contains__(self, each: object) -> bool:
+            self.asked += 1
+            return super().__contains__(each)
+
+        def __iter__(self) -> Any:
+            pytest.fail("gone through whole")
+
+    scopes = Scopes()
+    scopes._steps = Known()
+    deep = ".".join(["0"] * 4000)
+    for step in (*map(str, range(1, 10_000)), deep + ".1.7", deep[:101], "1" + deep[1:]):
+        scopes.add(step)
+    assert (scopes.of("7.0.3"), scopes.of("7"), scopes._steps.asked) == ("7", ROOT, 1)
+    assert (scopes.of(Path(deep)), scopes._steps.asked) == (deep[:101], 2) and Path.cut == 101
+    assert scopes.of(Path(deep + ".1.7.0")) == deep + ".1.7" and Path.cut == 101 + len(deep) + 4

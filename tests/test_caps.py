@@ -91,7 +91,7 @@ def test_an_account_is_never_overdrawn(most: float, calls: list[tuple[float, flo
 def test_a_cap_holds_with_64_calls_in_flight(
     most: float, untold: float, fails: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("moot.agents.models.endpoint.Limiter", lambda: Limiter(64))
+    monkeypatch.setattr("moot.agents.models.limiter.Limiter", lambda: Limiter(64))
 
     async def reply(body: dict[str, Any]) -> Any:
         await anyio.sleep(0.1 if untold == 1.0 else 0.002)

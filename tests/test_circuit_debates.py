@@ -105,6 +105,7 @@ def test_the_walk_finds_the_value_of_every_small_formula() -> None:
     assert count == 2 * 210 * 4
 
 
+@pytest.mark.long
 def test_optimal_play_finds_the_value_of_random_circuits() -> None:
     random, count = Random("circuits"), 0
     for _ in range(300):

@@ -17,9 +17,12 @@ import moot.testing
 from moot.transcripts.formats.importing import format_named
 
 ROOT = Path(__file__).parent.parent
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = sorted([*(ROOT / "examples").glob("*.py"), *(ROOT / "examples" / "studies").glob("*.py")])
 README = ROOT / "README.md"
-PAGES = sorted(page for page in (ROOT / "docs").rglob("*.md") if "```python" in page.read_text(encoding="utf-8"))
+PAGES = sorted(
+    page for page in (ROOT / "docs").rglob("*.md")
+    if "```python" in page.read_text(encoding="utf-8") and page.name != "market_making.md"  # which test_market runs
+)  # fmt: skip
 
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -35,7 +38,10 @@ def test_an_example_runs(example: Path, tmp_path: Path, request: pytest.FixtureR
     """Those that take long on smaller instances, unless --long says otherwise."""
     options = {"demo": ["--programs-only", "--out", str(tmp_path)]}
     if not request.config.getoption("--long"):
-        options |= {"market_making": ["--quick"], "amplification_failures": ["--quick"]}
+        options |= {
+            "market_making": ["--quick"], "amplification_failures": ["--quick"], "frontier": ["--sizes", "8", "--instances", "1"],
+            "limited_verification": ["--debates", "6", "--repetitions", "1"],
+        }  # fmt: skip
     done = run(str(example), *options.get(example.stem, ()), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() and "Warning" not in done.stderr, done.stderr
@@ -44,6 +50,22 @@ def test_an_example_runs(example: Path, tmp_path: Path, request: pytest.FixtureR
         rows = [row.split("|")[2:-1] for row in page if row.startswith(("| at most", "| to expect, declared"))]
         printed = [re.split(r" {2,}", line)[-4:] for line in done.stdout.splitlines()]
         assert len(rows) == 2 and all([cell.strip() for cell in row] in printed for row in rows)
+    if example.stem == "frontier" and "--sizes" in options.get("frontier", ()):
+        assert FRONTIER <= set(done.stdout.splitlines()), done.stdout
+
+
+FRONTIER = {
+    f"{family:11}{protocol:21} enough at n = 8: {enough!s:6}" + " ".join(f"{2**k}:{share:.2f}" for k, share in enumerate((*shares, *[1.0] * (11 - len(shares))), 1))
+    for family, protocol, enough, shares in (
+        ("expression", "direct-qa", 37, [0.0] * 5),
+        ("expression", "recursive-debate", None, [0.0] * 4),
+        ("expression", "decomposition-debate", 7, [0.0] * 2),
+        ("path", "direct-qa", 20, [0.0] * 4),
+        ("path", "recursive-debate", 19, [0.0]),  # this walk does not end where it should, which is seen at once
+        ("path", "decomposition-debate", 6, [0.0, 0.5]),
+    )
+}  # fmt: skip
+"""What the frontier comes to for one instance of each family at n = 8: shares of right verdicts up to that budget from which all are."""
 
 
 def _blocks(page: Path) -> list[str]:
@@ -61,6 +83,9 @@ def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pyte
     (tmp_path / "judged.csv").write_bytes((khan / "judged.csv").read_bytes())
     if page.name == "importing.md":
         assert list(format_named("codenames").imports(codenames / "sets.jsonl", tmp_path / "imported"))
+    if page.name == "question_sets.md":  # which reads the sets of the tests
+        (tmp_path / "tests" / "data").mkdir(parents=True)
+        (tmp_path / "tests" / "data" / "sets").symlink_to(ROOT / "tests" / "data" / "sets")
     for key in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
         monkeypatch.setenv(key, "none")
     monkeypatch.chdir(tmp_path)

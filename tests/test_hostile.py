@@ -41,7 +41,7 @@ from moot.transcripts.exporters.json_tree import from_json
 __all__ = ["folder"]
 PARTS = 20  # of the long run: 5,000 strings each
 LATE = 16  # statements after which whoever may ends the play
-TURN = {"asked", "details", "problem", "rejected", "cell", "step", "query", "claim", "quote", "cited", "child"}
+TURN = {"asked", "details", "problem", "rejected", "cell", "step", "query", "said", "claim", "quote", "cited", "child"}
 
 
 class Counted(Iterator[str]):
@@ -279,6 +279,7 @@ COMMANDS: dict[str, list[tuple[str, ...]]] = {
     "seal": [("s.jsonl",)], "sign": [("d.jsonl", "--key", "BAD"), ("d.jsonl",)], "import": [("nyu", "bad.json", "-o", "imported"), ("list",)], "protocols": [()], "tasks": [()],
     "prompts": [("debate", "--question", "BAD", "-c", "BAD", "-c", "y"), ("BAD",), ("debate", "--seat", "BAD"), ("debate", "--prompts", "BAD")],
     "doctor": [()], "reproduce": [("BAD",), ("nyu", "BAD")], "classes": [("BAD",)],
+    "study": [("status", "BAD"), ("run", "BAD.toml", "-o", "BAD")], "results": [("BAD",)], "report": [("BAD",)],
 }  # fmt: skip
 BAD = "x\x1b]0;owned\x07\x9b2J\u202e\U000e0041"
 

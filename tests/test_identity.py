@@ -22,7 +22,7 @@ from players import QUESTION, everywhere, speak
 import moot
 from moot.agents.identity import Identity, identity, protocol_fingerprint
 from moot.agents.people.human import Human
-from moot.cli.watch import Watched
+from moot.studies.watch import Watched
 from moot.tasks.base import known_tasks
 
 HERE = Path(__file__).parent

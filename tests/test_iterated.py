@@ -291,6 +291,7 @@ def test_bad_input_says_what_to_do() -> None:
         errors.failure_curve(0.1, [-1])
 
 
+@pytest.mark.long
 def test_wildcards_at_the_papers_size() -> None:
     report = measure("wildcard", settings=Settings(patience=15))
     assert report.trained.right / report.trained.total >= 0.99 and report.trained.total == 665 and report.finished

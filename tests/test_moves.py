@@ -136,7 +136,7 @@ def test_every_kind_is_shown_and_asked_for(kind: type[Move], data: st.DataObject
     element = ET.fromstring(statement(moot.Entry("0.1", "a", move)))
     assert (element.get("by"), element.get("step")) == ("a", "0.1")
     assert kind is moot.Speech or element.get("kind") == kind_name(kind)
-    assert recorded_move(json.loads(move.model_dump_json())) == move
+    assert recorded_move(json.loads(move.model_dump_json())) == move.as_public()
     assert words_of(json.loads(move.model_dump_json())) == move.in_words()
     asked = list(kind.fields_asked({}))
     form = Form((kind,), 2)

@@ -16,7 +16,7 @@ from nyu_back import content_of, plain, tellable, told
 from nyu_records import GOOD, TOKENS, Json, broken, finished_debate, speeches
 
 from moot.complexity.reward import continues, judge_reward
-from moot.play.rerun import rejudge
+from moot.play.rejudging import rejudge
 from moot.protocols.debate.consultancy import Consultancy
 from moot.protocols.debate.debate import Debate
 from moot.protocols.engine.errors import UsageError

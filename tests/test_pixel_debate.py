@@ -53,6 +53,20 @@ def decision(transcript: moot.Transcript) -> tuple[dict[str, float], tuple[float
     return outcome.payoffs, outcome.verdict.probabilities
 
 
+@pytest.mark.parametrize("flip", [False, True])
+def test_the_judge_is_told_the_claims_in_the_order_that_it_is_shown(flip: bool) -> None:
+    """By the words of the labels, it says the same however they are numbered; a number of the other order would name a label that
+    nobody claimed, and what it gives to that is nothing."""
+
+    def sure(request: moot.Request) -> moot.Move:
+        choices, claims = request.view.question.choices, request.brief["details"]["claims"]
+        assert [choices[claim] for claim in claims] == ["0", "1"]
+        return moot.Verdict.sure(claims[0], len(choices))
+
+    play = debated(0, 1, 0.3, 0.3, 0.4)
+    assert decision(moot.rejudge(play, sure, flip=flip))[1] == (1, 0, 0)
+
+
 # -- who wins --------------------------------------------------------------------------------------------------------
 
 

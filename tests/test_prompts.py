@@ -57,7 +57,8 @@ def test_every_seat_has_words_of_its_own_protocol(case: str) -> None:
 
 def _asking(protocol: Protocol, lineage: set[str]) -> set[str]:
     """The protocols that ask in a play of this one: itself and those inside it."""
-    return lineage | {"debate", "double-consultancy"} if protocol.name == "side-swapped" else lineage
+    inside = {"side-swapped": {"debate", "double-consultancy"}, "fresh-debate": {"debate"}}
+    return lineage | inside.get(protocol.name, set())
 
 
 def shortfalls(turn: Turn) -> list[str]:
@@ -103,10 +104,10 @@ def test_players_who_defend_an_answer_are_told_which(case: str) -> None:
         assert re.search(r"You defend answer \d", turn.prompt.task + turn.prompt.system), turn.name
 
 
-@pytest.mark.parametrize("case", SHIPPED)
+@pytest.mark.parametrize("case", [*SHIPPED, "queries *"])
 def test_golden_prompts(case: str, update_golden: bool) -> None:
     protocol, turns = met(case)
-    path, text = HERE / f"{case}.md", as_text(protocol, list(turns))
+    path, text = HERE / f"{case.removesuffix(' *')}.md", as_text(protocol, list(turns))
     if update_golden:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")

@@ -52,6 +52,8 @@ NO_WORDS = {
     "verdict", "price", "stands",  # the belief, and what moved it, of whoever is argued before
     "ask",  # questions of whoever does not argue
     "subquestions", "pick", "reaction", "word-comparison", "examination", "challenge", "value", "fault", "witness",
+    "oracle-query", "oracle-reply",  # a claim to be verified and what came of it, between judge and oracle
+    "oracle-answer",  # reasons that nobody is shown
 }  # fmt: skip
 """Kinds of moves with texts that hold no words of somebody who argues before a reader: names, numbers, labels, questions."""
 

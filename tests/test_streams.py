@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from starlette.responses import Response
 
 import moot
-from moot.agents.models import transport
 from moot.agents.models.apis.api import CutShort, Folding
 from moot.agents.models.apis.choosing import APIS
 from moot.agents.models.apis.events import BOM, Events, TooLong
 from moot.agents.models.attempts import Call
+from moot.agents.models.http import transport
 from moot.agents.models.lm import LM
 from moot.agents.models.refusals import refusal_in
 from moot.agents.models.wire import Completion, NotACompletion

@@ -214,6 +214,7 @@ def _models_of(solver: Any) -> Any:
         solver.add_clause([-literal for literal in model])
 
 
+@pytest.mark.long
 def test_twenty_variables_are_counted() -> None:
     data = COUNT.data(20, Random(3))
     whole = int(COUNT.truth(data, f"count({'*' * 20})"))

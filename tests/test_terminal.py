@@ -28,8 +28,8 @@ from moot.agents.people import terminal
 from moot.agents.people.human import HANDED_OVER, has_person
 from moot.cli import main
 from moot.cli.running import watched
-from moot.cli.watch import board
 from moot.protocols.text import visible
+from moot.studies.watch import board
 
 __all__ = ["folder"]
 ROOT = Path(moot.__file__).parent

@@ -226,3 +226,17 @@ def test_the_text_of_a_question_is_free_where_it_is_the_play_s_own() -> None:
     for own, cost in ((None, 0), (frozenset((long.text,)), 0), (frozenset(("Who else?",)), len(long.text) - 128)):
         view = Shown(View(long, NOTHING), meter := Meter(), own)
         assert view.question.text == long.text and meter.reads == cost
+
+
+@pytest.mark.parametrize(
+    "read", [lambda view: view[-2], lambda view: view[-5:], lambda view: [*zip(reversed(view), range(3), strict=False)]]
+)
+def test_the_last_statements_are_read_without_going_through_all(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much was said before: a chain is gone through whole by `links` alone."""
+    log = NOTHING
+    for number in range(1000):
+        log = log.then(Entry(str(number), "a", moot.Speech(text=f"{number}")))
+    expected = read(log.entries())
+    monkeypatch.setattr(Log, "links", lambda self: pytest.fail("gone through whole"))
+    for view in (View(QUESTION, log), Shown(View(QUESTION, log), Meter())):
+        assert read(view) == expected

@@ -13,7 +13,7 @@ previous chain value and this line up to it. Views are not stored: `request` is 
 | chose, refined | what an agent that draws several candidates had to choose among; a draft and its critiques | no |
 | combined, looked | the verdicts that a joint one was made of: of a panel or of samples; of two looks, with their difference | no |
 | believed, calibrated | a judge's confidences beside its verdict: `stated` and `logprobs`; `stated` before it was calibrated | no |
-| reserved, capped | under a cap on costs: what was set aside for an attempt: step, seat, hold, at_most; a call that did not fit | no |
+| reserved, capped | under a cap: what was set aside for an attempt: step, seat, hold, at_most (money), most_tokens; a call that did not fit | no |
 | moved | a move was accepted: step, seat, request, move, raw (as given, where a check altered it), under, relation, size, reads (of a bounded seat; of others in the meta), remark (the rule that a move breaks which another system accepted) | yes |
 | rejected | a move was illegal: step, seat, request, move, rule, reads | yes |
 | flipped, charged | a coin: step, weights, value; a charge on a budget: step, seat, measure, amount | yes |
@@ -25,11 +25,12 @@ previous chain value and this line up to it. Views are not stored: `request` is 
 | answered | the raw text of an answer, accepted or not: step, seat, attempt, text; likewise | no |
 | prompted | the messages of a call, where they are to be kept: step, seat, attempt, messages (role with content, or parts; a text of over 64 characters has its sha256, and its content where the play records it first; an image its sha256); likewise | no |
 | told | words of the protocol itself: step, move, to (the seats that may be shown them; null: all) | no: it follows from the play, and replay finds it again |
+| shown | what a seat is shown where that is not all that was said to it so far: step, seat, `first` (how many of the statements are those), `statements` (the others: each a step, with its seat and move where it does not stand there word for word), question and choices where it is asked another, data where other data may be looked at | no: the request's hash covers it |
 | read | what a model looked at within its turn: step, seat, places (each `at` an address or what it was to `find`, and what was `shown` or the `problem`), reads, left (how often it may still look or call); shown to no other seat | no |
 | called | a tool that a model called within its turn: step, seat, tool, arguments, result (its first 20,000 characters) with its `length`, or error, seconds, reads, spent, left; `request` and `turn` (the attempt at the request), by which a play that is taken up again finds it; likewise | no |
 
 The meta of `started`, every field optional: `moot`, its version; `at`, the clock; `seats`, who sat where; `task`; `id`, what the
-question is called; `parent`, of a fork or rejudgement: `{"digest", "at", "seats", "path"}` of the play that it was derived from,
+question is called; `tags`, by which results are grouped; `parent`, of a fork or rejudgement: `{"digest", "at", "seats", "path"}` of the play that it was derived from,
 with the `seed` that live agents drew by where it is not the play's own, the rounds `upto` which it was judged, and the seats
 besides the judge's that were asked anew, `live`; `cap`: the most that it could cost, which the meta of `resumed` has as well;
 `sealed`: the salted hash of the truth, and the file that holds it (`transcripts/truth.py`); `images`: the bytes of the
@@ -60,6 +61,7 @@ KNOWN = PLAYED | {
     "asked",
     "attempted",
     "told",
+    "shown",
     "thought",
     "answered",
     "prompted",

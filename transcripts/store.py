@@ -15,7 +15,8 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +25,9 @@ from moot.transcripts.events import LONGEST
 from moot.transcripts.sealed import unsealed
 
 Fsync = Literal["ended", "event"]
+
+copied: ContextVar[Callable[[Path, bytes], None] | None] = ContextVar("moot_copied", default=None)
+"""Who is given what was written, right after it was: a line of the transcript at a path, or a small file whole."""
 
 
 class Writer:
@@ -78,6 +82,8 @@ class Writer:
                 f"make room, then: moot resume {self.path}"
             ) from None
         self.lines += 1
+        if (give := copied.get()) is not None:
+            give(self.path, line)
 
     def _cut(self) -> None:
         """Take back what was written of a line that did not become whole."""
@@ -135,6 +141,8 @@ def write_new(path: Path, content: bytes) -> bool:
             raise
         raise TranscriptError(f"cannot write {path}: {error.strerror or error}") from None
     _sync_folder(path)
+    if (give := copied.get()) is not None:
+        give(path, content)
     return True
 
 

@@ -141,9 +141,10 @@ class Transcript:
 
     @cached_property
     def question(self) -> Question:
-        """What was asked, with its id, which no seat was shown (in transcripts of earlier versions seats were)."""
-        asked, name = self.started["question"], self.started["meta"].get("id")
-        return Question.recorded(asked if name is None else {**asked, "id": name}, self.started["meta"].get("images"))
+        """What was asked, with its id and tags, which no seat was shown (in transcripts of earlier versions seats were its id)."""
+        asked, meta = self.started["question"], self.started["meta"]
+        known = {name: meta[name] for name in ("id", "tags") if meta.get(name) is not None}
+        return Question.recorded({**asked, **known}, meta.get("images"))
 
     @cached_property
     def protocol(self) -> Protocol:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import networkx
 
-from moot.complexity.play import ROOT, scope_of
+from moot.complexity.play import ROOT, Scopes
 from moot.protocols.recorded import import_moves_of, words_of
 from moot.transcripts.display.notebook import tree_html
 from moot.transcripts.display.show import tree_text
@@ -38,7 +38,7 @@ def argument_tree(events: Iterable[Mapping[str, Any]]) -> ArgumentTree:
     """The frozen tree of a play, with the attributes that `exporters/document.py` says. Nothing is None, so that every writer
     of networkx takes the tree."""
     graph = ArgumentTree()
-    scopes: list[str] = []
+    scopes = Scopes()
     roles: Mapping[str, str] = {}
     for event in events:
         name = event["event"]
@@ -50,14 +50,14 @@ def argument_tree(events: Iterable[Mapping[str, Any]]) -> ArgumentTree:
         elif name == "entered":
             step, text = event["step"], event["question"]["text"]
             graph.add_node(step, kind="question", text=text, size=len(text))
-            graph.add_edge(scope_of(step, scopes), step, relation="asks")
-            scopes.append(step)
+            graph.add_edge(scopes.of(step), step, relation="asks")
+            scopes.add(step)
         elif name == "moved" and "under" in event:
             step, seat, move, under = event["step"], event["seat"], event["move"], event["under"]
             said = {"kind": move.get("kind", ""), "text": words_of(move), "size": event["size"]}
             if "remark" in event:
                 said["remark"] = event["remark"]
             graph.add_node(step, seat=seat, role=roles.get(seat, seat), **said)
-            graph.add_edge(scope_of(step, scopes) if under == ROOT else under, step, relation=event["relation"])
+            graph.add_edge(scopes.of(step) if under == ROOT else under, step, relation=event["relation"])
     networkx.freeze(graph)
     return graph

@@ -2,7 +2,8 @@
 
 Rule of this file: nothing is opened before somebody asks for the truth; sealing and copying it show it to nobody.
 
-Beside `d.jsonl` lies `d.truth.json`, `{"truth": 1, "salt": "…"}`, and the meta of `started` says `"sealed": {"file":
+Beside `d.jsonl` lies `d.truth.json`, `{"truth": 1, "salt": "…"}` (of a question without choices `{"truth": null, "answer": …,
+"grade": "math", "salt": "…"}`), and the meta of `started` says `"sealed": {"file":
 "d.truth.json", "sha256": "…"}`. The salt is 256 random bits, so that the hash of one truth of few is not found by trying.
 There is one file for each transcript, as it is copied, withheld, published and deleted with it, and is written once. A
 play in memory has no "file", and holds the truth itself beside its events. In transcripts of earlier versions, and in imports,
@@ -18,6 +19,7 @@ from pathlib import Path, PureWindowsPath
 from secrets import token_hex
 from typing import Any
 
+from pydantic import JsonValue
 from pydantic_core import from_json, to_json
 
 from moot.protocols.engine.errors import SealedElsewhere, TranscriptError, UsageError
@@ -90,10 +92,17 @@ class Sealed(Sample):
             yield from (each for each in truth_files(self.path) if each.name != file)
 
     def unseal(self) -> int | None:
+        return self._opened().unseal()
+
+    def unseal_answer(self) -> tuple[JsonValue, str] | None:
+        return self._opened().unseal_answer()
+
+    def _opened(self) -> Sample:
         content = self.content()
         try:
-            return Sample(self.question, from_json(content)["truth"]).unseal()
-        except (ValueError, KeyError, TypeError, UsageError) as error:
+            held = from_json(content)
+            return Sample(self.question, held["truth"], answer=held.get("answer"), grade=held.get("grade"))
+        except (ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
             raise TranscriptError(f"{self._where}, which holds no truth: {error}") from None
 
     def beside(self, path: Path) -> Sealed:
@@ -134,13 +143,19 @@ def truth_files(path: Path) -> list[Path]:
 def sealed(sample: Sample) -> Sample:
     """A sample as a play in memory holds it: its truth sealed, with a salt of its own. The same one when nobody knows the
     truth, or it is sealed already."""
-    if isinstance(sample, Sealed) or (truth := sample.unseal()) is None:
+    if isinstance(sample, Sealed):
         return sample
-    content = to_json({"truth": truth, "salt": token_hex(32)}) + b"\n"
+    truth, known = sample.unseal(), sample.unseal_answer()
+    if truth is None and known is None:
+        return sample
+    held = {} if known is None else {"answer": known[0], "grade": known[1]}
+    content = to_json({"truth": truth, **held, "salt": token_hex(32)}) + b"\n"
     return Sealed(sample.question, sample.task, {"sha256": sha256(content).hexdigest()}, held=content)
 
 
 def recorded(sample: Sample) -> dict[str, Any]:
-    """What the meta of `started` says of a sample: its task, and the seal of its truth; nothing of either that is not known."""
+    """What the meta of `started` says of a sample: the tags of its question, its task, and the seal of its truth; nothing of those
+    that are not known."""
     seal = {"sealed": sample.seal} if isinstance(sample, Sealed) else {}
-    return seal if sample.task is None else {**seal, "task": sample.task}
+    tags = {"tags": sample.question.tags} if sample.question.tags else {}
+    return {**seal, **tags} if sample.task is None else {**seal, **tags, "task": sample.task}

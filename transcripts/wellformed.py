@@ -30,6 +30,7 @@ _TOLD = {
     "attempted",
     "reserved",
     "read",
+    "shown",
     "called",
 }  # events of a seat that must be one of the play's
 
@@ -73,8 +74,16 @@ def _texts(value: Any) -> bool:
     return type(value) is dict and all(type(each) is str for each in value.values())
 
 
+def _tags(value: Any) -> bool:
+    return type(value) is dict and all(type(each) in (str, int, float, bool) for each in value.values())
+
+
 def _listed(value: Any) -> bool:
     return _list_of(value, str)
+
+
+def _objects(value: Any) -> bool:
+    return type(value) is list and all(type(each) is dict and _step(each.get("step")) for each in value)
 
 
 def _limits(value: Any) -> bool:
@@ -87,7 +96,8 @@ def _limits(value: Any) -> bool:
 _WORDS: dict[Check, str] = {
     _text: "a text", _step: "a path of numbers such as 0 or 1.0.2", _object: "an object", _whole: "a whole number",
     _count: "a whole number from 0 to 2^63", _amount: "a number from 0 to 2^63", _number: "a number of at most 2^63",
-    _flag: "true or false", _texts: "an object of texts", _listed: "a list of texts",
+    _flag: "true or false", _texts: "an object of texts", _tags: "an object of texts, numbers, true and false", _listed: "a list of texts",
+    _objects: "a list of objects with a step",
     _limits: f"an object with a number, 0 or more, for any of {', '.join(MEASURES)}",
 }  # fmt: skip
 
@@ -102,7 +112,7 @@ _FIELDS: dict[str, tuple[tuple[str, bool, Check], ...]] = {
     "read": (*_AT, ("reads", False, _count)),
     "called": (*_AT, ("tool", True, _text), ("reads", False, _count), ("length", False, _count), ("seconds", False, _amount),
                ("spent", False, _limits)),
-    "reserved": (*_AT, ("hold", True, _count), ("at_most", True, _amount)),
+    "reserved": (*_AT, ("hold", True, _count), ("at_most", False, _amount), ("most_tokens", False, _count)),
     "moved": (*_AT, ("request", True, _text), ("move", True, _object), ("raw", False, _object), ("under", False, _text),
               ("reads", False, _count), ("remark", False, _text)),
     "rejected": (*_AT, ("request", True, _text), ("rule", True, _text), ("reads", False, _count)),
@@ -110,6 +120,7 @@ _FIELDS: dict[str, tuple[tuple[str, bool, Check], ...]] = {
     "charged": (*_AT, ("measure", True, _text), ("amount", True, _count)),
     "entered": (("step", True, _step), ("protocol", True, _object), ("question", True, _object), ("seats", True, _texts)),
     "left": (("step", True, _step),),
+    "shown": (*_AT, ("question", False, _text), ("choices", False, _listed), ("first", True, _count), ("statements", True, _objects)),
     "told": (("step", True, _step), ("move", True, _object), ("to", False, _listed)),
     "failed": (*_AT, ("reads", False, _count)),
     "cancelled": (),
@@ -125,7 +136,7 @@ _ANSWERED = (
     ("spent", False, _limits),
 )
 _HEADER = (("at", False, _text), ("task", False, _text), ("id", False, _text), ("seats", False, _object), ("parent", False, _object),
-           ("sealed", False, _object), ("identities", False, _object), ("images", False, _texts))  # fmt: skip
+           ("sealed", False, _object), ("identities", False, _object), ("images", False, _texts), ("tags", False, _tags))  # fmt: skip
 
 
 class Form:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from moot.agents.models.profiles.profile import Change
 from moot.agents.models.refusals import Refusal
@@ -57,10 +57,25 @@ class Call:
     hide: Callable[[str], str] | None = None
 
 
+FailureKind = Literal["crowded", "failed", "unreached", "hung", "final"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no completion, in words without secrets. worked: whether it may have been worked on all the same."""
+
+    message: str
+    kind: FailureKind = "failed"
+    status: int = 0
+    said: str = ""
+    after: float | None = None
+    worked: bool = True
+
+
 @dataclass(slots=True)
 class Attempt:
     """One attempt, and the single note that is made of it. usage: what it took where nothing was answered: unknown, unless
-    the endpoint says so or did not work on it."""
+    the endpoint says so or did not work on it. batch: the id of the batch that it was in."""
 
     call: Call
     body: Mapping[str, Any]
@@ -68,6 +83,7 @@ class Attempt:
     prices: Prices | None
     status: int | None = None
     usage: Usage = Usage()
+    batch: str = ""
 
     def finish(self, completion: Completion, read: Callable[[Completion, dict[str, Any]], T]) -> T:
         extra: dict[str, Any] = {}
@@ -101,7 +117,7 @@ class Attempt:
         usage, hit = (self.usage, False) if completion is None else (completion.usage, completion.cached)
         cost, paid = (0.0, {}) if hit else self._cost(usage)
         if self.call.hold is not None:
-            self.call.hold.charge(cost)
+            self.call.hold.charge(cost, 0 if hit else usage.tokens)
             paid["hold"] = self.call.hold.number
         for name in ("cache_write_tokens", "reasoning_tokens"):  # which few endpoints tell
             if (count := getattr(usage, name)) is not None:
@@ -110,7 +126,7 @@ class Attempt:
             "event": "attempted", "attempt": self.call.attempts, "model": self.body.get("model"), "ok": error is None,
             "status": self.status, "error": error, "prompt_tokens": usage.prompt_tokens,
             "completion_tokens": usage.completion_tokens, "cached_tokens": usage.cached_tokens, "cost": cost, **paid,
-            "seconds": round(time.perf_counter() - self.begun, 6), **self.call.labels, "cached": hit, **extra,
+            "seconds": round(time.perf_counter() - self.begun, 6), **self.call.labels, "cached": hit, **({"batch": self.batch} if self.batch else {}), **extra,
         }  # fmt: skip
         if text is not None:
             event["text"] = kept(text)
@@ -122,7 +138,8 @@ class Attempt:
     def _cost(self, usage: Usage) -> tuple[float | None, dict[str, Any]]:
         """What it cost, and who says so: the provider, or else the prices. Where both do, what the prices say is kept apart.
         A provider that states 0 where the prices say more states nothing."""
-        computed = None if self.prices is None else self.prices.cost(usage)
+        prices = self.prices.batched() if self.prices is not None and self.batch else self.prices
+        computed = None if prices is None else prices.cost(usage)
         if usage.cost or (usage.cost is not None and computed is None):
             apart = {} if computed is None else {"computed_cost": computed}
             return usage.cost, {"cost_by": "provider", **apart}

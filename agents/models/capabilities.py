@@ -155,10 +155,11 @@ class Capabilities:
             if self.unheeded[option] >= UNHEEDED:
                 self.learn([Change(option, because=f"ignored {UNHEEDED} times")])
 
-    def rung(self, response_format: Any, trials: Iterable[Change] = ()) -> Rung:
-        """How an answer may be asked for: by its schema, as a JSON object whose form the prompt says, or as tagged text."""
+    def rung(self, response_format: Callable[[], Any], trials: Iterable[Change] = ()) -> Rung:
+        """How an answer may be asked for: by its schema, as a JSON object whose form the prompt says, or as tagged text.
+        response_format: makes the schema, which is not made where nothing was ever refused."""
         refused = {*self.known, *(change.option for change in trials)}
-        if not refused & {FORMAT, SCHEMA, _key(response_format)}:
+        if not refused or not refused & {FORMAT, SCHEMA, _key(response_format())}:
             return "schema"
         return "tags" if refused & {FORMAT, OBJECT, _key(JSON_OBJECT)} else "object"
 

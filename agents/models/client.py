@@ -101,6 +101,8 @@ class Client(CopiedWhole):
         return self.max_tokens + (self.thinking or 0)
 
     def __getstate__(self) -> dict[str, Any]:
+        if self._options["http_client"] is not None:
+            raise UsageError(f"{self.model}: an http_client cannot be pickled; make the model without one")
         options = {**self._options, "headers": shown(self._options["headers"])}
         return {**self.__dict__, "_takes": None, "_options": options, "extra_body": shown(self.extra_body)}
 
@@ -211,7 +213,7 @@ class Client(CopiedWhole):
                     body = {**fitted, **extra, **{name: fitted[name] for name in fields if name in fitted}}
                     return await endpoint.complete(
                         body, counted, call, api=api, streams=streams, usage=STREAM_USAGE not in self.known(call.trials),
-                        prices=prices, cache=self._cache,
+                        prices=prices, cache=self._cache, batched=self._hosted and self.profile.batches is not False,
                     )  # fmt: skip
                 except Spent:
                     pass

@@ -22,19 +22,14 @@ from moot.agents.failing import cancellations, cancelled
 from moot.agents.models import wire
 from moot.agents.models.apis.api import API, CutShort
 from moot.agents.models.apis.choosing import CHAT
-from moot.agents.models.attempts import TEXT_KEPT, Attempt, Call, Refused
+from moot.agents.models.attempts import TEXT_KEPT, Attempt, Call, Failure, FailureKind, Refused
+from moot.agents.models.batches.turns import Gathering, Unanswered, in_force, standing
 from moot.agents.models.cache import Cache, key_of
-from moot.agents.models.limiter import Limiter
+from moot.agents.models.http.clients import Client, OverHttpx, client_for, connection_errors, in_process, unsent
+from moot.agents.models.http.transport import Answer, post, send
+from moot.agents.models.limiter import Limiter, limiter_of
 from moot.agents.models.refusals import WORDS, Refusal, refusal_in, refusal_of
-from moot.agents.models.secrets import (
-    CopiedWhole,
-    Secrets,
-    checked_headers,
-    checked_key,
-    shown_url,
-    without_secrets,
-)  # fmt: skip
-from moot.agents.models.transport import Answer, client_for, connection_errors, in_process, post, send, unsent
+from moot.agents.models.secrets import CopiedWhole, Secrets, checked_headers, checked_key, shown_url, without_secrets
 from moot.agents.models.wire import Completion
 from moot.agents.money.cap import paid
 from moot.agents.money.prices import Prices
@@ -59,7 +54,7 @@ class _Shared:
     """What everybody who speaks to one endpoint within one event loop shares."""
 
     limiter: Limiter
-    client: httpx2.AsyncClient | None = None
+    client: Client | None = None
     users: int = 0
 
 
@@ -76,8 +71,8 @@ class Endpoint(CopiedWhole):
     after the first, fewer where nothing answers or the server fails, one after a call that ran out of time. patience: the
     longest wait, in seconds, that the endpoint may ask for. backoff: seconds before the first retry, doubled for each
     further one up to 60, and jittered. body_limit: bytes of a response to read. http_client: an httpx2.AsyncClient of your
-    own (not closed here); without one aiohttp is the transport under asyncio (at 64 connections and more it costs less), and
-    httpx2's own otherwise. source: what the key is called in messages: a variable, or the option. fields: what is sent
+    own (not closed here); without one requests go through aiohttp itself under asyncio, which costs least, and through httpx2
+    on trio and where the environment names a proxy. source: what the key is called in messages: a variable, or the option. fields: what is sent
     besides, for the secrets in it.
     """
 
@@ -112,7 +107,7 @@ class Endpoint(CopiedWhole):
             _shared.set(table := {})
         place = (self._url, self.secrets.key, self.http_client, *sorted(self._extra.items()))
         if place not in table:
-            table[place] = _Shared(Limiter())
+            table[place] = _Shared(limiter_of(repr((place[:2], place[3:]))))
         return table[place]
 
     @property
@@ -135,13 +130,14 @@ class Endpoint(CopiedWhole):
             client, shared.client = shared.client, None
             if self.http_client is None:
                 with anyio.CancelScope(shield=True), anyio.move_on_after(5):
-                    await client.aclose()
+                    await client.close()
 
-    def _client(self, shared: _Shared) -> httpx2.AsyncClient:
+    def _client(self, shared: _Shared) -> Client:
         if self.secrets.lost:
             raise UsageError(f"endpoint {self.base_url}: {self.secrets.lost}")
         if shared.client is None:
-            shared.client = self.http_client if self.http_client is not None else client_for(self.base_url)
+            own = self.http_client
+            shared.client = client_for(self.base_url) if own is None else OverHttpx(own)
         return shared.client
 
     def _headers(self, api: API) -> dict[str, str]:
@@ -163,17 +159,24 @@ class Endpoint(CopiedWhole):
     async def models(self, api: API = CHAT) -> tuple[int, Any]:
         """The HTTP status and the JSON of the list of models; 0 where it is not to be had. One attempt, of 10 s at most. api:
         whose headers are sent."""
-        self._allowed()
-        url, client = wire.endpoint_of(self._url, "models"), self._client(self._share())
-        headers, seconds = self._headers(api), min(self.timeout, 10.0)
         try:
-            answer = await send(client, "GET", url, None, headers, self.body_limit, seconds)
+            answer = await self.fetch("GET", "models", api=api, seconds=min(self.timeout, 10.0))
         except connection_errors():
             return 0, None
         try:
             return answer.status, wire.body_of(self.secrets.hide(answer.content.decode("utf-8", "replace")).encode())
         except wire.NotACompletion:
             return answer.status, None
+
+    async def fetch(
+        self, method: str, path: str, body: Mapping[str, Any] | bytes | None = None, api: API = CHAT, *,
+        seconds: float | None = None, limit: int | None = None, headers: Mapping[str, str] | None = None,
+    ) -> Answer:  # fmt: skip
+        """One request, once: of a path below the base URL, or a whole address at the same host. Raises what connections raise."""
+        self._allowed()
+        url, client = path if "://" in path else wire.endpoint_of(self._url, path), self._client(self._share())
+        sent = {**self._headers(api), **(headers or {})}
+        return await send(client, method, url, body, sent, limit or self.body_limit, seconds or self.timeout)
 
     def _allowed(self) -> None:
         forbidden = os.environ.get(FORBID_REMOTE, "") not in ("", "0")
@@ -185,9 +188,11 @@ class Endpoint(CopiedWhole):
     async def complete(
         self, body: Mapping[str, Any], read: Callable[[Completion, dict[str, Any]], T], call: Call, *,
         api: API = CHAT, streams: bool = False, usage: bool = True, prices: Prices | None = None, cache: Cache | None = None,
+        batched: bool = False,
     ) -> T:  # fmt: skip
         """Ask for a completion and read it. Every attempt is noted once, whatever becomes of it. body: the request, as a chat
         completion's; api: what it is put into; streams: whether to have the answer as events; usage: and its usage with them.
+        batched: whether it is gathered, inside a batch.
 
         read: turns the completion into what is wanted, or raises UnreadableAnswer; what it puts into its second argument is
         noted. An answer is cached once it has been read, and one from the cache that cannot be read is asked for again.
@@ -206,11 +211,12 @@ class Endpoint(CopiedWhole):
                         return Attempt(call, body, begun, None).finish(kept, read)
                 await cache.drop(key, stored)
         self._allowed()
-        failures: Counter[str] = Counter()
+        failures, batch = Counter[str](), in_force() if batched else None
         while True:
             call.reserve()
-            async with paid(lambda: made, prices, call.note, call.waiting) as call.hold:
-                attempt, completion, data, failure = await self._attempt(body, call, prices, api, streams, usage)
+            async with paid(lambda: made, prices, call.note, lambda: standing(call.waiting)) as call.hold:
+                attempt = Attempt(call, body, time.perf_counter(), prices)
+                completion, data, failure = await self._attempt(attempt, call, api, streams, usage, batch)
                 if completion is not None:
                     result = attempt.finish(completion, read)
                     break
@@ -221,20 +227,20 @@ class Endpoint(CopiedWhole):
         return result
 
     async def _attempt(
-        self, body: Mapping[str, Any], call: Call, prices: Prices | None, api: API, streams: bool, usage: bool
-    ) -> tuple[Attempt, Completion | None, Any, _Failure | None]:
-        """One attempt: its completion and the JSON that it was in, or why there is none, which is noted."""
-        shared = self._share()
+        self, attempt: Attempt, call: Call, api: API, streams: bool, usage: bool, batch: Gathering | None
+    ) -> tuple[Completion | None, Any, Failure | None]:
+        """Make an attempt: its completion and the JSON that it was in, or why there is none, which is noted."""
+        shared, body, ticket = self._share(), attempt.body, 0
         client, limiter = self._client(shared), shared.limiter
-        if limiter.free:
+        if batch is None and limiter.free:
             ticket = await limiter.acquire()
-        else:
+        elif batch is None:
             with call.waiting():
                 ticket = await limiter.acquire()
         call.attempts += 1
-        attempt = Attempt(call, body, time.perf_counter(), prices)
+        attempt.begun = time.perf_counter()
         completion: Completion | None = None
-        failure: _Failure | None = None
+        failure: Failure | None = None
         data: Any = None
         try:
             url, headers = wire.endpoint_of(self._url, api.path), self._headers(api)
@@ -242,46 +248,55 @@ class Endpoint(CopiedWhole):
                 # llama.cpp's server announces keep-alive and hangs up after a stream: what is sent next would be lost
                 headers = {**headers, "connection": "close"}
             sent = api.streamed(api.body(body), usage) if streams else api.body(body)
-            answer = await post(
-                client, url, sent, headers, self.body_limit, self.timeout, folding=api.folding(), streams=streams
-            )
+            if batch is None:
+                answer = await post(
+                    client, url, sent, headers, self.body_limit, self.timeout, folding=api.folding(), streams=streams
+                )
+            else:
+                batched = api.body(body), call.step, call.seed, call.waiting
+                attempt.batch, answer = await batch.answer(self, api, *batched)
             attempt.status = answer.status
             completion, data, failure = self._read(answer, attempt, call, api)
         except wire.NotACompletion as error:
-            failure = _Failure(f"{self.base_url} answered, but {error}; is it the address of {api.called}?")
+            failure = Failure(f"{self.base_url} answered, but {error}; is it the address of {api.called}?")
         except CutShort as error:
             attempt.status = 200
-            failure = _Failure(f"{self.base_url} broke off: {error}")
+            failure = Failure(f"{self.base_url} broke off: {error}")
         except UnreadableAnswer as error:
             attempt.note(error=str(error), text=error.text)
             raise
+        except Unanswered as error:
+            attempt.batch = error.batch
+            failure = Failure(str(error), "failed" if error.again else "final", worked=error.worked)
         except connection_errors() as error:
             failure = self._broken(error)
         except Exception as error:
-            failure = _Failure(
+            failure = Failure(
                 f"{self.base_url} could not be called: {type(error).__name__}: {self._shown(str(error))}", "final"
             )
         except BaseException as error:
             attempt.note(error="cancelled" if cancelled() or cancellations() else f"it let out {type(error).__name__}")
             raise
         finally:
-            # before the place is free: whoever waits for it must find the limit lowered and the pause begun
-            if failure is not None and failure.kind == "crowded":
-                limiter.shrink(ticket)
-            if failure is not None and failure.after is not None and failure.after <= self.patience:
-                limiter.pause(failure.after)
-            limiter.release()
+            if batch is None:
+                # before the place is free: whoever waits for it must find the limit lowered and the pause begun
+                if failure is not None and failure.kind == "crowded":
+                    limiter.shrink(ticket)
+                if failure is not None and failure.after is not None and failure.after <= self.patience:
+                    limiter.pause(failure.after)
+                limiter.release()
         if failure is None:
-            limiter.grow()
+            if batch is None:
+                limiter.grow()
         else:
             if not failure.worked and attempt.usage == Usage():
                 attempt.usage = NOTHING
             attempt.note(error=failure.message)
-        return attempt, completion, data, failure
+        return completion, data, failure
 
     def _read(
         self, answer: Answer, attempt: Attempt, call: Call, api: API
-    ) -> tuple[Completion | None, Any, _Failure | None]:
+    ) -> tuple[Completion | None, Any, Failure | None]:
         """What an answer holds: a completion and its JSON, without secrets, or a failure."""
         if answer.status != 200:
             refusal = api.neutral(refusal_of(answer.status, answer.headers, answer.content))
@@ -304,7 +319,7 @@ class Endpoint(CopiedWhole):
             data = self.secrets.clean(data)
         return api.completion(data), data, None
 
-    async def _before_another(self, failure: _Failure, failures: Counter[str], attempt: Attempt, call: Call) -> None:
+    async def _before_another(self, failure: Failure, failures: Counter[str], attempt: Attempt, call: Call) -> None:
         """Wait until the next attempt may be made. Raises Refused or AgentError when there is to be none."""
         if failure.kind == "final":
             raise Refused(failure.message, failure.status or attempt.status or 0, failure.said)
@@ -325,22 +340,22 @@ class Endpoint(CopiedWhole):
         with call.waiting():
             await anyio.sleep(max(wait, after + wait / 10))
 
-    def _broken(self, error: BaseException) -> _Failure:
+    def _broken(self, error: BaseException) -> Failure:
         """What to say of a call without a whole answer, and whether it was silence until the time was up."""
         causes = [error]
         while (cause := causes[-1].__cause__) is not None:
             causes.append(cause)
         # aiohttp's transport reports a connection that was dropped through the class of those that are slow
         if isinstance(causes[-1], TimeoutError) or type(causes[-1]).__name__.endswith("Timeout"):
-            return _Failure(f"no answer from {self.base_url} within {self.timeout:g} s; raise timeout=, or see whether "
+            return Failure(f"no answer from {self.base_url} within {self.timeout:g} s; raise timeout=, or see whether "
                             "the server is overloaded", "hung")  # fmt: skip
         why = self._shown(str(causes[-1])) or type(causes[-1]).__name__
         message = (
             f"cannot reach {self.base_url}, or it broke off: {why}; is the server running, and is the base URL right?"
         )
-        return _Failure(message, "unreached", worked=False) if unsent(causes) else _Failure(message)
+        return Failure(message, "unreached", worked=False) if unsent(causes) else Failure(message)
 
-    def _judged(self, refusal: Refusal, answer: Answer, attempt: Attempt, call: Call, api: API) -> _Failure:
+    def _judged(self, refusal: Refusal, answer: Answer, attempt: Attempt, call: Call, api: API) -> Failure:
         """What a refusal means, and what to do about it."""
         hide = self.secrets.hide if answer.whole else self.secrets.hide_cut
         said = hide(refusal.words)[:WORDS]
@@ -348,13 +363,13 @@ class Endpoint(CopiedWhole):
         status = refusal.status or answer.status
         named = f"{status}, inside a 200" if refusal.inside and refusal.status else str(status)
         if call.adapts(replace(refusal, words=hide(refusal.words)), attempt.body):
-            return _Failure(
+            return Failure(
                 f"{self.base_url} refused the request ({named}){quoted}", "final", status, said, worked=refusal.worked
             )
         if refusal.passing:
             message = f"{self.base_url} {'has too much to do' if refusal.crowded else 'failed'} ({named}){quoted}"
-            kind: _Kind = "crowded" if refusal.crowded else "failed"
-            return _Failure(message, kind, status, said, refusal.wait, refusal.worked)
+            kind: FailureKind = "crowded" if refusal.crowded else "failed"
+            return Failure(message, kind, status, said, refusal.wait, refusal.worked)
         advice = f"set {api.key_variable}, or give api_key= (in TOML: api_key_env), with a key that may use this model"
         if refusal.no_credit:
             why = f": the account has no credit left{quoted}"
@@ -370,7 +385,7 @@ class Endpoint(CopiedWhole):
             why = f": it redirects to {where}; give that address as base URL"
         else:
             why = quoted
-        return _Failure(
+        return Failure(
             f"{self.base_url} refused the request ({named}){why}", "final", status, said, worked=refusal.worked
         )
 
@@ -378,18 +393,3 @@ class Endpoint(CopiedWhole):
         """The words of an error, on one line, without secrets: ours, or a proxy's password."""
         line = " ".join(self.secrets.hide(text).split())
         return re.sub(r"//[^/@\s]{1,200}@", "//", line)[:300]
-
-
-_Kind = Literal["crowded", "failed", "unreached", "hung", "final"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Why there is no completion, in words without secrets. worked: whether it may have been worked on all the same."""
-
-    message: str
-    kind: _Kind = "failed"
-    status: int = 0
-    said: str = ""
-    after: float | None = None
-    worked: bool = True

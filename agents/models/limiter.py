@@ -8,6 +8,9 @@ and decrease algorithms for congestion avoidance"): it doubles per round trip un
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import ContextVar
+
 import anyio
 
 from moot.protocols.engine.errors import UsageError
@@ -95,3 +98,13 @@ class Limiter:
     def _set(self, limit: float) -> None:
         self._limit = limit
         self._places.total_tokens = self.limit
+
+
+shared: ContextVar[Callable[[str], Limiter] | None] = ContextVar("moot_limiters", default=None)
+"""Makes the limiter of a place, where other processes share it; without one each event loop has its own."""
+
+
+def limiter_of(place: str) -> Limiter:
+    """A limiter for an endpoint that was not asked before in this event loop."""
+    make = shared.get()
+    return Limiter() if make is None else make(place)

@@ -257,7 +257,7 @@ class LM(Client):
 
     def _rung(self, form: Form, trials: Iterable[Change] = ()) -> Rung:
         """How the answer is asked for."""
-        return self.structured if self.structured != "auto" else self.takes.rung(form.response_format(), trials)
+        return self.structured if self.structured != "auto" else self.takes.rung(form.response_format, trials)
 
     def form(self, request: Request) -> Form:
         """The form of the answer that a request wants."""

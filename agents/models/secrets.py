@@ -145,7 +145,7 @@ class Secrets:
         return f"Secrets({len(self._values)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _elsewhere, (self.source, bool(self.key), len(self._values) - bool(self.key))
+        return _elsewhere, (self.source, bool(self.key), self.others)
 
     def __copy__(self) -> Secrets:
         return self
@@ -161,6 +161,15 @@ class Secrets:
             return True
         escaped = any(mark in text for mark in _ESCAPES) or _PERCENT.search(text)
         return bool((escaped or len(self._long) < len(self._values)) and self._matcher().search(text))
+
+    @property
+    def others(self) -> int:
+        """How many there are besides the key."""
+        return len(self._values) - bool(self.key)
+
+    def inside(self, data: bytes) -> bool:
+        """Whether bytes hold one of them, as it is or as JSON and base64 have it."""
+        return any(form.encode("utf-8", "replace") in data for form in self._plain)
 
     def hide(self, text: str) -> str:
         """The text without them. A secret is hidden whole; a text that is cut is cut after this."""
@@ -197,6 +206,11 @@ class Secrets:
 
 
 _live: WeakSet[Secrets] = WeakSet()
+
+
+def live() -> list[Secrets]:
+    """The secrets of every endpoint of this process."""
+    return list(_live)
 
 
 def _elsewhere(source: str, had_key: bool, others: int) -> Secrets:

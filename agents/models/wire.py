@@ -165,9 +165,10 @@ def checked_url(base_url: str) -> str:
 
 
 def endpoint_of(base_url: str, path: str = "chat/completions") -> str:
-    """The address of an API below a base URL; a query stays behind it."""
-    parts = urlsplit(base_url)
-    return parts._replace(path=f"{parts.path.rstrip('/')}/{path}", fragment="").geturl()
+    """The address of an API below a base URL; a query stays behind it, with that of the path."""
+    parts, (path, _, query) = urlsplit(base_url), path.partition("?")
+    query = "&".join(filter(None, (parts.query, query)))
+    return parts._replace(path=f"{parts.path.rstrip('/')}/{path}", query=query, fragment="").geturl()
 
 
 def with_query(base_url: str, query: Mapping[str, str] | None) -> str:

@@ -1,4 +1,4 @@
-"""A cap on what is paid: every call sets its upper bound aside before it is sent, and gives back what it did not take.
+"""A cap on money and tokens: every call sets its upper bound aside before it is sent, and gives back what it did not take.
 Rule: one account for all that runs inside it; a call that does not fit is not made, and its play stops so that it can be
 resumed. A call of which nobody says what it took is charged its bound.
 
@@ -24,7 +24,7 @@ import anyio.lowlevel
 from moot.agents.base import describe
 from moot.agents.money.models import models_in, recorded
 from moot.agents.money.prices import Prices
-from moot.agents.money.usage import Usage
+from moot.agents.money.usage import Usage, tokens_in
 from moot.protocols.engine.errors import MootError, UsageError
 
 LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
@@ -38,41 +38,53 @@ class CapReached(MootError):
 
 @dataclass(slots=True)
 class Hold:
-    """What is set aside for one attempt. number: its place among those of the cap. cost: what it took, once that is known
-    to be so much, or its bound."""
+    """What is set aside for one attempt. number: its place among those of the cap. cost, took: the money and tokens that it took,
+    once it is known to be so much, or their bounds. bound is 0 where money has no limit."""
 
     cap: Cap
     number: int
     bound: float
+    tokens: int = 0
     cost: float | None = None
+    took: int = 0
 
-    def charge(self, cost: float | None) -> None:
+    def charge(self, cost: float | None, tokens: int | None = None) -> None:
         """The attempt was made and took so much; None: nobody says."""
         if self.cost is None:
             self.cost = self.bound if cost is None else cost
-            self.cap._settle(self.cost)
+            self.took = self.tokens if tokens is None else tokens
+            self.cap._settle(self.cost, self.took)
 
     def release(self) -> bool:
         """Give it all back, if no attempt was made. Whether that was so."""
         unused = self.cost is None
         if unused:
-            self.charge(0.0)
+            self.charge(0.0, 0)
         return unused
 
 
 class Cap:
-    """At most so much money, in the currency of the prices, for all model calls of plays that run inside it (`with`).
+    """At most so much money, in the currency of the prices, and at most so many tokens, of prompts and answers together, for all
+    model calls of plays that run inside it (`with`).
 
-    most: the cap. spent: what counts against it already; then what was paid, with unknown costs at their bounds. held: what
-    is set aside for calls in flight. refused: why a call was not made, once one was not. Calls that fit only if others
-    take less than their bounds wait for those. What programs of one's own call without moot is not seen. Raises UsageError
-    on what is no amount, or inside another cap.
+    most: the cap on money. spent: what counts against it already; then what was paid, with unknown costs at their bounds. held: what
+    is set aside for calls in flight. tokens: the cap on tokens; used: what counts against it already, then what was taken; a
+    call can take a token for each byte of what is sent, and all that it allows for its answers. refused: why a call was not made, once
+    one was not. Calls that fit only if others take less than their bounds wait for those. What programs of one's own call without moot is
+    not seen. Raises UsageError on what is no amount, or inside another cap.
     """
 
-    def __init__(self, most: float, spent: float = 0.0) -> None:
-        if isinstance(most, bool) or not isinstance(most, (int, float)) or not 0 < most < math.inf:
+    def __init__(
+        self, most: float | None = None, spent: float = 0.0, *, tokens: int | None = None, used: int = 0
+    ) -> None:
+        if (most is not None or tokens is None) and (
+            isinstance(most, bool) or not isinstance(most, (int, float)) or not 0 < most < math.inf
+        ):
             raise UsageError(f"the cap is {most!r}; it must be an amount of money over 0, such as 5.00")
-        self.most, self.spent = float(most), spent
+        if tokens is not None and (type(tokens) is not int or tokens < 1):
+            raise UsageError(f"the cap on tokens is {tokens!r}; it must be a whole number over 0, such as 1_000_000")
+        self.most, self.spent = math.inf if most is None else float(most), spent
+        self.tokens, self.used = tokens, used
         self.refused: str | None = None
         self.holds: dict[int, Hold] = {}  # of attempts under way, by number
         self._count, self._lock = 0, threading.Lock()
@@ -96,9 +108,25 @@ class Cap:
         return math.fsum(hold.bound for hold in self.holds.values() if hold.cost is None)
 
     @property
+    def paying(self) -> bool:
+        """Whether money has a limit."""
+        return self.most < math.inf
+
+    @property
     def left(self) -> float:
         """What may still be spent, calls in flight not counted."""
         return max(0.0, self.most - self.spent)
+
+    @property
+    def tokens_left(self) -> float:
+        """How many tokens may still be taken, calls in flight not counted."""
+        return math.inf if self.tokens is None else max(0, self.tokens - self.used)
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What the record of a play says of it."""
+        tokens = {} if self.tokens is None else {"cap_tokens": self.tokens}
+        return ({"cap": self.most} if self.paying else {}) | tokens
 
     def check(self, seats: Mapping[str, Any], left: float | None = None) -> None:
         """Raise UsageError, before anybody is called, where a seat's model has no known price, or one answer of it can cost
@@ -106,6 +134,10 @@ class Cap:
         left = self.most if left is None else left
         for seat, agent in seats.items():
             for model in models_in(describe(agent)):
+                if self.tokens is not None:
+                    self._room_for(seat, model)
+                if not self.paying:
+                    continue
                 if (prices := recorded(model)) is None:
                     raise UsageError(unpriced(str(model["model"]), f" of seat {seat}"))
                 if prices.cache_write is None and writes(model):
@@ -117,24 +149,39 @@ class Cap:
                         f"{left:.6g} is left of the cap of {self.most:.6g}: raise the cap, or lower max_tokens"
                     )
 
-    async def hold(self, bound: float, waiting: Callable[[], AbstractContextManager[Any]]) -> Hold:
-        """Set `bound` aside, once that fits. Raises CapReached, and stops the play, where it never will; UsageError where plays
-        of another event loop have calls in flight."""
-        while (hold := self._taken(bound)) is None:
-            if self.spent + bound > self.most:
-                self.refused = (
-                    f"the next call can cost {bound:.6g}, and {self.left:.6g} is left of the cap of {self.most:.6g}; "
-                    "it was not made"
-                )
-                if (stop := _stop.get()) is not None:
-                    stop()
+    def _room_for(self, seat: str, model: Mapping[str, Any]) -> None:
+        """Raise UsageError where one answer of a model can take more tokens than are left."""
+        if not (answer := model.get("max_tokens")):
+            raise UsageError(unlimited(f"{model['model']} of seat {seat}"))
+        if (least := TEMPLATE + answer) > self.tokens_left:
+            raise UsageError(
+                f"seat {seat}: one answer of {model['model']} can take {least} tokens, its prompt not counted, and {self.tokens_left} "
+                f"are left of the cap of {self.tokens}: raise the cap, or lower max_tokens"
+            )
+
+    async def hold(self, bound: float, waiting: Callable[[], AbstractContextManager[Any]], tokens: int = 0) -> Hold:
+        """Set `bound` and `tokens` aside, once they fit. Raises CapReached, and stops the play, where they never will; UsageError
+        where plays of another event loop have calls in flight."""
+        while (hold := self._taken(bound, tokens)) is None:
+            if (refused := self._never(bound, tokens)) is not None:
+                self.refused = refused
+                stop_play()
                 raise CapReached(self.refused)
             self._freed = self._freed or anyio.Event()
             with waiting():
                 await self._freed.wait()
         return hold
 
-    def _taken(self, bound: float) -> Hold | None:
+    def _never(self, bound: float, tokens: int) -> str | None:
+        """Why a call does not fit, whatever those in flight give back."""
+        if self.spent + bound > self.most:
+            return f"the next call can cost {bound:.6g}, and {self.left:.6g} is left of the cap of {self.most:.6g}; it was not made"
+        if self.tokens is not None and self.used + tokens > self.tokens:
+            left = f"{self.tokens_left} are left of the cap of {self.tokens}"
+            return f"the next call can take {tokens} tokens, and {left}; it was not made"
+        return None
+
+    def _taken(self, bound: float, tokens: int) -> Hold | None:
         with self._lock:
             loop = anyio.lowlevel.current_token()
             if self.holds and loop != self._loop:  # who waits in one loop cannot be woken from another
@@ -144,12 +191,16 @@ class Cap:
                 )
             if self.spent + self.held + bound > self.most:
                 return None
+            aside = sum(hold.tokens for hold in self.holds.values() if hold.cost is None)
+            if self.tokens is not None and self.used + aside + tokens > self.tokens:
+                return None
             self._loop, self._count = loop, self._count + 1
-            self.holds[self._count] = hold = Hold(self, self._count, bound)
+            self.holds[self._count] = hold = Hold(self, self._count, bound, tokens)
             return hold
 
-    def _settle(self, cost: float) -> None:
-        self.spent += cost
+    def _settle(self, cost: float, tokens: int) -> None:
+        self.spent += cost if self.paying else 0.0
+        self.used += tokens
         if self._freed is not None:
             self._freed.set()
             self._freed = None
@@ -159,17 +210,23 @@ _cap: ContextVar[Cap | None] = ContextVar("moot_cap", default=None)
 _stop: ContextVar[Callable[[], None] | None] = ContextVar("moot_stop", default=None)
 
 
-def begun(seats: Mapping[str, Any]) -> dict[str, float]:
-    """What is recorded of the cap in force when a play begins, once it is checked against whoever sits there: `cap`."""
+def begun(seats: Mapping[str, Any]) -> dict[str, Any]:
+    """What is recorded of the cap in force when a play begins, once it is checked against whoever sits there: `cap`, `cap_tokens`."""
     if (cap := _cap.get()) is None:
         return {}
     cap.check(seats)
-    return {"cap": cap.most}
+    return cap.recorded
 
 
 def in_force() -> Cap | None:
     """The cap that this runs inside."""
     return _cap.get()
+
+
+def stop_play() -> None:
+    """Cancel the play that this runs in, since a call of it does not fit under a cap."""
+    if (stop := _stop.get()) is not None:
+        stop()
 
 
 @contextmanager
@@ -198,19 +255,27 @@ async def paid(
         yield None
         return
     body = sent()
-    bound = most_of(body, prices)
+    tokens = sum(tokens_of(body))
+    bound = most_of(body, prices) if cap.paying else 0.0
+
+    def most(number: int, bound: float, tokens: int) -> dict[str, Any]:
+        told = {"at_most": bound} if cap.paying else {}
+        return {"event": "reserved", "hold": number, **told, "most_tokens": tokens, "model": body.get("model")}
+
     try:
-        hold = await cap.hold(bound, waiting)
+        hold = await cap.hold(bound, waiting, tokens)
     except CapReached:
-        note({"event": "capped", "at_most": bound, "left": cap.left, "cap": cap.most})
+        money = {"at_most": bound, "left": cap.left} if cap.paying else {}
+        counted = {} if cap.tokens is None else {"most_tokens": tokens, "tokens_left": cap.tokens_left}
+        note({"event": "capped", **money, **counted, **cap.recorded})
         raise
-    note({"event": "reserved", "hold": hold.number, "at_most": bound, "model": body.get("model")})
+    note(most(hold.number, bound, tokens))
     try:
         yield hold
     finally:
         try:
             if hold.release():
-                note({"event": "reserved", "hold": hold.number, "at_most": 0.0, "model": body.get("model")})
+                note(most(hold.number, 0.0, 0))
         finally:
             del cap.holds[hold.number]
 
@@ -222,14 +287,17 @@ def booked(name: str, event: Mapping[str, Any]) -> bool:
     if cap is None:
         return False
     if name == "capped":
-        return cap.refused is not None and event.get("cap") == cap.most
+        return cap.refused is not None and cap.recorded.items() <= event.items()
     hold = cap.holds.get(event["hold"]) if type(event.get("hold")) is int else None
     if hold is None:
         return False
     if name == "reserved":
-        return event.get("at_most") == (hold.bound if hold.cost is None else hold.cost)
-    took = event.get("cost")
-    return name == "attempted" and hold.cost is not None and hold.cost == (hold.bound if took is None else took)
+        bound, tokens = (hold.bound, hold.tokens) if hold.cost is None else (hold.cost, hold.took)
+        return event.get("at_most") == (bound if cap.paying else None) and event.get("most_tokens") == tokens
+    if name != "attempted" or hold.cost is None:
+        return False
+    cost, took = event.get("cost"), tokens_in(event)
+    return hold.cost == (hold.bound if cost is None else cost) and hold.took == (hold.tokens if took is None else took)
 
 
 def most_of(body: Mapping[str, Any], prices: Prices | None) -> float:
@@ -238,15 +306,22 @@ def most_of(body: Mapping[str, Any], prices: Prices | None) -> float:
     model = str(body.get("model"))
     if prices is None:
         raise UsageError(unpriced(model))
+    tokens = tokens_of(body)
+    if prices.cache_write is None and '"cache_control"' in json.dumps(body, default=str):
+        raise UsageError(unwritten(model))
+    return prices.most(*tokens)
+
+
+def tokens_of(body: Mapping[str, Any]) -> tuple[int, int]:
+    """The most tokens that the prompt and the answers to a request can take: one for each byte of it, and every one that it
+    allows. Raises UsageError where nothing limits the answers."""
     limits = [body[name] for name in LIMITS if isinstance(body.get(name), int)]
     if not limits:
-        raise UsageError(f"nothing limits the answers of {model}, so that a cap cannot hold: give max_tokens")
+        raise UsageError(unlimited(str(body.get("model"))))
     text = json.dumps(body, ensure_ascii=False, default=str)
-    if prices.cache_write is None and '"cache_control"' in text:
-        raise UsageError(unwritten(model))
     images = text.count('"image_url":') + text.count('"type": "image"') + text.count('"input_image"')
     prompt = len(text.encode("utf-8", "surrogatepass")) + TEMPLATE + IMAGE * images
-    return prices.most(prompt, max(limits) * int(body.get("n") or 1))
+    return prompt, max(limits) * int(body.get("n") or 1)
 
 
 def pricing(seats: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], float | None]:
@@ -259,9 +334,15 @@ def pricing(seats: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], float | N
         prices = known.get((str(event["seat"]), event.get("model")))
         prompt, completion, read = map(event.get, ("prompt_tokens", "completion_tokens", "cached_tokens"))
         used = Usage(prompt, completion, read, cache_write_tokens=event.get("cache_write_tokens"))
+        prices = prices.batched() if prices is not None and event.get("batch") else prices
         return None if prices is None else prices.cost(used)
 
     return priced
+
+
+def unlimited(model: str) -> str:
+    """That a cap cannot hold where answers have no limit."""
+    return f"nothing limits the answers of {model}, so that a cap cannot hold: give max_tokens"
 
 
 def unpriced(model: str, whose: str = "") -> str:

@@ -7,6 +7,7 @@
     completion = 0.60
     cache_read = 0.075                        # optional: what prompt costs, unless given
     cache_write = 0.1875                      # optional: unknown unless given
+    batch = 0.5                               # optional: what a call in a batch costs of that; unknown unless given
     source = "https://openai.com/api/pricing" # optional
     date = 2026-11-01                         # optional
 
@@ -33,7 +34,7 @@ from moot.protocols.engine.errors import UsageError, near
 
 VARIABLE = "MOOT_PRICES"
 _NUMBERS = ("prompt", "completion", "cache_read", "cache_write")
-_FIELDS = ("model", "endpoint", *_NUMBERS, "source", "date")
+_FIELDS = ("model", "endpoint", *_NUMBERS, "batch", "source", "date")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +153,16 @@ def _entry(table: Mapping[str, Any], line: int | None, where: str, text: str) ->
         value = table.get(field, 0)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
             raise wrong(field, f"{field} is {value!r}; it must be a number of at least 0, per million tokens")
+    batch = table.get("batch", 1)
+    if isinstance(batch, bool) or not isinstance(batch, (int, float)) or not 0 <= batch <= 1:
+        raise wrong("batch", f"batch is {batch!r}; it must be from 0 to 1: 0.5 where a call in a batch costs half")
     day = table.get("date")
     if day is not None and not isinstance(day, (date, str)):
         raise wrong("date", f"date is {day!r}; write it as 2026-11-01")
     prices = Prices(
         float(table["prompt"]), float(table["completion"]), float(table.get("cache_read", table["prompt"])),
         float(table["cache_write"]) if "cache_write" in table else None, table.get("source"), None if day is None else str(day),
+        float(batch) if "batch" in table else None,
     )  # fmt: skip
     return Entry(table["model"], table.get("endpoint"), prices, line)
 

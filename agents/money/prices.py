@@ -18,7 +18,8 @@ MILLION = 1_000_000
 class Prices:
     """Prices of a million tokens, in whatever currency the user counts in: of prompt, of completion (reasoning with it), of
     prompt read from the provider's cache, and of prompt written to it. cache_write: None where it is not known: what a call
-    costs that writes is then unknown. source, date: where the price was read, and when."""
+    costs that writes is then unknown. batch: what a call in a batch costs of that, 0.5 for half; None where it is not known.
+    source, date: where the price was read, and when."""
 
     prompt: float
     completion: float
@@ -26,6 +27,7 @@ class Prices:
     cache_write: float | None = None
     source: str | None = None
     date: str | None = None
+    batch: float | None = None
 
     @classmethod
     def of(cls, given: Any) -> Prices:
@@ -75,6 +77,13 @@ class Prices:
             return None
         total = (prompt_tokens - read - written) * self.prompt + read * self.cache_read
         return (total + written * (self.cache_write or 0) + completion_tokens * self.completion) / MILLION
+
+    def batched(self) -> Prices | None:
+        """The prices of a call in a batch; None where they are not known."""
+        if self.batch is None:
+            return None
+        write = None if self.cache_write is None else self.cache_write * self.batch
+        return Prices(self.prompt * self.batch, self.completion * self.batch, self.cache_read * self.batch, write)
 
     def most(self, prompt: float, completion: float) -> float:
         """The most that so many tokens can cost, however the prompt is cached."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 MOST = 10**12  # tokens; what is over it is no count
@@ -50,6 +51,17 @@ class Usage:
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
 
+    @property
+    def tokens(self) -> int | None:
+        """Those of prompt and answers together; None where one of the two was not told."""
+        told = self.prompt_tokens, self.completion_tokens
+        return None if told[0] is None or told[1] is None else told[0] + told[1]
+
+
+def tokens_in(event: Mapping[str, Any]) -> int | None:
+    """The tokens of a recorded attempt, of prompt and answers together; None where one of the two was not told."""
+    return Usage(event.get("prompt_tokens"), event.get("completion_tokens")).tokens
+
 
 NOTHING = Usage(0, 0, 0, 0.0)
 
@@ -93,9 +105,16 @@ def _first(data: Any, paths: tuple[str, ...]) -> int | None:
 
 
 def _at(data: Any, path: str) -> Any:
-    for name in path.split("."):
-        data = data.get(name) if isinstance(data, Mapping) else None
+    for name in _names(path):
+        if not isinstance(data, dict):  # as JSON has them
+            return None
+        data = data.get(name)
     return data
+
+
+@cache
+def _names(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
 
 
 def _count(data: Any, path: str) -> int | None:

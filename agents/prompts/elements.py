@@ -8,14 +8,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
+from moot.agents.prompts.kept import Kept
 from moot.protocols.engine.moves import Move, Part
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Entry
 from moot.protocols.text import escape
 
+_kept = Kept()  # texts of moves and questions: each stands in every prompt after it was said
 
-def record(question: Question, entries: Iterable[Entry]) -> str:
-    """The question and what was said, as a row of XML elements, each ending in a line feed."""
+
+def record(question: Question, entries: Iterable[Entry], marks: bool = True) -> str:
+    """The question and what was said, as a row of XML elements, each ending in a line feed. marks: whether quotes say that they
+    stand in the passage or do not."""
+    kept = _kept.of(question)
+    if "head" not in kept:
+        kept["head"] = _head(question)
+    return "".join([kept["head"], *(statement(entry, marks) for entry in entries)])
+
+
+def _head(question: Question) -> str:
     parts = [f"<question>{escape(question.text)}</question>\n"]
     if question.about:
         parts.append(f"<about>{escape(question.about)}</about>\n")
@@ -30,15 +41,31 @@ def record(question: Question, entries: Iterable[Entry]) -> str:
     for i, image in enumerate(question.images, 1):
         told = {"number": str(i), "type": image.media_type, "width": str(image.width), "height": str(image.height)}
         parts.append(f"<image{_attributes(told)}>{escape(image.alt or '')}</image>\n")
-    parts += [statement(entry) for entry in entries]
     return "".join(parts)
 
 
-def statement(entry: Entry) -> str:
-    """One statement as an XML element."""
-    move = entry.move.as_public()
-    place = {"by": entry.seat, "step": entry.step}  # first, and never what a move says
-    return f"<statement{_attributes({**place, **move.prompt_attributes(), **place})}>{body(move)}</statement>\n"
+def statement(entry: Entry, marks: bool = True) -> str:
+    """One statement as an XML element. marks: as for `record`."""
+    kept, of = _kept.of(entry.move), (entry.step, entry.seat, marks)
+    if (text := kept.get(of)) is None:
+        move = shown(entry.move, marks)
+        place = {"by": entry.seat, "step": entry.step}  # first, and never what a move says
+        attributes = _attributes({**place, **move.prompt_attributes(), **place})
+        text = kept[of] = f"<statement{attributes}>{body(move)}</statement>\n"
+    return text
+
+
+def words(move: Move, marks: bool = True) -> str:
+    """What stands in the element of a move, as others may see it. marks: as for `record`."""
+    kept = _kept.of(move)
+    if (text := kept.get(marks)) is None:
+        text = kept[marks] = body(shown(move, marks))
+    return text
+
+
+def shown(move: Move, marks: bool) -> Move:
+    """A move as others may see it."""
+    return (move if marks else move.without_marks()).as_public()
 
 
 def body(move: Move) -> str:

@@ -17,12 +17,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from moot.agents.prompts.elements import body, record, statement
+from moot.agents.prompts.elements import record, statement, words
+from moot.agents.prompts.kept import Kept
 from moot.agents.prompts.templates import Templates
 from moot.agents.prompts.variables import kind_name, of_system, of_turn, phases
 from moot.protocols.engine.images.image import Image
 from moot.protocols.engine.request import Request
 from moot.protocols.engine.view import Entry
+
+_kept = Kept()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,31 +68,41 @@ def render(request: Request, templates: Templates, form: str, task: str = "", **
     """
     brief, role, protocol = request.brief, request.role, request.facts and request.facts.protocol
     asked = task or brief.get("task") or ""
-    entries = list(request.view)
-    if not request.view.has_passage:
-        entries = [entry._replace(move=entry.move.without_marks()) for entry in entries]
+    entries, marks = list(request.view), request.view.has_passage
     own = (
         protocol if request.facts and request.facts.seats.get(request.seat) == role else None
     )  # no role of a wrapper's
-    known = of_system(request)
-    system, led = templates.system(own, role, asked, known)
+    known, system, led = _system(request, templates, own, asked)
     told = of_turn(request, entries, form, known) | values
     filled, asked_by = templates.turn(protocol, role, asked, list(map(kind_name, request.kinds)), phases(brief), told)
     lines = re.sub(r"\n{2,}", "\n", filled).strip()
     question = request.view.question
-    turns = _turns(request, entries) if role in getattr(protocol, "own_turns", ()) else ()
-    whole = record(question, entries)
+    turns = _turns(request, entries, marks) if role in getattr(protocol, "own_turns", ()) else ()
+    whole = record(question, entries, marks)
     return Prompt(
         system, whole, f"<turn>\n{lines}\n</turn>", templates.version, question.images, turns, (led, asked_by)
     )
 
 
-def _turns(request: Request, entries: Sequence[Entry]) -> tuple[str, ...]:
+def _system(request: Request, templates: Templates, own: Any, task: str) -> tuple[dict[str, str], str, str]:
+    """The variables of the system message, the message, and the name of its template: the same in all turns of a seat."""
+    if request.facts is None:
+        known = of_system(request)
+        return known, *templates.system(own, request.role, task, known)
+    kept = _kept.of(request.facts)
+    of = templates, own is None, request.seat, request.role, request.brief.get("notes"), *task.partition("/")[:2]
+    if of not in kept:
+        known = of_system(request)
+        kept[of] = known, *templates.system(own, request.role, task, known)
+    return kept[of]  # type: ignore[no-any-return]
+
+
+def _turns(request: Request, entries: Sequence[Entry], marks: bool) -> tuple[str, ...]:
     """The record in pieces, the seat's own statements apart."""
     pieces = [record(request.view.question, ())]
     for entry in entries:
         own = entry.seat == request.seat
-        text = body(entry.move.as_public()) if own else statement(entry)
+        text = words(entry.move, marks) if own else statement(entry, marks)
         if (len(pieces) % 2 == 0) == own:
             pieces[-1] += f"\n{text}" if own else text
         else:

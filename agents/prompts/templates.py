@@ -17,7 +17,7 @@ in "v2-small", then in the folder that the protocol's class names (`prompts`), t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import cache, lru_cache
 from hashlib import sha256
@@ -26,6 +26,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from moot.agents.prompts.kept import Kept
 from moot.agents.prompts.variables import KNOWN, SYSTEM
 from moot.protocols.engine.errors import UsageError, near
 
@@ -72,19 +73,26 @@ class Templates:
     @property
     def hash(self) -> str:
         """A hash of all its texts."""
-        layers = "".join(_hashed(dict(sorted(layer.items()))) for layer in self._layers)
-        return sha256(f"{layers}{self._behind}".encode()).hexdigest()[:16]
+        kept = _kept.of(self)
+        if "hash" not in kept:
+            layers = "".join(_hashed(dict(sorted(layer.items()))) for layer in self._layers)
+            kept["hash"] = sha256(f"{layers}{self._behind}".encode()).hexdigest()[:16]
+        return str(kept["hash"])
 
     def system(self, protocol: Any, role: str, task: str, values: Mapping[str, str]) -> tuple[str, str]:
         """The system message of a role, and the name of its template."""
-        names, behind = [f"system.{role}", "system"], ""
-        if not self.old:
-            folder, slash, _ = task.partition("/")
+        behind, folder, slash = "", *task.partition("/")[:2]
+
+        def names() -> list[str]:
+            if self.old:
+                return [f"system.{role}", "system"]
             stems = [f"{role}.system", "any.system"]
             led = [f"{folder}/{stem}" for stem in stems] if slash and protocol is None else []
-            names = [*_within(protocol, stems), *led, *stems, "system"]
-            behind = f"\n\n{self._fill(['record'], None, values)[0]}"
-        said, name, used = self._fill(names, protocol, values)
+            return [*_within(protocol, stems), *led, *stems, "system"]
+
+        if not self.old:
+            behind = f"\n\n{self._fill(('record',), lambda: ['record'], None, values)[0]}"
+        said, name, used = self._fill(("system", role, folder, slash), names, protocol, values)
         notes = "" if "notes" in used or not values.get("notes") else f"\n\n{values['notes']}"
         return f"{said}{behind}{self._behind}{notes}", name
 
@@ -92,22 +100,26 @@ class Templates:
         self, protocol: Any, role: str, task: str, kinds: Sequence[str], phases: Sequence[str], values: Mapping[str, str]
     ) -> tuple[str, str]:  # fmt: skip
         """The message of a turn, with how to answer, and the name of its template. phases: what it is besides ("last")."""
-        own = kinds if len(kinds) == 1 else []
-        folder, slash, named = task.rpartition("/")
-        if self.old:
-            names = (
-                [f"task.{named}.{kind}" for kind in own] + [f"task.{named}.{role}", f"task.{named}"] if named else []
-            )
-            return self._fill([*names, *(f"task.{kind}" for kind in own), "task"], None, values)[:2]
-        stems = [f"{who}.{each}{phase}" for each in ([named] if named else own) for who in (role, "any")
-                 for phase in (*(f".{phase}" for phase in phases), "")]  # fmt: skip
-        names = [f"{folder}/{stem}" for stem in stems] if slash else [*_within(protocol, stems), *stems]
-        said, name, used = self._fill([*names, "turn"], protocol, values)
-        return said if "format" in used else f"{said}\n{self._fill(['tail'], None, values)[0]}", name
+
+        def names() -> list[str]:
+            own = kinds if len(kinds) == 1 else []
+            folder, slash, named = task.rpartition("/")
+            if self.old:
+                of_task = [f"task.{named}.{kind}" for kind in own] + [f"task.{named}.{role}", f"task.{named}"]
+                return [*(of_task if named else []), *(f"task.{kind}" for kind in own), "task"]
+            stems = [f"{who}.{each}{phase}" for each in ([named] if named else own) for who in (role, "any")
+                     for phase in (*(f".{phase}" for phase in phases), "")]  # fmt: skip
+            return [*([f"{folder}/{stem}" for stem in stems] if slash else [*_within(protocol, stems), *stems]), "turn"]
+
+        of = ("turn", role, task, *kinds, None, *phases)
+        said, name, used = self._fill(of, names, None if self.old else protocol, values)
+        if self.old or "format" in used:
+            return said, name
+        return f"{said}\n{self._fill(('tail',), lambda: ['tail'], None, values)[0]}", name
 
     def repair(self, values: Mapping[str, str]) -> str:
         """What is said to an answer that could not be read."""
-        return self._fill(["repair"], None, values)[0]
+        return self._fill(("repair",), lambda: ["repair"], None, values)[0]
 
     def found(self, names: Iterable[str], protocol: Any = None) -> tuple[str, str]:
         """The first of these names that there is, and its text. Raises UsageError when there is none."""
@@ -126,18 +138,30 @@ class Templates:
                     yield _plugged(cls.name, Path(folder))
         yield self._layers[-1]
 
-    def _fill(self, names: Sequence[str], protocol: Any, values: Mapping[str, str]) -> tuple[str, str, list[str]]:
-        """The first of these templates that there is, filled in; its name, and the variables that it uses."""
-        name, text = self.found(names, protocol)
+    def _fill(
+        self, of: tuple[Any, ...], names: Callable[[], list[str]], protocol: Any, values: Mapping[str, str]
+    ) -> tuple[str, str, list[str]]:
+        """The first of these templates that there is, filled in; its name, and the variables that it uses. of: what the names are
+        made of, beside the protocol's class."""
+        kept, of = _kept.of(self), (type(protocol), *of)
+        if of not in kept:
+            if len(kept) > _MANY:
+                kept.clear()
+            kept[of] = self.found(names(), protocol)
+        name, text = kept[of]
         used = _named_in(text)
         said = {**dict(self._parts(used, protocol, values)), **values}
-        if not self.old:  # what says nothing leaves no space behind
-            text = _NAMED.sub(lambda found: "" if said.get(found[1] or found[2]) == "" else found[0], text)
+        made = []
         try:
-            return Template(text).substitute(said).strip(), name, used
+            for words, variable, blank in _pieces(text):
+                made.append(words)
+                if variable:
+                    value = said[variable]  # what says nothing leaves no space behind
+                    made.append(value if value == "" and not self.old else f"{value}{blank}")
         except KeyError as error:
             known = ", ".join(f"${key}" for key in sorted(values))
             raise UsageError(f"prompts: {name}.txt uses ${error.args[0]}; there are {known}") from None
+        return "".join(made).strip(), name, used
 
     def _parts(self, used: Iterable[str], protocol: Any, values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         """The parts that a template uses, filled in: `$part_weighing` is `parts/weighing.txt`, in the folder of the protocol or
@@ -145,18 +169,43 @@ class Templates:
         `reward` is "lmsr", `parts/reward.txt` where there is no file for its value."""
         for key in used:
             kind, _, name = key.partition("_")
-            stems = [f"parts/{name}"]
-            if kind == "case" and (value := values.get(f"param_{name}")) is not None:
-                stems = [f"parts/{name}.{value}", *stems]
-            elif kind != "part":
+            value = values.get(f"param_{name}") if kind == "case" else None
+            if value is None and kind != "part":
                 continue
-            yield key, self._fill([*_within(protocol, stems), *stems], protocol, values)[0]
+
+            def names(name: str = name, value: str | None = value) -> list[str]:
+                stems = [f"parts/{name}", *([] if value is None else [f"parts/{name}.{value}"])][::-1]
+                return [*_within(protocol, stems), *stems]
+
+            yield key, self._fill(("part", name, value), names, protocol, values)[0]
+
+
+_kept = Kept()  # of templates: by what they are asked for, which file that is
+_MANY = 1000
 
 
 @lru_cache(maxsize=1024)
 def _named_in(text: str) -> list[str]:
     """The variables of a template."""
     return Template(text).get_identifiers()
+
+
+@lru_cache(maxsize=1024)
+def _pieces(text: str) -> list[tuple[str, str, str]]:
+    """A template in pieces: words, the variable behind them ("": none), and the space behind that, which goes with it where it
+    says nothing."""
+    blank = {found.start(): found for found in _NAMED.finditer(text)}
+    pieces, at = [], 0
+    for found in Template.pattern.finditer(text):
+        name = found["named"] or found["braced"]
+        if name is None and found["escaped"] is None:
+            Template(text).substitute({})  # says where the $ stands that starts no name
+        before, at = text[at : found.start()], found.end()
+        space = blank.get(found.start())
+        goes = space is not None and space.end() == at + 1 and (space[1] or space[2]) == name
+        at += goes
+        pieces.append((before if name else f"{before}$", name or "", " " if goes else ""))
+    return [*pieces, (text[at:], "", "")]
 
 
 def _lineage(protocol: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from moot.agents.prompts.elements import attribute, body
+from moot.agents.prompts.elements import attribute, words
 from moot.protocols.engine.errors import Illegal
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.replies import typed
@@ -58,7 +58,7 @@ def of_system(request: Request) -> dict[str, str]:
         "protocol": escape(protocol.name), "about_protocol": escape(first_paragraph(type(protocol))),
         "seats": escape(_listed(seat if seat == role else f"{seat} ({role})" for seat, role in facts.seats.items())),
         "source": escape(_listed(facts.source)), "sees": escape(seen(facts)), "count": str(len(asked.choices)),
-        "size": str(asked.size), "sides": escape(sides(facts.answers(), asked.choices)),
+        "size": str(asked.size), "sides": escape(sides(facts.answers(), facts.choices)),
     } | {f"param_{name}": _param(getattr(protocol, name)) for name in type(protocol).model_fields}  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def of_turn(request: Request, entries: Sequence[Entry], form: str, system: Mappi
         "stance": f"{escape(text)}. " if (text := stance(request)) else "",
         "answer": "" if side is None else escape(question.choices[own]),
         "rivals": escape(sides(rivals, question.choices)), "all_sides": escape(sides(answers, question.choices)),
-        "claim": _claim(brief, entries), "round": _round(brief), "limits": _limits(brief),
+        "claim": _claim(brief, entries, request.view.has_passage), "round": _round(brief), "limits": _limits(brief),
         "length": " ".join(limits_told(brief, cut=False)),
         "asks": _element("You are asked: ", "asked", brief.get("asks"), " "),
         "details": _element("Details: ", "details", details, ""), "problem": _problem(request), "format": form,
@@ -209,7 +209,7 @@ def _round(brief: Brief) -> str:
     return "This is the opening. " if number < 1 else f"This is round {number}{of}. "
 
 
-def _claim(brief: Brief, entries: Iterable[Entry]) -> str:
+def _claim(brief: Brief, entries: Iterable[Entry], marks: bool) -> str:
     """What the turn is about: the question, an earlier claim by its step, or that an answer to a question is right."""
     if (claim := brief.get("claim")) is None:
         return ""
@@ -218,7 +218,7 @@ def _claim(brief: Brief, entries: Iterable[Entry]) -> str:
     response = f" Your response to it: {escape(brief['label'])}." if brief.get("label") else ""
     if claim == "q":
         return f"This is about the question.{response} "
-    said = next((body(entry.move) for entry in entries if entry.step == claim), None)
+    said = next((words(entry.move, marks) for entry in entries if entry.step == claim), None)
     shown = "" if said is None else f": <claim>{said}</claim>"
     return f"This is about the claim of step {escape(claim)}{shown or '.'}{response} "
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -52,7 +52,7 @@ class Turn:
         self.native = False
         self._said: list[tuple[Messages, Messages]] = []  # natively, and as text
         self._ids: list[str] = []
-        self.messages: Messages = []  # all of a turn that has ended, the last of which is the answer
+        self._ended: Callable[[], Messages] = list
         self.source = ""  # what the prompt shows of the source, or says of it
         self._reads = ""  # what may still be read, as of the beginning: the prompt stays as it is
         self._tools = {each.name: each for each in aids.tools}
@@ -159,13 +159,20 @@ class Turn:
         """Whether an answer is a look or a call of this turn."""
         return isinstance(found, (Look, Completion)) or any(type(found) is each.kind for each in self._tools.values())
 
+    @property
+    def messages(self) -> Messages:
+        """All of a turn that has ended, the last of which is the answer; made for who asks further."""
+        return self._ended()
+
     def ended(self, messages: Messages, found: object, tagged: bool) -> None:
         """Keep the messages of the turn, with the answer, for whoever asks further."""
         if isinstance(found, Move):
-            own = own_words(as_answered(found, tagged), ())
             if self.native:  # whoever asks further offers no tools
                 messages, self.native = [*messages[: len(messages) - len(self.said)], *self._as_text()], False
-            self.messages = [*messages, {"role": "assistant", "content": own}]
+            before = messages
+            self._ended = lambda: [
+                *before, {"role": "assistant", "content": own_words(as_answered(found, tagged), ())}
+            ]  # fmt: skip
 
     def _as_text(self) -> Messages:
         return [each for _, as_text in self._said for each in as_text]

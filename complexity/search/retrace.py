@@ -62,7 +62,7 @@ class Retraced(Game):
     def vet(self, step: str, reply: Any, reads: int = 0, drawn: bool = False) -> Taken:
         """The reply as the move that it would be at `step`; changes nothing. Raises Illegal."""
         ask = self.open[step].ask
-        return Taken(step, ask.seat, *accepted(reply, ask), reads, drawn=drawn)
+        return Taken(step, ask.seat, *accepted(reply, ask)[:3], reads, drawn=drawn)
 
     def repeat(self, taken: Taken) -> None:
         """Give the open step `taken.step` a move that `vet` passed in this position. Spending is charged as in `answer`.

@@ -8,12 +8,11 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from typing import Literal, get_args
 
 from moot.complexity.estimates import mean as average
 from moot.experiments.statistics.intervals import BOOTSTRAP, Bootstrap, Estimate, ratio, share
-from moot.experiments.statistics.records import Judged, by_question, decided, grouped
+from moot.experiments.statistics.records import Judged, by_question, decided
 from moot.protocols import scoring
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.scoring import CLIP, ScoringRule
@@ -138,13 +137,19 @@ def calibration(
             right(record, ties),
         )  # 1 − 0.3, a little below 0.7, is put with it
 
-    units = [tuple(sorted(map(place, group))) for group in grouped(found, lambda record: record.question).values()]
+    def gaps(rows: tuple[tuple[int, float, float], ...]) -> tuple[float, ...]:
+        """What the records of a question add to the gap of each bin, and their number."""
+        held = [0.0] * bins
+        for index, confidence, was_right in rows:
+            held[index] += was_right - confidence
+        return (*held, len(rows))
 
-    def error(sample: Sequence[tuple[tuple[int, float, float], ...]]) -> float | None:
-        gaps, count = [0.0] * bins, sum(map(len, sample))
-        for index, confidence, was_right in chain.from_iterable(sample):
-            gaps[index] += was_right - confidence
-        return math.fsum(map(abs, gaps)) / count if count else None
+    placed_by_question = (tuple(sorted(map(place, group))) for group in by_question(found).values())
+    units = [(rows, gaps(rows)) for rows in placed_by_question]
+
+    def error(sample: Sequence[tuple[object, tuple[float, ...]]]) -> float | None:
+        *sums, count = map(math.fsum, zip(*(held for _, held in sample), strict=True)) if sample else (0.0,)
+        return math.fsum(map(abs, sums)) / count if count else None
 
     estimate = by.estimate(sorted(units), error, len(found), others, _ties(found))
     held, placed = list[Bin](), [*map(place, found)]

@@ -15,7 +15,7 @@ from moot.protocols.scoring import score
 if TYPE_CHECKING:
     from moot.transcripts.transcript import Transcript
 
-Kind = Literal["decided", "forfeited", "exhausted", "unreadable", "errored", "unfinished"]
+Kind = Literal["decided", "forfeited", "exhausted", "unreadable", "unjudged", "errored", "unfinished"]
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -91,13 +91,13 @@ def of(
 
     outcome, asked = transcript.outcome, transcript.question
     name = question or asked.id or " | ".join((asked.text, *asked.choices))
-    sides = _sides(transcript)
+    places = sides(transcript)
     if agent is not None and agent not in transcript.started["roles"]:
         raise UsageError(f"{transcript.name} has no seat {agent!r}; it has {', '.join(transcript.started['roles'])}")
     called = {**{seat: label(who) for seat, who in transcript.seats.items()}, **(names or {})}
-    whose = {choice: called.get(seat, seat) for seat, choice in sides.items()}
+    whose = {choice: called.get(seat, seat) for seat, choice in places.items()}
     whole = set(whose) == set(range(len(asked.choices)))
-    argued, defenders = sides.get(agent or "consultant"), tuple(whose[i] for i in sorted(whose)) if whole else ()
+    argued, defenders = places.get(agent or "consultant"), tuple(whose[i] for i in sorted(whose)) if whole else ()
     try:
         truth = transcript.sample.unseal()
     except SealedElsewhere:
@@ -106,7 +106,9 @@ def of(
         kind: Kind = "unfinished" if outcome is None else outcome.kind
         return Judged(name, None, truth, kind, argued=argued, defenders=defenders)
     if agent is not None and argued is None:
-        raise UsageError(f"{transcript.name}: seat {agent!r} argues for no choice; {', '.join(sides) or 'nobody'} does")
+        raise UsageError(
+            f"{transcript.name}: seat {agent!r} argues for no choice; {', '.join(places) or 'nobody'} does"
+        )
     believed = outcome.verdict.probabilities
     if answer is not None:
         given = transcript.answers
@@ -121,7 +123,7 @@ def label(who: Mapping[str, Any]) -> str:
     return str(who.get("name") or who.get("model") or who.get("agent") or "somebody")
 
 
-def _sides(transcript: Transcript) -> dict[str, int]:
+def sides(transcript: Transcript) -> dict[str, int]:
     """The seats that argue for a choice each, and which, as far as the play came to settle it."""
     from moot.protocols.debate.consultancy import OpenConsultancy
     from moot.protocols.debate.debate import OpenDebate
@@ -134,7 +136,7 @@ def _sides(transcript: Transcript) -> dict[str, int]:
         return {}
     if "consultant" in seats:
         return {"consultant": answered.get("consultant", getattr(protocol, "answer", 0))}
-    if len(seats) != count:
+    if len(seats) != count or not seats:
         return {}
     order = list(range(count))[:: -1 if getattr(protocol, "swap", False) else 1]
     if seats[0] in answered:

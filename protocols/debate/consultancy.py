@@ -42,7 +42,7 @@ class Consultancy(Debate):
     def roles(self, question: Question) -> dict[str, str]:
         super().roles(question)
         need_choices(self, question, self.answer)
-        return {"consultant": "consultant", "judge": "judge"}
+        return self.seated({"consultant": "consultant"})
 
     def payoffs(self, verdict: Verdict, answers: dict[str, int]) -> dict[str, float]:
         return {}
@@ -52,6 +52,8 @@ class Consultancy(Debate):
 
     def decides(self, question: Question) -> str | None:
         """However often the one consultant speaks, it is one prover whom nobody answers: NP; P where it may not speak."""
+        if self.unclaimed:
+            return None
         held = (*self.opening, *(() if self.rounds == 0 else self.repeated()), *self.closing)
         return "NP" if any(isinstance(part, Speaking) and part.public for part in held) else "P"
 

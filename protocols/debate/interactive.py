@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from moot.protocols.debate.debate import Debate
-from moot.protocols.debate.parts import AnyPart, Questions, Turn
+from moot.protocols.debate.parts import Part, Questions, Turn
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import Source
@@ -38,6 +38,8 @@ class InteractiveDebate(Debate):
 
     def roles(self, question: Question) -> dict[str, str]:
         roles = super().roles(question)
+        if not self.judged and not self.examiner:
+            raise UsageError(f"{self.name}: judged=False leaves nobody to ask: examiner=True")
         if not self.has(Questions):
             raise UsageError("without a Questions part nobody would ask: leave questions at true")
         return {**roles, "examiner": "examiner"} if self.examiner else roles
@@ -45,7 +47,7 @@ class InteractiveDebate(Debate):
     def sees(self, question: Question) -> dict[str, Source]:
         return {**super().sees(question), "examiner": "none"} if self.examiner else super().sees(question)
 
-    def parts(self) -> Iterator[tuple[AnyPart, Turn]]:
+    def parts(self) -> Iterator[tuple[Part, Turn]]:
         """Every part in order, the questions being those of whoever asks."""
         for part, turn in super().parts():
             if self.examiner and isinstance(part, Questions):

@@ -7,32 +7,71 @@ others', are parameters and not code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from operator import not_
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
 
 from moot.protocols.checks import Told, fill, need_passage, shortened, told
 from moot.protocols.debate.slots import SPEECH, Note, Slot
 from moot.protocols.engine.base import Protocol
-from moot.protocols.engine.errors import Illegal, UsageError
+from moot.protocols.engine.errors import Illegal, ProtocolError, UsageError, first_problem
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Ask, Concession, Speech, Stop, Verdict
 from moot.protocols.engine.question import Question
+from moot.protocols.engine.registry import find, register
 from moot.protocols.engine.request import Brief
-from moot.protocols.engine.view import Entry
+from moot.protocols.engine.view import Entry, Source
 from moot.protocols.limits import Limit
 from moot.protocols.quotes import Quoting, on_record, quoted_after
 
 
+def called(cls: type) -> str | None:
+    """The name by which a part is recorded; None where it has none."""
+    field = getattr(cls, "__pydantic_fields__", {}).get("part")
+    return field.default if field is not None and isinstance(field.default, str) else None
+
+
 class Part(BaseModel):
     """One part of a debate. `hold` plays it; it returns the verdict that ends the debate, True to end it without one,
-    or None to go on. `answers` maps the debating seats to the choices that they defend."""
+    or None to go on. `answers` maps the debating seats to the choices that they defend.
+
+    A subclass says what it is called in a field, `part: Literal["mine"] = "mine"`, and is known by that from then on; in a
+    package, it is announced as an entry point of moot.parts. It is recorded by that name and its parameters, JSON values.
+    Raises ProtocolError, where the class is defined, on another such field.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        name = called(cls)
+        if name is None or any(called(base) == name for base in cls.__mro__[1:]):
+            return
+        if get_args(cls.model_fields["part"].annotation) != (name,):
+            raise ProtocolError(f'{cls.__qualname__}: a part has its name in this form: part: Literal["mine"] = "mine"')
+        register("part", name, cls)
+
+    judging: ClassVar[bool] = False
+    """Whether it is a way to judge, of which nobody who argues hears: what was said before it is as it would be without. It stands in `closing` alone."""
+
+    @property
+    def seats(self) -> Mapping[str, str]:
+        """Seat to role, of those that it asks besides the debaters and the judge."""
+        return {}
+
+    @property
+    def sees(self) -> Mapping[str, Source]:
+        """The most that these seats are ever shown of the source; "all" of those of which it does not say."""
+        return {}
+
+    def most(self, said: int) -> Mapping[str, int]:
+        """The most moves of each seat that it asks, of a part that says so itself. said: the most statements before it."""
+        return {}
 
     async def hold(self, floor: Floor, answers: Mapping[str, int], turn: Turn) -> Verdict | bool | None:
         raise Illegal(f"{type(self).__name__} cannot be held")
@@ -41,12 +80,13 @@ class Part(BaseModel):
 @dataclass(slots=True)
 class Turn:
     """Where a part stands: which round of how many, and the speakers' last steps (for the argument tree). check_quotes:
-    whether quotes are looked for outside speeches too."""
+    whether quotes are looked for outside speeches too. judge_source: how whoever gives the verdict sees the source."""
 
     round: int
     rounds: int | None
     last: dict[str, str] = field(default_factory=dict)
     check_quotes: bool = True
+    judge_source: Source = "none"
     plans: dict[int, list[Any]] = field(default_factory=dict)  # of each part, by its id
 
 
@@ -67,19 +107,21 @@ class Speaking(Part):
     slots: Annotated[tuple[Slot, ...], Field(exclude_if=not_)] = ()
 
     async def hold(self, floor: Floor, answers: Mapping[str, int], turn: Turn) -> Verdict | bool | None:
-        conceded: set[str] = set()
+        conceded: list[int] = []
 
-        async def speak(seat: str) -> None:
-            about: Brief = {"answer": answers[seat], "round": turn.round, "rounds": turn.rounds}
-            if await self.turn(floor, seat, turn, about, under=turn.last.get(seat)):
-                conceded.add(seat)
+        def speaks(seat: str, answer: int) -> Coroutine[Any, Any, bool]:
+            about: Brief = {"answer": answer, "round": turn.round, "rounds": turn.rounds}
+            return self.turn(floor, seat, turn, about, turn.last.get(seat))
 
         if self.order == "simultaneous" and len(answers) > 1:
-            await floor.parallel(*(speak(seat) for seat in answers), seats=tuple(answers))
+            turns = map(speaks, answers, answers.values())
+            given_up = await floor.parallel(*turns, seats=tuple(answers))
+            conceded += (answer for answer, gave_up in zip(answers.values(), given_up, strict=True) if gave_up)
         else:
-            for seat in answers:
-                await speak(seat)
-        return yielded(floor, [answers[seat] for seat in sorted(conceded)]) if conceded else None
+            for seat, answer in answers.items():
+                if await speaks(seat, answer):
+                    conceded.append(answer)
+        return yielded(floor, conceded) if conceded else None
 
     async def turn(
         self,
@@ -93,17 +135,18 @@ class Speaking(Part):
     ) -> bool:
         """One seat's turn; whether it concedes in it. about: what its brief says besides task and limits. task: of the speech
         in it, where it is not the part's own."""
-        seen = list[Entry]()  # in this turn only
+        seen: tuple[Entry, ...] = ()  # in this turn only
         for slot, check, last, limits in turn.plans.get(id(self)) or self._planned(floor.question.passage, turn):
             view = floor.said(seat, source="all")
             if seen:
                 view = view.then(*seen)
             if slot.to == "all":
                 named = (task or self.task) if slot.name == SPEECH else slot.name
-                brief: Any = {"task": named, **about, **limits}
+                brief: Any = {**about, **limits}
                 move = await floor.ask(
-                    seat, self.kinds, view=view, check=check, last=last, under=under, relation=relation, **brief
-                )
+                    seat, self.kinds, view=view, check=check, last=last, under=under, relation=relation,
+                    task=named, **brief,
+                )  # fmt: skip
                 turn.last[seat] = under = floor.step
                 relation = "supports"
                 if isinstance(move, Concession):
@@ -112,7 +155,7 @@ class Speaking(Part):
             until, brief = slot.to == "turn", {"task": slot.name, **about, **limits}
             note: Note = await floor.ask(seat, Note, view=view, check=check, last=last, say=not until, to=(), **brief)
             if until:
-                seen.append(floor.entry(seat, note))
+                seen = (*seen, floor.entry(seat, note))
         return False
 
     def _planned(self, passage: str | None, turn: Turn) -> list[tuple[Slot, Any, Any, Told]]:
@@ -244,7 +287,33 @@ class Negotiate(Part):
         return True if all(vote.stop for vote in votes) else None
 
 
-AnyPart = Annotated[Speeches | SpeechesOrConcessions | Feedback | Questions | Negotiate, Field(discriminator="part")]
+def made_part(given: Any) -> Part:
+    """A part as it is, or of its record: its name as `part`, and its parameters. Raises UsageError where there is none of that
+    name, it does not take them, or is not the one that its own name leads to: it could not be replayed."""
+    if isinstance(given, Part):
+        cls, name = type(given), called(type(given))
+        if name is None or find("part", name) is not cls:
+            raise UsageError(f'{cls.__qualname__} needs a name of its own: part: Literal["mine"] = "mine"')
+        return given
+    if not isinstance(given, Mapping) or not isinstance(given.get("part"), str):
+        raise UsageError(f'{given!r:.80} is no part of a debate: give one, or its record, like {{"part": "speeches"}}')
+    found: type[Part] = find("part", given["part"])
+    try:
+        return found.model_validate(dict(given))
+    except ValidationError as error:
+        raise UsageError(f"part {given['part']}: {first_problem(error, 'together')}") from None
+
+
+def _anywhere(part: Part) -> Part:
+    if part.judging:
+        raise UsageError(f"{type(part).__name__} judges what was said: it stands in closing alone")
+    return part
+
+
+ClosingPart = Annotated[SerializeAsAny[Part], BeforeValidator(made_part)]
+"""Any part, of whatever class: of moot's own, of a package, or one that was imported."""
+AnyPart = Annotated[ClosingPart, AfterValidator(_anywhere)]
+"""The same, for what may stand before the closing."""
 
 
 def yielded(floor: Floor, given_up: list[int]) -> Verdict | bool:

@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from moot.protocols.engine.errors import ProtocolError, UsageError, first_problem, near
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.metadata import Metadata, check, declared
-from moot.protocols.engine.outcomes import Decided, Errored, Forfeited, Outcome
+from moot.protocols.engine.moves import Verdict
+from moot.protocols.engine.outcomes import Decided, Errored, Forfeited, Outcome, Unjudged
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.registry import everything, find, register
 from moot.protocols.engine.replies import misfit
@@ -40,7 +41,8 @@ class Protocol(BaseModel):
     cite. pointers: its messages may hold pointers to messages. unnamed: what a record means that does not name a parameter,
     where that is not the default (records are older than the parameter). prompts: a folder with templates of the protocol's own,
     `ROLE.system.txt` and `ROLE.TASK.txt` (`moot.agents.prompts.templates`); own_turns: the roles whose models are shown what
-    they said as turns of their own in the conversation. Raises ProtocolError where they make no sense.
+    they said as turns of their own in the conversation; choosing: the names of those `details` of its briefs that are lists of
+    numbers of choices, which are other numbers to who is shown the choices in another order. Raises ProtocolError where they make no sense.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +61,7 @@ class Protocol(BaseModel):
     unnamed: ClassVar[Mapping[str, Any]] = {}
     prompts: ClassVar[str | Path | None] = None
     own_turns: ClassVar[tuple[str, ...]] = ()
+    choosing: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, **fields: Any) -> None:
         try:
@@ -150,6 +153,19 @@ class Protocol(BaseModel):
         price. steps: those of a play, as `Transcript.steps` gives them."""
         return {}
 
+    def proposed(self, steps: Iterable[Any]) -> tuple[str, ...]:
+        """The answers that seats wrote to a question without choices, as their verdict counts them. steps: as for `other_answers`."""
+        return ()
+
+    def standing(self, steps: Iterable[Any], verdict: Verdict) -> str | None:
+        """Which of these answers stands by the verdict; None where none does, or there are none."""
+        return None
+
+    def right(self, grades: tuple[float, ...]) -> int | None:
+        """What the verdict should have chosen, as its index, where the answers of `proposed` were graded so, each from 0 to 1;
+        None where nothing that could be chosen is right, or more than one."""
+        return None
+
     def full_tree_size(self, question: Question) -> int | None:
         """How many nodes the whole tree has of which a play writes one path (or a part); None when nobody can say."""
         return None
@@ -203,7 +219,7 @@ def fitting(value: Any, protocol: Protocol, question: Question, seats: Mapping[s
             raise ProtocolError(f"{who} decided {question.text!r}: {problem}")
         what, named = "paid", list(value.payoffs)
     else:
-        what, named = "ended the play by", [] if isinstance(value, Errored) else [value.seat]
+        what, named = "ended the play by", [] if isinstance(value, Errored | Unjudged) else [value.seat]
     for seat in named:
         if seat not in seats:
             raise ProtocolError(f"{who} {what} seat {seat!r}{near(seat, seats)}; its seats are {', '.join(seats)}")

@@ -59,13 +59,15 @@ def beyond(*texts: str) -> int:
 
 
 class Account:
-    """One seat's limits and spending in one branch of a play. Measures without a limit are counted all the same."""
+    """One seat's limits and spending in one branch of a play. Measures without a limit are counted all the same. most: what one
+    call may read now, kept, as looking at cells is all that some judges do."""
 
-    __slots__ = ("limits", "used")
+    __slots__ = ("limits", "used", "most")
 
     def __init__(self, limits: Mapping[str, int | float]) -> None:
         self.limits = dict(limits)
         self.used: dict[str, int | float] = {}
+        self.most = min(self.limits.get("reads_per_call", math.inf), self.limits.get("reads", math.inf))
 
     def check(self, measure: str, amount: int | float) -> None:
         """Raise BudgetExceeded when `amount` more of `measure`, all for one call, would cross a limit, and UsageError when
@@ -79,17 +81,16 @@ class Account:
         if limit is not None and (would := self.used.get(measure, 0) + amount) > limit:
             raise BudgetExceeded(measure, would, limit)
 
-    def over(self, reads: int) -> bool:
-        """Whether so many reads by one call would cross a limit: in brief, as looking at cells is all that some judges do."""
-        limits = self.limits
-        return reads > limits.get("reads_per_call", math.inf) or (
-            reads + self.used.get("reads", 0) > limits.get("reads", math.inf)
-        )
-
     def charge(self, measure: str, amount: int | float) -> None:
         """Check, then count."""
         self.check(measure, amount)
-        self.used[measure] = self.used.get(measure, 0) + amount
+        self._count(measure, amount)
+
+    def _count(self, measure: str, amount: int | float) -> None:
+        used = self.used[measure] = self.used.get(measure, 0) + amount
+        if measure == "reads" and amount:
+            limits = self.limits
+            self.most = min(limits.get("reads_per_call", math.inf), limits.get("reads", math.inf) - used)
 
     def left(self, measure: str) -> int | float | None:
         """What may still be spent; None when `measure` has no limit."""
@@ -108,7 +109,7 @@ class Account:
         """Take back what the branches did not spend."""
         for share in shares:
             for measure, amount in share.used.items():
-                self.used[measure] = self.used.get(measure, 0) + amount
+                self._count(measure, amount)
 
 
 def dealt(accounts: Mapping[str, Account], asking: Sequence[Set[str] | None]) -> list[dict[str, Account]]:
@@ -150,9 +151,8 @@ class Meter:
                 "this request has been answered: what it shows can be read no more; read the view of your own"
             )
         reads, account = self.reads + amount, self.account
-        if account is not None:
-            if account.over(reads):
-                self._check("reads", reads)
+        if account is not None and reads > account.most:
+            self._check("reads", reads)
         self.reads = reads
 
     def reserve(self, measure: str, amount: int) -> None:

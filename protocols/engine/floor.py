@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from types import UnionType
+from types import CoroutineType, UnionType
 from typing import Any, ClassVar, TypeVar, Unpack
 from typing import Protocol as Structural
 
@@ -157,7 +157,7 @@ class Floor:
         The rest is the brief, which tells the seat about its turn: the keys of `Brief`, and whatever else in `details`.
         Raises TypeError on any other keyword.
         """
-        if not brief.keys() <= _KEYS:
+        if not _KEYS.issuperset(brief):
             wrong = next(key for key in brief if key not in _KEYS)
             raise TypeError(f"floor.ask has no keyword {wrong!r}{near(wrong, _KEYWORDS)}; yours go into details={{…}}")
         roles = self._roles
@@ -170,7 +170,7 @@ class Floor:
         if to is not None:
             to = tuple(self._outer.get(other, other) for other in (*to, seat)) if self._outer else (*to, seat)
         first = last if last is not None and not repairs else check
-        asked = view.question.text
+        asked = view._question.text
         facts = self.facts if asked == self.question.text else partial(self.facts, asked)
         return AskEffect(outer, kinds, view, brief, first, say, to, under, relation, repairs, keep, last, facts)
 
@@ -201,12 +201,16 @@ class Floor:
             raise ProtocolError(
                 f"floor.parallel has {len(branches)} branches, and seats={seats!r}: give seats for each branch"
             )
-        among = [(each,) if isinstance(each, str) else tuple(each) for each in seats]
-        named = {each: frozenset(self._outer.get(seat, seat) for seat in each) for each in set(among)}
-        if unknown := [seat for each in named for seat in each if seat not in self._roles]:
-            raise ProtocolError(
-                f"floor.parallel(seats=…) names seat {unknown[0]!r}; the seats are {', '.join(self._roles)}"
-            )
+        named: dict[str | tuple[str, ...], frozenset[str] | None] = {}
+        among = [each if isinstance(each, str) else tuple(each) for each in seats]
+        for each in among:
+            if each not in named:
+                own = (each,) if isinstance(each, str) else each
+                if unknown := [seat for seat in own if seat not in self._roles]:
+                    raise ProtocolError(
+                        f"floor.parallel(seats=…) names seat {unknown[0]!r}; the seats are {', '.join(self._roles)}"
+                    )
+                named[each] = frozenset(self._outer.get(seat, seat) for seat in own)
         return [named[each] for each in among]
 
     def flip(self, probability: float = 0.5) -> Awaitable[bool]:
@@ -274,8 +278,8 @@ class Floor:
         return decided if paid == decided.payoffs else decided.model_copy(update={"payoffs": paid})
 
 
-_KEYS = Brief.__annotations__.keys()
-_KEYWORDS = (*_KEYS, "view", "check", "keep", "say", "to", "under", "relation", "repairs", "last")
+_KEYS = frozenset(Brief.__annotations__)
+_KEYWORDS = (*Brief.__annotations__, "view", "check", "keep", "say", "to", "under", "relation", "repairs", "last")
 
 
 @cache
@@ -291,7 +295,7 @@ def _kinds(asked: Any) -> tuple[type[Move], ...]:
 
 def as_coroutine(branch: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
     """A branch of `parallel` as a coroutine that can be stepped."""
-    if isinstance(branch, Coroutine):
+    if type(branch) is CoroutineType or isinstance(branch, Coroutine):
         return branch
 
     async def wrapped() -> Any:

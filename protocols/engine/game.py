@@ -59,7 +59,8 @@ class Game:
         question = owned(question)  # so that nothing done to the caller's reaches the play
         self.protocol, self.question, self.seed = protocol, question, seed
         self._own = frozenset((question.text, *question.choices))
-        self._held, self._taken = Held(), {"q"}
+        self._held = Held()
+        self.taken: dict[str, Move | None] = {"q": None}  # by step, what was said there
         self._shown = Digests(self._held)
         self.roles = protocol.roles(question)
         for seat, limits in (bounds or {}).items():
@@ -153,8 +154,7 @@ class Game:
                 return False
         remark = None
         try:
-            given, move, payload = accepted(reply, ask)
-            raw = None if move is given or move == given else written(given)
+            given, move, payload, raw = accepted(reply, ask)
         except Illegal as error:
             if not history:
                 self._reject(step, waiting, reply, str(error), reads or 0, meta)
@@ -166,7 +166,8 @@ class Game:
         del self.open[step]
         seat, shown = ask.seat, move.as_public()
         if self.recorder is not None:
-            self._taken.update(() if self.lean else (step,))  # a record that is led along again says so itself
+            if not self.lean:  # a record that is led along again says so itself
+                self.taken[step] = shown
             under = "q" if ask.under is None and move.argues else ask.under
             size = 0 if under is None else shown.cells() if self._cells else shown.reading()
             self.recorder.moved(
@@ -175,7 +176,7 @@ class Game:
         branch.last = step
         if ask.say:
             payload = payload if shown is move else written(shown)
-            branch.say((step, seat, (type(shown), payload) if self.lean else shown), payload, ask.to)
+            branch.say((step, seat, type(shown), payload) if self.lean else (step, seat, shown), payload, ask.to)
         self._ready.append((branch, move))
         self._run()
         return True
@@ -261,8 +262,9 @@ class Game:
                 what = f"after step {branch.last or 'none'}: {type(error).__name__}: {errors.said(error)}"
                 raise ProtocolError(f"{where}, {what}") from error
             if type(effect) is AskEffect:
-                if branch.seats is not None or (
-                    effect.under is not None and not self.lean and effect.under not in self._taken
+                seats, under = branch.seats, effect.under
+                if (seats is not None and effect.seat not in seats) or (
+                    under is not None and self.recorder is not None and not self.lean and under not in self.taken
                 ):
                     self._vetted(branch, effect)
                 self.open[branch.step()] = Waiting(
@@ -311,7 +313,7 @@ class Game:
         if self.recorder is not None:
             self.recorder.event("told", {"step": step, "move": move.model_dump(mode="json"), "to": effect.to})
         branch.say((step, PROTOCOL, move), written(move), effect.to)
-        self._taken.add(step)
+        self.taken[step] = move
         self._ready.append((branch, None))
 
     def _split(self, branch: Branch, step: str, effect: steps.ParallelEffect) -> None:
@@ -358,7 +360,7 @@ class Game:
             if self.recorder is not None:
                 self.recorder.event("left", {"step": inner.step, "outcome": outcome.model_dump(mode="json")})
             parent.last = inner.step
-            self._taken.add(inner.step)
+            self.taken[inner.step] = None
             return self._ready.append((parent, outcome)) if isinstance(outcome, Decided) else self.end(outcome)
         parent.results[branch.index] = value
         parent.left -= 1
@@ -386,7 +388,7 @@ class Game:
 
     def _vetted(self, branch: Branch, effect: AskEffect | steps.ChargeEffect) -> None:
         """Raise ProtocolError on a seat that its branch was not to ask, and on a place under a step that nobody took."""
-        taken = None if self.lean or self.recorder is None else self._taken
+        taken = None if self.lean or self.recorder is None else self.taken
         if (wrong := steps.misplaced(branch, effect, taken)) is not None:
             where = self._where(branch)
             self.close()

@@ -26,7 +26,7 @@ class Entry(NamedTuple):
     move: Move
 
 
-Said = tuple[str, str, Move | tuple[type[Move], bytes]]
+Said = tuple[str, str, Move] | tuple[str, str, type[Move], bytes]
 """A statement as it is kept: step, seat, and the move or, until somebody reads it, its kind and JSON."""
 
 
@@ -47,17 +47,15 @@ class Log:
     @property
     def digest(self) -> bytes:
         """The hash of this statement and all before it, made when somebody wants it."""
-        link: Log = self
-        late: list[tuple[Log, bytes]] = []
-        while type(found := link._digest) is tuple:
-            late.append((link, found[0]))
-            assert link.before is not None
+        link: Any = self
+        late: list[Any] = []
+        while type(digest := link._digest) is tuple:
+            late.append(link)
             link = link.before
-        digest: bytes = found  # type: ignore[assignment]
-        for link, payload in reversed(late):
-            seat = link.entry[1].encode() if link.entry else b""
-            link._digest = digest = blake2b(digest + payload + seat, digest_size=16).digest()
-        return digest
+        while late:
+            link = late.pop()
+            link._digest = digest = blake2b(digest + link._digest[0] + link.entry[1].encode(), digest_size=16).digest()
+        return digest  # type: ignore[no-any-return]
 
     def then(self, entry: Entry) -> Log:
         """The chain with one more statement."""
@@ -70,11 +68,8 @@ class Log:
         if type(entry) is Entry:
             return entry
         assert entry is not None
-        step, seat, move = entry
-        if type(move) is tuple:
-            kind, payload = move
-            move = fixed(kind.model_validate_json(payload))
-        self.entry = made = Entry(step, seat, move)  # type: ignore[arg-type]
+        move = entry[2] if len(entry) == 3 else fixed(entry[2].model_validate_json(entry[3]))
+        self.entry = made = Entry(entry[0], entry[1], move)
         return made
 
     def price(self, unit: str) -> int:

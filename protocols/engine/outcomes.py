@@ -58,6 +58,12 @@ class Unreadable(_Outcome):
     reason: str
 
 
+class Unjudged(_Outcome):
+    """All was said, and nobody was asked for a verdict: the play was held to be judged later, by whoever is to."""
+
+    kind: Literal["unjudged"] = "unjudged"
+
+
 class Errored(_Outcome):
     """Something failed at `step`: an endpoint, an agent, a protocol. `cause` says what."""
 
@@ -66,5 +72,5 @@ class Errored(_Outcome):
     cause: str
 
 
-Outcome = Decided | Forfeited | Exhausted | Unreadable | Errored
+Outcome = Decided | Forfeited | Exhausted | Unreadable | Unjudged | Errored
 outcome_adapter: TypeAdapter[Outcome] = TypeAdapter(Annotated[Outcome, Field(discriminator="kind")])

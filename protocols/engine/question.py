@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import operator
 from collections import deque
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Mapping, Set
 from functools import lru_cache, reduce
 from hashlib import blake2b
 from operator import getitem
@@ -16,18 +16,30 @@ from typing import Annotated, Any
 from typing import Protocol as Structural
 from unicodedata import category, normalize
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
 from pydantic_core import to_json
 
 from moot.protocols.engine.budget import CELL, QUESTION
 from moot.protocols.engine.errors import Illegal, UsageError, first_problem
 from moot.protocols.engine.images.image import Image, images_of
-from moot.protocols.engine.values.frozen import FrozenList, frozen
+from moot.protocols.engine.values.frozen import FrozenList, frozen, remade
 
 LARGEST = 1 << 63
 """The largest size: beyond it, sums of sizes are no numbers that a file holds."""
 DEEPEST = 100
 """Levels of data: readers of JSON take about 200 in all."""
+Tag = StrictStr | StrictBool | StrictInt | StrictFloat
+"""A value to group by."""
 
 
 class Question(BaseModel):
@@ -45,10 +57,12 @@ class Question(BaseModel):
     size: the declared n in which every budget is stated; without one, the number of words of text, choices and passage, and
         what the images cost a reader, a unit for each byte at most.
     id: what studies, sets and files call it. No seat is shown it.
+    tags: names to plain values (text, number, true, false) by which results are grouped: {"subject": "law"}. No seat is shown
+        them and no request's hash or digest has them; they stand open in the transcript's meta. So they are no place for the truth.
     unit: what one unit of reading is ("characters" of statements, "cells" of data, "bits" of moves that count theirs, …).
 
     Raises UsageError on an empty text, a single choice, choices that are empty or alike, a size below 1, an image that
-    is none, and what no file holds: half a surrogate pair, a number in the data that is not finite, data of more than 100
+    is none, tags that are no plain values, and what no file holds: half a surrogate pair, a number in the data that is not finite, data of more than 100
     levels, a size over 2^63, images of more than 12 MB.
     """
 
@@ -62,6 +76,7 @@ class Question(BaseModel):
     size: Annotated[int, Field(strict=True)] = 0
     unit: str = "characters"
     id: str | None = None
+    tags: Annotated[dict[str, Tag], Field(exclude_if=operator.not_)] = {}
     images: Annotated[tuple[Image, ...], Field(exclude_if=operator.not_)] = ()  # what has none is written as ever
 
     def __init__(self, text: str, choices: Any = (), **fields: Any) -> None:
@@ -103,6 +118,9 @@ class Question(BaseModel):
                     raise ValueError(f"it is nested more than {DEEPEST} levels deep")
                 json.dumps(self.data, ensure_ascii=False, allow_nan=False).encode()
                 vars(self).update(data=frozen(self.data))
+            place = "tags"
+            json.dumps(self.tags, ensure_ascii=False, allow_nan=False).encode()
+            vars(self).update(tags=frozen(self.tags))
             for place in ("text", "about", "passage", "unit", "id"):
                 (getattr(self, place) or "").encode()
             place = "choices"
@@ -132,8 +150,8 @@ class Question(BaseModel):
         return found
 
     def unnamed(self) -> Question:
-        """The same question without its id, as it is asked: what a question is called may say where it comes from."""
-        return self if self.id is None else self.model_copy(update={"id": None})
+        """The same question without its id and tags, as it is asked: what a question is called may say where it comes from."""
+        return self if self.id is None and not self.tags else self.model_copy(update={"id": None, "tags": frozen({})})
 
     @property
     def has_source(self) -> bool:
@@ -142,7 +160,7 @@ class Question(BaseModel):
 
     def without_source(self) -> Question:
         """The same question for those who may not see the passage, the data or the images; its declared size stays."""
-        return _with(self, passage=None, data=None, images=()) if self.has_source else self
+        return remade(self, {"passage": None, "data": None, "images": ()}) if self.has_source else self
 
 
 def _named(text: object) -> str:
@@ -162,30 +180,18 @@ def _deep(data: Any) -> bool:
 def reworded(question: Question, text: str, choices: tuple[str, ...]) -> Question:
     """The same question with another text and other choices, and no id. Nothing is validated: this is made for each step
     of a play, and costs a quarter of `model_copy`."""
-    return _with(question, text=text, choices=choices, id=None)
+    return remade(question, {"text": text, "choices": choices, "id": None})
 
 
 def sourced(question: Question, data: Any, passage: str | None) -> Question:
     """The same question with this data and this passage."""
-    return _with(question, data=data, passage=passage)
-
-
-def _with(question: Question, **changes: Any) -> Question:
-    made, put = _new(Question), object.__setattr__
-    put(made, "__dict__", {**question.__dict__, **changes})
-    put(made, "__pydantic_fields_set__", question.__pydantic_fields_set__)
-    put(made, "__pydantic_extra__", None)
-    put(made, "__pydantic_private__", None)
-    return made
-
-
-_new: Callable[[type[Question]], Question] = object.__new__
+    return remade(question, {"data": data, "passage": passage})
 
 
 def owned(question: Question) -> Question:
     """The same question with data of its own, where it has data that is a list or a dict."""
     data = question.data
-    return question if not isinstance(data, (list, dict)) else _with(question, data=frozen(data))
+    return question if not isinstance(data, (list, dict)) else remade(question, {"data": frozen(data)})
 
 
 class Held:
@@ -195,16 +201,16 @@ class Held:
     def __init__(self) -> None:
         self._copies: dict[tuple[str, int], tuple[Any, Any]] = {}
         self._last: dict[str, tuple[Question, tuple[Question, int]]] = {}
-        self._hashed: deque[tuple[Question, bytes]] = deque(maxlen=2)
+        self._hashed: dict[int, tuple[Question, bytes]] = {}
 
     def digest(self, question: Question) -> bytes:
-        """The hash of a question; those of the last two are remembered, as seats and kinds change more often."""
-        for known, digest in self._hashed:
-            if known is question:
-                return digest
-        digest = blake2b(to_json(question), digest_size=16).digest()
-        self._hashed.append((question, digest))
-        return digest
+        """The hash of a question; those of the last few dozen are kept."""
+        known = self._hashed.get(id(question))
+        if known is None:
+            if len(self._hashed) >= 64:
+                self._hashed.clear()
+            known = self._hashed[id(question)] = question, blake2b(to_json(question), digest_size=16).digest()
+        return known[1]
 
     def by(self, seat: str, question: Question) -> tuple[Question, int]:
         """The question for `seat`, and the size of its source; the last few dozen copies of data are kept."""
@@ -219,7 +225,7 @@ class Held:
             if len(self._copies) >= 64:
                 self._copies.clear()
             self._copies[key] = data, frozen(data)
-        made = _with(question, data=self._copies[key][1])
+        made = remade(question, {"data": self._copies[key][1]})
         self._last[seat] = question, (made, size)
         return made, size
 
@@ -280,16 +286,21 @@ _sizes: deque[tuple[Any, str | None, tuple[Image, ...], int]] = deque(maxlen=4)
 
 
 class Sample:
-    """A question and, sealed beside it, the index of its true choice (None when nobody knows).
+    """A question and, sealed beside it, the index of its true choice, or the right answer of a question without choices.
 
-    task: the name of the task that made the question, by whose rule a guarantee is then checked. Only scoring calls
-    `unseal()`; no protocol, view or agent is ever given a Sample. Raises UsageError when the truth is not the index of a
-    choice, or the question is none.
+    truth: the index; None when nobody knows it. answer: what is right where there are no choices: a text, a number, or what
+    else its checker takes. grade: the checker by which an answer is graded from 0 to 1 ("exact", "math", "code", or
+    "module:function", see `moot.tasks.answers`). task: the name of the task that made the question, by whose rule a guarantee is then
+    checked. Only scoring calls `unseal()` and `unseal_answer()`; no protocol, view or agent is ever given a Sample. Raises UsageError when
+    the truth is not the index of a choice, the answer is none that a file holds, or the question is none.
     """
 
-    __slots__ = ("question", "_truth", "task")
+    __slots__ = ("question", "_truth", "task", "_answer")
 
-    def __init__(self, question: Question, truth: int | None = None, task: str | None = None) -> None:
+    def __init__(
+        self, question: Question, truth: int | None = None, task: str | None = None, *, answer: JsonValue = None,
+        grade: str | None = None,
+    ) -> None:  # fmt: skip
         if not isinstance(question, Question):
             raise UsageError(f"a sample is made of a Question, not of {question!r}")
         n = len(question.choices)
@@ -301,13 +312,47 @@ class Sample:
             )
             raise UsageError(f"question {_named(question.text)}: truth is {truth!r}; {known}")
         self.question, self._truth, self.task = question, truth, task
+        self._answer = None if answer is None and grade is None else _key(question, answer, grade)
 
     def unseal(self) -> int | None:
         """The index of the true choice. For scoring, and for nothing else."""
         return self._truth
 
+    def unseal_answer(self) -> tuple[JsonValue, str] | None:
+        """The right answer of a question without choices, and the checker that grades by it; None when nobody knows it. For
+        scoring, and for nothing else."""
+        return self._answer
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the question, its id and tags and its sealed truth, the same in every process: another one, and the
+        sample was changed. Raises as `unseal` does. It is a hash without salt, so it may tell the truth to whoever tries: it belongs in no transcript."""
+        asked = self.question.model_dump(mode="json", exclude_defaults=True)
+        whole = [asked, self.unseal(), self.unseal_answer(), self.task]
+        return blake2b(json.dumps(whole, sort_keys=True).encode(), digest_size=16).hexdigest()
+
     def __repr__(self) -> str:
         return f"Sample({self.question.text!r}, truth sealed)"
+
+
+_LONGEST_ANSWER = 60_000  # bytes of a sealed answer, as JSON: the file of a truth holds 64 KiB
+
+
+def _key(question: Question, answer: JsonValue, grade: str | None) -> tuple[JsonValue, str]:
+    where = f"question {_named(question.text)}"
+    if question.choices:
+        raise UsageError(f"{where} has choices: give truth, the index of the true one, and no answer or grade")
+    if answer is None:
+        raise UsageError(f"{where}: grade is {grade!r}, and there is no answer to grade by: give answer=")
+    if grade is not None and (not isinstance(grade, str) or not grade):
+        raise UsageError(f"{where}: grade is {grade!r}; name a checker: exact, math, code or module:function")
+    try:
+        size = len(json.dumps(answer, ensure_ascii=False, allow_nan=False).encode())
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UsageError(f"{where}: the answer cannot be written down: {error}") from None
+    if size > _LONGEST_ANSWER:
+        raise UsageError(f"{where}: the answer has {size} bytes as JSON; {_LONGEST_ANSWER} at most are sealed")
+    return frozen(answer), grade or "exact"
 
 
 def invisible(char: str) -> bool:

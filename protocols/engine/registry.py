@@ -1,4 +1,5 @@
-"""One registry of everything that has a name: protocols, agents, judges, tools, tasks, exporters, import formats.
+"""One registry of everything that has a name: protocols, parts of debates, agents, judges, tools, tasks, exporters, import
+formats.
 
 Rule of this file: it knows where each kind of thing lives, and imports a thing when its name is asked for, not before.
 
@@ -43,6 +44,11 @@ class Kind(NamedTuple):
 
 KINDS = {
     "protocol": Kind("moot.protocols", ("moot.protocols",)),
+    "part": Kind(
+        "moot.parts",
+        tuple(f"moot.protocols.debate.{file}" for file in ("parts", "judging", "market_prices", "queries")),
+        r'^    part: Literal\["([^"]+)"\]',
+    ),
     "agent": Kind("moot.agents", ("moot.agents", "moot.tasks.programs")),
     "judge": Kind("moot.judges", ("moot.judges",)),
     "tool": Kind("moot.tools", ("moot.agents.tools",), r"^@tool.*\n(?:async )?def (\w+)"),

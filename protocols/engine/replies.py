@@ -20,9 +20,9 @@ from moot.protocols.engine.values.frozen import fixed
 _MOST_RULES = 9  # that one move of history may break
 
 
-def accepted(reply: Any, ask: AskEffect) -> tuple[Move, Move, bytes]:
-    """A reply as the move that was given, the move as it goes on the record, and that as JSON. Lone surrogates, which no
-    file holds, are written out.
+def accepted(reply: Any, ask: AskEffect) -> tuple[Move, Move, bytes, bytes | None]:
+    """A reply as the move that was given, the move as it goes on the record, and both as JSON, the former where it is another
+    one. Lone surrogates, which no file holds, are written out.
 
     Raises Illegal when it is none of the kinds asked for, a verdict over other choices than those of the question that the
     seat was shown, or against the ask's own check.
@@ -30,7 +30,7 @@ def accepted(reply: Any, ask: AskEffect) -> tuple[Move, Move, bytes]:
     given = typed(reply, ask.kinds)
     try:
         if ask.check is None and not isinstance(given, Verdict):
-            return given, given, written(given)
+            return given, given, written(given), None
         return _checked(given, ask)
     except UnicodeError:
         cleaned = typed(as_data(given.model_dump()), (type(given),))
@@ -40,14 +40,15 @@ def accepted(reply: Any, ask: AskEffect) -> tuple[Move, Move, bytes]:
         raise Illegal(f"not a {type(given).__name__}: it cannot be written down: {error}") from None
 
 
-def _checked(given: Move, ask: AskEffect) -> tuple[Move, Move, bytes]:
+def _checked(given: Move, ask: AskEffect) -> tuple[Move, Move, bytes, bytes | None]:
     if isinstance(given, Verdict) and (problem := misfit(given, len(ask.view.question.choices))) is not None:
         raise Illegal(problem)
     move = given if ask.check is None else ask.check(given)
-    if move is not given:
-        fixed(move)
-        written(given)  # both are recorded
-    return given, move, written(move)
+    if move is given:
+        return given, move, written(move), None
+    same = type(fixed(move)) is type(given) and move.__dict__ == given.__dict__  # all that a move has to compare
+    raw = None if same else written(given)
+    return given, move, written(move), raw
 
 
 def tolerated(reply: Any, ask: AskEffect) -> tuple[Any, Move, bytes, str]:

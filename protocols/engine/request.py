@@ -54,7 +54,7 @@ class Brief(TypedDict, total=False):
     details: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Facts:
     """What everybody in a play may know of it.
 
@@ -85,6 +85,11 @@ class Facts:
         if chosen:
             found = self.protocol.defended(self.question, chosen)
         return {seat: place(found[name]) for seat, name in names.items() if name in found and 0 <= found[name] < count}
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The choices of the question, each in the place where the reader is shown it."""
+        return tuple(self.question.choices[place] for place in self.order) or self.question.choices
 
     @property
     def sources(self) -> dict[str, Source]:

@@ -19,10 +19,11 @@ from moot.protocols.engine.log import price as price
 from moot.protocols.engine.question import Held, Question, cell_at, cells_of, due, source_size, sourced
 from moot.protocols.engine.question import Look as Look
 from moot.protocols.engine.question import looker as looker
-from moot.protocols.engine.values.frozen import frozen
+from moot.protocols.engine.values.frozen import UNCHANGING, frozen
 from moot.protocols.engine.values.looking import outlined, places, small
 
 Source = Literal["none", "all", "metered"]
+_NEAR = 64  # statements from the end that are walked to one by one, so that the last few cost the same after many as after few
 
 
 class View(Sequence[Entry]):
@@ -92,8 +93,11 @@ class View(Sequence[Entry]):
 
     def _link(self, index: int) -> Log:
         if self._cached is None:
-            if index == self._log.length - 1:
-                return self._log
+            if (back := self._log.length - 1 - index) <= _NEAR:
+                link: Any = self._log
+                for _ in range(back):
+                    link = link.before
+                return link  # type: ignore[no-any-return]
             self._cached = self._log.links()
         return self._cached[index]
 
@@ -191,7 +195,9 @@ class Shown(View):
     def __init__(
         self, view: View, meter: Meter, own: Set[str] | None = None, held: Held | None = None, seat: str = ""
     ) -> None:
-        reader = _Reader(view, meter, own, held, seat)
+        reader = _new(_Reader)
+        reader.view, reader.meter, reader.own, reader.held, reader.seat = view, meter, own, held, seat
+        reader.asked, reader.paid = None, set()
         self._do: Callable[..., Any] = lambda what, *given: _READS[what](reader, *given)
         self._look: Callable[[tuple[int | str, ...]], Any] | None = None
         self._asked: Question | None = None  # once it is paid for
@@ -271,15 +277,16 @@ class Shown(View):
 
 
 class _Reader:
-    """What a `Shown` keeps to itself."""
+    """What a `Shown` keeps to itself, and sets: one is made for every request."""
 
-    __slots__ = ("asked", "held", "meter", "own", "paid", "seat", "told", "view")
-
-    def __init__(self, view: View, meter: Meter, own: Set[str] | None, held: Held | None, seat: str) -> None:
-        self.view, self.meter, self.own, self.held, self.seat = view, meter, own, held, seat
-        self.asked: Question | None = None
-        self.paid: set[int] = set()
-        self.told: set[str] = set()  # what was paid for besides, once
+    __slots__ = ("asked", "held", "meter", "own", "paid", "seat", "view")
+    view: View
+    meter: Meter
+    own: Set[str] | None
+    held: Held | None
+    seat: str
+    asked: Question | None
+    paid: set[int | str]  # places of statements, and what was paid for once besides
 
     def question(self) -> Question:
         if self.asked is None:
@@ -296,30 +303,34 @@ class _Reader:
         return self.asked
 
     def entry(self, index: int) -> Entry:
-        link = self.view._link(index)
-        if index not in self.paid:
-            self.meter.read(link.price(self.view._full.unit))
-            self.paid.add(index)
-        return link.read()
+        return self._read(self.view._link(index), index)
 
     def last(self) -> Entry:
-        if not (length := self.view._log.length):
+        if not (link := self.view._log).length:
             raise IndexError("the view has 0 statements, there is none at -1")
-        return self.entry(length - 1)
+        return self._read(link, link.length - 1)
+
+    def _read(self, link: Log, index: int) -> Entry:
+        if index not in self.paid:
+            unit, costs = self.view._full.unit, link.costs
+            self.meter.read(costs[1] if costs is not None and costs[0] == unit else link.price(unit))
+            self.paid.add(index)
+        entry = link.entry
+        return entry if type(entry) is Entry else link.read()
 
     def each(self) -> Iterator[Entry]:
-        view, paid, unit = self.view, self.paid, self.view._full.unit
+        view, paid, unit, read = self.view, self.paid, self.view._full.unit, self.meter.read
         view._cached = view._cached or view._log.links()
         for index, link in enumerate(view._cached):
             if index not in paid:
                 costs = link.costs
-                self.meter.read(costs[1] if costs is not None and costs[0] == unit else link.price(unit))
+                read(costs[1] if costs is not None and costs[0] == unit else link.price(unit))
                 paid.add(index)
             entry = link.entry
             yield entry if type(entry) is Entry else link.read()
 
     def opened(self) -> list[Entry]:
-        return [self.view._entry(index) for index in sorted(self.paid)]
+        return [self.view._entry(index) for index in sorted(each for each in self.paid if isinstance(each, int))]
 
     def looker(self) -> Callable[[tuple[int | str, ...]], Any]:
         view, read = self.view, self.meter.read
@@ -331,11 +342,11 @@ class _Reader:
             if source == "all" and self.asked is not None:
                 return cell_at(self.asked.data, address)
             found = cell_at(data, address)
-            if isinstance(found, (list, dict)):
-                read(cells_of(found))
-                return frozen(found)
-            read(1)
-            return found
+            if type(found) in UNCHANGING:
+                read(1)
+                return found
+            read(cells_of(found))
+            return frozen(found)
 
         return look
 
@@ -370,15 +381,16 @@ class _Reader:
         return sourced(asked, held.data, held.passage)
 
     def _once(self, what: str, cost: int) -> None:
-        if cost and what not in self.told:
+        if cost and what not in self.paid:
             self.meter.read(cost)
-            self.told.add(what)
+            self.paid.add(what)
 
     def more(self, entries: tuple[Entry, ...], hide: bool, asking: Question | None) -> View:
         own = self.own if self.own is None or asking is None else {*self.own, asking.text, *asking.choices}
         return Shown(self.view.then(*entries, hide=hide, asking=asking), self.meter, own, self.held, self.seat)
 
 
+_new: Callable[[type[_Reader]], _Reader] = object.__new__
 _READS: dict[str, Callable[..., Any]] = {
     "question": _Reader.question, "entry": _Reader.entry, "last": _Reader.last, "each": _Reader.each, "opened": _Reader.opened, "looker": _Reader.looker,
     "excerpt": _Reader.excerpt, "find": _Reader.find, "outline": _Reader.outline, "whole": _Reader.whole, "more": _Reader.more,

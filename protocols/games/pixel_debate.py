@@ -48,6 +48,7 @@ class PixelDebate(Protocol):
     name: ClassVar[str] = "pixel-debate"
     players: ClassVar[tuple[str, ...]] = ("debater", "judge")
     zero_sum: ClassVar[bool] = True
+    choosing: ClassVar[tuple[str, ...]] = ("claims",)
 
     pixels: Annotated[int, Field(ge=1)] = 6
     precommit: bool = True

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING:
     from moot import testing as testing
+    from moot.agents.models.batches.batch import Batch as Batch
     from moot.agents.models.lm import LM as LM
     from moot.agents.models.local import Local as Local
     from moot.agents.models.profiles.profile import EndpointProfile as EndpointProfile
@@ -52,13 +53,13 @@ if TYPE_CHECKING:
     from moot.judges.looks import BothSeatings as BothSeatings
     from moot.judges.model import ModelJudge as ModelJudge
     from moot.judges.panel import Panel as Panel
-    from moot.play.rerun import abeliefs as abeliefs
+    from moot.play.rejudging import abeliefs as abeliefs
+    from moot.play.rejudging import arejudge as arejudge
+    from moot.play.rejudging import beliefs as beliefs
+    from moot.play.rejudging import rejudge as rejudge
     from moot.play.rerun import afork as afork
-    from moot.play.rerun import arejudge as arejudge
     from moot.play.rerun import aresume as aresume
-    from moot.play.rerun import beliefs as beliefs
     from moot.play.rerun import fork as fork
-    from moot.play.rerun import rejudge as rejudge
     from moot.play.rerun import resume as resume
     from moot.play.run import arun as arun
     from moot.play.run import run as run
@@ -75,7 +76,12 @@ if TYPE_CHECKING:
     from moot.protocols.debate.debate import Debate as Debate
     from moot.protocols.debate.debate import OpenDebate as OpenDebate
     from moot.protocols.debate.double_consultancy import DoubleConsultancy as DoubleConsultancy
+    from moot.protocols.debate.fresh import FreshDebate as FreshDebate
+    from moot.protocols.debate.fresh import Proposal as Proposal
+    from moot.protocols.debate.fresh import ProposerCritic as ProposerCritic
     from moot.protocols.debate.interactive import InteractiveDebate as InteractiveDebate
+    from moot.protocols.debate.judging import Deliberation as Deliberation
+    from moot.protocols.debate.market_prices import MarketPrices as MarketPrices
     from moot.protocols.debate.nested_oversight import NestedOversight as NestedOversight
     from moot.protocols.debate.nested_oversight import Strength as Strength
     from moot.protocols.debate.parts import Feedback as Feedback
@@ -84,6 +90,10 @@ if TYPE_CHECKING:
     from moot.protocols.debate.parts import Speeches as Speeches
     from moot.protocols.debate.parts import SpeechesOrConcessions as SpeechesOrConcessions
     from moot.protocols.debate.propaganda import Propaganda as Propaganda
+    from moot.protocols.debate.queries import OracleAnswer as OracleAnswer
+    from moot.protocols.debate.queries import OracleQuery as OracleQuery
+    from moot.protocols.debate.queries import OracleReply as OracleReply
+    from moot.protocols.debate.queries import Queries as Queries
     from moot.protocols.debate.side_swapped import SideSwapped as SideSwapped
     from moot.protocols.engine import __version__ as __version__
     from moot.protocols.engine.base import Protocol as Protocol
@@ -115,6 +125,7 @@ if TYPE_CHECKING:
     from moot.protocols.engine.outcomes import Exhausted as Exhausted
     from moot.protocols.engine.outcomes import Forfeited as Forfeited
     from moot.protocols.engine.outcomes import Outcome as Outcome
+    from moot.protocols.engine.outcomes import Unjudged as Unjudged
     from moot.protocols.engine.outcomes import Unreadable as Unreadable
     from moot.protocols.engine.question import Question as Question
     from moot.protocols.engine.question import Sample as Sample
@@ -174,6 +185,13 @@ if TYPE_CHECKING:
     from moot.protocols.trees.prover_estimator import ProverEstimator as ProverEstimator
     from moot.protocols.trees.recursive_debate import RecursiveDebate as RecursiveDebate
     from moot.protocols.trees.tree_debate import TreeDebate as TreeDebate
+    from moot.studies.grid import Arm as Arm
+    from moot.studies.many import arun_many as arun_many
+    from moot.studies.many import run_many as run_many
+    from moot.studies.study import Study as Study
+    from moot.tasks.answers.grading import Graded as Graded
+    from moot.tasks.answers.grading import graded as graded
+    from moot.tasks.sets.questions import questions as questions
     from moot.transcripts.replay import replay as replay
     from moot.transcripts.replay import verify as verify
     from moot.transcripts.signing import sign as sign

@@ -97,7 +97,7 @@ def load_set(path: str | Path) -> list[Sample]:
 
     Each object has "question" (or "text"), and may have "choices" (a list of two or more answers), "truth" (the index
     of the true one), "passage" or "passage_file" (a UTF-8 text file, relative to the set), "id" ("FILE-LINE" by default),
-    "size", "data" and "unit", as in `Question`, and "images": a list of files relative to the set, or of objects with a "file"
+    "size", "data", "unit", "about" and "tags", as in `Question`, without choices "answer" and "grade", as in `Sample`, and "images": a list of files relative to the set, or of objects with a "file"
     and, as may be, "alt", "cells" and "sha256", which is then compared. UsageError, which names the file and every line (the first ten), on anything
     else, on an id that was used before, and on a file that is missing, too large or has no question: a set is played whole."""
     path = Path(path)
@@ -141,6 +141,10 @@ class _Line(BaseModel):
     size: int | None = None
     data: JsonValue = None
     unit: str | None = None
+    about: str | None = None
+    tags: dict[str, str | bool | int | float] = {}
+    answer: JsonValue = None
+    grade: Text | None = None
     images: list[Text | ImageFile] = []
 
     @model_validator(mode="after")
@@ -152,7 +156,8 @@ class _Line(BaseModel):
         return self
 
 
-def _sample(line: str, path: Path, default_id: str) -> Sample:
+def json_object(line: str) -> dict[str, Any]:
+    """A line of JSON that is an object. Raises UsageError on anything else, a key given twice and a number that is none."""
     try:
         value = json.loads(line, object_pairs_hook=_once, parse_float=_finite, parse_constant=_finite)
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text: no file or model can hold it
@@ -165,6 +170,11 @@ def _sample(line: str, path: Path, default_id: str) -> Sample:
         raise UsageError(f"this is not JSON that moot can read: {what}") from None
     if not isinstance(value, dict):
         raise UsageError(f"expected a JSON object, in braces; found {type(value).__name__}")
+    return value
+
+
+def _sample(line: str, path: Path, default_id: str) -> Sample:
+    value = json_object(line)
     try:
         read = _Line.model_validate(value)
     except ValidationError as error:
@@ -172,11 +182,14 @@ def _sample(line: str, path: Path, default_id: str) -> Sample:
     text = read.question if read.question is not None else read.text or ""
     passage = read.passage if read.passage_file is None else _read(path.parent / read.passage_file)
     seen = [(ImageFile(file=each) if isinstance(each, str) else each).read(path.parent) for each in read.images]
-    given: dict[str, Any] = {name: value for name in ("size", "unit") if (value := getattr(read, name)) is not None}
+    given: dict[str, Any] = {
+        name: value for name in ("size", "unit", "about") if (value := getattr(read, name)) is not None
+    }
+    given |= {"tags": read.tags} if read.tags else {}
     asked = Question(
         text, tuple(read.choices), passage=passage, data=read.data, id=read.id or default_id, images=seen, **given
     )
-    return Sample(asked, read.truth)
+    return Sample(asked, read.truth, answer=read.answer, grade=read.grade)
 
 
 def _read(path: Path) -> str:

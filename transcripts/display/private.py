@@ -90,9 +90,9 @@ def of_move(event: Mapping[str, Any]) -> Aside | None:
     return Aside(event["step"], event["seat"], "private fields", "", text) if found else None
 
 
-def asked_at(transcript: Play, step: str) -> list[dict[str, Any]]:
+def asked_at(transcript: Play, step: str, shown: bool = False) -> list[dict[str, Any]]:
     """The prompts that were sent at a step, in their order: seat, attempt, and messages with their texts. Raises UsageError
-    where none was recorded there, saying at which steps some were."""
+    where none was recorded there, saying at which steps some were, unless what was `shown` there is on the record."""
     texts: dict[str, str] = {}
     found: list[dict[str, Any]] = []
     places: dict[str, None] = {}
@@ -103,11 +103,42 @@ def asked_at(transcript: Play, step: str) -> list[dict[str, Any]]:
         places[str(event.get("step"))] = None
         if event.get("step") == step:
             found.append({**{key: event.get(key) for key in ("seat", "attempt")}, "messages": whole})
-    if found:
+    if found or shown:
         return found
     if places:
         raise UsageError(f"no prompt was recorded at step {step}; some were at {', '.join(places)}")
     raise UsageError('no prompt was recorded in this play; ask the model with record="prompts"')
+
+
+def shown_at(transcript: Play, step: str) -> dict[str, Any] | None:
+    """What was shown at a step besides what had been said, with each statement's seat and move. None where nothing was."""
+    said: dict[str, dict[str, Any]] = {}
+    found: dict[str, Any] | None = None
+    for event in transcript.events():
+        if event["event"] in ("moved", "told"):
+            said[event["step"]] = {"seat": event.get("seat", "protocol"), "move": public(event["move"])}
+        elif event["event"] == "shown" and event["step"] == step:
+            found = event
+    if found is None:
+        return None
+    fields = {name: value for name, value in found.items() if name not in ("event", "step", "meta", "chain")}
+    statements: list[dict[str, Any]] = found["statements"]
+    return {**fields, "statements": [{**said.get(each["step"], {}), **each} for each in statements]}
+
+
+def shown_lines(shown: Mapping[str, Any]) -> Iterator[str]:
+    """The same as text."""
+    yield f"── shown to {shown['seat']} besides what was said ──"
+    if "question" in shown:
+        yield f"question: {shown['question']}"
+        yield from (f"choice: {each}" for each in shown.get("choices") or ())
+    if "data" in shown:
+        yield f"data: {_told(shown['data'])}"
+    yield f"all that had been said to it: {shown['first']} statements" if shown["first"] else "of what had been said:"
+    for each in shown["statements"]:
+        move = each.get("move")
+        words = "(too long to be kept)" if move is None else _told(move.get("text") or move)
+        yield f"[{each.get('seat', '')}, step {each['step']}] {words}"
 
 
 def _with_text(message: Mapping[str, Any], texts: dict[str, str]) -> dict[str, Any]:

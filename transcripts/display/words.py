@@ -14,7 +14,7 @@ from moot.complexity.reward import correct, judge_reward, leader
 from moot.complexity.spending import number, percent
 from moot.protocols.engine.errors import MootError, TranscriptError
 from moot.protocols.engine.images.image import Image
-from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited, Unreadable
+from moot.protocols.engine.outcomes import Decided, Errored, Exhausted, Forfeited, Unjudged, Unreadable
 from moot.protocols.text import one_line
 
 
@@ -61,6 +61,8 @@ def ending(transcript: Play) -> str:
         return f"Exhausted at step {outcome.step}: {one_line(outcome.seat, 64)} would have spent {spent}"
     if isinstance(outcome, Unreadable):
         return f"Unreadable at step {outcome.step}: what {one_line(outcome.seat, 64)} said: {one_line(outcome.reason, 500)}"
+    if isinstance(outcome, Unjudged):
+        return "Unjudged: all is said; let it be judged by `moot rejudge`"
     assert isinstance(outcome, Errored)
     where = f"at step {outcome.step}" if outcome.step else "before anybody was asked"
     return f"Errored {where}: {one_line(outcome.cause.removeprefix(f'step {outcome.step}: '), 1000)}"

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from moot.protocols.debate.consultancy import Consultancy
 from moot.protocols.debate.debate import Debate
-from moot.protocols.debate.parts import AnyPart, Feedback, Negotiate, Speeches
+from moot.protocols.debate.parts import Feedback, Negotiate, Part, Speeches
 from moot.protocols.engine.errors import Illegal, first_problem
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Verdict
@@ -81,11 +81,11 @@ def _ends(name: str, held: Any) -> bool:
     return bool(held.endDebate if name == "JudgeFeedback" else name == "NegotiateEnd" and all(held.votes.values()))
 
 
-def _part(protocol: Debate, name: str) -> AnyPart:
+def _part(protocol: Debate, name: str) -> Part:
     """How a round of this name is held by the protocol's rules, or where they have none, without limits."""
     parts = (*protocol.opening, *protocol.repeated(), *protocol.closing)
     order: Any = "simultaneous" if name == "SimultaneousSpeeches" else "sequential"
-    others: dict[str, AnyPart] = {"JudgeFeedback": Feedback(), "NegotiateEnd": Negotiate()}
+    others: dict[str, Part] = {"JudgeFeedback": Feedback(), "NegotiateEnd": Negotiate()}
     return next((part for part in parts if round_of(part) == name), others.get(name, Speeches(order=order)))
 
 

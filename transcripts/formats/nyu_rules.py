@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from moot.protocols.debate.consultancy import Consultancy
 from moot.protocols.debate.debate import Debate
-from moot.protocols.debate.parts import AnyPart, Feedback, Negotiate, Speeches
+from moot.protocols.debate.parts import AnyPart, Feedback, Negotiate, Part, Speeches
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.limits import Limit
 from moot.protocols.scoring import ScoringRule
@@ -216,7 +216,7 @@ def _protocol(given: str, assigned: tuple[int, ...], answers: int) -> Debate:
     raise UsageError(f"setup.rules: rounds for assigned debaters only, {mixed}: neither a debate nor a consultancy")
 
 
-def round_of(part: AnyPart) -> str:
+def round_of(part: Part) -> str:
     """What a round held under `part` is called in a record."""
     if isinstance(part, Speeches):
         return "SimultaneousSpeeches" if part.order == "simultaneous" else "SequentialSpeeches"

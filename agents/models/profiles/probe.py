@@ -109,7 +109,7 @@ class Probe:
             except (AgentError, UnreadableAnswer) as error:
                 found.append(Finding(name, "broken", f"not known: {error}"))
         rung = {"schema": "by its schema", "object": "as a JSON object", "tags": "as tagged text"}[
-            self.takes.rung(PROBED)
+            self.takes.rung(lambda: PROBED)
         ]
         api, _ = self._spoken()
         tokens = api.logprobs and LOGPROBS not in self.takes.learnt
@@ -253,7 +253,7 @@ class Probe:
     async def _tools(self, name: str, fields: Mapping[str, Any]) -> Finding:
         """Whether it calls a tool, beside the form in which an answer is asked for, as moot asks for both; or without one."""
         forms: dict[str, dict[str, Any]] = {"schema": {FORMAT: PROBED}, "object": {FORMAT: JSON_OBJECT}, "tags": {}}
-        wanted = forms[self.takes.rung(PROBED)]
+        wanted = forms[self.takes.rung(lambda: PROBED)]
         found: list[tuple[str, str]] = []
         for form in (wanted, {}) if wanted else ({},):
             try:

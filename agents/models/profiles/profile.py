@@ -49,6 +49,7 @@ class EndpointProfile:
     """What an endpoint takes for a model; None where it is not said, and is found out.
 
     temperature, seed, system (a message of that role), logprobs, strict (the flag of a schema), tools: whether it takes them.
+    batches: false where calls inside a `moot.Batch` go directly all the same.
     top_logprobs: the most alternatives of a token. max_field: what it calls the most tokens of an answer; max_tokens: the
     most that it lets an answer have; context: tokens of prompt and answer together. formats: the types of `response_format`
     that it takes; () for none. drop: keywords of JSON schemas that it does not take.
@@ -63,6 +64,7 @@ class EndpointProfile:
     logprobs: bool | None = None
     strict: bool | None = None
     tools: bool | None = None
+    batches: bool | None = None
     top_logprobs: int | None = None
     max_tokens: int | None = None
     context: int | None = None
@@ -71,7 +73,7 @@ class EndpointProfile:
     drop: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("temperature", "seed", "system", "logprobs", "strict", "tools"):
+        for name in ("temperature", "seed", "system", "logprobs", "strict", "tools", "batches"):
             if (value := getattr(self, name)) is not None and not isinstance(value, bool):
                 raise UsageError(f"profile: {name} is {value!r}; say true where the endpoint takes it, false where not")
         for name in ("top_logprobs", "max_tokens", "context"):

@@ -22,6 +22,7 @@ class Holding(Structural):
 
 
 T = TypeVar("T", bound=Holding)
+B = TypeVar("B", bound=BaseModel)
 
 
 def _refusal(name: str) -> Callable[..., NoReturn]:
@@ -57,40 +58,58 @@ class FrozenDict(dict[Any, Any]):
         return dict, (dict(self),)
 
 
-_PLAIN = frozenset((str, int, float, bool, type(None), bytes))
+UNCHANGING = frozenset((str, int, float, bool, type(None), bytes))
+"""Types whose values nobody can change, and which hold no other."""
 
 
 def frozen(value: Any) -> Any:
     """A copy of JSON values that nobody can change, of which nothing is shared but what cannot be changed either. A model is
     copied with what it holds frozen, and what is neither list, tuple, dict, set nor model as `deepcopy` does."""
     kind = type(value)
-    if kind in _PLAIN:
+    if kind in UNCHANGING:
         return value
-    if kind is dict or kind is FrozenDict:
-        made = FrozenDict(value)
-        for key, each in value.items():
-            if type(each) not in _PLAIN:
-                dict.__setitem__(made, key, frozen(each))
-        return made
     if kind is FrozenList and getattr(value, "flat", False):
         return _flat(value)
+    if kind is dict or kind is FrozenDict:
+        made, plain = FrozenDict(value), UNCHANGING
+        for key, each in value.items():
+            if type(each) not in plain:
+                _put(made, key, frozen(each))
+        return made
     if isinstance(value, list):
-        if _PLAIN.issuperset(map(type, value)):
+        if UNCHANGING.issuperset(map(type, value)):
             return _flat(value)
-        return FrozenList([each if type(each) in _PLAIN else frozen(each) for each in value])
+        return FrozenList([each if type(each) in UNCHANGING else frozen(each) for each in value])
     if isinstance(value, Mapping):
-        return FrozenDict({key: each if type(each) in _PLAIN else frozen(each) for key, each in value.items()})
+        return FrozenDict({key: each if type(each) in UNCHANGING else frozen(each) for key, each in value.items()})
     if kind is tuple:
-        return tuple([each if type(each) in _PLAIN else frozen(each) for each in value])
+        return tuple([each if type(each) in UNCHANGING else frozen(each) for each in value])
     if isinstance(value, BaseModel):
         return value.model_copy(update={name: frozen(each) for name, each in value})
     return frozenset(value) if isinstance(value, (set, frozenset)) else deepcopy(value)
+
+
+_put = dict.__setitem__
 
 
 def _flat(value: list[Any]) -> FrozenList:
     made = FrozenList(value)
     made.flat = True
     return made
+
+
+def remade(model: B, changes: Mapping[str, Any]) -> B:
+    """A model with other values in these fields, none of them validated: `model_copy`, at a quarter of its cost. It is for
+    models without private attributes and further fields."""
+    made, put = _new(type(model)), object.__setattr__
+    put(made, "__dict__", {**model.__dict__, **changes})
+    put(made, "__pydantic_fields_set__", model.__pydantic_fields_set__ | changes.keys())
+    put(made, "__pydantic_extra__", None)
+    put(made, "__pydantic_private__", None)
+    return made  # type: ignore[no-any-return]
+
+
+_new: Callable[[type], Any] = object.__new__
 
 
 def fixed(model: T) -> T:
@@ -119,4 +138,4 @@ def changeable(hint: Any) -> bool:
     if origin is not None and origin is not Literal:
         for each in inner:  # list[Part]: frozen as a whole, and what is in it must bear that
             changeable(each)
-    return not (origin is Literal or hint in _PLAIN or (isinstance(hint, type) and issubclass(hint, Enum)))
+    return not (origin is Literal or hint in UNCHANGING or (isinstance(hint, type) and issubclass(hint, Enum)))

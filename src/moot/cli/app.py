@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from moot.cli import checkup, evidence, keeping, reading, rerun, running, tasking
+from moot.cli import checkup, evidence, keeping, reading, rerun, running, study, tasking
 from moot.cli.frame import guarded, tell
 from moot.protocols.engine import __version__
 
@@ -62,3 +62,12 @@ _reproduce = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Meas
 for _name, _again in evidence.COMMANDS.items():
     _reproduce.command(_name)(guarded(_again))
 app.add_typer(_reproduce, name="reproduce")
+
+_study = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="A grid of plays: run it, take it up, read what it found."
+)
+for _name, _part in study.COMMANDS.items():
+    _study.command(_name)(guarded(_part))
+app.add_typer(_study, name="study")
+for _name in ("results", "report"):
+    app.command(_name)(guarded(study.COMMANDS[_name]))

@@ -23,12 +23,12 @@ from pydantic_core import from_json
 from moot.agents.base import close_all, describe, start_all, together
 from moot.agents.failing import cancelled, contained, interrupts
 from moot.agents.identity import Identity, identity, protocol_fingerprint
+from moot.agents.models.batches.batch import Batch
 from moot.agents.money.bill import bill_of, charged
 from moot.agents.money.cap import Cap, pricing
 from moot.agents.money.models import models_in
 from moot.cli.frame import OK, UNDECIDED, Interrupted, complain, tell, tell_json
 from moot.cli.plan import Plan, seated, seed_of_play
-from moot.cli.watch import Board, Watched, board
 from moot.complexity.reward import correct, judge_reward
 from moot.play.rerun import aresume
 from moot.play.run import arun
@@ -36,6 +36,7 @@ from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import MootError, SealedElsewhere, UsageError, said
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Sample
+from moot.studies.watch import Board, Watched, board
 from moot.transcripts.events import LONGEST
 from moot.transcripts.index import ended_at
 from moot.transcripts.store import Fsync, Writer, room_for
@@ -73,9 +74,11 @@ class Row:
 
 
 def play_set(
-    planned: Plan, protocols: Sequence[Protocol], samples: Sequence[Sample], out: Path, limit: int, json: bool
-) -> int:
-    """Play every sample under every protocol, at most `limit` at a time, and print what came of it.
+    planned: Plan, protocols: Sequence[Protocol], samples: Sequence[Sample], out: Path, limit: int | None, json: bool,
+    batched: bool = False,
+) -> int:  # fmt: skip
+    """Play every sample under every protocol, at most `limit` at a time, and print what came of it. batched: calls are gathered in
+    batches, which are kept in the folder's `batches/`; then all are played at the same time, unless there is a limit.
 
     What a folder holds of the same question, seed, protocol and agents (by identity) is not played again: ended plays are
     kept, unreadable ones too, as answers that are asked for until they fit show nothing; unfinished and errored ones are
@@ -86,6 +89,7 @@ def play_set(
     if out.exists() and not out.is_dir():
         raise UsageError(f"-o {out} is a file; with --set it names a folder")
     jobs = list(jobs_of(protocols, samples, out, planned.seed))
+    limit = limit or (len(jobs) if batched else 4)
     agents = seated(planned.seats, planned.bounds, planned.config)
     one_host(agents)
     known = {seat: identity(agent) for seat, agent in agents.items()}
@@ -123,7 +127,8 @@ def play_set(
                     complain(f"an agent failed to close: {type(error).__name__}: {said(error)}; the plays are kept")
 
     try:
-        with board(len(jobs)) as shown, nullcontext() if cap is None else cap:
+        gathered = Batch(out / "batches") if batched else nullcontext()
+        with board(len(jobs)) as shown, nullcontext() if cap is None else cap, gathered:
             anyio.run(whole)
     except BaseException as error:
         if not interrupts(error):

@@ -4,12 +4,10 @@ Rule: it looks and reports; nothing is repaired, and nobody is contacted whom no
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import importlib.util
 import os
 import platform
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -30,7 +28,18 @@ EXTRAS = {
     "learn": ("numpy", "scikit-learn"), "plot": ("matplotlib",),
     "testing": ("hypothesis", "pytest", "starlette", "uvicorn", "trio"),
 }  # fmt: skip
-PARTS = ("agents", "complexity", "experiments", "judges", "play", "protocols", "tasks", "training", "transcripts")
+PARTS = (
+    "agents",
+    "complexity",
+    "experiments",
+    "judges",
+    "play",
+    "protocols",
+    "studies",
+    "tasks",
+    "training",
+    "transcripts",
+)
 
 
 def doctor(
@@ -97,9 +106,11 @@ def _python() -> Iterator[Finding]:
 
 
 def _version(package: str) -> str | None:
+    from importlib import metadata  # which takes as long to import as the rest of `moot --help`
+
     try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
         return None
 
 
@@ -164,6 +175,8 @@ def _model() -> Iterator[Finding]:
 
 
 def _writing() -> Iterator[Finding]:
+    import tempfile
+
     try:
         with tempfile.NamedTemporaryFile(dir=os.curdir, prefix=".moot-doctor-") as file:
             file.write(b"x")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from moot.protocols.engine.base import Protocol
     from moot.protocols.engine.question import Question, Sample
 
-SETTINGS = ("protocol", "params", "seats", "bounds", "seed", "agents")
+SETTINGS = ("protocol", "params", "seats", "bounds", "seed", "agents", "fields")
 """What a configuration file may hold; agents are written as [agents.NAME] and seated by that name."""
 
 
@@ -125,6 +125,22 @@ def _table(settings: Mapping[str, Any], key: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise UsageError(f"the configuration's {key} must be a table, [{key}]")
     return dict(table)
+
+
+def fields_from(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Which column of a set is what, as typed, over the configuration's [fields]; several columns are written choices=A,B. None where
+    nothing is said."""
+    found = _table(settings, "fields")
+    typed: dict[str, Any] = {}
+    for pair in pairs:
+        field, mark, column = pair.partition("=")
+        if not mark or not field.strip() or not column.strip():
+            raise UsageError(f"--field {pair!r}: write it as FIELD=COLUMN, for instance --field text=question")
+        if field in typed:
+            raise UsageError(f"--field {pair!r}: {field} has a column already")
+        several = field in ("choices", "incorrect", "tags") and "," in column
+        typed[field] = [each.strip() for each in column.split(",")] if several else column.strip()
+    return {**found, **typed} or None
 
 
 def seats_of(pairs: Sequence[str], settings: Mapping[str, Any]) -> dict[str, str]:

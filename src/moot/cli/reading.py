@@ -29,19 +29,30 @@ def show(
     private: Annotated[bool, typer.Option(
         "--private", help="Also what no seat was shown: thoughts, raw answers, notes, private fields of moves.")] = False,
     asked: Annotated[str | None, typer.Option(
-        "--asked", metavar="STEP", help="Print the prompts that were sent at this step alone, where they were recorded.")] = None,
+        "--asked", metavar="STEP", help="Print what was shown at this step besides what had been said, and the prompts that were sent, where they were recorded.")] = None,
     json: frame.Json = False,
 ) -> None:  # fmt: skip
     """Print a transcript as people like to read one."""
-    from moot.transcripts.display.private import asked_at, private_events, prompt_lines, public, without_notes
+    from moot.transcripts.display.private import (
+        asked_at,
+        private_events,
+        prompt_lines,
+        public,
+        shown_at,
+        shown_lines,
+        without_notes,
+    )
 
     transcript = frame.opened(path)
     if asked is not None:
-        sent = asked_at(transcript, asked)
+        seen = shown_at(transcript, asked)
+        sent = asked_at(transcript, asked, seen is not None)
         if json:
-            frame.tell_json({"path": str(path), "step": asked, "prompts": sent})
+            frame.tell_json(
+                {"path": str(path), "step": asked, "prompts": sent, **({} if seen is None else {"shown": seen})}
+            )
         else:
-            frame.tell("\n".join(prompt_lines(sent)))
+            frame.tell("\n".join((*(shown_lines(seen) if seen else ()), *prompt_lines(sent))))
         return
     if json:
         names = ("step", "seat", "move", "under", "relation", "size", "reads")

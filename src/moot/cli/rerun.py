@@ -1,6 +1,6 @@
 """`moot resume`, `fork`, `rejudge`: from a recording into a live play.
 
-Rule of this file: what is taken from the recording and what is asked again is decided in `moot.play.rerun`.
+Rule of this file: what is taken from the recording and what is asked again is decided in `moot.play.rerun` and `moot.play.rejudging`.
 """
 
 from __future__ import annotations
@@ -46,6 +46,11 @@ Repetitions = Annotated[int, typer.Option(
     "--repetitions", min=1, max=100_000, help="So many judgements, with seeds one after the other, in FILE-SEED.jsonl.")]  # fmt: skip
 Upto = Annotated[int | None, typer.Option(
     "--upto", min=0, metavar="ROUNDS", help="The judge decides after so many rounds of the debate.")]  # fmt: skip
+
+
+Flip = Annotated[bool, typer.Option("--flip", help="The judge is shown the choices in the reversed order.")]
+Procedure = Annotated[str | None, typer.Option(
+    "--procedure", metavar="JSON", help='Parts by which it is judged once all is said: [{"part": "deliberation"}]; [] for the verdict alone.')]  # fmt: skip
 
 
 def resume(
@@ -101,22 +106,29 @@ def fork(
 def rejudge(
     context: typer.Context, path: TranscriptPath, judge: Judge, out: Out, seat: Seats = None, bound: Bounds = None,
     config: Config = None, stale: Stale = False, prices: Prices = None, max_cost: MaxCost = None, fsync: Fsync = "ended",
-    seed: Seed = None, repetitions: Repetitions = 1, upto: Upto = None, live: Live = None, json: Json = False,
+    seed: Seed = None, repetitions: Repetitions = 1, upto: Upto = None, live: Live = None, flip: Flip = False,
+    procedure: Procedure = None, json: Json = False,
 ) -> None:  # fmt: skip
     """The same play before another judge, into a new transcript; all that the others said is as recorded."""
-    from moot.play.rerun import rejudge as rejudge_now
+    from moot.play.rejudging import judged_by
+    from moot.play.rejudging import rejudge as rejudge_now
+    from moot.protocols.debate.debate import parts_of
 
     transcript = runnable(opened(path), "rejudge")
     cap = _paying(context, prices, max_cost)
-    roles: dict[str, str] = transcript.started["roles"]
-    judges = [name for name, role in roles.items() if role == transcript.protocol.judge]
+    parts = None if procedure is None else parts_of(procedure)
+    protocol = judged_by(transcript, upto=upto, procedure=parts)
+    roles = protocol.roles(transcript.question)
+    judges = [name for name, role in roles.items() if role == protocol.judge]
     if not judges:
         raise UsageError(f"{path}: protocol {transcript.started['protocol']['name']} has no judge to replace")
-    typed = [pair for pair in seat or () if pair.partition("=")[0] not in judges]
-    typed += [f"{name}={judge}" for name in judges]
-    agents, named = _agents(transcript.started, typed, bound, config, some=True)
-    others = {name: agent for name, agent in agents.items() if name not in judges}
-    given: dict[str, Any] = {"seats": others, "stale": stale, "fsync": fsync, "upto": upto, "live": live or ()}
+    sitting = judges[0]
+    typed = [pair for pair in seat or () if pair.partition("=")[0] != sitting]
+    typed += [f"{name}={judge}" for name in judges if not any(pair.partition("=")[0] == name for pair in typed)]
+    agents, named = _agents({**transcript.started, "roles": roles}, typed, bound, config, some=True)
+    others = {name: agent for name, agent in agents.items() if name != sitting}
+    given: dict[str, Any] = {"seats": others, "stale": stale, "fsync": fsync, "upto": upto, "live": live or (), "flip": flip,
+                             "procedure": parts}  # fmt: skip
     plays = [(seed, out)]
     if repetitions > 1:
         first = transcript.seed if seed is None else seed

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moot.cli import frame
-from moot.cli.plan import Plan, placed, plan, sample_from, seated, seed_of_play
+from moot.cli.plan import Plan, fields_from, placed, plan, read_config, sample_from, seated, seed_of_play
 from moot.protocols.engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +47,11 @@ def run(
         "--size", metavar="N", help="The n of all budgets (default: the words of the question); how large a --task is.")] = None,
     unit: Annotated[str | None, typer.Option("--unit", metavar="UNIT", help="What one unit of reading is.")] = None,
     many: Annotated[str | None, typer.Option(
-        "--set", metavar="FILE", help="Many questions: a .jsonl file, or `passages` (built in).")] = None,
+        "--set", metavar="FILE", help="Many questions: a .jsonl, .csv, .tsv or .parquet file, or `passages` (built in).")] = None,
+    field: Annotated[list[str] | None, typer.Option(
+        "--field", metavar="FIELD=COLUMN", help="Which column of --set is what: text=question, choices=A,B, truth='label as letter'.")] = None,
+    grade: Annotated[str | None, typer.Option(
+        "--grade", metavar="CHECKER", help="What grades the answers of --set: exact, math, code or module:function.")] = None,
     task: Annotated[str | None, typer.Option(
         "--task", metavar="NAME", help="A question whose truth is computed, of size --size (moot tasks).")] = None,
     seat: frame.Seats = None,
@@ -58,8 +62,10 @@ def run(
         "-o", "--out", metavar="PATH", help="The transcript, and its truth beside it; with --set, a folder.")] = None,
     config: frame.Config = None,
     fsync: frame.Fsync = "ended",
-    jobs: Annotated[int, typer.Option(
-        "--jobs", "-j", min=1, metavar="N", help="Plays at the same time (with --set).")] = 4,
+    jobs: Annotated[int | None, typer.Option(
+        "--jobs", "-j", min=1, metavar="N", help="Plays at the same time (with --set); 4, or with --batch all.")] = None,
+    batch: Annotated[bool, typer.Option(
+        "--batch", help="Send the model calls of all plays in waves, as the provider's batch files (with --set).")] = False,
     limit: Annotated[int | None, typer.Option(
         "--limit", min=1, metavar="N",
         help="Only the first N questions of the set; with --task, N instances, seeds counting up.")] = None,
@@ -84,6 +90,8 @@ def run(
     planned = replace(
         plan(protocol, param or (), seat or (), bound or (), seed, config), fsync=fsync, max_cost=max_cost
     )
+    if many is None and (field or grade is not None):
+        raise UsageError(f"--{'field' if field else 'grade'} is for the columns of --set FILE")
     if task is not None:
         from moot.cli.tasking import DEFAULT_SIZE, cast
         from moot.tasks.base import task_named
@@ -108,7 +116,7 @@ def run(
     else:
         _exclusive("--set", "the set holds the questions", question=question, choice=choice, truth=truth, passage=passage,
                    image=image, data=data, size=size, unit=unit)  # fmt: skip
-        samples = samples_of(many)[:limit]
+        samples = samples_of(many, fields_from(field or (), read_config(config)), grade, limit)
     protocols = seatings(planned.protocol) if both else [planned.protocol]
     if planned.seats or not dry_run:
         roles = {seat: role for each in samples for seat, role in planned.protocol.roles(each.question).items()}
@@ -129,7 +137,9 @@ def run(
 
         if out is None:
             raise UsageError("many questions make one transcript each: give a folder for them, -o DIR")
-        raise typer.Exit(play_set(planned, protocols, samples, out, jobs, json))
+        raise typer.Exit(play_set(planned, protocols, samples, out, jobs, json, batch))
+    if batch:
+        raise UsageError("--batch is for --set, or --task with --limit: one play alone has nothing to wait for")
     if max_cost is not None:
         from moot.agents.money.cap import Cap
 
@@ -167,13 +177,19 @@ def seatings(protocol: Protocol) -> list[Protocol]:
     return [protocol.model_copy(update={"swap": swap}) for swap in (False, True)]
 
 
-def samples_of(name: str) -> list[Sample]:
+def samples_of(
+    name: str, fields: Mapping[str, Any] | None = None, grade: str | None = None, limit: int | None = None
+) -> list[Sample]:
     """The built-in questions ("passages", or "passages:ID" for one passage), or those of a file."""
-    from moot.tasks.reading.reading import load_set, samples
-
     if name == "passages" or name.startswith("passages:"):
-        return samples(name.partition(":")[2] or None)
-    return load_set(Path(name))
+        from moot.tasks.reading.reading import samples
+
+        if fields is not None or grade is not None:
+            raise UsageError("--field and --grade are for the columns of a file; passages have none")
+        return samples(name.partition(":")[2] or None)[:limit]
+    from moot.tasks.sets.questions import questions
+
+    return questions(Path(name), fields=fields, grade=grade, limit=limit)
 
 
 def play_one(planned: Plan, protocol: Protocol, sample: Sample, path: Path) -> Transcript:
@@ -201,7 +217,7 @@ def told_of_cap(transcript: Transcript, seats: Mapping[str, str]) -> Transcript:
 def watched(seats: Mapping[str, str], bounds: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
     """Agents in their seats, inside their bounds, who are told of on stderr when they speak."""
     from moot.agents.people.human import has_person
-    from moot.cli.watch import Watched, narrator
+    from moot.studies.watch import Watched, narrator
 
     agents = seated(seats, bounds, config)
     told = narrator(blind=any(map(has_person, agents.values())))

@@ -37,6 +37,8 @@ DATA: dict[str, Question] = {
         "good_words": ["HARBOUR", "GULL"], "bad_words": ["ANVIL", "SAIL"],
         "similarities": {"sea": {"HARBOUR": 0.5, "GULL": 0.25, "ANVIL": 0.125, "SAIL": 0.375}},
     }),
+    "fresh-debate": Question("Who sank the fleet?", passage=PASSAGE),
+    "proposer-critic": Question("Who sank the fleet?", passage=PASSAGE),
     "nested-oversight": Question("Does the guard hold?", ("yes", "no")),
     "pixel-debate": Question("Which digit is this?", ("0", "1", "7"), size=4, unit="cells", data={
         "image": [[0, 90, 255, 0], [0, 0, 255, 0], [0, 60, 40, 0], [0, 255, 0, 0]],

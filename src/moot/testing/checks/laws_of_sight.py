@@ -126,7 +126,7 @@ def fits(case: Case) -> None:
     """One probability too many and one too few are tried where a verdict is asked for. A verdict on record fits the question
     that its seat was shown, and what is decided the question played, also where the judge was shown an open one."""
     first = case.play()
-    asked = {step: request for (step, attempt), (request, _) in first.asked.items() if not attempt}
+    asked = {step: request for (step, _), (request, _) in first.asked.items()}
     for step in first.transcript.steps():
         shown, stated = len(asked[step.step].view.question.choices), step.move.get("probabilities")
         if issubclass(move_class(step.move["kind"]) or Move, Verdict) and stated and shown not in (0, len(stated)):
@@ -230,12 +230,12 @@ def symmetric(case: Case) -> None:
     seats = _swapped_seats(first.game.roles, len(case.question.choices))
     turn: list[int] = case.draw(st.permutations(range(len(seats))))
     choices = case.question.choices
-    by_choice = len(seats) == len(choices)
     to = {seat: seats[turn[index]] for index, seat in enumerate(seats)}
-    held = _defended(first, seats) if by_choice else []
+    held = _defended(first, seats) if len(seats) == len(choices) else []  # else no seat has a choice to itself
     now_at = {held[index]: held[turn[index]] for index in range(len(held))}
-    listed = [choices[next(old for old, new in now_at.items() if new == place)] for place in range(len(choices))]
-    question = case.question.model_copy(update={"choices": tuple(listed)}) if by_choice else case.question
+    came_from = {new: old for old, new in now_at.items()}
+    listed = tuple(choices[came_from.get(place, place)] for place in range(len(choices)))
+    question = case.question.model_copy(update={"choices": listed})
     if not takes(case.protocol, question):
         return
     sayings, asked = defaultdict[str, list[list[Any]]](list), defaultdict[str, list[str]](list)

@@ -28,6 +28,7 @@ import anyio
 
 from moot.protocols.engine.errors import UsageError
 from moot.testing.server import calling, speaking, wire
+from moot.testing.server.batches import Batches
 from moot.testing.server.faults import Body, Fault, Faults, Script
 from moot.testing.server.providers import provider, shaped
 from moot.testing.server.replies import (
@@ -94,7 +95,7 @@ class MockOpenAI:
         "anthropic", "openrouter", "vllm", "sglang", "ollama", "llamacpp", "lmstudio", "groq", "deepseek" or "mistral";
         `providers.PROVIDERS` has their sources. Raises UsageError for another.
     sees: False makes every request with images a 400, as a model for text makes it at OpenAI.
-    latency: seconds before every answer. keep_calls: False for long runs, where `calls` would fill the memory.
+    batches: `Batches` that it keeps; without them it has none. latency: seconds before every answer. keep_calls: False for long runs, where `calls` would fill the memory.
 
     Usage counts four UTF-8 bytes of prompt as a token, and an image as 85 (OpenAI's low detail); `cached_tokens` is the longest prefix in common with a prompt
     answered earlier. Everything may be read from any thread.
@@ -104,7 +105,7 @@ class MockOpenAI:
         self, reply: ReplyFunction | None = None, script: Script = (), model_names: Sequence[str] = ("mock",),
         api_key: str | None = None, schema_supported: bool = True, logprobs: Logprobs = None, latency: float = 0.0,
         keep_calls: bool = True, profile: str | None = None, sees: bool = True,
-        n_supported: bool | Literal["ignored"] = True,
+        n_supported: bool | Literal["ignored"] = True, batches: Batches | None = None,
     ) -> None:  # fmt: skip
         self.provider = None if profile is None else provider(profile)
         if isinstance(model_names, str) or not model_names:
@@ -113,6 +114,7 @@ class MockOpenAI:
         self.api_key, self.schema_supported, self.logprobs = api_key, schema_supported, logprobs
         self.latency, self.keep_calls, self.sees, self.n_supported = latency, keep_calls, sees, n_supported
         self.in_flight = self.max_in_flight = self.count = 0
+        self.batches = batches
         self._calls: list[Call] = []
         self._prompts: list[bytes] = []
         self._kept = speaking.Kept()
@@ -190,6 +192,17 @@ class MockOpenAI:
                         await wire.send_events(said, send, receive)
                     else:
                         await wire.send_answer(said, send)
+            return
+        if self.batches is not None and self.batches.takes(method, path):
+
+            async def one(body: Body, api: str) -> tuple[int, Any]:
+                where = next(each for each, spoken in speaking.PATHS.items() if spoken == api)
+                async with self._arrived(json.dumps(body).encode(), headers, f"batch:{where}") as call:
+                    said = await self._answer(call, api, receive)
+                    call.status = said.status if said is not None else 0
+                    return call.status, None if said is None else json.loads(said.content)
+
+            await wire.send_answer(await self.batches.answer(method, path, raw, headers, one), send)
             return
         if (method, path) == ("GET", "/models"):
             more = {} if self.provider is None else self.provider.model

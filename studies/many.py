@@ -20,6 +20,7 @@ from moot.protocols.engine.errors import MootError, UsageError
 from moot.protocols.engine.question import Question, Sample
 from moot.studies.design import derived_seed
 from moot.studies.grid import Arm, questions_of
+from moot.studies.index import Index
 from moot.studies.running import under
 from moot.studies.study import Study
 from moot.transcripts.store import Fsync
@@ -36,7 +37,9 @@ async def arun_many(
     if out is not None:
         study = Study("run_many", samples, {protocol.name: Arm(protocol, seats)}, seed=seed)
         progress = await study.arun(out, limit=limit, max_cost=max_cost, fsync=fsync)
-        paths = [Path(out) / cell.path for cell in study.design.cells()]
+        index = Index(Path(out), owner=False)  # which knows what has been sealed since
+        paths = [index.place(cell.key) for cell in study.design.cells()]
+        index.close()
         if missing := sum(not path.exists() for path in paths):
             why = progress.stopped or next(iter(progress.problems), "they were not played")
             raise MootError(f"{missing} of {len(paths)} plays are missing: {why}; what was played is kept in {out}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -262,8 +262,3 @@ def set_aside(path: Path) -> None:
 def under(cap: Cap | None) -> Any:
     """The block that runs inside a cap, where there is one."""
     return nullcontext() if cap is None else cap
-
-
-def outcomes_of(design: Design, known: Mapping[str, Known]) -> Counter[str]:
-    """How many cells have which outcome, "not played" among them."""
-    return Counter(known[cell.key].outcome if cell.key in known else "not played" for cell in design.cells())

@@ -21,6 +21,7 @@ from moot.studies.design import ArmDesign, Cell, Design, QuestionDesign
 from moot.studies.folder import owned, read_design, rows_in
 from moot.studies.index import Index
 from moot.studies.study import Study
+from moot.transcripts.seal import seal
 
 DEBATE, QA = moot.Debate(rounds=1), moot.DirectQA()
 SOURCELESS: Any = eval("lambda request: None")
@@ -425,6 +426,12 @@ def test_run_many(tmp_path: Path) -> None:
     assert len(judge.asked) == 11
     os.rename(tmp_path / "m", tmp_path / "n")
     assert len(moot.run_many(QA, samples(6), {"judge": judge}, out=tmp_path / "n")) == 6 and len(judge.asked) == 11
+    first = next((tmp_path / "n" / "cells").rglob("*.jsonl"))
+    pytest.importorskip("zstandard")
+    seal(first)
+    first.unlink(missing_ok=True)
+    again = moot.run_many(QA, samples(6), {"judge": judge}, out=tmp_path / "n")
+    assert [play.digest for play in again][:5] == [play.digest for play in plays] and len(judge.asked) == 11
 
 
 def test_cells_lie_where_their_keys_say() -> None:

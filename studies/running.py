@@ -45,7 +45,6 @@ class Progress:
     how: Counter[str] = field(default_factory=Counter)
     stopped: str | None = None
     problems: list[str] = field(default_factory=list)
-    cost: float | None = None
 
     @property
     def complete(self) -> bool:

@@ -20,7 +20,7 @@ FAMILIES = (
     "doubly",
     "training",
     "mnist",
-    "studying",
+    "studies.cells",
     "calls",
     "studies.cluster",
 )

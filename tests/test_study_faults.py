@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.studying import filled
+from benchmarks.studies.cells import filled
 from test_study import DEBATE, QA, Judge, Speaker, samples, study
 
 import moot

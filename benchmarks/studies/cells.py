@@ -95,7 +95,7 @@ def rows() -> Iterator[Row]:
     yield Row(
         "restart of 10⁵ finished cells, against listing the files",
         again / listing,
-        25,
+        15,
         "x",
         f"{again / CELLS * 1e6:.0f} {micro}",
     )

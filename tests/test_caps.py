@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,10 +19,10 @@ from hypothesis import strategies as st
 import moot
 from moot.agents.models.limiter import Limiter
 from moot.agents.models.lm import LM
-from moot.agents.money.cap import IMAGE, Cap, CapReached, most_of
+from moot.agents.money.cap import IMAGE, Cap, CapReached, most_of, paid
 from moot.agents.money.prices import Prices
 from moot.agents.wrappers.best_of import BestOf
-from moot.protocols.engine.errors import UsageError
+from moot.protocols.engine.errors import TranscriptError, UsageError
 from moot.testing.server.faults import Fault
 from moot.testing.server.server import MockOpenAI, Reply
 
@@ -327,3 +328,17 @@ def test_one_answer_must_fit_into_what_is_left_of_a_cap() -> None:
 def test_images_are_in_the_bound_over_every_api(image: dict[str, Any]) -> None:
     body = {"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": [image]}]}
     assert most_of(body, Prices(1e6, 0.0, 0.0)) >= IMAGE
+
+
+def test_what_cannot_be_noted_keeps_nothing_set_aside() -> None:
+    def note(event: dict[str, Any]) -> None:
+        raise TranscriptError("the disk is full")
+
+    async def call(cap: Cap) -> None:
+        with pytest.raises(TranscriptError, match="the disk is full"):
+            async with paid(lambda: {"model": "m", "max_tokens": 10}, Prices(1, 1, 0), note, nullcontext):
+                raise AssertionError("it was sent")
+        assert not cap.holds and cap.held == cap.spent == 0
+
+    with Cap(1) as cap:
+        anyio.run(call, cap)

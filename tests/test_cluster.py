@@ -52,7 +52,6 @@ def test_a_killed_worker_costs_the_calls_in_flight(tmp_path: Path) -> None:
     assert len(watched.answered) == 30  # three calls of ten debates
 
 
-@pytest.mark.long
 def test_a_cap_holds_for_all_workers_together(tmp_path: Path) -> None:
     progress, spent, after = capped(tmp_path, "processes", 2.5)
     assert progress.stopped is not None and "cap of 2.5" in progress.stopped and not progress.complete

@@ -269,8 +269,8 @@ async def paid(
         counted = {} if cap.tokens is None else {"most_tokens": tokens, "tokens_left": cap.tokens_left}
         note({"event": "capped", **money, **counted, **cap.recorded})
         raise
-    note(most(hold.number, bound, tokens))
     try:
+        note(most(hold.number, bound, tokens))
         yield hold
     finally:
         try:

@@ -109,5 +109,5 @@ class LeasedCap(Cap):
             self.refused = str(answer["refused"])
             stop_play()
             raise CapReached(self.refused)
-        made = self.holds[answer["hold"]] = LeasedHold(self, int(answer["hold"]), bound)
+        made = self.holds[answer["hold"]] = LeasedHold(self, int(answer["hold"]), bound, tokens)
         return made

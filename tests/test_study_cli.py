@@ -108,7 +108,8 @@ def check(out: Path, server: MockOpenAI) -> None:
         moot.replay(moot.load(path))
 
 
-def killed_again_and_again(nursery: Nursery, out: Path, server: MockOpenAI, url: str, kills: int, seed: int) -> None:
+def killed_again_and_again(nursery: Nursery, out: Path, server: MockOpenAI, url: str, kills: int, seed: int) -> int:
+    """Kill a study so often, and have it end; how many answers of killed runs were kept, all of them together."""
     words = ["moot", "study", "run", str(out.parent / toml(url)), "-o", str(out), "-j", "4"]
     chance, whole = random.Random(seed), 3 * COUNT + COUNT + 2 * COUNT
     kept, killed = 0, 0
@@ -127,9 +128,10 @@ def killed_again_and_again(nursery: Nursery, out: Path, server: MockOpenAI, url:
         assert fresh <= set(now)
         kept, killed = kept + len(had), killed + (code == -signal.SIGKILL)
         assert len(now) - len(fresh) <= 3 * 4  # of each of four plays the calls in flight: three seats at most
-    assert code == 0 and kept and killed, nursery.errors.read_text()
+    assert code == 0 and killed, nursery.errors.read_text()
     assert len(set().union(*map(done, transcripts(out)))) == whole and len(now) == whole - len(had)
     check(out, server)
+    return kept
 
 
 needs_kill = pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL and fork")
@@ -139,7 +141,7 @@ needs_kill = pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL a
 def test_a_study_that_is_killed_again_and_again(folder: Path, nursery: Nursery) -> None:
     server = MockOpenAI(latency=0.01, model_names=MODELS)
     with server.serve() as url:
-        killed_again_and_again(nursery, folder / "out", server, url, 2, 5)
+        assert killed_again_and_again(nursery, folder / "out", server, url, 2, 5) > 0
 
 
 @needs_kill

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from moot.agents.prompts.forms import Form
 from moot.agents.prompts.reading import read
 from moot.agents.prompts.schemas import distributions
+from moot.protocols.amplification.moves import Subquestions
 from moot.protocols.engine.moves import Answer, Ask, Asked, Move, Speech, Stop, Verdict
 from moot.protocols.engine.values.quoting import unquoted
 from moot.protocols.text import escape, unescape
@@ -318,3 +319,12 @@ def test_a_text_is_read_as_the_prompt_shows_it_or_as_it_is(shown: str) -> None:
     assert read_("a", shown) == "b<c>" and read_("a", shown, one_of={"a": ["b<c>"]}) == "b<c>"
     few = Form((AllSorts,), 2, {"one_of": {"few": ["b<c>"]}})
     assert few.meant("few", Asked(), [shown, "x"]) == ["b<c>", "x"] and few.meant("words", Asked(), [shown]) == ["b<c>"]
+
+
+def test_how_long_a_list_must_be_is_said_in_words_too() -> None:
+    """Some models are asked without a schema, and can know it from nowhere else."""
+    words = {name: Form((kind,), 2).told(False) for name, kind in (("one", Subquestions), ("any", Speech))}
+    assert '"questions" is a list of 1 or more texts' in words["one"] and "or more" not in words["any"]
+    asked = Form((Subquestions,), 2, {"least": {"questions": 3}}).told(False)
+    assert "a list of 3 or more texts" in asked
+    assert "or more" not in Form((Subquestions,), 2, {"least": {"questions": 2}, "most": {"questions": 2}}).told(False)

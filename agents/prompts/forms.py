@@ -214,21 +214,27 @@ class Form:
             return listed + ", ".join(json.dumps(escape(each), ensure_ascii=False) for each in texts)
         if (below := self.said("below", name)) is not None:
             return f"a whole number from 0 to {below - 1}"
-        return (hint.told or _PLAIN.get(annotation) or _listed(annotation)) + none
+        return (hint.told or _PLAIN.get(annotation) or _listed(annotation, self._least(kind, name))) + none
+
+    def _least(self, kind: type[Move], name: str) -> str:
+        """How many entries a list must have at least, in words: a schema says it too, and some models are asked without one."""
+        bounds = (getattr(each, "min_length", None) for each in kind.model_fields[name].metadata)
+        least = self.said("least", name) or next(filter(None, bounds), 0)
+        return f"{least} or more " if least and least != self.said("most", name) else ""
 
 
-def _listed(annotation: Any) -> str:
+def _listed(annotation: Any, least: str = "") -> str:
     listed, inner = get_origin(annotation) is tuple, get_args(annotation)
     if listed and isinstance(inner[0], type) and issubclass(inner[0], BaseModel):
         names = map(json.dumps, inner[0].model_json_schema()["properties"])
-        return "a JSON list of objects, each with " + ", ".join(names)
+        return f"a JSON list of {least}objects, each with " + ", ".join(names)
     if get_origin(annotation) is Literal:
         return "one of " + ", ".join(map(json.dumps, inner))
     if listed and re.search(r"\b(int|float)\b", str(inner[0])):
-        return "a JSON list of numbers"
+        return f"a JSON list of {least}numbers"
     if not (listed or type(None) in inner) or "str" not in str(inner[0]):
         return "JSON"
-    return "a list of texts" if listed else "your words, or null"
+    return f"a list of {least}texts" if listed else "your words, or null"
 
 
 def tag_of(name: str) -> str:

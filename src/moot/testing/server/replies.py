@@ -146,8 +146,9 @@ def _in_words(words: str, draw: Draw) -> Any:
         return quoted[1]
     if words.startswith("true or false"):
         return False
-    if words.startswith(("a JSON list", "a list")):
-        return []
+    if listed := re.match(r"a (?:JSON )?list of (?:(\d+) or more )?(objects|numbers)?", words):
+        made = {name: draw.sentence() for name in re.findall(r'"(\w+)"', words)} if listed[2] == "objects" else None
+        return [made or (0.5 if listed[2] == "numbers" else draw.sentence()) for _ in range(int(listed[1] or 0))]
     if number := re.match(r"(\d+) to \d+|a whole number from (\d+)", words):
         return int(next(filter(None, number.groups())))
     return 1 if words.startswith(("a number", "a whole number")) else draw.sentence()

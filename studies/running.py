@@ -76,7 +76,6 @@ class Run:
         self.progress = Progress(design.size)
         self.known: dict[str, Known] = {}
         self.identities: dict[int, Identity] = {}
-        self._truths: dict[int, str] = {}
         self._errors = 0
         self._ready: deque[Cell] = deque()
         self._under_way = 0
@@ -171,11 +170,6 @@ class Run:
         if cell.parent is not None and known.judged_again != self.known[cell.parent].digest:
             return None  # the play was had anew, and this judged the one before
         return known
-
-    def _truth(self, question: int) -> str:
-        if question not in self._truths:
-            self._truths[question] = truth_mark(self.samples[question])
-        return self._truths[question]
 
     def _count(self, cell: Cell, outcome: str, problem: str | None = None) -> None:
         self.progress.outcomes[outcome] += 1

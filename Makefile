@@ -11,7 +11,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all mutants bench lint format paths check wheel pins clean
+.PHONY: help demo test test-all mutants bench bench-peers lint format paths check wheel pins clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -57,6 +57,24 @@ else
 	$(BIN)/python -m benchmarks.run $(ROWS)
 endif
 
+# Other frameworks, each by itself, so that one which is not made for this Python does not keep the others away.
+PEERS := .venv-peers
+PEER_PIP := $(PEERS)/bin/python -m pip --disable-pip-version-check
+PEER_PINS := -c benchmarks/peers/constraints.txt
+
+$(PEERS)/.made: pyproject.toml Makefile benchmarks/peers/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "moot needs Python 3.11 or newer; say which with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(PEERS) || { rm -rf $(PEERS); exit 1; }
+	$(PEER_PIP) install -qq $(PEER_PINS) setuptools
+	$(PEER_PIP) install -qq --no-build-isolation $(PEER_PINS) -e '.[testing,seal]'
+	@for peer in inspect-ai pettingzoo open-spiel; do \
+		$(PEER_PIP) install -qq --only-binary :all: $(PEER_PINS) $$peer || echo "$$peer cannot be installed for this Python" >&2; done
+	@touch $@
+
+bench-peers: $(PEERS)/.made ## moot beside Inspect, PettingZoo and OpenSpiel at the same work, as a table
+	MOOT_FORBID_REMOTE=1 $(PEERS)/bin/python -m benchmarks.peers.run $(ROWS)
+
 lint: $(VENV)/.dev ## ruff, mypy, pyright, and the order of the parts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -86,4 +104,4 @@ pins: ## renew constraints.txt from the newest versions that pyproject.toml allo
 	$(PIP) freeze --all --exclude moot --exclude pip | LC_ALL=C sort -f > constraints.txt
 
 clean: ## remove what was built and installed
-	rm -rf $(VENV) build dist *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) build dist *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

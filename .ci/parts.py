@@ -57,9 +57,18 @@ def modules(root: Path) -> dict[str, Path]:
     return found
 
 
+def statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every statement, wherever it stands. No expression holds one, and expressions are most of a tree."""
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        todo += [each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.expr)][::-1]
+
+
 def imports(source: str, known: Mapping[str, object]) -> Iterator[tuple[str, int]]:
     """The modules of moot that a source imports, wherever in it, each with its line."""
-    for node in ast.walk(ast.parse(source)):
+    for node in statements(ast.parse(source)):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name.partition(".")[0] == "moot":

@@ -28,6 +28,7 @@ from weakref import WeakKeyDictionary
 from pydantic import BaseModel
 
 from moot.protocols.engine.base import Protocol, record_of
+from moot.protocols.engine.values.frozen import UNCHANGING
 
 _NAMED = sys.stdlib_module_names | {"pydantic", "pydantic_core"}
 """Packages whose functions and classes are known by their names, without their sources."""
@@ -70,8 +71,10 @@ def composed(*members: object, **options: Any) -> dict[str, Any] | None:
 
 def fingerprints(seats: Mapping[str, object]) -> dict[str, str | None]:
     """Seat to the hash of its agent's identity; None for one that has none."""
-    found = {seat: identity(agent) for seat, agent in seats.items()}
-    return {seat: None if each is None else each.fingerprint for seat, each in found.items()}
+    each = {id(agent): agent for agent in seats.values()}  # one that holds several seats is read once
+    found = {key: identity(agent) for key, agent in each.items()}
+    prints = {key: None if read is None else read.fingerprint for key, read in found.items()}
+    return {seat: prints[id(agent)] for seat, agent in seats.items()}
 
 
 def protocol_fingerprint(protocol: Protocol) -> str | None:
@@ -97,7 +100,8 @@ def _models(value: Any) -> Iterator[BaseModel]:
         yield value
         value = dict(value)
     for each in value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ():
-        yield from _models(each)
+        if type(each) not in UNCHANGING:
+            yield from _models(each)
 
 
 class _Reader:
@@ -232,7 +236,7 @@ def _content(cell: CellType) -> Any:
 
 def _plain(value: Any) -> str:
     """A key, or a member of a set, as text that is the same in every process. Raises _Unseen where there is none."""
-    return _text(_Reader().read(value))
+    return json.dumps(value) if type(value) is str else _text(_Reader().read(value))
 
 
 def _text(value: Any) -> str:

@@ -49,7 +49,7 @@ def rows() -> Iterator[Row]:
         assert folded and not len(folded) % len(files) and all(nodes for _, nodes, _ in folded)
         whose = "published debates" if given else "debates made here"
         size = sum(file.stat().st_size for file in files)
-    yield Row("import 250 debates and fold them, against json.loads of the same files", whole / base, 6.0, "×",
+    yield Row("import 250 debates and fold them, against json.loads of the same files", whole / base, 5.5, "×",
               f"{len(files)} {whose}, {size / 1e6:.1f} MB; json.loads alone {base:.3f} s")  # fmt: skip
 
 

@@ -1,11 +1,11 @@
-"""Fair comparisons on a noisy machine: the two sides take turns, and the best of each is what counts."""
+"""Fair comparisons on a noisy machine: the sides take turns, and what counts is the median of the pairs, with their spread."""
 
 from __future__ import annotations
 
 import gc
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from statistics import median
@@ -18,10 +18,41 @@ SLIGHT = 0.01
 """A difference of so much is none, however small the spread is: bytes may be counted with no spread at all."""
 
 
+class Turns(float):
+    """The least of the seconds that a side took, over its turns. Divided by those of the other side it is a `Ratio`."""
+
+    def __new__(cls, seconds: Sequence[float]) -> Turns:
+        made = super().__new__(cls, min(seconds))
+        made.seconds = tuple(seconds)
+        return made
+
+    seconds: tuple[float, ...]
+
+    def __truediv__(self, other: float) -> float:
+        if not isinstance(other, Turns) or not len(other.seconds) == len(self.seconds) >= FEWEST:
+            return float(self) / float(other)  # no pairs, or so few that one which was cold would count for half
+        return Ratio([mine / its for mine, its in zip(self.seconds, other.seconds, strict=True)])
+
+
+class Ratio(float):
+    """The median of the ratios of paired turns. low, high: the least and the greatest of them."""
+
+    def __new__(cls, pairs: Sequence[float]) -> Ratio:
+        made = super().__new__(cls, median(pairs))
+        made.low, made.high = min(pairs), max(pairs)
+        return made
+
+    low: float
+    high: float
+
+    def __truediv__(self, other: float) -> Ratio:
+        return Ratio([self.low / other, float(self) / other, self.high / other])
+
+
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: a measured ratio (or number), of which less is better, and the most that it may be. The name is
-    of this row alone and the same in every run."""
+    """One line of the table: a measured ratio (or number), of which less is better, and the most that it may be: its goal. The
+    name is of this row alone and the same in every run."""
 
     name: str
     measured: float
@@ -33,17 +64,22 @@ class Row:
     def holds(self) -> bool:
         return self.measured <= self.limit
 
+    @property
+    def spread(self) -> str:
+        """The least and the greatest of the pairs that a ratio is the median of."""
+        return f"{self.measured.low:.2f} to {self.measured.high:.2f}" if isinstance(self.measured, Ratio) else ""
 
-def best(*sides: Callable[[], object], repeats: int = 5) -> list[float]:
-    """The least CPU seconds that each side took, over so many turns, or `most`."""
-    least = [float("inf")] * len(sides)
+
+def best(*sides: Callable[[], object], repeats: int = 5) -> list[Turns]:
+    """The CPU seconds that each side took, over so many turns, or `most`."""
+    taken: list[list[float]] = [[] for _ in sides]
     for _ in range(min(repeats, most)):
-        for index, side in enumerate(sides):
+        for side, seconds in zip(sides, taken, strict=True):
             gc.collect()
             begun = time.process_time()
             side()
-            least[index] = min(least[index], time.process_time() - begun)
-    return least
+            seconds.append(time.process_time() - begun)
+    return [Turns(seconds) for seconds in taken]
 
 
 @dataclass

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from moot.complexity.play import Play
+from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.scoring import ScoringRule
 
@@ -40,8 +41,13 @@ def judge_reward(transcript: Play) -> float | None:
     outcome, truth = transcript.outcome, transcript.sample.unseal()
     if not isinstance(outcome, Decided) or truth is None:
         return None
-    rule = getattr(transcript.protocol, "scoring", None) or ScoringRule()
-    return float(rule.reward(outcome.verdict.probabilities, truth, continues(transcript)))
+    return reward_of(transcript.protocol, outcome.verdict.probabilities, truth, continues(transcript))
+
+
+def reward_of(protocol: Protocol, probabilities: Sequence[float], truth: int, continues: int) -> float:
+    """What a protocol's scoring rule pays its judge for a belief, after going on `continues` times."""
+    rule = getattr(protocol, "scoring", None) or ScoringRule()
+    return float(rule.reward(probabilities, truth, continues))
 
 
 def correct(transcript: Play) -> bool | None:

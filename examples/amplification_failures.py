@@ -17,7 +17,7 @@ from moot.training.learners import Tabular, as_agent
 from moot.training.oversight import PERSUASION, Persuadable, anchoring, train_by_approval
 
 QUICK = "--quick" in sys.argv
-SIZE, PLAYS = (8, 20) if QUICK else (16, 100)
+SIZE, PLAYS, HEIGHTS, BATCHES = (8, 20, 4, 40) if QUICK else (16, 100, 6, 150)
 
 print("1. A question whose published rule asks for itself: refused, with the circle.")
 union = PublishedUnionFind()
@@ -26,7 +26,7 @@ whole = Amplification(depth=None, width=20, turns=8, questions=1000)
 print(moot.run(whole, sample, {"overseer": Overseer(union)}).outcome)
 
 print("\n2. An overseer that slips in 2 % of its answers; any wrong sub-answer makes the answer wrong.")
-print(report(failure_curve(0.02, range(6), plays=PLAYS)))
+print(report(failure_curve(0.02, range(HEIGHTS), plays=PLAYS)))
 
 print("\n3. The same in training, at 5 %: a table of the latest target, and one of the majority of the latest 9.")
 task = PermutationPower()
@@ -40,7 +40,7 @@ def right(learner: Tabular) -> str:
     return f"{sum(one == task.truth(data, text) for one, text in zip(said, texts, strict=True)) / len(texts):.1%}"
 
 
-limited = Settings(batch=40, patience=5, threshold=0.7, batches=150)
+limited = Settings(batch=40, patience=5, threshold=0.7, batches=BATCHES)
 for recent in (1, 9):
     run = train(task, data, Tabular(recent), limited, wrap=inject_errors(0.05))
     assert isinstance(run.learner, Tabular)

@@ -35,6 +35,7 @@ from moot.tasks.machines.tableau import Tableau
 from moot.tasks.reading.evidence import Evidence
 from moot.training.calibration import (
     BELIEFS,
+    ROUNDS,
     ExactMarket,
     LinearMarket,
     Shows,
@@ -57,9 +58,11 @@ class Scale:
     machines: tuple[int, ...] = (1, 2, 3)
     trainings: int = 100  # of two questions that cite each other
     sizes: tuple[int, ...] = (2, 4, 8, 16, 32, 64)
+    predictions: tuple[int, ...] = ROUNDS  # of training to predict the judge
+    slips: int = 200  # plays of a market that slips, of each size
 
 
-QUICK = Scale(items=8, steps=5, machines=(1,), trainings=12, sizes=(2, 4, 8))
+QUICK = Scale(items=8, steps=5, machines=(1,), trainings=12, sizes=(2, 4, 8), predictions=ROUNDS[:3], slips=40)
 console = Console(width=None if sys.stdout.isatty() else 110)
 BLUE, ORANGE, GREEN, GREY = "#2166ac", "#d95f02", "#1b7837", "#777777"
 
@@ -200,7 +203,7 @@ def exploitability(out: Path, plt: Any, scale: Scale) -> None:
     console.print(table)
     calibrated = Table("predicting the judge", "plays", "loss (nats)", "exact price's loss", "excess")
     for task, size, horizon in ((Coins(), 11, 5), (Evidence(), 8, 4)):
-        for row in calibrate(task, size, horizon, LinearMarket(balances(task))):
+        for row in calibrate(task, size, horizon, LinearMarket(balances(task)), rounds=scale.predictions):
             name = f"{task.name}: {horizon} of {size} shown" if not row.round else ""
             calibrated.add_row(name, f"{row.plays:,}", f"{row.loss:.4f}", f"{row.exact:.4f}", f"{row.excess:.4f}")
     console.print(calibrated)
@@ -297,7 +300,7 @@ def failures(out: Path, plt: Any, scale: Scale) -> None:
 
     table = Table("garbage in: slips of the market", "size", "questions below", "right", "95% interval", "predicted")
     for error, color in ((0.01, BLUE), (0.05, ORANGE)):
-        rows = [inject(Sum(), size, error) for size in scale.sizes]
+        rows = [inject(Sum(), size, error, scale.slips) for size in scale.sizes]
         _errors(right, rows, color)
         for row in rows:
             table.add_row(

@@ -14,6 +14,8 @@ class Clock:
     """The time that a seat takes to answer one request. It stands while a provider has the call wait, and a deadline that
     hangs on it moves along. before: what the call itself took, before there was anything to await."""
 
+    __slots__ = ("before", "waited", "scope", "_begun", "_stood", "_left")
+
     def __init__(self, before: float = 0.0) -> None:
         self.before, self.waited = before, 0.0
         self.scope: anyio.CancelScope | None = None

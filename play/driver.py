@@ -9,10 +9,8 @@ import asyncio
 import inspect
 import math
 import time
-from collections.abc import Awaitable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from os import PathLike
 from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
@@ -21,37 +19,29 @@ import anyio
 import anyio.lowlevel
 from pydantic import ValidationError
 
-from moot.agents.base import act_of, close_all, describe, start_all
+from moot.agents.base import act_of, close_all, start_all
 from moot.agents.failing import cancelled, contained, interrupts, passes, take_back
-from moot.agents.identity import fingerprints, protocol_fingerprint
-from moot.agents.models.batches.turns import playing, turned
-from moot.agents.money.cap import begun, stoppable
+from moot.agents.models.batches.turns import turned
+from moot.agents.money.cap import stoppable
 from moot.agents.people.terminal import warn
 from moot.agents.prompts.values import UnreadableAnswer
 from moot.play.clock import Clock
-from moot.play.note import noting, showing
-from moot.protocols.engine import __version__
-from moot.protocols.engine.base import Protocol, record_of
+from moot.play.note import record_note, showing
 from moot.protocols.engine.budget import Meter
 from moot.protocols.engine.errors import (
     BudgetExceeded,
     CostError,
     MootError,
     ReplayDivergence,
-    TranscriptError,
     UsageError,
     said,
 )
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Errored
-from moot.protocols.engine.question import Question, Sample
 from moot.protocols.engine.replies import printable
 from moot.protocols.engine.steps import seed_of
-from moot.transcripts.events import FORMAT, VERSION, EventLog
-from moot.transcripts.store import Fsync, Writer
-from moot.transcripts.transcript import Transcript
-from moot.transcripts.truth import Sealed, recorded, sealed
+from moot.transcripts.events import EventLog
 
 if TYPE_CHECKING:
     from moot.transcripts.replay import Recording
@@ -132,22 +122,24 @@ class Driver:
             raise stopped
 
     async def _round(self) -> None:
-        """Serve what is open: agents that answer at once first, then all that must be awaited, together.
+        """Serve what is open: agents that answer at once, until one does not; then all that must be awaited, together.
         Each is awaited in a task that is started for it, so that a cancellation which its own libraries cause ends there.
         """
         game = self.game
-        if time.perf_counter() > self._due:
-            await anyio.lowlevel.checkpoint()
-            self._due = time.perf_counter() + _SHARE
         waiting: list[_Begun] = []
         try:
-            for step in list(game.open):
-                if game.outcome is None and (begun := self._begin(step)) is not None:
-                    waiting.append(begun)
+            while game.outcome is None and not waiting:
+                if time.perf_counter() > self._due:
+                    await anyio.lowlevel.checkpoint()
+                    self._due = time.perf_counter() + _SHARE
+                for step in tuple(game.open):
+                    if game.outcome is None and (begun := self._begin(step)) is not None:
+                        waiting.append(begun)
+                        del begun
             if game.outcome is None and waiting:
                 async with anyio.create_task_group() as group:
-                    for begun in waiting:
-                        group.start_soon(self._branch, begun, group)
+                    while waiting:  # here nothing of these calls is kept while those after them are awaited
+                        group.start_soon(self._branch, waiting.pop(0), group)
         finally:
             _drop(self._asked)
         if self.failure is not None:
@@ -157,15 +149,16 @@ class Driver:
         """One step of several in flight; what opens once it is answered joins the group."""
         try:
             await self._finish(*begun)
-            for step in () if cancelled() else list(self.game.open):
-                if step not in self._asked and self.game.outcome is None and (more := self._begin(step)) is not None:
+            opened = [step for step in self.game.open if step not in self._asked]
+            for step in opened if opened and not cancelled() else ():
+                if self.game.outcome is None and (more := self._begin(step)) is not None:
                     group.start_soon(self._branch, more, group)
         except BaseException as error:
             if passes(error):
                 raise
             self.failure = self.failure or error
             group.cancel_scope.cancel()
-        if self.game.outcome is not None:
+        if self.game.outcome is not None and self._asked:  # replies under way, which nobody needs any more
             group.cancel_scope.cancel()
 
     def _begin(self, step: str) -> _Begun | None:
@@ -176,8 +169,9 @@ class Driver:
                 continue
             waiting = game.open[step]
             seat = waiting.ask.seat
-            request = game.request(step, noting(step, seat, game.roles, self.log.event, now, self._texts))
-            request.noted = self.noted.get(step, ())
+            request = game.request(step, self._noting(step, seat))
+            if self.noted:
+                request.noted = self.noted.get(step, ())
             if self.draws is not None:
                 request.seed = seed_of(self.draws, step)
             meter, act, account = waiting.meter or game.meter(step), self.acts.get(seat), waiting.branch.account(seat)
@@ -188,7 +182,8 @@ class Driver:
                     f"step {step}: nobody sits at {seat!r} ({request.role}) to answer what is not in the "
                     f"recording{kept}; seat somebody at {seat!r}"
                 )
-            showing(game, step, self.log.event)
+            if not waiting.attempt:
+                showing(game, step, self.log)
             begun = time.perf_counter()
             try:
                 if account is not None:
@@ -203,7 +198,7 @@ class Driver:
             taken = time.perf_counter() - begun
             if awaited is not None:
                 self._asked[step] = awaited
-                self.log.event("asked", {"step": step, "seat": seat, "request": game.open[step].digest}, {"at": now()})
+                self.log.event("asked", {"step": step, "seat": seat}, {"at": now()})
                 return step, meter, taken, awaited
             spent: dict[str, int | float] = dict(meter.spent) if account is not None else {}
             if account is not None and account.left("seconds") is not None:
@@ -250,6 +245,11 @@ class Driver:
             if again is None:
                 return
             step, meter, taken, reply = again
+
+    def _noting(self, step: str, seat: str) -> Callable[[dict[str, Any]], None]:
+        """The `note` of a request: it holds nothing of the play, and no seat can put another's name in it."""
+        roles, record, texts = self.game.roles, self.log.event, self._texts
+        return lambda event: record_note(event, step, seat, roles, record, now, texts)
 
     def _failed(self, step: str, error: BaseException, seat: str, meter: Meter) -> None:
         """End the play: the seat is exhausted, what it said cannot be read, or it failed."""
@@ -322,79 +322,13 @@ def cause(error: BaseException, seat: str, what: str = "failed") -> str:
 
 def now() -> str:
     """The clock, as it is recorded."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    global _second
+    second, ms = divmod(time.time_ns() // 1_000_000, 1000)
+    known, text = _second
+    if known != second:
+        text = datetime.fromtimestamp(second, UTC).isoformat()[:19]
+        _second = second, text
+    return f"{text}.{ms:03d}+00:00"
 
 
-async def play(
-    protocol: Protocol, sample: Sample, seats: Mapping[str, Any], *, seed: int, out: Path | str | None,
-    bounds: Mapping[str, Mapping[str, int | float]], recording: Recording | None = None, stale: bool = False,
-    parent: Mapping[str, Any] | None = None, fsync: Fsync = "ended", draws: int | None = None,
-) -> Transcript:  # fmt: skip
-    """Play a game to its end, with what `recording` holds and live agents for the rest, and return the transcript. draws: the
-    seed of live requests, where it is not the play's own, of which the coins are."""
-    capped = begun(seats)
-    question, kept = sample.question.unnamed() if recording is None else recording.question, sealed(sample)
-    with closing(Game(protocol, question, seed=seed, bounds=bounds)) as game, playing(out):
-        described = {seat: describe(agent) for seat, agent in seats.items()}
-        meta: dict[str, Any] = {"moot": __version__, "at": now(), "seats": described, **capped}
-        if out is not None:  # what no file holds is not looked for later; as the agents are before the first call
-            meta |= {"identities": fingerprints(seats), "protocol_identity": protocol_fingerprint(protocol)}
-        meta |= {"parent": dict(parent)} if parent else {}
-        meta |= {"id": sample.question.id} if question.id is None and sample.question.id is not None else {}
-        meta |= {"images": {each.sha256: each.encoded for each in question.images}} if question.images else {}
-        lines: list[bytes] = []
-        writer = Writer(recordable(out), fsync=fsync) if out is not None else None
-        log = game.recorder = EventLog(writer or lines.append)
-        try:
-            _open(log, header(protocol, game.question, seed, bounds), meta, kept)
-            await Driver(game, seats, log, recording, stale, draws).run()
-        finally:
-            if writer is not None:
-                writer.close()
-    return Transcript(path=out) if out is not None else Transcript(lines, truth=kept)
-
-
-def _open(log: EventLog, started: Mapping[str, Any], meta: Mapping[str, Any], kept: Sample) -> None:
-    """Record the first event. The truth is on the disk before that names its file; without the event there is no such file."""
-    path, placed = getattr(log.write, "path", None), kept
-    if path is not None and isinstance(kept, Sealed):
-        try:
-            placed = kept.beside(path)
-        except TranscriptError:
-            with suppress(OSError):
-                path.unlink()  # nothing was recorded, and the name is free for another attempt
-            raise
-    try:
-        log.event("started", started, {**meta, **recorded(placed)})
-    except BaseException:
-        if isinstance(placed, Sealed) and placed is not kept:
-            placed.withdraw()
-        raise
-
-
-def header(
-    protocol: Protocol, question: Question, seed: int = 0, limits: Mapping[str, Mapping[str, int | float]] | None = None
-) -> dict[str, Any]:
-    """What the `started` event of a play says, apart from its meta."""
-    fields: dict[str, Any] = {
-        "format": FORMAT, "version": VERSION, "protocol": record_of(protocol),
-        "question": question.model_dump(mode="json", exclude_defaults=True), "seed": seed,
-        "roles": protocol.roles(question),
-    }  # fmt: skip
-    if limits:
-        fields["bounds"] = dict(limits)
-    if (nodes := protocol.full_tree_size(question)) is not None:
-        fields["full_tree_size"] = nodes
-    return fields
-
-
-def recordable(out: Path | str) -> Path:
-    """Where a play is to be recorded, as a path. Raises UsageError on what can be no transcript."""
-    if not isinstance(out, (str, PathLike)):
-        raise UsageError(f"out is {out!r}; it must be the path of a transcript to write")
-    path = Path(out)
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; name the transcript in it: {path / 'd.jsonl'}")
-    if path.suffix == ".zst":
-        raise UsageError(f"{path}: a play is recorded as .jsonl; seal it once it has ended: moot seal")
-    return path
+_second = (-1, "")  # that was told last, in words: to write a date takes three times the rest

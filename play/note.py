@@ -17,7 +17,7 @@ from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.replies import as_data
 from moot.protocols.engine.values.evidence import evidence
-from moot.transcripts.events import PLAYED
+from moot.transcripts.events import PLAYED, EventLog
 from moot.transcripts.wellformed import noted
 
 SHORT = 64
@@ -26,45 +26,43 @@ MOST = 12 << 20
 """The most bytes of the texts of one prompt; what is over is kept by its hash alone, as a line has an end."""
 _DRIVEN = frozenset({"told", "shown", "asked", "cancelled", "resumed", "imported"})
 """Events of a play besides those that make it up: whoever drives it records them."""
-_OWN = ("event", "step", "seat", "meta", "chain")  # fields of an event that a note cannot set
+_OWN = frozenset({"event", "step", "seat", "meta", "chain"})  # fields of an event that a note cannot set
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}").fullmatch
 Record = Callable[[str, Mapping[str, Any], Mapping[str, Any]], None]
 
 
-def noting(
-    step: str, seat: str, roles: Mapping[str, str], record: Record, clock: Callable[[], str], texts: dict[str, None]
-) -> Callable[[dict[str, Any]], None]:
-    """The `note` of a request. texts: hashes of the texts of prompts that this play has recorded, to which those of the next
-    ones are added. It raises UsageError on what is no event of an agent, or could not be read back."""
-
-    def note(event: dict[str, Any]) -> None:
-        fields = dict(event)
-        name = str(fields.pop("event", "attempted"))
-        if name in PLAYED or name in _DRIVEN:
-            raise UsageError(f"seat {seat} notes an event {name!r}, which the play itself records; rename it")
-        fields = as_data(fields)
-        if (name in ("reserved", "capped") or "hold" in fields) and not booked(name, fields):
-            raise UsageError(
-                f"seat {seat} notes an event {name!r} of money that no cap has set aside or refused; rename it"
-            )
-        if not re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", name):
-            raise UsageError(f"seat {seat} notes an event {name!r}; a name is 1 to 40 of a-z, 0-9, - and _")
-        if taken := [field for field in _OWN if field in fields]:
-            raise UsageError(f"seat {seat} notes an event {name!r} with a field {taken[0]!r} of the log; rename it")
-        if name == "prompted":
-            fields["messages"] = _once(fields.get("messages"), texts)
-        noted({"event": name, "step": step, "seat": seat, **fields}, roles)
-        record(name, {"step": step, "seat": seat, **fields}, {"at": clock()})
-
-    return note
+def record_note(
+    event: dict[str, Any], step: str, seat: str, roles: Mapping[str, str], record: Record, clock: Callable[[], str], texts: dict[str, None]
+) -> None:  # fmt: skip
+    """Record what an agent notes. texts: hashes of the texts of prompts that this play has recorded, to which those of this one
+    are added. Raises UsageError on what is no event of an agent, or could not be read back."""
+    fields = dict(event)
+    name = str(fields.pop("event", "attempted"))
+    if name in PLAYED or name in _DRIVEN:
+        raise UsageError(f"seat {seat} notes an event {name!r}, which the play itself records; rename it")
+    fields = as_data(fields)
+    if (name in ("reserved", "capped") or "hold" in fields) and not booked(name, fields):
+        raise UsageError(
+            f"seat {seat} notes an event {name!r} of money that no cap has set aside or refused; rename it"
+        )
+    if _NAME(name) is None:
+        raise UsageError(f"seat {seat} notes an event {name!r}; a name is 1 to 40 of a-z, 0-9, - and _")
+    if not _OWN.isdisjoint(fields):
+        taken = next(field for field in fields if field in _OWN)
+        raise UsageError(f"seat {seat} notes an event {name!r} with a field {taken!r} of the log; rename it")
+    if name == "prompted":
+        fields["messages"] = _once(fields.get("messages"), texts)
+    told = {"step": step, "seat": seat, **fields}
+    noted(name, told, roles)
+    record(name, told, {"at": clock()})
 
 
-def showing(game: Game, step: str, record: Record) -> None:
-    """Record what is shown at an open step, where the play's record has not all of it; once for all attempts."""
+def showing(game: Game, step: str, log: EventLog) -> None:
+    """Record what is shown at an open step, where the play's record has not all of it."""
     waiting = game.open[step]
-    if not waiting.attempt:
-        shown = evidence(waiting.ask, waiting.branch, game.question, game.taken)
-        if shown is not None:
-            record("shown", {"step": step, "seat": waiting.ask.seat, **shown}, {})
+    shown = evidence(waiting.ask, waiting.branch, game.question, game.taken)
+    if shown is not None:
+        log.ahead("shown", {"step": step, "seat": waiting.ask.seat, **shown})
 
 
 def _once(messages: Any, known: dict[str, None]) -> list[dict[str, Any]]:

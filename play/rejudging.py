@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from moot.agents.spec import seatable
 from moot.judges.looks import Flipped
-from moot.play.driver import play
+from moot.play.recorded import play
 from moot.play.run import Backend, checked, in_loop
 from moot.play.seats import Seats, bounds_of, seated
 from moot.protocols.debate.debate import Debate

@@ -18,7 +18,8 @@ from moot.agents.models.batches.turns import playing
 from moot.agents.money.bill import bill_of, charged
 from moot.agents.money.cap import Cap, in_force, pricing
 from moot.complexity.play import path_of
-from moot.play.driver import Driver, now, play
+from moot.play.driver import Driver, now
+from moot.play.recorded import play
 from moot.play.rejudging import draws_of, flipped, judged_again, parent_of, roles_of
 from moot.play.run import Backend, in_loop
 from moot.play.seats import Seats, bounds_of, seated
@@ -82,7 +83,7 @@ async def aresume(
         for count, line in enumerate(transcript.lines(), 1):  # noqa: B007 - the last
             pass
         called = _called(transcript, game.open)
-        log = EventLog(writer, chain_of(line), count)
+        log = EventLog(writer, chain_of(line), count, transcript.started["meta"].get("at"))
         log.event("resumed", {"events": count, "cut": cut}, {
             "at": now(), "seats": {seat: describe(agent) for seat, agent in agents.items()},
             "identities": fingerprints(agents), **({} if cap is None else cap.recorded),

@@ -17,7 +17,7 @@ import anyio.lowlevel
 from anyio.from_thread import start_blocking_portal
 
 from moot.agents.money.cap import Cap
-from moot.play.driver import play
+from moot.play.recorded import play
 from moot.play.seats import Seats, bounds_of, seated
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import MootError, UsageError

@@ -272,7 +272,7 @@ def on_record(
         with standing(partial(on_record, speech, passage, None, quote_limit)):
             text = limit.apply(text if limit.clips(last) and limit.measure(plain) > limit.most else plain, last=last)
         parts = segments(text) if parts else []
-    stretch = "".join(part.text for part in parts if part.quote)
+    stretch = "".join([part.text for part in parts if part.quote])
     if quote_limit is not None and not quote_limit.fits(stretch):
         with standing(partial(on_record, speech, passage, limit, None, last=last)):
             quote_limit.model_copy(update={"over": "reject"}).apply(stretch)

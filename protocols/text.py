@@ -86,7 +86,7 @@ def escape(text: str) -> str:
     """
     if len(text) > 200:
         return _kept(text)
-    return text if _PLAIN(text) else _escaped(text)
+    return text if _PLAIN(text) else _kept_short(text)
 
 
 def _escaped(text: str) -> str:
@@ -96,6 +96,7 @@ def _escaped(text: str) -> str:
 
 
 _kept = lru_cache(maxsize=128)(_escaped)  # a passage stands in every prompt of a play
+_kept_short = lru_cache(maxsize=1024)(_escaped)  # and who defends what
 
 
 def _broken(text: str) -> str:

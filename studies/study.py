@@ -31,6 +31,7 @@ from moot.studies.results.gates import gates_of
 from moot.studies.rows import Row
 from moot.studies.running import Progress, Run, under
 from moot.studies.watch import board
+from moot.tasks.extras import gathered
 from moot.transcripts.store import Fsync
 
 
@@ -87,7 +88,8 @@ class Study:
         ):
             if given is not None and not isinstance(given, Mapping):
                 raise UsageError(f"{what} is {given!r:.80}; it must be a mapping, by name")
-        self.samples, self._questions = questions_of(questions)
+        with gathered():
+            self.samples, self._questions = questions_of(questions)
         self.arms: dict[str, Arm] = dict(arms or {})
         if protocols is not None:
             made = product(protocols, seats or {}, params or {}, self.samples[0].question)

@@ -4,6 +4,10 @@ Rule of this file: it is imported where such a library is, and says what to inst
 
 from __future__ import annotations
 
+import gc
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,4 +68,26 @@ def decoded(content: bytes, path: str | Path, otherwise: str) -> str:
         raise UsageError(f"{path} is {otherwise.format(f'(byte {error.start})')}") from None
 
 
-__all__ = ["Floats", "Integers", "content_of", "decoded", "needed", "np"]
+_holding, _held = threading.Lock(), [0, 0]  # how many hold it back, and the threshold before the first of them
+
+
+@contextmanager
+def gathered() -> Iterator[None]:
+    """What is made inside is kept, so that no full garbage collection looks through all of it time and again; young objects are collected
+    as ever. (`gc.set_threshold`: the third one is that of the oldest generation. Mercurial does so too: `util.nogc`.)"""
+    with _holding:
+        young, middle, old = gc.get_threshold()
+        if not _held[0]:
+            _held[1] = old
+            gc.set_threshold(young, middle, 1 << 30)
+        _held[0] += 1
+    try:
+        yield
+    finally:
+        with _holding:
+            _held[0] -= 1
+            if not _held[0]:
+                gc.set_threshold(*gc.get_threshold()[:2], _held[1])
+
+
+__all__ = ["Floats", "Integers", "content_of", "decoded", "gathered", "needed", "np"]

@@ -36,7 +36,7 @@ class _Guard:
         self.refused: list[str] = []
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
-        if not self.on or event not in _ASKED_FOR:
+        if event not in _ASKED_FOR or not self.on:  # most events are others, and there are very many
             return
         if event.startswith("socket.get"):
             host = args[0]
@@ -78,8 +78,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--remote", action="store_true", help="let tests reach addresses other than loopback ones")
 
 
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()  # what is there from now on, the tests themselves, is gone through by no later collection
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    gc.set_threshold(100_000, 50, 50)  # property tests make much that lives shortly, and few circles
+    gc.set_threshold(500_000, 50, 50)  # property tests make much that lives shortly, and few circles
+    _keep_compiled(config)
     quiet = [HealthCheck.too_slow]  # the machine may be shared; slowness is what the benchmarks measure
     settings.register_profile("ci", max_examples=50, derandomize=True, deadline=None, suppress_health_check=quiet)
     settings.register_profile("long", max_examples=500, deadline=None, suppress_health_check=quiet, print_blob=True)
@@ -94,6 +100,16 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["MOOT_FORBID_REMOTE"] = "1"  # for the processes that tests start, which the hook does not reach
         sys.addaudithook(_guard)
         _guard.on = True
+
+
+def _keep_compiled(config: pytest.Config) -> None:
+    """Where Python is told to write no bytecode, it goes to pytest's cache: the checkout stays clean, and neither each
+    worker nor each process that a test starts compiles everything anew. Without that cache (mutants have none), nothing is written."""
+    if sys.dont_write_bytecode and sys.pycache_prefix is None and hasattr(config, "cache"):
+        sys.pycache_prefix = str(config.cache.mkdir("bytecode"))
+        sys.dont_write_bytecode = False
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_unconfigure() -> None:

@@ -19,6 +19,7 @@ from fault_world import LASTING, OVERLOAD, TEXTS, Served, World
 
 import moot
 from moot.transcripts.events import PLAYED
+from moot.transcripts.once import Whole
 
 Event = dict[str, Any]
 REFUSED = (400, 401, 429, 503, 529)
@@ -247,4 +248,5 @@ def whole(path: Path) -> bytes:
 
 
 def events(lines: bytes) -> list[Event]:
-    return [json.loads(line) for line in lines.splitlines()]
+    whole = Whole()
+    return [whole.of(json.loads(line)) for line in lines.splitlines()]

@@ -14,7 +14,7 @@ import moot
 from moot.complexity.ledger import ledger_of
 from moot.complexity.play import ROOT, Scopes
 from moot.complexity.spending import Ledger, Questions, Size, Spending, budgets, number, percent
-from moot.play.driver import header
+from moot.play.recorded import header
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.question import Question

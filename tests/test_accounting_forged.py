@@ -348,6 +348,59 @@ def test_a_brief_is_one_seats_own() -> None:
     assert moot.replay(t, protocol=Briefing()).digest == t.digest
 
 
+class Telling(Pricing):
+    """Two seats that are asked at the same time, of whom the script keeps one list."""
+
+    async def play(self, floor: Floor, question: moot.Question) -> Decided:
+        said: list[str] = []
+
+        async def speak(seat: str) -> None:
+            move = await floor.ask(seat, moot.Speech, details={"said": said})
+            said.append(move.text)
+
+        await floor.parallel(speak("a"), speak("judge"), seats=("a", "judge"))
+        await speak("judge")
+        return Decided(await floor.ask("judge", moot.Verdict))
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_brief_is_that_of_the_ask_whenever_it_is_read(waits: bool) -> None:
+    """Not what the script has learned since: of who was asked at the same time, or after the answer."""
+    kept: list[moot.Request] = []
+
+    async def late(request: moot.Request) -> Move:
+        await anyio.sleep(0.01)
+        return judge(request)
+
+    def judge(request: moot.Request) -> Move:
+        if moot.Verdict in request.kinds:
+            return EVEN
+        kept.append(request)
+        assert len(kept) == 3 or request.brief["details"]["said"] == []
+        return moot.Speech(text="I see")
+
+    def a(request: moot.Request) -> Move:
+        kept.append(request)
+        return moot.Speech(text="secret")
+
+    t = moot.run(Telling(), QUESTION, {"a": a, "judge": late if waits else judge})
+    assert isinstance(t.outcome, moot.Decided) and len(kept) == 3
+    assert [each.brief["details"]["said"] for each in kept] == [[], [], ["secret", "I see"]]
+
+
+def test_what_a_request_can_be_asked_leads_nowhere_by_name() -> None:
+    """Who could name another step, or seat, would note in its name."""
+
+    def a(request: moot.Request) -> Move:
+        asked = (request.note, request.later, request.view.look, request.budget.calling)
+        assert [name for each in asked for name in dir(each) if not name.startswith("_")] == []
+        request.note({"event": "thought"})
+        return moot.Speech(text="so")
+
+    t = moot.run(Briefing(), QUESTION, {"a": a, "judge": reads_all})
+    assert isinstance(t.outcome, moot.Decided)
+
+
 # -- meters ---------------------------------------------------------------------------------------------------------------
 
 

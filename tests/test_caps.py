@@ -336,7 +336,7 @@ def test_what_cannot_be_noted_keeps_nothing_set_aside() -> None:
 
     async def call(cap: Cap) -> None:
         with pytest.raises(TranscriptError, match="the disk is full"):
-            async with paid(lambda: {"model": "m", "max_tokens": 10}, Prices(1, 1, 0), note, nullcontext):
+            async with paid({"model": "m", "max_tokens": 10}, Prices(1, 1, 0), note, nullcontext):
                 raise AssertionError("it was sent")
         assert not cap.holds and cap.held == cap.spent == 0
 

@@ -264,3 +264,35 @@ def test_a_comparison_that_is_broken_off_leaves_nothing(tree: Path, name: str) -
     done = subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True)
     assert done.returncode == 130 and not done.stderr, done.stderr
     assert len(git(tree, "worktree", "list").splitlines()) == 1 and not os.listdir(tempfile.gettempdir())
+
+
+def test_samples_are_of_the_function_that_runs_and_of_those_that_called_it() -> None:
+    from benchmarks.profile.sample import Samples
+
+    samples = Samples()
+
+    def inner() -> None:
+        samples(0, sys._getframe())
+
+    def outer() -> None:
+        inner()
+
+    for call in (inner, outer, outer):
+        call()
+    here = {name.rpartition(".")[2]: count for name, count in samples.cumulative.items() if "<locals>" in name}
+    assert samples.count == 3 and here["inner"] == 3 and here["outer"] == 2
+    assert [name.rpartition(".")[2] for name in samples.own] == ["inner"] and samples.own.total() == 3
+
+
+def test_a_ratio_is_the_median_of_paired_turns_with_their_spread() -> None:
+    from benchmarks.run import markdown
+    from benchmarks.timing import Ratio, Row, Turns
+
+    ours, theirs = Turns([4.0, 2.0, 9.0]), Turns([1.0, 2.0, 3.0])
+    ratio = ours / theirs
+    assert isinstance(ratio, Ratio) and (ratio.low, float(ratio), ratio.high) == (1.0, 3.0, 4.0)
+    assert (ours, theirs) == (2.0, 1.0) and ours / 2 == 1.0 and type(ours / Turns([4.0])) is float
+    half = ratio / 2
+    assert isinstance(half, Ratio) and (half.low, float(half), half.high) == (0.5, 1.5, 2.0)
+    assert markdown(Row("this", ratio, 2.5, "×", "so")) == "| this | **3.00 ×** | 1.00 to 4.00 | 2.5 × | so |"
+    assert markdown(Row("that", 2.0, 2.5, "×", "so")) == "| that | 2.00 × |  | 2.5 × | so |"

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from players import FAIR, QUESTION, Slow, everywhere, speak
 
 import moot
 from moot.judges.bounded import Bounded
+from moot.play import driver
 from moot.testing.hostile import Hanging, Raises
 from moot.transcripts.events import EventLog
 
@@ -246,3 +254,69 @@ def test_a_bound_of_any_size_is_recorded_and_read(seconds: float, tmp_path: Path
     path = tmp_path / "t.jsonl"
     played = moot.run(DEBATE, QUESTION, everywhere(DEBATE, Slow()), out=path, bounds={"judge": {"seconds": seconds}})
     assert moot.replay(moot.load(path)).digest == played.digest
+
+
+# -- what a play keeps ---------------------------------------------------------------------------------------------
+
+
+def test_a_game_that_has_ended_is_freed_without_being_searched_for(tmp_path: Path) -> None:
+    """Circles that only a collection finds cost all plays of a process: it walks whatever is alive."""
+
+    async def many() -> int:
+        for number in range(3):
+            seats = everywhere(DEBATE, Slow(), judge=Bounded(Slow(), reads=10**6))
+            await moot.arun(DEBATE, QUESTION, seats, out=tmp_path / f"{number}.jsonl")
+        return gc.collect()
+
+    moot.run(DEBATE, QUESTION, everywhere(DEBATE, Slow()))  # imports, and what is made once
+    with collected_by_hand():
+        assert asyncio.run(many()) == 0
+        game = moot.Game(DEBATE, QUESTION).start()
+        game.close()
+        freed = weakref.ref(game)
+        del game
+        assert freed() is None
+
+
+def test_calls_that_are_answered_are_let_go_while_those_after_them_are_awaited() -> None:
+    made: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+
+    def act(request: moot.Request) -> Any:
+        async def reply() -> moot.Move:
+            await anyio.lowlevel.checkpoint()
+            alive.append(sum(each() is not None for each in made))
+            return speak(request)
+
+        made.append(weakref.ref(call := reply()))
+        return call
+
+    debate = moot.Debate(rounds=6)
+    with collected_by_hand():
+        moot.run(debate, QUESTION, everywhere(debate, act))
+    assert len(alive) == 13 and max(alive) == 2, alive
+
+
+@contextmanager
+def collected_by_hand() -> Iterator[None]:
+    was = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 253_402_300_799_999), min_size=1, max_size=6), st.data())
+def test_the_clock_is_told_as_the_standard_library_does(ticks: list[int], data: Any) -> None:
+    """Whether it goes on, stands, jumps, or is set back."""
+    near = data.draw(st.lists(st.integers(-2000, 2000), max_size=6))
+    with pytest.MonkeyPatch.context() as patch:
+        for tick in [*ticks, *(max(0, ticks[-1] + each) for each in near)]:
+            tick = min(tick, 253_402_300_799_999)
+            patch.setattr("time.time_ns", lambda now=tick: now * 1_000_000 + 999_999)
+            told = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=tick)
+            assert driver.now() == told.isoformat(timespec="milliseconds")

@@ -433,3 +433,74 @@ def test_what_is_reported_of_a_request() -> None:
     with pytest.raises(moot.UsageError, match="no tokens are spent on it any more"):
         meter.charge("tokens", 1)
     assert meter.spent == {"tokens": 5}
+
+
+@given(LIMITS, st.lists(st.integers(-1, 6), max_size=8))
+def test_an_answered_call_is_a_call_and_what_was_read(limits: dict[str, int], reads: list[int]) -> None:
+    """`answered` against the two charges that it stands for, refusals and all that is counted included."""
+    one, two = Account(limits), Account(limits)
+
+    def both(amount: int) -> None:
+        two.charge("calls", 1)
+        two.charge("reads", amount)
+
+    for amount in reads:
+        said = []
+        for charge in (one.answered, both):
+            try:
+                charge(amount)
+                said.append("")
+            except (moot.BudgetExceeded, moot.UsageError) as error:
+                said.append(str(error))
+        assert said[0] == said[1]
+        assert (one.used.get("calls", 0), one.used.get("reads", 0), one.most) == (
+            two.used.get("calls", 0), two.used.get("reads", 0), two.most,
+        )  # fmt: skip
+
+
+@given(LIMITS, st.lists(st.integers(0, 6), max_size=6), st.lists(st.integers(0, 6), max_size=6))
+def test_a_meter_reads_what_its_account_allows_until_it_is_closed(
+    limits: dict[str, int], before: list[int], amounts: list[int]
+) -> None:
+    account = Account(limits)
+    for amount in before:
+        with suppress(moot.BudgetExceeded):
+            account.charge("reads", amount)
+    meter, read = Meter(account), 0
+    for amount in amounts:
+        left = [
+            limits[each] - (account.used.get("reads", 0) if each == "reads" else 0)
+            for each in ("reads", "reads_per_call")
+            if each in limits
+        ]
+        refused = any(read + amount > each for each in left)
+        with pytest.raises(moot.BudgetExceeded) if refused else nullcontext():
+            meter.read(amount)
+        read += 0 if refused else amount
+        assert meter.reads == read and (meter.refused is not None) >= refused
+    meter.close()
+    for amount in (0, 1):
+        with pytest.raises(moot.UsageError, match="can be read no more"):
+            meter.read(amount)
+    assert meter.reads == read
+
+
+def test_a_look_that_was_kept_shows_nothing_more_once_the_request_is_answered() -> None:
+    async def script(floor: Floor) -> moot.Decided:
+        await floor.ask("a", moot.Speech, view=floor.said(source="metered"))
+        await floor.ask("a", moot.Speech, view=floor.said(source="metered"))
+        return moot.Decided(FAIR)
+
+    question = QUESTION.model_copy(update={"data": {"cells": [7, 8]}})
+    game = moot.Game(scripted(script), question, bounds={"a": {"reads": 3}}).start()
+    request = game.request("0")
+    look = request.view.look
+    assert look("cells", 1) == 8 and request.view.look("cells", 0) == 7 and request.budget.reads == 2
+    with pytest.raises(moot.BudgetExceeded):
+        look("cells")
+    assert request.budget.reads == 2 and request.budget.refused is not None
+    assert game.answer("0", SAY, reads=2)
+    for again in (look, request.view.look):
+        with pytest.raises(moot.UsageError, match="can be read no more"):
+            again("cells", 0)
+    assert game.request("1").view.look("cells", 0) == 7

@@ -13,7 +13,7 @@ from pydantic_core import from_json
 
 import moot
 from moot.complexity.guarantee import guarantee_of
-from moot.play.driver import header
+from moot.play.recorded import header
 from moot.protocols.engine.base import Protocol, known_protocols
 from moot.protocols.engine.budget import MEASURES, Account, Meter
 from moot.protocols.engine.errors import Illegal

@@ -40,7 +40,7 @@ def test_an_example_runs(example: Path, tmp_path: Path, request: pytest.FixtureR
     if not request.config.getoption("--long"):
         options |= {
             "market_making": ["--quick"], "amplification_failures": ["--quick"], "frontier": ["--sizes", "8", "--instances", "1"],
-            "limited_verification": ["--debates", "6", "--repetitions", "1"],
+            "iterated_amplification": ["--size", "8"], "limited_verification": ["--debates", "6", "--repetitions", "1"],
         }  # fmt: skip
     done = run(str(example), *options.get(example.stem, ()), cwd=tmp_path)
     assert done.returncode == 0, done.stderr

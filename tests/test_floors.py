@@ -6,10 +6,10 @@ import ast
 import importlib.util
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 
 import pytest
 
@@ -19,6 +19,7 @@ SCRIPT = ROOT / ".ci" / "parts.py"
 pytestmark = pytest.mark.skipif(not SCRIPT.exists(), reason="the order of parts is written down in a checkout")
 
 MOST_LINES, MOST_MODULES = 400, 15
+Graph = Mapping[str, list[tuple[str, int]]]
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +41,14 @@ def files(parts: ModuleType) -> dict[str, Path]:
     return found
 
 
-def test_nothing_imports_upwards(parts: ModuleType) -> None:
-    wrong = parts.upward(parts.edges(parts.package()))
+@pytest.fixture(scope="module")
+def graph(parts: ModuleType) -> Graph:
+    """What every module of the package imports."""
+    return MappingProxyType(parts.edges(parts.package()))
+
+
+def test_nothing_imports_upwards(parts: ModuleType, graph: Graph) -> None:
+    wrong = parts.upward(graph)
     assert not wrong, "\n".join(wrong)
 
 
@@ -50,15 +57,13 @@ def test_the_very_next_floor_is_above(parts: ModuleType) -> None:
         assert parts.upward({low: [(high, 1)]}) and not parts.upward({high: [(low, 1)]})
 
 
-def test_no_files_import_each_other_in_a_circle(parts: ModuleType) -> None:
-    wrong = parts.circles(parts.edges(parts.package()))
+def test_no_files_import_each_other_in_a_circle(parts: ModuleType, graph: Graph) -> None:
+    wrong = parts.circles(graph)
     assert not wrong, "\n".join(", ".join(circle) for circle in wrong)
 
 
-def test_the_page_shows_the_graph(parts: ModuleType) -> None:
-    assert f"```\n{parts.drawn(parts.edges(parts.package()))}\n```" in (ROOT / "docs" / "architecture.md").read_text(
-        "utf-8"
-    )
+def test_the_page_shows_the_graph(parts: ModuleType, graph: Graph) -> None:
+    assert f"```\n{parts.drawn(graph)}\n```" in (ROOT / "docs" / "architecture.md").read_text("utf-8")
 
 
 def test_every_part_has_a_floor(parts: ModuleType, files: dict[str, Path]) -> None:
@@ -124,8 +129,8 @@ def test_a_circle_is_seen_though_half_of_it_is_for_type_checkers(parts: ModuleTy
     assert parts.upward(graph) == []
 
 
-def test_the_graph_is_drawn_with_the_highest_part_first(parts: ModuleType) -> None:
-    lines = parts.drawn(parts.edges(parts.package())).splitlines()
+def test_the_graph_is_drawn_with_the_highest_part_first(parts: ModuleType, graph: Graph) -> None:
+    lines = parts.drawn(graph).splitlines()
     assert [line.split()[0] for line in lines] == [floor or "moot" for floor in reversed(parts.FLOORS)]
 
 

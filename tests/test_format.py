@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from players import QUESTION, everywhere, speak
 
 import moot
-from moot.play.driver import header
+from moot.play.recorded import header
 from moot.protocols.engine.base import Protocol
 from moot.testing.strategies import transcripts
 from moot.transcripts.display.show import as_text

@@ -37,6 +37,7 @@ from moot.testing.forgeries import Hostile, hostile_strings, markers_in
 from moot.testing.shapes import move_of
 from moot.testing.strategies import takes
 from moot.transcripts.exporters.json_tree import from_json
+from moot.transcripts.once import Whole
 
 __all__ = ["folder"]
 PARTS = 20  # of the long run: 5,000 strings each
@@ -253,7 +254,10 @@ def check_files(transcript: moot.Transcript) -> None:
         content = exporter().text(transcript)
         text = content if isinstance(content, str) else content.decode()
         if name == "jsonl":
-            assert [json.loads(line) for line in text.removesuffix("\n").split("\n")] == list(transcript.events())
+            whole = Whole()
+            assert [whole.of(json.loads(line)) for line in text.removesuffix("\n").split("\n")] == [
+                *transcript.events()
+            ]
         elif name == "json":
             assert len(from_json(text)) == nodes and text.isascii()
         elif name == "graphml":

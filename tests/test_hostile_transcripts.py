@@ -178,7 +178,7 @@ def test_what_an_agent_notes_can_be_read_again(value: Any, field: str) -> None:
     play = moot.run(moot.Debate(rounds=1), moot.Question("Who?", ("x", "y")), seats)
     assert moot.verify(play).ended and play.ledger is not None
     try:
-        noted({"event": "attempted", "step": "0.0.0", "seat": "a", field: value}, play.started["roles"])
+        noted("attempted", {"step": "0.0.0", "seat": "a", field: value}, play.started["roles"])
     except moot.UsageError:
         assert isinstance(play.outcome, moot.Errored) and f"what an agent notes: {field} is" in play.outcome.cause
 

@@ -277,6 +277,7 @@ def test_a_connection_is_used_again_and_closed_at_the_end(backend: str) -> None:
             with anyio.fail_after(2):
                 await server.ended.wait()
 
+    gc.collect()  # what earlier tests have left is not this one's
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         run(backend, main)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from players import QUESTION, everywhere, speak
 
 import moot
-from moot.agents.identity import Identity, identity, protocol_fingerprint
+from moot.agents.identity import Identity, fingerprints, identity, protocol_fingerprint
 from moot.agents.people.human import Human
 from moot.studies.watch import Watched
 from moot.tasks.base import known_tasks
@@ -341,3 +341,19 @@ def test_identities_are_recorded_and_take_no_part_in_the_digest(tmp_path: Path) 
     assert meta["identities"]["judge"] not in (None, known.fingerprint)
     assert meta["protocol_identity"] == protocol_fingerprint(debate)
     assert recorded.digest == moot.run(debate, QUESTION, everywhere(debate, speak)).digest
+
+
+def test_an_agent_that_holds_several_seats_is_read_once_a_play_and_again_in_the_next() -> None:
+    class Stated:
+        version, reads = 1, 0
+
+        def identity(self) -> int:
+            self.reads += 1
+            return self.version
+
+    agent, other = Stated(), Stated()
+    first = fingerprints({"a": agent, "b": agent, "judge": other})
+    assert (agent.reads, other.reads) == (1, 1) and first["a"] == first["b"] == first["judge"]
+    agent.version = 2
+    again = fingerprints({"a": agent, "b": other, "judge": agent})
+    assert again["a"] == again["judge"] != first["a"] == again["b"]

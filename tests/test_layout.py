@@ -78,8 +78,12 @@ def _texts() -> list[tuple[str, str]]:
 
 def _bare_imports(source: str) -> list[str]:
     """The parts that a source imports by their bare names, and its relative imports."""
-    found = []
-    for node in ast.walk(ast.parse(source)):
+    found, todo = [], list[ast.AST]([ast.parse(source)])
+    while todo:
+        node = todo.pop()
+        todo += [
+            each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.expr)
+        ]  # which hold no statements
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names if alias.name.partition(".")[0] in PARTS]
         elif isinstance(node, ast.ImportFrom):
@@ -97,8 +101,9 @@ def test_bare_imports_are_seen() -> None:
 
 @needs_checkout
 def test_nothing_imports_a_part_by_its_bare_name() -> None:
-    assert len(_sources()) > 10
-    wrong = {path.relative_to(ROOT).as_posix(): _bare_imports(path.read_text("utf-8")) for path in _sources()}
+    sources = _sources()
+    assert len(sources) > 10
+    wrong = {path.relative_to(ROOT).as_posix(): _bare_imports(path.read_text("utf-8")) for path in sources}
     assert not {name: found for name, found in wrong.items() if found}
 
 
@@ -305,3 +310,18 @@ def test_every_test_that_a_page_names_is_there() -> None:
                 assert f"def {name}(" in file, (
                     f"{page.name} names {name}, which is not in the test file named before it"
                 )
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_bytecode_goes_to_pytests_cache_or_nowhere(kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Python is told to write none: never into the checkout, and without that cache not at all."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", "")  # so that it is as it was afterwards
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX")
+    cache = {"cache": SimpleNamespace(mkdir=tmp_path.joinpath)} if kept else {}
+    sys.modules["conftest"]._keep_compiled(SimpleNamespace(**cache))
+    found = (sys.dont_write_bytecode, sys.pycache_prefix, os.environ.get("PYTHONPYCACHEPREFIX"))
+    assert found == ((False, str(tmp_path / "bytecode"), str(tmp_path / "bytecode")) if kept else (True, None, None))
+    assert ("PYTHONDONTWRITEBYTECODE" in os.environ) is not kept

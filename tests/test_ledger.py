@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import moot
-from moot.play.driver import header
+from moot.play.recorded import header
 from moot.tasks.arithmetic.sums import AddsTwo, Honest, Liar, Sum
 from moot.testing.server.faults import Fault
 from moot.testing.server.server import MockOpenAI

@@ -12,6 +12,7 @@ import pytest
 from cli_calls import said
 
 import moot
+from moot.cli.parameters import parameters
 from moot.protocols.engine.base import Protocol, known_protocols
 from moot.protocols.engine.metadata import declared
 
@@ -89,6 +90,14 @@ def test_moot_protocols_lists_the_metadata() -> None:
         assert {key: value for key, value in found[name].items() if key != "params"}.items() <= about.items()
     assert found["clue-oversight"]["complexity_class"] is None and found["debate"]["params"]["rounds"]["default"] == 2
     assert "    consultant, judge; sequential; judge reads: NP\n" in said("protocols")
+
+
+def test_a_parameter_that_has_no_form_in_json_is_listed_all_the_same() -> None:
+    class Odd(Protocol):
+        kind: Any = moot.Speech
+
+    (found,) = parameters(Odd)
+    assert found.default == "Speech" and found.shown == "Speech"
 
 
 def test_moot_tasks_is_one_object_per_line() -> None:

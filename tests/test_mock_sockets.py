@@ -24,6 +24,7 @@ from moot.protocols.engine.moves import Answer, Ask, Move, Speech, Stop, Verdict
 from moot.testing.server.faults import Fault, Faults, rate
 from moot.testing.server.process import mock_process
 from moot.testing.server.server import MockOpenAI
+from moot.testing.server.serving import OnUvicorn, bound, listening
 
 MESSAGES: Any = [{"role": "system", "content": "You debate."}, {"role": "user", "content": "Who sank the fleet?"}]
 KINDS: list[type[Move]] = [Speech, Verdict, Answer, Ask, Stop]
@@ -65,6 +66,32 @@ def test_a_cut_off_on_the_wire_is_half_a_body() -> None:
     head, _, content = got.partition(b"\r\n\r\n")
     declared = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
     assert head.startswith(b"HTTP/1.1 200") and len(content) == declared // 2
+
+
+def test_a_body_does_not_wait_until_its_head_is_acknowledged() -> None:
+    """Each connection is without Nagle's algorithm; asyncio leaves it on for a socket of `create_server` (python/cpython#148783)."""
+
+    class Noting(OnUvicorn):
+        def connection(self) -> asyncio.Protocol:
+            made = super().connection()
+            plain = made.connection_made
+
+            def connected(transport: Any) -> None:
+                at_once.append(transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                plain(transport)
+
+            made.connection_made = connected  # type: ignore[method-assign]
+            return made
+
+    at_once: list[int] = []
+
+    async def main() -> None:
+        async with listening(Noting(MockOpenAI()), bound()) as url:
+            async with on_socket(url) as client:
+                await ask(client)
+
+    asyncio.run(main())
+    assert at_once and all(at_once)
 
 
 def test_it_starts_fast_and_stops_with_requests_hanging() -> None:

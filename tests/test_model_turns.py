@@ -82,7 +82,8 @@ def test_nobody_is_paid_back(units: Any) -> None:
 
 def test_a_source_shown_whole_brings_no_other_text_with_it() -> None:
     """A reader of a sub-question is shown the data, and not what the play is about."""
-    floor = Game(moot.Debate(), SECRET).start()._floor
+    game = Game(moot.Debate(), SECRET)
+    floor = Floor(game, game.protocol, SECRET, game.roles, {})
     for view in (
         floor.only("A part of it?", source="metered"),
         Shown(floor.only("A part of it?", source="metered"), Meter()),

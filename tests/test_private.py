@@ -18,7 +18,7 @@ from test_text import steers
 import moot
 from moot.agents.models.lm import LM
 from moot.agents.prompts.keeping import kept_messages
-from moot.play.note import noting
+from moot.play.note import record_note
 from moot.protocols.engine.errors import UsageError
 from moot.transcripts.display.private import OPEN, asked_at
 from moot.transcripts.display.show import as_text
@@ -161,16 +161,17 @@ def test_a_note_of_a_prompt_cannot_name_the_text_of_another(folder: Path) -> Non
 
 @pytest.mark.parametrize("messages", [None, 7, [7], "x"])
 def test_a_note_of_a_prompt_without_messages_is_refused(messages: Any) -> None:
-    note = noting("0", "a", {"a": "debater"}, lambda *event: None, lambda: "", {})
     with pytest.raises(UsageError, match="a list of objects with role and content"):
-        note({"event": "prompted", "messages": messages})
+        record_note(
+            {"event": "prompted", "messages": messages}, "0", "a", {"a": "debater"}, lambda *event: None, str, {}
+        )
 
 
 def test_a_prompt_longer_than_a_line_may_be_is_kept_by_its_hash() -> None:
     events: list[Any] = []
-    note = noting("0", "a", {"a": "debater"}, lambda name, fields, meta: events.append(fields), lambda: "", {})
     long = "x" * (13 << 20)
-    note({"event": "prompted", "messages": [{"role": "user", "content": long}, {"role": "user", "content": "y" * 100}]})
+    prompted = {"event": "prompted", "messages": [{"role": "user", "content": each} for each in (long, "y" * 100)]}
+    record_note(prompted, "0", "a", {"a": "debater"}, lambda name, fields, meta: events.append(fields), str, {})
     first, second = events[0]["messages"]
     assert first == {"role": "user", "sha256": sha256(long.encode()).hexdigest(), "characters": len(long)}
     assert second["content"] == "y" * 100

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
+import json
 import re
+from pathlib import Path
 from string import Template
 from typing import Any, ClassVar, Literal
 
 import pytest
 from agent_kit import request_for
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import moot
-from moot.agents.prompts import elements, render, templates, variables
+from moot.agents.prompts import elements, forms, render, templates, thinking, variables
 from moot.agents.prompts.elements import statement
 from moot.agents.prompts.kept import Kept
 from moot.agents.prompts.templates import Templates, _named_in, _pieces
@@ -116,7 +119,7 @@ PIECE = st.sampled_from(["$a", "$b ", "${a} ", "${ab}", "$$", "$$a", "$ab", " ",
 
 @given(st.lists(PIECE).map("".join), st.sampled_from(["", "1", "$a"]), st.sampled_from(["", " "]))
 def test_a_template_in_pieces_says_what_the_template_says(text: str, a: str, b: str) -> None:
-    values = dict.fromkeys(_named_in(text), "w") | {"a": a, "b": b, "A": "", "ab": ""}
+    values = dict.fromkeys(_named_in(text)[0], "w") | {"a": a, "b": b, "A": "", "ab": ""}
 
     def spared(
         found: re.Match[str],
@@ -134,3 +137,103 @@ def test_a_template_in_pieces_says_what_the_template_says(text: str, a: str, b: 
 @given(st.text() | st.text("aA &<>[]:#/|\r\n\x0b\"'?!_-~thinkUSER\uff1a", max_size=40))
 def test_plain_text_is_escaped_to_itself_where_it_would_be_anyway(text: str) -> None:
     assert escape(text) == _escaped(text)
+
+
+# -- work, counted -----------------------------------------------------------------------------------------------------
+
+
+def _debated(rounds: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many statements are written for the prompts of a debate, each of which is what it is without all that is kept."""
+    written = list[Entry]()
+
+    def counted(entry: Entry, marks: bool = True) -> str:
+        written.append(entry)
+        return statement(entry, marks)
+
+    own = Templates()
+
+    def seat(request: Any) -> Any:
+        prompt = moot.prompt_for(request, templates=own)
+        read = request.budget.reads
+        opened = [entry.move.cost("characters") for entry in request.view]
+        assert read == sum(opened) + len(QUESTION.passage or "") * (request.view.source == "all")
+        apart = [statement(entry, request.view.has_passage) for entry in request.view]
+        assert prompt.record == "".join([elements._head(request.view.question), *apart])
+        return puppet(request)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(elements, "statement", counted)
+        play = moot.run(moot.Debate(rounds=rounds), QUESTION, dict.fromkeys(("a", "b", "judge"), seat), seed=1)
+    assert isinstance(play.outcome, moot.Decided), play.outcome
+    return len(written)
+
+
+def test_what_is_written_in_a_debate_grows_as_its_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    few, many = (_debated(rounds, monkeypatch) for rounds in (25, 100))
+    assert few <= 3 * 2 * 25 and many <= 3 * 2 * 100  # for three readers, each of two speeches a round once
+
+
+def test_a_record_goes_on_from_the_very_same_statements_and_question_alone() -> None:
+    said = [Entry(str(number), "a", Speech(text=f"{number}")) for number in range(3)]
+    last = elements.record(QUESTION, said[:2])
+    assert last.begins(QUESTION, said, True)
+    equal = [Entry(*each) for each in said]
+    assert equal == said and not last.begins(QUESTION, equal, True)  # 1 and 1.0 are equal, and read differently
+    other = Entry("0", "b", Speech(text="0"))
+    for question, entries, marks in (
+        (QUESTION, [other, *said[1:]], True), (QUESTION, said[:1], True), (QUESTION, said[::-1], True), (QUESTION, said, False),
+        (QUESTION.model_copy(update={"text": "Who?"}), said, True),
+    ):  # fmt: skip
+        assert not last.begins(question, entries, marks)
+        assert elements.record(question, entries, marks, last).text == elements.record(question, entries, marks).text
+
+
+def test_no_variable_is_put_into_words_that_no_template_uses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    used = list[str]()
+
+    def counted(name: str, make: Any) -> Any:
+        def made(turn: Any) -> str:
+            used.append(name)
+            return make(turn)  # type: ignore[no-any-return]
+
+        return made
+
+    monkeypatch.setattr(variables, "_OF_TURN", {name: counted(name, make) for name, make in variables._OF_TURN.items()})
+    (tmp_path / "turn.txt").write_text("$kinds $kinds $round")
+    request = request_for(question=QUESTION)
+    moot.prompt_for(request, templates=Templates(tmp_path))
+    assert sorted(used) == ["kinds", "limits", "problem", "round"]  # two are the tail's
+    told = variables.of_turn(request, [], "form", variables.of_system(request), {"kinds": "mine"})
+    assert set(told) == variables.KNOWN and len(told) == len(variables.KNOWN) and told["kinds"] == "mine"
+    with pytest.raises(KeyError, match="detail_x"):
+        told["detail_x"]
+
+
+def test_a_form_is_made_once_for_all_turns_that_ask_alike() -> None:
+    three = QUESTION.model_copy(update={"choices": ("x", "y", "z")})
+    of = [forms.Form.of(request_for(moot.Verdict, question=question)) for question in (QUESTION, QUESTION, three)]
+    made = list(map(forms.format_of, of))
+    assert made[0] is made[1] and made[0] != made[2] == of[2].response_format()
+    assert list(map(forms.characters_of, made)) == [len(json.dumps(each.response_format())) for each in of]
+    assert of[0].response_format() is not of[0].response_format()  # what is given to others is theirs to change
+    for brief in ({"least": {"probabilities": 1}}, {"one_of": {"probabilities": ["1"]}}):
+        bounded = dataclasses.replace(of[0], brief=brief)
+        assert forms.format_of(bounded) == bounded.response_format() and forms.format_of(bounded) is not made[0]
+        assert forms.told_of(bounded, True) == bounded.told(True)
+    for most in range(1, 3 * forms._MANY):
+        forms.told_of(dataclasses.replace(of[0], thinking=most), False)
+        assert len(forms._once_made) <= forms._MANY
+
+
+MARKED = st.lists(
+    st.sampled_from(["analysis", "Analysis", "HERE is my thought process:", "here's my response:", "ASSISTANTfinal", "assi\u017ftantfinal",
+                     "<think>", "</think>", "[THINK]", "x", "A", " ", "\n", "\u0130", "\u25c1think\u25b7"])
+).map("".join)  # fmt: skip
+
+
+@given(MARKED | st.text())
+@example("analysisTo be brief.")
+@example("It sank. assistantfinalYes.")
+@example("Here is my thought process: it sank. Here is my response: Yes.")
+def test_a_text_without_marks_is_parted_as_any(text: str) -> None:
+    assert thinking.parted(text) == thinking._parted(text.lstrip(), ())

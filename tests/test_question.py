@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import moot
-from moot.play.driver import header
+from moot.play.recorded import header
 from moot.transcripts.events import EventLog
 
 CLEAN = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

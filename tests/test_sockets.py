@@ -109,15 +109,18 @@ def test_compressed_answers_are_read(encoding: str) -> None:
     assert anyio.run(main)[0] == Speech(text="Yes.")
 
 
-BOMB = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
-BOMB_BYTES = b"".join(BOMB.compress(bytes(1_000_000)) for _ in range(100)) + BOMB.flush()  # 100 MB in 100 KB
+@pytest.fixture(scope="module")
+def bomb() -> bytes:
+    """100 MB in 100 KB."""
+    packed = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    return b"".join(packed.compress(bytes(1_000_000)) for _ in range(100)) + packed.flush()
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("status", ["200 OK", "400 No", "500 Oh", "302 Away"])
-def test_what_unpacks_to_too_much_is_never_held(status: str, backend: str) -> None:
+def test_what_unpacks_to_too_much_is_never_held(status: str, backend: str, bomb: bytes) -> None:
     async def main() -> tuple[Any, list[dict[str, Any]]]:
-        return await talk([http(BOMB_BYTES, status=status, extra="content-encoding: gzip\r\n")], retries=0)
+        return await talk([http(bomb, status=status, extra="content-encoding: gzip\r\n")], retries=0)
 
     anyio.run(
         talk, [http(GOOD, extra="connection: close\r\n")], backend=backend

@@ -184,6 +184,83 @@ def test_an_interrupt_between_two_parts_of_a_line_tears_nothing(
     assert (tmp_path / "t").read_bytes() == LINES[0] + LINES[1]
 
 
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("held", [False, True])
+def test_an_interrupt_at_a_line_leaves_a_log_that_can_be_read(
+    held: bool, late: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C before anything of a line is written, or after all of it: whatever is logged then, no line is chained to one that
+    is not there, or left out of the chain."""
+    whole = list(moot.run(DEBATE, QUESTION, everywhere(DEBATE, speak), out=tmp_path / "whole.jsonl").events())
+    started, moved = whole[0], next(event for event in whole if event["event"] == "moved")
+    at = {"step": moved["step"], "seat": moved["seat"]}
+    write = Writer.__call__
+
+    def stopped(*given: Any) -> int:
+        if late:
+            write(*given)
+        raise KeyboardInterrupt
+
+    with closing(Writer(tmp_path / "t.jsonl")) as writer:
+        log = EventLog(writer)
+        told = {key: each for key, each in started.items() if key not in ("event", "meta", "chain")}
+        log.event("started", told, started["meta"])
+        if held:
+            log.ahead("shown", {**at, "first": 0, "statements": []})
+        with monkeypatch.context() as patch:
+            where, name = (Writer, "__call__") if late else (os, "write")
+            patch.setattr(where, name, stopped)
+            with pytest.raises(KeyboardInterrupt):
+                log.event("asked", at, {})
+        with suppress(KeyboardInterrupt):
+            log.event("cancelled", {"steps": []}, {})
+    assert next(iter(moot.load(tmp_path / "t.jsonl").events()))["event"] == "started"
+    assert moot.resume(tmp_path / "t.jsonl", everywhere(DEBATE, speak)).outcome is not None
+
+
+def test_a_torn_line_of_a_play_that_is_taken_up_again_is_no_part_of_what_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "t"
+    path.write_bytes(LINES[0] + LINES[11][:-1])
+    with closing(Writer(path, append=True)) as writer:
+        assert repair(path) == len(LINES[11]) - 1
+        monkeypatch.setattr(store, "os", Disk([(5, errno.ENOSPC)]))
+        with pytest.raises(moot.TranscriptError, match="No space left"):
+            writer(LINES[3])
+        assert path.read_bytes() == LINES[0]
+        writer(LINES[4])
+    assert path.read_bytes() == LINES[0] + LINES[4]
+
+
+@pytest.mark.parametrize("fails", [0, 7, 50])
+def test_a_line_that_waits_is_written_before_the_next_or_with_it_lost(
+    fails: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, given = tmp_path / "t", list[bytes]()
+    token = store.copied.set(lambda at, line: given.append(line))
+    try:
+        with closing(Writer(path)) as writer:
+            writer.later(LINES[0])
+            writer.later(LINES[1])
+            assert path.read_bytes() == b"" and given == []
+            writer(LINES[2])
+            assert path.read_bytes() == b"".join(LINES[:3]) and given == LINES[:3] == writer.recent
+            with monkeypatch.context() as patch:
+                patch.setattr(store, "os", Disk([(fails, errno.ENOSPC)]))
+                writer.later(LINES[8])
+                with pytest.raises(moot.TranscriptError, match="cannot write event 4"):
+                    writer(LINES[9])
+            assert path.read_bytes() == b"".join(LINES[:3])
+            writer.later(LINES[4])
+        assert path.read_bytes() == b"".join([*LINES[:3], LINES[4]]) and given == [*LINES[:3], LINES[4]]
+        with closing(Writer(tmp_path / "u", fsync="event")) as writer:
+            writer.later(LINES[0])
+            assert (tmp_path / "u").read_bytes() == LINES[0]
+    finally:
+        store.copied.reset(token)
+
+
 def test_a_play_on_a_failing_disk_ends_in_words_and_can_be_taken_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -391,4 +468,4 @@ def test_a_line_may_be_so_long_and_no_longer(tmp_path: Path) -> None:
 def test_a_sealed_file_has_the_lines_that_it_was_made_of(tmp_path: Path) -> None:
     lines = list(moot.run(DEBATE, QUESTION, everywhere(DEBATE, speak), out=tmp_path / "t.jsonl").lines())
     sealed = seal(tmp_path / "t.jsonl")
-    assert list(store.read_lines(sealed)) == lines and store.dropped(sealed) == 0
+    assert list(store.read_lines(sealed)) == lines and moot.load(sealed).dropped == 0

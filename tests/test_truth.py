@@ -23,7 +23,7 @@ from pydantic_core import to_json
 import moot
 from moot.complexity.reward import correct, judge_reward
 from moot.experiments.statistics.records import decided, of
-from moot.play.driver import header
+from moot.play.recorded import header
 from moot.protocols.engine.question import Question, Sample
 from moot.tasks.base import known_tasks, task_named
 from moot.testing import puppet

@@ -74,6 +74,18 @@ def test_two_logs_have_one_digest_only_where_the_same_was_said_by_the_same(one: 
     assert NOTHING.then(first).digest != NOTHING.then(first._replace(seat="b")).digest
 
 
+@given(TEXTS, st.sets(st.integers(0, 5)))
+def test_a_digest_is_the_same_whenever_it_is_asked_for(texts: list[str], asked: set[int]) -> None:
+    late, now = NOTHING, NOTHING
+    for place, text in enumerate(texts):
+        entry = Entry(str(place), "ab"[place % 2], moot.Speech(text=text))
+        late, now = late.then(entry), now.then(entry)
+        if place in asked:
+            assert len(now.digest) == 16
+    assert late.digest == now.digest
+    assert [link.digest for link in late.each()] == [link.digest for link in now.each()]
+
+
 @given(TEXTS.filter(bool))
 def test_a_statement_that_costs_too_much_is_not_shown_and_stays_to_be_paid(texts: list[str]) -> None:
     entries, log = said(texts)

@@ -245,15 +245,16 @@ def verify(transcript: Transcript, head: str | None = None, key: bytes | None = 
     as an earlier check gave it, and kept elsewhere; then every event up to now is as it was. key: of `moot.sign`; then
     nobody without the key has changed anything since. Raises TranscriptError where they do not fit."""
     count, unknown, ended, last = 0, 0, False, b""
+    torn: list[bytes] = []
 
     def counted() -> Iterator[tuple[bytes, dict[str, Any]]]:
         nonlocal count, unknown, ended, last
-        for line, event in transcript.check():
+        for last, event in transcript.check(torn=torn):  # noqa: B007
             count += 1
-            unknown += event["event"] not in KNOWN
-            ended = event["event"] == "ended" or (ended and event["event"] != "resumed")
-            last = line
-            yield line, event
+            if (name := event["event"]) != "moved":
+                unknown += name not in KNOWN
+                ended = name == "ended" or (ended and name != "resumed")
+            yield last, event
 
     digest = digest_of(counted())
     found = chain_of(last).decode()
@@ -263,7 +264,7 @@ def verify(transcript: Transcript, head: str | None = None, key: bytes | None = 
         )
     if key is not None:
         check_signature(transcript, key)
-    return Verified(count, ended, digest, unknown, transcript.dropped, found, key is not None, _truth_of(transcript))
+    return Verified(count, ended, digest, unknown, sum(map(len, torn)), found, key is not None, _truth_of(transcript))
 
 
 def _truth_of(transcript: Transcript) -> Literal["unknown", "recorded", "sealed", "elsewhere"]:

@@ -15,16 +15,21 @@ import contextlib
 import errno
 import os
 import socket
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 from moot.protocols.engine.errors import TranscriptError, UsageError
 from moot.transcripts.events import LONGEST
+from moot.transcripts.recent import Collected
 from moot.transcripts.sealed import unsealed
 
 Fsync = Literal["ended", "event"]
+_BLOCK = 1 << 16  # bytes read at a time
 
 copied: ContextVar[Callable[[Path, bytes], None] | None] = ContextVar("moot_copied", default=None)
 """Who is given what was written, right after it was: a line of the transcript at a path, or a small file whole."""
@@ -40,6 +45,7 @@ class Writer:
             raise UsageError(f'fsync is {fsync!r}; it can be "ended" or "event"')
         self.path, self.fsync = Path(path), fsync
         self.lines = 0
+        self._written = None if append else Collected()
         self._torn = False
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,13 +64,16 @@ class Writer:
             os.close(self._file)
             raise
         self._end = 0  # where the last whole line ends
+        self._held: list[bytes] = []
 
     def __call__(self, line: bytes) -> None:
         if self._torn:
             self._cut()
-        self._end = os.fstat(self._file).st_size
+        self._end = os.lseek(self._file, 0, os.SEEK_END)  # asked each time, as `repair` may have cut the file
+        held, rest = self._held, line
+        if held:
+            rest, self._held = b"".join((*held, line)), []
         try:
-            rest = line
             while rest:
                 rest = rest[os.write(self._file, rest) or _full() :]
             if self.fsync == "event":
@@ -81,9 +90,25 @@ class Writer:
                 f"{self.path}: cannot write event {self.lines + 1}: {error.strerror or error}. What was recorded before it is safe; "
                 f"make room, then: moot resume {self.path}"
             ) from None
-        self.lines += 1
+        self.lines += 1 + len(held)
+        if self._written is not None:
+            for each in (*held, line):
+                self._written(each)
         if (give := copied.get()) is not None:
-            give(self.path, line)
+            for each in (*held, line):
+                give(self.path, each)
+
+    def later(self, line: bytes) -> None:
+        """A line that is written with the next one, or when the file is closed; with fsync="event" at once, as any."""
+        if self.fsync == "event":
+            self(line)
+        else:
+            self._held.append(line)
+
+    @property
+    def recent(self) -> list[bytes] | None:
+        """All that the file holds, where it was begun here and is little."""
+        return None if self._written is None else self._written.lines
 
     def _cut(self) -> None:
         """Take back what was written of a line that did not become whole."""
@@ -100,6 +125,13 @@ class Writer:
         """Hand all that was written to the disk, and let others write. Raises TranscriptError when the disk fails."""
         if self._file < 0:
             return
+        try:
+            if self._held:
+                self(self._held.pop())
+        finally:
+            self._closed()
+
+    def _closed(self) -> None:
         file, self._file = self._file, -1
         try:
             try:
@@ -241,29 +273,37 @@ def room_for(files: int) -> int:
     return files if soft == resource.RLIM_INFINITY or soft >= needed else max(1, min(files, (soft - 64) // 3))
 
 
-def read_lines(path: Path | str) -> Iterator[bytes]:
-    """The whole lines of a transcript, sealed or not. What follows the last of them (a write cut off by a kill) is left out."""
-    return (line for line in _pieces(Path(path)) if line.endswith(b"\n"))
+def read_lines(path: Path | str, torn: list[bytes] | None = None) -> Iterator[bytes]:
+    """The whole lines of a transcript, sealed or not. What follows the last of them (a write cut off by a kill) is left out, and
+    added to `torn`, where that is given, once all of them were read."""
+    return chain.from_iterable(_blocks(Path(path), torn))
 
 
-def dropped(path: Path | str) -> int:
-    """How many bytes follow the last whole line of a transcript."""
-    return sum(len(line) for line in _pieces(Path(path)) if not line.endswith(b"\n"))
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    """The lines, and what follows the last of them."""
+def _blocks(path: Path, torn: list[bytes] | None) -> Iterator[list[bytes]]:
+    """The whole lines, some at a time: a step of Python for each block and none for each line."""
+    rest = b""
     try:
         if path.suffix == ".zst":
-            yield from unsealed(path)
-            return
-        with open(path, "rb") as file:
+            for line in unsealed(path):
+                if line.endswith(b"\n"):
+                    yield [line]
+                else:
+                    rest = line
+        else:
             number = 0
-            while line := file.readline(LONGEST + 1):
-                number += 1
-                if len(line) > LONGEST:
-                    raise TranscriptError(f"{path}: line {number} is longer than {LONGEST:,} bytes, which no event is")
-                yield line
+            with open(path, "rb") as file:
+                while block := file.read(max(_BLOCK, len(rest))):  # a long line is put together in few steps
+                    lines = BytesIO(rest + block).readlines()
+                    rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
+                    if len(lines[0] if lines else rest) > LONGEST:  # of the others each is shorter than a block
+                        number += 1
+                        raise TranscriptError(
+                            f"{path}: line {number} is longer than {LONGEST:,} bytes, which no event is"
+                        )
+                    number += len(lines)
+                    yield lines
+        if rest and torn is not None:
+            torn.append(rest)
     except FileNotFoundError:
         raise UsageError(f"there is no transcript {path}") from None
     except IsADirectoryError:
@@ -275,7 +315,9 @@ def _pieces(path: Path) -> Iterator[bytes]:
 def repair(path: Path | str) -> int:
     """Cut a torn last line off a transcript; the number of bytes that went. Nothing whole is ever lost."""
     path = Path(path)
-    if gone := dropped(path):
+    torn: list[bytes] = []
+    deque(read_lines(path, torn), maxlen=0)
+    if gone := sum(map(len, torn)):
         with open(path, "rb+") as file:
             file.truncate(path.stat().st_size - gone)
             os.fsync(file.fileno())

@@ -18,7 +18,8 @@ from moot.protocols.engine.errors import TranscriptError, UsageError
 from moot.protocols.engine.outcomes import Outcome
 from moot.protocols.engine.question import Question, Sample
 from moot.transcripts.events import digest_of
-from moot.transcripts.store import dropped, read_lines, write_new
+from moot.transcripts.recent import MOST, Collected, Held, hold
+from moot.transcripts.store import read_lines, write_new
 from moot.transcripts.truth import Sealed
 from moot.transcripts.wellformed import Pair, Reader, outcome_of
 
@@ -39,14 +40,18 @@ class Transcript:
 
     def __init__(
         self, lines: list[bytes] | None = None, path: Path | str | None = None, written: bool = False,
-        truth: Sample | None = None,
+        truth: Sample | None = None, recent: list[bytes] | None = None,
     ) -> None:  # fmt: skip
+        """recent: what was just written to the file at `path`, all of it; it is not read for that again."""
         self._truth = truth
         self.path = Path(path) if path is not None else None
         self._lines = lines
         self._good: tuple[int, ...] | None = None
         self._pairs: list[Pair] = []
         self._written, self._reader = written, Reader(self.name, not written)
+        self._held: Held | None = None
+        if recent and (state := self._state()) and state[0] == sum(map(len, recent)):
+            self._held = hold(state, recent)
 
     @property
     def name(self) -> str:
@@ -61,23 +66,26 @@ class Transcript:
         sealed = Path(f"{self.path}.zst")
         return sealed if not os.path.exists(self.path) and os.path.exists(sealed) else self.path
 
-    def lines(self) -> Iterator[bytes]:
-        """The recorded lines, as bytes."""
-        return iter(self._lines) if self._lines is not None else read_lines(self.file)
+    def lines(self, torn: list[bytes] | None = None) -> Iterator[bytes]:
+        """The recorded lines, as bytes. torn: is given the bytes that follow the last whole line, once all were read."""
+        return iter(self._lines) if self._lines is not None else read_lines(self.file, torn)
 
     @property
     def dropped(self) -> int:
         """How many bytes follow the last whole line of its file. They are no event: a write that was cut off, or damage."""
-        return 0 if self._lines is not None else dropped(self.file)
+        torn: list[bytes] = []
+        deque(self.lines(torn), maxlen=0)
+        return sum(map(len, torn))
 
     def pairs(self, kept: bool = True) -> Iterator[Pair]:
         """Lines with their events, checked on the way; not again once all of it was found good and the file has not changed
         since. kept: also what an import keeps of its source."""
         if self._lines is not None:
             return self._remembered(kept)
-        if self._good is not None and self._good == self._state():
-            return Reader(self.name, False).read(self.lines(), kept)
-        return self.check(kept)
+        state = self._state()
+        if self._held is not None and self._held.state == state and (lines := self._held.lines) is not None:
+            return self._read(state, False, iter(lines), kept)  # they were written here, or found good
+        return self._read(state, self._good != state, None, kept)
 
     def _remembered(self, kept: bool) -> Iterator[Pair]:
         """`pairs` of lines in memory: each is read and checked once for all folds. More may be added."""
@@ -92,11 +100,23 @@ class Transcript:
             return iter(self._pairs)
         return Reader(self.name, False).read(iter(self._lines))
 
-    def check(self, kept: bool = True) -> Iterator[Pair]:
-        """`pairs`, all of it checked; once it has run to its end, later passes need not check again."""
-        state = self._state()
-        yield from Reader(self.name).read(self.lines(), kept)
-        self._good = state
+    def check(self, kept: bool = True, torn: list[bytes] | None = None) -> Iterator[Pair]:
+        """`pairs`, all of it checked; once it has run to its end, later passes need not check again. torn: as of `lines`."""
+        return self._read(self._state(), True, None, kept, torn)
+
+    def _read(
+        self, state: tuple[int, ...], check: bool, held: Iterator[bytes] | None, kept: bool, torn: list[bytes] | None = None
+    ) -> Iterator[Pair]:  # fmt: skip
+        """Lines with their events: those that are held, or else of the file, which are then held where they are few. state: of the
+        file, to which what is found applies."""
+        lines, passed = held or self.lines(torn), None
+        if held is None and state and state[0] <= MOST:
+            lines = (passed := Collected()).passing(lines)
+        yield from Reader(self.name, check).read(lines, kept)
+        if check:
+            self._good = state
+        if passed is not None and passed.lines:
+            self._held = hold(state, passed.lines)
 
     def _state(self) -> tuple[int, ...]:
         if self._lines is not None:
@@ -105,7 +125,7 @@ class Transcript:
             stat = self.file.stat()
         except OSError:  # reading it will say what is wrong
             return ()
-        return (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+        return (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 
     def events(self, kept: bool = True) -> Iterator[dict[str, Any]]:
         """The events as dicts, checked as in `pairs`."""

@@ -32,7 +32,7 @@ from moot.agents.models.profiles.profile import (
     EndpointProfile,
 )  # fmt: skip
 from moot.agents.models.refusals import Refusal
-from moot.agents.prompts.forms import Form
+from moot.agents.prompts.forms import Form, format_of
 from moot.agents.prompts.schemas import keywords_of, without
 
 FITS = "fits"  # the most that one answer may have beside its own prompt; true of one call alone
@@ -341,7 +341,7 @@ def asked_for(form: Form, rung: Rung) -> dict[str, Any] | None:
     """The `response_format` that asks for an answer of a form; None where the prompt alone does."""
     if rung == "tags" or form.bare:
         return None
-    return JSON_OBJECT if rung == "object" else form.response_format()
+    return JSON_OBJECT if rung == "object" else format_of(form)
 
 
 def unformed(text: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from moot.agents.models.apis import choosing
 from moot.agents.models.apis.api import API
@@ -22,6 +22,7 @@ from moot.agents.models.secrets import CopiedWhole, shown
 from moot.agents.models.vision import images_in, most_tokens, no_images
 from moot.agents.models.wire import Completion
 from moot.agents.money.prices import FREE, Prices
+from moot.agents.prompts.forms import characters_of
 from moot.agents.prompts.thinking import parted
 from moot.agents.prompts.values import UnreadableAnswer
 from moot.protocols.engine.errors import AgentError, UsageError
@@ -133,13 +134,11 @@ class Client(CopiedWhole):
             )
         if LOGPROBS in fields and (none := takes.known.get(LOGPROBS)) is not None:
             raise AgentError(f"{self.model} gives no log-probabilities ({none.because}); judge by 'stated'")
-        grows = max_tokens is None and "max_tokens" not in fields
         most = max(self.asked_tokens, min(takes.room, self.max_tokens_limit)) if max_tokens is None else max_tokens
         limited = request.budget.left("tokens") is not None
-        answers = int(fields.get("n", 1))
         prompt = MARGIN + most_tokens(messages, self.image_tokens, self.model, limited)
         if response_format is not None:
-            prompt += len(json.dumps(response_format))
+            prompt += characters_of(response_format)
         if "tools" in fields:  # an endpoint tells the model about them in words of its own
             prompt += MARGIN + 2 * len(json.dumps(fields["tools"]))
         own: dict[str, Any] = {"model": self.model, "messages": messages}
@@ -149,78 +148,32 @@ class Client(CopiedWhole):
             own["seed"] = seed_again(request.seed, request.attempt, call.reads) % 2**31
         if response_format is not None:
             own[FORMAT] = response_format
-        held, took = 0, 0
-        api, streams = self.spoken()
+        api, streams = self.spoken(call.trials)
         if fields.get("logprobs") and not api.logprobs:
             raise AgentError(f"{self.model} gives no log-probabilities over {api.path}; judge by 'stated'")
-        change: Change | None = None
-        wants_logprobs, blind, trials = False, False, call.trials  # a call that held itself would keep its model
-
-        def may_take() -> int:
-            return prompt + max(most, api.least) * answers
-
-        def counted(completion: Completion, extra: dict[str, Any]) -> T:
-            nonlocal took
-            takes.learn(call.trials)
-            told = completion.usage.prompt_tokens, completion.usage.completion_tokens
-            took = may_take() if told[0] is None or told[1] is None else told[0] + told[1]
-            if completion.finish == "length" and (completion.calls or not parted(completion.text).answer.strip()):
-                if LOGPROBS in fields and completion.thinking:
-                    raise UnreadableAnswer(
-                        "it thinks before it answers, so that its first token is no verdict; judge by 'stated'"
-                    )
-                if grows and most < self.max_tokens_limit:
-                    raise Spent(f"thinking took all of the {most} tokens of max_tokens, and there is no answer")
-                if grows and most > self.asked_tokens:  # a repair could not be answered either
-                    limit = f"thinking took all of the {most} tokens that max_tokens_limit allows"
-                    raise UnreadableAnswer(f"{limit}, and there is no answer; raise it", completion.text, final=True)
-                if (
-                    grows and self.thinking and not completion.text.strip()
-                ):  # nor one that thinks of its own accord think less
-                    limit = f"it thought of its own accord for all of the {most} tokens of max_tokens and thinking"
-                    why = f"{limit}, and there is no answer; give more, or a max_tokens_limit up to which they are doubled"
-                    raise UnreadableAnswer(why, completion.text, final=True)
-            if grows and not self.thinking:
-                takes.room = max(takes.room, most)
-            return read(completion, extra)
-
-        def reserve() -> None:
-            nonlocal held
-            if not held:
-                request.budget.hold("tokens", asks := may_take())
-                held = asks
-
-        def adapts(refusal: Refusal, sent: Mapping[str, Any]) -> bool:
-            nonlocal blind, change, wants_logprobs
-            if blind := seen > 0 and no_images(refusal):
-                return True
-            change = choosing.change_for(refusal, api, streams, self.api, self.stream, trials)
-            change = change or takes.change_for(refusal, sent, self.structured == "auto")
-            wants_logprobs = change is None and LOGPROBS in sent and no_logprobs(refusal)
-            if wants_logprobs and 400 <= refusal.status < 500 and self.profile.logprobs is None:
-                takes.learn([Change(LOGPROBS, because=f"{refusal.status}: {refusal.words[:200]}")])
-            return change is not None or wants_logprobs
-
+        grows = max_tokens is None and "max_tokens" not in fields
+        asking = _Asking(self, request, call.trials, read, fields, prompt, most, seen > 0, grows, api, streams)
         prices = self.prices if self._hosted else self.prices or FREE
         call.hide = endpoint.secrets.hide if self.record == "prompts" else None
-        call.reserve, call.adapts, call.waiting = reserve, adapts, request.budget.waiting
+        call.reserve, call.adapts, call.waiting = asking.reserve, asking.adapts, request.budget.waiting
         with request.budget.calling():
             while True:
                 try:
-                    api, streams = self.spoken(call.trials)
-                    fitted = takes.fitted({**own, "max_tokens": most, **fields}, call.trials)
-                    extra = {**self.extra_body, **self.placement(request)}
-                    body = {**fitted, **extra, **{name: fitted[name] for name in fields if name in fitted}}
+                    body = takes.fitted({**own, "max_tokens": asking.most, **fields}, call.trials)
+                    if extra := {**self.extra_body, **self.placement(request)}:
+                        body = {**body, **extra, **{name: body[name] for name in fields if name in body}}
                     return await endpoint.complete(
-                        body, counted, call, api=api, streams=streams, usage=STREAM_USAGE not in self.known(call.trials),
+                        body, asking.counted, call, api=asking.api, streams=asking.streams,
+                        usage=not asking.streams or STREAM_USAGE not in self.known(call.trials),
                         prices=prices, cache=self._cache, batched=self._hosted and self.profile.batches is not False,
                     )  # fmt: skip
                 except Spent:
                     pass
                 except Refused as error:
-                    if blind:
+                    change = asking.change
+                    if asking.blind:
                         raise AgentError(f"{self.model} takes no images, and the question has some. {error}") from None
-                    if wants_logprobs:
+                    if asking.wants_logprobs:
                         raise AgentError(
                             f"{self.model} gives no log-probabilities; judge by 'stated'. {error}"
                         ) from None
@@ -234,13 +187,14 @@ class Client(CopiedWhole):
                     if change.about_format:
                         raise FormatRefused(change) from None
                     call.trials.append(change)
+                    asking.api, asking.streams = self.spoken(call.trials)
                     continue
                 finally:
-                    request.budget.settle("tokens", held, took)
-                    held = took = 0
-                less, most = most, min(2 * most, self.max_tokens_limit)
-                if (left := request.budget.left("tokens")) is not None and less < int(left) - prompt < most:
-                    most = int(left) - prompt
+                    asking.settle()
+                less, asking.most = asking.most, min(2 * asking.most, self.max_tokens_limit)
+                if (left := request.budget.left("tokens")) is not None and less < int(left) - prompt < asking.most:
+                    asking.most = int(left) - prompt
+                asking.api, asking.streams = self.spoken(call.trials)
 
     def known(self, trials: Iterable[Change] = ()) -> dict[str, Change]:
         """What is done otherwise for this endpoint and model, with the changes that are on trial."""
@@ -253,3 +207,76 @@ class Client(CopiedWhole):
     def placement(self, request: Request) -> dict[str, Any]:
         """Fields of the body that say where a call should run."""
         return {}
+
+
+class _Asking(Generic[T]):
+    """What `Client.complete` knows of one answer while it is asked for. It holds no call: one that held itself would keep its
+    model. prompt, most: the most tokens that may be sent, and that are asked for now; grows: whether these may become more.
+    held, took: tokens set aside, and taken. blind, wants_logprobs, change: what the last refusal was about."""
+
+    __slots__ = (
+        "api", "blind", "change", "client", "fields", "grows", "held", "most", "prompt", "read", "request", "seen", "streams",
+        "takes", "took", "trials", "wants_logprobs",
+    )  # fmt: skip
+
+    def __init__(
+        self, client: Client, request: Request, trials: list[Change], read: Callable[[Completion, dict[str, Any]], T],
+        fields: Mapping[str, Any], prompt: int, most: int, seen: bool, grows: bool, api: API, streams: bool,
+    ) -> None:  # fmt: skip
+        self.client, self.request, self.trials, self.read, self.fields = client, request, trials, read, fields
+        self.prompt, self.most, self.seen, self.grows = prompt, most, seen, grows
+        self.takes = client.takes
+        self.api, self.streams = api, streams
+        self.held = self.took = 0
+        self.change: Change | None = None
+        self.wants_logprobs = self.blind = False
+
+    def may_take(self) -> int:
+        return self.prompt + max(self.most, self.api.least) * int(self.fields.get("n", 1))
+
+    def counted(self, completion: Completion, extra: dict[str, Any]) -> T:
+        """What a completion is read as, once it is counted."""
+        client, most, grows = self.client, self.most, self.grows
+        self.takes.learn(self.trials)
+        told = completion.usage.tokens
+        self.took = self.may_take() if told is None else told
+        if completion.finish == "length" and (completion.calls or not parted(completion.text).answer.strip()):
+            if LOGPROBS in self.fields and completion.thinking:
+                raise UnreadableAnswer(
+                    "it thinks before it answers, so that its first token is no verdict; judge by 'stated'"
+                )
+            if grows and most < client.max_tokens_limit:
+                raise Spent(f"thinking took all of the {most} tokens of max_tokens, and there is no answer")
+            if grows and most > client.asked_tokens:  # a repair could not be answered either
+                limit = f"thinking took all of the {most} tokens that max_tokens_limit allows"
+                raise UnreadableAnswer(f"{limit}, and there is no answer; raise it", completion.text, final=True)
+            if (
+                grows and client.thinking and not completion.text.strip()
+            ):  # nor one that thinks of its own accord think less
+                limit = f"it thought of its own accord for all of the {most} tokens of max_tokens and thinking"
+                why = f"{limit}, and there is no answer; give more, or a max_tokens_limit up to which they are doubled"
+                raise UnreadableAnswer(why, completion.text, final=True)
+        if grows and not client.thinking:
+            self.takes.room = max(self.takes.room, most)
+        return self.read(completion, extra)
+
+    def reserve(self) -> None:
+        if not self.held:
+            self.request.budget.hold("tokens", asks := self.may_take())
+            self.held = asks
+
+    def settle(self) -> None:
+        self.request.budget.settle("tokens", self.held, self.took)
+        self.held = self.took = 0
+
+    def adapts(self, refusal: Refusal, sent: Mapping[str, Any]) -> bool:
+        client = self.client
+        self.blind = self.seen and no_images(refusal)
+        if self.blind:
+            return True
+        told = refusal, self.api, self.streams, client.api, client.stream, self.trials
+        self.change = choosing.change_for(*told) or self.takes.change_for(refusal, sent, client.structured == "auto")
+        self.wants_logprobs = self.change is None and LOGPROBS in sent and no_logprobs(refusal)
+        if self.wants_logprobs and 400 <= refusal.status < 500 and client.profile.logprobs is None:
+            self.takes.learn([Change(LOGPROBS, because=f"{refusal.status}: {refusal.words[:200]}")])
+        return self.change is not None or self.wants_logprobs

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -26,7 +26,7 @@ from moot.agents.models.attempts import TEXT_KEPT, Attempt, Call, Failure, Failu
 from moot.agents.models.batches.turns import Gathering, Unanswered, in_force, standing
 from moot.agents.models.cache import Cache, key_of
 from moot.agents.models.http.clients import Client, OverHttpx, client_for, connection_errors, in_process, unsent
-from moot.agents.models.http.transport import Answer, post, send
+from moot.agents.models.http.transport import Answer, send
 from moot.agents.models.limiter import Limiter, limiter_of
 from moot.agents.models.refusals import WORDS, Refusal, refusal_in, refusal_of
 from moot.agents.models.secrets import CopiedWhole, Secrets, checked_headers, checked_key, shown_url, without_secrets
@@ -211,12 +211,13 @@ class Endpoint(CopiedWhole):
                         return Attempt(call, body, begun, None).finish(kept, read)
                 await cache.drop(key, stored)
         self._allowed()
-        failures, batch = Counter[str](), in_force() if batched else None
+        failures: list[str] = []
+        batch = in_force() if batched else None
         while True:
             call.reserve()
-            async with paid(lambda: made, prices, call.note, lambda: standing(call.waiting)) as call.hold:
+            async with paid(made, prices, call.note, partial(standing, call.waiting)) as call.hold:
                 attempt = Attempt(call, body, time.perf_counter(), prices)
-                completion, data, failure = await self._attempt(attempt, call, api, streams, usage, batch)
+                completion, data, failure = await self._attempt(attempt, made, call, api, streams, usage, batch)
                 if completion is not None:
                     result = attempt.finish(completion, read)
                     break
@@ -227,10 +228,10 @@ class Endpoint(CopiedWhole):
         return result
 
     async def _attempt(
-        self, attempt: Attempt, call: Call, api: API, streams: bool, usage: bool, batch: Gathering | None
-    ) -> tuple[Completion | None, Any, Failure | None]:
-        """Make an attempt: its completion and the JSON that it was in, or why there is none, which is noted."""
-        shared, body, ticket = self._share(), attempt.body, 0
+        self, attempt: Attempt, made: dict[str, Any], call: Call, api: API, streams: bool, usage: bool, batch: Gathering | None,
+    ) -> tuple[Completion | None, Any, Failure | None]:  # fmt: skip
+        """Make an attempt: its completion and the JSON that it was in, or why there is none, which is noted. made: its body over `api`."""
+        shared, ticket = self._share(), 0
         client, limiter = self._client(shared), shared.limiter
         if batch is None and limiter.free:
             ticket = await limiter.acquire()
@@ -247,13 +248,12 @@ class Endpoint(CopiedWhole):
             if streams and wire.is_loopback(self.base_url):
                 # llama.cpp's server announces keep-alive and hangs up after a stream: what is sent next would be lost
                 headers = {**headers, "connection": "close"}
-            sent = api.streamed(api.body(body), usage) if streams else api.body(body)
             if batch is None:
-                answer = await post(
-                    client, url, sent, headers, self.body_limit, self.timeout, folding=api.folding(), streams=streams
-                )
+                sent = api.streamed(made, usage) if streams else made
+                room = self.body_limit, self.timeout
+                answer = await send(client, "POST", url, sent, headers, *room, folding=api.folding, streams=streams)
             else:
-                batched = api.body(body), call.step, call.seed, call.waiting
+                batched = made, call.step, call.seed, call.waiting
                 attempt.batch, answer = await batch.answer(self, api, *batched)
             attempt.status = answer.status
             completion, data, failure = self._read(answer, attempt, call, api)
@@ -319,16 +319,16 @@ class Endpoint(CopiedWhole):
             data = self.secrets.clean(data)
         return api.completion(data), data, None
 
-    async def _before_another(self, failure: Failure, failures: Counter[str], attempt: Attempt, call: Call) -> None:
+    async def _before_another(self, failure: Failure, failures: list[str], attempt: Attempt, call: Call) -> None:
         """Wait until the next attempt may be made. Raises Refused or AgentError when there is to be none."""
         if failure.kind == "final":
             raise Refused(failure.message, failure.status or attempt.status or 0, failure.said)
-        tried = failures.total()
-        failures[failure.kind] += 1
+        tried = len(failures)
+        failures.append(failure.kind)
         call.hangs += failure.kind == "hung"
         if (
             tried >= self.retries
-            or failures[failure.kind] > AGAIN.get(failure.kind, self.retries)
+            or failures.count(failure.kind) > AGAIN.get(failure.kind, self.retries)
             or call.hangs > HANGS
         ):
             tries = f" after {tried + 1} attempts" if tried else ""

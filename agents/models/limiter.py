@@ -8,6 +8,7 @@ and decrease algorithms for congestion avoidance"): it doubles per round trip un
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
 
@@ -19,7 +20,8 @@ from moot.protocols.engine.errors import UsageError
 class Limiter:
     """Admits calls first come, first served; for one event loop.
 
-    start, most: calls in flight at first, and at the most. Raises UsageError unless 1 <= start <= most.
+    start, most: calls in flight at first, and at the most. running: how many are in flight, or have a place and wait for the
+    end of a pause. Raises UsageError unless 1 <= start <= most.
 
     Use: `ticket = await limiter.acquire()`, the call, and in a `finally` `limiter.release()`; then one of
     `grow()`, `shrink(ticket)`; `pause(seconds)` where the endpoint asks for one.
@@ -33,8 +35,8 @@ class Limiter:
         self._slow_start = True
         self._epoch = 0
         self._paused_until = float("-inf")
-        self._places = anyio.CapacityLimiter(start)
-        self._held: list[object] = []  # whoever releases gives back any of these
+        self.running = 0
+        self._queue: deque[anyio.Event] = deque()  # of those who wait for a place
 
     @property
     def limit(self) -> int:
@@ -42,30 +44,26 @@ class Limiter:
         return int(self._limit)
 
     @property
-    def running(self) -> int:
-        """How many calls are in flight, or have a place and wait for the end of a pause."""
-        return self._places.borrowed_tokens
-
-    @property
     def waiting(self) -> int:
         """How many calls wait for a place."""
-        return self._places.statistics().tasks_waiting
+        return len(self._queue)
 
     @property
     def free(self) -> bool:
         """Whether a call would be let in at once."""
-        return not self.waiting and self.running < self.limit and self._paused_until <= anyio.current_time()
+        paused = self._paused_until > float("-inf") and self._paused_until > anyio.current_time()
+        return not self._queue and self.running < self.limit and not paused
 
     async def acquire(self) -> int:
         """Wait for a place, and for the end of a pause. Returns a ticket for `shrink`. When cancelled it holds no place."""
-        place = object()
+        if self._queue or self.running >= self.limit:
+            await self._turn()
+        else:
+            self.running += 1
+        until = float("-inf")
+        if self._paused_until == until:
+            return self._epoch
         try:
-            self._places.acquire_on_behalf_of_nowait(place)
-        except anyio.WouldBlock:
-            await self._places.acquire_on_behalf_of(place)
-        self._held.append(place)
-        try:
-            until = float("-inf")
             while (left := self._paused_until - anyio.current_time()) > 0 and self._paused_until > until:  # it may grow
                 until = self._paused_until
                 await anyio.sleep(left)
@@ -74,9 +72,29 @@ class Limiter:
             raise
         return self._epoch
 
+    async def _turn(self) -> None:
+        """Wait for a place, behind those who wait already."""
+        turn = anyio.Event()
+        self._queue.append(turn)
+        try:
+            await turn.wait()
+        except BaseException:
+            if turn.is_set():
+                self.release()
+            else:
+                self._queue.remove(turn)
+            raise
+
     def release(self) -> None:
         """Give a place back."""
-        self._places.release_on_behalf_of(self._held.pop())
+        self.running -= 1
+        self._admit()
+
+    def _admit(self) -> None:
+        """Give the places that there are to those who wait, first come, first served."""
+        while self._queue and self.running < self.limit:
+            self.running += 1
+            self._queue.popleft().set()
 
     def grow(self) -> None:
         """A call went through. The limit grows only while it is what holds calls back."""
@@ -97,7 +115,7 @@ class Limiter:
 
     def _set(self, limit: float) -> None:
         self._limit = limit
-        self._places.total_tokens = self.limit
+        self._admit()
 
 
 shared: ContextVar[Callable[[str], Limiter] | None] = ContextVar("moot_limiters", default=None)

@@ -202,9 +202,14 @@ class LM(Client):
             rung = self._rung(first, call.trials if call else ())
             told = rung != "schema" or self._tell_schema
             prompt = turn.shown(prompt_for(request, templates=templates, tagged=rung == "tags", told=told, form=first))
-            call = call or self.call(request, prompt)
-            messages = [*prompt.messages(), *turn.said]
-            call.labels["prompt"] = hash_of(messages) if turn.said else prompt.hash
+            said = turn.said
+            messages = [*prompt.messages(), *said]
+            if call is None:
+                call = self.call(request, prompt)
+            elif not said:
+                call.labels["prompt"] = prompt.hash
+            if said:
+                call.labels["prompt"] = hash_of(messages)
             try:
                 found = await ask(request, call, turn.form(base), messages, rung, templates, turn)
             except FormatRefused as refused:

@@ -19,7 +19,8 @@ KEY = "[key]"
 SHORT = 8  # characters; a shorter secret may be a word, and is hidden only where it stands as a credential
 _SECRET = {"key", "apikey", "token", "secret", "password", "passwd", "pwd", "passphrase", "authorization", "credential",
            "credentials", "bearer", "signature", "sig", "cookie", "auth"}  # fmt: skip
-_ESCAPES = ("u00", "\\x", "&#")
+_CREDENTIALS = ("bearer", "basic", "authorization", "api")
+"""Words behind which a short secret stands as a credential, the last of them with "key"."""
 _PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
 _LOGGERS = ("httpx2", "aiohttp.client", "httpcore2.connection", "httpcore2.http11", "httpcore2.http2", "httpcore2.proxy",
             "httpcore2.socks", "asyncio")  # fmt: skip
@@ -137,6 +138,7 @@ class Secrets:
         self._long = [value for value in self._values if len(value) >= SHORT]
         self._plain = [form for value in self._long for form in (value, value.replace("/", "\\/"), *_base64(value))]
         self._longest = max(map(len, self._values), default=0)
+        self._short = len(self._long) < len(self._values)
         self._pattern: re.Pattern[str] | None = None
         if self._values:
             _live.add(self)
@@ -159,8 +161,8 @@ class Secrets:
             return False
         if any(form in text for form in self._plain):
             return True
-        escaped = any(mark in text for mark in _ESCAPES) or _PERCENT.search(text)
-        return bool((escaped or len(self._long) < len(self._values)) and self._matcher().search(text))
+        escaped = "u00" in text or "\\x" in text or "&#" in text or _PERCENT.search(text)
+        return bool((escaped or (self._short and _credential(text))) and self._matcher().search(text))
 
     @property
     def others(self) -> int:
@@ -196,13 +198,19 @@ class Secrets:
             short = [_escapes(value) for value in self._values if len(value) < SHORT]
             if short:
                 before = (
-                    r"(?P<before>(?:bearer|basic|authorization|api[-_ ]?key)(?:\\{0,4}[\"']|[:= ]){1,4}(?:bearer )?)"
+                    rf"(?P<before>(?:{'|'.join(_CREDENTIALS)}[-_ ]?key)(?:\\{{0,4}}[\"']|[:= ]){{1,4}}(?:bearer )?)"
                 )
                 forms.append(rf"(?i:{before})(?:{'|'.join(short)})(?![\w-])")
             else:
                 forms.append(r"(?P<before>(?!))")
             self._pattern = re.compile("|".join(forms))
         return self._pattern
+
+
+def _credential(text: str) -> bool:
+    """Whether a credential may stand in a text: a word for one does, or letters that are others than they are in lower case."""
+    small = text.lower()
+    return not text.isascii() or any(word in small for word in _CREDENTIALS)
 
 
 _live: WeakSet[Secrets] = WeakSet()

@@ -32,19 +32,24 @@ _REFUSED = re.compile(
 
 def images_in(messages: Sequence[Mapping[str, Any]]) -> int:
     """How many images the messages hold."""
-    return sum(part.get("type") == "image_url" for message in messages for part in _parts(message))
+    lists = [message["content"] for message in messages if isinstance(message["content"], list)]
+    return sum(part.get("type") == "image_url" for parts in lists for part in parts) if lists else 0
 
 
 def text_bytes(messages: Sequence[Mapping[str, Any]]) -> int:
     """The UTF-8 bytes of the messages' texts, and of calls with what was thought before them; images left out."""
-    texts = [str(part.get("text", "")) for message in messages for part in _parts(message)]
-    texts += [json.dumps([each["tool_calls"], each.get("given")]) for each in messages if "tool_calls" in each]
-    return sum(len(text.encode("utf-8", "replace")) for text in texts)
+    size = 0
+    for message in messages:
+        content = message["content"]
+        for part in content if isinstance(content, list) else ({"text": content},):
+            size += _bytes(str(part.get("text", "")))
+        if "tool_calls" in message:
+            size += _bytes(json.dumps([message["tool_calls"], message.get("given")]))
+    return size
 
 
-def _parts(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    content = message["content"]
-    return content if isinstance(content, list) else [{"type": "text", "text": content}]
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def most_tokens(messages: Sequence[Mapping[str, Any]], image_tokens: int | None, model: str, limited: bool) -> int:

@@ -8,7 +8,8 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -59,7 +60,7 @@ def body_of(body: bytes, hide: Callable[[str], str] = str) -> Any:
     """The JSON value of a response body. Raises NotACompletion, saying what is wrong with it; hide: takes secrets out of
     what is shown of it."""
     try:
-        return json.loads(body, parse_int=_integer)
+        return _JSON.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
     except (ValueError, RecursionError):
         shown = hide(body[:20_000].decode("utf-8", "replace"))[:80]
         raise NotACompletion(f"the body is not JSON: {shown!r}") from None
@@ -69,16 +70,20 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) < 1000 else float(digits)  # Python refuses to read longer ones
 
 
+_JSON = json.JSONDecoder(parse_int=_integer)
+
+
 def completion_from(data: Any, cached: bool = False) -> Completion:
     """Read a response body's JSON value. Raises NotACompletion."""
-    first = _answer(data, 0, cached)
-    others = tuple(_answer(data, place, cached) for place in range(1, len(data["choices"])))
-    return replace(
-        first, usage=usage_of(data, any(each.text or each.calls for each in (first, *others))), others=others
-    )
+    first = _answer(data, 0)
+    others = [_answer(data, place) for place in range(1, len(data["choices"]))]
+    answered = any(each["text"] or each["calls"] for each in (first, *others))
+    rest = tuple(Completion(**each, usage=Usage(), cached=cached) for each in others)
+    return Completion(**first, usage=usage_of(data, answered), cached=cached, others=rest)
 
 
-def _answer(data: Any, place: int, cached: bool) -> Completion:
+def _answer(data: Any, place: int) -> dict[str, Any]:
+    """What a choice says, as the fields of a Completion."""
     try:
         choice = data["choices"][place]
         message = choice["message"]
@@ -86,7 +91,7 @@ def _answer(data: Any, place: int, cached: bool) -> Completion:
         refusal = message.get("refusal")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise NotACompletion(f"the body is not a chat completion: {json.dumps(data)[:80]}") from None
-    thoughts = [words_in(message.get(name)) for name in THOUGHT]
+    thoughts = [words_in(message[name]) for name in THOUGHT if name in message]
     if isinstance(text, list):
         thoughts += [words_in(part) for part in text if is_thought(part)]
         text = "".join(
@@ -97,13 +102,14 @@ def _answer(data: Any, place: int, cached: bool) -> Completion:
     finish, listed = choice.get("finish_reason"), message.get("tool_calls")
     asked = [each if isinstance(each, dict) else {} for each in listed] if isinstance(listed, list) else []
     called = [(each, each["function"] if isinstance(each.get("function"), dict) else {}) for each in asked]
-    return Completion(
-        text or "", ending(finish) if isinstance(finish, str) else None, Usage(),
-        first_token(choice.get("logprobs")), refusal if isinstance(refusal, str) and refusal else None, cached,
-        "\n\n".join(dict.fromkeys(filter(str.strip, thoughts))),
-        calls=tuple(ToolCall.of(each.get("id"), of.get("name"), of.get("arguments")) for each, of in called),
-        given=message if asked else None,
-    )  # fmt: skip
+    return {
+        "text": text or "", "finish": ending(finish) if isinstance(finish, str) else None,
+        "first_token": first_token(choice.get("logprobs")),
+        "refusal": refusal if isinstance(refusal, str) and refusal else None,
+        "thinking": "\n\n".join(dict.fromkeys(filter(str.strip, thoughts))),
+        "calls": tuple(ToolCall.of(each.get("id"), of.get("name"), of.get("arguments")) for each, of in called),
+        "given": message if asked else None,
+    }  # fmt: skip
 
 
 THOUGHT = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
@@ -141,6 +147,7 @@ def first_token(logprobs: Any) -> tuple[tuple[str, float], ...] | None:
     return tuple(found) or None
 
 
+@lru_cache(256)
 def is_loopback(base_url: str) -> bool:
     """Whether an address is this machine's own."""
     host = (urlsplit(base_url).hostname or "").lower()
@@ -164,6 +171,7 @@ def checked_url(base_url: str) -> str:
     return base_url.rstrip("/")
 
 
+@lru_cache(256)
 def endpoint_of(base_url: str, path: str = "chat/completions") -> str:
     """The address of an API below a base URL; a query stays behind it, with that of the path."""
     parts, (path, _, query) = urlsplit(base_url), path.partition("?")

@@ -13,7 +13,13 @@ import json
 import math
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import Any
@@ -207,6 +213,7 @@ class Cap:
 
 
 _cap: ContextVar[Cap | None] = ContextVar("moot_cap", default=None)
+_NOTHING_HELD: AbstractAsyncContextManager[None] = nullcontext()
 _stop: ContextVar[Callable[[], None] | None] = ContextVar("moot_stop", default=None)
 
 
@@ -243,18 +250,21 @@ def stoppable() -> Iterator[None]:
             _stop.reset(token)
 
 
-@asynccontextmanager
-async def paid(
-    sent: Callable[[], Mapping[str, Any]], prices: Prices | None, note: Callable[[dict[str, Any]], None],
+def paid(
+    body: Mapping[str, Any], prices: Prices | None, note: Callable[[dict[str, Any]], None],
     waiting: Callable[[], AbstractContextManager[Any]],
-) -> AsyncIterator[Hold | None]:  # fmt: skip
-    """What is set aside for one attempt to send a body, noted before it is sent; None where there is no cap. sent: makes the
-    body, as its API has it. Raises UsageError where the most that it can cost is unknown, and CapReached."""
+) -> AbstractAsyncContextManager[Hold | None]:  # fmt: skip
+    """What is set aside for one attempt to send a body, noted before it is sent; None where there is no cap. body: as its API
+    has it. Raises UsageError where the most that it can cost is unknown, and CapReached."""
     cap = _cap.get()
-    if cap is None:
-        yield None
-        return
-    body = sent()
+    return _NOTHING_HELD if cap is None else _held(cap, body, prices, note, waiting)
+
+
+@asynccontextmanager
+async def _held(
+    cap: Cap, body: Mapping[str, Any], prices: Prices | None, note: Callable[[dict[str, Any]], None],
+    waiting: Callable[[], AbstractContextManager[Any]],
+) -> AsyncIterator[Hold]:  # fmt: skip
     tokens = sum(tokens_of(body))
     bound = most_of(body, prices) if cap.paying else 0.0
 

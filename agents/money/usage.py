@@ -101,25 +101,32 @@ def usage_of(data: Any, answered: bool = True) -> Usage:
 
 
 def _first(data: Any, paths: tuple[str, ...]) -> int | None:
-    return next((count for path in paths if (count := _count(data, path)) is not None), None)
-
-
-def _at(data: Any, path: str) -> Any:
-    for name in _names(path):
-        if not isinstance(data, dict):  # as JSON has them
-            return None
-        data = data.get(name)
-    return data
+    for names in _split(paths):
+        value = data
+        for name in names:
+            if not isinstance(value, dict) or (value := value.get(name)) is None:
+                break
+        else:
+            if type(value) is int and 0 <= value <= MOST:
+                return value
+    return None
 
 
 @cache
-def _names(path: str) -> tuple[str, ...]:
-    return tuple(path.split("."))
+def _split(paths: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(path.split(".")) for path in paths)
 
 
 def _count(data: Any, path: str) -> int | None:
-    value = _at(data, path)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST else None
+    return _first(data, (path,))
+
+
+def _at(data: Any, path: str) -> Any:
+    for name in path.split("."):
+        if not isinstance(data, dict) or name not in data:  # as JSON has them
+            return None
+        data = data[name]
+    return data
 
 
 def _cost(data: Any) -> float | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from moot.agents.prompts import Templates
-from moot.agents.prompts.forms import Form
+from moot.agents.prompts.forms import Form, told_of
 from moot.agents.prompts.reading import TEXT_LIMIT, read
 from moot.agents.prompts.render import Prompt, render
 from moot.agents.prompts.thinking import parted
@@ -35,7 +35,7 @@ def prompt_for(
     not read so much.
     """
     form = form or Form.of(request)
-    return render(request, templates or Templates(), form.told(tagged) if told else "")
+    return render(request, templates or Templates(), told_of(form, tagged) if told else "")
 
 
 def response_format(request: Request) -> dict[str, Any]:

@@ -6,7 +6,9 @@ Rule of this file: a move says what stands in its element; here it is only escap
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from operator import is_
+from typing import NamedTuple
 
 from moot.agents.prompts.kept import Kept
 from moot.protocols.engine.moves import Move, Part
@@ -17,13 +19,31 @@ from moot.protocols.text import escape
 _kept = Kept()  # texts of moves and questions: each stands in every prompt after it was said
 
 
-def record(question: Question, entries: Iterable[Entry], marks: bool = True) -> str:
+class Written(NamedTuple):
+    """A record, and what it was made of."""
+
+    question: Question
+    entries: Sequence[Entry]
+    marks: bool
+    text: str
+
+    def begins(self, question: Question, entries: Sequence[Entry], marks: bool) -> bool:
+        """Whether another record begins with this one: the very same statements, not equal ones."""
+        same = self.question is question and self.marks == marks and len(self.entries) <= len(entries)
+        return same and all(map(is_, self.entries, entries))
+
+
+def record(question: Question, entries: Sequence[Entry], marks: bool = True, last: Written | None = None) -> Written:
     """The question and what was said, as a row of XML elements, each ending in a line feed. marks: whether quotes say that they
-    stand in the passage or do not."""
-    kept = _kept.of(question)
-    if "head" not in kept:
-        kept["head"] = _head(question)
-    return "".join([kept["head"], *(statement(entry, marks) for entry in entries)])
+    stand in the passage or do not. last: an earlier record, of which what it shares with this one is not written again."""
+    if last is not None and last.begins(question, entries, marks):
+        text, added = last.text, entries[len(last.entries) :]
+    else:
+        kept = _kept.of(question)
+        if "head" not in kept:
+            kept["head"] = _head(question)
+        text, added = kept["head"], entries
+    return Written(question, entries, marks, "".join([text, *(statement(entry, marks) for entry in added)]))
 
 
 def _head(question: Question) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, get_args, get_origin
 from weakref import WeakKeyDictionary
 
@@ -72,10 +73,7 @@ class Form:
     @property
     def names(self) -> tuple[str, ...]:
         """The names that a move of one of the kinds may have in it: of the kinds, and of their fields."""
-        kinds = (tag_of(kind_name(kind)) for kind in self.kinds)
-        return tuple(
-            dict.fromkeys((*kinds, *(name for kind in self.kinds for name in kind.model_fields if name != "kind")))
-        )
+        return _names_of(self.kinds)
 
     @property
     def scratch(self) -> str:
@@ -237,6 +235,68 @@ def _listed(annotation: Any, least: str = "") -> str:
     return f"a list of {least}texts" if listed else "your words, or null"
 
 
+@lru_cache(256)
+def _names_of(kinds: tuple[type[Move], ...]) -> tuple[str, ...]:
+    tags = (tag_of(kind_name(kind)) for kind in kinds)
+    return tuple(dict.fromkeys((*tags, *(name for kind in kinds for name in kind.model_fields if name != "kind"))))
+
+
+class ResponseFormat(Json):
+    """What `Form.response_format` makes, once for all forms that ask alike; not to be changed. characters: of it as JSON."""
+
+    characters: int
+
+
+def format_of(form: Form) -> ResponseFormat:
+    """The `response_format` of a form."""
+
+    def made() -> ResponseFormat:
+        made = ResponseFormat(form.response_format())
+        made.characters = len(json.dumps(made))
+        return made
+
+    return _once(form, "format", made)  # type: ignore[no-any-return]
+
+
+def characters_of(response_format: Mapping[str, Any]) -> int:
+    """How long a `response_format` is as JSON."""
+    if isinstance(response_format, ResponseFormat):
+        return response_format.characters
+    return len(json.dumps(response_format))
+
+
+def told_of(form: Form, tagged: bool) -> str:
+    """A form in words."""
+    return _once(form, ("told", tagged), lambda: form.told(tagged))  # type: ignore[no-any-return]
+
+
+_OF_ONE_TURN = frozenset({"one_of", "least", "most", "below"})
+_once_made: dict[Any, Any] = {}
+_MANY = 256
+
+
+def _once(form: Form, what: Any, make: Callable[[], Any]) -> Any:
+    """What is made of a form, once for all that ask alike. A brief that lists texts or sets bounds is of one turn, and what is made
+    of it is not kept."""
+    brief, asked = form.brief, []
+    if not _OF_ONE_TURN.isdisjoint(brief):
+        return make()
+    for kind in form.kinds:
+        hints = [
+            (name, hint.choices, hint.among, hint.none, hint.told) for name, hint in kind.fields_asked(brief).items()
+        ]
+        if any(among and among in brief for _, _, among, _, _ in hints):
+            return make()
+        asked.append((kind, *hints))
+    of = what, *asked, None, form.choices, form.length, form.plain, form.thinking
+    if (found := _once_made.get(of)) is None:
+        if len(_once_made) >= _MANY:
+            _once_made.clear()
+        _once_made[of] = found = make()
+    return found
+
+
+@lru_cache(256)
 def tag_of(name: str) -> str:
     """The tag of an element that stands for a kind of that name."""
     return re.sub(r"[^A-Za-z0-9_]", "_", name)

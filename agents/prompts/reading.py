@@ -150,12 +150,10 @@ class _Reader:
         """The fields of the one move in the answer. thought: whether there was more than the answer."""
         text, found = self._found(body)
         first, last = found[0], found[-1]
-        if any(each.data != first.data for each in found):
+        if first is not last and any(each.data != first.data for each in found):
             raise ValueError("the answer holds more than one move, and they differ; give one alone")
-        ends = [0, *(each.end for each in found)]
-        rest = "\n".join(
-            text[end:start] for end, start in zip(ends, [*(each.start for each in found), len(text)], strict=True)
-        )
+        ends, starts = [0, *[each.end for each in found]], [*[each.start for each in found], len(text)]
+        rest = "\n".join([text[end:start] for end, start in zip(ends, starts, strict=True)])
         if self.tags.part.search(rest):
             raise ValueError("the answer holds a move and parts of another; give one alone")
         if self.form.length is not None and text[:1] == "{" and not rest.strip():
@@ -188,14 +186,14 @@ class _Reader:
 
     def _objects(self, body: str) -> tuple[str, list[_Found]]:
         """The JSON objects in a text: as it is, or else mended."""
-        wrong: ValueError | None = None
-        for text in (body, mended := _mended(body)):
+        wrong, text = "", body
+        for made in (str, _mended):
             try:
-                return text, self._decoded(text)
+                return (text := made(body)), self._decoded(text)
             except ValueError as error:
-                wrong = wrong or error
-        if self.cut and (half := self._half(mended)) is not None:
-            return mended, [half]
+                wrong = wrong or str(error)
+        if self.cut and (half := self._half(text)) is not None:
+            return text, [half]
         raise ValueError(f"the answer is not JSON ({wrong}){self._why()}")
 
     def _decoded(self, text: str) -> list[_Found]:

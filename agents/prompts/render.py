@@ -11,8 +11,7 @@ Rule of this file: where each piece of a prompt stands; the words are templates,
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -73,18 +72,19 @@ def render(request: Request, templates: Templates, form: str, task: str = "", **
         protocol if request.facts and request.facts.seats.get(request.seat) == role else None
     )  # no role of a wrapper's
     known, system, led = _system(request, templates, own, asked)
-    told = of_turn(request, entries, form, known) | values
+    told = of_turn(request, entries, form, known, values)
     filled, asked_by = templates.turn(protocol, role, asked, list(map(kind_name, request.kinds)), phases(brief), told)
-    lines = re.sub(r"\n{2,}", "\n", filled).strip()
+    lines = "\n".join(filter(None, filled.split("\n"))).strip()
     question = request.view.question
     turns = _turns(request, entries, marks) if role in getattr(protocol, "own_turns", ()) else ()
-    whole = record(question, entries, marks)
+    kept, of = {} if request.facts is None else _kept.of(request.facts), ("record", request.seat)
+    kept[of] = whole = record(question, entries, marks, kept.get(of))
     return Prompt(
-        system, whole, f"<turn>\n{lines}\n</turn>", templates.version, question.images, turns, (led, asked_by)
+        system, whole.text, f"<turn>\n{lines}\n</turn>", templates.version, question.images, turns, (led, asked_by)
     )
 
 
-def _system(request: Request, templates: Templates, own: Any, task: str) -> tuple[dict[str, str], str, str]:
+def _system(request: Request, templates: Templates, own: Any, task: str) -> tuple[Mapping[str, str], str, str]:
     """The variables of the system message, the message, and the name of its template: the same in all turns of a seat."""
     if request.facts is None:
         known = of_system(request)
@@ -99,7 +99,7 @@ def _system(request: Request, templates: Templates, own: Any, task: str) -> tupl
 
 def _turns(request: Request, entries: Sequence[Entry], marks: bool) -> tuple[str, ...]:
     """The record in pieces, the seat's own statements apart."""
-    pieces = [record(request.view.question, ())]
+    pieces = [record(request.view.question, ()).text]
     for entry in entries:
         own = entry.seat == request.seat
         text = words(entry.move, marks) if own else statement(entry, marks)

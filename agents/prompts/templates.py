@@ -147,16 +147,17 @@ class Templates:
         if of not in kept:
             if len(kept) > _MANY:
                 kept.clear()
-            kept[of] = self.found(names(), protocol)
-        name, text = kept[of]
-        used = _named_in(text)
-        said = {**dict(self._parts(used, protocol, values)), **values}
+            name, text = self.found(names(), protocol)
+            kept[of] = name, *_named_in(text), _pieces(text)
+        name, used, parts, pieces = kept[of]
+        said = dict(self._parts(parts, protocol, values)) if parts else {}
         made = []
         try:
-            for words, variable, blank in _pieces(text):
+            for words, variable, blank in pieces:
                 made.append(words)
                 if variable:
-                    value = said[variable]  # what says nothing leaves no space behind
+                    value = said[variable] if variable in said else values[variable]
+                    # what says nothing leaves no space behind
                     made.append(value if value == "" and not self.old else f"{value}{blank}")
         except KeyError as error:
             known = ", ".join(f"${key}" for key in sorted(values))
@@ -185,9 +186,10 @@ _MANY = 1000
 
 
 @lru_cache(maxsize=1024)
-def _named_in(text: str) -> list[str]:
-    """The variables of a template."""
-    return Template(text).get_identifiers()
+def _named_in(text: str) -> tuple[list[str], list[str]]:
+    """The variables of a template, and those of them that may be parts."""
+    names = Template(text).get_identifiers()
+    return names, [name for name in names if name.startswith(("part_", "case_"))]
 
 
 @lru_cache(maxsize=1024)

@@ -39,6 +39,10 @@ _MARK = re.compile(
 )
 
 
+_BARE = ("here", "analysis")
+"""How thinking begins that is marked in ASCII and without brackets; `assistantfinal` ends it."""
+
+
 class Parted(NamedTuple):
     """A text in two. unclosed: its thinking was opened and never closed, so that there may be no answer in it at all."""
 
@@ -54,6 +58,14 @@ def parted(text: str, but: Collection[str] = ()) -> Parted:
     thinking. Takes time in proportion to the text.
     """
     text = text.lstrip()
+    if text.isascii() and "<" not in text and "[" not in text:  # as nearly all are, and looking for marks takes long
+        small = text.lower()
+        if "assistantfinal" not in small and not small.startswith(_BARE):
+            return Parted(text, "", False)
+    return _parted(text, but)
+
+
+def _parted(text: str, but: Collection[str]) -> Parted:
     answer, thoughts = list[str](), list[str]()
     inside, depth, at, opened = "", 0, 0, 0
     for mark in _MARK.finditer(text):

@@ -56,7 +56,7 @@ def ending(word: str | None) -> Ending:
 
 def encodable(text: str) -> str:
     """The text with U+FFFD for lone surrogates, which no encoding has."""
-    return _SURROGATE.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def cleaned(value: Any) -> Any:
@@ -66,12 +66,14 @@ def cleaned(value: Any) -> Any:
         return [cleaned(each) for each in value]
     if isinstance(value, dict):
         return {encodable(str(key)): cleaned(each) for key, each in value.items()}
-    return encodable(_POINTER.sub("&", value)) if isinstance(value, str) else value
+    return encodable(_POINTER.sub("&", value) if "&" in value else value) if isinstance(value, str) else value
 
 
 def unframed(text: str) -> str:
     """Plain words without the ends of our own elements behind them, which a model copies from the prompt that it goes on with; one
     that the words themselves begin stays."""
+    if not text.rstrip().endswith(">"):
+        return text
     end, begun = len(text), None
     while (found := _FRAME.search(text[max(0, end - 140) : end])) is not None:
         begun = set(_BEGUN.findall(text)) if begun is None else begun

@@ -6,8 +6,10 @@ Rule of this file: facts in words. Which template they go into, and where it sta
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pydantic_core import to_json
 
@@ -46,51 +48,134 @@ the tokens that stand for them, where one token is asked for.
 _REJECTED = 2000  # characters of an answer that was not accepted, which are shown again
 
 
-def of_system(request: Request) -> dict[str, str]:
-    """The variables of a system message."""
+class Told(Mapping[str, str]):
+    """Variables by name. Each of `later` is put into words when a template first asks for it: most never are. made: those that
+    are there already; later: makes one of a name, and names: says which it can make."""
+
+    __slots__ = ("_later", "_made", "_names")
+
+    def __init__(self, made: dict[str, str], later: Callable[[str], str], names: Callable[[], Iterable[str]]) -> None:
+        self._made, self._later, self._names = made, later, names
+
+    def __getitem__(self, name: str) -> str:
+        if (text := self._made.get(name)) is None:
+            text = self._made[name] = self._later(name)
+        return text
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*self._made, *self._names())))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+def of_system(request: Request) -> Mapping[str, str]:
+    """The variables of a system message. They hold neither the request nor its facts, for which they are kept."""
     facts, role = request.facts, escape(request.role)
     notes = _element("Your private notes, which nobody else is shown: ", "notes", request.brief.get("notes"), "")
     found = dict.fromkeys(SYSTEM, "") | {"seat": escape(request.seat), "role": role, "notes": notes}
     if facts is None:
         return found
     asked, protocol = facts.question, facts.protocol
-    return found | {
+    made = found | {
         "protocol": escape(protocol.name), "about_protocol": escape(first_paragraph(type(protocol))),
         "seats": escape(_listed(seat if seat == role else f"{seat} ({role})" for seat, role in facts.seats.items())),
         "source": escape(_listed(facts.source)), "sees": escape(seen(facts)), "count": str(len(asked.choices)),
         "size": str(asked.size), "sides": escape(sides(facts.answers(), facts.choices)),
-    } | {f"param_{name}": _param(getattr(protocol, name)) for name in type(protocol).model_fields}  # fmt: skip
-
-
-def of_turn(request: Request, entries: Sequence[Entry], form: str, system: Mapping[str, str]) -> dict[str, str]:
-    """The variables of a turn. entries: the statements that the seat is shown; form: how it is to answer; system: the variables
-    of its system message, which a turn has as well."""
-    brief, question, facts = request.brief, request.view.question, request.facts
-    kinds = list(map(kind_name, request.kinds))
-    answers: Mapping[str, int] = {}
-    if facts is not None and sorted(facts.question.choices) == sorted(question.choices):
-        answers = facts.answers(entries)
-    side = side_of(request)
-    own = -1 if side is None else side[1]
-    more: Mapping[str, Any] = dict(brief.get("details") or {})
-    explained = facts.protocol.explained(question, more) if facts is not None and more else {}
-    details = json.dumps(more, ensure_ascii=False, default=str) if more else None
-    rivals = {seat: answer for seat, answer in answers.items() if answer != own and seat != request.seat}
-    said = {
-        "task": escape((brief.get("task") or " or ".join(kinds)).rpartition("/")[2]),
-        "kinds": " or ".join(f"{'an' if kind[:1] in 'aeiou' else 'a'} {escape(kind)}" for kind in kinds),
-        "about": " ".join(filter(None, map(about, request.kinds))), "question": escape(question.text),
-        "choices": escape("; ".join(f"{i}. {text}" for i, text in enumerate(question.choices, 1))),
-        "stance": f"{escape(text)}. " if (text := stance(request)) else "",
-        "answer": "" if side is None else escape(question.choices[own]),
-        "rivals": escape(sides(rivals, question.choices)), "all_sides": escape(sides(answers, question.choices)),
-        "claim": _claim(brief, entries, request.view.has_passage), "round": _round(brief), "limits": _limits(brief),
-        "length": " ".join(limits_told(brief, cut=False)),
-        "asks": _element("You are asked: ", "asked", brief.get("asks"), " "),
-        "details": _element("Details: ", "details", details, ""), "problem": _problem(request), "format": form,
-        "options": "", "labels": "",
     }  # fmt: skip
-    return {**system, **said} | {f"detail_{name}": _detail(value) for name, value in {**more, **explained}.items()}
+    fields = type(protocol).model_fields
+
+    def later(name: str) -> str:
+        before, found, field = name.partition("param_")
+        if before or not found or field not in fields:
+            raise KeyError(name)
+        return _param(getattr(protocol, field))
+
+    return Told(made, later, lambda: (f"param_{name}" for name in fields))
+
+
+def of_turn(
+    request: Request, entries: Sequence[Entry], form: str, system: Mapping[str, str], values: Mapping[str, str]
+) -> Mapping[str, str]:
+    """The variables of a turn. entries: the statements that the seat is shown; form: how it is to answer; system: the variables
+    of its system message, which a turn has as well; values: more, which come before all others."""
+    turn = _Turn(request, entries)
+
+    def later(name: str) -> str:
+        if (make := _OF_TURN.get(name)) is not None:
+            return make(turn)
+        before, found, detail = name.partition("detail_")
+        return _detail(turn.details[detail]) if found and not before and detail in turn.details else system[name]
+
+    def names() -> Iterator[str]:
+        yield from (*system, *_OF_TURN, *(f"detail_{name}" for name in turn.details))
+
+    return Told({"format": form, "options": "", "labels": "", **values}, later, names)
+
+
+class _Turn:
+    """What the variables of a turn are made of."""
+
+    def __init__(self, request: Request, entries: Sequence[Entry]) -> None:
+        self.request, self.brief, self.question, self.entries = request, request.brief, request.view.question, entries
+
+    @property
+    def kinds(self) -> list[str]:
+        return list(map(kind_name, self.request.kinds))
+
+    @property
+    def answers(self) -> Mapping[str, int]:
+        """Seat to the answer that it defends."""
+        facts = self.request.facts
+        known = facts is not None and sorted(facts.question.choices) == sorted(self.question.choices)
+        return facts.answers(self.entries) if facts is not None and known else {}
+
+    @property
+    def rivals(self) -> Mapping[str, int]:
+        side, seat = self.side, self.request.seat
+        own = -1 if side is None else side[1]
+        return {each: answer for each, answer in self.answers.items() if answer != own and each != seat}
+
+    @property
+    def side(self) -> tuple[int, int] | None:
+        return side_of(self.request)
+
+    @property
+    def stance(self) -> str:
+        return f"{escape(text)}. " if (text := stance(self.request)) else ""
+
+    @property
+    def more(self) -> Mapping[str, Any]:
+        return dict(self.brief.get("details") or {})
+
+    @cached_property
+    def details(self) -> Mapping[str, Any]:
+        """What else the protocol says, and in words that it has for it."""
+        facts, more = self.request.facts, self.more
+        return {**more, **(facts.protocol.explained(self.question, more) if facts is not None and more else {})}
+
+
+_OF_TURN: Mapping[str, Callable[[_Turn], str]] = {
+    "task": lambda turn: escape((turn.brief.get("task") or " or ".join(turn.kinds)).rpartition("/")[2]),
+    "kinds": lambda turn: " or ".join(f"{'an' if kind[:1] in 'aeiou' else 'a'} {escape(kind)}" for kind in turn.kinds),
+    "about": lambda turn: " ".join(filter(None, map(about, turn.request.kinds))),
+    "question": lambda turn: escape(turn.question.text),
+    "choices": lambda turn: escape("; ".join(f"{i}. {text}" for i, text in enumerate(turn.question.choices, 1))),
+    "stance": lambda turn: turn.stance,
+    "answer": lambda turn: "" if turn.side is None else escape(turn.question.choices[turn.side[1]]),
+    "rivals": lambda turn: escape(sides(turn.rivals, turn.question.choices)),
+    "all_sides": lambda turn: escape(sides(turn.answers, turn.question.choices)),
+    "claim": lambda turn: _claim(turn.brief, turn.entries, turn.request.view.has_passage),
+    "round": lambda turn: _round(turn.brief), "limits": lambda turn: _limits(turn.brief),
+    "length": lambda turn: " ".join(limits_told(turn.brief, cut=False)),
+    "asks": lambda turn: _element("You are asked: ", "asked", turn.brief.get("asks"), " "),
+    "details": lambda turn: _element("Details: ", "details", _details(turn.more), ""),
+    "problem": lambda turn: _problem(turn.request),
+}  # fmt: skip
+
+
+def _details(more: Mapping[str, Any]) -> str | None:
+    return json.dumps(more, ensure_ascii=False, default=str) if more else None
 
 
 def phases(brief: Brief) -> list[str]:
@@ -141,7 +226,12 @@ def first_paragraph(cls: type) -> str:
 
 def kind_name(kind: type[Move]) -> str:
     """The `kind` of a move type."""
-    return str(kind.model_fields["kind"].default)
+    if (name := _kinds.get(kind)) is None:
+        name = _kinds[kind] = str(kind.model_fields["kind"].default)
+    return name
+
+
+_kinds: WeakKeyDictionary[type[Move], str] = WeakKeyDictionary()  # pydantic takes some µs to look up a class's fields
 
 
 def about(kind: type[Move]) -> str:

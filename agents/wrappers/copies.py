@@ -164,7 +164,7 @@ def _told(request: Request, seed: int) -> Request:
     def later(name: str) -> Any:
         if name == "budget":
             return budget
-        if name in ("digest", "facts"):
+        if name in ("brief", "digest", "facts"):
             return getattr(request, name)
         content = (request.digest, request.role, request.attempt, request.problem)
         return seed_of(seed, blake2b(to_json(content), digest_size=16).hexdigest())
@@ -175,7 +175,6 @@ def _told(request: Request, seed: int) -> Request:
         request.role,
         request.kinds,
         request.view,
-        request.brief,
         request.attempt,
         request.problem,
         later,

@@ -26,12 +26,12 @@ def copy_of(request: Request, call: str, index: int, *, shown: str = "", **chang
     """A request for a call within a move: `call` and `index` go into its seed, and into the note of each attempt. The first
     candidate, sample or look has the request's own seed, so that it is what the agent alone would have said. shown: how what
     is shown differs from the request's, which goes into the digest. Nothing of it is computed before somebody asks for it."""
-    known, given = "facts" in changes, changes.pop("facts", None)
+    given = {name: changes.pop(name) for name in ("facts", "brief") if name in changes}
     own, note = index == 0 and call in ("candidate", "sample", "look"), request.note
 
     def later(name: str) -> Any:
-        if name == "facts" and known:
-            return given
+        if name in given:
+            return given[name]
         found = getattr(request, name)
         if name == "seed" and not own:
             return seed_of(found, f"{call}/{index}")
@@ -48,13 +48,13 @@ def copy_of(request: Request, call: str, index: int, *, shown: str = "", **chang
 
 def with_brief(request: Request, brief: Brief) -> Request:
     """The same request with another brief: one of the protocol's, with what its seat is told besides."""
-    fields: dict[str, Any] = {name: getattr(request, name) for name in _GIVEN} | {"brief": brief}
+    fields: dict[str, Any] = {name: getattr(request, name) for name in _GIVEN}
     made = postponed(**fields, later=lambda name: getattr(request, name), note=request.note)
-    made.noted = request.noted
+    made.brief, made.noted = brief, request.noted
     return made
 
 
-_GIVEN = ("step", "seat", "role", "kinds", "view", "brief", "attempt", "problem", "rejected")
+_GIVEN = ("step", "seat", "role", "kinds", "view", "attempt", "problem", "rejected")
 
 
 async def answer_of(agent: Any, request: Request) -> Move:

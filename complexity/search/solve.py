@@ -27,6 +27,8 @@ class Solution:
     value: what each seat is paid, in expectation over coins and the draws of policies. line: one play that optimal choices
     lead to, every seat's moves in order; where chance decides, along the most probable side, and `coins` says which, by
     step. outcome: its end. positions: how often a free seat was to move. leaves: how many ends of plays were looked at.
+    narrowed: what of the options that nobody gave was not all that may be said there, and what it was; before a judge who goes
+    by the rest, `value` may be another. Empty where every move was tried, or `moves` gave the options.
     """
 
     value: Mapping[str, float]
@@ -35,6 +37,7 @@ class Solution:
     coins: Mapping[str, int]
     positions: int
     leaves: int
+    narrowed: tuple[str, ...] = ()
     strategies: Mapping[str, Strategy] | None = field(default=None, repr=False)
 
     @property
@@ -47,14 +50,15 @@ class Solution:
 
 
 def solve(
-    protocol: Protocol, question: Question | Sample, *, moves: Mapping[str, Options],
+    protocol: Protocol, question: Question | Sample, *, moves: Mapping[str, Options] | None = None,
     seats: Mapping[str, Any] | None = None, seed: int | None = None, key: Callable[[Request], Hashable] | None = None,
     limit: int | None = None, pays: Pays | None = None, strategy: bool = False,
 ) -> Solution:  # fmt: skip
     """The value of `protocol` on `question` when every free seat plays as well as possible, by exhaustive search.
 
-    moves: the free seats, each with its options; each maximises its own payoff and takes the first of equals. With one
-    free seat this is the best reply to the others. seats: an agent for each other seat or role: a fixed strategy that
+    moves: the free seats, each with its options (see `Options`); each maximises its own payoff and takes the first of equals.
+    With one free seat this is the best reply to the others. None: every seat at which nobody sits, and its options are
+    found by fields, brief and protocol, of which `Solution.narrowed` says where there may be more. seats: an agent for each other seat or role: a fixed strategy that
     answers at once, and the same whenever it is shown the same, or a `Policy`, over whose draws the expectation is taken.
     seed: solve for agents that draw from `request.seed` as if their draws, those of this seed, were known to everybody.
     key: two positions in which the same seat is asked and `key(request)` is equal are solved once. That is sound where
@@ -67,7 +71,8 @@ def solve(
     a policy draws they know once they are shown it.
     UsageError on a fixed agent that looks at `request.seed` when no seed is given, on a policy with illegal moves,
     where a protocol hides a free seat's or a policy's move from a free seat (branches that run together, statements to one
-    seat), on `floor.uniform` (a coin whose sides cannot all be tried), on options that leave a seat nothing legal to do,
+    seat), on `floor.uniform` (a coin whose sides cannot all be tried), on a seat whose options are not finite (it says which
+    field of which move is not, and `moves` must then give them), on options that leave a seat nothing legal to do,
     on plays in which a free seat is asked after more than DEEPEST moves, and with `strategy` where the best move hangs on
     what a seat is not shown. A fixed seat that forfeits loses the utility
     bound to its rival; any other end that is no decision has no value, and raises AgentError. ProtocolError where the
@@ -77,6 +82,8 @@ def solve(
         question = question.question
     roles = protocol.roles(question)
     fixed = seats_for(roles, given := seats or {}, protocol.name, some=True)
+    if moves is None:
+        moves = {seat: None for seat in roles if seat not in fixed}
     fixed = {seat: agent for seat, agent in fixed.items() if seat in given or seat not in moves}
     both = [seat for seat in moves if seat in fixed]
     if both or not moves:
@@ -97,5 +104,5 @@ def solve(
             tree.game.close()
         line = tuple(Entry(said.step, said.seat, said.move) for said in tree.trail)
         kept = strategies(found.plan, moves, key) if strategy else None
-        return Solution(dict(found.value), line, outcome, coins, positions, leaves, kept)
+        return Solution(dict(found.value), line, outcome, coins, positions, leaves, tuple(tree.narrowed), kept)
     raise AssertionError("unreachable: without pruning nothing depends on the sum")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from moot.complexity.search.options import Options, every_move
+from moot.complexity.search.options import Options, offered
 from moot.complexity.search.solve import Solution, solve
 from moot.complexity.search.strategy import Strategy, position
 from moot.protocols.engine.base import Protocol
@@ -23,12 +23,14 @@ MOST = 10_000
 @dataclass(frozen=True)
 class Commitment:
     """The best that a leader can commit to. value: what each seat is paid then. strategy: the leader's, an agent. reply:
-    the follower's best reply to it, with its strategy. tried: how many of the leader's strategies were answered."""
+    the follower's best reply to it, with its strategy. tried: how many of the leader's strategies were answered. narrowed: of both, as
+    in a `Solution`."""
 
     value: Mapping[str, float]
     strategy: Strategy
     reply: Solution
     tried: int
+    narrowed: tuple[str, ...] = ()
 
 
 def stackelberg(
@@ -51,7 +53,7 @@ def stackelberg(
     follower, choose = followers[0], moves[leader]
     best: Commitment | None = None
     todo: list[dict[Hashable, int]] = [{}]
-    tried = 0
+    tried, narrowed = 0, dict[str, None]()
     while todo:
         chosen, given, illegal = todo.pop(), dict[Hashable, Any](), False
         begun = len(chosen)
@@ -63,7 +65,11 @@ def stackelberg(
                 raise AgentError("this option is no legal move")
             at = position(request, key)
             if at not in given:
-                options = list(every_move(request.kinds) if choose is None else choose(request))
+                if choose is None:
+                    (*options,), left = offered(request)
+                    narrowed.update(dict.fromkeys(left))
+                else:
+                    options = list(choose(request))
                 if not options:
                     raise UsageError(f"step {request.step}: moves[{leader!r}] offers none")
                 if at not in chosen:
@@ -85,10 +91,11 @@ def stackelberg(
             if illegal:
                 continue
             raise
+        narrowed.update(dict.fromkeys(reply.narrowed))
         if leader not in reply.value:
             raise UsageError(f"{protocol.name} pays seat {leader!r} nothing to play for")
         if best is None or reply.value[leader] > best.value[leader]:
             best = Commitment(reply.value, Strategy(leader, given, key), reply, 0)
     if best is None:
         raise UsageError(f"{protocol.name}: moves[{leader!r}] holds no strategy of legal moves")
-    return Commitment(best.value, best.strategy, best.reply, tried)
+    return Commitment(best.value, best.strategy, best.reply, tried, tuple(narrowed))

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from moot.agents.base import act_of
 from moot.agents.failing import interrupts
 from moot.agents.policy import distribution_of
-from moot.complexity.search.options import Options, every_move
+from moot.complexity.search.options import Options, offered_at
 from moot.complexity.search.retrace import Retraced, Taken
 from moot.complexity.search.sight import check_sight
 from moot.complexity.search.strategy import Plan, joined, position
@@ -23,7 +23,6 @@ from moot.play.driver import cause
 from moot.play.seats import bounds_of
 from moot.protocols.engine.base import Protocol, payoffs_of
 from moot.protocols.engine.errors import AgentError, BudgetExceeded, Illegal, ProtocolError, UsageError
-from moot.protocols.engine.game import Game
 from moot.protocols.engine.outcomes import Decided, Forfeited
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.request import Request
@@ -31,6 +30,8 @@ from moot.protocols.engine.steps import Branch, Waiting
 
 DEEPEST = 300
 """The most moves of a play in which a free seat is still asked."""
+AHEAD = 4
+"""Moves that are read at a time where a free seat is asked."""
 
 Payoffs = Mapping[str, float]
 Pays = Callable[[Decided], Payoffs]
@@ -60,7 +61,7 @@ class GameTree:
         self.protocol, self.name, self.moves, self.key, self.limit = protocol, protocol.name, moves, key, limit
         self.acts = {seat: act_of(agent) for seat, agent in fixed.items()}
         self.policies = {seat: each for seat, agent in fixed.items() if (each := distribution_of(agent)) is not None}
-        self.seeded, self.drew, self.planned = seed is not None, False, planned
+        self.seeded, self.drew, self.planned, self.narrowed = seed is not None, False, planned, dict[str, None]()
         self.game = Retraced(protocol, question, seed=seed or 0, bounds=bounds_of(fixed, question), chance=self._coin)
         about = protocol.metadata(question)
         own = pays is None
@@ -105,20 +106,11 @@ class GameTree:
         return outcome, coins
 
     def _check_line(self, outcome: Decided | Forfeited) -> None:
-        game = Game(self.protocol, self.game.question, seed=self.game.seed, bounds=self.game.bounds,
-                    chance=lambda step, weights: self.coins[step])  # fmt: skip
-        try:
-            game.start()
-            for taken in self.trail:
-                for reply, reads in (*taken.rejected, (taken.given, taken.reads)):
-                    if taken.step in game.open:
-                        game.answer(taken.step, reply, reads=reads)
-            if isinstance(outcome, Decided) and game.outcome != outcome:
-                what = f"the line that was found ends in {outcome!r}, and a play of its moves in {game.outcome!r}"
-                cure = "a check changes what the script goes by; let the check of an ask change nothing, and keep in `keep`"
-                raise ProtocolError(f"protocol {self.name}: {what}: {cure}")
-        finally:
-            game.close()
+        played = self.game.played(self.trail, lambda step, weights: self.coins[step])
+        if isinstance(outcome, Decided) and played != outcome:
+            what = f"the line that was found ends in {outcome!r}, and a play of its moves in {played!r}"
+            cure = "a check changes what the script goes by; let the check of an ask change nothing, and keep in `keep`"
+            raise ProtocolError(f"protocol {self.name}: {what}: {cure}")
 
     # -- the search ---------------------------------------------------------------------------------------------------
 
@@ -157,14 +149,11 @@ class GameTree:
                 if least == most or least >= high or most <= low:
                     return found
         at = position(self.game.request(step), self.key) if self.planned else None
-        floor, ceiling = low, high
+        floor, ceiling, top = low, high, -math.inf
         best: Found | None = None
         plans: list[Plan] = []
-        top = -math.inf
-        for taken in self._options(step, waiting):
-            if best is not None:
-                self._again()
-            found = self._under(taken, low, high)
+        for taken, away in self._options(step, waiting):
+            found = self._under(taken, away, low, high)
             mine = found.value.get(seat, 0.0)
             if self.planned:
                 plans.append(found.plan)
@@ -188,27 +177,37 @@ class GameTree:
             self.table[name] = (best, least, most)
         return best
 
-    def _under(self, taken: Taken, low: float, high: float) -> Found:
+    def _under(self, taken: Taken, away: bool, low: float, high: float) -> Found:
         mark = len(self.trail)
-        self._go(taken)
+        self._go(taken, away)
         found = self._value(low, high)
         del self.trail[mark:]
         return found
 
-    def _options(self, step: str, waiting: Waiting) -> list[Taken]:
-        kinds, choose = waiting.ask.kinds, self.moves[waiting.ask.seat]
-        offered: Iterable[Any] = every_move(kinds) if choose is None else choose(self.game.request(step))
-        legal, why = [], "it offers none"
-        for reply in offered:
-            try:
-                legal.append(self.game.vet(step, reply))
-            except Illegal as error:
-                why = str(error)
-        if not legal:
-            names = " or ".join(kind.__name__ for kind in kinds)
-            asked = f"step {step}: moves[{waiting.ask.seat!r}]"
-            raise UsageError(f"{asked} holds no legal {names} ({why}); a play that stops there has no value")
-        return legal
+    def _options(self, step: str, waiting: Waiting) -> Iterator[tuple[Taken, bool]]:
+        """What may be done at `step`, each with whether the game has left it by then: the next few are read before it does, so
+        that it need not come back to read them, and what is pruned away besides is not even read."""
+        game, choose = self.game, self.moves[waiting.ask.seat]
+        offers, listed = (choose(game.request(step)), False) if choose else offered_at(game, step, self.narrowed)
+        left = list(offers)
+        left.reverse()
+        away, why = False, "it offers none"
+        while left:
+            if away:
+                self._again()
+            ahead: list[Taken] = []
+            while left and len(ahead) < AHEAD:
+                try:
+                    ahead.append(game.vet(step, left.pop(), listed=listed))
+                except Illegal as error:
+                    why = str(error)
+            for taken in ahead:
+                yield taken, away
+                away = True
+        if not away:
+            kinds = " or ".join(kind.__name__ for kind in waiting.ask.kinds)
+            what = f"step {step}: moves[{waiting.ask.seat!r}] holds no legal {kinds} ({why})"
+            raise UsageError(f"{what}; a play that stops there has no value")
 
     def _expected(self) -> Found:
         """The mean over the sides of the first coin that has just fallen; every other one is fallen anew under it."""
@@ -246,9 +245,7 @@ class GameTree:
 
         def moves() -> Iterator[Found]:
             for index, (taken, _) in enumerate(draws):
-                if index:
-                    self._again()
-                yield self._under(taken, -self.stakes, self.stakes)
+                yield self._under(taken, index > 0, -self.stakes, self.stakes)
 
         return self._mean(draws, moves())
 
@@ -312,9 +309,13 @@ class GameTree:
     def _rank(self, seat: str) -> int:
         return 2 if seat in self.policies else 0 if seat in self.acts else 1
 
-    def _go(self, taken: Taken) -> None:
+    def _go(self, taken: Taken, away: bool = False) -> None:
+        """Take a move. away: the game is elsewhere, and is led to where this was vetted, and on."""
         self.trail.append(taken)
-        self.game.repeat(taken)
+        if away:
+            self._again()
+        else:
+            self.game.repeat(taken)
 
     def _again(self) -> None:
         """Run the play again, up to the end of the trail."""
@@ -335,7 +336,7 @@ class GameTree:
                 reply = self._called(self.acts[seat], step, request)
             except BudgetExceeded as error:
                 return game.exhaust(step, error, meter.reads)
-            if inspect.isawaitable(reply):
+            if type(reply) not in request.kinds and inspect.isawaitable(reply):
                 if inspect.iscoroutine(reply):
                     reply.close()
                 raise UsageError(f"seat {seat!r} answers with an awaitable; solve seats who answers at once")

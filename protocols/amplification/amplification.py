@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -48,7 +49,7 @@ class Node:
     missing: int = 0
     waits: list[Node] = field(default_factory=list)
     answer: Entry | None = None
-    sees: set[str] = field(default_factory=set)
+    sees: set[str] = field(default_factory=set)  # pointers
 
     def spend(self) -> None:
         """Pay 1 for an answer or for opening a pointer; with nothing left an answer costs nothing."""
@@ -149,26 +150,33 @@ class Amplification(Protocol):
         if node.left is not None:
             brief["budget"] = node.left
 
-        def messages(move: Subquestions | Open | Reply) -> bool:
-            return store is not None and not (isinstance(move, Reply) and move.answer in choices)
-
-        def check(move: Subquestions | Open | Reply) -> Move:
-            if messages(move):
-                assert store is not None
-                move = received(move, store, node.sees, f"whoever answers {node.text!r}")
-            return self.legal(move, node, choices)
-
-        def keep(move: Subquestions | Open | Reply) -> None:
-            if messages(move):
-                assert store is not None
-                kept(move, store)
-
+        check: Any = partial(self.legal, node=node, choices=choices)
+        keep: Any = None
+        if store is not None:
+            check, keep = self.received(node, choices, store)
         move = await floor.ask(
             seat, Reply if final else _STRONG if self.pointers else _WEAK,
             view=floor.only(node.text, choices=choices, source=self.seen(seat), log=node.log),
             check=check, keep=keep, say=False, to=("overseer",), under=node.under, relation="answers", **brief,
         )  # fmt: skip
         return Entry(floor.step, seat, move)
+
+    def received(self, node: Node, choices: tuple[str, ...], store: Store) -> tuple[Any, Any]:
+        """The check of a move with messages in it, and what is kept of it."""
+
+        def messages(move: Subquestions | Open | Reply) -> bool:
+            return not (isinstance(move, Reply) and move.answer in choices)
+
+        def check(move: Subquestions | Open | Reply) -> Move:
+            if messages(move):
+                move = received(move, store, node.sees, f"whoever answers {node.text!r}")
+            return self.legal(move, node, choices)
+
+        def keep(move: Subquestions | Open | Reply) -> None:
+            if messages(move):
+                kept(move, store)
+
+        return check, keep
 
     def asked(self, root: bool) -> str:
         """Who is asked about the root, and about any other question."""

@@ -142,7 +142,7 @@ class Speaking(Part):
                 view = view.then(*seen)
             if slot.to == "all":
                 named = (task or self.task) if slot.name == SPEECH else slot.name
-                brief: Any = {**about, **limits}
+                brief: Any = {**about, **limits} if limits else about
                 move = await floor.ask(
                     seat, self.kinds, view=view, check=check, last=last, under=under, relation=relation,
                     task=named, **brief,

@@ -6,7 +6,7 @@ Rule of this file: what a protocol declares; how it is run stands in `game.py`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -16,11 +16,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from moot.protocols.engine.errors import ProtocolError, UsageError, first_problem, near
 from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.metadata import Metadata, check, declared
-from moot.protocols.engine.moves import Verdict
+from moot.protocols.engine.moves import Move, Verdict
 from moot.protocols.engine.outcomes import Decided, Errored, Forfeited, Outcome, Unjudged
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.registry import everything, find, register
 from moot.protocols.engine.replies import misfit
+from moot.protocols.engine.request import Request
 from moot.protocols.engine.view import Source
 
 
@@ -165,6 +166,23 @@ class Protocol(BaseModel):
         """What the verdict should have chosen, as its index, where the answers of `proposed` were graded so, each from 0 to 1;
         None where nothing that could be chosen is right, or more than one."""
         return None
+
+    def onward(self, floor: Floor, question: Question, moves: Sequence[Move]) -> Coroutine[Any, Any, Decided] | None:
+        """The script from where these moves have led, all that were made and no verdict: for searches, which then make none of them again.
+        `floor.step` is that of the last one. None where it cannot be told from them, and the play begins anew. It must ask what
+        `play` would ask, which the law `led_back` holds it to."""
+        return None
+
+    def worth_trying(self, request: Request) -> Iterable[Move] | None:
+        """What an exact search tries for the seat that is asked here, where nobody gave it a list: moves that this protocol's
+        rules allow, so many of them that none of the others is ever better, under a judge who keeps to the rules. None where
+        fields and brief say it already, or there are infinitely many."""
+        return None
+
+    @classmethod
+    def tells(cls, name: str) -> bool:
+        """Whether `onward`, or `worth_trying`, is of this class's `play`, and not of one in whose place that stands."""
+        return name in vars(next(each for each in cls.__mro__ if "play" in vars(each) or name in vars(each)))
 
     def full_tree_size(self, question: Question) -> int | None:
         """How many nodes the whole tree has of which a play writes one path (or a part); None when nobody can say."""

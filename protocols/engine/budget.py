@@ -11,8 +11,8 @@ Rule of this file: it counts and refuses, and knows nothing of views, moves or p
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Any
 
@@ -86,6 +86,16 @@ class Account:
         self.check(measure, amount)
         self._count(measure, amount)
 
+    def answered(self, reads: int) -> None:
+        """Charge a call, and what was read for it. Raises like `check`."""
+        if "calls" not in self.limits and 0 <= reads <= self.most:  # nothing can be refused
+            used = self.used
+            used["calls"] = used.get("calls", 0) + 1
+            self._count("reads", reads)
+            return
+        self.charge("calls", 1)
+        self.charge("reads", reads)
+
     def _count(self, measure: str, amount: int | float) -> None:
         used = self.used[measure] = self.used.get(measure, 0) + amount
         if measure == "reads" and amount:
@@ -128,7 +138,8 @@ class Meter:
     engine's: the seat is given a `Budget` of it.
 
     reads: in the question's unit. spent: of every other measure. The account is charged with both when the move is given;
-    the meter is closed then, and nothing more is read or spent on it.
+    the meter is closed then, and nothing more is read or spent on it. most: what may be read on it in all, as of its
+    beginning, since nobody else spends of an account while its seat is asked; below 0 once it is closed.
     refused: the first limit that it would have crossed. clock: told when the seat's time stands still (True), as it waits for a provider, and when it goes on (False).
     """
 
@@ -143,17 +154,22 @@ class Meter:
 
     def __init__(self, account: Account | None = None) -> None:
         self.account = account
+        self.most = math.inf if account is None else account.most
 
     def read(self, amount: int) -> None:
-        """Charge what a view shows, before it shows it. Raises BudgetExceeded."""
-        if self.closed:
-            raise UsageError(
-                "this request has been answered: what it shows can be read no more; read the view of your own"
-            )
-        reads, account = self.reads + amount, self.account
-        if account is not None and reads > account.most:
+        """Charge what a view shows, before it shows it. Raises BudgetExceeded, and UsageError on a meter that is closed."""
+        reads = self.reads + amount
+        if reads > self.most:
+            if self.closed:
+                raise UsageError(
+                    "this request has been answered: what it shows can be read no more; read the view of your own"
+                )
             self._check("reads", reads)
         self.reads = reads
+
+    def close(self) -> None:
+        """Let nothing more be read or spent."""
+        self.closed, self.most = True, -math.inf
 
     def reserve(self, measure: str, amount: int) -> None:
         """Check an upper bound (for instance the tokens of prompt and answer) before a call. Raises BudgetExceeded, and
@@ -195,21 +211,13 @@ class Meter:
 
     def calling(self) -> AbstractContextManager[None]:
         """A call to a provider. The time of a request with several calls stands only while all of them wait."""
-        return self._during(calls=1)
+        return _During(self, calls=1)
 
     def waiting(self) -> AbstractContextManager[None]:
         """A wait that a provider ordered, or for a place among the calls to it: no time of the seat's."""
-        return self._during(waits=1)
+        return _During(self, waits=1)
 
-    @contextmanager
-    def _during(self, calls: int = 0, waits: int = 0) -> Iterator[None]:
-        self._count(calls, waits)
-        try:
-            yield
-        finally:
-            self._count(-calls, -waits)
-
-    def _count(self, calls: int, waits: int) -> None:
+    def count(self, calls: int, waits: int) -> None:
         self._calls += calls
         self._waits += waits
         stands = self._waits > 0 and self._waits >= self._calls
@@ -235,6 +243,21 @@ class Meter:
 
     def _used(self, measure: str) -> int:
         return self.reads if measure == "reads" else self.spent.get(measure, 0) + self.held.get(measure, 0)
+
+
+class _During(AbstractContextManager[None]):
+    """Calls, or waits, that are under way on a meter; a plain class, as one stands around every call."""
+
+    __slots__ = ("_calls", "_meter", "_waits")
+
+    def __init__(self, meter: Meter, calls: int = 0, waits: int = 0) -> None:
+        self._meter, self._calls, self._waits = meter, calls, waits
+
+    def __enter__(self) -> None:
+        self._meter.count(self._calls, self._waits)
+
+    def __exit__(self, *error: object) -> None:
+        self._meter.count(-self._calls, -self._waits)
 
 
 class Budget:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from types import CoroutineType, UnionType
 from typing import Any, ClassVar, TypeVar, Unpack
 from typing import Protocol as Structural
@@ -33,7 +33,7 @@ from moot.protocols.engine.steps import (
     TellEffect,
     drop,
 )
-from moot.protocols.engine.values.frozen import frozen
+from moot.protocols.engine.values.frozen import UNCHANGING, frozen
 from moot.protocols.engine.view import NOTHING, Entry, Log, Source, View
 
 M = TypeVar("M", bound=Move)
@@ -67,9 +67,9 @@ class Floor:
         self._roles, self._outer, self._protocol = dict(roles), dict(outer), protocol
         self._facts: Facts | None = None
 
-    def facts(self, text: str | None = None) -> Facts:
-        """What the protocol declares of this play. text: of the question that the reader is shown, where it is another one; who
-        answers a part of the play's question is not told the whole of it."""
+    def facts(self, view: View) -> Facts:
+        """What the protocol declares of this play. view: what the reader is shown; who answers a part of the play's question is
+        not told the whole of it."""
         if self._facts is None:
             outer = self._outer
             names = {outer.get(seat, seat): seat for seat in self._roles}
@@ -81,10 +81,10 @@ class Floor:
             settled, declared = protocol.defended(full, {}), protocol.sees(full)
             told = map(frozen, (seats, names, settled, declared))  # every seat is given the same ones
             self._facts = Facts(protocol, self._open, source, *told)
-        facts = self._facts
-        return (
-            facts if text is None else replace(facts, question=reworded(facts.question, text, facts.question.choices))
-        )
+        facts, text = self._facts, view._question.text
+        if text == self.question.text:
+            return facts
+        return replace(facts, question=reworded(facts.question, text, facts.question.choices))
 
     def seats(self, role: str) -> tuple[str, ...]:
         """The seats that hold `role`, in the protocol's order."""
@@ -170,9 +170,10 @@ class Floor:
         if to is not None:
             to = tuple(self._outer.get(other, other) for other in (*to, seat)) if self._outer else (*to, seat)
         first = last if last is not None and not repairs else check
-        asked = view._question.text
-        facts = self.facts if asked == self.question.text else partial(self.facts, asked)
-        return AskEffect(outer, kinds, view, brief, first, say, to, under, relation, repairs, keep, last, facts)
+        branch: Any = self._game.current
+        if branch and branch.parent and not UNCHANGING.issuperset(map(type, brief.values())):
+            brief = frozen(brief)  # a branch beside this one may change its lists before somebody reads it
+        return AskEffect(outer, kinds, view, brief, first, say, to, under, relation, repairs, keep, last, self)
 
     def parallel(
         self, *branches: Awaitable[Any], seats: Sequence[str | Iterable[str]] | None = None

@@ -79,7 +79,6 @@ class Game:
         self._ready: deque[tuple[Branch, Any]] = deque()
         self._branches: set[Branch] = set()
         self._bounds = bounds or {}
-        self._floor = Floor(self, protocol, question, self.roles, {})
         self._begin()
 
     # -- what the driver calls ---------------------------------------------------------------------------------------
@@ -102,12 +101,14 @@ class Game:
             if name == "seed":
                 return seed_of(self.seed, step)
             if name == "facts":
-                return ask.facts and ask.facts()
+                return ask.floor and ask.floor.facts(ask.view)
             return Budget(meter) if name == "budget" else waiting.digest or self._shown.of(ask)
 
-        view, brief = Shown(ask.view, meter, self._own, self._held, seat), frozen(ask.brief)
-        role, tried = self.roles.get(seat, seat), (waiting.attempt, waiting.problem)
-        return postponed(step, seat, role, ask.kinds, view, brief, *tried, later, note, waiting.rejected)
+        view, role = Shown(ask.view, meter, self._own, self._held, seat), self.roles.get(seat, seat)
+        tried = (waiting.attempt, waiting.problem)
+        made = postponed(step, seat, role, ask.kinds, view, *tried, later, note, waiting.rejected)
+        made.brief = frozen(ask.brief)  # now: the script may change its lists later
+        return made
 
     def requests(self) -> dict[str, Request]:
         """Every open request by step, in the order of their paths' opening."""
@@ -145,8 +146,7 @@ class Game:
                 meta, reads = {**(meta or {}), "reads": reads}, None
         else:
             try:
-                account.charge("calls", 1)
-                account.charge("reads", reads or 0)
+                account.answered(reads or 0)
                 for measure, amount in (spent or {}).items():
                     account.charge(measure, amount)
             except BudgetExceeded as error:
@@ -164,7 +164,7 @@ class Game:
         if ask.keep is not None:
             ask.keep(given if isinstance(given, Move) else move)
         del self.open[step]
-        seat, shown = ask.seat, move.as_public()
+        seat, shown = ask.seat, move.as_public() if move.private_fields else move
         if self.recorder is not None:
             if not self.lean:  # a record that is led along again says so itself
                 self.taken[step] = shown
@@ -232,10 +232,11 @@ class Game:
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    def _begin(self) -> None:
-        """Put the play at its beginning, before its first step."""
+    def _begin(self, floor: Floor | None = None) -> None:
+        """Put the play before its first step. The floor is kept by the script alone: a circle would outlive the play."""
+        floor = floor or Floor(self, self.protocol, self.question, self.roles, {})
         self.accounts = {seat: Account(limits) for seat, limits in self._bounds.items()}
-        root = Branch(self.protocol.play(self._floor, self.question), "", {None: NOTHING})
+        root = Branch(self.protocol.play(floor, self.question), "", {None: NOTHING})
         root.accounts = self.accounts or None
         self._begun(root)
 
@@ -320,17 +321,17 @@ class Game:
         count = len(effect.branches)
         if not count:
             return self._ready.append((branch, ()))
-        branch.results, branch.left, branch.children = [None] * count, count, []
-        branch.parted = effect.branches
+        children: list[Branch] = []
+        branch.results, branch.left, branch.children, branch.parted = [None] * count, count, children, effect.branches
         asking = effect.seats or [None] * count
         if branch.seats is not None:
             asking = [branch.seats if seats is None else seats & branch.seats for seats in asking]
-        accounts = dealt(branch.accounts or {}, asking)
+        accounts = dealt(branch.accounts, asking) if branch.accounts else [{}] * count
         for index, awaitable in enumerate(effect.branches):
             child = Branch(as_coroutine(awaitable), f"{step}.{index}.", dict(branch.heads), last=branch.last)
             child.parent, child.index = branch, index
-            child.accounts, child.seats = accounts[index] or None, asking[index]
-            branch.children.append(child)
+            child.accounts, child.seats, child.added = accounts[index] or None, asking[index], []
+            children.append(child)
             self._begun(child)
 
     def _enter(self, branch: Branch, step: str, effect: steps.PlayEffect) -> None:
@@ -366,13 +367,13 @@ class Game:
         parent.left -= 1
         if parent.left == 0:
             for child in parent.children:
-                for entry, payload, to in child.added:
+                for entry, payload, to in child.added or ():
                     parent.say(entry, payload, to)
             for seat, account in (parent.accounts or {}).items():
                 account.join([share for child in parent.children if (share := child.account(seat)) is not None])
             parent.last = parent.children[-1].last or parent.last
-            parent.children, parent.parted = [], ()
             self._ready.append((parent, tuple(parent.results)))
+            parent.children, parent.results, parent.parted = (), None, ()
 
     def _reject(
         self, step: str, waiting: Waiting, reply: Any, rule: str, reads: int, meta: Mapping[str, Any] | None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
@@ -144,12 +144,10 @@ class Move(BaseModel):
 
     def as_public(self) -> Self:
         """The move as others may see it: without what is private."""
-        if not self.private_fields:
+        if not (private := self.private_fields):
             return self
         fields = type(self).model_fields
-        return self.model_copy(
-            update={name: fields[name].get_default(call_default_factory=True) for name in self.private_fields}
-        )
+        return self.model_copy(update={name: fields[name].get_default(call_default_factory=True) for name in private})
 
     def in_words(self) -> str:
         """What it says, for people: in transcripts, trees, exports, at the terminal. Unless overridden, `worded`, or its
@@ -212,18 +210,23 @@ class Move(BaseModel):
     @classmethod
     def fields_asked(cls, brief: Mapping[str, Any], person: bool = False) -> dict[str, Asked]:
         """The fields that a seat is asked for in a turn with this brief, in order, each with how it is asked for."""
-        found = {}
-        for name in dict.fromkeys((*cls.asked_first, *cls.model_fields)):
-            hint = next((each for each in cls.model_fields[name].metadata if isinstance(each, Asked)), None)
-            if name == "kind" or (name == "quotes" and cls.quoting) or (name in cls.filled and not (person and hint)):
-                continue
-            if hint is None or hint.when(brief):
-                found[name] = hint or Asked()
-        return found
+        known, fields = vars(cls).get("__asked__", (None,)), cls.model_fields
+        if known[0] is not fields:  # they are others once a class's forward references are found
+            type.__setattr__(cls, "__asked__", known := (fields, [*_hints(cls)]))
+        return {name: hint for name, hint, told in known[1] if (told or person) and hint.when(brief)}
 
 
 _DECLARED = ("argues", "filled", "private_fields", "bare_field", "asked_first", "read_as", "worded", "marked", "pointing",
              "quoting", "fixed_reading", "fixed_cells")  # fmt: skip
+
+
+def _hints(cls: type[Move]) -> Iterator[tuple[str, Asked, bool]]:
+    """The fields of a class that a seat may be asked for, how, and whether a model is."""
+    for name in dict.fromkeys((*cls.asked_first, *cls.model_fields)):
+        hint = next((each for each in cls.model_fields[name].metadata if isinstance(each, Asked)), None)
+        if name != "kind" and not (name == "quotes" and cls.quoting) and (hint or name not in cls.filled):
+            yield name, hint or Asked(), name not in cls.filled
+
 
 _known: dict[str, tuple[weakref.ref[type[Move]], tuple[str, str]]] = {}
 """Kind to its class, and where that is defined: file and qualified name."""

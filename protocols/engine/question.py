@@ -232,10 +232,10 @@ class Held:
 
 def cells_of(value: Any) -> int:
     """How many cells a value of the data holds, at least 1."""
+    if type(value) is FrozenList and getattr(value, "flat", False):
+        return len(value) or 1
     if not isinstance(value, (list, dict)):
         return 1
-    if type(value) is FrozenList and getattr(value, "flat", False):
-        return max(1, len(value))
     return max(1, sum(map(cells_of, value.values() if isinstance(value, dict) else value)))
 
 
@@ -252,11 +252,21 @@ def due(question: Question, own: Set[str]) -> int:
 def cell_at(data: Any, address: tuple[int | str, ...]) -> Any:
     """What stands at an address in the data; a number where a name is due is that name. Raises Illegal when nothing does."""
     try:
+        return reduce(getitem, address, data)
+    except IndexError:  # a list ends before it
+        raise _no_cell(address) from None
+    except (KeyError, TypeError):
+        pass
+    try:
         for part in address:
             data = data[str(part) if type(part) is int and isinstance(data, dict) else part]
     except (KeyError, IndexError, TypeError):
-        raise Illegal(f"there is no cell {'.'.join(map(str, address))[:200]} in the data") from None
+        raise _no_cell(address) from None
     return data
+
+
+def _no_cell(address: tuple[int | str, ...]) -> Illegal:
+    return Illegal(f"there is no cell {'.'.join(map(str, address))[:200]} in the data")
 
 
 class Look(Structural):

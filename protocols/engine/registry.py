@@ -177,7 +177,8 @@ def _package(plugin: EntryPoint) -> str:
 def _known(kind: str, name: str) -> list[Any]:
     """What is called so of moot's own, and of what is imported."""
     for module in _own(kind).get(name, ()):
-        import_module(module)
+        if module not in sys.modules:
+            import_module(module)
     return _live(kind, name)
 
 

@@ -29,8 +29,6 @@ def accepted(reply: Any, ask: AskEffect) -> tuple[Move, Move, bytes, bytes | Non
     """
     given = typed(reply, ask.kinds)
     try:
-        if ask.check is None and not isinstance(given, Verdict):
-            return given, given, written(given), None
         return _checked(given, ask)
     except UnicodeError:
         cleaned = typed(as_data(given.model_dump()), (type(given),))
@@ -43,9 +41,9 @@ def accepted(reply: Any, ask: AskEffect) -> tuple[Move, Move, bytes, bytes | Non
 def _checked(given: Move, ask: AskEffect) -> tuple[Move, Move, bytes, bytes | None]:
     if isinstance(given, Verdict) and (problem := misfit(given, len(ask.view.question.choices))) is not None:
         raise Illegal(problem)
-    move = given if ask.check is None else ask.check(given)
-    if move is given:
-        return given, move, written(move), None
+    check = ask.check
+    if check is None or (move := check(given)) is given:
+        return given, given, written(given), None
     same = type(fixed(move)) is type(given) and move.__dict__ == given.__dict__  # all that a move has to compare
     raw = None if same else written(given)
     return given, move, written(move), raw
@@ -97,7 +95,7 @@ def typed(reply: Any, kinds: tuple[type[Move], ...]) -> Move:
             return fixed(kinds[0].__pydantic_validator__.validate_python(reply))  # type: ignore[no-any-return]
         except ValidationError:
             pass  # said again below, with what is wrong
-    kind = _asked(given, kinds)
+    kind = kinds[0] if given is kinds[0] else _asked(given, kinds)
     if kind is not None:
         fields = reply if kind is given else _fields_of(reply, kind)
         try:

@@ -141,19 +141,20 @@ class _Later:
         return value
 
 
-for _name in ("digest", "seed", "budget", "facts"):
+for _name in ("brief", "digest", "seed", "budget", "facts"):
     setattr(Request, _name, _Later(_name))
 
 
 def postponed(
-    step: str, seat: str, role: str, kinds: tuple[type[Move], ...], view: View, brief: Brief, attempt: int, problem: str | None,
+    step: str, seat: str, role: str, kinds: tuple[type[Move], ...], view: View, attempt: int, problem: str | None,
     later: Callable[[str], Any], note: Callable[[dict[str, Any]], None] | None, rejected: Any = None,
 ) -> Request:  # fmt: skip
-    """A request whose digest, seed, budget and facts are found by `later("digest")` when somebody wants to know them."""
+    """A request whose brief, digest, seed, budget and facts are found by `later("digest")` when somebody wants to know them."""
     made = _new(Request)
-    made.step, made.seat, made.role, made.kinds, made.view, made.brief = step, seat, role, kinds, view, brief
-    made.attempt, made.problem, made.later, made.note = attempt, problem, later, note or _unnoted
-    made.rejected = rejected
+    made.__dict__ = {
+        "step": step, "seat": seat, "role": role, "kinds": kinds, "view": view, "attempt": attempt, "problem": problem,
+        "later": later, "note": note or _unnoted, "rejected": rejected,
+    }  # fmt: skip
     return made
 
 

@@ -5,8 +5,8 @@ Rule of this file: plain records without behaviour of their own. `floor.py` make
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from inspect import CORO_CREATED, getcoroutinestate, iscoroutine
 from typing import Any
@@ -33,6 +33,12 @@ class Effect:
         return (yield self)
 
 
+class Declaring(Structural):
+    """Who knows what the protocol that asks declares of its play: a floor."""
+
+    def facts(self, view: View) -> Any: ...
+
+
 @dataclass(slots=True, eq=False)
 class AskEffect(Effect):
     seat: str
@@ -47,7 +53,7 @@ class AskEffect(Effect):
     repairs: int
     keep: Callable[[Any], None] | None = None
     last: Callable[[Any], Move] | None = None
-    facts: Callable[[], Any] | None = None
+    floor: Declaring | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -97,20 +103,21 @@ class PlayEffect(Effect):
 @dataclass(slots=True, eq=False)
 class Branch:
     """A coroutine being stepped: where it stands, what has been said to it, what it may spend. seats: those that it may ask
-    and charge; None for all. parted: the awaitables of the `parallel` that it waits for."""
+    and charge; None for all. parted: the awaitables of the `parallel` that it waits for. added: of a branch of one, what was said in it,
+    for its parent."""
 
     coro: Coroutine[Any, Any, Any]
     prefix: str
     heads: dict[str | None, Log]
     next: int = 0
     last: str = ""
-    added: list[tuple[Said, bytes, tuple[str, ...] | None]] = field(default_factory=list)
+    added: list[tuple[Said, bytes, tuple[str, ...] | None]] | None = None
     accounts: dict[str, Account] | None = None
     parent: Branch | None = None
     index: int = 0
-    results: list[Any] = field(default_factory=list)
+    results: Any = None
     left: int = 0
-    children: list[Branch] = field(default_factory=list)
+    children: Sequence[Branch] = ()
     parted: tuple[Awaitable[Any], ...] = ()
     play: PlayEffect | None = None
     seats: frozenset[str] | None = None
@@ -134,7 +141,7 @@ class Branch:
         else:
             for seat in dict.fromkeys(to):
                 heads[seat] = Log(heads.get(seat, heads[None]), entry, payload)
-        if self.parent is not None and self.play is None:
+        if self.added is not None:
             self.added.append((entry, payload, to))
 
 
@@ -159,8 +166,8 @@ class Waiting:
 
     def used(self, meter: Meter | None) -> None:
         """Close the meter of the request that was made of it last, where a bound rests on it; the next has another."""
-        if self.meter is not None:
-            self.meter.closed = self.meter.account is not None
+        if self.meter is not None and self.meter.account is not None:
+            self.meter.close()
         self.meter = meter
 
 

@@ -23,7 +23,6 @@ from moot.protocols.engine.values.frozen import UNCHANGING, frozen
 from moot.protocols.engine.values.looking import outlined, places, small
 
 Source = Literal["none", "all", "metered"]
-_NEAR = 64  # statements from the end that are walked to one by one, so that the last few cost the same after many as after few
 
 
 class View(Sequence[Entry]):
@@ -34,14 +33,13 @@ class View(Sequence[Entry]):
     character of the passage, and for each image what it costs.
     """
 
-    __slots__ = ("_question", "_source", "_log", "_cached", "_full")
+    __slots__ = ("_question", "_source", "_log", "_full")
 
     def __init__(self, question: Question, log: Log, source: Source = "none", bare: Question | None = None) -> None:
         self._full = question
         self._source: Source = source
         self._question = question if source == "all" else bare or question.without_source()
         self._log = log
-        self._cached: list[Log] | None = None
 
     def then(self, *entries: Entry, hide: bool = False, asking: Question | None = None) -> View:
         """This view with more statements, for another reader. hide: without the source. asking: about another question.
@@ -89,17 +87,7 @@ class View(Sequence[Entry]):
 
     def _entry(self, index: int) -> Entry:
         """The statement at a place, from 0."""
-        return self._link(index).read()
-
-    def _link(self, index: int) -> Log:
-        if self._cached is None:
-            if (back := self._log.length - 1 - index) <= _NEAR:
-                link: Any = self._log
-                for _ in range(back):
-                    link = link.before
-                return link  # type: ignore[no-any-return]
-            self._cached = self._log.links()
-        return self._cached[index]
+        return self._log.link(index).read()
 
     @overload
     def __getitem__(self, index: int) -> Entry: ...
@@ -114,8 +102,8 @@ class View(Sequence[Entry]):
         return self._entry(place)
 
     def __iter__(self) -> Iterator[Entry]:
-        for index in range(len(self)):
-            yield self._entry(index)
+        for link in self._log.each():
+            yield link.read()
 
     def opened(self) -> list[Entry]:
         """The statements that were opened so far, which costs nothing more; all of them outside a request."""
@@ -126,10 +114,9 @@ class View(Sequence[Entry]):
         return self._entry(self._place(step))
 
     def _place(self, step: str) -> int:
-        for index, entry in enumerate(self._log.entries()):
-            if entry.step == step:
-                return index
-        raise KeyError(f"no statement of step {step} in this view")
+        if (place := self._log.place(step)) is None:
+            raise KeyError(f"no statement of step {step} in this view")
+        return place
 
     def look(self, *address: int | str) -> Any:
         """One cell of the question's data by address (`look(3)`, `look("clauses", 0)`), charged one unit of reading; where
@@ -195,11 +182,16 @@ class Shown(View):
     def __init__(
         self, view: View, meter: Meter, own: Set[str] | None = None, held: Held | None = None, seat: str = ""
     ) -> None:
-        reader = _new(_Reader)
-        reader.view, reader.meter, reader.own, reader.held, reader.seat = view, meter, own, held, seat
-        reader.asked, reader.paid = None, set()
-        self._do: Callable[..., Any] = lambda what, *given: _READS[what](reader, *given)
-        self._look: Callable[[tuple[int | str, ...]], Any] | None = None
+        reader: _Reader | None = None
+
+        def do(what: str, *given: Any) -> Any:
+            nonlocal reader
+            if reader is None:
+                reader = _Reader(view, meter, own, held, seat)
+            return _READS[what](reader, *given)
+
+        self._do: Callable[..., Any] = do
+        self._look: Look | None = None
         self._asked: Question | None = None  # once it is paid for
         self._source: Source = view._source
 
@@ -246,10 +238,10 @@ class Shown(View):
     def opened(self) -> list[Entry]:
         return self._do("opened")  # type: ignore[no-any-return]
 
-    def look(self, *address: int | str) -> Any:
-        look: Callable[[tuple[int | str, ...]], Any] = self._look or self._do("looker")
-        self._look = look
-        return look(address)
+    @property
+    def look(self) -> Look:  # pyright: ignore[reportIncompatibleMethodOverride]  (called as ever; a call less a cell)
+        look = self._look = self._look or self._do("looker")
+        return look
 
     def excerpt(self, start: int, end: int) -> str:
         return self._do("excerpt", start, end)  # type: ignore[no-any-return]
@@ -277,16 +269,14 @@ class Shown(View):
 
 
 class _Reader:
-    """What a `Shown` keeps to itself, and sets: one is made for every request."""
+    """What a `Shown` keeps to itself, and sets: one is made for every request of which anything is read."""
 
     __slots__ = ("asked", "held", "meter", "own", "paid", "seat", "view")
-    view: View
-    meter: Meter
-    own: Set[str] | None
-    held: Held | None
-    seat: str
-    asked: Question | None
-    paid: set[int | str]  # places of statements, and what was paid for once besides
+
+    def __init__(self, view: View, meter: Meter, own: Set[str] | None, held: Held | None, seat: str) -> None:
+        self.view, self.meter, self.own, self.held, self.seat = view, meter, own, held, seat
+        self.asked: Question | None = None
+        self.paid: set[int | str] = set()  # places of statements, and what was paid for once besides
 
     def question(self) -> Question:
         if self.asked is None:
@@ -303,7 +293,7 @@ class _Reader:
         return self.asked
 
     def entry(self, index: int) -> Entry:
-        return self._read(self.view._link(index), index)
+        return self._read(self.view._log.link(index), index)
 
     def last(self) -> Entry:
         if not (link := self.view._log).length:
@@ -320,8 +310,7 @@ class _Reader:
 
     def each(self) -> Iterator[Entry]:
         view, paid, unit, read = self.view, self.paid, self.view._full.unit, self.meter.read
-        view._cached = view._cached or view._log.links()
-        for index, link in enumerate(view._cached):
+        for index, link in enumerate(view._log.each()):
             if index not in paid:
                 costs = link.costs
                 read(costs[1] if costs is not None and costs[0] == unit else link.price(unit))
@@ -332,11 +321,11 @@ class _Reader:
     def opened(self) -> list[Entry]:
         return [self.view._entry(index) for index in sorted(each for each in self.paid if isinstance(each, int))]
 
-    def looker(self) -> Callable[[tuple[int | str, ...]], Any]:
+    def looker(self) -> Look:
         view, read = self.view, self.meter.read
         data, source = view._full.data, view._source
 
-        def look(address: tuple[int | str, ...]) -> Any:
+        def look(*address: int | str) -> Any:
             if source == "none":
                 raise UsageError(_HIDDEN)
             if source == "all" and self.asked is not None:
@@ -390,7 +379,6 @@ class _Reader:
         return Shown(self.view.then(*entries, hide=hide, asking=asking), self.meter, own, self.held, self.seat)
 
 
-_new: Callable[[type[_Reader]], _Reader] = object.__new__
 _READS: dict[str, Callable[..., Any]] = {
     "question": _Reader.question, "entry": _Reader.entry, "last": _Reader.last, "each": _Reader.each, "opened": _Reader.opened, "looker": _Reader.looker,
     "excerpt": _Reader.excerpt, "find": _Reader.find, "outline": _Reader.outline, "whole": _Reader.whole, "more": _Reader.more,

@@ -176,6 +176,9 @@ class CircuitPointer(CircuitGame):
         )  # fmt: skip
         return await self.judged(floor, view, details={"circuit": data["circuit"]})
 
+    def worth_trying(self, request: Request) -> Iterator[Move]:
+        return pointer_moves(request)
+
     def most_bits(self, circuit: Circuit) -> int:
         return circuit.number_bits + 3
 

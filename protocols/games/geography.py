@@ -6,7 +6,7 @@ Deciding who wins is PSPACE-complete (Schaefer 1978). It is the plainest debate 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
 from moot.protocols.engine.floor import Floor
@@ -43,10 +43,16 @@ class Geography(ClaimGame):
     dynamics: ClassVar[str] = "sequential"
 
     async def play(self, floor: Floor, question: Question) -> Decided:
+        return await self.onward(floor, question, ())
+
+    async def onward(self, floor: Floor, question: Question, moves: Sequence[Move]) -> Decided:
         players = self.sides(question)
         data: Any = question.data
         at, under = data["start"], None
-        for turn in range(len(data["edges"])):
+        if moves:
+            at, under = getattr(moves[-1], "vertex", None), floor.step
+        over = bool(moves) and isinstance(moves[-1], Stuck)
+        for turn in range(len(moves), 0 if over else len(data["edges"])):
             step: Go | Stuck = await floor.ask(
                 players[turn % 2], Go | Stuck, view=floor.said(source="all"), under=under,
                 relation="attacks" if turn % 2 else "supports", task="go", details={"at": at},
@@ -55,6 +61,9 @@ class Geography(ClaimGame):
                 break
             at, under = step.vertex, floor.step
         return await self.judged(floor, floor.said(source="metered"))
+
+    def worth_trying(self, request: Request) -> Iterator[Move]:
+        return steps(request)
 
     def fit(self, question: Question) -> str | None:
         return graph_problem(question.data, "start")

@@ -100,6 +100,9 @@ class PixelDebate(Protocol):
         other = probabilities[second[0]] if second else max(rest)
         return float((mine > other) - (mine < other))
 
+    def worth_trying(self, request: Request) -> Iterator[Move] | None:
+        return unseen(request) if Pixel in request.kinds else None
+
     def utility_bound(self, question: Question) -> float:
         return 1.0
 

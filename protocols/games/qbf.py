@@ -7,7 +7,7 @@ is true sets the existential variables, and the other the universal ones. The ju
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, ClassVar, Literal
 
@@ -15,6 +15,7 @@ from moot.protocols.engine.floor import Floor
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Question
+from moot.protocols.engine.values.frozen import remade
 from moot.protocols.games.claims import ClaimGame
 
 
@@ -52,9 +53,12 @@ class QBFDebate(ClaimGame):
             return 'data is no formula; give {"prefix": [["a", [1]], ["e", [2]]], "clauses": [[1, -2]]}'
 
     async def play(self, floor: Floor, question: Question) -> Decided:
+        return await self.onward(floor, question, ())
+
+    async def onward(self, floor: Floor, question: Question, moves: Sequence[Move]) -> Decided:
         exists, forall = self.sides(question)
-        under = None
-        for quantifier, variable in variables(question.data):
+        under = floor.step if moves else None
+        for quantifier, variable in variables(question.data)[len(moves) :]:
             seat, relation = (exists, "supports") if quantifier == "e" else (forall, "attacks")
             await floor.ask(
                 seat, Assign, view=floor.said(source="all"), check=_sets(variable), under=under, relation=relation,
@@ -80,8 +84,8 @@ def variables(data: Any) -> list[tuple[str, int]]:
 @cache
 def _sets(variable: int) -> Callable[[Assign], Assign]:
     """The check of an assignment: it is about this variable."""
-    known = {value: Assign(value=value, variable=variable) for value in (False, True)}
-    return lambda move: known[move.value]
+    filled = {"variable": variable}
+    return lambda move: remade(move, filled)
 
 
 def _problem(prefix: list[tuple[str, int]], clauses: Any) -> str | None:

@@ -61,6 +61,9 @@ class Reachability(ClaimGame):
             start, goal = (start, middle.vertex) if half.half == "first" else (middle.vertex, goal)
         return await self.judged(floor, floor.said(source="metered"))
 
+    def worth_trying(self, request: Request) -> Iterator[Move]:
+        return middles(request)
+
     def fit(self, question: Question) -> str | None:
         return graph_problem(question.data, "start", "goal")
 

@@ -27,13 +27,12 @@ CLAUSES = 1.6
 
 
 class MatrixJudge(Program, name="matrix judge"):
-    """Reads the n values, then clauses up to the first that is false, a cell for each and for each literal of it.
-    With clauses of 3 literals, m of them, that is at most n + 4 m."""
+    """Reads the n values, then clauses up to the first that is false, each whole: a cell for each literal of it.
+    With clauses of 3 literals, m of them, that is at most n + 3 m."""
 
     def act(self, request: Request) -> Verdict:
         view = request.view
-        said = (entry.move for entry in view if isinstance(entry.move, Assign))
-        true = {move.variable if move.value else -move.variable for move in said}
+        true = {move.variable if move.value else -move.variable for _, _, move in view if isinstance(move, Assign)}
         broken = false_clause(view.look, true)
         why = "every clause has a true literal" if broken is None else f"clause {broken} has no true literal"
         return ruled(view.question, TRUE, broken is None, why)
@@ -155,6 +154,6 @@ def holds(prefix: list[tuple[str, int]], clauses: list[list[int]], true: set[int
 def false_clause(look: Look, true: set[int]) -> int | None:
     """The first clause without a literal in `true`; None when there is none."""
     for index, clause in enumerate(listed(look, "clauses")):
-        if not any(look("clauses", index, place) in true for place in range(len(clause))):
+        if true.isdisjoint(clause):
             return index
     return None

@@ -5,7 +5,6 @@ Rule of this file: it knows no program, no protocol and no task by name."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from itertools import count
 from typing import Any, ClassVar, NamedTuple
 
@@ -68,9 +67,11 @@ def side_of(request: Request) -> str:
 
 def listed(look: Look, *address: int | str) -> Iterator[Any]:
     """The cells of a list in the data, one look each, until there are no more."""
-    with suppress(Illegal, IndexError):
+    try:
         for index in count():
             yield look(*address, index)
+    except (Illegal, IndexError):
+        return
 
 
 def ruled(question: Question, claim: str, holds: bool, why: str) -> Verdict:

@@ -92,7 +92,8 @@ class Alone(TaskProgram):
 def rounds(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
     """What was answered so far, in order: a tuple for each time that sub-questions were asked or a pointer was opened."""
     found, left = list[tuple[str, ...]](), 0
-    for move in (entry.move for entry in entries):
+    for entry in entries:
+        move = entry.move
         if isinstance(move, Subquestions):
             found.append(())
             left = len(move.questions)

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.images.image import Image
 from moot.protocols.engine.question import Question, Sample
-from moot.tasks.extras import content_of, decoded
+from moot.tasks.extras import content_of, decoded, gathered
 
 Text = Annotated[str, Field(pattern=r"\S")]
 
@@ -102,19 +102,20 @@ def load_set(path: str | Path) -> list[Sample]:
     else, on an id that was used before, and on a file that is missing, too large or has no question: a set is played whole."""
     path = Path(path)
     found, lines, wrong = list[Sample](), dict[str, int](), list[str]()
-    for number, line in enumerate(_read(path).split("\n"), start=1):
-        line = line.lstrip("\ufeff")  # where files with a byte order mark were put together
-        if not line.strip():
-            continue
-        try:
-            sample = _sample(line, path, f"{path.stem}-{number}")
-            name = str(sample.question.id)
-            if lines.setdefault(name, number) != number:
-                raise UsageError(f"the id {name[:80]!r} was already used on line {lines[name]}; ids must differ")
-        except UsageError as error:
-            wrong.append(f"{path}, line {number}: {error!s:.500}")
-        else:
-            found.append(sample)
+    with gathered():
+        for number, line in enumerate(_read(path).split("\n"), start=1):
+            line = line.lstrip("\ufeff")  # where files with a byte order mark were put together
+            if not line.strip():
+                continue
+            try:
+                sample = _sample(line, path, f"{path.stem}-{number}")
+                name = str(sample.question.id)
+                if lines.setdefault(name, number) != number:
+                    raise UsageError(f"the id {name[:80]!r} was already used on line {lines[name]}; ids must differ")
+            except UsageError as error:
+                wrong.append(f"{path}, line {number}: {error!s:.500}")
+            else:
+                found.append(sample)
     if wrong:
         more = [f"and {len(wrong) - _TOLD} more lines of {path} are wrong"] if len(wrong) > _TOLD else []
         raise UsageError("\n".join([*wrong[:_TOLD], *more]))
@@ -133,7 +134,7 @@ class _Line(BaseModel):
 
     question: str | None = None
     text: str | None = None
-    choices: list[str] = []
+    choices: list[str] = Field(default_factory=list)  # made for each line at less than a copy of a default
     truth: int | None = None
     passage: str | None = None
     passage_file: str | None = None
@@ -142,10 +143,10 @@ class _Line(BaseModel):
     data: JsonValue = None
     unit: str | None = None
     about: str | None = None
-    tags: dict[str, str | bool | int | float] = {}
+    tags: dict[str, str | bool | int | float] = Field(default_factory=dict)
     answer: JsonValue = None
     grade: Text | None = None
-    images: list[Text | ImageFile] = []
+    images: list[Text | ImageFile] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _one_of_each(self) -> _Line:
@@ -156,11 +157,30 @@ class _Line(BaseModel):
         return self
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} is given twice")
+        found[key] = value
+    return found
+
+
+def _finite(number: str) -> float:
+    if not isfinite(value := float(number)):
+        raise ValueError(f"{number} is not a finite number")
+    return value
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_once, parse_float=_finite, parse_constant=_finite).decode
+
+
 def json_object(line: str) -> dict[str, Any]:
     """A line of JSON that is an object. Raises UsageError on anything else, a key given twice and a number that is none."""
     try:
-        value = json.loads(line, object_pairs_hook=_once, parse_float=_finite, parse_constant=_finite)
-        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text: no file or model can hold it
+        value = _decode(line)
+        if "\\u" in line:  # half a surrogate pair is no text: no file or model can hold it
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         what = str(error)
         if isinstance(error, UnicodeEncodeError):
@@ -180,15 +200,18 @@ def _sample(line: str, path: Path, default_id: str) -> Sample:
     except ValidationError as error:
         raise UsageError("; ".join(_problems(error))) from None
     text = read.question if read.question is not None else read.text or ""
-    passage = read.passage if read.passage_file is None else _read(path.parent / read.passage_file)
-    seen = [(ImageFile(file=each) if isinstance(each, str) else each).read(path.parent) for each in read.images]
     given: dict[str, Any] = {
-        name: value for name in ("size", "unit", "about") if (value := getattr(read, name)) is not None
-    }
+        name: value
+        for name in ("size", "unit", "about", "passage", "data")
+        if (value := getattr(read, name)) is not None
+    }  # nothing that is not there: a question keeps the names of all that it was given
+    if read.passage_file is not None:
+        given["passage"] = _read(path.parent / read.passage_file)
     given |= {"tags": read.tags} if read.tags else {}
-    asked = Question(
-        text, tuple(read.choices), passage=passage, data=read.data, id=read.id or default_id, images=seen, **given
-    )
+    if read.images:
+        files = (ImageFile(file=each) if isinstance(each, str) else each for each in read.images)
+        given["images"] = [each.read(path.parent) for each in files]
+    asked = Question(text, tuple(read.choices), id=read.id or default_id, **given)
     return Sample(asked, read.truth, answer=read.answer, grade=read.grade)
 
 
@@ -205,18 +228,3 @@ def _problems(error: ValidationError) -> Iterator[str]:
         else:
             message = problem["msg"].removeprefix("Value error, ")
             yield f"{field}: {message}" if field else message
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {key!r} is given twice")
-        found[key] = value
-    return found
-
-
-def _finite(number: str) -> float:
-    if not isfinite(value := float(number)):
-        raise ValueError(f"{number} is not a finite number")
-    return value

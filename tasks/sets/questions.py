@@ -13,6 +13,7 @@ from typing import Any
 
 from moot.protocols.engine.errors import UsageError, near
 from moot.protocols.engine.question import Question, Sample, as_shown
+from moot.tasks.extras import gathered
 from moot.tasks.sets.rows import Row, listed, plain, rows_of
 
 FIELDS = (
@@ -64,7 +65,8 @@ def questions(
 
         found = load_set(source)
     else:
-        found = _read(source, Columns(fields, id, grade), limit if shuffle is None else None)
+        with gathered():
+            found = _read(source, Columns(fields, id, grade), limit if shuffle is None else None)
     if shuffle is not None:
         Random(shuffle).shuffle(found)
     return found[:limit]

@@ -21,7 +21,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
-from moot.play.driver import header
+from moot.play.recorded import header
 from moot.protocols.engine import __version__
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import Illegal, TranscriptError, UsageError

@@ -146,8 +146,8 @@ def import_debate(record: Mapping[str, Any], metadata: Mapping[str, Any] | None 
 
 def read_json(text: bytes) -> Any:
     """A record as JSON. Raises ValueError, as `json_value` does, that says where it ends to be one."""
-    try:
-        return from_json(text, allow_inf_nan=False, cache_strings="keys")
+    try:  # short texts once each: a story has thousands of tokens and few different ones, which are then compared and hashed once
+        return from_json(text, allow_inf_nan=False, cache_strings="all")
     except ValueError:
         return json_value(text)  # says what is wrong, and takes what is nested deeply
 

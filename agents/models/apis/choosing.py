@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
@@ -65,6 +66,7 @@ def place(api: str, base_url: str | None) -> tuple[str, API | None]:
     return url, next((each for each in (home, CHAT, MESSAGES) if each.own() == url), None)
 
 
+@lru_cache(256)
 def by_address(api: str, url: str) -> API:
     """The API that is told, or that an address is known to have: Anthropic's own is asked over its messages."""
     if api != "auto":

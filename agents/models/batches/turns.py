@@ -111,11 +111,13 @@ def playing(out: Path | str | None) -> Iterator[None]:
         batch.changes += 1
 
 
-async def turned(reply: Awaitable[T]) -> T:
-    """Await an answer of a seat."""
+def turned(reply: Awaitable[T]) -> Awaitable[T]:
+    """An answer of a seat, to be awaited as a turn of the play that this runs in."""
     batch, play = _batch.get(), _play.get()
-    if batch is None or play is None:
-        return await reply
+    return reply if batch is None or play is None else _gathered(reply, batch, play)
+
+
+async def _gathered(reply: Awaitable[T], batch: Gathering, play: Play) -> T:
     turn = Turn(_turn.get())
     play.turns.add(turn)
     token = _turn.set(turn)

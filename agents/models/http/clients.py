@@ -7,6 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,9 +28,27 @@ IDLE = 30.0  # seconds for which a connection is kept for the next request
 WHOLE = (
     2**20
 )  # bytes of a body that aiohttp sends in one piece; of a longer one it warns that this holds up everything else
+OTHERS = 64  # files that a process has open besides connections and transcripts
 _PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _SCHEMES = ("http", "https", "socks5", "socks5h", "")
+
+
+def connections() -> int:
+    """How many connections a client may have at a time: what comes after them waits for one. Two thirds of the files that may be open
+    here at most, once that limit is raised as far as it goes, as a play has its transcript open besides (`transcripts.store.room_for`)."""
+    try:
+        import resource
+    except ImportError:  # this system sets no such limit
+        return CONNECTIONS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = OTHERS + CONNECTIONS * 3 // 2
+    if resource.RLIM_INFINITY != soft < needed:
+        more = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
+            soft = more
+    return CONNECTIONS if soft == resource.RLIM_INFINITY else max(2, min(CONNECTIONS, (soft - OTHERS) * 2 // 3))
 
 
 class Reply(Protocol):
@@ -70,7 +89,7 @@ class OverAiohttp:
     def _begun(self) -> aiohttp.ClientSession:
         import aiohttp
 
-        connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE, ssl=self._tls)
+        connector = aiohttp.TCPConnector(limit=connections(), keepalive_timeout=IDLE, ssl=self._tls)
         never = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
         self._session = aiohttp.ClientSession(connector=connector, timeout=never, auto_decompress=False)
         return self._session
@@ -162,7 +181,7 @@ def _made(url: str, here: bool) -> Client:
             return OverAiohttp(create_ssl_context(trust_env=not here))
     import httpx2
 
-    limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=512, keepalive_expiry=IDLE)
+    limits = httpx2.Limits(max_connections=connections(), max_keepalive_connections=512, keepalive_expiry=IDLE)
     made = httpx2.AsyncClient
     if on_asyncio and not any(_scheme(name).startswith("socks") for name in _PROXIES):  # aiohttp does not know these
         from openai import DefaultAioHttpClient as made

@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 import time
 import zlib
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ SILENCES = 10
 """Time-outs for which a stream may say that it is still there and bring nothing on: models that think unseen, for minutes, are
 announced so."""
 WRAPPED = 64  # bytes of a stream for each byte that an answer may have: an event for each token has some 250
+_ALL = nullcontext()
 _MORE = 1.0  # seconds to wait for the end of a stream after its last event, so that its connection can be used again
 
 
@@ -41,23 +42,14 @@ class Answer:
     data: Any = None
 
 
-async def post(
-    client: Client, url: str, body: Mapping[str, Any], headers: Mapping[str, str], limit: int, seconds: float, *,
-    folding: Folding, streams: bool = False,
-) -> Answer:  # fmt: skip
-    """Send a body as JSON and read the answer: at most `limit` bytes of it, fewer of a refusal. An answer in events is put
-    together by `folding`, whether they were asked for (`streams`) or not. The time allowed, in `seconds`, is for all of it, and
-    with `streams` for the wait until the next event. Raises what the client raises, BrokenOff, CutShort, TimeoutError,
-    NotACompletion."""
-    return await send(client, "POST", url, body, headers, limit, seconds, folding=folding, streams=streams)
-
-
 async def send(
     client: Client, method: str, url: str, body: Mapping[str, Any] | bytes | None, headers: Mapping[str, str], limit: int,
-    seconds: float, *, folding: Folding | None = None, streams: bool = False,
+    seconds: float, *, folding: Callable[[], Folding] | None = None, streams: bool = False,
 ) -> Answer:  # fmt: skip
-    """Send a request and read the answer, as `post` does; without `folding` one in events is read as it is. body: JSON, or
-    bytes as they are."""
+    """Send a request and read the answer: at most `limit` bytes of it, fewer of a refusal. body: JSON, or bytes as they are.
+    folding: makes what puts an answer in events together, whether they were asked for (`streams`) or not; without it such an
+    answer is read as it is. The time allowed, in `seconds`, is for all of it, and with `streams` for the wait until the next
+    event. Raises what the client raises, BrokenOff, CutShort, TimeoutError, NotACompletion."""
     content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
     sent = {
         "content-type": "application/json",
@@ -67,22 +59,35 @@ async def send(
         **headers,
     }
 
-    def step() -> AbstractContextManager[Any]:
-        return anyio.fail_after(seconds) if streams else nullcontext()  # what is all within one time has it already
-
-    with nullcontext() if streams else anyio.fail_after(seconds):
-        with step():
+    if streams:
+        with anyio.fail_after(seconds):
             reply = await client.open(method, url, content, sent, seconds)
-        try:
-            kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if folding is not None and reply.status == 200 and kind == "text/event-stream":
-                whole = await _events(reply, folding, limit, seconds)
-                return Answer(200, reply.headers, b"", whole, folding.whole() if whole else None)
-            with step():
-                content, whole = await _read(reply, limit if reply.status == 200 else min(limit, REFUSAL_LIMIT))
-        finally:
-            await reply.close()
-        return Answer(reply.status, reply.headers, content, whole)
+        return await _taken(reply, limit, seconds, folding, streams)
+    with anyio.CancelScope(deadline=anyio.current_time() + seconds):
+        reply = await client.open(method, url, content, sent, seconds)
+        return await _taken(reply, limit, seconds, folding, streams)
+    raise TimeoutError
+
+
+async def _taken(
+    reply: Reply, limit: int, seconds: float, folding: Callable[[], Folding] | None, streams: bool
+) -> Answer:
+    """What a reply comes to, once it is read and its connection given back."""
+    try:
+        kind = reply.headers.get("content-type", "")
+        if (
+            folding is not None
+            and reply.status == 200
+            and kind.partition(";")[0].strip().lower() == "text/event-stream"
+        ):
+            fold = folding()
+            whole = await _events(reply, fold, limit, seconds)
+            return Answer(200, reply.headers, b"", whole, fold.whole() if whole else None)
+        with anyio.fail_after(seconds) if streams else _ALL:  # what is all within one time has it already
+            content, whole = await _read(reply, limit if reply.status == 200 else min(limit, REFUSAL_LIMIT))
+    finally:
+        await reply.close()
+    return Answer(reply.status, reply.headers, content, whole)
 
 
 async def _events(reply: Reply, folding: Folding, limit: int, seconds: float) -> bool:
@@ -117,7 +122,7 @@ async def _events(reply: Reply, folding: Folding, limit: int, seconds: float) ->
 async def _read(reply: Reply, limit: int) -> tuple[bytes, bool]:
     """The body, decoded; what is over the limit is neither decoded nor waited for."""
     named = reply.headers.get("content-encoding", "")
-    encodings = [name for each in named.lower().split(",") if (name := each.strip())]
+    encodings = [name for each in named.lower().split(",") if (name := each.strip())] if named else []
     if [name for name in encodings if name != "identity"] == []:
         unzip = None
     elif len(encodings) == 1 and encodings[0] in ("gzip", "x-gzip", "deflate"):

@@ -31,16 +31,14 @@ def evidence(
     in their order, or 0. statements: those besides, each a `step` where it stands on the record word for word, and else with its seat and
     move. data: what may be looked at, where it is not the question's own.
     """
-    view, within = ask.view, _within(branch)
-    asked = question if within is None else within
+    view, heads = ask.view, branch.heads
+    asked = question if (within := _within(branch)) is None else within
     found: dict[str, Any] = {}
     if (shown := view._question).text != asked.text or shown.choices != asked.choices:
         found = {"question": shown.text, "choices": shown.choices}
-    if view.source == "metered" and view._full.data is not asked.data and view._full.data != asked.data:
-        text = to_json(view._full.data)
-        found["data"] = view._full.data if len(text) <= MOST else {"characters": len(text)}
-    heads = branch.heads
-    if not found and any(view._log is head for head in heads.values()):
+    if view._source == "metered" and (data := view._full.data) is not asked.data and data != asked.data:
+        found["data"] = data if (size := len(to_json(data))) <= MOST else {"characters": size}
+    if not found and ((log := view._log) is heads[None] or any(log is head for head in heads.values())):
         return None
     mine, own = [], heads.get(ask.seat, heads[None])
     link: Log | None = view._log

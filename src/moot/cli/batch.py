@@ -5,13 +5,14 @@ Rule of this file: it decides what is played, and counts what came of it; playin
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
@@ -27,15 +28,18 @@ from moot.agents.models.batches.batch import Batch
 from moot.agents.money.bill import bill_of, charged
 from moot.agents.money.cap import Cap, pricing
 from moot.agents.money.models import models_in
-from moot.cli.frame import OK, UNDECIDED, Interrupted, complain, tell, tell_json
+from moot.agents.people.terminal import show
+from moot.cli.frame import OK, UNDECIDED, Interrupted, complain, json_line, tell, tell_json
 from moot.cli.plan import Plan, seated, seed_of_play
-from moot.complexity.reward import correct, judge_reward
+from moot.complexity.reward import continues, correct, judge_reward, leader, reward_of
 from moot.play.rerun import aresume
 from moot.play.run import arun
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import MootError, SealedElsewhere, UsageError, said
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.question import Sample
+from moot.studies.kept import Facts, Kept, file_mark, mark_of, truth_beside
+from moot.studies.tally import Row, Tally
 from moot.studies.watch import Board, Watched, board
 from moot.transcripts.events import LONGEST
 from moot.transcripts.index import ended_at
@@ -43,8 +47,11 @@ from moot.transcripts.store import Fsync, Writer, room_for
 from moot.transcripts.transcript import Transcript
 from moot.transcripts.truth import stem_of, truth_files
 
+_TAKEN = -1
+_OTHERS = re.compile(r"[^A-Za-z0-9_.-]+")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One play to be had: of `protocol` on `sample`, recorded at `path`. pair: its question, for both seatings."""
 
@@ -53,24 +60,6 @@ class Job:
     sample: Sample
     seed: int
     path: Path
-
-
-@dataclass(frozen=True)
-class Row:
-    """How one job ended. outcome: its kind, "not ended" or "not played". how: "played", "resumed", "kept" or "played again",
-    and why."""
-
-    pair: str
-    path: str
-    outcome: str
-    how: str
-    probabilities: tuple[float, ...] | None = None
-    correct: bool | None = None
-    scored: bool = False
-    reward: float | None = None
-    problem: str | None = None
-    seconds: float = 0.0
-    why: str | None = None
 
 
 def play_set(
@@ -88,27 +77,32 @@ def play_set(
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"-o {out} is a file; with --set it names a folder")
-    jobs = list(jobs_of(protocols, samples, out, planned.seed))
-    limit = limit or (len(jobs) if batched else 4)
+    jobs, plays = jobs_of(protocols, samples, out, planned.seed), len(protocols) * len(samples)
+    limit = limit or (plays if batched else 4)
     agents = seated(planned.seats, planned.bounds, planned.config)
     one_host(agents)
     known = {seat: identity(agent) for seat, agent in agents.items()}
-    ended: dict[Path, Row] = {}
+    tally, lines = Tally(len(protocols) > 1), list[str]()
     cap = None if planned.max_cost is None else Cap(planned.max_cost, spent_in(out, agents))
     if cap is not None:
         cap.check(agents, cap.left)
-    if (room := room_for(min(limit, len(jobs)))) < min(limit, len(jobs)):
+    if (room := room_for(min(limit, plays))) < min(limit, plays):
         complain(f"{room} plays at a time and not {limit}: no more files can be open here (ulimit -n)")
         limit = room
+    marks = {seat: None if found is None else found.fingerprint for seat, found in known.items()}
+    sitting = Sitting(agents, known, marks, {id(each): protocol_fingerprint(each) for each in protocols}, Kept(out))
+
+    def had(row: Row) -> None:
+        tally.add(row)
+        if json:
+            lines.append(json_line(row.told()))
 
     async def whole() -> None:
-        waiting = iter(jobs)
-
         async def worker() -> None:
-            for job in waiting:
-                if cap is not None and cap.refused:
-                    return
-                row = ended[job.path] = await _one(job, agents, known, shown, planned.fsync)
+            while cap is None or not cap.refused:
+                if (job := next(jobs, None)) is None:
+                    return sitting.kept.flush()  # others may play for long yet
+                had(row := await _one(job, sitting, shown, planned.fsync))
                 shown.ended(row.path, row.outcome, row.problem)
 
         try:
@@ -118,7 +112,7 @@ def play_set(
         except Exception:
             pass  # each play starts them too, and says what is wrong
         try:
-            await together([worker] * min(limit, len(jobs)))
+            await together([worker] * min(limit, plays))
         finally:
             with anyio.CancelScope(shield=True):
                 try:
@@ -128,25 +122,24 @@ def play_set(
 
     try:
         gathered = Batch(out / "batches") if batched else nullcontext()
-        with board(len(jobs)) as shown, nullcontext() if cap is None else cap, gathered:
+        with closing(sitting.kept), board(plays) as shown, nullcontext() if cap is None else cap, gathered:
             anyio.run(whole)
     except BaseException as error:
         if not interrupts(error):
             raise
-        raise Interrupted(f"interrupted; {len(ended)} of {len(jobs)} plays have ended, and all that was said in the others is "
+        raise Interrupted(f"interrupted; {tally.count} of {plays} plays have ended, and all that was said in the others is "
                           f"kept in {out}; the same command goes on") from None  # fmt: skip
-    rows = [ended.get(job.path) or Row(job.pair, str(job.path), "not played", "") for job in jobs]
-    rows.sort(key=lambda row: row.path)
-    found = totals(rows)
+    for job in jobs:
+        had(Row(job.pair, str(job.path), "not played", ""))
     if json:
-        for row in rows:
-            tell_json({**asdict(row), "record": "play"})
-        tell_json({**found, "record": "totals"})
+        for line in sorted(lines, key=lambda line: str(from_json(line, cache_strings=False)["path"])):
+            show(line, whole=True)
+        tell_json({**tally.totals(), "record": "totals"})
     else:
-        tell("\n".join((*totals_text(found, rows), f"transcripts: {out} (moot list {out})")))
+        tell("\n".join((*tally.text(out), f"transcripts: {out} (moot list {out})")))
     if cap is not None and cap.refused:
         complain(f"stopped at the cap: {cap.refused}; the same command with a higher --max-cost goes on")
-    return OK if found["outcomes"] == {"decided": len(jobs)} else UNDECIDED
+    return OK if tally.outcomes == {"decided": plays} else UNDECIDED
 
 
 def spent_in(folder: Path, agents: Mapping[str, Any]) -> float:
@@ -163,22 +156,33 @@ def spent_in(folder: Path, agents: Mapping[str, Any]) -> float:
 
 
 def jobs_of(protocols: Sequence[Protocol], samples: Sequence[Sample], out: Path, seed: int) -> Iterator[Job]:
-    """The plays of a set, each with a file name and a seed that depend on its question's id alone."""
-    slugs = [re.sub(r"[^A-Za-z0-9_.-]+", "-", str(sample.question.id or "")).strip("-.")[:80] for sample in samples]
-    known, taken = Counter(slug.lower() for slug in slugs), set[str]()
-    for sample, slug in zip(samples, slugs, strict=True):
-        key = str(sample.question.id or sample.question.text)
-        name = slug
-        if (
-            not slug or known[slug.lower()] > 1 or slug.lower().endswith(".swapped")
-        ):  # which may be another's second seating
-            name = f"{slug or 'question'}-{blake2b(key.encode('utf-8', 'replace'), digest_size=4).hexdigest()}"
-        names = (name, *(f"{name}-{number}" for number in range(2, len(slugs) + 1)))
-        name = next(each for each in names if each.lower() not in taken)  # ids that differ can have one hash
-        taken.add(name.lower())
+    """The plays of a set, each made when it is asked for, with a file name and a seed that depend on its question's id alone."""
+    known = Counter(_slug(sample).lower() for sample in samples)  # and _TAKEN, once a play is called so
+    others, numbers = set[str](), dict[str, int]()  # names that are no such slug, and the last number of each
+
+    def free(name: str) -> bool:
+        return known[name.lower()] != _TAKEN and name.lower() not in others
+
+    for sample in samples:
+        name = _slug(sample)
+        plain = bool(name) and known[name.lower()] == 1 and not name.lower().endswith(".swapped")
+        if not plain:  # which may be another's second seating
+            key = str(sample.question.id or sample.question.text)
+            name = f"{name or 'question'}-{blake2b(key.encode('utf-8', 'replace'), digest_size=4).hexdigest()}"
+        if plain and free(name):
+            known[name.lower()] = _TAKEN
+        else:  # ids that differ can have one hash
+            if not free(first := name):
+                number = next(each for each in count(numbers.get(first, 2)) if free(f"{first}-{each}"))
+                name, numbers[first] = f"{first}-{number}", number
+            others.add(name.lower())
         mine = seed_of_play(seed, sample.question)
         for index, protocol in enumerate(protocols):
             yield Job(name, protocol, sample, mine, out / f"{name}{'.swapped' if index else ''}.jsonl")
+
+
+def _slug(sample: Sample) -> str:
+    return _OTHERS.sub("-", str(sample.question.id or "")).strip("-.")[:80]
 
 
 def one_host(agents: Mapping[str, Any]) -> None:
@@ -194,42 +198,92 @@ def one_host(agents: Mapping[str, Any]) -> None:
                                  "in an [agents.NAME] of --config (in Python: LM(identity=))")  # fmt: skip
 
 
-async def _one(
-    job: Job, agents: Mapping[str, Any], known: Mapping[str, Identity | None], shown: Board, fsync: Fsync
-) -> Row:
+@dataclass(frozen=True)
+class Sitting:
+    """Who sits where in all plays of a set, with their identities, and the fingerprints of those and of the protocols (by `id`), None where
+    there is none; and what is known of the folder."""
+
+    agents: Mapping[str, Any]
+    known: Mapping[str, Identity | None]
+    seats: Mapping[str, str | None]
+    protocols: Mapping[int, str | None]
+    kept: Kept
+
+
+async def _one(job: Job, sitting: Sitting, shown: Board, fsync: Fsync) -> Row:
     begun = time.perf_counter()
-    sealed = job.path.with_name(job.path.name + ".zst")
+    path = str(job.path)
     try:
+        path = _sealed_or(path)
         seats = job.protocol.roles(job.sample.question)
-        path = sealed if sealed.exists() else job.path
-        how, why = state(path, job, {seat: known[seat] for seat in seats})
-        if how == "kept":
-            transcript = Transcript(path=path)
-        else:
-            watched = {seat: Watched(agents[seat], shown.watch(str(job.path)), known[seat]) for seat in seats}
+        marks = [sitting.protocols[id(job.protocol)], *(sitting.seats[seat] for seat in seats)]
+        mark = None if None in marks else mark_of(job.sample.question, [job.seed, *seats, *marks])
+        if mark is not None and (row := _known(job, path, sitting.kept.find(path, mark))) is not None:
+            return row
+        file = Path(path)
+        known = {seat: sitting.known[seat] for seat in seats}
+        read = _mark_of(path)  # before anything of it is read: another process may put a play there
+        how, why = state(file, job, known)
+        transcript = Transcript(path=path)
+        if how != "kept":
+            told = shown.watch(str(job.path))
+            watched = {seat: Watched(sitting.agents[seat], told, known[seat]) for seat in seats}
             if how == "played again":
-                set_aside(path)
+                set_aside(file)
             if how == "resumed":
-                transcript = await aresume(path, watched, protocol=job.protocol, fsync=fsync)
+                transcript = await aresume(file, watched, protocol=job.protocol, fsync=fsync)
             else:
-                path = job.path
+                path = str(job.path)
                 transcript = await arun(job.protocol, job.sample, watched, seed=job.seed, out=path, fsync=fsync)
+            read = file_mark(path)
         outcome, seconds = transcript.outcome, round(time.perf_counter() - begun, 3)
         problem = next(filter(None, (getattr(outcome, name, None) for name in ("cause", "rule", "reason"))), None)
         believed = outcome.verdict.probabilities if isinstance(outcome, Decided) else None
-        row = Row(job.pair, str(path), outcome.kind if outcome else "not ended", how, believed, problem=problem,
+        row = Row(job.pair, path, outcome.kind if outcome else "not ended", how, believed, problem=problem,
                   seconds=seconds, why=why)  # fmt: skip
     except BaseException as error:
         failure = contained(error)
         if not isinstance(failure, Exception) or cancelled():
             raise failure from None
-        told = said(failure) if isinstance(failure, MootError) else f"{type(failure).__name__}: {said(failure)}"
-        return Row(job.pair, str(job.path), "not played", "", problem=told)
+        wrong = said(failure) if isinstance(failure, MootError) else f"{type(failure).__name__}: {said(failure)}"
+        return Row(job.pair, str(job.path), "not played", "", problem=wrong)
     try:
         scored = believed is not None and job.sample.unseal() is not None
-        return replace(row, scored=scored, correct=correct(transcript), reward=judge_reward(transcript))
+        row = replace(row, scored=scored, correct=correct(transcript), reward=judge_reward(transcript))
     except Exception as error:
         return replace(row, problem=f"it cannot be scored: {type(error).__name__}: {said(error)}")
+    if mark is not None and outcome is not None and outcome.kind != "errored":
+        again = continues(transcript) if believed is not None else 0
+        sha256 = (transcript.started["meta"].get("sealed") or {}).get("sha256")
+        facts = Facts(outcome=row.outcome, probabilities=believed, problem=problem, continues=again, sha256=sha256)
+        sitting.kept.put(path, read, mark, facts)
+    return row
+
+
+def _sealed_or(path: str) -> str:
+    return f"{path}.zst" if os.path.exists(f"{path}.zst") else path
+
+
+def _mark_of(path: str) -> bytes:
+    return file_mark(path) if os.path.exists(path) else b""
+
+
+def _known(job: Job, path: str, facts: Facts | None) -> Row | None:
+    """The row of a play that was read before, scored by its truth as that lies there now; None where that is not what is known of
+    the question, or is not there."""
+    if facts is None:
+        return None
+    truth, believed = job.sample.unseal(), facts.probabilities
+    try:
+        if (None if facts.sha256 is None else truth_beside(path, facts.sha256)) != truth:
+            return None
+        if believed is None or truth is None:
+            return Row(job.pair, path, facts.outcome, "kept", believed, problem=facts.problem)
+        ahead, reward = leader(believed), reward_of(job.protocol, believed, truth, facts.continues)
+        right = None if ahead is None else ahead == truth
+        return Row(job.pair, path, facts.outcome, "kept", believed, right, True, reward, facts.problem)
+    except Exception:  # whatever is wrong, the play says it
+        return None
 
 
 def state(path: Path, job: Job, known: Mapping[str, Identity | None]) -> tuple[str, str | None]:
@@ -305,47 +359,3 @@ def truth_file(path: Path) -> Path | None:
     except MootError:
         return None
     return next((each for each in truth_files(path) if each.name == seal.get("file")), None)
-
-
-def seat_gain(plain: Sequence[float], swapped: Sequence[float]) -> float:
-    """What the answer of seat a gets on average over both seatings, less an even share."""
-    return (plain[0] + swapped[-1]) / 2 - 1 / len(plain)
-
-
-def totals(rows: Sequence[Row]) -> dict[str, Any]:
-    """How many of each outcome; of the scored ones how many right, wrong and tied; the mean reward."""
-    scored = [row for row in rows if row.scored]
-    rewards = [row.reward for row in scored if row.reward is not None]
-    finite = bool(rewards) and all(abs(reward) != float("inf") for reward in rewards)
-    found: dict[str, Any] = {
-        "plays": len(rows), "outcomes": Counter(row.outcome for row in rows), "scored": len(scored),
-        "right": sum(row.correct is True for row in scored), "wrong": sum(row.correct is False for row in scored),
-        "tied": sum(row.correct is None for row in scored),
-        "mean_reward": sum(rewards) / len(rewards) if finite else None,
-        "how": Counter(row.how for row in rows if row.how), "why": Counter(row.why for row in rows if row.why),
-    }  # fmt: skip
-    plain, swapped = ({row.pair: row.probabilities for row in rows if row.probabilities is not None
-                       and Path(row.path).name.startswith(f"{row.pair}.swapped.") is second}
-                      for second in (False, True))  # fmt: skip
-    gains = [seat_gain(plain[pair], swapped[pair]) for pair in plain if pair in swapped]
-    if gains:
-        found.update(pairs=len(gains), first_seat=sum(gains) / len(gains))
-    return found
-
-
-def totals_text(found: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
-    """The totals as lines."""
-    lines = [", ".join(f"{count} {kind}" for kind, count in sorted(found["outcomes"].items())) or "no plays"]
-    bad = [row for row in rows if row.problem][:20]
-    lines += [f"  {row.path}: {row.outcome}: {' '.join(str(row.problem).split())[:300]}" for row in bad]
-    if found["scored"]:
-        reward = "" if found["mean_reward"] is None else f"; mean reward of the judge {found['mean_reward']:.4g}"
-        lines.append("of {scored} decided with a known truth: {right} right, {wrong} wrong, {tied} without an answer "
-                     "ahead".format_map(found) + reward)  # fmt: skip
-    if "pairs" in found:
-        lines.append("seat a gains {first_seat:+.3f} over an even share, whatever it defends ({pairs} pairs)".format_map(found))  # fmt: skip
-    if found["how"].keys() - {"played"}:
-        lines.append(", ".join(f"{number} {how}" for how, number in sorted(found["how"].items())))
-    for why, number in found["why"].most_common():
-        lines.append(f"  {number} played again: {why}; what was there is in {Path(rows[0].path).parent / 'replaced'}")
-    return lines

@@ -121,12 +121,16 @@ def tell_item(text: str) -> None:
 
 
 def tell_json(value: Any) -> None:
-    """One JSON object on one line of stdout, in ASCII. Numbers that are not finite, which JSON has not, are the texts
+    """One JSON object on one line of stdout (`json_line`)."""
+    show(json_line(value), whole=True)
+
+
+def json_line(value: Any) -> str:
+    """A JSON object in a line, in ASCII. Numbers that are not finite, which JSON has not, are the texts
     "Infinity", "-Infinity" and "NaN"; what has no JSON form is its repr."""
     from pydantic_core import to_jsonable_python
 
-    text = json.dumps(_finite(to_jsonable_python(value, fallback=repr)), allow_nan=False)
-    show(text, whole=True)
+    return json.dumps(_finite(to_jsonable_python(value, fallback=repr)), allow_nan=False)
 
 
 def _finite(value: Any) -> Any:

@@ -35,12 +35,17 @@ def parameters(protocol: type[Protocol]) -> Iterator[Parameter]:
     """The parameters of a protocol, in their order."""
     for name, field in protocol.model_fields.items():
         default = None if field.is_required() else field.get_default(call_default_factory=True)
-        bare = plain = to_jsonable_python(default)
+        bare = plain = to_jsonable_python(default, fallback=_named)
         if isinstance(default, BaseModel):  # the field that names it, and what differs from its defaults
             kept = {next(iter(type(default).model_fields)), *default.model_dump(exclude_defaults=True)}
             bare = {key: value for key, value in plain.items() if key in kept}
         shown = bare if isinstance(bare, str) else json.dumps(bare)
         yield Parameter(name, _bounded(_type(field.annotation), field.metadata), plain, shown)
+
+
+def _named(value: Any) -> str:
+    """What has no form in JSON, as a class of a program, which `-p` cannot give."""
+    return value.__name__ if isinstance(value, type) else repr(value)
 
 
 def _type(annotation: Any) -> str:

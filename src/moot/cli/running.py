@@ -243,10 +243,10 @@ def report_both(first: Transcript, second: Transcript, json: bool) -> None:
 
     Both are None unless both seatings were decided.
     """
-    from moot.cli.batch import seat_gain
     from moot.complexity.spending import percent
     from moot.protocols.engine.outcomes import Decided
     from moot.protocols.text import one_line
+    from moot.studies.tally import seat_gain
     from moot.transcripts.display.words import ending, scored
 
     one, two = first.outcome, second.outcome

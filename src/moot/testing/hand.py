@@ -15,7 +15,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from moot.agents.base import act_of
-from moot.play.driver import header
+from moot.play.recorded import header
 from moot.protocols.engine.base import Protocol
 from moot.protocols.engine.errors import BudgetExceeded, Illegal, MootError, UsageError
 from moot.protocols.engine.game import Game

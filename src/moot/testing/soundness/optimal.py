@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from moot.agents.base import act_of
-from moot.complexity.search.options import every_move
+from moot.complexity.search.options import offered
 from moot.complexity.search.solve import solve
 from moot.experiments.classes.market_witnesses import Says, statements
 from moot.protocols.amplification.approval import Approval, Claim
@@ -27,12 +27,9 @@ from moot.protocols.engine.errors import MootError
 from moot.protocols.engine.moves import UNKNOWN, Answer, Move
 from moot.protocols.engine.outcomes import Decided
 from moot.protocols.engine.request import Request
-from moot.protocols.games.circuit_debate import CircuitPointer, pointer_moves
 from moot.protocols.games.cross_examination import CrossExamination
 from moot.protocols.games.doubly_efficient import DoublyEfficientDebate
 from moot.protocols.games.doubly_efficient_steps import Accept, DeterministicDoublyEfficientDebate, Fault, address
-from moot.protocols.games.geography import Geography, steps
-from moot.protocols.games.reachability import Reachability, middles
 from moot.protocols.market.market_making import MarketMaking
 from moot.protocols.market.payoffs import distance
 from moot.protocols.trees.bisection import Bisection, Dispute, Split
@@ -143,12 +140,9 @@ class Afresh:
 def options(run: Run) -> Callable[[Request], Iterable[Move]]:
     """What a search tries in this protocol."""
     known: tuple[tuple[type[Protocol], Any], ...] = (
-        (Geography, steps), (Reachability, middles), (CircuitPointer, pointer_moves), (Bisection, splits),
-        (RecursiveDebate, Claims(run)), (DecompositionDebate, Parts(run)),
+        (Bisection, splits), (RecursiveDebate, Claims(run)), (DecompositionDebate, Parts(run)),
     )  # fmt: skip
-    return next(
-        (how for kind, how in known if isinstance(run.protocol, kind)), lambda request: every_move(request.kinds)
-    )
+    return next((how for kind, how in known if isinstance(run.protocol, kind)), lambda request: offered(request).moves)
 
 
 def splits(request: Request) -> Iterator[Move]:

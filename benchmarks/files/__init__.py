@@ -1,0 +1,1 @@
+"""Benchmarks of files: transcripts, the trees folded from them, and sets of questions."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+import moot
+from moot.complexity.search.options import offered
 from moot.protocols.amplification.amplification import Amplification
 from moot.protocols.engine.base import known_protocols
 from moot.protocols.engine.errors import UsageError
@@ -197,3 +199,23 @@ def test_what_cannot_be_checked_is_said() -> None:
         check_guarantee("consultancy", "sat", examples=40, least=0.99)
     assert values_of(Amplification.model_fields["depth"].annotation) == (0, 1, 2, 3, 8, None)
     assert all(cls.__doc__ for cls in agents.HOSTILE.values())
+
+
+class OneOfTwo(moot.Protocol):
+    """Says which words it would like to hear, and takes any."""
+
+    name = "soundness-one-of-two"
+
+    def roles(self, question: moot.Question) -> dict[str, str]:
+        return {"a": "debater", "judge": "judge"}
+
+    async def play(self, floor: Any, question: moot.Question) -> moot.Decided:
+        await floor.ask("a", moot.Speech, one_of={"text": ["yes", "no"]})
+        return moot.Decided(await floor.ask("judge", moot.Verdict))
+
+
+def test_what_only_a_brief_makes_finite_is_no_search_of_every_move() -> None:
+    request = moot.Game(OneOfTwo(), moot.Question("Which?", ("x", "y"))).start().request("0")
+    assert len(offered(request).moves) == 2
+    with pytest.raises(moot.UsageError, match="cannot be listed"):
+        list(optimal._all(request))

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from moot.agents.base import act_of
-from moot.complexity.search.options import offered
+from moot.complexity.search.options import every_move
 from moot.complexity.search.solve import solve
 from moot.experiments.classes.market_witnesses import Says, statements
 from moot.protocols.amplification.approval import Approval, Claim
@@ -142,7 +142,15 @@ def options(run: Run) -> Callable[[Request], Iterable[Move]]:
     known: tuple[tuple[type[Protocol], Any], ...] = (
         (Bisection, splits), (RecursiveDebate, Claims(run)), (DecompositionDebate, Parts(run)),
     )  # fmt: skip
-    return next((how for kind, how in known if isinstance(run.protocol, kind)), lambda request: offered(request).moves)
+    return next((how for kind, how in known if isinstance(run.protocol, kind)), _all)
+
+
+def _all(request: Request) -> Iterable[Move]:
+    """What the protocol finds worth trying, or every move by the types of its fields. What only a brief makes finite is not searched:
+    it forbids nothing, so that something better may be left out, and whether the play was optimal stays unknown."""
+    protocol: Any = None if request.facts is None else request.facts.protocol
+    own = protocol.worth_trying(request) if protocol is not None and protocol.tells("worth_trying") else None
+    return every_move(request.kinds) if own is None else own
 
 
 def splits(request: Request) -> Iterator[Move]:

@@ -188,11 +188,9 @@ class GameTree:
         """What may be done at `step`, each with whether the game has left it by then: the next few are read before it does, so
         that it need not come back to read them, and what is pruned away besides is not even read."""
         game, choose = self.game, self.moves[waiting.ask.seat]
-        offers, listed = (
-            (choose(game.request(step)), False) if choose is not None else offered_at(game, step, self.narrowed)
-        )
-        left = list(offers)
-        left.reverse()
+        at = (game, step, self.narrowed)
+        offers, listed = offered_at(*at) if choose is None else (choose(game.request(step)), False)
+        left = list(offers)[::-1]
         away, why = False, "it offers none"
         while left:
             if away:

@@ -31,6 +31,7 @@ from types import CodeType, ModuleType
 from mutations import Mutant, mutants
 
 _ENGINE = "test_engine_rules test_engine_budgets test_engine "
+_PRESSURE = "test_pressure_ledger test_pressure_adversaries test_pressure_tokens "
 _LAWS = "test_law_checks test_laws -k not(ours_keep|golden|hypothesis)"
 TABLE = {
     "protocols/engine/game.py": _ENGINE + "test_driver test_transcripts test_accounting_forged",
@@ -41,6 +42,11 @@ TABLE = {
     "complexity/spending.py": "test_accounting test_ledger test_show",
     "complexity/guarantee.py": "test_guarantee test_ledger",
     "complexity/citations.py": "test_guarantee test_market",
+    "complexity/pressure/configured.py": _PRESSURE,
+    "complexity/pressure/ledger.py": _PRESSURE,
+    "complexity/pressure/certificate.py": _PRESSURE,
+    "complexity/pressure/divergences.py": "test_pressure_policies",
+    "complexity/pressure/sampled.py": "test_sampled test_pressure_tokens",
     "src/moot/testing/checks/check.py": "tests/test_elsewhere.py::test_what_is_defined_in_a_function_is_not_passed_over_in_silence "
     + _LAWS,
     "src/moot/testing/checks/laws.py": _LAWS,

@@ -1,11 +1,13 @@
 """Who can take a seat: anything that turns a request into a move.
 
-Rule of this file: an agent is known by what it has (`act`, `start`, `close`, `describe`), never by its class.
+Rule of this file: an agent is known by what it has (`act`, `start`, `close`, `describe`), and by its class only where it says
+that it is one of moot's wrappers or models on which something promised rests.
 """
 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -98,10 +100,26 @@ async def together(calls: Sequence[Callable[[], Coroutine[Any, Any, None]]]) -> 
         raise failures[0]
 
 
+_MAKERS = {
+    "best-of": "BestOf", "briefed": "Briefed", "conditioned": "Conditioned", "copies": "Copies",
+    "critique-and-refine": "CritiqueAndRefine", "quantilized": "Quantilized",
+}  # fmt: skip
+_MODELS = ("lm", "local")
+"""Who is what only moot makes: guarantees, and what is certified of optimisation pressure, rest on these descriptions."""
+
+
 class Wrapper:
-    """An agent made of others: `held` starts and closes with it."""
+    """An agent made of others: `held` starts and closes with it. What it was made with cannot be set again: transcripts describe it
+    as it was when a play began, and what is certified rests on that."""
 
     held: Sequence[Any]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in vars(self) and not name.startswith("_"):
+            raise AttributeError(
+                f"{type(self).__name__}.{name} was set when it was made; make another {type(self).__name__}"
+            )
+        super().__setattr__(name, value)
 
     async def start(self) -> None:
         await start_all(self.held)
@@ -112,16 +130,18 @@ class Wrapper:
 
 def describe(agent: object) -> dict[str, Any]:
     """What is recorded of an agent, as JSON values: its own `describe()`, or its name, with the `problem` where its own
-    description failed."""
+    description failed, or says that it is a wrapper of moot's and it is none, or one whose methods were replaced. What holds
+    an agent and passes its description on has to be moot's own too. A model's description has its `class` besides, where that is not
+    moot's own, and the `problem` where its methods were replaced."""
     problem: dict[str, Any] = {}
     for own in _each("describe", [agent]):
         try:
             found = {str(key): value for key, value in as_data(dict(own())).items()}
-            if found.get("agent") != "copies" or type(agent).__module__.partition(".")[0] == "moot":
+            if found.get("agent") in _MODELS:
+                return {**found, **_changed(agent)}
+            if not (forged := _forged(agent, found.get("agent"))):
                 return found
-            problem = {
-                "problem": "it describes itself as copies, which only moot.Copies makes: a guarantee rests on that"
-            }
+            problem = {"problem": forged}
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -129,3 +149,43 @@ def describe(agent: object) -> dict[str, Any]:
     name = getattr(agent, "__qualname__", None) or type(agent).__qualname__
     module = getattr(agent, "__module__", None) or type(agent).__module__
     return {"agent": "program", "name": f"{module}:{name}", **problem}
+
+
+def _forged(agent: object, name: Any) -> str:
+    """What is wrong with an agent that describes itself as this; "" where nothing is."""
+    maker = _MAKERS.get(name) if isinstance(name, str) else None
+    if maker is None:
+        return ""
+    if _ours(type(agent)):
+        if not (replaced := _replaced(agent)):
+            return ""
+        but = f"in this one {replaced} was replaced"
+    else:
+        but = "this is none"
+    return (
+        f"it describes itself as {name}, which only moot.{maker} makes, and {but}: what is promised of it rests on that"
+    )
+
+
+def _changed(agent: object) -> dict[str, str]:
+    """What sets an agent that describes itself as a model apart from moot's own."""
+    found = {}
+    if not _ours(kind := type(agent)):
+        found["class"] = f"{kind.__module__}:{kind.__qualname__}"
+    if replaced := _replaced(agent):
+        found["problem"] = f"{replaced} of this model was replaced: what it answers is not what its description says"
+    return found
+
+
+def _replaced(agent: object) -> str:
+    """The methods that one agent has otherwise than its class."""
+    held = getattr(agent, "__dict__", {})
+    return ", ".join(sorted(each for each in held if callable(getattr(type(agent), each, None))))
+
+
+def _ours(kind: type) -> bool:
+    """Whether a class is moot's own: the very one that stands under its name in a module of moot's."""
+    found: Any = sys.modules.get(kind.__module__) if kind.__module__.startswith("moot.") else None
+    for part in kind.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is kind

@@ -28,6 +28,7 @@ from weakref import WeakKeyDictionary
 from pydantic import BaseModel
 
 from moot.protocols.engine.base import Protocol, record_of
+from moot.protocols.engine.moves import Move
 from moot.protocols.engine.values.frozen import UNCHANGING
 
 _NAMED = sys.stdlib_module_names | {"pydantic", "pydantic_core"}
@@ -135,6 +136,13 @@ class _Reader:
             return ["dict", *([name, self.read(each)] for name, each in named)]
         if isinstance(value, type):
             return self._class(value)
+        if isinstance(value, Move):  # of moot's own classes the kind says enough
+            own = [
+                _source(base)
+                for base in type(value).__mro__
+                if not (_known(base) or base.__module__.startswith("moot."))
+            ]
+            return ["move", value.kind, own, self.read(value.model_dump(mode="json"))]
         if isinstance(value, FunctionType):
             return self._function(value)
         if isinstance(value, CellType):
@@ -185,7 +193,8 @@ class _Reader:
         """An object by what it says of itself, or by its class and what it would be pickled as."""
         cls, reduced = type(value), None
         try:
-            said = stated = getattr(value, "identity", None)
+            # What is only passed on, as by `__getattr__`, is the identity of another.
+            said = stated = None if inspect.getattr_static(value, "identity", None) is None else value.identity
             if callable(stated):
                 said = stated()
             elif stated is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from statistics import linear_regression, pstdev
+from statistics import linear_regression, pstdev, stdev
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -34,6 +34,16 @@ def mean(values: Sequence[float]) -> float | None:
 _T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
         2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042)  # fmt: skip
 """Two-sided 95 % quantiles of Student's t with 1, 2, … 30 degrees of freedom."""
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """The mean of independent values, and its 95 % interval by Student's t, which takes them for normal: mean, low, high. UsageError with
+    fewer than two."""
+    if len(values) < 2:
+        raise UsageError(f"an interval of a mean needs two values or more; there are {len(values)}")
+    middle = math.fsum(values) / len(values)
+    half = _T95[min(len(values) - 1, len(_T95)) - 1] * stdev(values, middle) / math.sqrt(len(values))
+    return middle, middle - half, middle + half
 
 
 class Growth(BaseModel):

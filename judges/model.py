@@ -13,7 +13,7 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any, ClassVar, Literal, get_args
 
-from moot.agents.base import Wrapper
+from moot.agents.base import Wrapper, describe
 from moot.agents.identity import composed
 from moot.agents.kinds import Held, JudgeKind, Profile
 from moot.agents.models.apis.responses import LEAST
@@ -64,12 +64,11 @@ class ModelJudge(Wrapper):
             raise UsageError(f"a model judges by {', '.join(map(repr, get_args(Method)))}, not by {method!r}")
         self.lm, self.method, self.held = lm, method, (lm,)
         self.examples = Examples.read(examples) if examples is not None else None
-        self.templates: Templates = lm.templates
-        if self.examples is not None:
-            self.templates = lm.templates.introduced(self.examples.prompt)
+        shown = self.examples
+        self.templates: Templates = lm.templates if shown is None else lm.templates.introduced(shown.prompt)
 
     def describe(self) -> dict[str, Any]:
-        return {**self.lm.describe(), "judge": "model", "method": self.method, **self._examples()}
+        return {**describe(self.lm), "judge": "model", "method": self.method, **self._examples()}
 
     def identity(self) -> dict[str, Any] | None:
         return composed(self.lm, agent="model-judge", method=self.method, **self._examples())

@@ -230,6 +230,8 @@ class GivesBack(Two):
 class CountsMistakes(Two):
     """The check of an ask remembers illegal moves, and the play goes another way after them."""
 
+    most_repairs = 3
+
     async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
         mistakes = []
 
@@ -314,6 +316,8 @@ class Fickle(Two):
 
 class PaysForMistakes(Two):
     """The play goes the same way after an illegal move, and pays otherwise."""
+
+    most_repairs = 3
 
     async def verdict(self, floor: Floor, view: View | None = None, **details: Any) -> Decided:
         mistakes: list[Verdict] = []

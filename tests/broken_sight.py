@@ -166,6 +166,8 @@ class AsksOfSource(Two):
 class TellsWhy(Two):
     """What is wrong with a move is told with the passage."""
 
+    most_repairs = 9
+
     async def speeches(self, floor: Floor) -> None:
         def check(answer: Answer) -> Answer:
             if answer.choice == 0:

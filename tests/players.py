@@ -44,6 +44,8 @@ def everywhere(protocol: Protocol, agent: Any, question: Question = QUESTION, **
 class Scripted(Protocol):
     """Plays what a test gives it: `Scripted.script` is an async function of the floor. Never recorded by value."""
 
+    most_repairs = 3
+
     def roles(self, question: Question) -> dict[str, str]:
         return {"a": "debater", "b": "debater", "judge": "judge"}
 

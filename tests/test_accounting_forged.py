@@ -319,6 +319,8 @@ def test_a_caller_and_a_play_share_nothing() -> None:
 
 
 class Briefing(Pricing):
+    most_repairs = 2
+
     async def play(self, floor: Floor, question: moot.Question) -> Decided:
         kept: dict[str, Any] = {"names": ["a"], "deep": {"x": [1]}}
         for _ in range(2):

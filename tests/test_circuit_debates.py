@@ -62,7 +62,7 @@ def every_circuit(inputs: int, gates: int, kinds: Sequence[str]) -> Iterator[Cir
         (1, 2, ("AND", "OR", "XOR", "NOT"), 44),
         (2, 2, ("AND", "OR", "XOR", "NOT"), 231),
         (3, 1, ("AND", "OR", "NAND", "NOR", "XOR", "XNOR", "NOT", "BUF", "TRUE", "FALSE"), 44),
-        (3, 2, ("AND", "XOR", "NOT"), 360),
+        pytest.param(3, 2, ("AND", "XOR", "NOT"), 360, marks=pytest.mark.long),
         pytest.param(3, 2, ("AND", "OR", "XOR", "NOT"), 714, marks=pytest.mark.long),
         (2, 3, ("NAND",), 180),
         (1, 3, ("OR", "XNOR"), 144),

@@ -262,15 +262,15 @@ def test_a_bound_of_any_size_is_recorded_and_read(seconds: float, tmp_path: Path
 def test_a_game_that_has_ended_is_freed_without_being_searched_for(tmp_path: Path) -> None:
     """Circles that only a collection finds cost all plays of a process: it walks whatever is alive."""
 
-    async def many() -> int:
+    async def many(name: str) -> int:
         for number in range(3):
             seats = everywhere(DEBATE, Slow(), judge=Bounded(Slow(), reads=10**6))
-            await moot.arun(DEBATE, QUESTION, seats, out=tmp_path / f"{number}.jsonl")
+            await moot.arun(DEBATE, QUESTION, seats, out=tmp_path / f"{name}{number}.jsonl")
         return gc.collect()
 
-    moot.run(DEBATE, QUESTION, everywhere(DEBATE, Slow()))  # imports, and what is made once
+    asyncio.run(many("before"))  # imports, and what is made once
     with collected_by_hand():
-        assert asyncio.run(many()) == 0
+        assert asyncio.run(many("then")) == 0
         game = moot.Game(DEBATE, QUESTION).start()
         game.close()
         freed = weakref.ref(game)

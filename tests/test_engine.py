@@ -395,3 +395,32 @@ def test_branches_that_never_begin_are_closed_without_a_warning(how: str) -> Non
             ended = str(error)
         gc.collect()
     assert ended is not None and not [str(each.message) for each in warned]
+
+
+def test_an_ask_allows_no_more_repairs_than_its_protocol_declares() -> None:
+    """Those of a sub-play are held to what the whole play declares, as nothing else bounds its draws."""
+
+    class Patient(moot.Protocol):
+        most_repairs = 5
+
+        def roles(self, question: moot.Question) -> dict[str, str]:
+            return {"a": "debater", "judge": "judge"}
+
+        async def play(self, floor: Floor, question: moot.Question) -> moot.Decided:
+            await floor.ask("a", moot.Speech, repairs=5)
+            return moot.Decided(await floor.ask("judge", moot.Verdict))
+
+    async def asks(floor: Floor) -> None:
+        await floor.ask("a", moot.Speech, repairs=4)
+
+    async def plays(floor: Floor) -> None:
+        await floor.play(Patient(), floor.question, seats={"a": "a", "judge": "judge"})
+
+    moot.Game(Patient(), QUESTION).start()
+    for script, allowed in ((asks, 4), (plays, 5)):
+        with pytest.raises(
+            moot.ProtocolError, match=f"try again {allowed} times, and scripted declares most_repairs = 3"
+        ):
+            game_of(script)
+    with pytest.raises(moot.ProtocolError, match="most_repairs is -1; it must be a whole number of at least 0"):
+        type("Negative", (Patient,), {"most_repairs": -1})

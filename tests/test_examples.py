@@ -72,7 +72,11 @@ def _blocks(page: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.long) if page.name == "mnist.md" else page for page in PAGES],
+    ids=lambda page: page.stem,
+)
 def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its blocks in their order, as one program, in a folder with the files that they name. Printing is theirs."""
     if page.name in ("mnist.md", "judges.md"):

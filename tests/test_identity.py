@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -357,3 +357,21 @@ def test_an_agent_that_holds_several_seats_is_read_once_a_play_and_again_in_the_
     agent.version = 2
     again = fingerprints({"a": agent, "b": other, "judge": agent})
     assert again["a"] == again["judge"] != first["a"] == again["b"]
+
+
+def test_moves_that_an_agent_holds_count_by_what_they_say() -> None:
+    def policy(*moves: moot.Move) -> object:
+        shares = {move: 1 / len(moves) for move in moves}
+        return moot.Policy(lambda request: shares)
+
+    class Vow(moot.Speech):
+        kind: Literal["identity-vow"] = "identity-vow"  # type: ignore[assignment]
+
+    def fingerprint(agent: object) -> str | None:
+        found = identity(agent)
+        return None if found is None else found.fingerprint
+
+    said = [fingerprint(policy(moot.Speech(text=text))) for text in ("a", "a", "b")]
+    assert said[0] == said[1] != said[2] and None not in said
+    assert fingerprint(policy(Vow(text="a"))) not in (None, said[0])
+    assert fingerprint(policy(moot.Answer(choice=1))) != fingerprint(policy(moot.Answer(choice=0)))

@@ -152,7 +152,7 @@ class Seated:
         raise AgentError(f"step {request.step}: the learner says {answer!r}, which makes no {kinds}")
 
     def describe(self) -> dict[str, Any]:
-        return {"agent": "learner", **self.learner.describe()}
+        return {**self.learner.describe(), "agent": "learner"}
 
 
 as_agent = Seated

@@ -23,6 +23,7 @@ previous chain value and this line up to it. Views are not stored: `request` is 
 | ended | outcome | yes, likewise |
 | thought | what a model thought before its answer: step, seat, attempt, text; shown to no seat | no |
 | answered | the raw text of an answer, accepted or not: step, seat, attempt, text; likewise | no |
+| sampled | with `record="tokens"`: the tokens of an answer as they were drawn: step, seat, attempt, tokens (`ids` or null, `texts`, `logprobs` in nats), sampler (the fields of the request that may touch a draw), host, constrained (by a grammar, a form or tools), finish, whole (they are all of the answer; else what it `lacks`), ended (the last one ends the turn); likewise | no |
 | prompted | the messages of a call, where they are to be kept: step, seat, attempt, messages (role with content, or parts; a text of over 64 characters has its sha256, and its content where the play records it first; an image its sha256); likewise | no |
 | told | words of the protocol itself: step, move, to (the seats that may be shown them; null: all) | no: it follows from the play, and replay finds it again |
 | shown | what a seat is shown where that is not all that was said to it so far: step, seat, `first` (how many of the statements are those), `statements` (the others: each a step, with its seat and move where it does not stand there word for word), question and choices where it is asked another, data where other data may be looked at | no: the request's hash covers it |
@@ -70,6 +71,7 @@ KNOWN = PLAYED | {
     "thought",
     "answered",
     "prompted",
+    "sampled",
     "read",
     "called",
     "chose",

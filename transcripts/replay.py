@@ -20,6 +20,7 @@ from moot.protocols.engine.errors import Illegal, ReplayDivergence, SealedElsewh
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.outcomes import Decided, Forfeited
 from moot.protocols.engine.question import Question
+from moot.protocols.engine.request import Request
 from moot.protocols.engine.steps import AskEffect
 from moot.transcripts.events import KNOWN, VERSION, EventLog, chain_of, digest_of, event_body, played
 from moot.transcripts.signing import check_signature
@@ -100,9 +101,13 @@ class Replay:
     from the last recorded one and were not yet written when it broke off. requests: the hash of every request that a
     recorded answer was given to, as it is computed today, when the recording is of an older version; otherwise None."""
 
-    def __init__(self, transcript: Transcript, protocol: Protocol | None = None, reopen: bool = False) -> None:
-        """reopen: stop before a recorded failure, so that the play can be taken up again where it failed."""
-        started = transcript.started
+    def __init__(
+        self, transcript: Transcript, protocol: Protocol | None = None, reopen: bool = False,
+        see: Callable[[Request, Mapping[str, Any]], None] | None = None,
+    ) -> None:  # fmt: skip
+        """reopen: stop before a recorded failure, so that the play can be taken up again where it failed. see: shown each
+        request, with the event that answers it."""
+        started, self._see = transcript.started, see
         self.transcript, self.reopen = transcript, reopen
         self.protocol = protocol or transcript.protocol
         self._bodies: deque[bytes] = deque()
@@ -188,6 +193,8 @@ class Replay:
             self.requests.append(waiting.digest)
         elif waiting.digest != event["request"]:
             raise ReplayDivergence(step, "request", event["request"], waiting.digest)
+        if self._see is not None:
+            self._see(self.game.request(step), event)
         reply = event["raw"] if "raw" in event else event["move"]
         spent, history = event["meta"].get("spent"), "remark" in event
         try:
@@ -235,6 +242,12 @@ def replay(transcript: Transcript, protocol: Protocol | None = None) -> Replayed
     again = Replay(transcript, protocol)
     again.game.close()
     return Replayed(transcript, again.requests is None)
+
+
+def requests_of(transcript: Transcript, see: Callable[[Request, Mapping[str, Any]], None]) -> None:
+    """Run a play again on its recording, and show each request as its seat had it, together with the event that answered it
+    ("moved" or "rejected"), before it does. Raises like `replay`."""
+    Replay(transcript, see=see)
 
 
 def verify(transcript: Transcript, head: str | None = None, key: bytes | None = None) -> Verified:

@@ -33,6 +33,8 @@ _TOLD = {
     "read",
     "shown",
     "called",
+    "chose",
+    "sampled",
 }  # events of a seat that must be one of the play's
 
 Check = Callable[[Any], bool]
@@ -113,6 +115,8 @@ _FIELDS: dict[str, tuple[tuple[str, bool, Check], ...]] = {
     "read": (*_AT, ("reads", False, _count)),
     "called": (*_AT, ("tool", True, _text), ("reads", False, _count), ("length", False, _count), ("seconds", False, _amount),
                ("spent", False, _limits)),
+    "chose": _AT,
+    "sampled": _AT,
     "reserved": (*_AT, ("hold", True, _count), ("at_most", False, _amount), ("most_tokens", False, _count)),
     "moved": (*_AT, ("request", True, _text), ("move", True, _object), ("raw", False, _object), ("under", False, _text),
               ("reads", False, _count), ("remark", False, _text)),

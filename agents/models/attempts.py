@@ -4,7 +4,7 @@ Rule: it notes and reads attempts; when one is made again is decided in `endpoin
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -40,7 +40,7 @@ class Call:
     """The calls made for one request: how many attempts there were, what is noted with each, and who listens. reads: answers that could not be read. trials: what
     is done otherwise than the endpoint refused it. reserve: called before an attempt. waiting: in it the seat's time stands.
     adapts: whether whoever calls can do otherwise after a refusal of a body. hold: the money set aside for the attempt. hide: takes
-    the secrets out of a prompt that is to be kept; None where none is kept."""
+    the secrets out of a prompt that is to be kept; None where none is kept. besides: what else is kept of an answer to a body, as events."""
 
     note: Callable[[dict[str, Any]], None]
     step: str = ""
@@ -55,6 +55,7 @@ class Call:
     adapts: Callable[[Refusal, Mapping[str, Any]], bool] = lambda refusal, body: False
     hold: Hold | None = None
     hide: Callable[[str], str] | None = None
+    besides: Callable[[Completion, Mapping[str, Any]], Iterable[dict[str, Any]]] = lambda completion, body: ()
 
 
 FailureKind = Literal["crowded", "failed", "unreached", "hung", "final"]
@@ -110,6 +111,8 @@ class Attempt:
             for event, text in (("thought", thought), ("answered", each.text)):
                 if text:
                     self.call.note({"event": event, "attempt": self.call.attempts, "text": kept(text), **which})
+        for noted in self.call.besides(completion, self.body):
+            self.call.note({"attempt": self.call.attempts, **noted})
 
     def note(
         self, error: str | None = None, text: str | None = None, completion: Completion | None = None, **extra: Any

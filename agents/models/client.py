@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Generic, Literal, TypeVar
 
 from moot.agents.models.apis import choosing
@@ -16,9 +17,10 @@ from moot.agents.models.attempts import Call, FormatRefused, Refused, Spent
 from moot.agents.models.cache import Cache
 from moot.agents.models.capabilities import Capabilities, no_logprobs
 from moot.agents.models.endpoint import Endpoint
-from moot.agents.models.profiles.profile import FORMAT, LOGPROBS, MOST, STREAM_USAGE, Change, EndpointProfile
+from moot.agents.models.profiles.profile import FORMAT, LOGPROBS, MOST, STREAM_USAGE, TOP, Change, EndpointProfile
 from moot.agents.models.refusals import Refusal
 from moot.agents.models.secrets import CopiedWhole, shown
+from moot.agents.models.tokens.noting import sampled
 from moot.agents.models.vision import images_in, most_tokens, no_images
 from moot.agents.models.wire import Completion
 from moot.agents.money.prices import FREE, Prices
@@ -34,7 +36,7 @@ GROWS = 8  # times max_tokens: how far it is raised for a model that spends all 
 TRIALS = 12  # changes tried for one answer
 Messages = list[dict[str, Any]]
 Structured = Literal["auto", "schema", "object", "tags"]
-Record = Literal["answers", "prompts"]
+Record = Literal["answers", "prompts", "tokens"]
 T = TypeVar("T")
 
 
@@ -132,8 +134,12 @@ class Client(CopiedWhole):
             raise AgentError(
                 f"step {request.step}: seat {request.seat}: {self.model} reads text only, and the question has images"
             )
-        if LOGPROBS in fields and (none := takes.known.get(LOGPROBS)) is not None:
-            raise AgentError(f"{self.model} gives no log-probabilities ({none.because}); judge by 'stated'")
+        # llama.cpp lists no tokens where 0 alternatives are asked for
+        listing: dict[str, Any] = {LOGPROBS: True, TOP: 1} if self.record == "tokens" else {}
+        otherwise = "judge by 'stated'" if LOGPROBS in fields else "record 'answers' or 'prompts'"
+        wanted = bool(listing) or LOGPROBS in fields
+        if wanted and (none := takes.known.get(LOGPROBS)) is not None:
+            raise AgentError(f"{self.model} gives no log-probabilities ({none.because}); {otherwise}")
         most = max(self.asked_tokens, min(takes.room, self.max_tokens_limit)) if max_tokens is None else max_tokens
         limited = request.budget.left("tokens") is not None
         prompt = MARGIN + most_tokens(messages, self.image_tokens, self.model, limited)
@@ -149,19 +155,21 @@ class Client(CopiedWhole):
         if response_format is not None:
             own[FORMAT] = response_format
         api, streams = self.spoken(call.trials)
-        if fields.get("logprobs") and not api.logprobs:
-            raise AgentError(f"{self.model} gives no log-probabilities over {api.path}; judge by 'stated'")
+        if wanted and not api.logprobs:
+            raise AgentError(f"{self.model} gives no log-probabilities over {api.path}; {otherwise}")
         grows = max_tokens is None and "max_tokens" not in fields
         asking = _Asking(self, request, call.trials, read, fields, prompt, most, seen > 0, grows, api, streams)
         prices = self.prices if self._hosted else self.prices or FREE
         call.hide = endpoint.secrets.hide if self.record == "prompts" else None
+        if self.record == "tokens":
+            call.besides = partial(sampled, base_url=endpoint.base_url, hide=endpoint.secrets.hide)
         call.reserve, call.adapts, call.waiting = asking.reserve, asking.adapts, request.budget.waiting
         with request.budget.calling():
             while True:
                 try:
-                    body = takes.fitted({**own, "max_tokens": asking.most, **fields}, call.trials)
+                    body = takes.fitted({**own, "max_tokens": asking.most, **listing, **fields}, call.trials)
                     if extra := {**self.extra_body, **self.placement(request)}:
-                        body = {**body, **extra, **{name: body[name] for name in fields if name in body}}
+                        body = {**body, **extra, **{name: body[name] for name in (*listing, *fields) if name in body}}
                     return await endpoint.complete(
                         body, asking.counted, call, api=asking.api, streams=asking.streams,
                         usage=not asking.streams or STREAM_USAGE not in self.known(call.trials),
@@ -169,14 +177,14 @@ class Client(CopiedWhole):
                     )  # fmt: skip
                 except Spent:
                     pass
+                except _Unlisted as error:
+                    raise AgentError(f"{self.model} gives no log-probabilities: {error}; {otherwise}") from None
                 except Refused as error:
                     change = asking.change
                     if asking.blind:
                         raise AgentError(f"{self.model} takes no images, and the question has some. {error}") from None
                     if asking.wants_logprobs:
-                        raise AgentError(
-                            f"{self.model} gives no log-probabilities; judge by 'stated'. {error}"
-                        ) from None
+                        raise AgentError(f"{self.model} gives no log-probabilities; {otherwise}. {error}") from None
                     if change is None or change in call.trials or len(call.trials) >= TRIALS:
                         raise
                     if said := self.profile.says(change):
@@ -207,6 +215,10 @@ class Client(CopiedWhole):
     def placement(self, request: Request) -> dict[str, Any]:
         """Fields of the body that say where a call should run."""
         return {}
+
+
+class _Unlisted(UnreadableAnswer):
+    """An answer came without the tokens that are to be recorded."""
 
 
 class _Asking(Generic[T]):
@@ -240,6 +252,9 @@ class _Asking(Generic[T]):
         self.takes.learn(self.trials)
         told = completion.usage.tokens
         self.took = self.may_take() if told is None else told
+        answers = (completion, *completion.others)
+        if client.record == "tokens" and any(each.text and each.tokens is None for each in answers):
+            raise _Unlisted("it answered without those of its tokens", completion.text, final=True)
         if completion.finish == "length" and (completion.calls or not parted(completion.text).answer.strip()):
             if LOGPROBS in self.fields and completion.thinking:
                 raise UnreadableAnswer(

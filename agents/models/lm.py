@@ -23,6 +23,7 @@ from moot.agents.models.profiles.profile import OBJECT, SCHEMA, TOOLS, TOOLS_FOR
 from moot.agents.models.profiles.profile import EndpointProfile as EndpointProfile
 from moot.agents.models.profiles.store import untold
 from moot.agents.models.secrets import shown, without_secrets
+from moot.agents.models.tokens.scoring import Scored, first_tokens, score
 from moot.agents.models.wire import Completion
 from moot.agents.money.price_file import prices_for
 from moot.agents.money.prices import Prices
@@ -36,6 +37,7 @@ from moot.agents.tools.aids import LOOKS, WHOLE, Aids, ToolsAPI
 from moot.agents.tools.looks import Enough
 from moot.agents.tools.tool import Tool
 from moot.agents.tools.turn import Turn, hash_of
+from moot.complexity.pressure.sampled import Listed
 from moot.protocols.engine.errors import AgentError, UsageError
 from moot.protocols.engine.moves import Move
 from moot.protocols.engine.request import Request
@@ -62,7 +64,8 @@ class LM(Client):
     max_tokens_limit: how far that is doubled for a model that spent all of it on thinking (8 times, unless given). seed:
     whether the step's own seed is sent. thinking: the most tokens that it may think in before each move, in a field or tag that
     is set apart and shown to no seat; a call then asks for these and max_tokens. None: no thinking is asked for. record:
-    "prompts" keeps the whole messages of each call in the transcript, "answers" what came back alone. prompts: a folder with templates of
+    "prompts" keeps the whole messages of each call in the transcript, "answers" what came back alone, "tokens" the log-probabilities
+    of its tokens as well. prompts: a folder with templates of
     your own, or the name of a version ("v2", "v2-small", "v1", "v1-small").
     prices: (prompt, completion) per million tokens, with cache reads and cache writes behind them where those differ, or the
     path of a price file (`moot.agents.money.price_file`); without them those of the price file in force, and without one the
@@ -102,7 +105,7 @@ class LM(Client):
         if structured not in get_args(Structured):
             raise UsageError(f"structured is {structured!r}; it can be 'auto', 'schema', 'object' or 'tags'")
         if record not in get_args(Record):
-            raise UsageError(f"record is {record!r}; it can be 'answers' or 'prompts'")
+            raise UsageError(f"record is {record!r}; it can be 'answers' or 'prompts', or 'tokens'")
         for name, count in (("max_tokens", max_tokens), ("image_tokens", image_tokens), ("thinking", thinking)):
             if (count is None and name == "max_tokens") or (
                 count is not None and (type(count) is not int or count < 1)
@@ -141,7 +144,10 @@ class LM(Client):
                 model, base_url, api_key, api_key_env, api=api, query=query, fields=self.extra_body, **self._options
             )
             first = {"model": model, "messages": [], "max_tokens": max_tokens, **self.extra_body}
-            choosing.by_address(api, self._endpoint.base_url).body(first)
+            spoken = choosing.by_address(api, self._endpoint.base_url)
+            spoken.body(first)
+            if record == "tokens" and not spoken.logprobs:
+                raise UsageError(f"{model}: record is 'tokens', and there are no log-probabilities over {spoken.path}")
             self.prices = self.prices or prices_for(prices, model, self._endpoint.base_url)
 
     _looks = LOOKS
@@ -232,13 +238,41 @@ class LM(Client):
     def prompt_of(self, request: Request, *, templates: Templates | None = None, tagged: bool = False) -> Prompt:
         """The prompt that this model is first sent for a request, with what it may look at and call. tagged: as where the endpoint
         takes no JSON. Raises BudgetExceeded where the seat may not read so much."""
-        turn = self.turn(request)
+        return self._first(self.turn(request), "tags" if tagged else "schema", templates or self.templates)
+
+    def _first(self, turn: Turn, rung: Rung | None, templates: Templates) -> Prompt:
+        """The prompt of a turn's first call. rung: how the answer is asked for; None: as `act` does."""
         turn.native = self._natively(turn)
-        form = turn.form(self.form(request), first=True)
-        told = tagged or self._tell_schema
-        return turn.shown(
-            prompt_for(request, templates=templates or self.templates, tagged=tagged, told=told, form=form)
-        )
+        form = turn.form(self.form(turn.request), first=True)
+        rung = rung or self._rung(form)
+        told = rung != "schema" or self._tell_schema
+        return turn.shown(prompt_for(turn.request, templates=templates, tagged=rung == "tags", told=told, form=form))
+
+    async def score(self, request: Request, ids: Sequence[int], texts: Sequence[str] | None = None) -> Scored:
+        """The log-probability of each given token as this model's answer to a request, behind the prompt that `act` sends first,
+        with its own templates and at temperature 1, in nats. ids: in the model's vocabulary, as a `sampled` event has them, with the
+        token that ends the turn or without; texts: theirs, compared with what they are to this model.
+
+        The calls are of no play and charged to no seat (`usage` is theirs), but what a live, bounded seat is shown is charged as
+        reading. Raises UsageError for tokens that are not scored one by one, of another vocabulary, or at an endpoint that cannot
+        score given ones, as hosted ones cannot; AgentError where it fails.
+        """
+        return await score(self, request, self._alone(request), ids, texts)
+
+    async def first_tokens(self, request: Request, top: int = 20) -> tuple[Listed, ...]:
+        """The most probable first tokens of this model's answer to a request, behind the same prompt: text, id (None where the
+        endpoint gives none) and log-probability of each. Raises UsageError for a bad `top`, AgentError without log-probabilities."""
+        return await first_tokens(self, request, self._alone(request), top)
+
+    def _alone(self, request: Request) -> Messages:
+        """The messages of a request to which an answer is the next thing said."""
+        turn = self.turn(request)
+        if turn.offered:
+            raise UsageError(
+                f"{self.model} may look or call tools before it answers, and tokens are scored behind its first prompt: "
+                "give looks=0 and no tools"
+            )
+        return self._first(turn, None, self.templates).messages()
 
     def turn(self, request: Request) -> Turn:
         """A turn of this model, in which it looks and calls."""

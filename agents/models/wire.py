@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from moot.agents.models.tokens.reading import Tokens, tokens_in
 from moot.agents.money.usage import Usage, usage_of
 from moot.agents.prompts.values import ending
 from moot.protocols.engine.errors import UsageError
@@ -38,7 +39,7 @@ class Completion:
     """One answer: its text, why it ended (one of `Ending`, whatever the endpoint calls it; None where it does not say), its
     usage (of all answers), the first token's alternatives with their log-probabilities (natural logarithm), where they were asked for and
     given, and what was thought, where the endpoint gives that apart. others: further answers to the same call (`n`). calls: the tools
-    that it asks for; given: then all that it said, as an API has it, to be given back with the answers."""
+    that it asks for; given: then all that it said, as an API has it, to be given back with the answers. tokens: all of them, where they are listed."""
 
     text: str
     finish: str | None
@@ -50,6 +51,7 @@ class Completion:
     others: tuple[Completion, ...] = ()
     calls: tuple[ToolCall, ...] = ()
     given: Any = None
+    tokens: Tokens | None = None
 
 
 class NotACompletion(ValueError):
@@ -104,7 +106,7 @@ def _answer(data: Any, place: int) -> dict[str, Any]:
     called = [(each, each["function"] if isinstance(each.get("function"), dict) else {}) for each in asked]
     return {
         "text": text or "", "finish": ending(finish) if isinstance(finish, str) else None,
-        "first_token": first_token(choice.get("logprobs")),
+        "first_token": first_token(choice.get("logprobs")), "tokens": tokens_in(choice),
         "refusal": refusal if isinstance(refusal, str) and refusal else None,
         "thinking": "\n\n".join(dict.fromkeys(filter(str.strip, thoughts))),
         "calls": tuple(ToolCall.of(each.get("id"), of.get("name"), of.get("arguments")) for each, of in called),

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from moot.agents.base import Wrapper, act_of, describe, reply_of
+from moot.agents.base import Wrapper, act_of, reply_of
 from moot.agents.identity import composed
 from moot.agents.kinds import AgentKind, Held
 from moot.agents.spec import seatable
-from moot.agents.wrappers.nested import with_brief
+from moot.agents.wrappers.nested import members, with_brief
 from moot.protocols.engine.errors import UsageError
 from moot.protocols.engine.request import Request
 
@@ -43,7 +43,7 @@ class Briefed(Wrapper):
         return composed(self.agent, agent="briefed", notes=self.notes)
 
     def describe(self) -> dict[str, Any]:
-        return {"agent": "briefed", "members": [describe(self.agent)], "notes": self.notes}
+        return {"agent": "briefed", **members(self.agent), "notes": self.notes}
 
 
 class BriefedKind(AgentKind):

@@ -19,6 +19,7 @@ from moot.agents.identity import composed
 from moot.agents.kinds import AgentKind, Held, Profile
 from moot.agents.policy import Shares, distribution_of
 from moot.agents.spec import seatable
+from moot.agents.wrappers.nested import members
 from moot.agents.wrappers.snapshot import Snapshot
 from moot.protocols.engine.budget import PER_CALL, Budget
 from moot.protocols.engine.errors import AgentError, UsageError
@@ -139,7 +140,7 @@ class Copies(Wrapper):
         return {
             "agent": "copies",
             "seed": self.seed,
-            "members": [describe(self.agent if self.make is None else self.make)],
+            **members(self.agent if self.make is None else self.make),
         }
 
 

@@ -14,7 +14,7 @@ from moot.agents.identity import composed
 from moot.agents.kinds import AgentKind, Held, Profile
 from moot.agents.prompts.values import UnreadableAnswer
 from moot.agents.spec import seatable
-from moot.agents.wrappers.nested import answer_of, believed, best, copy_of, gathered, standing, why
+from moot.agents.wrappers.nested import answer_of, believed, best, copy_of, gathered, members, standing, why
 from moot.protocols.engine.errors import AgentError, Illegal, UsageError
 from moot.protocols.engine.moves import Move, Speech
 from moot.protocols.engine.question import reworded
@@ -114,7 +114,7 @@ class CritiqueAndRefine(Wrapper):
         chooser = None if self.chooser is None else describe(self.chooser)
         return {
             "agent": "critique-and-refine", "critiques": self.critiques, "rounds": self.rounds,
-            "members": [describe(self.agent)], "critic": describe(self.critic), "chooser": chooser,
+            **members(self.agent), "critic": describe(self.critic), "chooser": chooser,
         }  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from functools import partial
 from hashlib import blake2b
 from typing import Any, TypeVar
 
-from moot.agents.base import act_of, reply_of, together
+from moot.agents.base import act_of, describe, reply_of, together
+from moot.agents.identity import identity
 from moot.agents.money.cap import CapReached
 from moot.agents.prompts.variables import limits_of, quotes_of
 from moot.protocols.engine.errors import AgentError, BudgetExceeded, UsageError, said
@@ -54,12 +55,27 @@ def with_brief(request: Request, brief: Brief) -> Request:
     return made
 
 
+def reseeded(request: Request, apart: str) -> Request:
+    """The same request with a seed of its own, from which that of the request cannot be told."""
+    made = with_brief(request, request.brief)
+    made.seed = seed_of(request.seed, apart)
+    return made
+
+
 _GIVEN = ("step", "seat", "role", "kinds", "view", "attempt", "problem", "rejected")
 
 
 async def answer_of(agent: Any, request: Request) -> Move:
     """A move of a kind that the request asks for. Raises Illegal when something else comes, and what the agent raises."""
     return typed(await reply_of(act_of(agent), request), request.kinds)
+
+
+async def candidate_of(agent: Any, request: Request, index: int) -> Move:
+    """A candidate for the move that a request asks for, as the agent gives it; one that would not stand on the record is none.
+    Raises Illegal for such a one, and what the agent raises."""
+    move = await answer_of(agent, copy_of(request, "candidate", index))
+    standing(move, request)
+    return move
 
 
 async def believed(judge: Any, request: Request, call: str, index: int, view: View) -> tuple[float, ...]:
@@ -117,6 +133,22 @@ def standing(move: Move, request: Request) -> Move:
 def why(failure: Exception) -> str:
     """A failed call in a line."""
     return said(failure) if isinstance(failure, AgentError) else f"{type(failure).__name__}: {said(failure)}"
+
+
+def members(*agents: Any) -> dict[str, Any]:
+    """What a wrapper's description says of those whose moves it makes its own: each one's description, and the hash of its
+    identity, None where it has none. A program is known by its name in the first, and by what it is in the second."""
+    found = [identity(each) for each in agents]
+    return {
+        "members": [describe(each) for each in agents],
+        "fingerprints": [None if each is None else each.fingerprint for each in found],
+    }
+
+
+def named(function: Any) -> str:
+    """What a function that chooses is called on the record."""
+    about = describe(function)
+    return str(about.get("name") or about.get("agent"))
 
 
 def best(scores: Sequence[float | None]) -> int:

@@ -37,7 +37,8 @@ class Protocol(BaseModel):
     that is bounded; measure: what it spends that must stay polynomial for the guarantee; complexity_class: the class of the
     languages that it then decides under what it `assumes` (names of `metadata.PREMISES`), its parameters growing with n as the
     theorem asks ("P^O": relative to an oracle); what it decides at constant parameters, `decides` says. dynamics: "sequential", one seat is asked at a time; "simultaneous",
-    all players but the judge are asked at the same time; "mixed", now so, now so. symmetric: swapping the debaters' seats
+    all players but the judge are asked at the same time; "mixed", now so, now so. most_repairs: how often an ask may let its
+    seat try again at most, those of sub-plays included; an ask that allows more is a ProtocolError. symmetric: swapping the debaters' seats
     swaps the outcome. zero_sum: the payoffs of a decided play sum to zero. citing: its statements rest on answers that they
     cite. pointers: its messages may hold pointers to messages. unnamed: what a record means that does not name a parameter,
     where that is not the default (records are older than the parameter). prompts: a folder with templates of the protocol's own,
@@ -55,6 +56,7 @@ class Protocol(BaseModel):
     complexity_class: ClassVar[str | None] = None
     assumes: ClassVar[tuple[str, ...]] = ("optimal-play", "right-judge", "polynomial-judge")
     dynamics: ClassVar[str] = "mixed"
+    most_repairs: ClassVar[int] = 1
     symmetric: ClassVar[bool] = False
     zero_sum: ClassVar[bool] = False
     citing: ClassVar[bool] = False

@@ -40,8 +40,9 @@ M = TypeVar("M", bound=Move)
 
 
 class Stage(Structural):
-    """What a floor needs of the game that it belongs to: the branch that is being stepped."""
+    """What a floor needs of the game that it belongs to: its protocol, and the branch that is being stepped."""
 
+    protocol: Any
     current: Branch | None
 
 
@@ -164,6 +165,11 @@ class Floor:
         if seat not in roles:
             raise ProtocolError(f"the protocol asked seat {seat!r}; its seats are {', '.join(roles)}")
         outer = self._outer[seat] if self._outer else seat
+        if repairs > (declares := self._game.protocol).most_repairs:
+            declared = f"{declares.name} declares most_repairs = {declares.most_repairs}"
+            raise ProtocolError(
+                f"seat {seat!r} may try again {repairs} times, and {declared}; declare as many as there may be"
+            )
         if view is None:
             view = self.said(seat)
         kinds = _kinds(kind if isinstance(kind, type) else getattr(kind, "__args__", kind))

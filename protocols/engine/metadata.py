@@ -58,6 +58,7 @@ class Metadata:
     complexity_class: str | None
     assumes: tuple[str, ...]
     dynamics: str
+    most_repairs: int
     symmetric: bool
     zero_sum: bool
     citing: bool
@@ -68,7 +69,7 @@ class Metadata:
     full_tree_size: int | None = None
 
 
-DECLARED = ("players", "name", "judge", "measure", "complexity_class", "assumes", "dynamics", *FLAGS)
+DECLARED = ("players", "name", "judge", "measure", "complexity_class", "assumes", "dynamics", "most_repairs", *FLAGS)
 
 
 def declared(cls: Any) -> Metadata:
@@ -103,6 +104,8 @@ def _problem(field: str, value: Any, cls: Any) -> str | None:
             return f"a tuple of premises, {', '.join(PREMISES)}"
         case "players" if not isinstance(value, tuple) or not all(isinstance(role, str) and role for role in value):
             return "a tuple of roles"
+        case "most_repairs" if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            return "a whole number of at least 0"
         case _ if field in FLAGS and not isinstance(value, bool):
             return "True or False"
     return None

@@ -35,12 +35,15 @@ if TYPE_CHECKING:
     from moot.agents.tools.tool import tool as tool
     from moot.agents.wrappers.best_of import BestOf as BestOf
     from moot.agents.wrappers.briefed import Briefed as Briefed
+    from moot.agents.wrappers.conditioned import Conditioned as Conditioned
     from moot.agents.wrappers.copies import Copies as Copies
     from moot.agents.wrappers.critique_and_refine import CritiqueAndRefine as CritiqueAndRefine
+    from moot.agents.wrappers.quantilized import Quantilized as Quantilized
     from moot.complexity.families import FamilyGuarantee as FamilyGuarantee
     from moot.complexity.families import guarantee_over as guarantee_over
     from moot.complexity.guarantee import Guarantee as Guarantee
     from moot.complexity.polynomial import Polynomial as Polynomial
+    from moot.complexity.pressure.ledger import Pressure as Pressure
     from moot.complexity.reward import judge_reward as judge_reward
     from moot.complexity.search.exploit import exploit as exploit
     from moot.complexity.search.solve import Solution as Solution
@@ -53,6 +56,8 @@ if TYPE_CHECKING:
     from moot.judges.looks import BothSeatings as BothSeatings
     from moot.judges.model import ModelJudge as ModelJudge
     from moot.judges.panel import Panel as Panel
+    from moot.play.pressure import apressure as apressure
+    from moot.play.pressure import pressure as pressure
     from moot.play.rejudging import abeliefs as abeliefs
     from moot.play.rejudging import arejudge as arejudge
     from moot.play.rejudging import beliefs as beliefs

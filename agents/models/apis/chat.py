@@ -26,6 +26,7 @@ class ChatFolding(Folding):
         self._choices: dict[int, dict[str, Any]] = {}
         self._said: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         self._logprobs: dict[int, list[Any]] = defaultdict(list)
+        self._ids: dict[int, list[Any]] = defaultdict(list)
         self._calls: dict[int, list[dict[str, Any]]] = defaultdict(list)
 
     def take(self, event: dict[str, Any], data: str) -> bool:
@@ -49,6 +50,8 @@ class ChatFolding(Folding):
         if isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list) and logprobs["content"]:
             self._logprobs[index] += logprobs["content"]
             self.size += len(data)
+        if isinstance(choice.get("token_ids"), list):  # vLLM's, where they are asked for
+            self._ids[index] += choice["token_ids"]
         delta = choice.get("delta") or choice.get("message")
         if isinstance(delta, dict):
             content = delta.get("content")
@@ -103,7 +106,8 @@ class ChatFolding(Folding):
                     for each in map(dict, self._calls[index])
                 ]
             logprobs = {"content": self._logprobs[index]} if index in self._logprobs else None
-            choices.append({**self._choices[index], "message": message, "logprobs": logprobs})
+            ids = {"token_ids": self._ids[index]} if index in self._ids else {}
+            choices.append({**self._choices[index], "message": message, "logprobs": logprobs, **ids})
         return {**self._whole, "object": "chat.completion", "choices": choices}
 
 

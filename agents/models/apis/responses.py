@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from moot.agents.models import wire
 from moot.agents.models.apis import calling
 from moot.agents.models.apis.api import API, Folding, checked, texts
+from moot.agents.models.tokens.reading import tokens_in
 from moot.agents.models.wire import Completion, ToolCall
 from moot.agents.money.usage import usage_of
 from moot.agents.prompts.values import ending
@@ -96,7 +97,7 @@ class Responses(API):
         refused: list[str] = []
         thoughts: list[str] = []
         calls: list[ToolCall] = []
-        first = None
+        first, listed = None, list[Any]()
         for item in output:
             kind = item.get("type") if isinstance(item, dict) else None
             if kind == "reasoning":
@@ -110,6 +111,7 @@ class Responses(API):
                 elif isinstance(part, dict):
                     said.append(wire.words_in(part.get("text")))
                     first = first or wire.first_token({"content": part.get("logprobs")})
+                    listed += part["logprobs"] if isinstance(part.get("logprobs"), list) else ()
         text, status = "".join(said), data.get("status")
         if status in ("queued", "in_progress"):
             raise wire.NotACompletion(f"the response is {status}; ask for it without background")
@@ -121,7 +123,7 @@ class Responses(API):
         return Completion(
             text, finish, usage_of(data, bool(text or calls)), first, "".join(refused) or None, cached,
             "\n\n".join(dict.fromkeys(filter(str.strip, thoughts))),
-            calls=tuple(calls), given=("responses", output) if calls else None,
+            calls=tuple(calls), given=("responses", output) if calls else None, tokens=tokens_in({"logprobs": {"content": listed}}),
         )  # fmt: skip
 
     def folding(self) -> Folding:

@@ -21,6 +21,7 @@ KEPT = frozenset({*DROPPED, SYSTEM, TOP, LOGPROBS, FORMAT, SCHEMA, OBJECT, NAME,
 COUNTS = frozenset({TOP, MOST, CONTEXT})  # what is done otherwise is a number, the most that there may be
 MaxField = Literal["max_tokens", "max_completion_tokens"]
 Form = Literal["json_schema", "json_object"]
+Scores = Literal["grammar", "prompt_logprobs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class EndpointProfile:
     batches: false where calls inside a `moot.Batch` go directly all the same.
     top_logprobs: the most alternatives of a token. max_field: what it calls the most tokens of an answer; max_tokens: the
     most that it lets an answer have; context: tokens of prompt and answer together. formats: the types of `response_format`
-    that it takes; () for none. drop: keywords of JSON schemas that it does not take.
+    that it takes; () for none. drop: keywords of JSON schemas that it does not take. scores: how it scores given tokens, by a
+    token "grammar" as llama.cpp does or by "prompt_logprobs" as vLLM does, where a proxy hides which of them it is.
 
     What is said here is not tried out, and not learnt otherwise: an endpoint that refuses what a profile says it takes is
     an error. Raises UsageError for what cannot be.
@@ -71,6 +73,7 @@ class EndpointProfile:
     max_field: MaxField | None = None
     formats: tuple[Form, ...] | None = None
     drop: tuple[str, ...] | None = None
+    scores: Scores | None = None
 
     def __post_init__(self) -> None:
         for name in ("temperature", "seed", "system", "logprobs", "strict", "tools", "batches"):
@@ -82,6 +85,8 @@ class EndpointProfile:
                 raise UsageError(f"profile: {name} is {value!r}; it must be an integer of at least 1")
         if self.max_field not in (None, *get_args(MaxField)):
             raise UsageError(f"profile: max_field is {self.max_field!r}; it is {' or '.join(get_args(MaxField))}")
+        if self.scores not in (None, *get_args(Scores)):
+            raise UsageError(f"profile: scores is {self.scores!r}; it is {' or '.join(get_args(Scores))}")
         for name, among in (("formats", get_args(Form)), ("drop", None)):
             value = getattr(self, name)
             listed = isinstance(value, (list, tuple)) and all(isinstance(each, str) and each for each in value)
@@ -137,7 +142,7 @@ class EndpointProfile:
 def learnt_profile(changes: Mapping[str, Change]) -> EndpointProfile:
     """The profile that says what was learnt: for people, and for a configuration."""
     to = {option: change.to for option, change in changes.items()}
-    off = {option: False for option in (*DROPPED, SYSTEM, LOGPROBS, STRICT) if option in to}
+    off: dict[str, Any] = {option: False for option in (*DROPPED, SYSTEM, LOGPROBS, STRICT) if option in to}
     refused = {FORMAT, SCHEMA, OBJECT} & {*to}
     formats = [each for each in get_args(Form) if not refused & {FORMAT, f"{FORMAT} {each}"}] if refused else None
     top, tools = None if LOGPROBS in to else to.get(TOP), False if TOOLS_FORMED in to else to.get(TOOLS)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from moot.experiments.statistics.report import Report
 
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="The seed that all randomness follows from.")]
+Full = Annotated[bool, typer.Option("--full", help="More plays or networks: a minute or two.")]
+Pictures = Annotated[Path | None, typer.Option("--pictures", metavar="DIR", help="A folder for a picture of it all.")]
 
 
 def classes(json: Json = False) -> None:
@@ -154,6 +156,43 @@ def debate_and_r(
     _print(reproduce(seed, picture=picture), json)
 
 
+def pressure(
+    plays: Annotated[int | None, typer.Option(
+        "--plays", min=1, metavar="N", help="Plays of each policy: 400 unless given, with --full 4000.")] = None,
+    full: Full = False,
+    pictures: Pictures = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Optimisation pressure: budgets, attackers, caps, floors.
+
+    What selection from many draws and steps away from an anchor make of a rare event, in closed form and played.
+    """
+    from moot.experiments.reproductions.pressure import reproduce
+
+    _print(reproduce(seed, plays or (4000 if full else 400), pictures), json)
+
+
+def ladder(full: Full = False, pictures: Pictures = None, seed: Seed = 0, json: Json = False) -> None:
+    """The stakes ladder: what a promotion takes, and misses.
+
+    Bounds by Clopper and Pearson 1934. Without --full the first two of three rungs are played.
+    """
+    from moot.experiments.reproductions.ladder import reproduce
+
+    _print(reproduce(seed, full, pictures=pictures), json)
+
+
+def drift(full: Full = False, pictures: Pictures = None, seed: Seed = 0, json: Json = False) -> None:
+    """Which concepts drift under fine-tuning, and when.
+
+    Gradient flow on correlated features, and small networks of our own, 8 of them or with --full 24.
+    """
+    from moot.experiments.reproductions.drift import reproduce
+
+    _print(reproduce(seed, full, pictures), json)
+
+
 def nyu(
     paths: Annotated[list[Path], typer.Argument(
         metavar="PATH...", help="What `moot import nyu` takes, whatever part of the debates it is, or what that made.")],
@@ -237,6 +276,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
         After Engels, Baek, Kantamneni and Tegmark 2025: the Elo model, four fits, the best number of steps."""),
     "doubly-efficient": doubly_efficient,
     "market-making": market_making,
+    "pressure": pressure,
+    "ladder": ladder,
+    "drift": drift,
     "debate-and-r": debate_and_r,
     "dqc": _plain("query_complexity", """Debate query complexity: bits read, against the bounds.
 

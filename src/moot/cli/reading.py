@@ -1,13 +1,14 @@
 """The reading verbs: `show`, `tree`, `cost`, `verify`, `replay`, `export`, `list`.
 
-Rule of this file: none of them calls anyone or changes a transcript.
+Rule of this file: none of them changes a transcript, and none calls anyone, but for an anchor that is asked to score.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,7 +18,9 @@ from moot.protocols.engine.errors import TranscriptError, UsageError
 
 if TYPE_CHECKING:
     from moot.agents.money.bill import Line
+    from moot.complexity.pressure.ledger import Pressure
     from moot.transcripts.exporters.base import Exporter
+    from moot.transcripts.transcript import Transcript
 
 Width = Annotated[int | None, typer.Option("--width", min=20, metavar="N", help="Columns; the terminal's unless given.")]  # fmt: skip
 To = Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write to this file and not to stdout.")]
@@ -130,16 +133,50 @@ def export(
 
 def cost(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Transcripts, or folders of them.")],
+    anchor: Annotated[str | None, typer.Option(
+        "--anchor", metavar="AGENT", help="An agent known to be safe: how far the play was pushed from it, step by step.")] = None,
+    event: Annotated[str | None, typer.Option(
+        "--event", metavar="P", help="How probable a bad event is under the anchor, as a number or as K/N, seen K times in N (at 95 %).")] = None,
+    per: Annotated[Literal["reply", "play"] | None, typer.Option(
+        "--per", help="Of what that is the probability: of one reply, whatever is asked (unless given), or of a whole play.")] = None,
+    seat: Annotated[list[str] | None, typer.Option(
+        "--seat", "-s", metavar="SEAT", help="Account for this seat or role, whose innermost agent is the anchor.")] = None,
+    score: Annotated[bool, typer.Option(
+        "--score", help="Ask the anchor, a model, to score the tokens that other models sampled; this calls it.")] = False,
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="TOML with [agents.NAME].")] = None,
     json: frame.Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """Print what a play spent, by seat, against the budgets, and what its verdict is worth; of several plays, and of
-    folders, what they cost together, by seat and model."""
+    folders, what they cost together, by seat and model. With --anchor, how far it was pushed from an agent that is known to be safe."""
     from moot.agents.money.bill import bill_of, summed
 
+    held = {
+        "event": event is not None,
+        "seat": seat,
+        "score": score,
+        "per": per is not None,
+        "config": config is not None,
+    }
+    if anchor is None and (given := [name for name, value in held.items() if value]):
+        raise UsageError(f"--{given[0]} is of use with an anchor alone: name it with --anchor")
+    if event is None and per is not None:
+        raise UsageError(f"--per {per} says of what --event is the probability: give --event")
+    pushed: Callable[[Transcript], Pressure] | None = None
+    if anchor is not None:
+        from moot.agents.spec import agent_from
+        from moot.cli.plan import read_config
+        from moot.play.pressure import declared, pressure
+
+        declares = None if event is None else declared(event)
+        safe = agent_from(anchor, read_config(config))
+        pushed = partial(pressure, anchor=safe, seats=seat or None, event=declares, per=per or "reply", score=score)
     if len(paths) > 1 or paths[0].is_dir():
         files = [file for path in paths for file in (_transcripts(path) if path.is_dir() else [path])]
         if not files:
             raise UsageError(f"there is no transcript in {', '.join(map(str, paths))}")
+        if pushed is not None:
+            _tell_pressures(files, pushed, json)
+            return
         bills = [bill_of(frame.opened(path).events()) for path in files]
         _tell_bill(summed(line for bill in bills for line in bill), {"plays": len(files)}, json)
         return
@@ -151,15 +188,34 @@ def cost(
     except UsageError as error:  # the protocol is not installed here: its measure is unknown, the spending is not
         guarantee = None
         frame.complain(f"no guarantee can be stated: {error}")
+    found = None if pushed is None else pushed(transcript)
     if json:
-        frame.tell_json({"path": str(path), "ledger": transcript.ledger, "guarantee": guarantee, "bill": bill})
+        more = {} if found is None else {"pressure": found}
+        frame.tell_json({"path": str(path), "ledger": transcript.ledger, "guarantee": guarantee, "bill": bill, **more})
         return
     from moot.transcripts.display.show import ledger_text
 
     frame.tell(ledger_text(transcript.ledger, guarantee), end="")
+    if found is not None:
+        from moot.transcripts.display.pressure import pressure_text
+
+        frame.tell("\n" + pressure_text(found), end="")
     if bill:
         frame.tell()
         _tell_bill(bill, {}, json)
+
+
+def _tell_pressures(files: Sequence[Path], pushed: Callable[[Transcript], Pressure], json: bool) -> None:
+    """How far each of several plays was pushed from an anchor, a line for each, and what all of them together certify."""
+    from moot.transcripts.display.pressure import pressures_lines
+
+    found = []
+    for path in files:
+        found.append((str(path), each := pushed(frame.opened(path))))
+        if json:
+            frame.tell_json({"path": str(path), "pressure": each})
+    if not json:
+        frame.tell("\n".join(pressures_lines(found)))
 
 
 def _transcripts(folder: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from moot.protocols.engine.errors import UsageError, nearest
+from moot.testing.server import tokens
 from moot.testing.server.faults import Body
 from moot.testing.server.replies import count_tokens, text_of, tokens_of
 
@@ -31,7 +32,7 @@ class Provider:
     the refusal. thinks: tokens of thinking before each answer; thought: the field of the message that has it, where one has.
     logprobs: whether a request for log-probabilities is heeded. cap: the names of the most tokens of an answer that are.
     usage: what the usage of an answer becomes. model: more of each entry in the list of models. choice: more of each choice.
-    fenced: whether JSON comes in a fence, with words before it. query: the end of its base URL.
+    fenced: whether JSON comes in a fence, with words before it. listed: numbers a choice's tokens, and says how many more there are. query: the end of its base URL.
     """
 
     base: str
@@ -49,6 +50,7 @@ class Provider:
     choice: Mapping[str, Any] = field(default_factory=dict)
     fenced: bool = False
     query: str = ""
+    listed: Callable[[Body, Body], int | None] = lambda choice, body: None
 
     @property
     def path(self) -> str:
@@ -263,7 +265,8 @@ PROVIDERS: dict[str, Provider] = {
             _context(8192, 400, _openai, _VLLM, "This model's maximum context length is {most} tokens. However, your request has "
                      "{used} input tokens. Please reduce the length of the input messages.", type="BadRequestError", code=400),
         ),
-        _bare, thought="reasoning_content", usage=_bare_usage, model={"max_model_len": 8192},
+        _bare, thought="reasoning_content", usage=_bare_usage, model={"max_model_len": 8192, "owned_by": "vllm"},
+        listed=tokens.beside,
     ),
     "sglang": Provider(
         "/v1",
@@ -292,7 +295,8 @@ PROVIDERS: dict[str, Provider] = {
                   lambda message, **more: {"error": {"code": 400, "message": message, "type": "invalid_request_error"}},
                   "Failed to initialize samplers: failed to parse grammar"),
         ),
-        thought="reasoning_content", usage=_bare_usage, model={"meta": {"n_ctx_train": 32_768}},
+        thought="reasoning_content", usage=_bare_usage, model={"meta": {"n_ctx_train": 32_768}, "owned_by": "llamacpp"},
+        listed=tokens.listed_by_id,
     ),
     "lmstudio": Provider(
         "/v1",
@@ -374,7 +378,7 @@ def shaped(provider: Provider, made: Body, body: Body) -> Body:
         if limit is not None and thought and (room := limit - thought) < count_tokens(text):
             message["content"], choice["finish_reason"] = "".join(tokens_of(text)[: max(0, room)]), "length"
             thought = min(thought, limit)
-        more += thought + count_tokens(message["content"]) - count_tokens(text)
+        more += (provider.listed(choice, body) or 0) + thought + count_tokens(message["content"]) - count_tokens(text)
         if provider.thought is not None:
             message[provider.thought] = "I think. " * (thought // 3) or None
     if isinstance(usage := made.get("usage"), dict):

@@ -42,14 +42,13 @@ from moot.testing.server.replies import (
 )
 from moot.testing.server.saying import Distribution, Logprobs
 from moot.testing.server.saying import Reply as Reply
+from moot.testing.server.tokens import forced
 from moot.testing.server.wire import Answer, Receive, Scope, Send, failure, json_answer
 
 if TYPE_CHECKING:
     import httpx2
 
 IMAGE = 85  # tokens
-
-
 Said = str | dict[str, Any] | Reply | Fault
 ReplyFunction = Callable[[Body], Said | Awaitable[Said]]
 
@@ -303,6 +302,8 @@ class MockOpenAI:
         return None if right else Fault.unauthorized()
 
     async def _say(self, body: Body) -> Reply | Fault:
+        if self.provider is not None and (left := forced(body)) is not None:
+            return Reply(left[0], "stop" if left[1] else "length")
         if self.reply is None:
             if isinstance(self.logprobs, Mapping) and body.get("logprobs") and schema_of(body) is None:
                 return Reply(max(self.logprobs, key=self.logprobs.__getitem__))

@@ -13,7 +13,7 @@ from hostile_kit import chained
 
 import moot
 from moot.agents.base import describe
-from moot.complexity.pressure.configured import Anchor
+from moot.complexity.pressure.configured import Anchor, allowed
 from moot.complexity.pressure.ledger import Pressure
 from moot.complexity.pressure.ledger import pressure as ledger
 from moot.complexity.pressure.sampled import PLAIN
@@ -143,3 +143,29 @@ def test_the_description_of_a_model_is_enough_where_no_identity_is_known() -> No
         seat = ledger(play, anchor, seats=["consultant"]).seats[0]
         assert (seat.known, seat.draws) == (found, 2 if found else None)
     assert "temperature" in seat.why
+
+
+def test_who_is_not_the_anchor_is_named_and_so_is_what_differs() -> None:
+    own = describe(model())
+    for about, stated, said in (
+        ({"agent": "program", "name": "mine:agent"}, False, "mine:agent is not mock"),
+        ({**own, "model": "another"}, False, "another is not mock"),
+        ({**own, "thinking": 9}, True, "thinking"),  # which the anchor's description does not have
+    ):
+        found = allowed(about, None, Anchor(about=own, name="mock"), stated)
+        assert found.draws is None and said in found.why
+
+
+def test_as_many_draws_are_believed_as_a_wrapper_takes() -> None:
+    own = describe(model())
+    for n, draws in ((1, 1), (10_000, 10_000), (10_001, None), (0, None)):
+        about = {"agent": "best-of", "n": n, "members": [own]}
+        assert allowed(about, None, Anchor(about=own), stated=False).draws == draws
+
+
+def test_a_wrapper_that_draws_once_notes_nothing_and_is_no_layer() -> None:
+    inner = moot.BestOf(model(), 4, score=lambda request, move: 1.0)
+    agent = moot.BestOf(inner, 1, score=lambda request, move: 1.0)
+    play = moot.run(PROTOCOL, QUESTION, {"consultant": agent, "judge": judge})
+    (row,) = moot.pressure(play, model()).rows
+    assert (row.draws, row.ratio, row.why) == (4, 4.0, "")

@@ -75,7 +75,7 @@ def allowed(about: Any, fingerprint: str | None, anchor: Anchor, stated: bool) -
         if stated and refuted is None and (kind not in _PICKED or anchor.about is not None):
             return Allowed(draws, ratio, "stated", layers=tuple(layers))
         if kind not in _PICKED:
-            return Allowed(None, None, why=refuted if stated and refuted else _unbounded(about, anchor))
+            return Allowed(None, None, why=(stated and refuted) or _unbounded(about, anchor))
         layer, members, prints = _layer(about, *_PICKED[kind]), about.get("members"), about.get("fingerprints")
         if layer is None or not isinstance(members, Sequence) or len(members) != 1:
             return Allowed(None, None, why=f"what is recorded of {kind} does not say how often it draws")

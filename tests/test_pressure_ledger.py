@@ -455,6 +455,9 @@ def test_a_bound_on_the_event_is_as_good_as_its_upper_side() -> None:
     play = moot.run(Once(), QUESTION, {"a": moot.BestOf(speaker, 16, score=scored), "judge": judge})
     found = moot.pressure(play, speaker, event=clopper_pearson(0, 20_000, 0.05)).certificate
     assert found is not None and found.upper == pytest.approx(0.0023937, abs=5e-8) and found.delta == 0.05
+    assert "counted-event" in found.assumes
+    exact = moot.pressure(play, speaker, event=1e-6).certificate
+    assert exact is not None and exact.delta is None and "counted-event" not in exact.assumes
     for worthless in (betting_lower([0.0, 1.0], 0.05), Bound(kind="none", upper=0.1)):
         with pytest.raises(moot.UsageError, match="holds nothing from above"):
             moot.pressure(play, speaker, event=worthless)

@@ -5,6 +5,7 @@ Rule: what best of n and quantilizing have in common; which candidate is picked 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -25,7 +26,7 @@ from moot.protocols.engine.view import Entry
 Score = Callable[[Request, Move], float | Awaitable[float]]
 
 
-class Drawing(Wrapper):
+class Drawing(Wrapper, ABC):
     """An agent that draws n candidates of another, has each scored, and makes one of them its move.
 
     called: what messages call it. least: so many must come to a score. A subclass says which is picked (`_picked`), and what
@@ -53,9 +54,9 @@ class Drawing(Wrapper):
         self.held = (self.agent,) if by is None else (self.agent, self.judge)
         self.bound = getattr(self.agent, "bound", None)
 
+    @abstractmethod
     def _picked(self, request: Request, scores: Sequence[float | None]) -> int:
         """The place of the candidate that is the move, of those that have a score."""
-        raise NotImplementedError
 
     def _asked(self, request: Request) -> Request:
         """The request as candidates and scores are given it."""

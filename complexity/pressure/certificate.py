@@ -37,6 +37,7 @@ ASSUMES: Mapping[str, str] = MappingProxyType(
         "replies-alone": "the event is one of what is said: a play that ends because a seat failed or ran out is not in it",
         "same-draws": "each draw is distributed as the anchor's reply to the same request",
         "independent-draws": "each draw is independent of those before it, given the request",
+        "counted-event": "the event was counted on independent draws of the anchor, or plays with it, their number fixed beforehand",
         "not-chosen": "the play was not chosen for how it went, nor run again because of it",
         "stated-anchor": "what is drawn from is the anchor: so it was said, and the record does not show it",
         "described-anchor": "what is drawn from is the anchor: its description is the same, and no identity was recorded",
@@ -96,7 +97,7 @@ def certified(play: Play, seats: Sequence[SeatPressure], event: float | Bound, p
     route = min(routes, key=lambda name: routes[name]) if routes else ""
     return Certificate(
         event=p, per=per, delta=delta, upper=routes.get(route), route=route, routes=routes, refused=tuple(refused),
-        assumes=() if refused else _assumed(seats, route, per),
+        assumes=() if refused else _assumed(seats, route, per, counted=delta is not None),
     )  # fmt: skip
 
 
@@ -154,11 +155,11 @@ def _any(over: Callable[[Callable[[SeatPressure], float]], float], of: Callable[
     return abs(math.expm1(over(lambda seat: math.log1p(-bound) if (bound := of(seat)) < 1 else -math.inf)))
 
 
-def _assumed(seats: Sequence[SeatPressure], route: str, per: Per) -> tuple[str, ...]:
+def _assumed(seats: Sequence[SeatPressure], route: str, per: Per, counted: bool) -> tuple[str, ...]:
     known = {each.known for each in seats}
     drawn = any((each.draws or 1) > 1 for each in seats)
     return (
         f"event-of-a-{per}", "replies-alone", "same-draws",
-        *(("independent-draws",) if drawn and route != "ratio" else ()), "not-chosen",
+        *(("independent-draws",) if drawn and route != "ratio" else ()), *(("counted-event",) if counted else ()), "not-chosen",
         *(("stated-anchor",) if "stated" in known else ()), *(("described-anchor",) if "description" in known else ()),
     )  # fmt: skip

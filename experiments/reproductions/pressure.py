@@ -173,12 +173,15 @@ def _recursive(outcomes: int = 64, q: float = 0.25) -> list[Row]:
 
 
 def _coins() -> list[Row]:
-    whole, through = coin()
+    (whole, through), p = coin(), 0.001
+    quiet = speaking({0: 1 - p, 1: p})
+    play = run(Consultancy(rounds=1), QUESTION, {"consultant": quiet, "judge": believes})
+    ratio = pressure(play, quiet, seats=["consultant"]).rows[0].ratio or math.inf
     return [
         Row.equal("a coin: .001, or best of 16 of it", whole, 0.00844, within=6e-6),
         Row.equal("  of that by the best of 16", through, 0.00794, within=6e-6),
-        Row(name="  by a record of the other path", measured=0.001, published="no bound",
-            holds=whole > 0.001, note="which shows a ratio of 1"),
+        Row(name="  by a record of the other path", measured=p * ratio, published="no bound",
+            holds=whole > p * ratio, note=f"which shows a ratio of {ratio:g}"),
     ]  # fmt: skip
 
 

@@ -102,7 +102,7 @@ async def together(calls: Sequence[Callable[[], Coroutine[Any, Any, None]]]) -> 
 
 _MAKERS = {
     "best-of": "BestOf", "briefed": "Briefed", "conditioned": "Conditioned", "copies": "Copies",
-    "critique-and-refine": "CritiqueAndRefine", "quantilized": "Quantilized",
+    "critique-and-refine": "CritiqueAndRefine", "frozen": "Frozen", "quantilized": "Quantilized",
 }  # fmt: skip
 _MODELS = ("lm", "local")
 """Who is what only moot makes: guarantees, and what is certified of optimisation pressure, rest on these descriptions."""

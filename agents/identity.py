@@ -265,7 +265,14 @@ def _known(thing: type | FunctionType) -> bool:
 
 
 def _source(thing: type | CodeType) -> str:
-    """The source of a class or of a function's code. Raises _Unseen where it cannot be had."""
+    """As `source_of`. Raises _Unseen where it cannot be had."""
+    if (source := source_of(thing)) is None:
+        raise _Unseen
+    return source
+
+
+def source_of(thing: type | CodeType) -> str | None:
+    """The source of a class or of a function's code; None where it cannot be had."""
     if thing not in _sources:
         try:
             if isinstance(thing, CodeType) and thing.co_name == "<lambda>":
@@ -274,9 +281,7 @@ def _source(thing: type | CodeType) -> str:
                 _sources[thing] = textwrap.dedent(inspect.getsource(thing))
         except (OSError, TypeError, SyntaxError, IndexError):
             _sources[thing] = None
-    if (source := _sources[thing]) is None:
-        raise _Unseen
-    return source
+    return _sources[thing]
 
 
 def _of_lambda(code: CodeType) -> str | None:

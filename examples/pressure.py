@@ -4,7 +4,7 @@
 
 A mock endpoint on 127.0.0.1 stands for a model of yours: once in a hundred answers or so it says "certainly", which is the event
 that is to stay rare. The anchor is played alone and the event counted; then it is played inside wrappers, and what its count is worth
-there is read off the records (docs/oversight.md).
+there is read off the records (docs/pressure.md).
 """
 
 from __future__ import annotations

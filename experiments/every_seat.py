@@ -100,6 +100,8 @@ CASES: Mapping[str, Case] = {
     "reachability": Case({}, "reach", 2),
     "recursive-debate": Case({"depth": 1, "limit": SPEECH}),
     "side-swapped": Case({"params": _SPOKEN}),
+    "specification": Case({"held_out": 1, "proposals": 1}, question=Question(
+        "Never speak of mushrooms.", ("the specification is met", "it is violated"))),
     "tree-debate": Case({"turns": "ab", "most": 1, "limit": SPEECH}),
 }  # fmt: skip
 """What each of moot's own protocols is played with. Any other is played on the smallest question of the first task whose

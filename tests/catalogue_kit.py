@@ -99,6 +99,8 @@ OURS: dict[str, Protocol] = {
     "approval": Approval(turns=3, frozen=False),
     "blind approval": Approval(seen=False, turns=3, source="none", frozen=False),
     "approval with an earlier model": Approval(turns=3),
+    "specification": moot.Specification(held_out=2, proposals=2),
+    "specification without a source": moot.Specification(held_out=1, proposals=2, shown=False, source="none"),
 }  # fmt: skip
 
 GRAPH = {"start": 0, "goal": 3, "edges": [[0, 1, 0, 0], [0, 0, 1, 1], [1, 0, 0, 1], [0, 0, 0, 0]]}
@@ -131,7 +133,7 @@ def question_for(name: str) -> moot.Question:
         question = question.model_copy(update={"choices": ("the storm", "the admiral")})
     elif isinstance(OURS[name], (moot.ProposerCritic, moot.FreshDebate)):
         question = question.model_copy(update={"choices": ()})
-    elif "conce" in name or "seatings" in name:
+    elif "conce" in name or "seatings" in name or isinstance(OURS[name], moot.Specification):
         question = question.model_copy(update={"choices": question.choices[:2]})
     elif isinstance(OURS[name], moot.PixelDebate):
         question = moot.Question("Which digit is this?", ("0", "1", "7"), data=IMAGE, size=4, unit="cells")

@@ -34,9 +34,10 @@ class _Guard:
     def __init__(self) -> None:
         self.on = False
         self.refused: list[str] = []
+        self.asked_for = _ASKED_FOR  # its own, as sockets are closed when the names of this module are gone
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
-        if event not in _ASKED_FOR or not self.on:  # most events are others, and there are very many
+        if event not in self.asked_for or not self.on:  # most events are others, and there are very many
             return
         if event.startswith("socket.get"):
             host = args[0]

@@ -64,7 +64,7 @@ def every_circuit(inputs: int, gates: int, kinds: Sequence[str]) -> Iterator[Cir
         (3, 1, ("AND", "OR", "NAND", "NOR", "XOR", "XNOR", "NOT", "BUF", "TRUE", "FALSE"), 44),
         pytest.param(3, 2, ("AND", "XOR", "NOT"), 360, marks=pytest.mark.long),
         pytest.param(3, 2, ("AND", "OR", "XOR", "NOT"), 714, marks=pytest.mark.long),
-        (2, 3, ("NAND",), 180),
+        pytest.param(2, 3, ("NAND",), 180, marks=pytest.mark.long),
         (1, 3, ("OR", "XNOR"), 144),
     ],
 )  # fmt: skip

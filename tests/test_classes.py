@@ -32,8 +32,9 @@ from moot.tasks.programs.programs import Overseer
 
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.protocol}-{row.task}")
 SLOW = {"doubly-efficient-witness", "doubly-efficient-deterministic", "market-uncited", "recursive-debate", "market-pointers", "market", "amplify",
-        "decomposition-debate", "decomposition-debate-pointers"}  # fmt: skip
-"""Whose witnesses are run on the smallest instances alone, but for `moot classes`."""
+        "decomposition-debate", "decomposition-debate-pointers", "approval", "doubly-efficient", "consultancy", "circuit-pointer",
+        "circuit-walk", "cross-examination"}  # fmt: skip
+"""Whose witnesses are run on the smallest instances alone, but with --long, where `moot classes` runs them all."""
 
 
 @cache
@@ -295,7 +296,7 @@ def test_evidence_needs_every_part() -> None:
 
 def test_every_protocol_that_claims_a_class_has_a_row_or_is_said_to_have_none() -> None:
     claiming = {name for name, cls in known_protocols().items()
-                if cls.complexity_class is not None and cls.__module__.startswith("moot.")}  # fmt: skip
+                if cls.complexity_class is not None and cls.__module__.startswith("moot.protocols.")}  # fmt: skip
     without = {
         "critique",
         "debate",

@@ -163,7 +163,7 @@ def test_one_wrong_cell_is_in_some_window(made: list[Any], word: str, p: int, dr
     assert verdict(play(data, {**true, at: other}, found[0])) == "no"
 
 
-@pytest.mark.parametrize("p", [1, 2, 3, 4])
+@pytest.mark.parametrize("p", [1, 2, 3, pytest.param(4, marks=pytest.mark.long)])
 def test_the_judge_reads_as_much_of_a_table_of_any_size(p: int) -> None:
     data = machine(FLIP, "1"[: 2**p], p)
     reads = {play(data, tableau(data), each).ledger.seats["judge"].reads for each in windows(data)}

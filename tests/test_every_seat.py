@@ -18,7 +18,7 @@ from moot.testing.prompts import DATA, TEXTS
 from moot.testing.server.replies import default_reply
 from moot.testing.server.server import MockOpenAI
 
-SHIPPED = sorted(name for name, made in known_protocols().items() if made.__module__.startswith("moot."))
+SHIPPED = sorted(name for name, made in known_protocols().items() if made.__module__.startswith("moot.protocols."))
 PARAMS: dict[str, dict[str, Any]] = {"amplify": {"depth": 1, "turns": 2}, "amplify-strong": {"depth": 1, "turns": 2}}
 """Where the task's own parameters are for programs that know when to stop."""
 NEVER = {"approval": {"earlier"}, "doubly-efficient-deterministic": {"judge"}, "doubly-efficient-witness": {"judge"}}

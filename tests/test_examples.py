@@ -36,13 +36,16 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_runs(example: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Those that take long on smaller instances, unless --long says otherwise."""
-    options = {"demo": ["--programs-only", "--out", str(tmp_path)]}
+    options, program = {"demo": ["--programs-only", "--out", str(tmp_path)]}, [str(example)]
     if not request.config.getoption("--long"):
         options |= {
             "market_making": ["--quick"], "amplification_failures": ["--quick"], "frontier": ["--sizes", "8", "--instances", "1"],
-            "iterated_amplification": ["--size", "8"], "limited_verification": ["--debates", "6", "--repetitions", "1"],
+            "iterated_amplification": ["--size", "8"], "proposer_critic": ["--questions", "12"],
+            "limited_verification": ["--debates", "6", "--repetitions", "1"],
         }  # fmt: skip
-    done = run(str(example), *options.get(example.stem, ()), cwd=tmp_path)
+        if example.stem == "own_protocol":
+            program = ["-c", FEWER_PLAYS, *program]
+    done = run(*program, *options.get(example.stem, ()), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() and "Warning" not in done.stderr, done.stderr
     if example.stem == "costs":  # what a page says that it prints; the rest depends on who is answered first
@@ -53,6 +56,14 @@ def test_an_example_runs(example: Path, tmp_path: Path, request: pytest.FixtureR
     if example.stem == "frontier" and "--sizes" in options.get("frontier", ()):
         assert FRONTIER <= set(done.stdout.splitlines()), done.stdout
 
+
+FEWER_PLAYS = """
+import runpy, sys, moot.testing
+moot.testing.check_protocol.__kwdefaults__["examples"] = 10
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""Runs an example with ten plays a law."""
 
 FRONTIER = {
     f"{family:11}{protocol:21} enough at n = 8: {enough!s:6}" + " ".join(f"{2**k}:{share:.2f}" for k, share in enumerate((*shares, *[1.0] * (11 - len(shares))), 1))
@@ -116,5 +127,5 @@ def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             assert len(block.strip().splitlines()) < 40
         exec(compile(block, f"README.md, block {number}", "exec", dont_inherit=True), names)
     defaults: Any = moot.testing.check_protocol.__kwdefaults__
-    monkeypatch.setitem(defaults, "examples", 5)  # examples/own_protocol.py plays them all
+    monkeypatch.setitem(defaults, "examples", 5)  # with --long, examples/own_protocol.py plays them all
     names["test_defence"]()

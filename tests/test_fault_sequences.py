@@ -153,8 +153,8 @@ def test_whatever_happens_a_play_ends_its_record_is_whole_and_its_ledger_right(c
     played(*drawn(chance))
 
 
-def test_a_hundred_sequences_of_faults() -> None:
-    met, ends = numbered(100)
+def test_fifty_sequences_of_faults() -> None:
+    met, ends = numbered(50)
     assert len(met) > 60 and {"decided", "errored", "killed", "cancelled", "TranscriptError"} <= set(ends)
 
 
@@ -341,9 +341,9 @@ MUTANTS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__.strip("_"))
-def test_the_same_hundred_find_what_is_wrong(
+def test_the_same_fifty_find_what_is_wrong(
     mutant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mutant(monkeypatch)
     with pytest.raises(Broken, match=MUTANTS[mutant]):
-        numbered(100)
+        numbered(50)

@@ -282,6 +282,7 @@ COMMANDS: dict[str, list[tuple[str, ...]]] = {
     "replay": [("t.jsonl", "BAD")], "export": [("t.jsonl", "-f", "graphml", "-o", "BAD.xml")], "list": [(".",), ("BAD",)],
     "seal": [("s.jsonl",)], "sign": [("d.jsonl", "--key", "BAD"), ("d.jsonl",)], "import": [("nyu", "bad.json", "-o", "imported"), ("list",)], "protocols": [()], "tasks": [()],
     "prompts": [("debate", "--question", "BAD", "-c", "BAD", "-c", "y"), ("BAD",), ("debate", "--seat", "BAD"), ("debate", "--prompts", "BAD")],
+    "risk": [("d.jsonl",), ("BAD",), ("d.jsonl", "--estimator", "BAD")],
     "doctor": [()], "reproduce": [("BAD",), ("nyu", "BAD")], "classes": [("BAD",)],
     "study": [("status", "BAD"), ("run", "BAD.toml", "-o", "BAD")], "results": [("BAD",)], "report": [("BAD",)],
 }  # fmt: skip

@@ -228,8 +228,11 @@ def test_every_rollout_is_counted_once(
 
 @pytest.mark.parametrize("precommit", [True, False])
 @pytest.mark.parametrize("first", [0, 1])
-def test_games_come_out_alike_however_many_are_played_together(judge: SparseJudge, first: int, precommit: bool) -> None:
-    images, search = DIGITS.test.rows(slice(0, 3)), Search(25)
+@pytest.mark.parametrize("rollouts", [10, pytest.param(25, marks=pytest.mark.long)])
+def test_games_come_out_alike_however_many_are_played_together(
+    judge: SparseJudge, rollouts: int, first: int, precommit: bool
+) -> None:
+    images, search = DIGITS.test.rows(slice(0, 3)), Search(rollouts)
     one, *others = (honest(judge, images, search, search, first, 2, 0, precommit, at_once) for at_once in (180, 7, 1))
     assert all((one == other).all() for other in others) and one.shape == (3, 9 if precommit else 1)
 

@@ -241,7 +241,7 @@ TRUTH = float(bad(WORLD).mean())
 
 def normal(values: list[float]) -> Bound:
     """What is not offered."""
-    return Bound(
+    return Bound.model_construct(
         kind="none", upper=fmean(values) + NormalDist().inv_cdf(1 - DELTA) * stdev(values) / math.sqrt(len(values))
     )
 

@@ -458,7 +458,7 @@ def test_a_bound_on_the_event_is_as_good_as_its_upper_side() -> None:
     assert "counted-event" in found.assumes
     exact = moot.pressure(play, speaker, event=1e-6).certificate
     assert exact is not None and exact.delta is None and "counted-event" not in exact.assumes
-    for worthless in (betting_lower([0.0, 1.0], 0.05), Bound(kind="none", upper=0.1)):
+    for worthless in (betting_lower([0.0, 1.0], 0.05), Bound(kind="none", estimate=0.1)):
         with pytest.raises(moot.UsageError, match="holds nothing from above"):
             moot.pressure(play, speaker, event=worthless)
 

@@ -32,7 +32,7 @@ from moot.testing.golden import puppet
 from moot.testing.prompts import TEXTS, Turn, as_text, turns_of
 
 HERE = Path(__file__).parent / "golden" / "prompts"
-SHIPPED = sorted(name for name, made in known_protocols().items() if made.__module__.startswith("moot."))
+SHIPPED = sorted(name for name, made in known_protocols().items() if made.__module__.startswith("moot.protocols."))
 CASES = [*SHIPPED, *(f"{name} *" for name in OURS)]
 
 

@@ -54,6 +54,7 @@ NO_WORDS = {
     "subquestions", "pick", "reaction", "word-comparison", "examination", "challenge", "value", "fault", "witness",
     "oracle-query", "oracle-reply",  # a claim to be verified and what came of it, between judge and oracle
     "oracle-answer",  # reasons that nobody is shown
+    "draw", "attack", "act", "ruling",  # inputs and what a model did on them, which are ruled on and argue for nothing
 }  # fmt: skip
 """Kinds of moves with texts that hold no words of somebody who argues before a reader: names, numbers, labels, questions."""
 

@@ -57,7 +57,7 @@ def test_every_name_is_announced_by_the_file_that_defines_it(kind: str) -> None:
     assert ours and ours.keys() <= found.keys()
     for name, made in found.items():
         module = inspect.unwrap(made).__module__
-        if module.startswith("moot."):
+        if module.startswith("moot.") and not module.startswith("moot.experiments."):  # those are the studies' own
             assert module in ours[name] and (called(made) if kind == "part" else made.name) == name
 
 

@@ -35,7 +35,7 @@ def test_any_fields_under_any_kind_can_be_shown(kind: str, fields: dict[str, Any
 
 def _ours(made: Any) -> bool:
     """Whether a task or a protocol is moot's own, and none that another test has made."""
-    return str(getattr(made, "__module__", "")).startswith("moot.")
+    return str(getattr(made, "__module__", "")).startswith(("moot.protocols.", "moot.tasks."))
 
 
 def test_every_play_by_programs_is_shown_in_words() -> None:

@@ -127,7 +127,9 @@ def test_every_protocol_gets_moves_from_every_seat() -> None:
     fields = [line for line in asked if line.startswith("Now give")]
     assert len(fields) > 20 and not [line for line in fields if "JSON" in line or "null" in line]
     assert {"1: true", "2: false"} <= asked, "where true or false is asked for, it can be said"
-    assert CASES.keys() == {name for name, made in known_protocols().items() if made.__module__.startswith("moot.")}
+    assert CASES.keys() == {
+        name for name, made in known_protocols().items() if made.__module__.startswith("moot.protocols.")
+    }
 
 
 # -- what it says wrong ------------------------------------------------------------------------------------------------------

@@ -111,6 +111,13 @@ class Named(Move):
     some: tuple[str, ...] = ()
 
 
+def test_each_character_that_xml_cannot_hold_is_replaced_and_no_other() -> None:
+    """Those of the plane that holds them all, one by one; the rest of Unicode together."""
+    for code in range(0x10000):
+        assert ("\ufffd" in escape(chr(code))) == (code == 0xFFFD or XML.match(chr(code)) is not None), hex(code)
+    assert "\ufffd" not in escape("".join(map(chr, range(0x10000, 0x110000))))
+
+
 @given(st.lists(hostile.map(lambda text: XML.sub("", text)), min_size=1, max_size=4, unique_by=escape), st.data())
 def test_a_text_that_is_copied_as_it_was_shown_is_that_text(texts: list[str], data: st.DataObject) -> None:
     request = request_for(Named, one_of={"one": texts, "some": texts})

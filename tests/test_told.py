@@ -97,8 +97,9 @@ def test_a_play_that_broke_off_goes_on_and_tells_nothing_twice(tmp_path: Path, k
     assert not Replay(again).unwritten
 
 
-def test_laws_hold_of_a_protocol_that_tells() -> None:
-    check_protocol(Told())
+@pytest.mark.parametrize("examples", [10, pytest.param(50, marks=pytest.mark.long)])
+def test_laws_hold_of_a_protocol_that_tells(examples: int) -> None:
+    check_protocol(Told(), examples=examples)
 
 
 def test_nobody_may_pass_for_the_protocol() -> None:

@@ -70,7 +70,7 @@ class Copies(Wrapper):
 
     def _take(self) -> None:
         try:
-            if any(_people(describe(each)) for each in self.held):
+            if any(of_people(describe(each)) for each in self.held):
                 raise UsageError("a person remembers what was asked before")
             self._snapshot = Snapshot(self.agent if self.make is None else self.make)
         except UsageError as error:
@@ -186,9 +186,11 @@ def _told(request: Request, seed: int) -> Request:
     return made
 
 
-def _people(about: Any) -> bool:
+def of_people(about: Any) -> bool:
     """Whether a description is of a person, or of something that holds one."""
-    return any(_people(each) for each in _values(about)) or (isinstance(about, dict) and about.get("agent") == "human")
+    return any(of_people(each) for each in _values(about)) or (
+        isinstance(about, dict) and about.get("agent") == "human"
+    )
 
 
 def _values(about: Any) -> Iterator[Any]:

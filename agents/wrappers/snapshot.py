@@ -10,12 +10,17 @@ from collections.abc import Iterator
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
-from moot.agents.identity import identity
+from moot.agents.identity import identity, source_of
 from moot.agents.models.secrets import CopiedWhole
 from moot.protocols.engine.errors import UsageError, said
 
 _TRUSTED = sys.stdlib_module_names - {"__main__"} | {"moot", "pydantic", "pydantic_core"}
 """Packages of which no class or function keeps what an agent says; neither is looked into what is installed."""
+
+
+_UNSEEN = object()
+_PLAIN = frozenset((str, int, float, complex, bool, bytes, type(None)))
+_DATA = _PLAIN | {tuple, list, dict, set, frozenset}
 
 
 class Snapshot:
@@ -43,6 +48,18 @@ class Snapshot:
         """One more, as the object was when the snapshot was taken."""
         return _Reader(io.BytesIO(self._bytes), self._kept).load()
 
+    def still(self, value: Any) -> bool:
+        """Whether an object is to the byte what the snapshot was taken of. False says nothing: equal states can differ in what
+        they hold twice, and a model is not looked into."""
+        file = io.BytesIO()
+        writer = _Writer(file)
+        try:
+            writer.dump(value)
+        except Exception:  # it has come to hold what cannot be copied
+            return False
+        same = file.getvalue() == self._bytes and [*map(id, writer.kept)] == [*map(id, self._kept)]
+        return same and not any(isinstance(each, CopiedWhole) for each in self._kept)
+
     def shared(self) -> dict[str, Any]:
         """What all copies find alike: `shared_by` the object's classes and functions."""
         return shared_by(*self._code) if self._code else {}
@@ -50,13 +67,18 @@ class Snapshot:
 
 def shared_by(*code: Any) -> dict[str, Any]:
     """What classes and functions keep outside of any object, by place: attributes of classes, defaults and captured values
-    of functions, and the global variables that they name. Equal at two moments when nothing was kept there between."""
+    of functions, and the global variables that they name, with the code of functions among these. Equal at two moments when nothing was
+    kept there between. What of this cannot be seen whole (a lock is in it) is left out."""
     found: dict[str, Any] = {}
-    for where, value in _outside([*code]):
-        if isinstance(value, (str, int, float, complex, bytes, type(None))):
-            found[where] = value
-        elif (seen := identity(value)) is not None:
-            found[where] = seen.value
+    for place, value in _outside([*code]):
+        kept, where, number = value, place, 1
+        if type(value) not in _PLAIN:
+            seen = identity(value)
+            kept = _UNSEEN if seen is None else seen.value
+        if kept is not _UNSEEN:
+            while where in found and found[where] != kept:  # of another function of that name
+                where, number = f"{place} ({number + 1})", number + 1
+            found[where] = kept
     return found
 
 
@@ -71,6 +93,8 @@ class _Writer(pickle.Pickler):
         self._numbers: dict[int, int] = {}
 
     def persistent_id(self, value: Any) -> int | None:
+        if type(value) in _DATA:  # most of what is held
+            return None
         if isinstance(value, _Kept):
             value = value.value
         elif isinstance(value, FunctionType):
@@ -155,6 +179,7 @@ def _name(value: Any) -> str:
 
 def _outside(things: list[Any]) -> Iterator[tuple[str, Any]]:
     """The values that classes and functions of an agent's own keep, with their places."""
+    yield from ((f"function {each.__qualname__}", _code(each)) for each in things if isinstance(each, FunctionType))
     left, met = things, set[int]()
     while left:
         thing = left.pop()
@@ -165,8 +190,18 @@ def _outside(things: list[Any]) -> Iterator[tuple[str, Any]]:
         for where, value in found:
             if isinstance(value, FunctionType | type):
                 left.append(value)
+                if where:
+                    yield where, _code(value)
             elif not (isinstance(value, ModuleType | BuiltinFunctionType) or hasattr(type(value), "__get__")):
+                left.append(type(value))  # whose methods may name further globals
                 yield where, value
+
+
+def _code(thing: FunctionType | type) -> str:
+    """What a function does, or a class by its name: what it holds has places of its own."""
+    if isinstance(thing, type) or _trusted(thing):
+        return f"{thing.__module__}.{thing.__qualname__}"
+    return source_of(code := thing.__code__) or f"{code.co_code.hex()} {code.co_consts}"
 
 
 def _in_class(cls: type) -> Iterator[tuple[str, Any]]:

@@ -40,7 +40,7 @@ def clopper_pearson(hits: int, draws: int, delta: float) -> Bound:
     """Exact bounds on the probability of an event that `hits` of so many independent draws showed, one-sided each (Clopper
     and Pearson 1934): `upper` alone fails with probability at most delta, and so does `lower` alone. At 0 hits `upper` is
     1 - delta^(1 / draws). Raises UsageError unless 0 <= hits <= draws, draws >= 1 and 0 < delta < 1."""
-    _level(delta)
+    level(delta)
     if _whole(hits, "hits", 0) > _whole(draws, "draws", 1):
         raise UsageError(f"{hits} hits in {draws} draws; give no more hits than draws")
     lower, upper, sure = 0.0, 1.0, delta * (1 - ROUNDING)
@@ -165,7 +165,7 @@ def black_box_floor(draws: int, delta: float, mixture: float = 1.0) -> float:
     probability 1 - delta: 1 - delta^(1 / draws), which `clopper_pearson` attains. mixture: where only this share of the draws
     comes from the anchor itself, and the others may miss the event altogether: the same over `mixture`. Raises UsageError
     unless draws is a whole number of at least 1, 0 < delta < 1 and 0 < mixture <= 1."""
-    _level(delta)
+    level(delta)
     _whole(draws, "draws", 1)
     if not 0 < mixture <= 1:
         raise UsageError(f"the anchor's share of a mixture is {mixture!r}; it must lie in (0, 1]")
@@ -206,7 +206,8 @@ def _crossing(holds: Callable[[float], bool], high: float = 1.0, steps: int = 20
     return low, high
 
 
-def _level(delta: float) -> None:
+def level(delta: float) -> None:
+    """Raises UsageError on what is no delta."""
     if isinstance(delta, bool) or not isinstance(delta, Real) or not 0 < delta < 1:
         raise UsageError(f"delta is {delta!r}; it is how probably the bound may fail, between 0 and 1, such as 0.05")
 
@@ -226,7 +227,7 @@ def _shares(values: Iterable[float], delta: float, most: float) -> list[float]:
 
 def _values(values: Iterable[float], delta: float, most: float | None = None) -> tuple[float, ...]:
     """The values, after they, their range and delta were looked at."""
-    _level(delta)
+    level(delta)
     if most is not None and not 0 < most < math.inf:
         raise UsageError(f"the most that a value can be is {most!r}; it must be a finite number above 0")
     drawn = tuple(values)

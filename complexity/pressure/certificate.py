@@ -8,7 +8,7 @@ so many asks, repairs among them; where one of these is not bounded, there is no
 
 Three routes, of which the smallest is taken. draws: whatever picks one of n independent draws makes an event of probability p at most
 1 - (1 - p)^n. ratio: an outcome becomes at most r times as probable (n, of the best k of n: n / k). kl: the most that a policy within so many
-nats can make of p. Each is proved in docs/oversight.md.
+nats can make of p. Each is proved in docs/pressure.md.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 
 from moot.complexity.play import Play
 from moot.complexity.pressure.divergences import any_of, kl_inverse
-from moot.complexity.pressure.kinds import Bound
+from moot.complexity.pressure.kinds import Bound, upper_of
 from moot.protocols.engine.errors import UsageError
 
 Per = Literal["reply", "play"]
@@ -81,10 +81,7 @@ def certified(play: Play, seats: Sequence[SeatPressure], event: float | Bound, p
     probability outside [0, 1], and for a bound that holds nothing from above."""
     p, delta = event, None
     if isinstance(event, Bound):
-        if event.kind not in ("exact", "valid bound") or event.upper is None:
-            said = event.route or event.kind
-            raise UsageError(f"the probability of the event is bounded by {said}, which holds nothing from above")
-        p, delta = event.upper, event.delta
+        p, delta = upper_of(event), event.delta
     if isinstance(p, bool) or not isinstance(p, (int, float)) or not 0 <= p <= 1:
         raise UsageError(f"the probability of the event is {p!r}; it must lie in [0, 1]")
     if per not in ("reply", "play"):

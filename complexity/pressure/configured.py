@@ -1,7 +1,7 @@
 """What a recorded configuration allows in one ask: how often it may draw from the anchor, and what it may make of an outcome.
 Rule: descriptions of agents in, bounds out, by the rules of composition; what was played is in `ledger.py`.
 
-Every wrapper that picks one of several draws is bounded by one rule (docs/oversight.md): an outcome becomes at most so many times
+Every wrapper that picks one of several draws is bounded by one rule (docs/pressure.md): an outcome becomes at most so many times
 as probable as there are draws. Wrappers inside each other multiply.
 """
 

@@ -2,7 +2,7 @@
 Rule: closed forms, as exact as a float is, and the inverse of one by bisection, which is rounded up and never down.
 
 The binary-KL inverse is the data-processing inequality turned round, and is attained by `policies.tilt`; the bounds of selections
-from n draws are by majorization (docs/oversight.md).
+from n draws are by majorization (docs/pressure.md).
 """
 
 from __future__ import annotations

@@ -150,16 +150,23 @@ class Amplification(Protocol):
         if node.left is not None:
             brief["budget"] = node.left
 
-        check: Any = partial(self.legal, node=node, choices=choices)
-        keep: Any = None
+        check, keep = self.checked(floor, node, choices), None
         if store is not None:
             check, keep = self.received(node, choices, store)
         move = await floor.ask(
-            seat, Reply if final else _STRONG if self.pointers else _WEAK,
+            seat, self.kinds(node, final),
             view=floor.only(node.text, choices=choices, source=self.seen(seat), log=node.log),
             check=check, keep=keep, say=False, to=("overseer",), under=node.under, relation="answers", **brief,
         )  # fmt: skip
         return Entry(floor.step, seat, move)
+
+    def kinds(self, node: Node, final: bool) -> Any:
+        """What may be said about a question. final: only what answers it."""
+        return Reply if final else _STRONG if self.pointers else _WEAK
+
+    def checked(self, floor: Floor, node: Node, choices: tuple[str, ...]) -> Any:
+        """The check of what is said about a question."""
+        return partial(self.legal, node=node, choices=choices)
 
     def received(self, node: Node, choices: tuple[str, ...], store: Store) -> tuple[Any, Any]:
         """The check of a move with messages in it, and what is kept of it."""

@@ -1,5 +1,5 @@
-"""One registry of everything that has a name: protocols, parts of debates, agents, judges, tools, tasks, exporters, import
-formats.
+"""One registry of everything that has a name: protocols, parts of debates, agents, judges, tools, tasks, estimators,
+exporters, import formats.
 
 Rule of this file: it knows where each kind of thing lives, and imports a thing when its name is asked for, not before.
 
@@ -53,6 +53,7 @@ KINDS = {
     "judge": Kind("moot.judges", ("moot.judges",)),
     "tool": Kind("moot.tools", ("moot.agents.tools",), r"^@tool.*\n(?:async )?def (\w+)"),
     "task": Kind("moot.tasks", ("moot.tasks",)),
+    "estimator": Kind("moot.estimators", ("moot.complexity.estimators",)),
     "exporter": Kind("moot.exporters", ("moot.transcripts.exporters",)),
     "format": Kind("moot.formats", ("moot.transcripts.formats",)),
     "machine": Kind("moot.machines", ("moot.tasks.oracle.machines",)),

@@ -38,11 +38,14 @@ if TYPE_CHECKING:
     from moot.agents.wrappers.conditioned import Conditioned as Conditioned
     from moot.agents.wrappers.copies import Copies as Copies
     from moot.agents.wrappers.critique_and_refine import CritiqueAndRefine as CritiqueAndRefine
+    from moot.agents.wrappers.frozen import Frozen as Frozen
     from moot.agents.wrappers.quantilized import Quantilized as Quantilized
+    from moot.complexity.estimators.base import Estimator as Estimator
     from moot.complexity.families import FamilyGuarantee as FamilyGuarantee
     from moot.complexity.families import guarantee_over as guarantee_over
     from moot.complexity.guarantee import Guarantee as Guarantee
     from moot.complexity.polynomial import Polynomial as Polynomial
+    from moot.complexity.pressure.kinds import Bound as Bound
     from moot.complexity.pressure.ledger import Pressure as Pressure
     from moot.complexity.reward import judge_reward as judge_reward
     from moot.complexity.search.exploit import exploit as exploit
@@ -66,6 +69,8 @@ if TYPE_CHECKING:
     from moot.play.rerun import aresume as aresume
     from moot.play.rerun import fork as fork
     from moot.play.rerun import resume as resume
+    from moot.play.risk import arisk as arisk
+    from moot.play.risk import risk as risk
     from moot.play.run import arun as arun
     from moot.play.run import run as run
     from moot.protocols.amplification.amplification import Amplification as Amplification
@@ -177,6 +182,12 @@ if TYPE_CHECKING:
     from moot.protocols.market.moves import Stands as Stands
     from moot.protocols.market.moves import Statement as Statement
     from moot.protocols.scoring import ScoringRule as ScoringRule
+    from moot.protocols.specification.moves import Act as Act
+    from moot.protocols.specification.moves import Attack as Attack
+    from moot.protocols.specification.moves import Density as Density
+    from moot.protocols.specification.moves import Draw as Draw
+    from moot.protocols.specification.moves import Ruling as Ruling
+    from moot.protocols.specification.specification import Specification as Specification
     from moot.protocols.trees.bisection import Bisection as Bisection
     from moot.protocols.trees.decomposition_debate import Decomposition as Decomposition
     from moot.protocols.trees.decomposition_debate import DecompositionDebate as DecompositionDebate

@@ -53,7 +53,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "run": running.run, "resume": rerun.resume, "fork": rerun.fork, "rejudge": rerun.rejudge, "show": reading.show,
     "tree": reading.tree, "cost": reading.cost, "verify": reading.verify, "replay": reading.replay,
     "export": reading.export, "list": reading.listing, "seal": keeping.seal, "sign": keeping.sign, "import": keeping.import_,
-    "protocols": checkup.protocols, "tasks": tasking.tasks, "prompts": tasking.prompts, "classes": evidence.classes, "doctor": checkup.doctor,
+    "protocols": checkup.protocols, "tasks": tasking.tasks, "prompts": tasking.prompts, "classes": evidence.classes, "risk": evidence.risk, "doctor": checkup.doctor,
 }  # fmt: skip
 for _name, _command in _COMMANDS.items():
     app.command(_name)(guarded(_command))

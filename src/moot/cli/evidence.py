@@ -1,4 +1,5 @@
-"""`moot classes` and `moot reproduce`: what theory and what papers claim, run again and printed beside the claim.
+"""`moot classes` and `moot reproduce`: what theory and what papers claim, run again and printed beside the claim; and `moot risk`, what
+rulings under a specification are worth.
 
 Rule of this file: what is measured is the experiments'; here it is called and printed.
 """
@@ -15,11 +16,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moot.cli.frame import UNDECIDED, Json, columns, say, tell, tell_item, tell_json
+from moot.cli.frame import UNDECIDED, Config, Json, columns, opened, say, tell, tell_item, tell_json
 
 if TYPE_CHECKING:
     from moot.experiments.classes.classes import Checked
     from moot.experiments.statistics.report import Report
+    from moot.transcripts.transcript import Transcript
 
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="The seed that all randomness follows from.")]
 Full = Annotated[bool, typer.Option("--full", help="More plays or networks: a minute or two.")]
@@ -91,6 +93,61 @@ def _tell_found(checked: Checked) -> None:
         if text:
             tell("\n".join(wrap(text, columns(), initial_indent=f"    {name:<10}", subsequent_indent=" " * 14,
                                 break_on_hyphens=False)))  # fmt: skip
+
+
+def risk(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Plays of the protocol specification, or folders of them.")],
+    estimators: Annotated[list[str] | None, typer.Option(
+        "--estimator", metavar="NAME", help="monte_carlo and tilted, as far as they apply, unless given; may be given again.")] = None,
+    delta: Annotated[float, typer.Option("--delta", metavar="P", help="How probably each bound may fail.")] = 0.05,
+    of: Annotated[str | None, typer.Option(
+        "--of", metavar="AGENT", help="The model that is meant, where a proxy sat in its seat: its tokens are scored.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """How probably a model violates its specification, by what was ruled.
+
+    Several plays are counted together. An input that is unknown counts as bad above and as ok below. A kind says what a figure is
+    worth: nothing that is "lower only" holds the risk from above.
+    """
+    from moot.agents.spec import agent_from
+    from moot.cli.plan import read_config
+    from moot.play.risk import risk as risk_of
+    from moot.transcripts.display.show import table
+
+    plays = [opened(path) for given in paths for path in _plays(given)]
+    model = None if of is None else agent_from(of, read_config(config))
+    named = estimators or (["proxy"] if of is not None else _applying(plays))
+    found = {name: risk_of(plays, name, delta=delta, of=model) for name in named}
+    if json:
+        tell_json({"plays": len(plays), "risk": {name: bound.model_dump(mode="json") for name, bound in found.items()}})
+        return
+    rows = [["estimator", "kind", "lower", "upper", "estimate"]]
+    rows += [[name, each.kind, *map(_number, (each.lower, each.upper, each.estimate))] for name, each in found.items()]
+    tell("\n".join(table(rows, left=2)))
+    for name, each in found.items():
+        tell_item(f"{name} assumes {', '.join(each.assumes) or 'nothing'}")
+
+
+def _plays(path: Path) -> list[Path]:
+    from moot.transcripts.index import summaries
+
+    return [found.path for found in summaries(path)] if path.is_dir() else [path]
+
+
+def _applying(plays: list[Transcript]) -> list[str]:
+    """The estimators that take no argument and have something to say of these plays."""
+    from moot.complexity.estimators.evidence import evidence_of
+
+    found = [evidence_of(each) for each in plays]
+    proposed = [each for one in found for each in one.proposed]
+    drawn = ["monte_carlo"] if any(one.held_out for one in found) else []
+    weighed = ["tilted"] if proposed and all(each.weight is not None for each in proposed) else []
+    return [*drawn, *weighed] or ["monte_carlo"]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
 
 
 def mnist(
@@ -168,29 +225,9 @@ def pressure(
 
     What selection from many draws and steps away from an anchor make of a rare event, in closed form and played.
     """
-    from moot.experiments.reproductions.pressure import reproduce
+    from moot.experiments.oversight.pressure import reproduce
 
     _print(reproduce(seed, plays or (4000 if full else 400), pictures), json)
-
-
-def ladder(full: Full = False, pictures: Pictures = None, seed: Seed = 0, json: Json = False) -> None:
-    """The stakes ladder: what a promotion takes, and misses.
-
-    Bounds by Clopper and Pearson 1934. Without --full the first two of three rungs are played.
-    """
-    from moot.experiments.reproductions.ladder import reproduce
-
-    _print(reproduce(seed, full, pictures=pictures), json)
-
-
-def drift(full: Full = False, pictures: Pictures = None, seed: Seed = 0, json: Json = False) -> None:
-    """Which concepts drift under fine-tuning, and when.
-
-    Gradient flow on correlated features, and small networks of our own, 8 of them or with --full 24.
-    """
-    from moot.experiments.reproductions.drift import reproduce
-
-    _print(reproduce(seed, full, pictures), json)
 
 
 def nyu(
@@ -269,6 +306,16 @@ def _plain(module: str, about: str, seeded: bool = False) -> Callable[..., None]
     return command
 
 
+def _study(module: str, about: str) -> Callable[..., None]:
+    """The command of a study of a mechanism, which takes a seed, whether it is to be long, and a folder for its picture."""
+
+    def command(full: Full = False, pictures: Pictures = None, seed: Seed = 0, json: Json = False) -> None:
+        _print(import_module(f"moot.experiments.oversight.{module}").reproduce(seed, full, pictures=pictures), json)
+
+    command.__doc__ = about
+    return command
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "mnist": mnist,
     "nso": _plain("nested_oversight", """Nested scalable oversight: success by number of steps.
@@ -277,8 +324,39 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "doubly-efficient": doubly_efficient,
     "market-making": market_making,
     "pressure": pressure,
-    "ladder": ladder,
-    "drift": drift,
+    "ladder": _study("ladder", """The stakes ladder: what a promotion takes, and misses.
+
+        Bounds by Clopper and Pearson 1934. Without --full the first two of three rungs are played."""),
+    "drift": _study("drift", """Which concepts drift under fine-tuning, and when.
+
+        Gradient flow on correlated features, and small networks of our own, 8 of them or with --full 24."""),
+    "tails": _study("tails", """Rare events: which bound certifies what on one world.
+
+        Coverage and width of each bound where the truth is enumerated, and the floor that no sampling passes."""),
+    "relaxed": _study("relaxed", """Relaxed adversarial training, with the truth beside it.
+
+        After Hubinger 2019: a small network, an adversary of tilts, a trusted specification, and a ratchet."""),
+    "prior": _study("prior", """An overseer with a frozen prior, and learning the prior.
+
+        After Christiano 2020 and Barnes 2021: an earlier model helps to judge a later one, and what seeing its answer costs."""),
+    "hazard": _study("hazard", """Defect or wait, under a hazard of modification.
+
+        Optimal stopping in closed form and played: more modification is not always safer."""),
+    "fiction": _study("fiction", """Amplification with imputed leaves, grounded or not.
+
+        How often an answer stands on what nobody read, and what conditioning on grounded ones costs."""),
+    "arms": _study("arms", """A judge alone, with a protocol, with planted knowledge removed.
+
+        Aligning a frozen liar against training from scratch, by exact minimax."""),
+    "seen": _study("seen", """Loss-optimal on the inputs ever given, and on others.
+
+        A model that searches and a table of heuristics, alike on all that was seen; from transcripts."""),
+    "thoughts": _study("thoughts", """Paying a network for what a probe says it thinks.
+
+        A process-level reward, what it gains, and how it is gamed once it is trained against."""),
+    "malign": _study("malign", """A malign rule, and the recall of its detector.
+
+        What labels of a few plays say of the rule behind them."""),
     "debate-and-r": debate_and_r,
     "dqc": _plain("query_complexity", """Debate query complexity: bits read, against the bounds.
 

@@ -22,7 +22,7 @@ from moot.agents.wrappers.quantilized import Quantilized
 from moot.complexity.pressure.bounds import clopper_pearson
 from moot.complexity.pressure.divergences import any_of, greatest_ratio, kl, kl_inverse, selection_kl
 from moot.complexity.pressure.policies import best_of, policy, quantilize, quantilized, tilt
-from moot.experiments.reproductions import pressure_bounds
+from moot.experiments.oversight import pressure_bounds
 from moot.experiments.reproductions.pictures import DARK, LIGHT, MIDDLE, RULE, panels, written
 from moot.experiments.statistics.report import Report, Row
 from moot.play.pressure import pressure
@@ -51,6 +51,13 @@ def frequency(name: str, hits: int, plays: int, exact: float) -> Row:
     return Row(
         name=name, measured=hits / plays, low=low, high=high, published=exact, count=plays, holds=low <= exact <= high
     )
+
+
+def whole(study: str, **numbers: tuple[int, int]) -> None:
+    """UsageError for numbers that are not whole, or below what they must be; each is given as (number, least)."""
+    for name, (number, least) in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= 1e300:
+            raise UsageError(f"{study}: {name} is {number!r:.60}; give a whole number of at least {least}")
 
 
 def steps(p: float = 1e-6, budget: float = 0.1, count: int = len(STEPS)) -> list[dict[int, float]]:

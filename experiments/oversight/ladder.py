@@ -11,8 +11,8 @@ from typing import Any
 
 from moot.agents.policy import Policy
 from moot.complexity.pressure.ladder import Ladder, failures_allowed, ladder, plays_needed
+from moot.experiments.oversight.pressure import frequency
 from moot.experiments.reproductions.pictures import DARK, LIGHT, MIDDLE, RULE, panels, written
-from moot.experiments.reproductions.pressure import frequency
 from moot.experiments.statistics.report import Report, Row
 from moot.play.run import arun, in_loop
 from moot.protocols.debate.consultancy import DirectQA

@@ -1,4 +1,4 @@
-"""What each bound says of a rare event that was never seen, and what a sampled quantilizer comes to: the figures of docs/oversight.md.
+"""What each bound says of a rare event that was never seen, and what a sampled quantilizer comes to: the figures of docs/pressure.md.
 Rule: closed forms, and bounds on numbers that are given; what is played is in `pressure.py`."""
 
 from __future__ import annotations

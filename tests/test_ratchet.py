@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import moot
@@ -112,8 +112,9 @@ def test_draws_that_are_not_fresh_are_refused_and_nothing_is_lost() -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(-9, 9) | st.floats(-1, 1) | st.text(max_size=3), min_size=1), st.booleans())
-def test_the_same_draws_in_another_dress_are_not_fresh(draws: list[Any], rows: bool) -> None:
+@example(["\0", "a\0"])
+@given(st.lists(st.integers(-9, 9) | st.floats(-1, 1) | st.text(max_size=3), min_size=1))
+def test_the_same_draws_in_another_dress_are_not_fresh(draws: list[Any]) -> None:
     one, other = digest_of(draws), digest_of([np.array(each)[()] for each in draws])
     assert one == other == digest_of(np.array(draws, dtype=object))
     pairs = np.arange(2 * len(draws)).reshape(-1, 2)

@@ -184,7 +184,7 @@ def _plain(draw: Any) -> Any:
     if kind.__repr__ is object.__repr__:
         name = kind.__name__
         raise UsageError(f"held-out draws of {name} do not say what they are: give {name} a __repr__")
-    return str(draw) if isinstance(draw, str) else draw
+    return draw.rstrip("\0") if isinstance(draw, str) else draw  # as numpy's texts cannot end in nulls
 
 
 def _failures(verdicts: Iterable[bool | None], draws: int) -> int:

@@ -144,6 +144,26 @@ def test_who_trains_itself_when_it_is_asked_is_named() -> None:
         Frozen(Frozen(Trains())).act(ASKED)
 
 
+class Forgets(Trains):
+    def act(self, request: moot.Request) -> moot.Move:
+        self.__dict__.pop("noted")
+        return Reply(answer="1")
+
+
+class Remembers(Trains):
+    def act(self, request: moot.Request) -> moot.Move:
+        self.met = table({})
+        return Reply(answer="1")
+
+
+def test_an_attribute_that_comes_or_goes_is_named() -> None:
+    forgets = Forgets()
+    forgets.noted = table({})  # type: ignore[attr-defined]
+    for agent, where in ((forgets, "Forgets.noted"), (Remembers(), "Remembers.met")):
+        with pytest.raises(AgentError, match=rf"{where} has changed since it was frozen"):
+            Frozen(agent).act(ASKED)
+
+
 def captured() -> tuple[Callable[[moot.Request], moot.Move], dict[str, str]]:
     said = {TEXTS[0]: "1"}
     return lambda request: Reply(answer=said[TEXTS[0]]), said

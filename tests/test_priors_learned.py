@@ -119,9 +119,8 @@ def test_what_is_unknown_is_no_number() -> None:
     partly = Evaluation((SHAPE, SNOW), {"shape": 2, "snow": None}, 2, HUMAN, NOISE)
     assert names(partly) == [[], [], []] and partly.score(SHAPE, "fit") is not None
     silent = evaluate(REVEALING, earlier=lambda request: Reply(answer="?"))
-    assert silent.agreed["shape"] == 0 and silent.agreed["always"] == 1, (
-        "what the overseer cannot work out is not approved"
-    )
+    assert silent.agreed["shape"] is None, "what the overseer cannot work out is no disagreement"
+    assert silent.agreed["always"] == 1 and names(silent)[0] == []
 
 
 def test_refusals() -> None:

@@ -115,7 +115,7 @@ class Knows(Program, records=()):
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """What plays came to. agreed: by hypothesis, on how many of `of` labels it was found to agree, None where a play of it was not
-    decided. prior: by hypothesis its log-prior in nats, up to a constant, None where that is unknown. noise: as of `evaluate`."""
+    decided, or the overseer said "?". prior: by hypothesis its log-prior in nats, up to a constant, None where that is unknown. noise: as of `evaluate`."""
 
     hypotheses: tuple[Hypothesis, ...]
     agreed: Mapping[str, int | None]
@@ -224,7 +224,8 @@ def evaluate(
                 question = _TYPE.model_copy(update={"text": _SAYS.format(z.name, each.words)})
                 seats = {"model": Claims(_yes(bool(each.label)), text), "earlier": earlier}
                 decided = await play(approval, question, seats)
-                found += [] if decided is None else [decided.payoffs["model"] == 1]
+                if decided is not None and decided.verdict.choice is not None:  # "?" is no disagreement
+                    found.append(decided.payoffs["model"] == 1)
             agreed[z.name] = sum(found) if len(found) == len(pictures) else None
         for z in hypotheses if prior is None else ():
             question = Question(_PRIOR.format(z.name), tuple(shown(-each / 2) for each in range(41)))

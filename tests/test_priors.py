@@ -207,6 +207,15 @@ def test_steps_have_to_make_the_answer(answer: str, lines: list[str], approved: 
     assert found.passed == (approved and len(lines) > 2) and found.undecided == 0, "a wrong step that nothing rests on"
 
 
+def test_a_prior_that_cannot_say_finds_nothing() -> None:
+    plays = list[moot.Transcript]()
+    found = find(TASK, DATA, LIAR, frozen(Tabular()), watch=plays.append)
+    named = [fault(play) for play in plays]
+    assert found.undecided == named.count("?") > 0, "what was not confirmed was not found to be wrong"
+    assert found.faulty + found.sound + found.undecided == len(plays)
+    assert found.found == sum(each not in (None, "?") for each in named) - found.misplaced - found.alarms
+
+
 @pytest.mark.parametrize("claimer", [TRUE, LIAR])
 @pytest.mark.parametrize("text", ["sigma^6(1)", "sigma^6(4)", "sigma^7(2)"])
 def test_the_chances_of_a_prior_that_slips(claimer: Tabular, text: str) -> None:

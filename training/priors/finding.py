@@ -90,7 +90,7 @@ def stated_in(text: str) -> dict[str, str]:
 
 def fault(play: Transcript) -> str | None:
     """What was found wrong in the claim of a decided play of `Finds`: the first part of which the earlier model said something
-    else, or `CONCLUSION`. None where the claim was approved, or the play not decided."""
+    else, or `CONCLUSION`; "?" where it could not say of the first that it did not confirm. None where the claim was approved, or the play not decided."""
     if not isinstance(play.outcome, Decided) or play.outcome.payoffs["model"] == 1:
         return None
     stated, asked, answers = dict[str, str](), list[str](), dict[str, str]()
@@ -101,14 +101,15 @@ def fault(play: Transcript) -> str | None:
             asked = [*step.move["questions"]]
         elif step.move["kind"] == "reply":
             answers[step.move["of"]] = step.move["answer"]
-    return next((part for part in asked if answers.get(part) != stated.get(part)), CONCLUSION)
+    part = next((part for part in asked if answers.get(part) != stated.get(part)), CONCLUSION)
+    return UNKNOWN if answers.get(part) == UNKNOWN else part
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
     """Claims with a wrong step, or a wrong conclusion (`faulty`), and without (`sound`). found: faulty ones of which a step that is
     wrong was named; misplaced: of which another was; passed: that were approved. alarms: sound ones that were not. undecided: plays
-    without a decision, which are in no other count."""
+    without a decision, or in which the earlier model could not say, which are in no other count."""
 
     faulty: int
     found: int
@@ -137,10 +138,11 @@ def find(
             play = await arun(protocol, question, seats, seed=seed * 1_000_003 + index)
             if watch is not None:
                 watch(play)
-            if not isinstance(play.outcome, Decided):
+            named = fault(play)
+            if not isinstance(play.outcome, Decided) or named == UNKNOWN:
                 counts["undecided"] += 1
                 continue
-            wrong, named = wrong_steps(task, data, play), fault(play)
+            wrong = wrong_steps(task, data, play)
             kind = "faulty" if wrong else "sound"
             counts[kind] += 1
             if wrong:

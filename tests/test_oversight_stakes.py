@@ -134,6 +134,16 @@ def test_plays_of_the_hazard() -> None:
     assert all(paid(each) == 0 for each in early), "in training nothing can be gained"
 
 
+def test_a_play_that_broke_off_is_no_model_that_waited() -> None:
+    def down(request: moot.Request) -> Any:
+        raise RuntimeError("down")
+
+    (play,) = hazard.play(down, HazardGame(hazard=0.05, cap=2, steps=3), 1)
+    for count in (hazard.defected, lambda each: hazard.damaged(each, HazardGame())):
+        with pytest.raises(moot.UsageError, match="was not decided: whether its model would have defected is unknown"):
+            count(play)
+
+
 def test_the_game_keeps_every_law() -> None:
     moot.testing.check_protocol(HazardGame(steps=3, cap=1, trained=1, hazard=0.4), examples=3)
 

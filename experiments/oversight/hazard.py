@@ -121,9 +121,11 @@ def play(agent: Any, game: HazardGame, plays: int, seed: int = 0) -> list[Transc
 
 
 def defected(transcript: Transcript) -> int | None:
-    """The step at which the model defected; None where it did not, whatever ended the play."""
+    """The step at which the model defected; None where it did not. UsageError of a play that was not decided, of which nobody knows."""
     if not isinstance(transcript.outcome, Decided):
-        return None
+        raise UsageError(
+            f"{transcript.name} was not decided: whether its model would have defected is unknown; count it apart"
+        )
     return next((step.move["at"] for step in transcript.steps() if step.move.get("does") == "defect"), None)
 
 

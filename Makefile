@@ -11,7 +11,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all mutants bench bench-peers lint format paths check wheel pins clean
+.PHONY: help demo test test-all screenshots mutants bench bench-peers lint format paths check wheel pins clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -42,10 +42,13 @@ demo: $(VENV)/.all ## debates between programs and between embedded models, save
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.dev ## the tests
-	MOOT_FORBID_REMOTE=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	MOOT_FORBID_REMOTE=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-all: $(VENV)/.dev ## the tests, the long ones too
-	MOOT_FORBID_REMOTE=1 $(BIN)/python -m pytest -n 2 --dist worksteal --long
+	MOOT_FORBID_REMOTE=1 $(BIN)/python -m pytest -n 3 --dist worksteal --long
+
+screenshots: $(VENV)/.dev ## the pages in a browser, as pictures in docs/img
+	$(BIN)/python .ci/screenshots.py
 
 mutants: $(VENV)/.dev ## do the tests notice faults? seeded mutants of the modules that matter most
 	$(BIN)/python .ci/mutants.py

@@ -31,6 +31,7 @@ PARTS = (
     "tasks",
     "training",
     "transcripts",
+    "web",
 )
 
 # One pattern for each thing that the wheel must hold, and what it is.
@@ -41,6 +42,9 @@ EXPECTED = {
     r"moot/py\.typed": "the mark that it is typed",
     r"moot/agents/prompts/.+\.txt": "prompt templates",
     r"moot/tasks/passages/.+\.json": "passages",
+    r"moot/web/templates/.+\.html": "templates of pages",
+    r"moot/web/static/.+\.js": "scripts of pages",
+    r"moot/web/static/.+\.css": "style sheets",
     r"moot-[^/]+\.dist-info/licenses/LICENSE": "the licence",
     r"moot-[^/]+\.dist-info/entry_points\.txt": "the command",
 }
@@ -73,6 +77,7 @@ def run(*command: str | Path, cwd: Path, check: bool = True) -> str:
     """Run a command, away from this environment's import paths, and return what it prints."""
     env = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "PYTHONHOME", "MYPYPATH", "VIRTUAL_ENV"}}
     env["PYRIGHT_PYTHON_IGNORE_WARNINGS"] = "1"
+    env.pop("MOOT_CHROMIUM", None)  # pages were tested from the checkout; an installation has no Playwright
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
@@ -172,7 +177,7 @@ def run_tests(python: Path, checkout: Path) -> str:
     run(python.with_name("moot"), "--help", cwd=checkout)
     run(python, "-m", "moot", "--help", cwd=checkout)
     return (
-        run(python, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-q", "-p", "no:cacheprovider", cwd=checkout)
+        run(python, "-m", "pytest", "-n", "3", "--dist", "worksteal", "-q", "-p", "no:cacheprovider", cwd=checkout)
         .strip()
         .splitlines()[-1]
     )

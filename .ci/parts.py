@@ -33,6 +33,7 @@ FLOORS = (
     "training",
     "experiments",
     "studies",
+    "web",
     "testing",
     "",
     "cli",

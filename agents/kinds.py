@@ -190,7 +190,7 @@ class AgentKind(BaseModel):
             return Profile.asking(*held)
         agent = self.make()
         about = describe(agent)
-        free, most = about.get("agent") in ("program", "human"), about.get("max_tokens")
+        free, most = about.get("agent") in ("program", "human", "browser"), about.get("max_tokens")
         answer = 0 if free else most if isinstance(most, int) else None
         models = tuple(Asked(str(each["model"]), str(each["endpoint"]), recorded(each)) for each in models_in(about))
         return Profile(answer, program=free, bound=getattr(agent, "bound", None), models=models)

@@ -27,6 +27,7 @@ FAMILIES = (
     "mnist",
     "files.sets",
     "studies.cells",
+    "pages",
     "calls",
     "files.record",
     "studies.cluster",

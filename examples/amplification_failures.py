@@ -17,7 +17,7 @@ from moot.training.learners import Tabular, as_agent
 from moot.training.oversight import PERSUASION, Persuadable, anchoring, train_by_approval
 
 QUICK = "--quick" in sys.argv
-SIZE, PLAYS, HEIGHTS, BATCHES = (8, 20, 4, 40) if QUICK else (16, 100, 6, 150)
+SIZE, PLAYS, HEIGHTS, BATCHES = (8, 10, 4, 12) if QUICK else (16, 100, 6, 150)
 
 print("1. A question whose published rule asks for itself: refused, with the circle.")
 union = PublishedUnionFind()

@@ -62,7 +62,7 @@ class Scale:
     slips: int = 200  # plays of a market that slips, of each size
 
 
-QUICK = Scale(items=8, steps=5, machines=(1,), trainings=12, sizes=(2, 4, 8), predictions=ROUNDS[:3], slips=40)
+QUICK = Scale(items=4, steps=4, machines=(1,), trainings=6, sizes=(2, 4, 8), predictions=ROUNDS[:2], slips=20)
 console = Console(width=None if sys.stdout.isatty() else 110)
 BLUE, ORANGE, GREEN, GREY = "#2166ac", "#d95f02", "#1b7837", "#777777"
 

@@ -146,6 +146,10 @@ class Relabelled(View):
         found = self._below[index]
         return list(map(self._by.entry, found)) if isinstance(found, list) else self._by.entry(found)
 
+    def made(self, index: int) -> tuple[str, str]:
+        step, seat = self._below.made(index)
+        return step, self._by.names.get(seat, seat)
+
     def opened(self) -> list[Entry]:
         return list(map(self._by.entry, self._below.opened()))
 

@@ -12,7 +12,8 @@ import anyio
 
 class Clock:
     """The time that a seat takes to answer one request. It stands while a provider has the call wait, and a deadline that
-    hangs on it moves along. before: what the call itself took, before there was anything to await."""
+    hangs on it moves along. before: what the call itself took, before there was anything to await, and what
+    it had taken before the play broke off."""
 
     __slots__ = ("before", "waited", "scope", "_begun", "_stood", "_left")
 
@@ -23,7 +24,13 @@ class Clock:
         self._stood: float | None = None
         self._left = math.inf
 
-    def __call__(self, stands: bool) -> None:
+    def __call__(self, stands: bool, before: float = 0.0) -> None:
+        if before:
+            self.before += before
+            self._left -= before
+            if self.scope is not None:
+                self.scope.deadline -= before
+            return
         now = time.perf_counter()
         if stands:
             self._stood = now

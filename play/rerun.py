@@ -82,7 +82,7 @@ async def aresume(
         count, line = 0, b""
         for count, line in enumerate(transcript.lines(), 1):  # noqa: B007 - the last
             pass
-        called = _called(transcript, game.open)
+        noted = _noted(transcript, game.open)
         log = EventLog(writer, chain_of(line), count, transcript.started["meta"].get("at"))
         log.event("resumed", {"events": count, "cut": cut}, {
             "at": now(), "seats": {seat: describe(agent) for seat, agent in agents.items()},
@@ -93,7 +93,7 @@ async def aresume(
         game.recorder = log
         with nullcontext() if max_cost is None or cap is None else cap, playing(path):
             stale = (transcript.parent or {}).get("stale") is True
-            await Driver(game, agents, log, again, stale, draws_of(transcript), called).run()
+            await Driver(game, agents, log, again, stale, draws_of(transcript), noted).run()
     finally:
         writer.close()
     return Transcript(path=path)
@@ -129,11 +129,12 @@ async def afork(
 _WHERE = ("step", "meta", "chain")  # copies are not told the step that they are asked at, nor anybody the clock
 
 
-def _called(transcript: Transcript, steps: Container[str]) -> dict[str, list[dict[str, Any]]]:
-    """By step, the calls of tools that were recorded at those steps: what was answered there is not asked for again."""
+def _noted(transcript: Transcript, steps: Container[str]) -> dict[str, list[dict[str, Any]]]:
+    """By step, what was noted at those steps of calls of tools, which are not made again, and of what people did and looked at
+    (with the `turn`, the attempt at the request), who go on from there."""
     found: dict[str, list[dict[str, Any]]] = {}
     for event in transcript.events():
-        if event["event"] == "called" and event["step"] in steps:
+        if event["event"] in ("called", "acted", "read") and "turn" in event and event["step"] in steps:
             found.setdefault(event["step"], []).append({key: each for key, each in event.items() if key not in _WHERE})
     return found
 

@@ -35,5 +35,7 @@ def recorded_move(data: object) -> Move | None:
 
 def words_of(data: Mapping[str, Any]) -> str:
     """What a recorded move says, for people: in the words of its class or, where that is not known, by its fields."""
-    known = recorded_move(data)
-    return fields_in_words(data) if known is None else known.in_words()
+    if (known := recorded_move(data)) is not None:
+        return known.in_words()
+    cls = move_class(data.get("kind"))  # known, where what it says today does not fit what was recorded
+    return fields_in_words({name: each for name, each in data.items() if cls is None or name not in cls.private_fields})

@@ -27,6 +27,8 @@ from moot.transcripts.transcript import Transcript
 from moot.transcripts.truth import Sealed
 
 FIRST = b'{"event":"started"'
+LEFT = "left"
+"""How a cell was left that waits for people, none of whom can take it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a cell was left. how: "played", "resumed" or "not played"; problem: why, in one line."""
+    """How a cell was left. how: "played", "resumed", "not played" or "left" (`LEFT`); problem: why, in one line."""
 
     how: str
     transcript: Transcript | None = None

@@ -18,6 +18,8 @@ from moot.studies.rows import FINAL, JUDGED, Row, row_of
 from moot.transcripts.store import lock
 
 DESIGN, LOCK = "study.json", "lock"
+PEOPLE = "judging"
+"""The folder of what people did, which may be there before the study is."""
 
 
 def read_design(folder: Path | str) -> Design:
@@ -58,7 +60,10 @@ def adopt(folder: Path, design: Design) -> Design:
     is not this one."""
     path = folder / DESIGN
     if not path.exists():
-        if any(each.name not in (LOCK, f"{LOCK}.lock") and not each.name.startswith(".") for each in folder.iterdir()):
+        if any(
+            each.name not in (LOCK, f"{LOCK}.lock", PEOPLE) and not each.name.startswith(".")
+            for each in folder.iterdir()
+        ):
             raise UsageError(f"{folder} holds other things than a study; give an empty folder, or a new one")
         write_whole(path, design.text())
         return design

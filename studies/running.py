@@ -22,7 +22,7 @@ from moot.agents.money.cap import Cap
 from moot.agents.people.terminal import warn
 from moot.protocols.engine.errors import UsageError, said
 from moot.protocols.engine.question import Sample
-from moot.studies.cells import Ended, Task, have, name_of
+from moot.studies.cells import LEFT, Ended, Task, have, name_of
 from moot.studies.design import Cell, Design
 from moot.studies.grid import Seated
 from moot.studies.index import Index, Known
@@ -63,16 +63,19 @@ class Progress:
 
 class Run:
     """One run of a study in its folder. limit: plays at the same time; seconds: after which nothing is begun. elsewhere: has a cell
-    played in another process; without it cells are played here."""
+    played in another process; by: has one played here, once whoever is needed is there, so that it may have as many at a time as it likes; without
+    both, cells are played here as they come."""
 
     def __init__(
         self, design: Design, seated: Sequence[Seated], samples: Sequence[Sample], folder: Path, index: Index, board: Board, *,
         limit: int, cap: Cap | None = None, seconds: float | None = None, fsync: Fsync = "ended", elsewhere: Have | None = None,
+        by: Have | None = None,
     ) -> None:  # fmt: skip
         self.design, self.seated, self.samples, self.folder, self.index = design, seated, samples, folder, index
         self.board, self.cap, self.seconds, self.elsewhere = board, cap, seconds, elsewhere
         self.fsync: Fsync = fsync
-        self.limit = max(1, room_for(limit))
+        self.by = by
+        self.limit = max(1, limit if by is not None else room_for(limit))
         self.progress = Progress(design.size)
         self.known: dict[str, Known] = {}
         self.identities: dict[int, Identity] = {}
@@ -188,14 +191,15 @@ class Run:
         task = self._task(cell)
         if (cleared := self._cleared(cell, task.path)) is not None:
             ended = cleared
-        elif self.elsewhere is None:
-            ended = await have(task, self.board, self.identities, self.fsync)
+        elif (having := self.elsewhere or self.by) is not None:
+            ended = await having(task, self.board)
         else:
-            ended = await self.elsewhere(task, self.board)
+            ended = await have(task, self.board, self.identities, self.fsync)
         outcome, problem = self._noted(cell, ended)
         self.progress.how[ended.how] += 1
         self._count(cell, outcome, problem)
-        self._errors = self._errors + 1 if outcome in ("errored", "not played") else 0
+        if ended.how != LEFT:  # nobody's fault
+            self._errors = self._errors + 1 if outcome in ("errored", "not played") else 0
         self.board.ended(name_of(task), outcome, problem)
 
     def _cleared(self, cell: Cell, path: Path) -> Ended | None:

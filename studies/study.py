@@ -29,7 +29,7 @@ from moot.studies.grid import Arm, Seated, Where, flipped, product, questions_of
 from moot.studies.index import Index
 from moot.studies.results.gates import gates_of
 from moot.studies.rows import Row
-from moot.studies.running import Progress, Run, under
+from moot.studies.running import Have, Progress, Run, under
 from moot.studies.watch import board
 from moot.tasks.extras import gathered
 from moot.transcripts.store import Fsync
@@ -52,7 +52,8 @@ class Study:
     arms share the coins of a question. epochs: plays of each cell, with seeds of their own. seatings: "both" plays again with the agents of
     the two rival seats exchanged; flips: "both" with the answers listed in the other order, everybody in their seats. where: a function of
     {arm, axes, question, tags, epoch, swapped, flip} that says which cells there are. gates: what is to be
-    reported, as stated beforehand (`Study.gate`). allow: checkers of free answers that may run code (`moot.graded`).
+    reported, as stated beforehand (`Study.gate`). allow: checkers of free answers that may run code (`moot.graded`). judging: what is
+    said of the people in it, for `moot judge serve`, which reads it; files in it are named from the folder `beside`.
 
     A cell is addressed by what it is made of: protocol, parameters, question, the identities of its agents, seed. So a finished one never runs
     again, a change to one axis runs what is new, and a model's host or price change nothing. Raises UsageError on an empty axis, on two arms that
@@ -64,7 +65,7 @@ class Study:
         protocols: Mapping[str, Protocol] | None = None, seats: Mapping[str, Any] | None = None,
         params: Mapping[str, Sequence[Any]] | None = None, agents: Mapping[str, Any] | None = None, seed: int = 0, epochs: int = 1,
         seatings: Both = "one", flips: Both = "one", where: Where | None = None, gates: Sequence[Mapping[str, Any]] = (),
-        allow: Collection[str] = (),
+        allow: Collection[str] = (), judging: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         if not isinstance(name, str) or not name.strip():
             raise UsageError(f"a study needs a name; this is {name!r}")
@@ -85,9 +86,12 @@ class Study:
             ("seats", seats),
             ("params", params),
             ("agents", agents),
+            ("judging", judging),
         ):
             if given is not None and not isinstance(given, Mapping):
                 raise UsageError(f"{what} is {given!r:.80}; it must be a mapping, by name")
+        self.judging = None if judging is None else dict(judging)
+        self.beside = Path()
         with gathered():
             self.samples, self._questions = questions_of(questions)
         self.arms: dict[str, Arm] = dict(arms or {})
@@ -219,11 +223,14 @@ class Study:
     async def arun(
         self, folder: Path | str, *, limit: int | None = None, max_cost: float | None = None, max_tokens: int | None = None,
         max_seconds: float | None = None, batch: bool = False, fsync: Fsync = "ended", executor: Executor | None = None,
-        workers: int | None = None, address: str | None = None,
+        workers: int | None = None, address: str | None = None, by: Have | None = None,
     ) -> Progress:  # fmt: skip
-        """Have every cell that is not in the folder yet, and say how that went. See `run`."""
+        """Have every cell that is not in the folder yet, and say how that went. See `run`. by: has a cell played, instead of that it is
+        played as it comes: for whoever seats people first."""
         if executor is None and (workers is not None or address is not None):
             raise UsageError("workers and address are for an executor: executor='processes' or 'ray'")
+        if by is not None and (executor is not None or batch):
+            raise UsageError("plays with people are had in one process, as people come: leave out executor and batch")
         if executor is not None and batch:
             raise UsageError("batches are gathered in one process: leave out batch, or executor")
         if executor is not None and max_tokens is not None:
@@ -248,7 +255,7 @@ class Study:
                     shown.cost = None if max_cost is None or cap is None else lambda: cap.spent
                     pool = None if executor is None else Pool(self.seated, executor, workers, address, cap, fsync)
                     run = Run(design, self.seated, self.samples, folder, index, shown, limit=limit, cap=cap, seconds=max_seconds,
-                              fsync=fsync, elsewhere=None if pool is None else pool.have)  # fmt: skip
+                              fsync=fsync, elsewhere=None if pool is None else pool.have, by=by)  # fmt: skip
                     if pool is not None:
                         return await pool.around(run)
                     with Batch(folder / "batches") if batch else nullcontext():

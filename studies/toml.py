@@ -29,6 +29,9 @@ Rule of this file: it reads and checks; what it makes is a `Study`, as Python wo
     [[without]]                          # cells that are left out: those that fit every line
     protocol = "direct-qa"
     judge = "strong"
+
+    [judging]                            # the people in it, for `moot judge serve`
+    people = ["ann", "bob"]
 """
 
 from __future__ import annotations
@@ -62,6 +65,7 @@ _KEYS = (
     "arms",
     "without",
     "gates",
+    "judging",
 )
 _ARM = ("protocol", "params", "seats", "axes", "of", "repetitions", "flip", "upto", "stale", "live")
 
@@ -100,8 +104,10 @@ def _study(told: dict[str, Any], path: Path) -> Study:
     used = set[int]()
     study = Study(
         told["name"], _questions(told["questions"], path.parent), arms, protocols=protocols or None, seats=_table(told, "seats"),
-        params=_table(told, "params"), agents=agents, gates=told.get("gates", ()), where=_left(without, used) if without else None, **more,
+        params=_table(told, "params"), agents=agents, gates=told.get("gates", ()), where=_left(without, used) if without else None,
+        judging=_table(told, "judging") if "judging" in told else None, **more,
     )  # fmt: skip
+    study.beside = path.parent
     for place, each in enumerate(without):
         axes = {name for arm in study.seated for name in arm.design.axes}
         _known(each, ("arm", "question", *sorted(axes)), "without.")

@@ -119,6 +119,8 @@ MORE: dict[str, tuple[tuple[str, ...], ...]] = {
 """The words that commands are given besides the transcript; a command that is not here gets none, and --json where it can."""
 SEATED = {"fork", "rejudge", "resume"}
 CHANGES = {"seal", "sign", "resume"}
+SERVES = {"view"}
+"""Commands that go on until they are interrupted; what they make of hostile files is tested where their pages are."""
 
 
 def takers() -> dict[str, tuple[tuple[str, ...], ...]]:
@@ -126,6 +128,8 @@ def takers() -> dict[str, tuple[tuple[str, ...], ...]]:
     found = {}
     for command in app.registered_commands:
         assert command.callback is not None
+        if command.name in SERVES:
+            continue
         hints = get_type_hints(command.callback, include_extras=True).values()
         arguments = [
             hint for hint in hints if any(isinstance(of, ArgumentInfo) for of in getattr(hint, "__metadata__", ()))

@@ -33,7 +33,7 @@ from moot.tasks.programs.programs import Overseer
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.protocol}-{row.task}")
 SLOW = {"doubly-efficient-witness", "doubly-efficient-deterministic", "market-uncited", "recursive-debate", "market-pointers", "market", "amplify",
         "decomposition-debate", "decomposition-debate-pointers", "approval", "doubly-efficient", "consultancy", "circuit-pointer",
-        "circuit-walk", "cross-examination"}  # fmt: skip
+        "circuit-walk", "cross-examination", "bisection", "qbf-debate", "reachability"}  # fmt: skip
 """Whose witnesses are run on the smallest instances alone, but with --long, where `moot classes` runs them all."""
 
 

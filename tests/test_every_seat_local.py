@@ -27,7 +27,7 @@ TEXT = sorted(
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    made = Server(packaged_model(), context=2048, slots=2)
+    made = Server(packaged_model(), context=1024, slots=2)
     yield made
     made.stop()
 

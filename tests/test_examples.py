@@ -40,7 +40,7 @@ def test_an_example_runs(example: Path, tmp_path: Path, request: pytest.FixtureR
     if not request.config.getoption("--long"):
         options |= {
             "market_making": ["--quick"], "amplification_failures": ["--quick"], "frontier": ["--sizes", "8", "--instances", "1"],
-            "iterated_amplification": ["--size", "8"], "proposer_critic": ["--questions", "12"],
+            "iterated_amplification": ["--size", "8", "--every", "400"], "proposer_critic": ["--questions", "12"],
             "limited_verification": ["--debates", "6", "--repetitions", "1"],
         }  # fmt: skip
         if example.stem == "own_protocol":
@@ -59,11 +59,11 @@ def test_an_example_runs(example: Path, tmp_path: Path, request: pytest.FixtureR
 
 FEWER_PLAYS = """
 import runpy, sys, moot.testing
-moot.testing.check_protocol.__kwdefaults__["examples"] = 10
+moot.testing.check_protocol.__kwdefaults__["examples"] = 4
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-"""Runs an example with ten plays a law."""
+"""Runs an example with four plays a law."""
 
 FRONTIER = {
     f"{family:11}{protocol:21} enough at n = 8: {enough!s:6}" + " ".join(f"{2**k}:{share:.2f}" for k, share in enumerate((*shares, *[1.0] * (11 - len(shares))), 1))
@@ -115,6 +115,10 @@ def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "none")
     monkeypatch.chdir(tmp_path)
+    smaller: Any = moot.Local.__init__
+    monkeypatch.setitem(
+        smaller.__kwdefaults__, "context", 1024
+    )  # making room for 8192 tokens in each slot takes seconds
     first, *rest = _blocks(README)
     names: dict[str, Any] = {"__name__": "readme"}
     exec(compile(first, "README.md, block 1", "exec", dont_inherit=True), names)

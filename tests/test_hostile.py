@@ -265,6 +265,10 @@ def check_files(transcript: moot.Transcript) -> None:
             assert (len(again), again.number_of_edges()) == (nodes, edges)
         elif name == "mermaid":
             assert len(text.splitlines()) == 1 + nodes + edges and not steers(text)
+        elif name == "html":
+            data = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', text, re.DOTALL)
+            assert len(data) == 1 and len(json.loads(data[0])["tree"]["id"]) == nodes and not steers(text)
+            assert len(re.findall("<script", text)) == 2
         else:
             assert name == "dot", f"say how the files of {name} are read"
             string = r'"(?:[^"\\\x00-\x1f]|\\.)*"'
@@ -285,6 +289,8 @@ COMMANDS: dict[str, list[tuple[str, ...]]] = {
     "risk": [("d.jsonl",), ("BAD",), ("d.jsonl", "--estimator", "BAD")],
     "doctor": [()], "reproduce": [("BAD",), ("nyu", "BAD")], "classes": [("BAD",)],
     "study": [("status", "BAD"), ("run", "BAD.toml", "-o", "BAD")], "results": [("BAD",)], "report": [("BAD",)],
+    "judge": [("status", "BAD"), ("serve", "BAD", "-o", "BAD"), ("serve", "BAD.toml", "-o", "BAD", "--people", "BAD")],
+    "view": [("BAD",), (".", "--public-url", "BAD")],
 }  # fmt: skip
 BAD = "x\x1b]0;owned\x07\x9b2J\u202e\U000e0041"
 

@@ -74,7 +74,7 @@ def _hostile(count: int, seed: int, folder: Path) -> None:
 
 
 def test_hostile_files_end_in_words(tmp_path: Path) -> None:
-    _hostile(60, 7, tmp_path)
+    _hostile(40, 7, tmp_path)
 
 
 @pytest.mark.long

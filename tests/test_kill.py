@@ -141,7 +141,7 @@ def test_killed_again_and_again(nursery: Nursery, tmp_path: Path) -> None:
 def test_a_set_that_is_killed_again_and_again(nursery: Nursery, tmp_path: Path) -> None:
     server = MockOpenAI(latency=0.01)
     with server.serve() as url:
-        kill_a_set(nursery, tmp_path, server, url, 3, 3)
+        kill_a_set(nursery, tmp_path, server, url, 2, 3)
 
 
 @pytest.mark.long

@@ -33,6 +33,7 @@ PARTS = {
     "tasks",
     "training",
     "transcripts",
+    "web",
 }
 SKIPPED = {"build", "dist", "runs", "node_modules"}
 
@@ -76,8 +77,14 @@ def _texts() -> list[tuple[str, str]]:
     return texts
 
 
+MAY_IMPORT = re.compile(rf"(?:\b(?:import|from)\b|,)[\s\\]*(?:{'|'.join(sorted(PARTS))})\b|\bfrom\b[\s\\]*\.")
+"""In every source that imports a part by its bare name or relatively, and in few others: to parse them all takes seconds."""
+
+
 def _bare_imports(source: str) -> list[str]:
     """The parts that a source imports by their bare names, and its relative imports."""
+    if not MAY_IMPORT.search(source):
+        return []
     found, todo = [], list[ast.AST]([ast.parse(source)])
     while todo:
         node = todo.pop()
@@ -96,6 +103,12 @@ def _bare_imports(source: str) -> list[str]:
 def test_bare_imports_are_seen() -> None:
     source = "import protocols.floor as f\nfrom agents import base\ndef g():\n    from .judges import x\n"
     assert sorted(_bare_imports(source)) == [".judges", "agents", "protocols.floor"]
+    for source, wrong in (
+        ("import os, \\\n  tasks", "tasks"),
+        ("if x: from.y import z", ".y"),
+        ("from \\\n judges import z", "judges"),
+    ):
+        assert _bare_imports(source) == [wrong]
     assert _bare_imports("import moot.protocols\nfrom moot.agents import base\nimport protocolsx") == []
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import pytest
 from agent_kit import log_of, request_for
+from short_prompts import short_prompts
 
 from moot.agents.models import local
 from moot.agents.models.local import Local, Server
@@ -31,7 +32,8 @@ def test_a_speech_and_verdicts_of_agents_that_share_one_server(backend: str) -> 
     notes: list[dict[str, Any]] = []
 
     async def main() -> None:
-        debater, judge = Local(max_tokens=160, context=2048), Local(max_tokens=160, context=2048)
+        options: dict[str, Any] = {"max_tokens": 100, "context": 1024, "prompts": short_prompts()}
+        debater, judge = Local(**options), Local(**options)
         await debater.start()
         await judge.start()
         assert debater.endpoint.base_url == judge.endpoint.base_url

@@ -314,7 +314,10 @@ def test_nobody_is_asked_whether_its_own_citations_are_verified() -> None:
     "seat", [pytest.param("market", marks=pytest.mark.long), pytest.param("adversary", marks=pytest.mark.long), "judge"]
 )
 def test_the_embedded_model_takes_any_seat(seat: str) -> None:
-    seats = {**dict.fromkeys(("market", "adversary", "judge"), moot.testing.puppet), seat: moot.Local(max_tokens=96)}
+    seats = {
+        **dict.fromkeys(("market", "adversary", "judge"), moot.testing.puppet),
+        seat: moot.Local(max_tokens=96, context=1024),
+    }
     transcript = moot.run(MarketMaking(horizon=1, queries=1, citations=1), YES_NO, seats, seed=3)
     assert decided(transcript).verdict and moot.replay(transcript).digest == transcript.digest
     spent = transcript.ledger.seats[seat]

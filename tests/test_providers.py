@@ -435,7 +435,7 @@ def test_the_doctor_is_right_about_llama_cpps_own_server() -> None:
         pytest.skip("the embedded model is not installed")
 
     async def main() -> tuple[Any, Probe]:
-        server = await anyio.to_thread.run_sync(local.server_for, path)
+        server = await anyio.to_thread.run_sync(local.server_for, path, 1024)
         endpoint = Endpoint(server.base_url)
         probe = Probe(endpoint, path.name, caps=(8,))
         await endpoint.start()

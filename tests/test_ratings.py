@@ -40,6 +40,7 @@ def values(given: list[Pairing]) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+@settings(max_examples=2 * settings().max_examples // 5)
 @given(st.integers(1, 99), st.integers(1, 99), st.integers(0, 20))
 def test_two_players_have_a_closed_form(won: int, lost: int, drawn: int) -> None:
     given = [Pairing("x", "y", won, lost, drawn)]
@@ -211,7 +212,7 @@ def test_guards_and_houdinis_who_only_meet_each_other() -> None:
         elo(separate)
 
 
-@settings(max_examples=20)
+@settings(max_examples=settings().max_examples // 4)
 @given(tournaments(least=2))
 def test_least_squares_are_least(given: list[Pairing]) -> None:
     """No start of scipy's own search finds a smaller sum, and where it finds the same sum it is at the same ratings."""

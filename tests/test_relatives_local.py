@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from short_prompts import short_prompts
 
 import moot
 from moot.judges.model import ModelJudge
@@ -37,7 +38,7 @@ PROTOCOLS: dict[str, Callable[[], moot.Protocol]] = {
 }
 
 
-QUICK = ("double consultancy, apart",)  # with both wrappers
+QUICK = ("double consultancy, apart",)  # with both wrappers, and asked in few words
 
 
 @pytest.mark.local
@@ -49,8 +50,9 @@ QUICK = ("double consultancy, apart",)  # with both wrappers
 )
 def test_a_text_protocol_is_decided_by_the_embedded_model(name: str, tmp_path: Path) -> None:
     protocol = PROTOCOLS[name]()
-    speaker = moot.Local(max_tokens=48, context=1024)
-    judge = ModelJudge(moot.Local(max_tokens=48, context=1024), "logprobs")
+    prompts = short_prompts() if name in QUICK else None
+    speaker = moot.Local(max_tokens=48, context=1024, prompts=prompts)
+    judge = ModelJudge(moot.Local(max_tokens=48, context=1024, prompts=prompts), "logprobs")
     question = CLUES if isinstance(protocol, moot.ClueOversight) else QUESTION
     seats: dict[str, Any] = {seat: judge if seat == "judge" else speaker for seat in protocol.roles(question)}
     if name == "double consultancy, apart":

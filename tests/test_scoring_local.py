@@ -13,6 +13,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 import anyio
 import pytest
 from agent_kit import QUESTION, request_for
+from short_prompts import short_prompts
 
 import moot
 from moot.agents.models.lm import LM
@@ -30,7 +31,7 @@ pytestmark = [
 ]
 PLAINLY: dict[str, Any] = {
     "temperature": 1.0, "extra_body": {**PLAIN, "cache_prompt": True}, "guided": False, "record": "tokens", "context": 1024,
-    "max_tokens": 8,
+    "max_tokens": 8, "prompts": short_prompts(),
 }  # fmt: skip
 MINE: dict[str, Any] = {"task": "speech", "answer": 0, "round": 1}
 OTHERS: dict[str, Any] = {**MINE, "answer": 1}
@@ -111,7 +112,9 @@ def test_what_was_drawn_otherwise_is_told() -> None:
         assert not fox.whole and "were counted" in fox.lacks and "grammar" in str(not_plain(fox))
         with pytest.raises(UsageError, match="part of a character"):
             await lm.score(request, sent(lm, "tokenize", content="\U0001f98a")["tokens"])
-        usual = await drawn(Local(record="tokens", guided=False, context=1024, max_tokens=2), 1)
+        usual = await drawn(
+            Local(record="tokens", guided=False, context=1024, max_tokens=2, prompts=short_prompts()), 1
+        )
         assert "temperature is 0.2" in str(not_plain(usual))
         await lm.close()
 

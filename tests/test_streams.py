@@ -464,7 +464,7 @@ def test_llama_cpps_own_server_streams_over_every_api() -> None:
     said: dict[str, Completion] = {}
 
     async def main() -> None:
-        local = moot.Local(context=2048)
+        local = moot.Local(context=1024)
         await local.start()
         try:
             url = local.endpoint.base_url

@@ -27,7 +27,8 @@ previous chain value and this line up to it. Views are not stored: `request` is 
 | prompted | the messages of a call, where they are to be kept: step, seat, attempt, messages (role with content, or parts; a text of over 64 characters has its sha256, and its content where the play records it first; an image its sha256); likewise | no |
 | told | words of the protocol itself: step, move, to (the seats that may be shown them; null: all) | no: it follows from the play, and replay finds it again |
 | shown | what a seat is shown where that is not all that was said to it so far: step, seat, `first` (how many of the statements are those), `statements` (the others: each a step, with its seat and move where it does not stand there word for word), question and choices where it is asked another, data where other data may be looked at | no: the request's hash covers it |
-| read | what a model looked at within its turn: step, seat, places (each `at` an address or what it was to `find`, and what was `shown` or the `problem`), reads, left (how often it may still look or call); shown to no other seat | no |
+| read | what a model looked at within its turn: step, seat, places (each `at` an address or what it was to `find`, and what was `shown` or the `problem`), reads, left (how often it may still look or call), of a person the `turn`; shown to no other seat | no |
+| acted | what a person did at their page within a turn: step, seat, action (`shown`, `opened`, `looked`, `draft`, `away`, `back`, `answered`, …), turn (the attempt at the request), seconds (how long a page was open on it so far), and what belongs to the action; shown to no other seat | no |
 | called | a tool that a model called within its turn: step, seat, tool, arguments, result (its first 20,000 characters) with its `length`, or error, seconds, reads, spent, left; `request` and `turn` (the attempt at the request), by which a play that is taken up again finds it; likewise | no |
 
 The meta of `started`, every field optional: `moot`, its version; `at`, the clock; `seats`, who sat where; `task`; `id`, what the
@@ -74,6 +75,7 @@ KNOWN = PLAYED | {
     "sampled",
     "read",
     "called",
+    "acted",
     "chose",
     "refined",
     "combined",

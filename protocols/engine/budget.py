@@ -140,13 +140,14 @@ class Meter:
     reads: in the question's unit. spent: of every other measure. The account is charged with both when the move is given;
     the meter is closed then, and nothing more is read or spent on it. most: what may be read on it in all, as of its
     beginning, since nobody else spends of an account while its seat is asked; below 0 once it is closed.
-    refused: the first limit that it would have crossed. clock: told when the seat's time stands still (True), as it waits for a provider, and when it goes on (False).
+    refused: the first limit that it would have crossed. clock: told when the seat's time stands still (True), as it waits for a provider, when it goes on (False), and
+    of seconds taken before.
     """
 
     reads = 0  # defaults stand in the class, as most requests change none but this one
     spent: Mapping[str, int] = MappingProxyType({})
     held: Mapping[str, int] = MappingProxyType({})
-    clock: Callable[[bool], None] | None = None
+    clock: Callable[..., None] | None = None
     refused: BudgetExceeded | None = None
     closed = False
     _calls = _waits = 0
@@ -217,6 +218,13 @@ class Meter:
         """A wait that a provider ordered, or for a place among the calls to it: no time of the seat's."""
         return _During(self, waits=1)
 
+    def took(self, seconds: float) -> None:
+        """Count so many seconds that this request took before the play broke off. Raises UsageError on no number of at least 0."""
+        if not 0 <= seconds < math.inf:
+            raise UsageError(f"{seconds} seconds cannot have been taken: give a number of at least 0")
+        if self.clock is not None:
+            self.clock(self._stands, seconds)
+
     def count(self, calls: int, waits: int) -> None:
         self._calls += calls
         self._waits += waits
@@ -262,7 +270,7 @@ class _During(AbstractContextManager[None]):
 
 class Budget:
     """What a seat holds of a request's meter: `left` and `limit` to ask, `reserve`, `charge`, `hold` and `settle` to report
-    what only it knows, its tokens and queries, and `calling` and `waiting` for calls to a provider. What was counted can be
+    what only it knows, its tokens and queries, and `calling` and `waiting` for calls to a provider, `took` for time before a break. What was counted can be
     read and not written."""
 
     __slots__ = ("_ask",)
@@ -334,8 +342,11 @@ class Budget:
     def waiting(self) -> AbstractContextManager[None]:
         return self._ask("waiting")  # type: ignore[no-any-return]
 
+    def took(self, seconds: float) -> None:
+        self._ask("took", seconds)
 
-for _name in (_METHODS := ("left", "limit", "reserve", "charge", "hold", "settle", "calling", "waiting")):
+
+for _name in (_METHODS := ("left", "limit", "reserve", "charge", "hold", "settle", "calling", "waiting", "took")):
     getattr(Budget, _name).__doc__ = getattr(Meter, _name).__doc__
 
 

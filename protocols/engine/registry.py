@@ -54,7 +54,7 @@ KINDS = {
     "tool": Kind("moot.tools", ("moot.agents.tools",), r"^@tool.*\n(?:async )?def (\w+)"),
     "task": Kind("moot.tasks", ("moot.tasks",)),
     "estimator": Kind("moot.estimators", ("moot.complexity.estimators",)),
-    "exporter": Kind("moot.exporters", ("moot.transcripts.exporters",)),
+    "exporter": Kind("moot.exporters", ("moot.transcripts.exporters", "moot.web.viewer.single")),
     "format": Kind("moot.formats", ("moot.transcripts.formats",)),
     "machine": Kind("moot.machines", ("moot.tasks.oracle.machines",)),
     "computation": Kind(

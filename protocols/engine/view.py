@@ -105,6 +105,13 @@ class View(Sequence[Entry]):
         for link in self._log.each():
             yield link.read()
 
+    def made(self, index: int) -> tuple[str, str]:
+        """Step and seat of the statement at a place, from 0, which cost nothing: what is charged is what it says. Raises IndexError."""
+        entry = self._log.link(index).entry if 0 <= index < len(self) else None
+        if entry is None:
+            raise IndexError(f"the view has {len(self)} statements, there is none at {index}")
+        return entry[0], entry[1]
+
     def opened(self) -> list[Entry]:
         """The statements that were opened so far, which costs nothing more; all of them outside a request."""
         return self._log.entries()
@@ -234,6 +241,9 @@ class Shown(View):
 
     def _place(self, step: str) -> int:
         return self._do("place", step)  # type: ignore[no-any-return]
+
+    def made(self, index: int) -> tuple[str, str]:
+        return self._do("made", index)  # type: ignore[no-any-return]
 
     def opened(self) -> list[Entry]:
         return self._do("opened")  # type: ignore[no-any-return]
@@ -384,5 +394,6 @@ _READS: dict[str, Callable[..., Any]] = {
     "excerpt": _Reader.excerpt, "find": _Reader.find, "outline": _Reader.outline, "whole": _Reader.whole, "more": _Reader.more,
     "has_cells": lambda reader: reader.view.has_cells, "has_passage": lambda reader: reader.view.has_passage, "has_excerpts": lambda reader: reader.view.has_excerpts, "digest": lambda reader: reader.view.digest,
     "missed": lambda reader: reader.meter.read(1), "repay": lambda reader, units: reader.meter.read(units), "length": lambda reader: len(reader.view), "place": lambda reader, step: reader.view._place(step),
+    "made": lambda reader, index: reader.view.made(index),
 }  # fmt: skip
 """What a `Shown` may be asked for: what is charged for, and what costs nothing."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from moot.agents.models.profiles.small import Small as Small
     from moot.agents.money.cap import Cap as Cap
     from moot.agents.money.prices import Prices as Prices
+    from moot.agents.people.browser import Browser as Browser
     from moot.agents.people.human import Human as Human
     from moot.agents.policy import Policy as Policy
     from moot.agents.prompts import Templates as Templates

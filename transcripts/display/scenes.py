@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     import networkx
 
 
+Put = Mapping[str, tuple[Mapping[str, Any], Question]]
+"""By step, the brief and the question as shown that were put to its seat."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A stretch of what was said. verified: None outside quotes and where nothing could be checked."""
@@ -67,8 +71,13 @@ class Scene:
 def scenes(transcript: Play, private: bool = False) -> list[Scene]:
     """Every move of the play in the order of its steps, rejected ones and interruptions included. private: also what the
     transcript keeps of seats for its reader alone, before the move that it led to."""
-    put, own = put_to(transcript), transcript.question
-    found: list[tuple[tuple[int, ...], Scene]] = []
+    return [scene for scene, _ in staged(transcript, put_to(transcript), private)]
+
+
+def staged(transcript: Play, put: Put, private: bool = False) -> list[tuple[Scene, Mapping[str, Any]]]:
+    """The same, each with the event that it shows. put: as `put_to` finds it."""
+    own = transcript.question
+    found: list[tuple[tuple[int, ...], tuple[Scene, Mapping[str, Any]]]] = []
     place: tuple[int, ...] = (-1,)
     for event in transcript.events():
         name = event["event"]
@@ -76,21 +85,23 @@ def scenes(transcript: Play, private: bool = False) -> list[Scene]:
         if kept is not None:
             with suppress(ValueError):  # such events are read as they are, and need not name a step
                 place = path_of(kept.step)
-            found.append((place, Scene(kept.step, kept.seat, kept.kind, extra=kept.about, private=kept.text)))
+            scene = Scene(kept.step, kept.seat, kept.kind, extra=kept.about, private=kept.text)
+            found.append((place, (scene, event)))
         if name in ("moved", "rejected"):
             place = path_of(event["step"])
             brief, question = put.get(event["step"], ({}, own))
-            found.append((place, _scene(event, brief, question, own)))
+            found.append((place, (_scene(event, brief, question, own), event)))
         elif name == "told":
             place = path_of(event["step"])
             to = event.get("to")
             extra = "" if to is None else f"to {', '.join(map(str, to)) or 'nobody'}"
-            found.append((place, replace(_scene({**event, "seat": PROTOCOL}, {}, own, own), extra=extra)))
+            scene = replace(_scene({**event, "seat": PROTOCOL}, {}, own, own), extra=extra)
+            found.append((place, (scene, event)))
         elif note := _note(event):
             if name in ("entered", "attempted"):
                 place = path_of(event["step"])
-            found.append((place, Scene(event.get("step", ""), event.get("seat", ""), name, note=note)))
-    return [scene for _, scene in sorted(found, key=itemgetter(0))]
+            found.append((place, (Scene(event.get("step", ""), event.get("seat", ""), name, note=note), event)))
+    return [staging for _, staging in sorted(found, key=itemgetter(0))]
 
 
 def cast(transcript: Play, shown: list[Scene]) -> dict[str, str]:

@@ -12,6 +12,7 @@ import typer
 
 from moot.cli import checkup, evidence, keeping, reading, rerun, running, study, tasking
 from moot.cli.frame import guarded, tell
+from moot.cli.pages import judge, view
 from moot.protocols.engine import __version__
 
 app = typer.Typer(
@@ -54,6 +55,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "tree": reading.tree, "cost": reading.cost, "verify": reading.verify, "replay": reading.replay,
     "export": reading.export, "list": reading.listing, "seal": keeping.seal, "sign": keeping.sign, "import": keeping.import_,
     "protocols": checkup.protocols, "tasks": tasking.tasks, "prompts": tasking.prompts, "classes": evidence.classes, "risk": evidence.risk, "doctor": checkup.doctor,
+    "view": view.view,
 }  # fmt: skip
 for _name, _command in _COMMANDS.items():
     app.command(_name)(guarded(_command))
@@ -69,5 +71,10 @@ _study = typer.Typer(
 for _name, _part in study.COMMANDS.items():
     _study.command(_name)(guarded(_part))
 app.add_typer(_study, name="study")
+
+_judge = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="People as judges, at a browser.")
+for _name, _part in judge.COMMANDS.items():
+    _judge.command(_name)(guarded(_part))
+app.add_typer(_judge, name="judge")
 for _name in ("results", "report"):
     app.command(_name)(guarded(study.COMMANDS[_name]))

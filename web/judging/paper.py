@@ -94,6 +94,7 @@ class Paper:
             self._asked = view.question
         except BudgetExceeded as problem:
             self.dry = str(problem)
+            self.turn.exhaust(problem)
         self._restore()
         if self.opening == "all":
             self.open_all()

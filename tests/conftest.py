@@ -88,7 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.set_threshold(500_000, 50, 50)  # property tests make much that lives shortly, and few circles
     _keep_compiled(config)
     quiet = [HealthCheck.too_slow]  # the machine may be shared; slowness is what the benchmarks measure
-    settings.register_profile("ci", max_examples=40, derandomize=True, deadline=None, suppress_health_check=quiet)
+    settings.register_profile("ci", max_examples=25, derandomize=True, deadline=None, suppress_health_check=quiet)
     settings.register_profile("long", max_examples=500, deadline=None, suppress_health_check=quiet, print_blob=True)
     if not config.getoption("hypothesis_profile", None):
         settings.load_profile("long" if config.getoption("--long") else "ci")

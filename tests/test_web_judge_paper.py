@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from judging_kit import rules_of
 
 import moot
 from moot.agents.people.browser import Turn
@@ -15,6 +16,7 @@ from moot.web.judging import forms, scores, screens
 from moot.web.judging.paper import Paper
 from moot.web.judging.rules import Pay
 from moot.web.judging.scores import pays, points
+from moot.web.judging.seating import Seating
 
 PASSAGE = "The storm sank three ships. Nobody saw the admiral that day."
 QUESTION = moot.Question("What sank the ships?", ("the storm", "the admiral"), passage=PASSAGE)
@@ -210,3 +212,17 @@ def test_what_a_belief_pays() -> None:
     assert (
         "to base 2" in told and "costs 0.05 points" in told and "0.50 GBP for each point" in told and "0.25 GBP" in told
     )
+
+
+@pytest.mark.parametrize(("penalty", "unknown", "points_told"), [(0.1, True, "–"), (0.0, False, "−0.69")])
+def test_what_is_not_known_of_going_on_is_not_taken_for_none(penalty: float, unknown: bool, points_told: str) -> None:
+    seen = list[Any]()
+
+    def judge(request: moot.Request) -> Any:
+        paper = paper_of(request, "each")
+        seating = Seating("ann", request.seat, "Item 1", moot.Browser("ann"), names=NAMES)
+        seen.append(screens.payment(paper, seating, rules_of(), None, {"f0-probabilities-1": ["50"]}))
+        return verdict(paper)
+
+    judged(moot.Debate(rounds=1, scoring=moot.ScoringRule(penalty=penalty)), judge)
+    assert (seen[-1]["unknown"], seen[-1]["rows"][0]["points"]) == (unknown, points_told)

@@ -20,7 +20,7 @@ from moot.agents.identity import composed
 from moot.agents.kinds import AgentKind
 from moot.agents.people import terminal
 from moot.agents.people.fields import Fields, Nothing, Reader, Writer, wrong
-from moot.agents.prompts.variables import about, kind_name, limits_told, seen, sides, stance
+from moot.agents.prompts.variables import about, claim_told, kind_name, limits_told, seen, sides, stance
 from moot.protocols.engine.errors import AgentError, Illegal
 from moot.protocols.engine.images.image import Image
 from moot.protocols.engine.moves import Asked, Move, Part
@@ -177,13 +177,8 @@ class Human:
             self._output(f"You are asked: {brief['asks']}")
         if (task := brief.get("task")) not in (None, *map(kind_name, request.kinds)):
             self._output(f"Your task: {task}.")
-        if (claim := brief.get("claim")) is not None:
-            label = f", as {brief['label']}" if brief.get("label") else ""
-            if "claimed" in brief:
-                said = f'the claim that the answer to "{claim}" is "{brief["claimed"]}"'
-            else:
-                said = "the question" if claim == "q" else f"the claim of step {claim}"
-            self._output(f"This is about {said}{label}.")
+        if about_claim := claim_told(brief):
+            self._output(about_claim)
         details = brief.get("details", {})
         explained = (
             request.facts.protocol.explained(request.view.question, details) if request.facts and details else {}

@@ -239,6 +239,16 @@ def about(kind: type[Move]) -> str:
     return " ".join((kind.__doc__ or "").strip().split("\n\n")[0].split())
 
 
+def claim_told(brief: Brief) -> str:
+    """What a turn is about, for people, in a sentence; "" where the protocol says nothing of it."""
+    if (claim := brief.get("claim")) is None:
+        return ""
+    label = f", as {brief['label']}" if brief.get("label") else ""
+    if "claimed" in brief:
+        return f'This is about the claim that the answer to "{claim}" is "{brief["claimed"]}"{label}.'
+    return f"This is about {'the question' if claim == 'q' else f'the claim of step {claim}'}{label}."
+
+
 def side_of(request: Request) -> tuple[int, int] | None:
     """1 and the index of the answer that the seat defends, or -1 and that of the one which it criticises; None without. A seat
     whose turn does not say so may defend one all along."""

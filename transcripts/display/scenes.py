@@ -17,7 +17,7 @@ from moot.protocols.engine.errors import MootError
 from moot.protocols.engine.game import Game
 from moot.protocols.engine.moves import Move, Part
 from moot.protocols.engine.question import Question
-from moot.protocols.engine.steps import PROTOCOL
+from moot.protocols.engine.steps import PROTOCOL, AskEffect
 from moot.protocols.engine.values.quoting import segments
 from moot.protocols.recorded import recorded_move, words_of
 from moot.protocols.text import one_line
@@ -139,15 +139,27 @@ def put_to(transcript: Play) -> dict[str, tuple[Mapping[str, Any], Question]]:
     """The brief, and the question as shown, that were put to the seat of each step: the protocol is run again, without
     comparing, as far as that goes: not at all when it is not installed here, less far when it has changed since."""
     put: dict[str, tuple[Mapping[str, Any], Question]] = {}
+    for event, ask, _ in led(transcript):
+        put.setdefault(event["step"], (ask.brief, ask.view.question))
+    return put
+
+
+def led(transcript: Play) -> Iterator[tuple[Mapping[str, Any], AskEffect, bool]]:
+    """The moves of a play, rejected ones too, each with the ask that it answered and whether it is taken there: the protocol is run again on
+    them, as far as that goes."""
     with suppress(MootError), closing(Game(transcript.protocol, transcript.question, seed=transcript.seed)) as game:
         game.start()
         for event in transcript.events():
             if event["event"] in ("moved", "rejected"):
                 if (waiting := game.open.get(event["step"])) is None:
-                    break
-                put.setdefault(event["step"], (waiting.ask.brief, waiting.ask.view.question))
-                game.answer(event["step"], event.get("raw") or event["move"], history="remark" in event)
-    return put
+                    return
+                ask, taken = waiting.ask, False
+                with suppress(MootError):
+                    game.answer(event["step"], event.get("raw") or event["move"], history="remark" in event)
+                    taken = True
+                yield event, ask, taken
+                if not taken:
+                    return
 
 
 def _scene(event: Mapping[str, Any], brief: Mapping[str, Any], put: Question, own: Question) -> Scene:

@@ -164,13 +164,10 @@ class Judging:
         given = {name: [value] for name, value in asked.query_params.items() if name not in ("seating", "turn")}
         self._check(paper, given)
         gone = screens.gone_on(paper, self.given[seating.id])
-        shown = screens.payment(paper, seating, self.office.rules, gone)
-        if shown is None or paper.question is None:
+        shown = screens.payment(paper, seating, self.office.rules, gone, given)
+        if shown is None:
             raise HTTPException(404)
-        belief = [
-            (given.get(f"{shown['field']}-{place}") or [""])[0] for place in range(1, len(paper.question.choices) + 1)
-        ]
-        return pages.data({"rows": screens.table(paper, self.office.rules if shown["money"] else None, gone, belief)})
+        return pages.data({"rows": shown["rows"]})
 
     # -- what a person does --------------------------------------------------------------------------------------------
 

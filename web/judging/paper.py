@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from moot.agents.models.attempts import kept
 from moot.agents.people.browser import Turn
-from moot.agents.prompts.variables import kind_name, limits_told, seen, sides, stance
+from moot.agents.prompts.variables import claim_told, kind_name, limits_told, seen, sides, stance
 from moot.agents.tools.looks import Look, LookAndFind, Seen
 from moot.agents.tools.looks import seen as looked
 from moot.agents.wrappers.nested import copy_of
@@ -153,13 +153,7 @@ class Paper:
             yield f"This is round {number}{of}."
         if (task := brief.get("task")) not in (None, *map(kind_name, request.kinds)):
             yield f"Your task: {str(task).replace('-', ' ')}."
-        if (claim := brief.get("claim")) is not None:
-            label = f", as {brief['label']}" if brief.get("label") else ""
-            if "claimed" in brief:
-                said = f'the claim that the answer to "{claim}" is "{brief["claimed"]}"'
-            else:
-                said = "the question" if claim == "q" else f"the claim of step {claim}"
-            yield f"This is about {said}{label}."
+        yield claim_told(brief)
         details = brief.get("details") or {}
         explained = facts.protocol.explained(question, details) if facts is not None and details else {}
         for key, value in {**details, **explained}.items():

@@ -57,9 +57,15 @@ def money(amount: float, pay: Pay) -> str:
     )
 
 
+def rule_of(protocol: Protocol) -> ScoringRule:
+    """The rule that a protocol's judge is scored by."""
+    rule: ScoringRule = getattr(protocol, "scoring", None) or ScoringRule()
+    return rule
+
+
 def explained(protocol: Protocol, pay: Pay | None) -> list[str]:
     """The rule in sentences."""
-    rule: ScoringRule = getattr(protocol, "scoring", None) or ScoringRule()
+    rule = rule_of(protocol)
     base = "" if rule.rule != "log" or rule.base == math.e else f" (to base {rule.base:g})"
     told = [f"Your points are {_RULES[rule.rule]}{base}."]
     if rule.coefficient != 1 or rule.constant:

@@ -23,7 +23,6 @@ MEASURED = {
 }  # fmt: skip
 ENDED = {
     "decided": "This one is finished.",
-    "undecided": "This one ended without a decision.",
     "exhausted": "What somebody might spend here was used up, and this one ended there.",
     "forfeited": "Somebody gave no answer that could be taken, and this one ended there.",
 }
@@ -119,8 +118,10 @@ def data(paper: Paper) -> str | None:
     return None if found is None else json.dumps(found, ensure_ascii=False, indent=1)
 
 
-def payment(paper: Paper, seating: Seating, rules: Rules, continues: int | None) -> dict[str, Any] | None:
-    """How a judge is paid, where this turn is one in which they state a belief."""
+def payment(
+    paper: Paper, seating: Seating, rules: Rules, continues: int | None, filled: Mapping[str, list[str]] | None = None
+) -> dict[str, Any] | None:
+    """How a judge is paid, where this turn is one in which they state a belief. filled: the fields that it is stated in; None: as last kept."""
     facts = paper.request.facts
     if (
         facts is None
@@ -134,29 +135,34 @@ def payment(paper: Paper, seating: Seating, rules: Rules, continues: int | None)
     pay = rules.pay if seating.sort == "item" else None
     number = next(place for place, kind in enumerate(paper.request.kinds) if issubclass(kind, Verdict))
     field = f"f{number}-probabilities"
+    unknown = continues is None and scores.rule_of(facts.protocol).penalty > 0
     made = {
         "told": scores.explained(facts.protocol, pay),
         "field": field,
-        "unknown": continues is None,
+        "unknown": unknown,
         "money": pay is not None,
     }
-    given = [(paper.draft.get(f"{field}-{place}") or [""])[0] for place in range(1, len(paper.question.choices) + 1)]
-    return made | {"rows": table(paper, rules if pay else None, continues, given)}
+    stated = paper.draft if filled is None else filled
+    given = [(stated.get(f"{field}-{place}") or [""])[0] for place in range(1, len(paper.question.choices) + 1)]
+    return made | {"rows": table(paper, rules if pay else None, None if unknown else continues or 0, given)}
 
 
 def table(paper: Paper, rules: Rules | None, continues: int | None, given: list[str]) -> list[dict[str, str]]:
-    """What the belief that is filled in would pay, by choice; dashes where it is none yet."""
+    """What the belief that is filled in would pay, by choice; dashes where it is none yet, or where it is not known how often the judge went
+    on (continues: None)."""
     facts, question = paper.request.facts, paper.question
     assert facts is not None and question is not None
     pay, rows = None if rules is None else rules.pay, [dict[str, str]() for _ in question.choices]
     try:
+        if continues is None:
+            raise ValueError
         percents = [float(each.strip().removesuffix("%")) for each in given[:-1]]
         last = given[-1].strip().removesuffix("%")
         percents.append(float(last) if last else 100 - sum(percents))
         total = sum(percents)
         if not abs(total - 100) <= forms.SUM:
             raise ValueError
-        found = scores.pays(facts.protocol, [each / total for each in percents], continues or 0, pay)
+        found = scores.pays(facts.protocol, [each / total for each in percents], continues, pay)
     except (ValueError, ZeroDivisionError, UsageError):
         return [{"choice": choice, "points": "–", "money": "–"} for choice in question.choices]
     for row, each in zip(rows, found, strict=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ class Listing:
         return found if found is not None and found.here else None
 
 
-class _Source:
+class _Source(ABC):
     """root: the folder, or the one file. note: what is to be said of it."""
 
     def __init__(self, root: Path) -> None:
@@ -126,8 +127,9 @@ class _Source:
             self._looked = time.monotonic()
         return list(self._held.values())
 
+    @abstractmethod
     def found(self) -> Iterator[Item]:
-        raise NotImplementedError
+        """What lies there now."""
 
     def made(self, path: str, stat: os.stat_result) -> Item:
         """The item of a file: what it was where the file has not changed."""

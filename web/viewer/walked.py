@@ -6,14 +6,14 @@ Rule of this file: it compares nothing and judges nothing; where the protocol is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from moot.protocols.engine.errors import MootError
-from moot.protocols.engine.game import Game
 from moot.protocols.engine.question import Question
 from moot.protocols.engine.view import View
+from moot.transcripts.display.scenes import led
 from moot.transcripts.transcript import Transcript
 
 
@@ -29,22 +29,17 @@ class Walk:
 
 def walked(transcript: Transcript, judge: str | None) -> Walk:
     """Lead the play along as far as that goes. judge: the seat whose last view is kept."""
-    found, last = Walk(), list[View]()
-    with suppress(MootError), closing(Game(transcript.protocol, transcript.question, seed=transcript.seed)) as game:
-        game.start()
-        for event in transcript.events():
-            if event["event"] not in ("moved", "rejected"):
-                continue
-            step = event["step"]
-            if (waiting := game.open.get(step)) is None:
-                break
-            ask = waiting.ask
-            found.put.setdefault(step, (ask.brief, ask.view.question))
-            if event["seat"] == judge and event["event"] == "moved":
-                last[:] = [ask.view]
-            game.answer(step, event.get("raw") or event["move"], history="remark" in event)
-        else:
-            found.whole = True
+    found, last, left = (
+        Walk(),
+        list[View](),
+        sum(each["event"] in ("moved", "rejected") for each in transcript.events()),
+    )
+    for event, ask, taken in led(transcript):
+        found.put.setdefault(event["step"], (ask.brief, ask.view.question))
+        if event["seat"] == judge and event["event"] == "moved":
+            last[:] = [ask.view]
+        left -= taken
+    found.whole = not left
     if last and found.whole and transcript.outcome is not None:
         with suppress(MootError):
             found.judged = frozenset(entry.step for entry in last[0])

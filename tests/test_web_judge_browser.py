@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
+import anyio.to_thread
 import pytest
 from browser_kit import SCREENS, eventually, serious, served, tab
 from judging_kit import Item, MemoryOffice, pay, rules_of, talks
@@ -129,6 +131,34 @@ def test_two_tabs_vote_once_and_a_page_that_was_closed_goes_on() -> None:
     assert said == pytest.approx([0.35, 0.2]), "each turn was answered once"
     acts = [event["action"] for event in transcript.events() if event["event"] == "acted"]
     assert "away" in acts and "back" in acts
+
+
+def test_what_is_typed_before_the_script_is_there_is_kept() -> None:
+    office, come = MemoryOffice({"ann": [debate(rounds=2)]}), threading.Event()
+    pages = judging(office)  # type: ignore[arg-type]
+
+    async def slowly(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/static/judge.js":
+            await anyio.to_thread.run_sync(come.wait)
+        await pages(scope, receive, send)
+
+    with served(slowly) as url, tab() as page:
+        come.set()
+        page.goto(url + office.link("ann"))
+        page.get_by_role("button", name="Begin").click()
+        expect(page.get_by_text("and that settles it")).to_be_visible()
+        come.clear()
+        page.goto(url + office.link("ann"), wait_until="commit")
+        page.get_by_label("Your reasons").fill("what I think")
+        come.set()
+        page.wait_for_load_state()
+        page.goto("about:blank")
+
+        def kept() -> bool:
+            page.goto(url + office.link("ann"))
+            return bool(page.get_by_label("Your reasons").input_value() == "what I think")
+
+        eventually(kept)
 
 
 def test_hostile_texts_do_nothing_and_are_seen() -> None:

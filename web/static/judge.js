@@ -5,6 +5,11 @@ const body = document.body, form = document.getElementById("answer");
 const seating = body.dataset.seating, turn = body.dataset.turn;
 let leaving = false;
 
+/** Whether something was filled in before this script came. */
+const early = [...(form?.elements ?? [])].some((each) =>
+  each.name && !["at", "find"].includes(each.name) && each.type !== "hidden" &&
+  ("defaultValue" in each && each.value !== each.defaultValue || "defaultChecked" in each && each.checked !== each.defaultChecked));
+
 /** The fields of the form as they would be sent, without buttons, places to look at, and what is empty. */
 function filled() {
   const made = new URLSearchParams();
@@ -81,7 +86,7 @@ const after = (wait, does) => {
   let timer = 0;
   return () => { clearTimeout(timer); timer = setTimeout(does, wait); };
 };
-let unsaved = false;
+let unsaved = early;
 const save = () => {
   if (!form || !unsaved || leaving) return;
   unsaved = false;
@@ -89,6 +94,7 @@ const save = () => {
 };
 if (form) {
   const later = after(1500, save), soon = after(200, reckon);
+  if (early) later();
   form.addEventListener("input", (event) => {
     if (event.target.name === "at" || event.target.name === "find") return;
     unsaved = true;
